@@ -1,0 +1,47 @@
+"""The errors kvopt raises on purpose; anything else that escapes is a bug."""
+
+
+class KvoptError(Exception):
+    """Base class of every error kvopt raises on purpose."""
+
+
+class InputError(KvoptError):
+    """Something handed in is not acceptable.
+
+    The message is one line that names the place (file and field, or
+    parameter), the rule and the offending value.  The command line turns it
+    into exit code 2.
+    """
+
+    def within(self, place: str) -> "InputError":
+        """Return the same error with `place` (a file, usually) put before it."""
+        return type(self)(f"{place}: {self}")
+
+
+class PolicyError(KvoptError):
+    """A policy took a decision that the model does not allow.
+
+    Parameters
+    ----------
+    policy
+        Name of the policy.
+    request
+        Index of the request the decision is about, or None when it is about
+        no single request.
+    round
+        Round (1-based) in which the rule is broken.
+    reason
+        What is wrong, as a clause.
+    """
+
+    def __init__(self, policy: str, request: int | None, round: int, reason: str) -> None:
+        who = "" if request is None else f", request {request}"
+        super().__init__(f"policy {policy}{who}, round {round}: {reason}")
+        self.policy = policy
+        self.request = request
+        self.round = round
+        self.reason = reason
+
+
+class SolverError(KvoptError):
+    """A solver returned something that does not survive recomputation in integers."""
