@@ -1,0 +1,57 @@
+"""How long a piece of work may go on."""
+
+from __future__ import annotations
+
+import math
+import time
+
+__all__ = ["Budget"]
+
+
+class Budget:
+    """A time limit that can also be ended from outside, by Ctrl-C for example.
+
+    Long-running code asks it now and then and stops in good order when it is over.
+
+    Parameters
+    ----------
+    seconds
+        Wall-clock time from now on (seconds); infinite by default.
+
+    Examples
+    --------
+    >>> budget = Budget(3600)
+    >>> budget.over()
+    False
+    >>> budget.interrupt()
+    >>> budget.over(), budget.left(), budget.interrupted
+    (True, 0.0, True)
+    """
+
+    def __init__(self, seconds: float = math.inf) -> None:
+        self._end = time.perf_counter() + seconds
+        self._whole: Budget | None = None
+        self._interrupted = False
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was ended from outside."""
+        return self._interrupted or (self._whole is not None and self._whole.interrupted)
+
+    def interrupt(self) -> None:
+        """End it, and all its parts, now."""
+        self._interrupted = True
+
+    def left(self) -> float:
+        """Return the time that is left (seconds)."""
+        return 0.0 if self.interrupted else max(0.0, self._end - time.perf_counter())
+
+    def over(self) -> bool:
+        """Tell whether it is used up or was interrupted."""
+        return time.perf_counter() >= self._end or self.interrupted
+
+    def part(self, seconds: float) -> Budget:
+        """Return a budget that ends after `seconds`, and no later than this one."""
+        part = Budget(min(seconds, self.left()))
+        part._whole = self
+        return part

@@ -1,0 +1,1 @@
+"""Exact optima, by several solvers that share as little as possible."""

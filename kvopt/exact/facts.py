@@ -1,0 +1,82 @@
+"""What is true of schedules that are worth finding: horizons and valid inequalities."""
+
+from __future__ import annotations
+
+from kvopt.instance import Instance
+from kvopt.lower_bounds import best_lower_bound
+
+__all__ = ["STAIRCASE_LEVELS", "latest_starts", "program_entries", "staircase_windows"]
+
+STAIRCASE_LEVELS = (1, 2, 3)
+"""Levels m of the staircase inequalities that the integer program contains."""
+
+
+def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
+    """Return for each type the latest start in any schedule worth finding (rounds).
+
+    An optimal schedule without idle rounds exists, so its makespan is at most the
+    sum of the outputs; and if a schedule costs at most `upper_bound`, then a
+    request completes no later than `upper_bound` minus a lower bound on the cost of
+    the others.  Derived: proofs/model.md, lemma 2.
+
+    Parameters
+    ----------
+    instance
+        The instance; types in the order of `Instance.types`.
+    upper_bound
+        Cost of some feasible schedule (rounds).
+    """
+    types = instance.types()
+    latest = []
+    for k, (request, _) in enumerate(types):
+        others = [(r.prompt, r.output, n - (j == k)) for j, (r, n) in enumerate(types)]
+        others = [group for group in others if group[2]]
+        least = 0
+        if others:
+            least = best_lower_bound(Instance.from_groups(instance.memory, others)).value
+        completion = min(upper_bound - least, instance.total_output)
+        latest.append(completion - request.output)
+    return latest
+
+
+def staircase_windows(instance: Instance, level: int) -> list[int]:
+    """Return for each type the window d_i of the staircase inequality of a level m.
+
+    With n_i = s_i + o_i + m (s_min + o_i) - M and d_i = min(o_i, ceil(n_i / m)), or 0
+    if n_i <= 0: for every time u at most m requests have a start in (u - d_i, u].
+    Derived: proofs/model.md, lemma 4.
+
+    Parameters
+    ----------
+    instance
+        The instance; types in the order of `Instance.types`.
+    level
+        The m of the inequality, >= 1.
+    """
+    requests = [request for request, _ in instance.types()]
+    smallest = min(r.prompt for r in requests)
+    windows = []
+    for r in requests:
+        excess = r.peak + level * (smallest + r.output) - instance.memory
+        windows.append(max(0, min(r.output, -(-excess // level))))
+    return windows
+
+
+def program_entries(instance: Instance, upper_bound: int) -> int:
+    """Return at least the number of nonzero coefficients of the hindsight program.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    upper_bound
+        Cost of some feasible schedule (rounds).
+    """
+    windows = [staircase_windows(instance, level) for level in STAIRCASE_LEVELS]
+    total = instance.total_output
+    entries = 0
+    for (request, _), rows in zip(instance.types(), zip(*windows, strict=True), strict=True):
+        # A cruder horizon than that of `latest_starts`: the others cost their outputs.
+        last = min(upper_bound - (total - request.output), total) - request.output
+        entries += (last + 1) * (2 + request.output + sum(rows))
+    return entries

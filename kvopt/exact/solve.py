@@ -1,0 +1,81 @@
+"""The exact solver: bounds, list schedules, search over states, and the integer program."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable
+
+from kvopt.budget import Budget
+from kvopt.exact.facts import program_entries
+from kvopt.exact.heuristics import list_schedules
+from kvopt.exact.result import Result, Status
+from kvopt.exact.search import solve_by_search
+from kvopt.instance import Instance, IntArray
+from kvopt.lower_bounds import best_lower_bound
+
+__all__ = ["solve"]
+
+SEARCH_REQUESTS = 16
+"""Up to this many requests the search over states comes first."""
+
+PROGRAM_ENTRIES = 2_000_000
+"""Up to this many nonzero coefficients the integer program is tried."""
+
+LISTED_REQUESTS = 100_000
+"""Up to this many requests list schedules are made here."""
+
+
+def solve(
+    instance: Instance,
+    budget: Budget,
+    known: Iterable[IntArray] = (),
+    report: Callable[[Result], None] = lambda result: None,
+) -> Result:
+    """Bracket the optimal total completion time, as tightly as time allows.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    budget
+        How long it may take.  Bounds and, up to a few thousand requests, list
+        schedules are always computed; search and integer program are left out
+        for instances far beyond them.
+    known
+        Start times of feasible schedules known before (rounds), shape (n,) each;
+        at least one if the instance has more than `LISTED_REQUESTS` requests.
+    report
+        Called with the bracket whenever a stage has ended.
+
+    Returns
+    -------
+    Result
+        The bracket.  Its schedule and objective are recomputed in integers.
+
+    Raises
+    ------
+    SolverError
+        If something that was known, or that a solver returns, is not feasible.
+    """
+    began = time.perf_counter()
+    candidates = list(known)
+    if len(instance) <= LISTED_REQUESTS:
+        candidates.append(list_schedules(instance))
+    starts = min(candidates, key=lambda starts: int(starts.sum()))
+    bound = best_lower_bound(instance)
+    best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
+    report(best)
+    if best.status is not Status.OPTIMAL and len(instance) <= SEARCH_REQUESTS:
+        found = solve_by_search(instance, best.starts, budget.part(budget.left() / 2))
+        best = best.merged(found)
+        report(best)
+    if (
+        best.status is not Status.OPTIMAL
+        and not budget.over()
+        and program_entries(instance, best.objective) <= PROGRAM_ENTRIES
+    ):
+        from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
+
+        best = best.merged(solve_by_program(instance, best.starts, budget))
+    return dataclasses.replace(best, seconds=time.perf_counter() - began)
