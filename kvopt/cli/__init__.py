@@ -1,0 +1,81 @@
+"""The command line: kvopt COMMAND ...
+
+Results go to stdout, everything else to stderr.  Exit codes: 0 done, 1 a check
+failed, 2 bad usage or bad input, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+import kvopt
+from kvopt.cli import auditing, comparing, making, searching, solving
+from kvopt.cli.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
+from kvopt.errors import InputError, KvoptError
+
+__all__ = ["cli", "main"]
+
+
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(kvopt.__version__, prog_name="kvopt")
+@click.option("-v", "--verbose", is_flag=True, help="Log to stderr what is being done.")
+@click.pass_context
+def cli(context: click.Context, verbose: bool) -> int:
+    """Exact optima, competitive ratios and worst cases of KV-cache scheduling."""
+    if verbose:
+        logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help(), err=True)
+        return BAD_INPUT
+    return DONE
+
+
+for command in (
+    auditing.audit,
+    solving.solve,
+    solving.simulate,
+    comparing.ratio,
+    searching.search,
+    solving.verify,
+    making.import_,
+    making.generate,
+    comparing.bounds,
+    comparing.policies,
+    making.plot,
+):
+    cli.add_command(command)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Parameters
+    ----------
+    arguments
+        Arguments without the program name; None for those of the process.
+    """
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.append(here)  # where a user's own policy, module:Class, may be
+    try:
+        code = cli.main(arguments, prog_name="kvopt", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else DONE
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        return complain(error.format_message() + hint, BAD_INPUT)
+    except InputError as error:
+        return complain(str(error), BAD_INPUT)
+    except KvoptError as error:
+        return complain(str(error), FAILED)
+    except (KeyboardInterrupt, click.Abort):
+        return complain("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of stdout has gone; keep Python from complaining about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED

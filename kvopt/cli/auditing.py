@@ -1,0 +1,187 @@
+"""The main job: audit a set of instances."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kvopt.audit import Audited, Hunted, audit_instance, audit_search
+from kvopt.cli.options import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    PATH,
+    as_json,
+    complain,
+    policies_option,
+    print_json,
+    read_instances,
+    time_limit_option,
+)
+from kvopt.cli.terminal import interruptible, progress_bar
+from kvopt.errors import InputError, KvoptError
+from kvopt.files import curated_instances, instance_to_json
+from kvopt.policies import Policy, policy_from_spec
+
+__all__ = ["audit"]
+
+AUDIT_POLICIES = "gba,gba:alpha=2,gsa,gsa:alpha=2,mc-sf,fcfs"
+HUNTED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
+
+
+@click.command()
+@click.argument("paths", type=PATH, nargs=-1)
+@policies_option(AUDIT_POLICIES)
+@time_limit_option(5, "for an instance")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
+@as_json
+def audit(
+    paths: tuple[Path, ...], policies: list[Policy], time_limit: float, seed: int, as_json: bool
+) -> int:
+    """Audit instances: exact optima, ratios against their bounds, a short worst-case search.
+
+    PATH is an instance file or a folder of them; without any, the instances that
+    come with kvopt are audited.  Every schedule is checked independently, and
+    every optimum that is small enough is proved by a second solver.
+    """
+    began = time.perf_counter()
+    instances = read_instances(paths or [curated_instances()])
+    audited: list[tuple[str, Audited]] = []
+    hunted: list[Hunted] = []
+    problems: list[str] = []
+    steps = len(instances) + len(HUNTED_POLICIES)
+    with interruptible() as budget, progress_bar("auditing", steps) as advance_to:
+        for name, instance in instances:
+            try:
+                result = audit_instance(instance, policies, budget.part(time_limit))
+            except InputError:
+                raise
+            except KvoptError as error:
+                problems.append(f"{name}: {error}")
+                continue
+            if budget.interrupted:
+                break
+            audited.append((name, result))
+            problems += [f"{name}: {problem}" for problem in result.problems]
+            advance_to(len(audited))
+        for spec in HUNTED_POLICIES:
+            if not budget.interrupted and (
+                found := audit_search(policy_from_spec(spec), seed, budget)
+            ):
+                hunted.append(found)
+                problems += [f"search: {problem}" for problem in found.problems]
+            advance_to(len(audited) + len(hunted))
+    summary = _summary(audited, hunted, problems, time.perf_counter() - began)
+    if as_json:
+        print_json(_as_object(audited, hunted, problems, summary))
+    else:
+        _print(audited, hunted, problems)
+        click.echo(_sentence(summary))
+    if budget.interrupted:
+        return complain(
+            f"interrupted; {len(audited)} of {len(instances)} instances were audited", INTERRUPTED
+        )
+    return FAILED if problems else DONE
+
+
+def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: list[str]) -> None:
+    """Print the table of ratios, what the search found, and the problems."""
+    from kvopt.report import optimum_text, ratio_text, text_table
+
+    table = []
+    for name, result in audited:
+        optimum = result.comparison.optimum
+        facts = [
+            name,
+            str(len(optimum.instance)),
+            str(optimum.instance.memory),
+            optimum_text(optimum),
+            str(result.witnesses),
+        ]
+        for ratio in result.comparison.ratios:
+            bound = f"{float(ratio.guarantee.bound):.2f}" if ratio.guarantee else "-"
+            table.append([*facts, ratio.policy, ratio_text(ratio), bound, ratio.verdict.value])
+            facts = [""] * len(facts)
+    heads = ("instance", "n", "M", "optimum", "proofs", "policy", "ratio", "bound", "verdict")
+    click.echo(text_table(heads, table, right="lrrrrlrrl"))
+    for found in hunted:
+        groups = ", ".join(f"{o} x {count}" for _, o, count in found.instance.groups())
+        click.echo(
+            f"\nworst of {found.evaluations} instances for {found.ratio.policy}:"
+            f" ratio {ratio_text(found.ratio)}, {found.ratio.verdict.value}"
+            f"\n  M = {found.instance.memory}, s = {found.instance.prompts[0]}, outputs {groups}"
+        )
+    if problems:
+        click.echo("\nproblems:")
+        for problem in problems:
+            click.echo(f"  {problem}")
+    click.echo()
+
+
+def _summary(
+    audited: list[tuple[str, Audited]],
+    hunted: list[Hunted],
+    problems: list[str],
+    seconds: float,
+) -> dict[str, Any]:
+    results = [result for _, result in audited]
+    ratios = [ratio for result in results for ratio in result.comparison.ratios]
+    verdicts = [ratio.verdict.value for ratio in ratios + [found.ratio for found in hunted]]
+    return {
+        "instances": len(results),
+        "optimal": sum(result.comparison.optimum.status.value == "optimal" for result in results),
+        "proved_twice": sum(result.witnesses > 1 for result in results),
+        "schedules_checked": sum(result.schedules for result in results),
+        "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+        "problems": len(problems),
+        "seconds": round(seconds, 1),
+    }
+
+
+def _sentence(summary: dict[str, Any]) -> str:
+    """Return the summary as one line."""
+    verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
+    result = "all well" if not summary["problems"] else f"{summary['problems']} PROBLEMS"
+    return (
+        f"{summary['instances']} instances, {summary['optimal']} optima proved"
+        f" ({summary['proved_twice']} by more than one solver),"
+        f" {summary['schedules_checked']} schedules checked;"
+        f" ratios: {verdicts}; {result}, {summary['seconds']} s"
+    )
+
+
+def _as_object(
+    audited: list[tuple[str, Audited]],
+    hunted: list[Hunted],
+    problems: list[str],
+    summary: dict[str, Any],
+) -> dict[str, Any]:
+    from kvopt.report import ratio_row, solve_object
+
+    return {
+        "instances": [
+            {
+                **solve_object(result.comparison.optimum),
+                "instance": name,
+                "requests": len(result.comparison.instance),
+                "memory": result.comparison.instance.memory,
+                "witnesses": result.witnesses,
+                "ratios": [ratio_row(name, ratio) for ratio in result.comparison.ratios],
+                "problems": list(result.problems),
+            }
+            for name, result in audited
+        ],
+        "search": [
+            {
+                **ratio_row(found.instance.name, found.ratio),
+                "evaluations": found.evaluations,
+                "instance": instance_to_json(found.instance),
+            }
+            for found in hunted
+        ],
+        "problems": problems,
+        "summary": summary,
+    }

@@ -1,0 +1,131 @@
+"""Commands that compare: ratio, bounds, policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kvopt.cli import options
+from kvopt.cli.options import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    PATH,
+    as_csv,
+    as_json,
+    complain,
+    policies_option,
+    print_json,
+    read_instances,
+    time_limit_option,
+)
+from kvopt.cli.terminal import interruptible, progress_bar
+from kvopt.policies import POLICIES, Policy
+from kvopt.policies.policy import parameter_text, parameters
+from kvopt.quadratic import Exact
+
+__all__ = ["bounds", "policies", "ratio"]
+
+
+@click.command()
+@click.argument("paths", type=PATH, nargs=-1, required=True)
+@policies_option()
+@time_limit_option(10, "for an instance")
+@as_json
+@as_csv
+def ratio(
+    paths: tuple[Path, ...], policies: list[Policy], time_limit: float, as_json: bool, as_csv: bool
+) -> int:
+    """Compare policies to the optimum, and their ratios to what is proved."""
+    from kvopt.ratio import Verdict, compare
+    from kvopt.report import optimum_text, ratio_row, ratio_text, text_table, to_csv
+
+    instances = read_instances(paths)
+    rows, table, violated = [], [], False
+    with interruptible() as budget, progress_bar("comparing", len(instances)) as advance_to:
+        for i, (name, instance) in enumerate(instances):
+            comparison = compare(instance, policies, budget.part(time_limit))
+            if budget.interrupted:
+                break
+            for r in comparison.ratios:
+                rows.append(ratio_row(name, r))
+                violated |= r.verdict is Verdict.VIOLATES
+                bound = f"{float(r.guarantee.bound):.2f}" if r.guarantee else "-"
+                optimum = optimum_text(comparison.optimum)
+                table.append(
+                    [name, r.policy, str(r.cost), optimum, ratio_text(r), bound, r.verdict.value]
+                )
+            advance_to(i + 1)
+    if as_json:
+        print_json({"rows": rows})
+    elif as_csv:
+        click.echo(to_csv(rows), nl=False)
+    else:
+        heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "verdict")
+        click.echo(text_table(heads, table, right="llrrrr"))
+    if budget.interrupted:
+        return complain(f"interrupted; {len(rows)} rows were done", INTERRUPTED)
+    return FAILED if violated else DONE
+
+
+@click.command()
+@click.option("--alpha", type=options.alpha, help="Evaluate the bounds that depend on alpha here.")
+@as_json
+@as_csv
+def bounds(alpha: Exact | None, as_json: bool, as_csv: bool) -> int:
+    """List every proved bound on a competitive ratio, with source and scope."""
+    from kvopt.report import bound_row, text_table, to_csv
+    from kvopt.theory import THEOREMS
+
+    rows = [bound_row(theorem, alpha) for theorem in THEOREMS]
+    if as_json:
+        print_json({"bounds": rows})
+    elif as_csv:
+        click.echo(to_csv(rows), nl=False)
+    else:
+        heads = ("policy", "bound", "value", "alpha", "regime", "formula", "status", "source")
+        table = [
+            [
+                row["policy"],
+                "at most" if row["kind"] == "upper" else "at least",
+                "-" if row["bound"] is None else f"{row['bound_float']:.4f}",
+                row["alpha"] or "-",
+                row["regime"],
+                row["formula"],
+                row["status"],
+                row["source"],
+            ]
+            for row in rows
+        ]
+        click.echo(text_table(heads, table, right="llr"))
+    return DONE
+
+
+@click.command()
+@as_json
+def policies(as_json: bool) -> int:
+    """List the policies and their parameters."""
+    rows: list[dict[str, Any]] = [
+        {
+            "name": policy.name,
+            "clairvoyant": policy.clairvoyant,
+            "about": (policy.__doc__ or "").strip().splitlines()[0],
+            "parameters": {
+                key: {"default": parameter_text(field.default), "about": field.metadata["doc"]}
+                for key, field in parameters(policy).items()
+            },
+        }
+        for policy in POLICIES
+    ]
+    if as_json:
+        print_json({"policies": rows})
+        return DONE
+    for row in rows:
+        kind = "clairvoyant" if row["clairvoyant"] else "non-clairvoyant"
+        click.echo(f"{row['name']:<8} {kind}")
+        click.echo(f"    {row['about']}")
+        for key, about in row["parameters"].items():
+            click.echo(f"    {key}: {about['about']}; default {about['default']}")
+    return DONE

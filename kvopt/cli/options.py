@@ -1,0 +1,117 @@
+"""Option types and small helpers that the commands share."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kvopt.errors import InputError
+from kvopt.files import find_instances, read_instance
+from kvopt.instance import MAX_TOKENS, Instance
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.quadratic import Exact, parse_exact
+
+__all__ = [
+    "BAD_INPUT",
+    "DONE",
+    "FAILED",
+    "INTERRUPTED",
+    "PATH",
+    "TOKENS",
+    "alpha",
+    "as_csv",
+    "as_json",
+    "complain",
+    "label",
+    "policies_option",
+    "print_json",
+    "read_instances",
+    "seconds",
+    "time_limit_option",
+]
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+PATH = click.Path(path_type=Path)
+TOKENS = click.IntRange(1, MAX_TOKENS)
+
+
+def seconds(text: str | float) -> float:
+    """Read a positive, finite number of seconds; an option type for click."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise click.BadParameter(f"must be a positive number of seconds, got {text!r}")
+    return value
+
+
+def alpha(text: str) -> Exact:
+    """Read a growth factor, exact; an option type for click."""
+    value = parse_exact(text, "--alpha")
+    if value <= 1:
+        raise InputError(f"--alpha: must be greater than 1, got {text}")
+    return value
+
+
+def policies(text: str) -> list[Policy]:
+    """Read policies, separated by commas; an option type for click."""
+    return [policy_from_spec(spec) for spec in text.split(",")]
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+
+
+def policies_option(default: str | None = None) -> Callable[[Any], Any]:
+    """Return the option --policy for one or more policies."""
+    return click.option(
+        "--policy",
+        "policies",
+        type=policies,
+        required=default is None,
+        default=default,
+        show_default=default is not None,
+        help="Policies, separated by commas: NAME or NAME:key=value:key=value.",
+    )
+
+
+def time_limit_option(default: float, what: str) -> Callable[[Any], Any]:
+    """Return the option --time-limit with a default."""
+    return click.option(
+        "--time-limit",
+        type=seconds,
+        default=default,
+        show_default=True,
+        help=f"Seconds the exact solver may take {what}.",
+    )
+
+
+def complain(message: str, code: int) -> int:
+    """Print a message as one line on stderr and return an exit code."""
+    click.echo(f"kvopt: {' '.join(message.split())}", err=True)
+    return code
+
+
+def print_json(value: Any) -> None:
+    """Print a JSON object on stdout."""
+    click.echo(json.dumps(value, indent=None))
+
+
+def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance]]:
+    """Read the instances in files and folders, each with what to call it."""
+    files = [file for path in paths for file in find_instances(path)]
+    return [
+        (label(instance, file), instance) for file in files for instance in [read_instance(file)]
+    ]
+
+
+def label(instance: Instance, file: Path) -> str:
+    """Return what to call an instance: its name, or that of its file."""
+    return instance.name or "".join(c if c.isprintable() else "?" for c in file.stem)

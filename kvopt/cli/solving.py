@@ -1,0 +1,142 @@
+"""Commands about one file: solve, simulate, verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kvopt.cli.options import (
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    PATH,
+    as_json,
+    label,
+    print_json,
+    time_limit_option,
+)
+from kvopt.cli.terminal import interruptible, progress_bar, status_line
+from kvopt.errors import InputError
+from kvopt.files import attempt_rows, read_any, read_instance, write_schedule
+from kvopt.instance import Instance
+from kvopt.policies import policy_from_spec, spec_of
+
+__all__ = ["simulate", "solve", "verify"]
+
+ATTEMPTS_SHOWN = 10_000
+"""Up to this many attempts are printed without being asked for."""
+
+
+@click.command()
+@click.argument("file", type=PATH)
+@time_limit_option(60, "altogether")
+@click.option("--certificate", type=PATH, help="Write a certificate of the bracket.")
+@click.option("-o", "--output", type=PATH, help="Write the best schedule to this file.")
+@as_json
+def solve(
+    file: Path, time_limit: float, certificate: Path | None, output: Path | None, as_json: bool
+) -> int:
+    """Bracket the optimal total completion time of an instance."""
+    from kvopt.exact.solve import solve as run
+    from kvopt.report import optimum_text, solve_object
+
+    if certificate is not None:
+        raise InputError("--certificate: this version of kvopt cannot write certificates yet")
+    instance = read_instance(file)
+    with interruptible(time_limit) as budget, status_line(f"solving {file.name}") as status:
+        result = run(
+            instance,
+            budget,
+            report=lambda bracket: status(f"{optimum_text(bracket)}, {bracket.bound_from}"),
+        )
+    if output is not None:
+        write_schedule(output, result.schedule)
+    if as_json:
+        print_json({"instance": label(instance, file), **solve_object(result)})
+    else:
+        click.echo(f"status       {result.status.value}")
+        click.echo(f"objective    {result.objective}")
+        click.echo(f"lower bound  {result.lower_bound} ({result.bound_from})")
+        click.echo(f"seconds      {result.seconds:.2f}")
+    return INTERRUPTED if budget.interrupted else DONE
+
+
+@click.command()
+@click.argument("file", type=PATH)
+@click.option("--policy", "spec", required=True, help="NAME or NAME:key=value:key=value.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the policy.")
+@click.option("--attempts", "show", is_flag=True, help="Print the attempts, however many.")
+@click.option("-o", "--output", type=PATH, help="Write the schedule to this file.")
+@as_json
+def simulate(
+    file: Path, spec: str, params: tuple[str, ...], show: bool, output: Path | None, as_json: bool
+) -> int:
+    """Run a policy on an instance."""
+    from kvopt.report import text_table
+    from kvopt.simulate import simulate as run
+
+    policy = policy_from_spec(":".join((spec, *params)))
+    instance = read_instance(file)
+    with progress_bar(f"simulating {spec_of(policy)}", len(instance)) as advance_to:
+        schedule = run(instance, policy, progress=advance_to)
+    if output is not None:
+        write_schedule(output, schedule)
+    summary: dict[str, Any] = {
+        "instance": label(instance, file),
+        "policy": spec_of(policy),
+        "total_completion_time": schedule.total_completion_time(),
+        "peak_memory": schedule.peak_memory(),
+        "kills": schedule.kills,
+    }
+    if as_json:
+        summary["completion_times"] = schedule.completion_times().tolist()
+        if show or len(schedule) <= ATTEMPTS_SHOWN:
+            summary["attempts"] = attempt_rows(schedule)
+        print_json(summary)
+        return DONE
+    for key, value in summary.items():
+        click.echo(f"{key.replace('_', ' '):<22} {value}")
+    click.echo(f"{'attempts':<22} {len(schedule)}")
+    if show:
+        rows = [[*map(str, row[:3]), "killed" if row[3] else ""] for row in attempt_rows(schedule)]
+        click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"))
+    return DONE
+
+
+@click.command()
+@click.argument("files", type=PATH, nargs=-1, required=True)
+@as_json
+def verify(files: tuple[Path, ...], as_json: bool) -> int:
+    """Check schedule files against the model; every violation is listed."""
+    from kvopt.check import violations
+
+    checked: list[dict[str, Any]] = []
+    for file in files:
+        content = read_any(file)
+        if isinstance(content, Instance):
+            checked.append({"file": str(file), "kind": "instance", "ok": True, "violations": []})
+            continue
+        found = [str(violation) for violation in violations(content)]
+        row: dict[str, Any] = {
+            "file": str(file),
+            "kind": "schedule",
+            "ok": not found,
+            "violations": found,
+        }
+        if not found:
+            row["total_completion_time"] = content.total_completion_time()
+        checked.append(row)
+    ok = all(row["ok"] for row in checked)
+    if as_json:
+        print_json({"ok": ok, "files": checked})
+        return DONE if ok else FAILED
+    for row in checked:
+        cost = row.get("total_completion_time")
+        note = "" if cost is None else f", total completion time {cost}"
+        state = "ok" if row["ok"] else "FAILED"
+        click.echo(f"{row['file']}: {state}: {row['kind']}{note}")
+        for violation in row["violations"]:
+            click.echo(f"  {violation}")
+    return DONE if ok else FAILED
