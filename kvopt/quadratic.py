@@ -180,10 +180,11 @@ def format_exact(x: Exact) -> str:
     return f"{x.numerator}/{x.denominator}" if isinstance(x, Fraction) else str(x)
 
 
-_RATIONAL = re.compile(r"\d{1,30}(/\d{1,30}|\.\d{1,30})?")
+_RATIONAL = re.compile(r"\d{1,30}(/\d{1,30}|\.\d{1,30})?", re.ASCII)
 _QUADRATIC = re.compile(
     r"(?P<open>\()?(?:(?P<a>-?\d{1,30})(?=[+-]))?(?P<sign>[+-])?(?:(?P<b>\d{1,30})\*)?"
-    r"sqrt\((?P<d>\d{1,6})\)(?(open)\))(?:/(?P<c>\d{1,30}))?"
+    r"sqrt\((?P<d>\d{1,6})\)(?(open)\))(?:/(?P<c>\d{1,30}))?",
+    re.ASCII,
 )
 
 

@@ -91,7 +91,7 @@ def bounds(alpha: Exact | None, as_json: bool, as_csv: bool) -> int:
                 row["policy"],
                 "at most" if row["kind"] == "upper" else "at least",
                 "-" if row["bound"] is None else f"{row['bound_float']:.4f}",
-                row["alpha"] or "-",
+                (row["alpha"] or "-").removesuffix("/1"),
                 row["regime"],
                 row["formula"],
                 row["status"],

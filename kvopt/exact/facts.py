@@ -7,8 +7,10 @@ from kvopt.lower_bounds import best_lower_bound
 
 __all__ = ["STAIRCASE_LEVELS", "latest_starts", "program_entries", "staircase_windows"]
 
-STAIRCASE_LEVELS = (1, 2, 3)
-"""Levels m of the staircase inequalities that the integer program contains."""
+STAIRCASE_LEVELS = (1,)
+"""Levels m of the staircase inequalities that the integer program contains.
+
+Levels 2 and 3 raise the linear relaxation little and triple the size."""
 
 
 def latest_starts(instance: Instance, upper_bound: int) -> list[int]:

@@ -27,6 +27,9 @@ from kvopt.instance import Instance, IntArray
 
 __all__ = ["HindsightProgram", "solve_by_program"]
 
+PRESOLVED_ENTRIES = 200_000
+"""Larger programs go to HiGHS without presolve, which may take a minute and stops for nobody."""
+
 
 class HindsightProgram:
     """The program for one instance; one method for each family of constraints.
@@ -105,6 +108,10 @@ class HindsightProgram:
             if len(terms) > level:
                 self.problem += pulp.lpSum(terms) <= level, f"staircase_{level}_{u}"
 
+    def entries(self) -> int:
+        """Return the number of nonzero coefficients of the constraints."""
+        return sum(len(constraint) for constraint in self.problem.constraints())
+
     def set_start(self, starts: IntArray) -> None:
         """Enter a schedule (start times in instance order) as the values of the variables."""
         kind = {(r.prompt, r.output): k for k, r in enumerate(self.requests)}
@@ -127,9 +134,15 @@ class HindsightProgram:
 class _HighsFromStart(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
     """PuLP's HiGHS, started from the variables' initial values, and open to interrupts."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, presolve: bool) -> None:
         super().__init__(
-            msg=False, gapRel=0.0, gapAbs=0.0, timeLimit=budget.left(), threads=1, random_seed=0
+            msg=False,
+            gapRel=0.0,
+            gapAbs=0.0,
+            timeLimit=budget.left(),
+            threads=1,
+            random_seed=0,
+            presolve="on" if presolve else "off",
         )
         self.budget = budget
 
@@ -173,7 +186,8 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
     began = time.perf_counter()
     program = HindsightProgram(instance, int(known.sum()) + instance.total_output)
     program.set_start(known)
-    program.problem.solve(_HighsFromStart(budget))
+    presolve = program.entries() <= PRESOLVED_ENTRIES
+    program.problem.solve(_HighsFromStart(budget, presolve))
     highs = program.problem.solverModel
     status = highs.getModelStatus()
     if status not in _BOUND_HOLDS:

@@ -19,7 +19,7 @@ __all__ = ["solve"]
 SEARCH_REQUESTS = 16
 """Up to this many requests the search over states comes first."""
 
-PROGRAM_ENTRIES = 2_000_000
+PROGRAM_ENTRIES = 1_500_000
 """Up to this many nonzero coefficients the integer program is tried."""
 
 LISTED_REQUESTS = 100_000

@@ -1,0 +1,85 @@
+"""Hypothesis strategies shared by all tests."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from hypothesis import strategies as st
+
+from kvopt import Instance, Schedule
+from kvopt.quadratic import GOLDEN_RATIO
+from kvopt.theory import GSA_ALPHA
+
+ALPHAS = [
+    Fraction(4, 3),
+    Fraction(3, 2),
+    Fraction(169, 100),
+    Fraction(2),
+    Fraction(7, 2),
+    GOLDEN_RATIO,
+    GSA_ALPHA,
+]
+alphas = st.sampled_from(ALPHAS)
+
+POLICY_SPECS = [
+    "gba",
+    "gba:alpha=2",
+    "gsa",
+    "gsa:alpha=2",
+    "gsa:alpha=phi:beta=3",
+    "mc-sf",
+    "fcfs",
+]
+policy_specs = st.sampled_from(POLICY_SPECS)
+
+
+@st.composite
+def instances(
+    draw: st.DrawFn,
+    max_requests: int = 10,
+    max_memory: int = 30,
+    mixed: bool | None = None,
+) -> Instance:
+    """Instances with a common prompt, with mixed prompts, or with either (None)."""
+    memory = draw(st.integers(1, max_memory))
+    n = draw(st.integers(1, max_requests))
+    if mixed is None:
+        mixed = draw(st.booleans())
+    prompts = st.integers(0, memory - 1)
+    lengths = draw(st.lists(prompts, min_size=n, max_size=n)) if mixed else [draw(prompts)] * n
+    outputs = [draw(st.integers(1, memory - s)) for s in lengths]
+    return Instance(memory, lengths, outputs)
+
+
+@st.composite
+def schedules(draw: st.DrawFn, max_time: int = 40) -> Schedule:
+    """Arbitrary attempts on small instances, almost always infeasible."""
+    instance = draw(instances(max_requests=4, max_memory=12))
+    attempt = st.tuples(
+        st.integers(-1, len(instance)),
+        st.integers(-2, max_time),
+        st.integers(-2, 12),
+        st.booleans(),
+    )
+    rows = draw(st.lists(attempt, max_size=8))
+    request, start, rounds, killed = zip(*rows, strict=True) if rows else ((), (), (), ())
+    end = [s + r for s, r in zip(start, rounds, strict=True)]
+    return Schedule(instance, request, start, end, killed)
+
+
+@st.composite
+def feasible_starts(draw: st.DrawFn, instance: Instance) -> list[int]:
+    """Start times of a feasible schedule: requests put one by one where they fit."""
+    used: dict[int, int] = {}
+    starts = []
+    for request in instance:
+        start = draw(st.integers(0, 20))
+        while any(
+            used.get(start + j, 0) + request.prompt + j > instance.memory
+            for j in range(1, request.output + 1)
+        ):
+            start += 1
+        for j in range(1, request.output + 1):
+            used[start + j] = used.get(start + j, 0) + request.prompt + j
+        starts.append(start)
+    return starts

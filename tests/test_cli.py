@@ -1,0 +1,341 @@
+"""The command line as an outside program sees it: stdout, stderr and exit codes."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kvopt
+from kvopt import Instance, write_instance
+from kvopt.cli import main
+from kvopt.files import curated_instances
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line in an empty folder; returns (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return run
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Path:
+    file = tmp_path / "small.json"
+    write_instance(file, Instance.from_groups(23, [(0, 17, 2), (0, 9, 7), (0, 5, 3)], "twelve"))
+    return file
+
+
+def parsed(result: tuple[int, str, str], code: int = 0) -> Any:
+    assert result[0] == code, result
+    assert result[1].count("\n") == 1
+    return json.loads(result[1])
+
+
+def test_solve(run: Run, small: Path) -> None:
+    answer = parsed(run("solve", small, "--json"))
+    assert (answer["status"], answer["objective"], answer["lower_bound"]) == ("optimal", 200, 200)
+    assert len(answer["starts"]) == 12
+    assert sum(answer["starts"]) + 2 * 17 + 7 * 9 + 3 * 5 == 200
+    assert answer["seconds"] >= 0
+    code, out, err = run("solve", small, "-o", "best.json")
+    assert (code, err) == (0, "")
+    assert "objective    200" in out
+    assert run("verify", "best.json")[0] == 0
+
+
+def test_simulate(run: Run, small: Path) -> None:
+    answer = parsed(run("simulate", small, "--policy", "gsa", "--param", "alpha=2", "--json"))
+    assert answer["policy"] == "gsa:alpha=2"
+    assert answer["total_completion_time"] == sum(answer["completion_times"]) == 1469
+    assert answer["kills"] == sum(killed for *_, killed in answer["attempts"])
+    assert answer["attempts"] == sorted(answer["attempts"], key=lambda a: (a[1], a[0]))
+    assert answer["peak_memory"] <= 23
+    same = parsed(run("simulate", small, "--policy", "gsa:alpha=2", "--json"))
+    assert same == answer
+    code, out, _ = run("simulate", small, "--policy", "fcfs", "--attempts", "-o", "fcfs.json")
+    assert code == 0
+    assert "total completion time" in out
+    assert parsed(run("verify", "fcfs.json", "--json"))["ok"]
+
+
+def test_simulate_prints_many_attempts_only_when_asked(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "many.json"
+    write_instance(file, Instance.from_groups(100, [(0, 1, 10_001)]))
+    assert "attempts" not in parsed(run("simulate", file, "--policy", "mc-sf", "--json"))
+    shown = parsed(run("simulate", file, "--policy", "mc-sf", "--attempts", "--json"))
+    assert len(shown["attempts"]) == 10_001
+
+
+def test_ratio(run: Run, small: Path) -> None:
+    rows = parsed(run("ratio", small, "--policy", "gsa:alpha=2,gba,fcfs", "--json"))["rows"]
+    assert [row["policy"] for row in rows] == ["gsa:alpha=2", "gba", "fcfs"]
+    gsa, gba, fcfs = rows
+    assert gsa["instance"] == "twelve"
+    assert (gsa["cost"], gsa["lower_bound"], gsa["upper_bound"]) == (1469, 200, 200)
+    assert gsa["ratio_low"] == gsa["ratio_high"] == "1469/200"
+    assert gsa["ratio_high_float"] == 7.345
+    assert (gsa["bound"], gsa["verdict"]) == ("64/1", "within")
+    assert (gba["bound"], gba["bound_status"]) == ("32/3", "published")
+    assert (fcfs["bound"], fcfs["verdict"]) == (None, "no claim")
+    code, out, _ = run("ratio", small, "--policy", "gba", "--csv")
+    assert code == 0
+    header, line = out.splitlines()
+    row = dict(zip(header.split(","), line.split(","), strict=True))
+    assert row["verdict"] == "within"
+    code, out, _ = run("ratio", small.parent, "--policy", "gba")
+    assert code == 0
+    assert "within" in out
+
+
+def test_ratio_exits_1_on_a_violated_bound(run: Run, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "boastful.py").write_text(
+        "from fractions import Fraction\n"
+        "from kvopt import GSA\n"
+        "from kvopt.theory import Guarantee\n"
+        "class Boastful(GSA):\n"
+        "    def guarantee(self, instance):\n"
+        "        return Guarantee(Fraction(101, 100), 'derived', 'wishful thinking')\n"
+    )
+    answer = parsed(run("ratio", small, "--policy", "boastful:Boastful", "--json"), code=1)
+    assert answer["rows"][0]["verdict"] == "violates"
+    code, out, _ = run("audit", small, "--policy", "boastful:Boastful")
+    assert code == 1
+    assert "1 PROBLEMS" in out
+    assert "its bound is 101/100 = 1.010" in out
+
+
+def test_a_misbehaving_policy_is_named(run: Run, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "greedy.py").write_text(
+        "from kvopt import Policy, Until\n"
+        "class Greedy(Policy):\n"
+        "    name, clairvoyant = 'greedy', False\n"
+        "    def run(self, machine):\n"
+        "        machine.commit(range(12), [0] * 12)\n"
+        "        yield Until(1)\n"
+    )
+    code, out, err = run("simulate", small, "--policy", "greedy:Greedy")
+    assert (code, out) == (1, "")
+    assert err.startswith("kvopt: policy greedy, request ")
+    assert "round 2: memory overflows, budget is 23 tokens" in err
+    code, out, _ = run("audit", small, "--policy", "greedy:Greedy")
+    assert code == 1
+    assert "twelve: policy greedy" in out
+
+
+def test_search(run: Run) -> None:
+    arguments = ["search", "--policy", "gsa:alpha=2", "--requests", 5, "--memory", 10]
+    arguments += ["--restarts", 2, "--seed", 5, "--json"]
+    answer = parsed(run(*arguments, "-o", "worst.json"))
+    assert answer == parsed(run(*arguments))
+    assert answer["ratio_float"] > 3
+    assert Fraction(answer["ratio"]) == Fraction(answer["cost"], answer["upper_bound"])
+    assert answer["verdict"] == "within"
+    ratios = [Fraction(step["ratio"]) for step in answer["history"]]
+    assert ratios == sorted(set(ratios))
+    again = parsed(run("ratio", "worst.json", "--policy", "gsa:alpha=2", "--json"))
+    assert again["rows"][0]["ratio_low"] == answer["ratio"]
+
+
+def test_search_against_another_policy(run: Run) -> None:
+    arguments = ["search", "--policy", "fcfs", "--against", "mc-sf", "--restarts", 1]
+    answer = parsed(run(*arguments, "--json"))
+    assert Fraction(answer["ratio"]) == Fraction(answer["cost"], answer["against_cost"]) > 1
+    code, out, _ = run(*arguments)
+    assert code == 0
+    assert "times mc-sf" in out
+
+
+def test_search_resumes_from_its_store(run: Run) -> None:
+    arguments = ["search", "--policy", "gsa", "--requests", 4, "--memory", 8, "--json"]
+    whole = parsed(run(*arguments, "--restarts", 3))
+    parsed(run(*arguments, "--restarts", 1, "--store", "finds.db"))
+    resumed = parsed(run(*arguments, "--restarts", 3, "--store", "finds.db"))
+    assert resumed == whole
+    # Everything is in the store now: no time is needed.
+    arguments += ["--restarts", 3, "--store", "finds.db", "--budget", 1e-9]
+    assert parsed(run(*arguments)) == whole
+
+
+def test_verify(run: Run, small: Path, tmp_path: Path) -> None:
+    run("simulate", small, "--policy", "gba", "-o", "good.json")
+    bad = json.loads((tmp_path / "good.json").read_text())
+    bad["attempts"][3][1] += 1
+    (tmp_path / "bad.json").write_text(json.dumps(bad))
+    assert run("verify", "good.json", small)[0] == 0
+    code, out, _ = run("verify", "good.json", "bad.json")
+    assert code == 1
+    assert "bad.json: FAILED: schedule" in out
+    assert "  length: " in out
+    answer = parsed(run("verify", "good.json", "bad.json", "--json"), code=1)
+    assert [file["ok"] for file in answer["files"]] == [True, False]
+    (tmp_path / "cert.json").write_text('{"format": "kvopt-certificate/1"}')
+    assert run("verify", "cert.json")[0] == 2
+
+
+def test_import(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("prompt_tokens,output_tokens\n5,7\n5,700\n9,2\n")
+    arguments = ["import", "lengths", "t.csv", "--memory", 100, "-o", "t.json"]
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err == (
+        "kvopt: t.csv: line 3: prompt + output must be at most memory = 100, got 5 + 700"
+        " (--oversize drop leaves such rows out)\n"
+    )
+    code, out, err = run(*arguments, "--oversize", "drop")
+    assert (code, out) == (0, "")
+    assert "2 requests from 3 rows read, 0 skipped by the filters, 1 dropped" in err
+    assert run("ratio", "t.json", "--policy", "gsa,gba,mc-sf,fcfs")[0] == 0
+    assert run("import", "nope", "t.csv", "--memory", 100, "-o", "x.json")[0] == 2
+
+
+def test_bounds(run: Run) -> None:
+    rows = parsed(run("bounds", "--json"))["bounds"]
+    by_key = {(row["policy"], row["regime"]): row for row in rows}
+    assert by_key["gba", "general"]["bound"] == "32/3"
+    assert by_key["gsa", "general"]["bound"] == "(92+26*sqrt(13))/3"
+    assert by_key["gsa", "general"]["bound_float"] == pytest.approx(61.9148, abs=1e-4)
+    at_two = parsed(run("bounds", "--alpha", "2", "--json"))["bounds"]
+    assert {row["bound"] for row in at_two} >= {"64/1", "32/1", "16/1", "8/1"}
+    assert parsed(run("bounds", "--alpha", "1.0001", "--json"))
+    code, out, _ = run("bounds")
+    assert code == 0
+    assert "61.9148" in out
+    assert run("bounds", "--csv")[0] == 0
+
+
+def test_policies_and_version(run: Run) -> None:
+    names = [policy["name"] for policy in parsed(run("policies", "--json"))["policies"]]
+    assert names == ["gba", "gsa", "mc-sf", "fcfs"]
+    assert "default (7+sqrt(13))/6" in run("policies")[1]
+    assert run("--version") == (0, f"kvopt, version {kvopt.__version__}\n", "")
+
+
+def test_generate(run: Run, tmp_path: Path) -> None:
+    assert run("generate", "small", "--count", 3, "--seed", 4, "-o", "set")[0] == 0
+    files = sorted((tmp_path / "set").iterdir())
+    assert [file.name for file in files] == [f"small-4-00{k}.json" for k in range(3)]
+    assert run("generate", "two-point", "-o", "two.json")[0] == 0
+    assert run("generate", "identical:count=4", "-o", "set")[0] == 0
+    assert (tmp_path / "set" / "identical.json").exists()
+    assert run("generate", "tiny", "-o", "one.json")[0] == 0
+    assert run("generate", "two-point", "--count", 2, "-o", "x")[0] == 2
+    assert run("generate", "tiny", "--count", 2, "-o", "one.json")[0] == 2
+
+
+def test_audit_of_one_file(run: Run, small: Path) -> None:
+    answer = parsed(run("audit", small, "--json"))
+    (row,) = answer["instances"]
+    assert (row["instance"], row["status"], row["objective"]) == ("twelve", "optimal", 200)
+    assert row["witnesses"] == 2
+    assert {ratio["policy"] for ratio in row["ratios"]} >= {"gba", "gsa", "mc-sf", "fcfs"}
+    assert {found["policy"] for found in answer["search"]} == {"gsa:alpha=2", "gba:alpha=2"}
+    assert answer["summary"]["problems"] == 0
+    assert answer["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], None),
+        (["nope"], "No such command 'nope'"),
+        (["solve"], "Missing argument 'FILE'"),
+        (["solve", "missing.json"], "missing.json: cannot be read: No such file or directory"),
+        (["solve", "."], ".: cannot be read: Is a directory"),
+        (["solve", "small.json", "--time-limit", "nan"], "positive number of seconds, got 'nan'"),
+        (["solve", "small.json", "--time-limit", "-1"], "positive number of seconds, got '-1'"),
+        (["solve", "small.json", "--time-limit", "inf"], "positive number of seconds, got 'inf'"),
+        (["solve", "small.json", "--certificate", "c.json"], "cannot write certificates yet"),
+        (["solve", "small.json", "-o", "no/where.json"], "no/where.json: cannot be written"),
+        (["solve", "small.json", "--nope"], "No such option"),
+        (["simulate", "small.json"], "Missing option '--policy'"),
+        (["simulate", "small.json", "--policy", "x"], "policy: must be one of gba, gsa"),
+        (["simulate", "small.json", "--policy", "gsa", "--param", "alpha=1"], "greater than 1"),
+        (["simulate", "small.json", "--policy", "gsa", "--param", "x"], "key=value"),
+        (["ratio", "small.json", "--policy", "gba,"], "policy: must be one of"),
+        (["ratio", "empty", "--policy", "gba"], "empty: folder holds no .json file"),
+        (["ratio", "--policy", "gba"], "Missing argument 'PATHS...'"),
+        (["bounds", "--alpha", "1"], "--alpha: must be greater than 1, got 1"),
+        (["bounds", "--alpha", "nan"], "--alpha: must be a number like"),
+        (["search", "--policy", "gsa", "--requests", "0"], "'--requests': 0 is not in the range"),
+        (["search", "--policy", "gsa", "--executor", "dask=x"], "executor: must be local or"),
+        (["search", "--policy", "gsa", "--store", "small.json"], "not a store of kvopt"),
+        (["import", "lengths", "small.json", "--memory", "1e3", "-o", "x"], "'--memory': '1e3'"),
+        (["import", "lengths", "small.json", "--memory", "9", "-o", "x"], "small.json: line 1: "),
+        (["generate", "nope", "-o", "x"], "family: must be one of"),
+        (["plot", "small.json", "-o", "x.png"], "plot: this version of kvopt cannot draw"),
+        (["verify", "small.json", "missing"], "missing: cannot be read"),
+        (["audit", "missing"], "missing: cannot be read"),
+    ],
+)
+def test_bad_usage_is_one_line_and_exit_code_2(
+    run: Run, small: Path, tmp_path: Path, arguments: list[str], message: str | None
+) -> None:
+    (tmp_path / "empty").mkdir()
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert "Traceback" not in err
+    if message is None:
+        assert err.startswith("Usage: kvopt")
+    else:
+        assert message in err
+        assert err.startswith("kvopt: ")
+        assert err.count("\n") == 1
+
+
+def kvopt_process(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "kvopt", *map(str, arguments)],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_ctrl_c_gives_a_bracket(tmp_path: Path) -> None:
+    model1 = curated_instances() / "model1.json"
+    process = kvopt_process("solve", model1, "--time-limit", 600, "--json", cwd=tmp_path)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    answer = json.loads(out)
+    assert answer["status"] == "bracket"
+    assert answer["lower_bound"] < answer["objective"]
+
+
+def test_ctrl_c_ends_a_search_with_what_it_has(tmp_path: Path) -> None:
+    arguments = ["search", "--policy", "gsa", "--budget", 600, "--store", "s.db", "--json"]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert json.loads(out)["ratio_float"] > 1
+
+
+def test_a_closed_pipe_is_no_drama(tmp_path: Path) -> None:
+    process = kvopt_process("policies", cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    process.wait()

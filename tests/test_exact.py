@@ -1,0 +1,275 @@
+"""The exact solvers witness against each other, and against facts known by hand."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import textbook
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import feasible_starts, instances
+
+from kvopt import Budget, Instance, Result, SolverError, Status, best_lower_bound, solve, violations
+from kvopt.exact.facts import latest_starts, program_entries, staircase_windows
+from kvopt.exact.heuristics import (
+    earliest_fit,
+    list_schedules,
+    pulled_forward,
+    staggered_fit,
+    tightest_spacing,
+)
+from kvopt.exact.model import HindsightProgram, solve_by_program
+from kvopt.exact.search import solve_by_search
+from kvopt.exact.stategraph import solve_by_state_graph
+from kvopt.generate import generate_random
+from kvopt.instance import Request
+from kvopt.profile import first_overflow
+
+
+def rows(instance: Instance) -> list[tuple[int, int]]:
+    return [(r.prompt, r.output) for r in instance]
+
+
+WITNESSED = [generate_random("tiny", seed=7, number=k) for k in range(320)]
+"""At least 300 random instances, half with mixed prompts."""
+
+
+def test_the_witnessed_set_has_both_kinds() -> None:
+    assert len(WITNESSED) >= 300
+    mixed = sum(instance.common_prompt is None for instance in WITNESSED)
+    assert mixed >= 80
+    assert len(WITNESSED) - mixed >= 80
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_all_witnesses_agree(part: int) -> None:
+    """Integer program, state search, state graph and brute force find the same optimum."""
+    for instance in WITNESSED[part::8]:
+        known = list_schedules(instance)
+        optimum = textbook.optimum(instance.memory, rows(instance))
+        for result in (
+            solve_by_program(instance, known, Budget(60)),
+            solve_by_search(instance, known, Budget(60)),
+            solve_by_state_graph(instance),
+            solve(instance, Budget(60)),
+        ):
+            assert (result.status, result.objective) == (Status.OPTIMAL, optimum), rows(instance)
+            assert violations(result.schedule) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(20))
+def test_search_and_program_agree_on_larger_instances(part: int) -> None:
+    for number in range(part, 60, 20):
+        instance = generate_random("small", seed=8, number=number)
+        known = list_schedules(instance)
+        search = solve_by_search(instance, known, Budget(60))
+        program = solve_by_program(instance, known, Budget(120))
+        assert search.status is Status.OPTIMAL
+        if program.status is Status.OPTIMAL:
+            assert program.objective == search.objective
+        assert program.lower_bound <= search.objective <= program.objective
+
+
+REFUTED_RULES = [
+    # (memory, prompts, outputs, optimal sum of starts, the rule that would miss it)
+    (5, [1] * 4, [1, 1, 3, 3], 4, "shorter ones start no later"),
+    (6, [1] * 4, [2, 2, 3, 3], 5, "shorter ones complete no later"),
+    (7, [1] * 4, [2, 2, 4, 4], 6, "start a maximal set whenever something fits"),
+    (5, [1] * 2, [2, 2], 1, "start only at 0 or at completions"),
+    (8, [2] * 5, [1, 2, 4, 4, 4], 14, "a shortest request starts at 0"),
+]
+
+
+@pytest.mark.parametrize(("memory", "prompts", "outputs", "starts", "rule"), REFUTED_RULES)
+def test_optima_that_refute_tempting_rules(
+    memory: int, prompts: list[int], outputs: list[int], starts: int, rule: str
+) -> None:
+    instance = Instance(memory, prompts, outputs)
+    for result in (solve_by_state_graph(instance), solve(instance, Budget(60))):
+        assert int(result.starts.sum()) == starts, rule
+        assert result.status is Status.OPTIMAL
+
+
+@pytest.mark.parametrize(
+    ("memory", "groups", "optimum"),
+    [
+        (23, [(0, 17, 2), (0, 9, 7), (0, 5, 3)], 200),
+        (18, [(1, 12, 3), (1, 7, 7), (1, 5, 1), (1, 4, 1)], 211),
+        (23, [(0, 9, 9), (0, 7, 1), (0, 3, 1), (0, 2, 1)], 173),
+    ],
+)
+def test_published_small_optima(
+    memory: int, groups: list[tuple[int, int, int]], optimum: int
+) -> None:
+    result = solve(Instance.from_groups(memory, groups), Budget(60))
+    assert (result.objective, result.lower_bound) == (optimum, optimum)
+
+
+@settings(max_examples=40)
+@given(instances(max_requests=9, max_memory=18), st.data())
+def test_brackets_hold_whatever_the_limit(instance: Instance, data: st.DataObject) -> None:
+    optimum = solve(instance, Budget(120))
+    assert optimum.status is Status.OPTIMAL
+    start = np.array(data.draw(feasible_starts(instance)))
+    limit = data.draw(st.integers(0, 50))
+    limited = solve_by_search(instance, start, Budget(60), state_limit=limit)
+    assert limited.lower_bound <= optimum.objective <= limited.objective
+    assert violations(limited.schedule) == []
+
+
+def test_an_exhausted_budget_still_gives_a_true_bracket() -> None:
+    instance = generate_random("model1", seed=3, number=0)
+    budget = Budget(3600)
+    budget.interrupt()
+    result = solve(instance, budget)
+    assert result.status is Status.BRACKET
+    assert result.lower_bound == best_lower_bound(instance).value < result.objective
+    assert violations(result.schedule) == []
+
+
+def test_a_timeout_of_the_program_is_a_bracket_not_an_optimum() -> None:
+    instance = generate_random("model1", seed=3, number=0)
+    result = solve_by_program(instance, list_schedules(instance), Budget(2))
+    assert result.status is Status.BRACKET
+    assert result.lower_bound < result.objective
+    assert violations(result.schedule) == []
+
+
+def test_an_interrupt_stops_the_program() -> None:
+    instance = generate_random("model1", seed=3, number=0)
+
+    class Interrupted(Budget):
+        """A budget that is interrupted the third time somebody asks."""
+
+        asked = 0
+
+        @property
+        def interrupted(self) -> bool:
+            self.asked += 1
+            return self.asked > 3
+
+    result = solve_by_program(instance, list_schedules(instance), Interrupted())
+    assert result.seconds < 30
+    assert result.status is Status.BRACKET
+
+
+def test_same_result_every_time() -> None:
+    instance = generate_random("small", seed=1, number=1)
+    first, second = solve(instance, Budget(60)), solve(instance, Budget(60))
+    assert first.starts.tolist() == second.starts.tolist()
+
+
+def test_two_point_instance_is_solved() -> None:
+    instance = Instance.from_groups(256, [(96, 160, 6), (96, 1, 194)])
+    result = solve(instance, Budget(120))
+    assert (result.status, result.objective) == (Status.OPTIMAL, 13439)
+
+
+def test_results_are_recomputed_and_contradictions_refused() -> None:
+    instance = Instance(10, [2, 2], [3, 5])
+    good = Result.checked(instance, [0, 0], 8, "test", 0.0)
+    assert (good.objective, good.status) == (8, Status.OPTIMAL)
+    with pytest.raises(SolverError, match="less than the lower bound 9"):
+        Result.checked(instance, [0, 0], 9, "test", 0.0)
+    with pytest.raises(SolverError, match="exceeds memory in round 4"):
+        Result.checked(instance, [1, 0], 8, "test", 0.0)
+    for wrong in ([0], [0, -1], [0, 0, 0]):
+        with pytest.raises(SolverError, match="are not 2 times >= 0"):
+            Result.checked(instance, wrong, 8, "test", 0.0)
+    worse = Result.checked(instance, [0, 3], 3, "other", 1.0)
+    merged = worse.merged(good)
+    assert (merged.objective, merged.lower_bound, merged.bound_from) == (8, 8, "test")
+
+
+def test_state_graph_refuses_what_is_too_large() -> None:
+    with pytest.raises(Exception, match="at most 10 states"):
+        solve_by_state_graph(Instance(10, [0] * 5, [1, 2, 3, 4, 5]), state_limit=10)
+
+
+# Facts the program relies on.
+
+
+@settings(max_examples=60)
+@given(instances(max_requests=5, max_memory=10))
+def test_horizon_and_staircase_hold_for_some_and_every_schedule(instance: Instance) -> None:
+    result = solve_by_state_graph(instance)
+    kind = {r: k for k, (r, _) in enumerate(instance.types())}
+    latest = latest_starts(instance, result.objective)
+    for request, start in zip(instance, result.starts.tolist(), strict=True):
+        assert start <= latest[kind[request]]
+    check_staircase(instance, result.starts.tolist())
+
+
+@given(st.data())
+def test_staircase_holds_for_every_feasible_schedule(data: st.DataObject) -> None:
+    instance = data.draw(instances(max_requests=8, max_memory=15))
+    check_staircase(instance, data.draw(feasible_starts(instance)))
+
+
+def check_staircase(instance: Instance, starts: list[int]) -> None:
+    kind = {r: k for k, (r, _) in enumerate(instance.types())}
+    for level in range(1, 5):
+        windows = staircase_windows(instance, level)
+        for u in range(max(starts) + 1):
+            inside = sum(
+                u - windows[kind[request]] < start <= u
+                for request, start in zip(instance, starts, strict=True)
+            )
+            assert inside <= level
+
+
+@settings(max_examples=30)
+@given(instances(max_requests=5, max_memory=10))
+def test_program_entries_is_no_underestimate(instance: Instance) -> None:
+    cost = int(list_schedules(instance).sum()) + instance.total_output
+    program = HindsightProgram(instance, cost)
+    assert program.entries() <= program_entries(instance, cost)
+
+
+def test_program_reads_like_the_formula() -> None:
+    program = HindsightProgram(Instance(10, [2, 2], [3, 8]), upper_bound=14)
+    names = [constraint.name for constraint in program.problem.constraints()]
+    assert names[:2] == ["starts_0", "starts_1"]
+    assert {name.split("_")[0] for name in names} == {"starts", "memory", "staircase"}
+
+
+# Heuristics.
+
+
+@given(instances(max_requests=12), st.randoms(use_true_random=False))
+def test_heuristic_schedules_are_feasible_and_semi_active(instance: Instance, rng: object) -> None:
+    order = list(range(len(instance)))
+    for starts in (
+        earliest_fit(instance, order, in_order=True),
+        earliest_fit(instance, order, in_order=False),
+        staggered_fit(instance, order),
+        list_schedules(instance),
+    ):
+        ends = starts + instance.outputs
+        assert first_overflow(starts, ends, instance.prompts, instance.memory) is None
+        pulled = pulled_forward(instance, starts)
+        assert (pulled <= starts).all()
+        assert (
+            first_overflow(pulled, pulled + instance.outputs, instance.prompts, instance.memory)
+            is None
+        )
+
+
+def test_tightest_spacing_just_fits() -> None:
+    for prompt, output, memory in itertools.product((0, 3), (1, 2, 7, 20), (23, 40, 100)):
+        d = tightest_spacing(Request(prompt, output), memory)
+        starts = np.floor(np.arange(500) * d).astype(np.int64)
+        prompts = np.full(500, prompt)
+        assert first_overflow(starts, starts + output, prompts, memory) is None
+        closer = np.floor(np.arange(500) * d * 0.97).astype(np.int64)
+        if d * 0.97 * output < output * d - 1:
+            assert first_overflow(closer, closer + output, prompts, memory) is not None
+
+
+def test_an_optimum_of_one_request_is_its_output() -> None:
+    result = solve(Instance(10**9, [0], [10**9]), Budget(math.inf))
+    assert (result.objective, result.status) == (10**9, Status.OPTIMAL)

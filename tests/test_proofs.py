@@ -1,0 +1,72 @@
+"""The proofs' executable companions hold, and notice when a statement is false."""
+
+from __future__ import annotations
+
+import importlib
+import random
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kvopt import Budget, Instance, solve
+
+PROOFS = Path(__file__).parent.parent / "proofs"
+NAMES = ["model", "pipeline", "lower_bounds", "ratio_bounds"]
+
+
+@pytest.fixture
+def companion(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
+    monkeypatch.syspath_prepend(PROOFS)
+    return importlib.import_module(request.param)
+
+
+@pytest.mark.parametrize("companion", NAMES, indirect=True)
+def test_companion_holds(companion: ModuleType) -> None:
+    companion.main(fast=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("companion", NAMES, indirect=True)
+def test_companion_holds_in_full(companion: ModuleType) -> None:
+    companion.main(fast=False)
+
+
+def test_every_document_has_a_companion() -> None:
+    documents = {file.stem for file in PROOFS.glob("*.md")} - {"README"}
+    assert documents == set(NAMES)
+    assert all((PROOFS / f"{name}.py").exists() for name in NAMES)
+
+
+@pytest.mark.parametrize("companion", ["pipeline"], indirect=True)
+def test_a_larger_utilisation_is_refuted(companion: ModuleType) -> None:
+    companion.check_utilisation(0, 3, 4)
+    with pytest.raises(AssertionError):
+        companion.check_utilisation(0, 3, 4, bound=lambda slots: Fraction(slots, slots + 1))
+
+
+@pytest.mark.parametrize("companion", ["model"], indirect=True)
+def test_wider_staircases_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(10, [1] * 12, [6] * 12)
+    companion.check_staircase(instance, random.Random(0))
+    with pytest.raises(AssertionError):
+        companion.check_staircase(instance, random.Random(0), widened=1)
+
+
+@pytest.mark.parametrize("companion", ["lower_bounds"], indirect=True)
+def test_a_larger_busy_time_bound_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    starts = solve(instance, Budget()).starts.tolist()
+    weights = companion.slot_weights(instance)
+    companion.check_busy_time(instance, starts, weights)
+    with pytest.raises(AssertionError):
+        companion.check_busy_time(instance, starts, weights, half=Fraction(1))
+
+
+@pytest.mark.parametrize("companion", ["ratio_bounds"], indirect=True)
+def test_a_larger_third_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(148, [0], [99])
+    companion.check_lemma(instance, Fraction(99))
+    with pytest.raises(AssertionError):
+        companion.check_lemma(instance, Fraction(99), third=Fraction(2, 5))
