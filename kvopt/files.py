@@ -41,6 +41,9 @@ SCHEDULE_FORMAT = "kvopt-schedule/1"
 
 T = TypeVar("T")
 
+MAX_BYTES = 2**30
+"""Largest JSON file accepted (bytes)."""
+
 MAX_TIME = 10**15
 """Largest start or end time accepted in a schedule file (rounds)."""
 
@@ -217,7 +220,11 @@ def read_json(path: Path) -> object:
         If the file cannot be read or is not such JSON.
     """
     try:
-        text = path.read_bytes().decode("utf-8")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            raise InputError(f"is too large: more than {MAX_BYTES} bytes")
+        text = data.decode("utf-8")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:

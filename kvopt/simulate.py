@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from kvopt.errors import PolicyError
+from kvopt.errors import KvoptError, PolicyError
 from kvopt.instance import Instance, IntArray
-from kvopt.machine import LATEST, Commitment, Machine, Until, Wait
+from kvopt.machine import LATEST, Commitment, Decisions, Machine, Until, Wait
 from kvopt.profile import Events, first_overflow
 from kvopt.schedule import Schedule
 
@@ -54,24 +54,35 @@ def simulate(
     ------
     PolicyError
         If the policy takes a decision the model does not allow, exceeds the
-        memory in any round, waits for ever, or stops before all is done.
+        memory in any round, waits for ever, stops before all is done, or raises
+        an exception of its own.
     """
     outputs = instance.outputs if policy.clairvoyant else None
     machine = Machine(policy.name, instance.memory, instance.prompts, outputs)
     world = _World(instance, policy.name)
-    decisions = policy.run(machine)
+    decisions: Decisions | None = None
+    completed = np.array([], dtype=np.int64)
     pauses = 0
-    try:
-        pause = next(decisions)
-        while True:
-            world.accept(machine)
-            completed = world.pass_time(machine, pause)
-            pauses += 1
-            if progress and pauses % 1024 == 0:
-                progress(int(machine.finished.sum()))
-            pause = decisions.send(completed)
-    except StopIteration:
+    while True:
+        try:
+            if decisions is None:
+                decisions = policy.run(machine)
+                pause = next(decisions)
+            else:
+                pause = decisions.send(completed)
+        except StopIteration:
+            break
+        except KvoptError:
+            raise
+        except Exception as error:
+            reason = f"the policy raises {type(error).__name__}: {error}"
+            raise PolicyError(policy.name, None, machine.now + 1, reason) from error
         world.accept(machine)
+        completed = world.pass_time(machine, pause)
+        pauses += 1
+        if progress and pauses % 1024 == 0:
+            progress(int(machine.finished.sum()))
+    world.accept(machine)
     schedule = world.schedule()
     logger.debug("%s on %r: %d pauses, %d attempts", policy.name, instance, pauses, len(schedule))
     return schedule
@@ -124,16 +135,17 @@ class _World:
 
     def _wake(self, pause: Wait | Until) -> int:
         """Return the time at which a pause ends."""
-        if isinstance(pause, Until):
-            time = pause.time
-        elif isinstance(pause, Wait):
-            limit = LATEST if pause.until is None else pause.until
-            time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
-            time = self.singles.next_completion(time)
-            if pause.until is None and time == LATEST:
-                raise self._error("waits for a completion, but nothing that runs completes")
-        else:
-            raise self._error(f"yields {pause!r} instead of Wait or Until")
+        match pause:
+            case Until(time=int() | np.integer()):
+                time = pause.time
+            case Wait(until=None | int() | np.integer()):
+                limit = LATEST if pause.until is None else pause.until
+                time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
+                time = self.singles.next_completion(time)
+                if pause.until is None and time == LATEST:
+                    raise self._error("waits for a completion, but nothing that runs completes")
+            case _:
+                raise self._error(f"yields {pause!r} instead of a Wait or Until")
         if not self.now < time <= LATEST:
             raise self._error(f"pauses until {time} at time {self.now}")
         return int(time)

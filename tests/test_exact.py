@@ -15,8 +15,8 @@ from strategies import feasible_starts, instances
 from kvopt import Budget, Instance, Result, SolverError, Status, best_lower_bound, solve, violations
 from kvopt.exact.facts import latest_starts, program_entries, staircase_windows
 from kvopt.exact.heuristics import (
+    best_list_schedule,
     earliest_fit,
-    list_schedules,
     pulled_forward,
     staggered_fit,
     tightest_spacing,
@@ -48,7 +48,7 @@ def test_the_witnessed_set_has_both_kinds() -> None:
 def test_all_witnesses_agree(part: int) -> None:
     """Integer program, state search, state graph and brute force find the same optimum."""
     for instance in WITNESSED[part::8]:
-        known = list_schedules(instance)
+        known = best_list_schedule(instance)
         optimum = textbook.optimum(instance.memory, rows(instance))
         for result in (
             solve_by_program(instance, known, Budget(60)),
@@ -65,7 +65,7 @@ def test_all_witnesses_agree(part: int) -> None:
 def test_search_and_program_agree_on_larger_instances(part: int) -> None:
     for number in range(part, 60, 20):
         instance = generate_random("small", seed=8, number=number)
-        known = list_schedules(instance)
+        known = best_list_schedule(instance)
         search = solve_by_search(instance, known, Budget(60))
         program = solve_by_program(instance, known, Budget(120))
         assert search.status is Status.OPTIMAL
@@ -133,7 +133,7 @@ def test_an_exhausted_budget_still_gives_a_true_bracket() -> None:
 
 def test_a_timeout_of_the_program_is_a_bracket_not_an_optimum() -> None:
     instance = generate_random("model1", seed=3, number=0)
-    result = solve_by_program(instance, list_schedules(instance), Budget(2))
+    result = solve_by_program(instance, best_list_schedule(instance), Budget(2))
     assert result.status is Status.BRACKET
     assert result.lower_bound < result.objective
     assert violations(result.schedule) == []
@@ -152,7 +152,7 @@ def test_an_interrupt_stops_the_program() -> None:
             self.asked += 1
             return self.asked > 3
 
-    result = solve_by_program(instance, list_schedules(instance), Interrupted())
+    result = solve_by_program(instance, best_list_schedule(instance), Interrupted())
     assert result.seconds < 30
     assert result.status is Status.BRACKET
 
@@ -225,7 +225,7 @@ def check_staircase(instance: Instance, starts: list[int]) -> None:
 @settings(max_examples=30)
 @given(instances(max_requests=5, max_memory=10))
 def test_program_entries_is_no_underestimate(instance: Instance) -> None:
-    cost = int(list_schedules(instance).sum()) + instance.total_output
+    cost = int(best_list_schedule(instance).sum()) + instance.total_output
     program = HindsightProgram(instance, cost)
     assert program.entries() <= program_entries(instance, cost)
 
@@ -247,7 +247,7 @@ def test_heuristic_schedules_are_feasible_and_semi_active(instance: Instance, rn
         earliest_fit(instance, order, in_order=True),
         earliest_fit(instance, order, in_order=False),
         staggered_fit(instance, order),
-        list_schedules(instance),
+        best_list_schedule(instance),
     ):
         ends = starts + instance.outputs
         assert first_overflow(starts, ends, instance.prompts, instance.memory) is None

@@ -131,10 +131,10 @@ def test_refuses_what_is_no_readable_file(tmp_path: Path) -> None:
 
 
 def test_refuses_without_permission(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path) -> bytes:
+    def refuse(path: Path, mode: str) -> bytes:
         raise PermissionError(13, "Permission denied", str(path))  # as for anybody but root
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(InputError, match="cannot be read: Permission denied"):
         read_instance(file)
 

@@ -288,7 +288,8 @@ def test_a_policy_that_swallows_errors_gains_nothing() -> None:
         (Wait(until=0), "pauses until 0 at time 0"),
         (Until(-5), "pauses until -5 at time 0"),
         (Until(10**18), "pauses until 1000000000000000000 at time 0"),
-        ("soon", "yields 'soon' instead of Wait or Until"),
+        ("soon", "yields 'soon' instead of a Wait or Until"),
+        (Until(2.5), "yields Until(time=2.5) instead of a Wait or Until"),  # type: ignore[arg-type]
     ],
 )
 def test_pauses_that_lead_nowhere(pause: Wait | Until, reason: str) -> None:
@@ -315,6 +316,18 @@ def test_stopping_early_is_an_error_but_running_attempts_end() -> None:
     error = error_of(run)
     assert error.request == 0
     assert "stops with 2 requests unfinished" in error.reason
+
+
+def test_exceptions_of_a_policy_are_its_own() -> None:
+    def run(machine: Machine) -> Decisions:
+        machine.start(0)
+        yield Until(2)
+        raise ValueError("out of ideas")
+
+    error = error_of(run)
+    assert (error.round, error.reason) == (3, "the policy raises ValueError: out of ideas")
+    assert isinstance(error.__cause__, ValueError)
+    assert "raises TypeError" in error_of(lambda machine: None).reason  # type: ignore[arg-type,return-value]
 
 
 def test_progress_is_reported() -> None:

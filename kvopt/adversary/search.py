@@ -17,7 +17,7 @@ from fractions import Fraction
 
 from kvopt.adversary.moves import MOVES, Candidate, Limits, random_candidate
 from kvopt.budget import Budget
-from kvopt.exact.heuristics import list_schedules
+from kvopt.exact.heuristics import best_list_schedule
 from kvopt.policies import policy_from_spec
 from kvopt.simulate import simulate
 
@@ -164,7 +164,7 @@ def _evaluation(hunt: Hunt) -> Callable[[Candidate], tuple[int, int]]:
         cost = simulate(instance, policy).total_completion_time()
         if against is not None:
             return cost, simulate(instance, against).total_completion_time()
-        quick = int(list_schedules(instance).sum()) + instance.total_output
+        quick = int(best_list_schedule(instance).sum()) + instance.total_output
         return cost, min(cost, quick)
 
     return evaluate

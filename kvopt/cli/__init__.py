@@ -20,6 +20,8 @@ from kvopt.errors import InputError, KvoptError
 
 __all__ = ["cli", "main"]
 
+logger = logging.getLogger(__name__)
+
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(kvopt.__version__, prog_name="kvopt")
@@ -72,6 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InputError as error:
         return complain(str(error), BAD_INPUT)
     except KvoptError as error:
+        logger.debug("the error in full", exc_info=True)  # with -v
         return complain(str(error), FAILED)
     except (KeyboardInterrupt, click.Abort):
         return complain("interrupted", INTERRUPTED)

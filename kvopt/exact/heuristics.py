@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from kvopt.instance import Instance, IntArray, Request
+from kvopt.pipeline import sps_spacing
 from kvopt.profile import LiveProfile
 
-__all__ = ["earliest_fit", "list_schedules", "pulled_forward", "staggered_fit"]
+__all__ = [
+    "best_list_schedule",
+    "earliest_fit",
+    "list_schedules",
+    "pulled_forward",
+    "staggered_fit",
+    "tightest_spacing",
+]
 
 FILLED_REQUESTS = 3_000
 """Up to this many requests gaps in schedules are looked for."""
 
 BISECTIONS = 20
+COUNTED_COPIES = 10_000
 
 PASSES = 5
 """How often at most a schedule is gone through to pull requests forward."""
 
 
-def list_schedules(instance: Instance) -> IntArray:
-    """Return the starts of the cheapest of a few quick schedules (rounds), shape (n,).
+def best_list_schedule(instance: Instance) -> IntArray:
+    """Return the starts of the cheapest of `list_schedules` (rounds), shape (n,)."""
+    return min(list_schedules(instance), key=lambda starts: int(starts.sum()))
+
+
+def list_schedules(instance: Instance) -> Iterator[IntArray]:
+    """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
     The requests are listed by output length, by area and by peak; each list is
-    placed as early as possible in list order, as early as possible with gaps
-    filled, and staggered; and every schedule is pulled forward at the end.  Beyond
-    `FILLED_REQUESTS` requests gaps are not filled, so that time grows about
+    placed staggered, as early as possible in list order, and as early as possible
+    with gaps filled; and every schedule is pulled forward at the end.  Beyond
+    `FILLED_REQUESTS` requests gaps are not looked for, so that time grows about
     linearly.
     """
     prompts, outputs = instance.prompts, instance.outputs
@@ -36,16 +50,15 @@ def list_schedules(instance: Instance) -> IntArray:
         tuple(np.lexsort(keys).tolist())
         for keys in ((prompts, outputs), (outputs, areas), (outputs, prompts + outputs))
     }
-    schedules = []
-    fill = len(instance) <= FILLED_REQUESTS
+    if len(instance) > FILLED_REQUESTS:
+        for order in sorted(lists):
+            yield staggered_fit(instance, order)
+            yield earliest_fit(instance, order, in_order=True)
+        return
     for order in sorted(lists):
-        schedules.append(earliest_fit(instance, order, in_order=True))
-        schedules.append(staggered_fit(instance, order))
-        if fill:
-            schedules.append(earliest_fit(instance, order, in_order=False))
-    if fill:
-        schedules = [pulled_forward(instance, starts) for starts in schedules]
-    return min(schedules, key=lambda starts: int(starts.sum()))
+        yield pulled_forward(instance, staggered_fit(instance, order))
+        yield pulled_forward(instance, earliest_fit(instance, order, in_order=True))
+        yield pulled_forward(instance, earliest_fit(instance, order, in_order=False))
 
 
 def earliest_fit(instance: Instance, order: Sequence[int], in_order: bool) -> IntArray:
@@ -105,10 +118,12 @@ def tightest_spacing(request: Request, memory: int) -> float:
     Copies that start at floor(j * d), j = 0, 1, ..., use at most the sum over j with
     j * d < o of s + o - floor(j * d) tokens in any round (proofs/pipeline.md).
     """
-    low, high = 0.0, float(request.output)
+    low, high = request.area / memory, float(request.output)
+    if request.output / low > COUNTED_COPIES:  # then the pipeline is about as tight
+        return float(sps_spacing(request.prompt, request.output, memory))
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        ages = np.arange(0.0, request.output, middle)[: memory + 1]
+        ages = np.arange(0.0, request.output, middle)
         if len(ages) * request.peak - np.floor(ages).sum() <= memory:
             high = middle
         else:

@@ -13,17 +13,16 @@ from kvopt.exact.result import Result, Status
 from kvopt.exact.search import solve_by_search
 from kvopt.instance import Instance, IntArray
 from kvopt.lower_bounds import best_lower_bound
+from kvopt.schedule import exact_sum
 
 __all__ = ["solve"]
 
 SEARCH_REQUESTS = 16
-"""Up to this many requests the search over states comes first."""
+SEARCH_BITS = 50_000
+"""Up to this size of instances and of their memory profiles the search over states comes first."""
 
 PROGRAM_ENTRIES = 1_500_000
 """Up to this many nonzero coefficients the integer program is tried."""
-
-LISTED_REQUESTS = 100_000
-"""Up to this many requests list schedules are made here."""
 
 
 def solve(
@@ -39,12 +38,11 @@ def solve(
     instance
         The instance.
     budget
-        How long it may take.  Bounds and, up to a few thousand requests, list
-        schedules are always computed; search and integer program are left out
-        for instances far beyond them.
+        How long it may take.  The bounds, and one list schedule if none is known,
+        are computed whatever it says; search and integer program are left out for
+        instances far beyond them.
     known
-        Start times of feasible schedules known before (rounds), shape (n,) each;
-        at least one if the instance has more than `LISTED_REQUESTS` requests.
+        Start times of feasible schedules known before (rounds), shape (n,) each.
     report
         Called with the bracket whenever a stage has ended.
 
@@ -59,14 +57,16 @@ def solve(
         If something that was known, or that a solver returns, is not feasible.
     """
     began = time.perf_counter()
-    candidates = list(known)
-    if len(instance) <= LISTED_REQUESTS:
-        candidates.append(list_schedules(instance))
-    starts = min(candidates, key=lambda starts: int(starts.sum()))
     bound = best_lower_bound(instance)
+    starts = _cheapest(instance, budget, known)
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
-    if best.status is not Status.OPTIMAL and len(instance) <= SEARCH_REQUESTS:
+    profile_bits = int(instance.outputs.max()) * instance.memory.bit_length()
+    if (
+        best.status is not Status.OPTIMAL
+        and len(instance) <= SEARCH_REQUESTS
+        and profile_bits <= SEARCH_BITS
+    ):
         found = solve_by_search(instance, best.starts, budget.part(budget.left() / 2))
         best = best.merged(found)
         report(best)
@@ -79,3 +79,14 @@ def solve(
 
         best = best.merged(solve_by_program(instance, best.starts, budget))
     return dataclasses.replace(best, seconds=time.perf_counter() - began)
+
+
+def _cheapest(instance: Instance, budget: Budget, known: Iterable[IntArray]) -> IntArray:
+    """Return the cheapest of the known schedules and of the list schedules time allows."""
+    candidates = list(known)
+    schedules = list_schedules(instance)
+    while not candidates or not budget.over():
+        if (starts := next(schedules, None)) is None:
+            break
+        candidates.append(starts)
+    return min(candidates, key=exact_sum)
