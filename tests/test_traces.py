@@ -114,7 +114,7 @@ def test_rows_of_zeros_are_refused_or_skipped(tmp_path: Path) -> None:
         ("prompt_tokens,output_tokens\n1," + "9" * 18, "line 2: output_tokens: must be an integer"),
         (b"prompt_tokens,output_tokens\n\xff\xfe,2\n", "is not a text file in UTF-8"),
         (b"\x1f\x8b\x08garbage", "is a damaged gzip file"),
-        (gzip.compress(LENGTHS_TEXT.encode())[:-12], "is a damaged gzip file"),
+        (gzip.compress(LENGTHS_TEXT.encode(), mtime=0)[:-12], "is a damaged gzip file"),
         ('prompt_tokens,output_tokens\n1,"2\n' + "x" * 200_000, "is not valid CSV"),
     ],
 )
