@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kvopt.adversary import Hunt, Limits, improvements, search
 from kvopt.budget import Budget
 from kvopt.check import violations
-from kvopt.exact.result import Result, Status
+from kvopt.exact.result import PROGRAM, Result, Status
 from kvopt.exact.stategraph import solve_by_state_graph
 from kvopt.instance import Instance
 from kvopt.policies import Policy, spec_of
@@ -38,8 +38,8 @@ class Audited:
     comparison
         Optimum and ratios.
     witnesses
-        Number of exact solvers that proved the optimum; they agree, or there is
-        a problem.
+        Which bounds and solvers proved the optimum, each by itself; they agree, or
+        there is a problem.
     schedules
         Number of schedules that went through the independent checker.
     problems
@@ -47,7 +47,7 @@ class Audited:
     """
 
     comparison: Comparison
-    witnesses: int
+    witnesses: tuple[str, ...]
     schedules: int
     problems: tuple[str, ...]
 
@@ -64,9 +64,9 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budge
     budget
         How long the exact solver may take.
     """
-    comparison = compare(instance, policies, budget)
+    problems: list[str] = []
+    comparison = compare(instance, policies, budget, lambda error: problems.append(str(error)))
     optimum = comparison.optimum
-    problems = []
     for name, schedule in (
         ("the best schedule", optimum.schedule),
         *zip((r.policy for r in comparison.ratios), comparison.schedules, strict=True),
@@ -75,15 +75,15 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budge
     for ratio in comparison.ratios:
         if ratio.verdict is Verdict.VIOLATES:
             problems.append(_violated(ratio))
-    witnesses = 1 if optimum.status is Status.OPTIMAL else 0
+    witnesses = [optimum.bound_from] if optimum.status is Status.OPTIMAL else []
     for second in _second_opinions(optimum, budget):
-        witnesses += 1
+        witnesses.append(second.bound_from)
         if second.objective != optimum.objective:
             problems.append(
                 f"{second.bound_from} proves {second.objective} optimal,"
                 f" {optimum.bound_from} {optimum.objective}"
             )
-    return Audited(comparison, witnesses, len(policies) + 1, tuple(problems))
+    return Audited(comparison, tuple(witnesses), len(comparison.ratios) + 1, tuple(problems))
 
 
 def _second_opinions(optimum: Result, budget: Budget) -> Iterator[Result]:
@@ -93,7 +93,8 @@ def _second_opinions(optimum: Result, budget: Budget) -> Iterator[Result]:
         return
     if len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY:
         yield solve_by_state_graph(instance)
-    if len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY:
+    small = len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY
+    if small and optimum.bound_from != PROGRAM:
         from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
 
         second = solve_by_program(instance, optimum.starts, budget)
@@ -147,6 +148,8 @@ def audit_search(policy: Policy, seed: int, budget: Budget) -> Hunted | None:
         return None
     worst = finds[-1].candidate.instance(f"worst for {hunt.policy}")
     audited = audit_instance(worst, [policy], budget)
+    if not audited.comparison.ratios:
+        return None
     evaluations = sum(unit.evaluations for unit in units)
     return Hunted(worst, audited.comparison.ratios[0], evaluations, audited.problems)
 

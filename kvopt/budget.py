@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 __all__ = ["Budget"]
 
@@ -17,6 +18,8 @@ class Budget:
     ----------
     seconds
         Wall-clock time from now on (seconds); infinite by default.
+    stopped
+        Tells whether somebody else has ended it; asked whenever the budget is.
 
     Examples
     --------
@@ -28,15 +31,17 @@ class Budget:
     (True, 0.0, True)
     """
 
-    def __init__(self, seconds: float = math.inf) -> None:
+    def __init__(
+        self, seconds: float = math.inf, stopped: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._stopped = stopped
         self._end = time.perf_counter() + seconds
-        self._whole: Budget | None = None
         self._interrupted = False
 
     @property
     def interrupted(self) -> bool:
         """Whether it was ended from outside."""
-        return self._interrupted or (self._whole is not None and self._whole.interrupted)
+        return self._interrupted or self._stopped()
 
     def interrupt(self) -> None:
         """End it, and all its parts, now."""
@@ -52,6 +57,4 @@ class Budget:
 
     def part(self, seconds: float) -> Budget:
         """Return a budget that ends after `seconds`, and no later than this one."""
-        part = Budget(min(seconds, self.left()))
-        part._whole = self
-        return part
+        return Budget(min(seconds, self.left()), lambda: self.interrupted)

@@ -42,6 +42,14 @@ class PolicyError(KvoptError):
         self.round = round
         self.reason = reason
 
+    def __reduce__(self) -> tuple[type["PolicyError"], tuple[str, int | None, int, str]]:
+        # Exceptions are pickled by their message; this one comes back from other processes.
+        return type(self), (self.policy, self.request, self.round, self.reason)
+
+
+class WorkerError(KvoptError):
+    """A process that was to do some of the work has died."""
+
 
 class SolverError(KvoptError):
     """A solver returned something that does not survive recomputation in integers."""

@@ -21,6 +21,7 @@ __all__ = [
     "INSTANCE_FORMAT",
     "SCHEDULE_FORMAT",
     "attempt_rows",
+    "check_writable",
     "curated_instances",
     "find_instances",
     "instance_from_json",
@@ -102,6 +103,8 @@ def write_schedule(path: Path, schedule: Schedule) -> None:
 def find_instances(path: Path) -> list[Path]:
     """Return the instance files meant by a file or folder, in name order.
 
+    Hidden files and folders, such as a virtual environment's, are left alone.
+
     Raises
     ------
     InputError
@@ -110,7 +113,11 @@ def find_instances(path: Path) -> list[Path]:
     if not path.is_dir():
         return [path]
     try:
-        found = sorted(p for p in path.rglob("*.json") if p.is_file())
+        found = sorted(
+            file
+            for file in path.rglob("*.json")
+            if file.is_file() and not any(n[0] == "." for n in file.relative_to(path).parts)
+        )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if not found:
@@ -240,6 +247,25 @@ def read_json(path: Path) -> object:
         raise InputError("is not acceptable: a number has thousands of digits") from None
 
 
+def check_writable(path: Path) -> None:
+    """Find out that a file cannot be written before the work for it is done.
+
+    Raises
+    ------
+    InputError
+        If its folder is missing or not writable, or it is a folder itself.
+    """
+    reason = None
+    if path.is_dir():
+        reason = "Is a directory"
+    elif not path.parent.is_dir():
+        reason = "No such folder"
+    elif not os.access(path if _in_place(path) else path.parent, os.W_OK):
+        reason = "Permission denied"
+    if reason:
+        raise InputError(f"{path}: cannot be written: {reason}")
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole or not at all.
 
@@ -248,14 +274,12 @@ def write_text(path: Path, text: str) -> None:
     InputError
         If the file cannot be written.
     """
+    check_writable(path)
     try:
-        if not path.parent.is_dir():
-            raise FileNotFoundError(2, "No such folder")
-        if path.is_dir():
-            raise IsADirectoryError(21, "Is a directory")
-        if path.exists() and not path.is_file():  # a device or a pipe is written in place
+        if _in_place(path):
             path.write_text(text, encoding="utf-8")
             return
+        path = path.resolve()
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
@@ -269,6 +293,17 @@ def write_text(path: Path, text: str) -> None:
             raise
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def _in_place(path: Path) -> bool:
+    """Tell whether a path names a device, a pipe or an open file, which cannot be replaced."""
+    for _ in range(40):  # as many links as systems follow
+        if path.absolute().parts[1:2] in (("dev",), ("proc",)):
+            return True
+        if not path.is_symlink():
+            break
+        path = path.parent / os.readlink(path)
+    return path.exists() and not path.is_file()
 
 
 def _located(path: Path, read: Callable[[], T]) -> T:
@@ -319,10 +354,11 @@ def _list(value: object, place: str) -> list[Any]:
 
 
 def _check_format(content: object, expected: str, prefix: str = "") -> None:
-    """Refuse another format before its unknown fields cause confusion."""
-    if isinstance(content, dict) and content.get("format", expected) != expected:
-        given = abridged(content["format"])
-        raise InputError(f"{prefix}format: must be {expected!r}, got {given}")
+    """Refuse another format, or none, before its unknown fields cause confusion."""
+    if isinstance(content, dict) and (given := content.get("format", expected)) != expected:
+        raise InputError(f"{prefix}format: must be {expected!r}, got {abridged(given)}")
+    if isinstance(content, dict) and not prefix and "format" not in content:
+        raise InputError("format: required field is missing")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

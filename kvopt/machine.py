@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.errors import PolicyError
-from kvopt.instance import IntArray
+from kvopt.instance import IntArray, abridged
 from kvopt.profile import LiveProfile
 
 __all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
+
+T = TypeVar("T", bound=np.generic)
 
 NEVER = np.iinfo(np.int64).max
 """End of an attempt that nobody has announced (time)."""
@@ -90,8 +93,8 @@ class Machine:
     ----------
     now : int
         Current time: rounds 1..now are over.
-    finished : ndarray of bool, shape (n,)
-        Which requests have completed.
+    prompts : ndarray of int64, shape (n,)
+        Prompt lengths (tokens).
     """
 
     def __init__(
@@ -99,10 +102,11 @@ class Machine:
     ) -> None:
         self.policy = policy
         self.memory = memory
-        self.prompts = prompts
+        # Copies: whatever a policy does to them, the simulator's truth stays as it is.
+        self.prompts = _read_only(prompts.copy())
         self.now = 0
-        self.finished: NDArray[np.bool_] = np.zeros(len(prompts), dtype=np.bool_)
-        self._outputs = outputs
+        self._finished = np.zeros(len(prompts), dtype=np.bool_)
+        self._outputs = None if outputs is None else _read_only(outputs.copy())
         # The latest attempt of each request: when it starts and ends by announcement.
         self._start = np.zeros(len(prompts), dtype=np.int64)
         self._end = np.zeros(len(prompts), dtype=np.int64)
@@ -131,13 +135,18 @@ class Machine:
         return self._outputs
 
     @property
+    def finished(self) -> NDArray[np.bool_]:
+        """Which requests have completed, shape (n,); a read-only view that stays up to date."""
+        return _read_only(self._finished.view())
+
+    @property
     def running(self) -> int:
         """Number of attempts that run in the next round."""
         return self._running
 
     def unfinished(self) -> IntArray:
         """Return the requests that have not completed, in request order."""
-        return np.flatnonzero(~self.finished)
+        return np.flatnonzero(~self._finished)
 
     def memory_next_round(self) -> int:
         """Return the memory in the next round if nothing more is decided (tokens)."""
@@ -171,12 +180,13 @@ class Machine:
         PolicyError
             If the request may not start, or the next round would overflow.
         """
+        request = self._integer(request, "request")
         self._check_startable(request)
         need = int(self.prompts[request]) + 1
         free = self.memory - self.memory_next_round()
         if need > free:
             raise self._error(request, f"start needs {need} tokens, {free} are free")
-        age = NEVER if kill_at is None else kill_at
+        age = NEVER if kill_at is None else self._integer(kill_at, "kill age")
         if age < 1:
             raise self._error(request, f"kill at age {age}, must be at least 1")
         self._starts.append((request, age))
@@ -196,10 +206,11 @@ class Machine:
         PolicyError
             If no attempt of the request ran in the current round.
         """
+        request = self._integer(request, "request")
         if not 0 <= request < len(self):
             raise self._error(request, "kill of a request that does not exist")
         start, end = int(self._start[request]), int(self._end[request])
-        if self.finished[request] or not start < self.now < end:
+        if self._finished[request] or not start < self.now < end:
             raise self._error(request, "kill of a request that is not running")
         self._kills.append(request)
         self._end[request] = self.now
@@ -228,19 +239,23 @@ class Machine:
         PolicyError
             If an attempt is not allowed.
         """
-        requests = np.array(requests, dtype=np.int64, ndmin=1)
-        starts = np.array(starts, dtype=np.int64, ndmin=1)
-        ages = np.empty(len(requests), dtype=np.int64)
-        ages[:] = NEVER if kill_at is None else kill_at
+        requests = self._integers(requests, "requests")
+        starts = self._integers(starts, "starts")
+        ages = self._integers(NEVER if kill_at is None else kill_at, "kill ages")
+        if len(ages) == 1:
+            ages = np.repeat(ages, len(requests))
+        if not len(requests) == len(starts) == len(ages):
+            lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ages)} kill ages"
+            raise self._error(None, f"commitment of {lengths}")
         self._refuse((requests < 0) | (requests >= len(self)), requests, "does not exist")
-        self._refuse(self.finished[requests], requests, "start of a finished request")
+        self._refuse(self._finished[requests], requests, "start of a finished request")
         self._refuse(self._end[requests] > self.now, requests, "start of a running request")
         self._refuse(starts < self.now, requests, "start in the past")
         self._refuse(starts > LATEST, requests, f"start after time {LATEST}")
         self._refuse(ages < 1, requests, "kill at an age below 1")
         ages[ages > LATEST] = NEVER
-        self._start[requests] = np.arange(len(requests))
-        repeated = self._start[requests] != np.arange(len(requests))
+        repeated = np.ones(len(requests), dtype=np.bool_)
+        repeated[np.unique(requests, return_index=True)[1]] = False
         self._refuse(repeated, requests, "committed twice at once")
         self._commitments.append(Commitment(requests, starts, ages))
         if self._outputs is not None:
@@ -281,7 +296,7 @@ class Machine:
         if self._profile is None:
             self._profile = LiveProfile(self.memory)
             self._profile.advance(self.now)
-            for other in np.flatnonzero(~self.finished & (self._end > self.now)).tolist():
+            for other in np.flatnonzero(~self._finished & (self._end > self.now)).tolist():
                 self._announce(other)
         if self._profile is None:
             raise self._error(request, "earliest start beside an attempt of unannounced length")
@@ -290,6 +305,10 @@ class Machine:
         )
 
     # The rest is the simulator's side.
+
+    def undelivered(self) -> bool:
+        """Tell whether there are decisions that were not handed over."""
+        return bool(self._kills or self._starts or self._commitments)
 
     def take_decisions(self) -> tuple[list[int], list[tuple[int, int]], list[Commitment]]:
         """Hand over and forget the kills, starts and commitments since the last call."""
@@ -300,7 +319,7 @@ class Machine:
     def advance(self, now: int, completed: IntArray, constant: int, running: int) -> None:
         """Move to time `now`, with what completed and the memory of what runs after it."""
         self.now = now
-        self.finished[completed] = True
+        self._finished[completed] = True
         self._constant, self._running = constant, running
         if self._profile:
             for request in completed.tolist():
@@ -322,10 +341,23 @@ class Machine:
     def _check_startable(self, request: int) -> None:
         if not 0 <= request < len(self):
             raise self._error(request, "start of a request that does not exist")
-        if self.finished[request]:
+        if self._finished[request]:
             raise self._error(request, "start of a finished request")
         if self._end[request] > self.now:
             raise self._error(request, "start of a running request")
+
+    def _integers(self, values: ArrayLike, what: str) -> IntArray:
+        """Return a policy's numbers as a one-dimensional array of its own."""
+        array = np.array(values, ndmin=1)
+        if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
+            raise self._error(None, f"{what} must be a list of integers, got {abridged(values)}")
+        return array.astype(np.int64)
+
+    def _integer(self, value: int, what: str) -> int:
+        """Return a policy's number as an int."""
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+            raise self._error(None, f"{what} must be an integer, got {abridged(value)}")
+        return int(value)
 
     def _refuse(self, wrong: NDArray[np.bool_], requests: IntArray, reason: str) -> None:
         if wrong.any():
@@ -333,3 +365,8 @@ class Machine:
 
     def _error(self, request: int | None, reason: str) -> PolicyError:
         return PolicyError(self.policy, request, self.now + 1, reason)
+
+
+def _read_only(array: NDArray[T]) -> NDArray[T]:
+    array.setflags(write=False)
+    return array

@@ -90,11 +90,14 @@ def geometric_slices(alpha: Exact, beta: Exact) -> SliceRule:
     beta
         First slice >= 1 (rounds).
     """
-    powers = [beta]
+    power = beta
+    floors = [math.floor(power)]
 
     def slice(phase: int) -> int:
-        while len(powers) <= phase:
-            powers.append(powers[-1] * alpha)
-        return math.floor(powers[phase])
+        nonlocal power
+        while len(floors) <= phase:
+            power *= alpha
+            floors.append(math.floor(power))
+        return floors[phase]
 
     return slice

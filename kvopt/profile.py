@@ -16,7 +16,8 @@ import numpy as np
 from kvopt.instance import IntArray
 
 BLOCK = 256
-"""Breakpoints looked at in one go when an earliest start is sought."""
+LARGEST_BLOCK = 8192
+"""Breakpoints looked at in one go when an earliest start is sought, at first and at most."""
 
 __all__ = ["Events", "LiveProfile", "MemoryProfile", "first_overflow", "peak_memory"]
 
@@ -162,9 +163,16 @@ class LiveProfile:
         p = not_before
         i = self._low + int(self._times[self._low : self._high].searchsorted(p, side="right"))
         piece_begin = int(self._times[i - 1]) if i > self._low else self.now
+        size = BLOCK
         while i < self._high:
-            block = slice(i, min(i + BLOCK, self._high))
+            block = slice(i, min(i + size, self._high))
+            size = min(2 * size, LARGEST_BLOCK)
             times, used = self._times[block], self._used[block]
+            if int(used.max()) + prompt + rounds <= self.memory:  # rules nothing out
+                if p + rounds <= times[-1]:
+                    return p
+                i, piece_begin = block.stop, int(times[-1])
+                continue
             excess = used + (prompt + rounds - self.memory)
             late = np.maximum((excess - 1) // np.maximum(self._running[block], 1), 0)
             begins = np.concatenate(([piece_begin], times[:-1]))

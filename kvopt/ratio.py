@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from kvopt.budget import Budget
+from kvopt.errors import PolicyError
 from kvopt.exact.result import Result
 from kvopt.exact.solve import solve
 from kvopt.instance import Instance
@@ -90,7 +91,7 @@ class Comparison:
     schedules
         The schedule of each policy, in the order given.
     ratios
-        The ratio of each policy, in the order given.
+        The ratio of each policy, in the same order.
     """
 
     instance: Instance
@@ -99,7 +100,12 @@ class Comparison:
     ratios: tuple[Ratio, ...]
 
 
-def compare(instance: Instance, policies: Sequence[Policy], budget: Budget) -> Comparison:
+def compare(
+    instance: Instance,
+    policies: Sequence[Policy],
+    budget: Budget,
+    on_error: Callable[[PolicyError], None] | None = None,
+) -> Comparison:
     """Run policies on an instance and bracket their ratios to the optimum.
 
     Parameters
@@ -110,23 +116,45 @@ def compare(instance: Instance, policies: Sequence[Policy], budget: Budget) -> C
         The policies, at least one.
     budget
         How long the exact solver may take; the simulations come on top.
+    on_error
+        Called with the error of a policy that misbehaves; that policy is then left
+        out.  None to raise the error.
 
     Raises
     ------
     PolicyError
         If a policy misbehaves.
     """
-    schedules = tuple(simulate(instance, policy) for policy in policies)
+    runs = []
+    for policy in policies:
+        try:
+            runs.append((policy, simulate(instance, policy), _guarantee(policy, instance)))
+        except PolicyError as error:
+            if on_error is None:
+                raise
+            on_error(error)
     # The completing attempts of a run are a feasible schedule of the same cost.
-    optimum = solve(instance, budget, [schedule.starts() for schedule in schedules])
+    optimum = solve(instance, budget, [schedule.starts() for _, schedule, _ in runs])
     ratios = tuple(
         Ratio(
             spec_of(policy),
             schedule.total_completion_time(),
             optimum.lower_bound,
             optimum.objective,
-            policy.guarantee(instance),
+            guarantee,
         )
-        for policy, schedule in zip(policies, schedules, strict=True)
+        for policy, schedule, guarantee in runs
     )
-    return Comparison(instance, optimum, schedules, ratios)
+    return Comparison(instance, optimum, tuple(schedule for _, schedule, _ in runs), ratios)
+
+
+def _guarantee(policy: Policy, instance: Instance) -> Guarantee | None:
+    """Ask a policy, which may be a user's own, for what is proved about it."""
+    try:
+        guarantee = policy.guarantee(instance)
+    except Exception as error:
+        reason = f"its guarantee raises {type(error).__name__}: {error}"
+        raise PolicyError(policy.name, None, 1, reason) from error
+    if guarantee is not None and not isinstance(guarantee, Guarantee):
+        raise PolicyError(policy.name, None, 1, f"its guarantee is {guarantee!r}")
+    return guarantee

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate"]
 
+IDLE_PAUSES = 100_000
+"""A policy that pauses so often in a row with nothing running or planned will never end."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -57,12 +60,15 @@ def simulate(
         memory in any round, waits for ever, stops before all is done, or raises
         an exception of its own.
     """
+    if not isinstance(policy.clairvoyant, bool):
+        reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
+        raise PolicyError(str(policy.name), None, 1, reason)
     outputs = instance.outputs if policy.clairvoyant else None
     machine = Machine(policy.name, instance.memory, instance.prompts, outputs)
     world = _World(instance, policy.name)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
-    pauses = 0
+    pauses = idle = 0
     while True:
         try:
             if decisions is None:
@@ -72,11 +78,14 @@ def simulate(
                 pause = decisions.send(completed)
         except StopIteration:
             break
-        except KvoptError:
+        except (KvoptError, KeyboardInterrupt):
             raise
-        except Exception as error:
+        except BaseException as error:  # the exit of the program is not for a policy to decide
             reason = f"the policy raises {type(error).__name__}: {error}"
             raise PolicyError(policy.name, None, machine.now + 1, reason) from error
+        idle = idle + 1 if world.idle(machine) else 0
+        if idle > IDLE_PAUSES:
+            raise PolicyError(policy.name, None, machine.now + 1, "pauses for ever, nothing runs")
         world.accept(machine)
         completed = world.pass_time(machine, pause)
         pauses += 1
@@ -112,6 +121,10 @@ class _World:
             self.batches.append(_Batch(self.instance, commitment))
             self.active.append(self.batches[-1])
 
+    def idle(self, machine: Machine) -> bool:
+        """Tell whether nothing runs, is planned, or was decided since the last pause."""
+        return not (machine.running or self.active or machine.undelivered())
+
     def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
         """Move to the end of a pause and return what completed on the way.
 
@@ -138,6 +151,8 @@ class _World:
         match pause:
             case Until(time=int() | np.integer()):
                 time = pause.time
+            case Wait(until=bool()):
+                raise self._error(f"yields {pause!r} instead of a Wait or Until")
             case Wait(until=None | int() | np.integer()):
                 limit = LATEST if pause.until is None else pause.until
                 time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
@@ -157,7 +172,10 @@ class _World:
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
         completions = np.bincount(request[~killed], minlength=len(self.instance))
-        if (completions != 1).any():
+        if (completions > 1).any():
+            twice = int(np.argmax(completions))
+            raise PolicyError(self.policy, twice, self.now + 1, "completes more than once")
+        if (completions < 1).any():
             missing = np.flatnonzero(completions == 0)
             raise PolicyError(
                 self.policy,

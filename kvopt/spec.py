@@ -16,6 +16,8 @@ Parser = Callable[[str, str], Any]
 """(text, name) -> value; raises InputError with the name in its message."""
 
 SMALLEST_GROWTH = Fraction(1001, 1000)
+LARGEST_DENOMINATOR = 10**9
+"""Growth factors that are run are multiplied up exactly; finer ones take too long."""
 
 
 def split_spec(spec: str, what: str) -> tuple[str, dict[str, str]]:
@@ -94,11 +96,16 @@ def growth_factor(text: str, name: str) -> Exact:
         raise InputError(f"{name}: must be greater than 1, got {text}")
     if alpha < SMALLEST_GROWTH:
         raise InputError(f"{name}: must be at least {float(SMALLEST_GROWTH)} to be run, got {text}")
+    parts = (alpha,) if isinstance(alpha, Fraction) else (alpha.a, alpha.b)
+    if max(part.denominator for part in parts) > LARGEST_DENOMINATOR:
+        raise InputError(
+            f"{name}: must have denominators up to {LARGEST_DENOMINATOR}, got {abridged(text)}"
+        )
     return alpha
 
 
-def at_least_one(text: str, name: str) -> Exact:
-    """Parse an exact number >= 1.
+def at_least_one(text: str, name: str) -> Fraction:
+    """Parse a rational number >= 1.
 
     Raises
     ------
@@ -106,6 +113,8 @@ def at_least_one(text: str, name: str) -> Exact:
         If it is not one.
     """
     value = parse_exact(text, name)
+    if not isinstance(value, Fraction):
+        raise InputError(f"{name}: must be rational, got {text}")
     if value < 1:
         raise InputError(f"{name}: must be at least 1, got {text}")
     return value

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from kvopt.adversary.moves import Candidate
 from kvopt.adversary.search import Find, Hunt, Unit
 from kvopt.errors import InputError
+from kvopt.policies import source_digest
 
 __all__ = ["Store"]
 
@@ -90,7 +91,7 @@ class Store:
         self._use(insert)
 
     def _key(self, hunt: Hunt) -> str:
-        key = {
+        key: dict[str, Any] = {
             "policy": hunt.policy,
             "against": hunt.against,
             "requests": hunt.limits.requests,
@@ -98,6 +99,8 @@ class Store:
             "seed": hunt.seed,
             "version": self.version,
         }
+        if sources := [s for s in map(source_digest, (hunt.policy, hunt.against or "")) if s]:
+            key["sources"] = sources
         return json.dumps(key, sort_keys=True)
 
     def _prepare(self, db: sqlite3.Connection) -> None:

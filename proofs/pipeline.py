@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+import random
 from collections.abc import Callable
 from fractions import Fraction
 
-from kvopt.pipeline import sps_peak, sps_slots
+from kvopt.pipeline import sps_peak, sps_slots, sps_spacing
 
 
 def simulated_peak(prompt: int, slice: int, distance: Fraction, attempts: int) -> int:
@@ -55,6 +56,19 @@ def check_utilisation(
     assert Fraction(area * slots, slice * memory) > bound(slots) >= Fraction(1, 3)
 
 
+def check_no_drain(prompt: int, memory: int, rng: random.Random) -> None:
+    """Theorem 5, with the distances of SPS, which do not decrease."""
+    slices = sorted(rng.randint(1, memory - prompt) for _ in range(12))
+    distances = [sps_spacing(prompt, slice, memory) for slice in range(1, memory - prompt + 1)]
+    assert distances == sorted(distances)
+    x, runs = Fraction(0), []
+    for slice in slices:
+        runs.append((math.floor(x), math.floor(x) + slice))
+        x += distances[slice - 1] + rng.choice((0, 0, Fraction(1, 3)))
+    for r in range(1, max(end for _, end in runs) + 1):
+        assert sum(prompt + r - start for start, end in runs if start < r <= end) <= memory
+
+
 def main(fast: bool) -> None:
     most = 8 if fast else 16
     for prompt in range(4):
@@ -69,3 +83,8 @@ def main(fast: bool) -> None:
                 check_sps_peak(prompt, slice, slots)
             for memory in range(prompt + slice, prompt + slice + 3 * most):
                 check_utilisation(prompt, slice, memory)
+    rng = random.Random(5)
+    for memory in range(2, 20 if fast else 40):
+        for prompt in range(memory):
+            for _ in range(5 if fast else 40):
+                check_no_drain(prompt, memory, rng)

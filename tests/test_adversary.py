@@ -13,7 +13,7 @@ from kvopt import Budget, InputError, compare, policy_from_spec
 from kvopt.adversary import Hunt, Limits, Unit, improvements, search
 from kvopt.adversary.moves import MOVES, random_candidate
 from kvopt.adversary.search import run_unit
-from kvopt.executors import workers_from_spec
+from kvopt.executors import Workers, workers_from_spec
 from kvopt.store import Store
 
 HUNT = Hunt("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
@@ -34,11 +34,9 @@ def test_same_seed_same_trajectory_whatever_the_executor() -> None:
     here = search(HUNT, Budget(), units=3)
     assert here == search(HUNT, Budget(), units=3)
     with ThreadPoolExecutor(3) as threads:
-        assert here == search(HUNT, Budget(), units=3, executor=threads, workers=3)
+        assert here == search(HUNT, Budget(), units=3, workers=Workers(threads, 3))
     with workers_from_spec("processes=2") as workers:
-        assert here == search(
-            HUNT, Budget(), units=3, executor=workers.executor, workers=workers.count
-        )
+        assert here == search(HUNT, Budget(), units=3, workers=workers)
     other = Hunt(HUNT.policy, None, HUNT.limits, seed=4)
     assert search(other, Budget(), units=1) != here[:1]
 

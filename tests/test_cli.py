@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -239,11 +240,116 @@ def test_generate(run: Run, tmp_path: Path) -> None:
     assert run("generate", "tiny", "--count", 2, "-o", "one.json")[0] == 2
 
 
+def test_verify_goes_on_after_an_unreadable_file(run: Run, small: Path) -> None:
+    code, out, err = run("verify", "missing.json", small)
+    assert (code, out) == (2, f"{small}: ok: instance\n")
+    assert err == "kvopt: missing.json: cannot be read: No such file or directory\n"
+    answer = parsed(run("verify", "missing.json", small, "--json"), code=2)
+    assert [row["ok"] for row in answer["files"]] == [False, True]
+
+
+OWN_POLICIES = """
+import sys
+from dataclasses import dataclass
+from kvopt import MCSF, FCFS, Policy, Wait
+
+class Twice(Policy):
+    name = "twice"
+    clairvoyant = False
+    def run(self, machine):
+        machine.start(0)
+        machine.start(0)
+        yield Wait()
+
+class Leaves(Policy):
+    name = "leaves"
+    clairvoyant = False
+    def run(self, machine):
+        sys.exit(0)
+        yield
+
+class Claims(FCFS):
+    def guarantee(self, instance):
+        return 1 / 0
+
+@dataclass(frozen=True)
+class Needs(FCFS):
+    what: int
+
+class Nameless(FCFS):
+    name = 7
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [
+        ("Twice", 1, "policy twice, request 0, round 1: start of a running request"),
+        ("Leaves", 1, "policy leaves, round 1: the policy raises SystemExit: 0"),
+        ("Claims", 1, "policy fcfs, round 1: its guarantee raises ZeroDivisionError"),
+        ("Needs", 2, "policy own:Needs: cannot be made: "),
+        ("Nameless", 2, "policy own:Nameless: name: must be a string, got 7"),
+    ],
+)
+def test_a_users_policy_that_misbehaves(
+    run: Run, small: Path, tmp_path: Path, name: str, code: int, message: str
+) -> None:
+    (tmp_path / "own.py").write_text(OWN_POLICIES)
+    sys.modules.pop("own", None)
+    sys.path.insert(0, str(tmp_path))
+    try:
+        for command in ("ratio", "audit", "search"):
+            arguments = {
+                "ratio": ["ratio", small, "--policy", f"own:{name},fcfs"],
+                "audit": ["audit", small, "--policy", f"own:{name},fcfs", "--no-search"],
+                "search": ["search", "--policy", f"own:{name}", "--restarts", 1],
+            }[command]
+            if command == "search" and name == "Claims":
+                continue
+            got, out, err = run(*arguments)
+            assert got == code
+            assert message in (out if command == "audit" and code == 1 else err)
+            assert "Traceback" not in out + err
+            if code == 1 and command != "search":
+                assert "fcfs" in out  # the other policy's row is not lost
+    finally:
+        sys.path.remove(str(tmp_path))
+        sys.modules.pop("own", None)
+
+
+def test_a_store_knows_when_a_users_policy_changed(tmp_path: Path) -> None:
+    def ratio(base: str) -> Any:
+        code = f"from kvopt import FCFS, MCSF\nclass O({base}): name = 'o'"
+        (tmp_path / "own.py").write_text(code)
+        options = ["--against", "mc-sf", "--restarts", 1, "--store", "s.db", "--json"]
+        process = kvopt_process("search", "--policy", "own:O", *options, cwd=tmp_path)
+        return json.loads(process.communicate(timeout=60)[0])["ratio"]
+
+    assert ratio("FCFS") != "1/1"
+    assert ratio("MCSF") == "1/1"
+
+
+def test_an_unwritable_output_is_refused_before_the_work(run: Run, small: Path) -> None:
+    began = time.perf_counter()
+    code, _, err = run("search", "--policy", "gsa", "--budget", 30, "-o", "no/where.json")
+    assert (code, err) == (2, "kvopt: no/where.json: cannot be written: No such folder\n")
+    assert time.perf_counter() - began < 10
+
+
+def test_ratio_reports_what_it_can(run: Run, small: Path, tmp_path: Path) -> None:
+    answer = parsed(run("audit", small, "--no-search", "--policy", "gsa,fcfs", "--json"))
+    assert answer["search"] == []
+    code, out, err = run("audit", small, "--no-search", "--policy", "gsa,fcfs", "--csv")
+    assert code == 0
+    assert out.splitlines()[0].startswith("instance,policy,")
+    assert "all well" in err
+
+
 def test_audit_of_one_file(run: Run, small: Path) -> None:
     answer = parsed(run("audit", small, "--json"))
     (row,) = answer["instances"]
     assert (row["instance"], row["status"], row["objective"]) == ("twelve", "optimal", 200)
-    assert row["witnesses"] == 2
+    assert row["witnesses"] == ["search over states", "HiGHS"]
     assert {ratio["policy"] for ratio in row["ratios"]} >= {"gba", "gsa", "mc-sf", "fcfs"}
     assert {found["policy"] for found in answer["search"]} == {"gsa:alpha=2", "gba:alpha=2"}
     assert answer["summary"]["problems"] == 0
@@ -280,7 +386,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
         (["import", "lengths", "small.json", "--memory", "9", "-o", "x"], "small.json: line 1: "),
         (["generate", "nope", "-o", "x"], "family: must be one of"),
         (["plot", "small.json", "-o", "x.png"], "plot: this version of kvopt cannot draw"),
-        (["verify", "small.json", "missing"], "missing: cannot be read"),
+        (["verify", "missing"], "missing: cannot be read"),
         (["audit", "missing"], "missing: cannot be read"),
     ],
 )
@@ -329,6 +435,41 @@ def test_ctrl_c_ends_a_search_with_what_it_has(tmp_path: Path) -> None:
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert json.loads(out)["ratio_float"] > 1
+
+
+@pytest.mark.parametrize("interrupts", [1, 2])
+def test_ctrl_c_ends_a_search_in_processes(tmp_path: Path, interrupts: int) -> None:
+    process = subprocess.Popen(
+        [
+            *[sys.executable, "-m", "kvopt", "search", "--policy", "gsa", "--budget", "600"],
+            *["--requests", "200", "--memory", "2000", "--executor", "processes=2"],
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    time.sleep(4)
+    for _ in range(interrupts):  # as a terminal does: to the whole process group
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=40)
+    assert process.returncode == 130, err
+    assert b"Traceback" not in err
+
+
+@pytest.mark.parametrize("command", [["bounds"], ["bounds", "--json"], ["--help"]])
+def test_a_full_disk_is_one_line(tmp_path: Path, command: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        process = subprocess.run(
+            [sys.executable, "-m", "kvopt", *command],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (process.returncode, process.stderr) == (2, "kvopt: No space left on device\n")
 
 
 def test_a_closed_pipe_is_no_drama(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Budget, Instance, Result, SolverError, Status, best_lower_bound, solve, violations
-from kvopt.exact.facts import latest_starts, program_entries, staircase_windows
+from kvopt.exact.facts import latest_starts, program_size, staircase_windows
 from kvopt.exact.heuristics import (
     best_list_schedule,
     earliest_fit,
+    pipelined,
     pulled_forward,
     staggered_fit,
     tightest_spacing,
@@ -224,10 +225,12 @@ def check_staircase(instance: Instance, starts: list[int]) -> None:
 
 @settings(max_examples=30)
 @given(instances(max_requests=5, max_memory=10))
-def test_program_entries_is_no_underestimate(instance: Instance) -> None:
+def test_program_size_is_no_underestimate(instance: Instance) -> None:
     cost = int(best_list_schedule(instance).sum()) + instance.total_output
     program = HindsightProgram(instance, cost)
-    assert program.entries() <= program_entries(instance, cost)
+    variables, entries = program_size(instance, cost)
+    assert sum(map(len, program.x)) <= variables
+    assert program.entries() <= entries
 
 
 def test_program_reads_like_the_formula() -> None:
@@ -244,14 +247,16 @@ def test_program_reads_like_the_formula() -> None:
 def test_heuristic_schedules_are_feasible_and_semi_active(instance: Instance, rng: object) -> None:
     order = list(range(len(instance)))
     for starts in (
-        earliest_fit(instance, order, in_order=True),
-        earliest_fit(instance, order, in_order=False),
-        staggered_fit(instance, order),
+        pipelined(instance),
+        earliest_fit(instance, order, Budget(), in_order=True),
+        earliest_fit(instance, order, Budget(), in_order=False),
+        staggered_fit(instance, order, Budget()),
         best_list_schedule(instance),
     ):
+        assert starts is not None
         ends = starts + instance.outputs
         assert first_overflow(starts, ends, instance.prompts, instance.memory) is None
-        pulled = pulled_forward(instance, starts)
+        pulled = pulled_forward(instance, starts, Budget())
         assert (pulled <= starts).all()
         assert (
             first_overflow(pulled, pulled + instance.outputs, instance.prompts, instance.memory)

@@ -28,6 +28,9 @@ GOOD = {
 }
 
 
+INSTANCE = Instance(10, [2, 2, 0], [3, 3, 1], "n")
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "file.json"
@@ -259,3 +262,22 @@ def test_find_instances(tmp_path: Path) -> None:
     (tmp_path / "c.txt").touch()
     assert [p.name for p in find_instances(tmp_path)] == ["b.json", "a.json"]
     assert find_instances(tmp_path / "any") == [tmp_path / "any"]
+
+
+def test_a_link_is_written_through(tmp_path: Path) -> None:
+    target, link = tmp_path / "target.json", tmp_path / "link.json"
+    link.symlink_to(target)
+    write_instance(link, INSTANCE)
+    assert link.is_symlink()
+    assert read_instance(target) == INSTANCE
+    open_file = tmp_path / "open.json"
+    with open_file.open("w") as file:
+        write_instance(Path(f"/proc/self/fd/{file.fileno()}"), INSTANCE)
+    assert read_instance(open_file) == INSTANCE
+
+
+def test_hidden_folders_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "x.json").write_text("{}")
+    write_instance(tmp_path / "a.json", INSTANCE)
+    assert find_instances(tmp_path) == [tmp_path / "a.json"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Callable
 from typing import ClassVar
@@ -15,11 +16,13 @@ from strategies import instances
 from kvopt import (
     Attempt,
     Decisions,
+    InputError,
     Instance,
     Machine,
     Policy,
     PolicyError,
     Schedule,
+    SolverError,
     Until,
     Wait,
     simulate,
@@ -232,6 +235,12 @@ def steps(*calls: Callable[[Machine], object]) -> Run:
         ([lambda m: m.commit([0], [5]), lambda m: m.kill(0)], 0, 2, "not running"),
         ([lambda m: m.earliest_start(1, rounds=9)], 1, 1, "never fit"),
         ([lambda m: m.outputs], None, 1, "asks for the output lengths"),
+        ([lambda m: m.start(0.0)], None, 1, "request must be an integer, got 0.0"),
+        ([lambda m: m.start(True)], None, 1, "request must be an integer, got True"),
+        ([lambda m: m.start(0, kill_at=2.5)], None, 1, "kill age must be an integer, got 2.5"),
+        ([lambda m: m.commit([0], [0.7])], None, 1, "starts must be a list of integers"),
+        ([lambda m: m.commit([[0, 1]], [[0, 9]])], None, 1, "requests must be a list of integers"),
+        ([lambda m: m.commit([0, 1], [0])], None, 1, "2 requests, 1 starts, 2 kill ages"),
     ],
 )  # fmt: skip
 def test_illegal_decisions_are_named(
@@ -382,3 +391,45 @@ def test_arrays_given_to_policies_are_read_only() -> None:
         yield Until(20)
 
     attempts(run)
+
+
+def test_a_policy_cannot_change_the_truth() -> None:
+    def run(machine: Machine) -> Decisions:
+        for array in (machine.outputs, machine.prompts):
+            array.setflags(write=True)
+            array[:] = 1
+        machine.commit([0, 1, 2], [0, 5, 10])
+        yield Until(20)
+
+    ends = simulate(INSTANCE, policy(run, True)).completion_times()
+    assert ends.tolist() == [3, 10, 14]
+    assert INSTANCE.outputs.tolist() == [3, 5, 4]
+
+    def again(machine: Machine) -> Decisions:
+        machine.start(0)
+        yield Wait()
+        machine._finished[0] = False
+        machine.commit([0, 1, 2], [3, 10, 20])
+        yield Until(30)
+
+    assert error_of(again).request == 0
+    assert "completes more than once" in error_of(again).reason
+
+
+def test_idling_for_ever_is_found() -> None:
+    def run(machine: Machine) -> Decisions:
+        while True:
+            yield Until(machine.now + 1)
+
+    assert "pauses for ever" in error_of(run).reason
+
+
+def test_clairvoyance_is_declared_by_a_boolean() -> None:
+    with pytest.raises(PolicyError, match="clairvoyant must be True or False, got 'no'"):
+        simulate(INSTANCE, policy(steps(), "no"))  # type: ignore[arg-type]
+
+
+def test_errors_survive_the_way_between_processes() -> None:
+    for error in (InputError("x"), PolicyError("p", 3, 4, "why"), SolverError("y")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

@@ -11,13 +11,15 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 from dataclasses import dataclass
 from fractions import Fraction
 
 from kvopt.adversary.moves import MOVES, Candidate, Limits, random_candidate
 from kvopt.budget import Budget
+from kvopt.errors import WorkerError
 from kvopt.exact.heuristics import best_list_schedule
+from kvopt.executors import Workers, stopped
 from kvopt.policies import policy_from_spec
 from kvopt.simulate import simulate
 
@@ -25,6 +27,9 @@ __all__ = ["EVALUATIONS", "Find", "Hunt", "Unit", "improvements", "run_unit", "s
 
 EVALUATIONS = 400
 """Instances looked at in one unit."""
+
+POLL_SECONDS = 0.2
+"""How often it is asked whether the work of other processes is to end."""
 
 START_TEMPERATURE = 0.1
 """A first candidate may be worse than the current one by about this share of its ratio."""
@@ -177,8 +182,7 @@ def search(
     units: int | None = None,
     done: Iterable[Unit] = (),
     on_unit: Callable[[Unit], None] = lambda unit: None,
-    executor: Executor | None = None,
-    workers: int = 1,
+    workers: Workers | None = None,
 ) -> list[Unit]:
     """Run restarts until the budget is over.
 
@@ -194,21 +198,28 @@ def search(
         Complete units of an earlier run of the same hunt; they are not run again.
     on_unit
         Called with every unit as it ends.
-    executor
-        Where to run units; None for this thread.
     workers
-        How many units to keep the executor busy with.
+        Where to run units; None for this thread.
 
     Returns
     -------
     list of Unit
         All units, those of `done` included, by number.
+
+    Raises
+    ------
+    PolicyError
+        If a policy misbehaves.
+    WorkerError
+        If a worker process dies.
     """
     ended = {unit.number: unit for unit in done}
     numbers = (n for n in itertools.count() if n not in ended)
     todo = itertools.takewhile(lambda n: units is None or n < units, numbers)
     run = (
-        _runs_here(hunt, budget) if executor is None else _runs_on(hunt, budget, executor, workers)
+        _runs_on(hunt, budget, workers)
+        if workers and workers.executor
+        else _runs_here(hunt, budget)
     )
     for unit in run(todo):
         ended[unit.number] = unit
@@ -227,25 +238,31 @@ def _runs_here(hunt: Hunt, budget: Budget) -> Run:
     return run
 
 
-def _runs_on(hunt: Hunt, budget: Budget, executor: Executor, workers: int) -> Run:
+def _runs_on(hunt: Hunt, budget: Budget, workers: Workers) -> Run:
     def run(numbers: Iterator[int]) -> Iterator[Unit]:
+        assert workers.executor is not None
         running: set[Future[Unit]] = set()
         while True:
-            while len(running) < workers and not budget.over():
+            while len(running) < workers.count and not budget.over():
                 if (number := next(numbers, None)) is None:
                     break
-                running.add(executor.submit(_run_unit_for, hunt, number, budget.left()))
+                running.add(workers.executor.submit(_run_unit_for, hunt, number, budget.left()))
             if not running:
                 return
-            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            if budget.interrupted:
+                workers.stop()
+            ended, running = wait(running, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             for future in ended:
-                yield future.result()
+                try:
+                    yield future.result()
+                except BrokenExecutor:
+                    raise WorkerError("a worker process died; what was stored is safe") from None
 
     return run
 
 
 def _run_unit_for(hunt: Hunt, number: int, seconds: float) -> Unit:
-    return run_unit(hunt, number, Budget(seconds))
+    return run_unit(hunt, number, Budget(seconds, stopped))
 
 
 def improvements(units: Iterable[Unit]) -> list[Find]:

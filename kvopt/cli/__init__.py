@@ -6,6 +6,7 @@ failed, 2 bad usage or bad input, 130 interrupted.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import sys
@@ -61,11 +62,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments
         Arguments without the program name; None for those of the process.
     """
-    if (here := os.getcwd()) not in sys.path:
-        sys.path.append(here)  # where a user's own policy, module:Class, may be
+    if sys.stdout is None:  # closed by whoever started us
+        return complain("stdout is closed", BAD_INPUT)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name that the terminal cannot show is no error
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        code = cli.main(arguments, prog_name="kvopt", standalone_mode=False)
+        code = _run(arguments)
         sys.stdout.flush()
+    except BrokenPipeError:
+        code = FAILED
+    except OSError as error:  # a full disk under stdout, a current folder that is gone
+        code = complain(error.strerror or str(error), BAD_INPUT)
+    else:
+        return code
+    # Keep Python from trying, and complaining, once more at exit.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.append(here)  # where a user's own policy, module:Class, may be
+        code = cli.main(arguments, prog_name="kvopt", standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
@@ -78,7 +97,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(str(error), FAILED)
     except (KeyboardInterrupt, click.Abort):
         return complain("interrupted", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader of stdout has gone; keep Python from complaining about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED

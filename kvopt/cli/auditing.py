@@ -14,6 +14,7 @@ from kvopt.cli.options import (
     FAILED,
     INTERRUPTED,
     PATH,
+    as_csv,
     as_json,
     complain,
     policies_option,
@@ -35,24 +36,36 @@ HUNTED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 @click.command()
 @click.argument("paths", type=PATH, nargs=-1)
 @policies_option(AUDIT_POLICIES)
+@click.option("--search/--no-search", "hunting", default=True, help="Search for bad instances.")
 @time_limit_option(5, "for an instance")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @as_json
+@as_csv
 def audit(
-    paths: tuple[Path, ...], policies: list[Policy], time_limit: float, seed: int, as_json: bool
+    paths: tuple[Path, ...],
+    policies: list[Policy],
+    hunting: bool,
+    time_limit: float,
+    seed: int,
+    as_json: bool,
+    as_csv: bool,
 ) -> int:
     """Audit instances: exact optima, ratios against their bounds, a short worst-case search.
 
     PATH is an instance file or a folder of them; without any, the instances that
     come with kvopt are audited.  Every schedule is checked independently, and
-    every optimum that is small enough is proved by a second solver.
+    every optimum that is small enough is proved by a second solver.  The search
+    is for instances on which GSA(2) and GBA(2) do badly.
     """
+    from kvopt.report import ratio_row, to_csv
+
     began = time.perf_counter()
     instances = read_instances(paths or [curated_instances()])
     audited: list[tuple[str, Audited]] = []
     hunted: list[Hunted] = []
     problems: list[str] = []
-    steps = len(instances) + len(HUNTED_POLICIES)
+    hunted_policies = HUNTED_POLICIES if hunting else ()
+    steps = len(instances) + len(hunted_policies)
     with interruptible() as budget, progress_bar("auditing", steps) as advance_to:
         for name, instance in instances:
             try:
@@ -67,7 +80,7 @@ def audit(
             audited.append((name, result))
             problems += [f"{name}: {problem}" for problem in result.problems]
             advance_to(len(audited))
-        for spec in HUNTED_POLICIES:
+        for spec in hunted_policies:
             if not budget.interrupted and (
                 found := audit_search(policy_from_spec(spec), seed, budget)
             ):
@@ -77,6 +90,10 @@ def audit(
     summary = _summary(audited, hunted, problems, time.perf_counter() - began)
     if as_json:
         print_json(_as_object(audited, hunted, problems, summary))
+    elif as_csv:
+        rows = [ratio_row(n, ratio) for n, r in audited for ratio in r.comparison.ratios]
+        click.echo(to_csv(rows), nl=False)
+        complain(_sentence(summary), DONE)
     else:
         _print(audited, hunted, problems)
         click.echo(_sentence(summary))
@@ -99,7 +116,7 @@ def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: l
             str(len(optimum.instance)),
             str(optimum.instance.memory),
             optimum_text(optimum),
-            str(result.witnesses),
+            str(len(result.witnesses)),
         ]
         for ratio in result.comparison.ratios:
             bound = f"{float(ratio.guarantee.bound):.2f}" if ratio.guarantee else "-"
@@ -133,7 +150,7 @@ def _summary(
     return {
         "instances": len(results),
         "optimal": sum(result.comparison.optimum.status.value == "optimal" for result in results),
-        "proved_twice": sum(result.witnesses > 1 for result in results),
+        "proved_twice": sum(len(result.witnesses) > 1 for result in results),
         "schedules_checked": sum(result.schedules for result in results),
         "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
         "problems": len(problems),
@@ -147,7 +164,8 @@ def _sentence(summary: dict[str, Any]) -> str:
     result = "all well" if not summary["problems"] else f"{summary['problems']} PROBLEMS"
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"
-        f" ({summary['proved_twice']} by more than one solver),"
+        f" ({summary['proved_twice']} in more than one way),"
+        f" {summary['instances'] - summary['optimal']} bracketed,"
         f" {summary['schedules_checked']} schedules checked;"
         f" ratios: {verdicts}; {result}, {summary['seconds']} s"
     )
@@ -168,7 +186,7 @@ def _as_object(
                 "instance": name,
                 "requests": len(result.comparison.instance),
                 "memory": result.comparison.instance.memory,
-                "witnesses": result.witnesses,
+                "witnesses": list(result.witnesses),
                 "ratios": [ratio_row(name, ratio) for ratio in result.comparison.ratios],
                 "problems": list(result.problems),
             }

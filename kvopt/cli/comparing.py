@@ -43,10 +43,16 @@ def ratio(
     from kvopt.report import optimum_text, ratio_row, ratio_text, text_table, to_csv
 
     instances = read_instances(paths)
-    rows, table, violated = [], [], False
+    rows: list[dict[str, Any]] = []
+    table, failures, violated = [], [], False
     with interruptible() as budget, progress_bar("comparing", len(instances)) as advance_to:
         for i, (name, instance) in enumerate(instances):
-            comparison = compare(instance, policies, budget.part(time_limit))
+            comparison = compare(
+                instance,
+                policies,
+                budget.part(time_limit),
+                lambda error, name=name: failures.append(f"{name}: {error}"),  # type: ignore[misc]
+            )
             if budget.interrupted:
                 break
             for r in comparison.ratios:
@@ -65,9 +71,11 @@ def ratio(
     else:
         heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "verdict")
         click.echo(text_table(heads, table, right="llrrrr"))
+    for failure in failures:
+        complain(failure, FAILED)
     if budget.interrupted:
         return complain(f"interrupted; {len(rows)} rows were done", INTERRUPTED)
-    return FAILED if violated else DONE
+    return FAILED if violated or failures else DONE
 
 
 @click.command()

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from kvopt.errors import InputError
-from kvopt.files import find_instances, read_instance
+from kvopt.files import check_writable, find_instances, read_instance
 from kvopt.instance import MAX_TOKENS, Instance
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.quadratic import Exact, parse_exact
@@ -28,6 +28,7 @@ __all__ = [
     "as_json",
     "complain",
     "label",
+    "output_file",
     "policies_option",
     "print_json",
     "read_instances",
@@ -39,6 +40,12 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 PATH = click.Path(path_type=Path)
 TOKENS = click.IntRange(1, MAX_TOKENS)
+
+
+def output_file(text: str) -> Path:
+    """Read the name of a file to write, refused at once if that cannot be; for click."""
+    check_writable(path := Path(text))
+    return path
 
 
 def seconds(text: str | float) -> float:

@@ -16,6 +16,7 @@ from kvopt.cli.options import (
     PATH,
     as_json,
     complain,
+    output_file,
     print_json,
 )
 from kvopt.cli.terminal import interruptible, status_line
@@ -26,8 +27,8 @@ from kvopt.quadratic import format_exact
 
 __all__ = ["search"]
 
-VERIFY_SECONDS = 60
-"""How long the exact solver may take on the worst instance found."""
+VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
+"""How long the exact solver may take on the worst instance found, the latter after Ctrl-C."""
 
 
 @click.command()
@@ -53,13 +54,13 @@ VERIFY_SECONDS = 60
     type=options.seconds,
     default=30,
     show_default=True,
-    help="Seconds to search.",
+    help="Seconds to search; up to a minute is added to verify the worst instance found.",
 )
 @click.option("--restarts", type=click.IntRange(1), help="Stop after this many restarts.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option("--store", "store_path", type=PATH, help="Keep restarts in this file, and resume.")
 @click.option("--executor", default="local", show_default=True, help="local or processes=N.")
-@click.option("-o", "--output", type=PATH, help="Write the worst instance to this file.")
+@click.option("-o", "--output", type=output_file, help="Write the worst instance to this file.")
 @as_json
 def search(
     spec: str,
@@ -105,16 +106,17 @@ def search(
             units=restarts,
             done=done,
             on_unit=on_unit,
-            executor=workers.executor,
-            workers=workers.count,
+            workers=workers,
         )
     finds = improvements(units)
     if not finds:
-        return complain("the budget was over before anything was found", FAILED)
+        code = INTERRUPTED if budget.interrupted else FAILED
+        return complain("the budget was over before anything was found", code)
     worst = finds[-1].candidate.instance(name=f"worst for {spec}")
     facts: dict[str, Any] = {"policy": spec, "against": against, "seed": seed}
     if against is None:
-        text = _verify(worst, spec, facts)
+        limit = VERIFY_SECONDS_INTERRUPTED if budget.interrupted else VERIFY_SECONDS
+        text = _verify(worst, spec, facts, limit)
     else:
         facts |= {"cost": finds[-1].cost, "against_cost": finds[-1].reference}
         facts |= {"ratio": format_exact(finds[-1].ratio), "ratio_float": float(finds[-1].ratio)}
@@ -144,12 +146,12 @@ def search(
     return INTERRUPTED if budget.interrupted else DONE
 
 
-def _verify(worst: Instance, spec: str, facts: dict[str, Any]) -> str:
+def _verify(worst: Instance, spec: str, facts: dict[str, Any], limit: float) -> str:
     """Bracket the ratio on the worst instance; add it to the facts and return it as text."""
     from kvopt.ratio import compare
     from kvopt.report import ratio_row, ratio_text
 
-    with interruptible(VERIFY_SECONDS) as budget, status_line("verifying"):
+    with interruptible(limit) as budget, status_line("verifying"):
         comparison = compare(worst, [policy_from_spec(spec)], budget)
     ratio = comparison.ratios[0]
     facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}

@@ -8,12 +8,15 @@ from typing import Any
 import click
 
 from kvopt.cli.options import (
+    BAD_INPUT,
     DONE,
     FAILED,
     INTERRUPTED,
     PATH,
     as_json,
+    complain,
     label,
+    output_file,
     print_json,
     time_limit_option,
 )
@@ -33,7 +36,7 @@ ATTEMPTS_SHOWN = 10_000
 @click.argument("file", type=PATH)
 @time_limit_option(60, "altogether")
 @click.option("--certificate", type=PATH, help="Write a certificate of the bracket.")
-@click.option("-o", "--output", type=PATH, help="Write the best schedule to this file.")
+@click.option("-o", "--output", type=output_file, help="Write the best schedule to this file.")
 @as_json
 def solve(
     file: Path, time_limit: float, certificate: Path | None, output: Path | None, as_json: bool
@@ -54,7 +57,7 @@ def solve(
     if output is not None:
         write_schedule(output, result.schedule)
     if as_json:
-        print_json({"instance": label(instance, file), **solve_object(result)})
+        print_json({**solve_object(result), "instance": label(instance, file)})
     else:
         click.echo(f"status       {result.status.value}")
         click.echo(f"objective    {result.objective}")
@@ -68,7 +71,7 @@ def solve(
 @click.option("--policy", "spec", required=True, help="NAME or NAME:key=value:key=value.")
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the policy.")
 @click.option("--attempts", "show", is_flag=True, help="Print the attempts, however many.")
-@click.option("-o", "--output", type=PATH, help="Write the schedule to this file.")
+@click.option("-o", "--output", type=output_file, help="Write the schedule to this file.")
 @as_json
 def simulate(
     file: Path, spec: str, params: tuple[str, ...], show: bool, output: Path | None, as_json: bool
@@ -113,8 +116,15 @@ def verify(files: tuple[Path, ...], as_json: bool) -> int:
     from kvopt.check import violations
 
     checked: list[dict[str, Any]] = []
+    refused = False
     for file in files:
-        content = read_any(file)
+        try:
+            content = read_any(file)
+        except InputError as error:
+            refused = True
+            checked.append({"file": str(file), "kind": "unreadable", "ok": False, "violations": []})
+            complain(str(error), BAD_INPUT)
+            continue
         if isinstance(content, Instance):
             checked.append({"file": str(file), "kind": "instance", "ok": True, "violations": []})
             continue
@@ -129,14 +139,17 @@ def verify(files: tuple[Path, ...], as_json: bool) -> int:
             row["total_completion_time"] = content.total_completion_time()
         checked.append(row)
     ok = all(row["ok"] for row in checked)
+    code = BAD_INPUT if refused else DONE if ok else FAILED
     if as_json:
         print_json({"ok": ok, "files": checked})
-        return DONE if ok else FAILED
+        return code
     for row in checked:
+        if row["kind"] == "unreadable":  # that was said already
+            continue
         cost = row.get("total_completion_time")
         note = "" if cost is None else f", total completion time {cost}"
         state = "ok" if row["ok"] else "FAILED"
         click.echo(f"{row['file']}: {state}: {row['kind']}{note}")
         for violation in row["violations"]:
             click.echo(f"  {violation}")
-    return DONE if ok else FAILED
+    return code

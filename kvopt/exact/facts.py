@@ -5,7 +5,7 @@ from __future__ import annotations
 from kvopt.instance import Instance
 from kvopt.lower_bounds import best_lower_bound
 
-__all__ = ["STAIRCASE_LEVELS", "latest_starts", "program_entries", "staircase_windows"]
+__all__ = ["STAIRCASE_LEVELS", "latest_starts", "program_size", "staircase_windows"]
 
 STAIRCASE_LEVELS = (1,)
 """Levels m of the staircase inequalities that the integer program contains.
@@ -64,8 +64,8 @@ def staircase_windows(instance: Instance, level: int) -> list[int]:
     return windows
 
 
-def program_entries(instance: Instance, upper_bound: int) -> int:
-    """Return at least the number of nonzero coefficients of the hindsight program.
+def program_size(instance: Instance, upper_bound: int) -> tuple[int, int]:
+    """Return at least the numbers of variables and of coefficients of the hindsight program.
 
     Parameters
     ----------
@@ -76,9 +76,10 @@ def program_entries(instance: Instance, upper_bound: int) -> int:
     """
     windows = [staircase_windows(instance, level) for level in STAIRCASE_LEVELS]
     total = instance.total_output
-    entries = 0
+    variables = entries = 0
     for (request, _), rows in zip(instance.types(), zip(*windows, strict=True), strict=True):
         # A cruder horizon than that of `latest_starts`: the others cost their outputs.
         last = min(upper_bound - (total - request.output), total) - request.output
+        variables += last + 1
         entries += (last + 1) * (2 + request.output + sum(rows))
-    return entries
+    return variables, entries

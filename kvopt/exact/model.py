@@ -22,12 +22,12 @@ import pulp
 from kvopt.budget import Budget
 from kvopt.errors import SolverError
 from kvopt.exact.facts import STAIRCASE_LEVELS, latest_starts, staircase_windows
-from kvopt.exact.result import Result
+from kvopt.exact.result import PROGRAM, Result
 from kvopt.instance import Instance, IntArray
 
 __all__ = ["HindsightProgram", "solve_by_program"]
 
-PRESOLVED_ENTRIES = 200_000
+PRESOLVED_ENTRIES, PRESOLVED_ROUNDS = 200_000, 5_000
 """Larger programs go to HiGHS without presolve, which may take a minute and stops for nobody."""
 
 
@@ -154,7 +154,7 @@ class _HighsFromStart(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the cla
         highs.HandleUserInterrupt = True
         highs.startSolve()
         while not highs.wait(0.05)[0]:
-            if self.budget.interrupted:
+            if self.budget.over():
                 highs.cancelSolve()
 
 
@@ -186,7 +186,7 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
     began = time.perf_counter()
     program = HindsightProgram(instance, int(known.sum()) + instance.total_output)
     program.set_start(known)
-    presolve = program.entries() <= PRESOLVED_ENTRIES
+    presolve = program.entries() <= PRESOLVED_ENTRIES and program.rounds <= PRESOLVED_ROUNDS
     program.problem.solve(_HighsFromStart(budget, presolve))
     highs = program.problem.solverModel
     status = highs.getModelStatus()
@@ -198,7 +198,7 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
         instance,
         program.starts() if found else known,
         _integer_bound(info.mip_dual_bound),
-        "HiGHS",
+        PROGRAM,
         time.perf_counter() - began,
     )
 

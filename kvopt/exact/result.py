@@ -13,7 +13,10 @@ from kvopt.instance import Instance, IntArray
 from kvopt.profile import first_overflow
 from kvopt.schedule import Schedule
 
-__all__ = ["Result", "Status"]
+__all__ = ["PROGRAM", "Result", "Status"]
+
+PROGRAM = "HiGHS"
+"""What `Result.bound_from` says of a lower bound that is a solver's word."""
 
 
 class Status(enum.Enum):

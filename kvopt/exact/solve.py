@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import time
 from collections.abc import Callable, Iterable
 
 from kvopt.budget import Budget
-from kvopt.exact.facts import program_entries
+from kvopt.exact.facts import program_size
 from kvopt.exact.heuristics import list_schedules
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import solve_by_search
@@ -18,11 +20,17 @@ from kvopt.schedule import exact_sum
 __all__ = ["solve"]
 
 SEARCH_REQUESTS = 16
+"""Up to this many requests the search over states comes first..."""
+
 SEARCH_BITS = 50_000
-"""Up to this size of instances and of their memory profiles the search over states comes first."""
+"""...if a memory profile has at most so many bits."""
 
 PROGRAM_ENTRIES = 1_500_000
-"""Up to this many nonzero coefficients the integer program is tried."""
+PROGRAM_ROUNDS = 10_000
+"""Up to this many nonzero coefficients and rounds the integer program is tried."""
+
+ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
+"""How fast a program is written down, roughly; without the time for it, it is left out."""
 
 
 def solve(
@@ -38,9 +46,9 @@ def solve(
     instance
         The instance.
     budget
-        How long it may take.  The bounds, and one list schedule if none is known,
-        are computed whatever it says; search and integer program are left out for
-        instances far beyond them.
+        How long it may take.  The bounds and a pipeline schedule are computed
+        whatever it says; search and integer program are left out for
+        instances far beyond them.  HiGHS may overrun it by a few seconds.
     known
         Start times of feasible schedules known before (rounds), shape (n,) each.
     report
@@ -67,26 +75,25 @@ def solve(
         and len(instance) <= SEARCH_REQUESTS
         and profile_bits <= SEARCH_BITS
     ):
-        found = solve_by_search(instance, best.starts, budget.part(budget.left() / 2))
+        shares = 2 if _program_seconds(instance, best) < budget.left() / 2 else 1
+        found = solve_by_search(instance, best.starts, budget.part(budget.left() / shares))
         best = best.merged(found)
         report(best)
-    if (
-        best.status is not Status.OPTIMAL
-        and not budget.over()
-        and program_entries(instance, best.objective) <= PROGRAM_ENTRIES
-    ):
+    if best.status is not Status.OPTIMAL and _program_seconds(instance, best) < budget.left():
         from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
 
         best = best.merged(solve_by_program(instance, best.starts, budget))
     return dataclasses.replace(best, seconds=time.perf_counter() - began)
 
 
+def _program_seconds(instance: Instance, best: Result) -> float:
+    """Return how long it takes to write the program down, roughly; infinite if too large."""
+    variables, entries = program_size(instance, best.objective)
+    if instance.total_output > PROGRAM_ROUNDS or entries > PROGRAM_ENTRIES:
+        return math.inf
+    return entries / ENTRIES_A_SECOND + variables / VARIABLES_A_SECOND
+
+
 def _cheapest(instance: Instance, budget: Budget, known: Iterable[IntArray]) -> IntArray:
     """Return the cheapest of the known schedules and of the list schedules time allows."""
-    candidates = list(known)
-    schedules = list_schedules(instance)
-    while not candidates or not budget.over():
-        if (starts := next(schedules, None)) is None:
-            break
-        candidates.append(starts)
-    return min(candidates, key=exact_sum)
+    return min(itertools.chain(known, list_schedules(instance, budget)), key=exact_sum)

@@ -5,7 +5,10 @@ Adding a policy: write its class (see `Policy`) and enter it into `POLICIES`.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
+import sys
+from pathlib import Path
 from typing import cast
 
 from kvopt.errors import InputError
@@ -17,7 +20,17 @@ from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameters, spec_of
 from kvopt.spec import parse_values, split_spec
 
-__all__ = ["FCFS", "GBA", "GSA", "MCSF", "POLICIES", "Policy", "policy_from_spec", "spec_of"]
+__all__ = [
+    "FCFS",
+    "GBA",
+    "GSA",
+    "MCSF",
+    "POLICIES",
+    "Policy",
+    "policy_from_spec",
+    "source_digest",
+    "spec_of",
+]
 
 POLICIES: tuple[type[Policy], ...] = (GBA, GSA, MCSF, FCFS)
 """Every policy that can be named on the command line."""
@@ -42,29 +55,56 @@ def policy_from_spec(spec: str) -> Policy:
     >>> policy_from_spec("gba:alpha=3/2")
     GBA(alpha=Fraction(3, 2))
     """
-    module, colon, rest = spec.partition(":")
-    if module in (known := {policy.name: policy for policy in POLICIES}):
-        policy, place = known[module], spec
-    elif colon and "=" not in (name := rest.partition(":")[0]):
-        policy, place = _users_own(module, name), rest
-    else:
+    name, colon, rest = spec.partition(":")
+    known = {policy.name: policy for policy in POLICIES}
+    if name in known:
+        return _made(known[name], name, spec)
+    class_name = rest.partition(":")[0]
+    if not colon or "=" in class_name:
         names = ", ".join(known)
-        raise InputError(f"policy: must be one of {names} or module:Class, got {abridged(module)}")
-    _, given = split_spec(place, "policy")
+        raise InputError(f"policy: must be one of {names} or module:Class, got {abridged(name)}")
+    return _made(_users_own(name, class_name), f"{name}:{class_name}", rest)
+
+
+def _made(policy: type[Policy], name: str, spec: str) -> Policy:
+    """Make a policy of a class, with the values in NAME:key=value:key=value."""
+    _, given = split_spec(spec, "policy")
     parsers = {key: field.metadata["parse"] for key, field in parameters(policy).items()}
-    return policy(**parse_values(given, parsers, f"policy {module}"))
+    values = parse_values(given, parsers, f"policy {name}")
+    try:
+        return policy(**values)
+    except InputError:
+        raise
+    except Exception as error:  # whatever the user's constructor does
+        reason = " ".join(str(error).split())
+        raise InputError(f"policy {name}: cannot be made: {reason}") from None
 
 
 def _users_own(module: str, name: str) -> type[Policy]:
+    """Import a user's own policy class."""
     place = f"policy {module}:{name}"
     try:
         policy = getattr(importlib.import_module(module), name)
     except AttributeError:
         raise InputError(f"{place}: module has no such class") from None
-    except Exception as error:  # whatever the user's module does on import
-        reason = " ".join(str(error).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever the user's module does on import
+        reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{place}: cannot be imported: {reason}") from None
     needed = ("name", "clairvoyant", "run", "guarantee")
     if not isinstance(policy, type) or not all(hasattr(policy, a) for a in needed):
         raise InputError(f"{place}: must be a class with {', '.join(needed)}; see kvopt.Policy")
-    return cast("type[Policy]", policy)
+    found = cast("type[Policy]", policy)
+    if not isinstance(found.name, str):
+        raise InputError(f"{place}: name: must be a string, got {abridged(found.name)}")
+    return found
+
+
+def source_digest(spec: str) -> str:
+    """Return a hash of the file that holds a user's own policy; empty for the built-in ones."""
+    module = spec.partition(":")[0]
+    if module in {policy.name for policy in POLICIES} or module not in sys.modules:
+        return ""
+    file = getattr(sys.modules[module], "__file__", None)
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -51,7 +51,7 @@ class GSA(Policy):
     clairvoyant: ClassVar[bool] = False
 
     alpha: Exact = parameter(GSA_ALPHA, growth_factor, "growth factor of the slices")
-    beta: Exact = parameter(Fraction(1), at_least_one, "first slice in rounds")
+    beta: Fraction = parameter(Fraction(1), at_least_one, "first slice in rounds")
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""

@@ -70,6 +70,8 @@ def parameters(policy: type) -> dict[str, dataclasses.Field[Any]]:
 def spec_of(policy: Policy) -> str:
     """Return how a policy is written on the command line, defaults left out.
 
+    A user's own policy is module:Class, whatever it calls itself.
+
     Examples
     --------
     >>> from fractions import Fraction
@@ -77,7 +79,9 @@ def spec_of(policy: Policy) -> str:
     >>> spec_of(GSA(alpha=Fraction(2)))
     'gsa:alpha=2'
     """
-    parts = [policy.name]
+    kind = type(policy)
+    own = not kind.__module__.startswith("kvopt.")
+    parts = [f"{kind.__module__}:{kind.__qualname__}" if own else policy.name]
     for key, field in parameters(type(policy)).items():
         value = getattr(policy, key)
         if value != field.default:
