@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 import click
 
 from kvopt.cli.options import DONE, PATH, TOKENS, complain
+from kvopt.cli.terminal import status_line
 from kvopt.errors import InputError
 from kvopt.files import write_instance
 from kvopt.instance import MAX_REQUESTS, MAX_TOKENS
@@ -15,6 +16,7 @@ from kvopt.instance import MAX_REQUESTS, MAX_TOKENS
 __all__ = ["generate", "import_", "plot"]
 
 LENGTH = click.IntRange(0, MAX_TOKENS)
+COUNT = click.IntRange(0, 2**63 - 1)
 
 
 @click.command("import")
@@ -22,11 +24,25 @@ LENGTH = click.IntRange(0, MAX_TOKENS)
 @click.argument("file", type=PATH)
 @click.option("--memory", type=TOKENS, required=True, help="Memory budget in tokens.")
 @click.option("--requests", type=click.IntRange(1, MAX_REQUESTS), help="Keep the first so many.")
+@click.option(
+    "--sample",
+    type=COUNT,
+    metavar="SEED",
+    help="Keep --requests rows drawn by chance from all acceptable ones instead, in file order.",
+)
+@click.option("--skip", type=COUNT, default=0, help="Pass over the first so many rows.")
 @click.option("--prompt", type=LENGTH, help="Use this prompt length for all.")
 @click.option("--min-prompt", type=LENGTH, default=0, help="Skip rows with shorter prompts.")
 @click.option("--max-prompt", type=LENGTH, default=MAX_TOKENS, help="Skip rows with longer ones.")
 @click.option("--min-output", type=LENGTH, default=0, help="Skip rows with shorter outputs.")
 @click.option("--max-output", type=LENGTH, default=MAX_TOKENS, help="Skip rows with longer ones.")
+@click.option(
+    "--start-tokens",
+    type=LENGTH,
+    default=0,
+    help="Take so many off both lengths of each row, before anything looks at them.",
+)
+@click.option("--round-up-pow2", is_flag=True, help="Round outputs up to powers of two.")
 @click.option(
     "--oversize",
     type=click.Choice(["refuse", "drop"]),
@@ -37,34 +53,45 @@ LENGTH = click.IntRange(0, MAX_TOKENS)
 @click.option("--name", default="", help="Name of the instance; by default that of the file.")
 @click.option("-o", "--output", type=PATH, required=True, help="The instance file to write.")
 def import_(
-    format_name: str,
-    file: Path,
-    memory: int,
-    requests: int | None,
-    prompt: int | None,
-    min_prompt: int,
-    max_prompt: int,
-    min_output: int,
-    max_output: int,
-    oversize: Literal["refuse", "drop"],
-    name: str,
-    output: Path,
+    format_name: str, file: Path, memory: int, name: str, output: Path, **selection: Any
 ) -> int:
-    """Make an instance of a request trace: FORMAT is lengths or azure, FILE plain or gzip."""
+    r"""Make an instance of a request trace: FILE, plain or gzip, of any size.
+
+    FORMAT is one of
+
+    \b
+    lengths   CSV: prompt_tokens, output_tokens
+    azure     CSV: ContextTokens, GeneratedTokens
+    burstgpt  CSV: Request tokens, Response tokens
+    mooncake  JSON Lines: input_length, output_length
+    vidur     CSV: num_prefill_tokens, num_decode_tokens
+
+    Columns are found by name.  A row with an output of 0 tokens is an error that
+    --min-output 1 avoids; in burstgpt it is a failed request, left out and counted.
+    Where a trace counts a start-of-sequence token in both lengths, as that of
+    LMSYS-Chat-1M does, --start-tokens 1 takes it off.
+
+    The options work in this order: --skip, --start-tokens, the filters --min-...
+    and --max-..., --prompt, --round-up-pow2, --oversize, --requests or --sample.
+    A sample is uniform and without replacement, the same for the same seed.
+    """
     from kvopt.traces import FORMATS, Selection, import_trace
 
     known = {format.name: format for format in FORMATS}
     if format_name not in known:
         raise InputError(f"FORMAT: must be one of {', '.join(known)}, got {format_name!r}")
-    selection = Selection(
-        requests, prompt, min_prompt, max_prompt, min_output, max_output, oversize
-    )
-    imported = import_trace(known[format_name], file, memory, selection, name)
+    format, chosen = known[format_name], Selection(**selection)
+    with status_line("importing") as status:
+        imported = import_trace(
+            format, file, memory, chosen, name, lambda rows: status(f"{rows:,} rows read")
+        )
     write_instance(output, imported.instance)
+    after = f" after the first {chosen.skip}" if chosen.skip else ""
+    failures = f", {imported.failures} failures left out" if format.failures else ""
     return complain(
-        f"{output}: {len(imported.instance)} requests from {imported.read} rows read,"
+        f"{output}: {len(imported.instance)} requests from {imported.read} rows read{after},"
         f" {imported.skipped} skipped by the filters,"
-        f" {imported.dropped} dropped as too large for the memory",
+        f" {imported.dropped} dropped as too large for the memory{failures}",
         DONE,
     )
 

@@ -1,0 +1,240 @@
+"""The trace formats: who publishes them, in which columns, with which quirks.
+
+A trace is read line by line, so it may be larger than memory.  Columns are
+found by name, the others are ignored, and blank lines are passed over; gzip
+files are recognised by their content.
+
+Adding a format: enter it into `FORMATS`.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from kvopt.errors import InputError
+from kvopt.instance import MAX_TOKENS, abridged, check_integer
+
+__all__ = ["FORMATS", "MAX_LINE", "Row", "TraceFormat", "csv_rows", "json_rows"]
+
+MAX_LINE = 2**20
+"""Longest line accepted (bytes); those of the published traces have a few thousand."""
+
+Row = tuple[int, int, int]
+"""Line number (1-based), prompt length and output length (tokens)."""
+
+
+def csv_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
+    """Read comma-separated values with a header.
+
+    Parameters
+    ----------
+    lines
+        The lines of the file.
+    prompt, output
+        Names of the columns with the prompt and output lengths.
+
+    Raises
+    ------
+    InputError
+        If there is no such column or more than one, a row has another number of
+        fields than the header, or a length is not written as a plain integer.
+    """
+    table = csv.reader(lines, strict=True)
+    try:
+        header = [column.strip() for column in next(table, [])]
+        for name in (prompt, output):
+            if header.count(name) != 1:
+                raise InputError(
+                    f"line 1: must have one column {name!r}, got {abridged(','.join(header))}"
+                )
+        p, o = header.index(prompt), header.index(output)
+        for row in table:
+            if not row:
+                continue
+            line = table.line_num
+            if len(row) != len(header):
+                raise InputError(f"line {line}: must have {len(header)} fields, got {len(row)}")
+            yield line, _tokens(row[p], line, prompt), _tokens(row[o], line, output)
+    except csv.Error as error:
+        raise InputError(f"line {table.line_num}: is not valid CSV: {error}") from None
+
+
+def json_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
+    """Read JSON Lines, one object a line.
+
+    Parameters
+    ----------
+    lines
+        The lines of the file.
+    prompt, output
+        Keys of the prompt and output lengths.
+
+    Raises
+    ------
+    InputError
+        If a line is not a JSON object, has a key twice, lacks a length, or a
+        length is not an integer.
+    """
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        entry = _json_object(text, number)
+        for key in (prompt, output):
+            if key not in entry:
+                raise InputError(f"line {number}: {key}: required field is missing")
+        yield (
+            number,
+            check_integer(entry[prompt], f"line {number}: {prompt}", 0),
+            check_integer(entry[output], f"line {number}: {output}", 0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TraceFormat:
+    """A trace format.
+
+    Parameters
+    ----------
+    name
+        Name on the command line.
+    prompt, output
+        Names of the columns with the prompt and output lengths (tokens).
+    about
+        Where the format comes from.
+    reader
+        How rows are written: `csv_rows` or `json_rows`.
+    failures
+        Whether an output of 0 tokens means that the request failed, so that the
+        row is left out; otherwise such a row is an error.
+    """
+
+    name: str
+    prompt: str
+    output: str
+    about: str
+    reader: Callable[[Iterator[str], str, str], Iterator[Row]] = csv_rows
+    failures: bool = False
+
+    def rows(self, path: Path) -> Generator[Row, None, None]:
+        """Yield the rows of a file, plain or gzip, reading no further than asked.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read or a row is malformed; without the name of
+            the file.
+        """
+        try:
+            with path.open("rb") as raw:
+                packed = raw.peek(2)[:2] == b"\x1f\x8b"
+                # Buffered once more, for GzipFile is slow to hand out single lines.
+                file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
+                yield from self.reader(_lines(file), self.prompt, self.output)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise InputError(f"is a damaged gzip file: {error}") from None
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror}") from None
+
+
+FORMATS = (
+    TraceFormat("lengths", "prompt_tokens", "output_tokens", "plain lengths, one row a request"),
+    TraceFormat(
+        "azure",
+        "ContextTokens",
+        "GeneratedTokens",
+        "Azure LLM inference traces of 2023 (Patel et al., Splitwise, ISCA 2024) and 2024"
+        " (Stojkovic et al., DynamoLLM, HPCA 2025), and others with these columns",
+    ),
+    TraceFormat(
+        "burstgpt",
+        "Request tokens",
+        "Response tokens",
+        "BurstGPT (Wang et al., KDD 2025); its files with failures say that a response of"
+        " 0 tokens is one",
+        failures=True,
+    ),
+    TraceFormat(
+        "mooncake",
+        "input_length",
+        "output_length",
+        "Mooncake (Qin et al., FAST 2025), one JSON object a line",
+        reader=json_rows,
+    ),
+    TraceFormat(
+        "vidur",
+        "num_prefill_tokens",
+        "num_decode_tokens",
+        "the processed traces of Vidur (Agrawal et al., MLSys 2024), Sarathi-Serve and Etalon",
+    ),
+)
+"""Every format that can be named on the command line."""
+
+
+def _lines(file: BinaryIO) -> Iterator[str]:
+    """Yield the lines of a text file in UTF-8, line ends kept, a byte order mark not."""
+    number = 0
+    while line := file.readline(MAX_LINE + 1):
+        number += 1
+        if len(line) > MAX_LINE:
+            raise InputError(f"line {number}: must have at most {MAX_LINE} bytes, got more")
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            byte = line[error.start : error.start + 1]
+            raise InputError(
+                f"line {number}: must be text in UTF-8, got {byte!r} at byte {error.start}"
+            ) from None
+        yield text if number > 1 else text.removeprefix("\ufeff")
+
+
+def _tokens(text: str, line: int, column: str) -> int:
+    """Return a number of tokens written in a CSV file as an int."""
+    digits = text.strip()
+    if digits.isascii() and digits.isdigit() and len(digits) <= 20:
+        tokens = int(digits)
+        if tokens <= MAX_TOKENS:
+            return tokens
+    raise InputError(
+        f"line {line}: {column}: must be an integer from 0 to {MAX_TOKENS}, got {abridged(text)}"
+    )
+
+
+def _json_object(text: str, number: int) -> dict[str, Any]:
+    """Return the JSON object on a line."""
+    try:
+        entry = _DECODER.decode(text)
+    except json.JSONDecodeError as error:
+        reason = f"{error.msg}, column {error.colno}"
+    except ValueError as error:
+        reason = str(error)
+    except RecursionError:
+        reason = "nested too deeply"
+    else:
+        if isinstance(entry, dict):
+            return entry
+        reason = "not an object"
+    raise InputError(
+        f"line {number}: must be a JSON object, got {abridged(text.rstrip())}: {reason}"
+    )
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entry = dict(pairs)
+    if len(entry) < len(pairs):
+        raise ValueError("a key appears twice")
+    return entry
+
+
+def _finite(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_finite)
