@@ -19,6 +19,7 @@ import kvopt
 from kvopt import Instance, write_instance
 from kvopt.cli import main
 from kvopt.files import curated_instances
+from kvopt.traces import FORMATS
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -201,9 +202,46 @@ def test_import(run: Run, tmp_path: Path) -> None:
     )
     code, out, err = run(*arguments, "--oversize", "drop")
     assert (code, out) == (0, "")
-    assert "2 requests from 3 rows read, 0 skipped by the filters, 1 dropped" in err
+    assert err == (
+        "kvopt: t.json: 2 requests from 3 rows read, 0 skipped by the filters,"
+        " 1 dropped as too large for the memory\n"
+    )
     assert run("ratio", "t.json", "--policy", "gsa,gba,mc-sf,fcfs")[0] == 0
-    assert run("import", "nope", "t.csv", "--memory", 100, "-o", "x.json")[0] == 2
+
+
+def test_import_with_every_option(run: Run, tmp_path: Path) -> None:
+    rows = "".join(f"{n},GPT-4,{n},{n % 4},{n + n % 4},API log\n" for n in range(40))
+    header = "Timestamp,Model,Request tokens,Response tokens,Total tokens,Log Type\n"
+    (tmp_path / "b.csv").write_text(header + rows)
+    code, out, err = run(
+        *("import", "burstgpt", "b.csv", "--memory", 38, "-o", "b.json", "--name", "part"),
+        *("--skip", 3, "--start-tokens", 1, "--min-output", 1, "--max-prompt", 36),
+        *("--round-up-pow2", "--oversize", "drop", "--requests", 5, "--sample", 7),
+    )
+    assert (code, out) == (0, "")
+    assert err == (
+        "kvopt: b.json: 5 requests from 37 rows read after the first 3, 11 skipped by the filters,"
+        " 0 dropped as too large for the memory, 9 failures left out\n"
+    )
+    instance = kvopt.read_instance(tmp_path / "b.json")
+    assert (instance.name, len(instance)) == ("part", 5)
+    assert instance.source == (
+        "burstgpt trace b.csv: 5 sampled with seed 7 of the 37 rows after the first 3,"
+        " 1 taken off every length for start tokens, prompts 0..36, outputs 1..1000000000,"
+        " outputs rounded up to powers of two, 9 failures left out, 11 outside these lengths"
+    )
+
+
+def test_import_names_its_formats(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("")
+    shown = run("import", "--help")[1]
+    for format in FORMATS:
+        assert f"  {format.name} " in shown
+        assert f"{format.prompt}, {format.output}\n" in shown
+    code, out, err = run("import", "nope", "t.csv", "--memory", 100, "-o", "x.json")
+    assert (code, out) == (2, "")
+    names = ", ".join(format.name for format in FORMATS)
+    assert err == f"kvopt: FORMAT: must be one of {names}, got 'nope'\n"
 
 
 def test_bounds(run: Run) -> None:
@@ -384,6 +422,16 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
         (["search", "--policy", "gsa", "--store", "small.json"], "not a store of kvopt"),
         (["import", "lengths", "small.json", "--memory", "1e3", "-o", "x"], "'--memory': '1e3'"),
         (["import", "lengths", "small.json", "--memory", "9", "-o", "x"], "small.json: line 1: "),
+        (["import", "azure", "missing", "--memory", "9", "-o", "x"], "missing: cannot be read: No"),
+        (["import", "azure", ".", "--memory", "9", "-o", "x"], ".: cannot be read: Is a directory"),
+        (
+            ["import", "azure", "x.csv", "--memory", "9", "-o", "x", "--sample", "1"],
+            "sample: must come with requests, its size, got seed 1",
+        ),
+        (
+            ["import", "azure", "x.csv", "--memory", "9", "-o", "x", "--skip", "-1"],
+            "'--skip': -1 is not in the range",
+        ),
         (["generate", "nope", "-o", "x"], "family: must be one of"),
         (["plot", "small.json", "-o", "x.png"], "plot: this version of kvopt cannot draw"),
         (["verify", "missing"], "missing: cannot be read"),

@@ -55,7 +55,7 @@ COUNT = click.IntRange(0, 2**63 - 1)
 def import_(
     format_name: str, file: Path, memory: int, name: str, output: Path, **selection: Any
 ) -> int:
-    r"""Make an instance of a request trace: FILE, plain or gzip, of any size.
+    """Make an instance of a request trace: FILE, plain or gzip, of any size.
 
     FORMAT is one of
 
@@ -74,7 +74,7 @@ def import_(
     The options work in this order: --skip, --start-tokens, the filters --min-...
     and --max-..., --prompt, --round-up-pow2, --oversize, --requests or --sample.
     A sample is uniform and without replacement, the same for the same seed.
-    """
+    """  # noqa: D301 - a backspace tells click to keep the lines that follow
     from kvopt.traces import FORMATS, Selection, import_trace
 
     known = {format.name: format for format in FORMATS}
