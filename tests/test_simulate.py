@@ -406,10 +406,10 @@ def test_a_policy_cannot_change_the_truth() -> None:
     assert INSTANCE.outputs.tolist() == [3, 5, 4]
 
     def again(machine: Machine) -> Decisions:
-        machine.start(0)
-        yield Wait()
+        machine.start(0, kill_at=5)
+        yield Until(6)
         machine._finished[0] = False
-        machine.commit([0, 1, 2], [3, 10, 20])
+        machine.commit([0, 1, 2], [6, 10, 20])
         yield Until(30)
 
     assert error_of(again).request == 0
