@@ -12,7 +12,10 @@ requests start at t; with n_i = 1 this is the program above, line by line.
 
 from __future__ import annotations
 
+import functools
 import math
+import os
+import threading
 import time
 
 import highspy
@@ -131,10 +134,34 @@ class HindsightProgram:
         return np.array([next(queues[r.prompt, r.output], -1) for r in self.instance])
 
 
-class _HighsFromStart(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
-    """PuLP's HiGHS, started from the variables' initial values, and open to interrupts."""
+_greeting = threading.Lock()
 
-    def __init__(self, budget: Budget, presolve: bool) -> None:
+
+@functools.cache
+def _hear_greeting_out() -> None:
+    """Make the process's first HiGHS object with standard output closed off.
+
+    HiGHS 1.16 greets there from its constructor, before any option can stop it.
+    """
+    with _greeting:
+        try:
+            stdout = os.dup(1)
+        except OSError:  # there is no standard output
+            return
+        try:
+            with open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), 1)
+            highspy.Highs()  # type: ignore[no-untyped-call]
+        finally:
+            os.dup2(stdout, 1)
+            os.close(stdout)
+
+
+class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
+    """PuLP's HiGHS, exact, started from the variables' initial values, open to interrupts."""
+
+    def __init__(self, budget: Budget, presolve: bool, warm: bool) -> None:
+        _hear_greeting_out()
         super().__init__(
             msg=False,
             gapRel=0.0,
@@ -145,12 +172,14 @@ class _HighsFromStart(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the cla
             presolve="on" if presolve else "off",
         )
         self.budget = budget
+        self.warm = warm
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802  # PuLP's name
         highs = lp.solverModel
-        solution = highspy.HighsSolution()
-        solution.col_value = [v.value() or 0 for v in lp.variables()]
-        highs.setSolution(solution)
+        if self.warm:
+            solution = highspy.HighsSolution()
+            solution.col_value = [v.value() or 0 for v in lp.variables()]
+            highs.setSolution(solution)
         highs.HandleUserInterrupt = True
         highs.startSolve()
         while not highs.wait(0.05)[0]:
@@ -187,24 +216,27 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
     program = HindsightProgram(instance, int(known.sum()) + instance.total_output)
     program.set_start(known)
     presolve = program.entries() <= PRESOLVED_ENTRIES and program.rounds <= PRESOLVED_ROUNDS
-    program.problem.solve(_HighsFromStart(budget, presolve))
-    highs = program.problem.solverModel
-    status = highs.getModelStatus()
-    if status not in _BOUND_HOLDS:
-        raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
-    info = highs.getInfo()
-    found = info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible)
-    return Result.checked(
-        instance,
-        program.starts() if found else known,
-        _integer_bound(info.mip_dual_bound),
-        PROGRAM,
-        time.perf_counter() - began,
-    )
+    bound = 0
+    for warm in (True, False):
+        program.problem.solve(_Highs(budget, presolve, warm))
+        highs = program.problem.solverModel
+        status = highs.getModelStatus()
+        if status not in _BOUND_HOLDS:
+            raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
+        info = highs.getInfo()
+        bound = max(bound, _integer_bound(info.mip_dual_bound))
+        if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
+            known = min(known, program.starts(), key=np.sum)
+        # HiGHS 1.16 can end "optimal" with its start in hand, where presolve had turned
+        # the start into something better: then it must do without a start.
+        if known.sum() + instance.total_output == bound or status != _OPTIMAL:
+            break
+    return Result.checked(instance, known, bound, PROGRAM, time.perf_counter() - began)
 
 
+_OPTIMAL = highspy.HighsModelStatus.kOptimal
 _BOUND_HOLDS = (
-    highspy.HighsModelStatus.kOptimal,
+    _OPTIMAL,
     highspy.HighsModelStatus.kTimeLimit,
     highspy.HighsModelStatus.kInterrupt,
 )
