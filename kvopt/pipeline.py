@@ -1,7 +1,10 @@
-"""Formulas of the staggered pipeline and of the slices it is run with.
+"""Pipelines of attempts of equal length: how far apart, and how long.
 
-Both are from Feng, Yang and Zhang 2026 (arXiv 2601.22996).  In a pipeline (SPS) of
-k slots, attempt i of equal length starts at floor(i * slice / k).
+In a pipeline attempt i starts at floor(i * d).  A spacing rule gives the distance d, a
+slice rule the lengths of the slices in the phases of GSA or the classes of GBA.  SPS
+(k slots, d = slice / k) and the slices floor(alpha^p) are the paper's: Feng, Yang and
+Zhang 2026, arXiv 2601.22996.  The others are derived: proofs/pipeline.md and
+proofs/sharper_bounds.md.
 """
 
 from __future__ import annotations
@@ -12,7 +15,28 @@ from fractions import Fraction
 
 from kvopt.quadratic import Exact
 
-__all__ = ["SliceRule", "geometric_slices", "sps_peak", "sps_slots", "sps_spacing"]
+__all__ = [
+    "SPACINGS",
+    "SliceRule",
+    "SpacingRule",
+    "area",
+    "area_slices",
+    "certified_slices",
+    "geometric_slices",
+    "pipeline_peak",
+    "sps2_spacing",
+    "sps_peak",
+    "sps_slots",
+    "sps_spacing",
+    "tight_spacing",
+]
+
+SpacingRule = Callable[[int, int, int], Fraction]
+"""(prompt, slice, memory) -> distance between starts (rounds).
+
+Attempts of `slice` rounds with starts floor(j * distance), j = 0, 1, ..., must
+fit into the memory.  The distance must not decrease with the slice.
+"""
 
 SliceRule = Callable[[int], int]
 """phase number (from 0) -> length of its slices before the cap of memory - prompt (rounds).
@@ -80,6 +104,83 @@ def sps_spacing(prompt: int, slice: int, memory: int) -> Fraction:
     return Fraction(slice, sps_slots(prompt, slice, memory))
 
 
+def sps2_spacing(prompt: int, slice: int, memory: int) -> Fraction:
+    """Return the spacing of SPS, or the smallest one that runs two at a time if SPS runs one.
+
+    With k = 1 slots that is min(slice, 2 (prompt + slice) - memory).  Where SPS may use a
+    third of the memory only, this uses more than half of it.  Derived:
+    proofs/sharper_bounds.md.
+    """
+    slots = sps_slots(prompt, slice, memory)
+    if slots > 1:
+        return Fraction(slice, slots)
+    return Fraction(min(slice, 2 * (prompt + slice) - memory))
+
+
+def tight_spacing(prompt: int, slice: int, memory: int) -> Fraction:
+    """Return the smallest distance at which a pipeline fits (rounds), exactly.
+
+    The peak of a pipeline does not increase with the distance and changes only at
+    fractions a / j with integers a <= slice and j * distance <= slice, so a walk
+    through the Stern-Brocot tree down to such denominators finds it.  Derived:
+    proofs/pipeline.md, theorem 1.
+
+    Examples
+    --------
+    >>> sps_spacing(0, 5, 9), tight_spacing(0, 5, 9)
+    (Fraction(5, 2), Fraction(2, 1))
+    """
+
+    def fits(numerator: int, denominator: int) -> bool:
+        return pipeline_peak(prompt, slice, Fraction(numerator, denominator)) <= memory
+
+    # The distance is at least area / memory, or more than the memory would be used.
+    deepest = slice * memory // area(prompt, slice)
+    low, high = 0, slice
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle, 1) else (middle, high)
+    left, right = (low, 1), (high, 1)  # neighbours; the left one does not fit, the right one does
+    while left[1] + right[1] <= deepest:
+        left = _gallop(left, right, deepest, lambda p, q: not fits(p, q))
+        if left[1] + right[1] <= deepest:
+            right = _gallop(right, left, deepest, fits)
+    return Fraction(*right)
+
+
+SPACINGS: dict[str, SpacingRule] = {
+    "sps": sps_spacing,
+    "sps2": sps2_spacing,
+    "tight": tight_spacing,
+}
+"""The spacing rules that can be named on the command line."""
+
+
+def pipeline_peak(prompt: int, slice: int, distance: Fraction) -> int:
+    """Return the peak memory of a pipeline with enough attempts (tokens).
+
+    That is the sum over j >= 0 with j * distance < slice of prompt + slice -
+    floor(j * distance).  Derived: proofs/pipeline.md, theorem 1.
+
+    Parameters
+    ----------
+    prompt
+        Common prompt length s (tokens).
+    slice
+        Length of the attempts (rounds).
+    distance
+        Distance between starts (rounds), > 0.
+    """
+    p, q = distance.numerator, distance.denominator
+    terms = -(-slice * q // p)
+    return terms * (prompt + slice) - _sum_of_floors(terms, p, q)
+
+
+def area(prompt: int, rounds: int) -> int:
+    """Return the memory summed over the rounds of an attempt (token-rounds)."""
+    return prompt * rounds + rounds * (rounds + 1) // 2
+
+
 def geometric_slices(alpha: Exact, beta: Exact) -> SliceRule:
     """Return the slice rule floor(beta * alpha^p), exact (arXiv 2601.22996).
 
@@ -101,3 +202,134 @@ def geometric_slices(alpha: Exact, beta: Exact) -> SliceRule:
         return floors[phase]
 
     return slice
+
+
+def area_slices(growth: Exact, prompt: int, scale: Fraction = Fraction(1)) -> SliceRule:
+    """Return slices geometric in area: the largest t with area(t) <= scale (s + 1) growth^p.
+
+    Derived: proofs/sharper_bounds.md.
+
+    Parameters
+    ----------
+    growth
+        Growth factor of the areas, > 1.
+    prompt
+        Common prompt length s (tokens).
+    scale
+        Area of the first slice in units of the smallest one, >= 1.
+    """
+    largest_area = geometric_slices(growth, scale * (prompt + 1))
+    b = 2 * prompt + 1
+
+    def slice(phase: int) -> int:
+        return (math.isqrt(b * b + 8 * largest_area(phase)) - b) // 2  # solves t^2 + b t = 2 area
+
+    return slice
+
+
+def certified_slices(prompt: int, memory: int, spacing: SpacingRule) -> SliceRule:
+    """Return the slices with the best bound that a dynamic program over slices finds.
+
+    With slices a < b, c(b) the spacing and phi(b) = area(b) / M, GSA's ratio is at most R
+    plus what the slices themselves add, if g(0) = R phi(1) and
+
+        g(b) = max over a < b with g(a) > c(b) of
+               R (phi(b + 1) - phi(a + 1)) + c(b) - c(b)^2 / (g(a) - c(b))
+
+    reach g(b) >= c(M - s) for some b.  R is bisected, in floating point: the slices are
+    as good as their bound is, but no bound is claimed for them here.
+
+    Parameters
+    ----------
+    prompt
+        Common prompt length s (tokens); more than `MOST_SLICES` candidates are thinned
+        out to about so many.
+    memory
+        Memory budget M (tokens).
+    spacing
+        The spacing rule.
+    """
+    import numpy as np
+
+    longest = memory - prompt
+    ends = np.unique(np.geomspace(1, longest, MOST_SLICES).astype(np.int64))
+    candidates = np.arange(1, longest + 1) if longest <= MOST_SLICES else ends
+    sizes = candidates.tolist()
+    distance = np.array([float(spacing(prompt, t, memory)) for t in sizes])
+    after = np.array([area(prompt, t + 1) / memory for t in sizes])
+    first = area(prompt, 1) / memory
+
+    def attempt(ratio: float) -> list[int] | None:
+        """Return the slices that show the ratio to be feasible, or None."""
+        reach = np.concatenate(([ratio * first], np.full(len(sizes), -math.inf)))
+        done = np.concatenate(([first], after))
+        parent = np.zeros(len(sizes) + 1, dtype=np.int64)
+        for b in range(len(sizes)):
+            if reach[: b + 1].max() >= distance[-1]:
+                break
+            margin = reach[: b + 1] - distance[b]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                value = ratio * (after[b] - done[: b + 1]) + distance[b] - distance[b] ** 2 / margin
+            value[margin <= 0] = -math.inf
+            parent[b + 1] = int(np.argmax(value))
+            reach[b + 1] = value[parent[b + 1]]
+        best = int(np.argmax(reach))
+        if reach[best] < distance[-1]:
+            return None
+        chain = []
+        while best:
+            chain.append(sizes[best - 1])
+            best = int(parent[best])
+        return [*reversed(chain), longest]
+
+    low, high = 0.0, 1.0
+    while (slices := attempt(high)) is None:
+        low, high = high, 2 * high
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        found = attempt(middle)
+        low, high, slices = (middle, high, slices) if found is None else (low, middle, found)
+    finite = slices
+
+    def slice(phase: int) -> int:
+        return finite[phase] if phase < len(finite) else memory
+
+    return slice
+
+
+MOST_SLICES = 400
+BISECTIONS = 30
+
+
+def _gallop(
+    step: tuple[int, int],
+    base: tuple[int, int],
+    deepest: int,
+    holds: Callable[[int, int], bool],
+) -> tuple[int, int]:
+    """Return step + k * base for the largest k at which `holds`, as it does for k = 0."""
+    most = (deepest - step[1]) // base[1]
+    low, high = 0, 1
+    while high <= most and holds(step[0] + high * base[0], step[1] + high * base[1]):
+        low, high = high, 2 * high
+    high = min(high, most + 1)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(step[0] + middle * base[0], step[1] + middle * base[1]):
+            low = middle
+        else:
+            high = middle
+    return step[0] + low * base[0], step[1] + low * base[1]
+
+
+def _sum_of_floors(terms: int, numerator: int, denominator: int) -> int:
+    """Return the sum over j < terms of floor(j * numerator / denominator), as Euclid would."""
+    total = offset = 0
+    n, a, m = terms, numerator, denominator
+    while True:
+        total += (n - 1) * n // 2 * (a // m) + n * (offset // m)
+        a, offset = a % m, offset % m
+        top = a * n + offset
+        if top < m:
+            return total
+        n, offset, m, a = top // m, top % m, a, m

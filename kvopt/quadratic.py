@@ -169,6 +169,26 @@ def _square_root(n: int) -> Exact:
     return Fraction(outside) if inside == 1 else Quadratic(Fraction(0), Fraction(outside), inside)
 
 
+def square_root(x: Exact) -> Exact:
+    """Return the square root of x > 0: exactly if x is rational, else rounded up.
+
+    The square root of a quadratic irrational need not be quadratic; a rational number at
+    most 2^-64 above it takes its place.
+
+    Examples
+    --------
+    >>> print(square_root(Fraction(1, 2)), square_root(Fraction(9, 4)))
+    (sqrt(2))/2 3/2
+    """
+    if isinstance(x, Fraction) and x.numerator * x.denominator < LARGEST_RADICAND:
+        return _square_root(x.numerator * x.denominator) / x.denominator
+    return Fraction(math.isqrt(math.floor(x * (1 << 128))) + 1, 1 << 64)
+
+
+LARGEST_RADICAND = 10**12
+"""Larger integers are not searched for square factors."""
+
+
 def format_exact(x: Exact) -> str:
     """Write x as "p/q" (always with a denominator) or as an expression in sqrt(d).
 

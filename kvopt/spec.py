@@ -10,7 +10,18 @@ from kvopt.errors import InputError
 from kvopt.instance import MAX_TOKENS, abridged, check_integer
 from kvopt.quadratic import Exact, parse_exact
 
-__all__ = ["Parser", "at_least_one", "growth_factor", "integer", "parse_values", "split_spec"]
+__all__ = [
+    "Parser",
+    "at_least_one",
+    "choice",
+    "fraction",
+    "growth_factor",
+    "integer",
+    "optional",
+    "parse_values",
+    "split_spec",
+    "yes_or_no",
+]
 
 Parser = Callable[[str, str], Any]
 """(text, name) -> value; raises InputError with the name in its message."""
@@ -118,3 +129,36 @@ def at_least_one(text: str, name: str) -> Fraction:
     if value < 1:
         raise InputError(f"{name}: must be at least 1, got {text}")
     return value
+
+
+def fraction(low: Fraction, high: Fraction, what: str) -> Parser:
+    """Return a parser of rational numbers in the open interval (low, high), `what` in words."""
+
+    def parse(text: str, name: str) -> Fraction:
+        value = parse_exact(text, name)
+        if not (isinstance(value, Fraction) and low < value < high):
+            raise InputError(f"{name}: must be a rational number {what}, got {text}")
+        return value
+
+    return parse
+
+
+def choice(*values: str) -> Parser:
+    """Return a parser of one of a few words."""
+
+    def parse(text: str, name: str) -> str:
+        if text not in values:
+            raise InputError(f"{name}: must be {' or '.join(values)}, got {abridged(text)}")
+        return text
+
+    return parse
+
+
+def yes_or_no(text: str, name: str) -> bool:
+    """Parse yes or no."""
+    return bool(choice("yes", "no")(text, name) == "yes")
+
+
+def optional(parse: Parser) -> Parser:
+    """Return a parser that also takes "none", for None."""
+    return lambda text, name: None if text == "none" else parse(text, name)
