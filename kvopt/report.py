@@ -125,13 +125,13 @@ def bound_row(theorem: Theorem, alpha: Any = None) -> dict[str, Any]:
         Where to evaluate it, if it is a function of alpha; None for where it is
         published.
     """
-    bound, status, source = theorem.constant, "published", theorem.source
-    if theorem.function is not None:
+    bound, status, source = theorem.constant, theorem.status, theorem.source
+    if theorem.function is None:
+        alpha = None
+    else:
         alpha = theorem.alpha if alpha is None else alpha
         guarantee = theorem.at(alpha)
         bound, status, source = guarantee.bound, guarantee.status, guarantee.source
-    else:
-        alpha = None
     return {
         "policy": theorem.policy,
         "kind": theorem.kind,

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Literal
 
-from kvopt.quadratic import Exact, Quadratic
+from kvopt.quadratic import Exact, Quadratic, square_root
 
 __all__ = [
     "GBA_ALPHA",
@@ -22,14 +23,22 @@ __all__ = [
     "Theorem",
     "gba_bound",
     "gba_bound_large_memory",
+    "gba_bound_sharper",
+    "gba_guarantee",
     "gsa_bound",
+    "gsa_bound_area",
     "gsa_bound_large_memory",
+    "gsa_bound_sharper",
+    "gsa_guarantee",
+    "inherited",
+    "phase_factor",
 ]
 
 Status = Literal["published", "derived"]
 
 PAPER = "Feng, Yang, Zhang 2026, arXiv 2601.22996"
 DERIVED = "proofs/ratio_bounds.md"
+SHARPER = "proofs/sharper_bounds.md"
 COMMON_PROMPT = "one common prompt length"
 LARGE_MEMORY = "one common prompt length; limit for M to infinity, s and o fixed"
 
@@ -94,11 +103,21 @@ class Theorem:
     scope: str
     source: str
 
+    @property
+    def status(self) -> Status:
+        """Whether the source is a paper ("published") or a proof of ours ("derived")."""
+        return "derived" if self.source.startswith("proofs/") else "published"
+
+    def stated(self) -> Guarantee:
+        """Return the bound as the source states it; only if it is a constant."""
+        assert self.constant is not None
+        return Guarantee(self.constant, self.status, self.source)
+
     def at(self, alpha: Exact) -> Guarantee:
         """Return the bound at some alpha > 1; only if it is a function of alpha."""
         assert self.function is not None
-        if alpha == self.alpha:
-            return Guarantee(self.function(alpha), "published", self.source)
+        if self.status == "derived" or alpha == self.alpha:
+            return Guarantee(self.function(alpha), self.status, self.source)
         return Guarantee(self.function(alpha), "derived", DERIVED)
 
 
@@ -145,6 +164,93 @@ def gsa_bound_large_memory(alpha: Exact) -> Exact:
     return 2 * alpha / (alpha - 1) * gba_bound_large_memory(alpha)
 
 
+def phase_factor(growth: Exact) -> Exact:
+    """Return R(g) = g + 2 g^(3/2) / (g - 1), what phases with areas growing by g cost.
+
+    Derived: proofs/sharper_bounds.md.  If sqrt(g) is not a quadratic number a slightly
+    larger rational number takes its place.
+
+    Examples
+    --------
+    >>> print(phase_factor(Fraction(4)), phase_factor(Fraction(2)))
+    28/3 2+4*sqrt(2)
+    """
+    return growth + 2 * growth * square_root(growth) / (growth - 1)
+
+
+def gsa_bound_sharper(alpha: Exact, utilisation: Fraction) -> Exact:
+    """Return max(R/U, 2R/(3U) + 1 + alpha/(alpha - 1)), R = max(R(alpha), R(alpha^2)).
+
+    Derived: proofs/sharper_bounds.md.
+
+    Parameters
+    ----------
+    alpha
+        Growth factor of the slices, > 1.
+    utilisation
+        Share U of the memory that every full pipeline uses: 1/3 with SPS, 1/2 with SPS2
+        and with tight spacing.
+
+    Examples
+    --------
+    >>> print(gsa_bound_sharper(Fraction(2), Fraction(1, 3)))
+    28
+    """
+    factor = max(phase_factor(alpha), phase_factor(alpha * alpha))
+    return _with_own_lengths(factor / utilisation, alpha / (alpha - 1))
+
+
+def gsa_bound_area(growth: Exact, utilisation: Fraction) -> Exact:
+    """Return max(R/U, 2R/(3U) + 1 + r/(r - 1)), R = R(growth), r = sqrt(growth).
+
+    For slices geometric in area.  Derived: proofs/sharper_bounds.md.  Parameters are as
+    for `gsa_bound_sharper`, but `growth` is that of the areas.
+    """
+    root = square_root(growth)
+    return _with_own_lengths(phase_factor(growth) / utilisation, root / (root - 1))
+
+
+def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact:
+    """Return max(alpha^2/U, 2 alpha^2/(3U) + 1 + [alpha/(alpha - 1) if drain]).
+
+    Derived: proofs/sharper_bounds.md.  Parameters are as for `gsa_bound_sharper`;
+    `drain` tells whether a class waits for the last slice of the one before it.
+    """
+    waits = alpha / (alpha - 1) if drain else Fraction(0)
+    return _with_own_lengths(alpha * alpha / utilisation, waits)
+
+
+def _with_own_lengths(shared: Exact, waits: Exact) -> Exact:
+    """Bound shared (OPT - L/3) + (1 + waits) L, for a sum of outputs L <= OPT, by OPT."""
+    return max(shared, 2 * shared / 3 + 1 + waits)
+
+
+UTILISATION = {"sps": Fraction(1, 3), "sps2": Fraction(1, 2), "tight": Fraction(1, 2)}
+"""Share of the memory that every full pipeline uses, by spacing rule.
+
+Derived: proofs/pipeline.md and proofs/sharper_bounds.md."""
+
+
+def gba_guarantee(alpha: Exact, spacing: str, drain: bool) -> Guarantee:
+    """Return the bound of GBA on a common prompt; the paper's for the paper's own variant."""
+    if spacing == "sps" and drain:
+        return GBA_THEOREM.at(alpha)
+    return Guarantee(gba_bound_sharper(alpha, UTILISATION[spacing], drain), "derived", SHARPER)
+
+
+def gsa_guarantee(alpha: Exact, spacing: str, slices: str) -> Guarantee:
+    """Return the bound of GSA on a common prompt; the paper's for the paper's own variant."""
+    if spacing == "sps" and slices == "alpha":
+        return GSA_THEOREM.at(alpha)
+    bound = gsa_bound_area if slices == "area" else gsa_bound_sharper
+    return Guarantee(bound(alpha, UTILISATION[spacing]), "derived", SHARPER)
+
+
+def inherited(guarantee: Guarantee | None, why: str) -> Guarantee | None:
+    """Return a bound that holds for another policy too, for a reason given in words."""
+    return guarantee and Guarantee(guarantee.bound, "derived", f"{guarantee.source}; {why}")
+
+
 GBA_THEOREM = Theorem(
     policy="gba",
     kind="upper",
@@ -181,6 +287,99 @@ MCSF_THEOREM = Theorem(
     source="Jaillet et al. 2025, arXiv 2502.07115",
 )
 
+SPT_PIPELINE_THEOREM = Theorem(
+    policy="spt-pipeline",
+    kind="upper",
+    regime="general",
+    formula="7/3",
+    function=None,
+    alpha=None,
+    constant=Fraction(7, 3),
+    scope=COMMON_PROMPT,
+    source=SHARPER,
+)
+
+SORTED_F_THEOREM = Theorem(
+    policy="sorted-f",
+    kind="upper",
+    regime="general",
+    formula="48",
+    function=None,
+    alpha=None,
+    constant=Fraction(48),
+    scope="any prompts; every batch the best one",
+    source="Wang, Ye, Zhou 2025, arXiv 2508.06133",
+)
+
+SVF_THEOREM = Theorem(
+    policy="svf",
+    kind="upper",
+    regime="general",
+    formula="1 + 2 / (1 - a)",
+    function=None,
+    alpha=None,
+    constant=None,
+    scope="every prompt + output at most a * M, 0 < a < 1",
+    source="arXiv 2606.22327",
+)
+
+RECT_THEOREM = Theorem(
+    policy="rect",
+    kind="upper",
+    regime="general",
+    formula="36",
+    function=None,
+    alpha=None,
+    constant=Fraction(36),
+    scope="every output at most the prompt, every prompt at most M/4",
+    source="arXiv 2607.09248",
+)
+
+GBA_SHARPER = tuple(
+    Theorem(
+        policy=policy,
+        kind="upper",
+        regime="general",
+        formula=f"max(F, 2 F / 3 + 1{waits}), F = {inverse} alpha^2",
+        function=partial(gba_bound_sharper, utilisation=Fraction(1, inverse), drain=drain),
+        alpha=Fraction(alpha),
+        constant=gba_bound_sharper(Fraction(alpha), Fraction(1, inverse), drain),
+        scope=COMMON_PROMPT,
+        source=SHARPER,
+    )
+    for policy, inverse, drain, alpha, waits in (
+        ("gba", 3, True, "1.42", " + alpha / (alpha - 1)"),
+        ("gba:spacing=sps2|tight", 2, True, "3/2", " + alpha / (alpha - 1)"),
+        ("gba:drain=no", 3, False, "6/5", ""),
+        ("gba:spacing=sps2|tight:drain=no", 2, False, "6/5", ""),
+    )
+)
+
+POWERS = ("max(R(alpha), R(alpha^2))", "alpha / (alpha - 1)")
+PHASE_FACTOR = ", R(g) = g + 2 g^1.5 / (g - 1)"
+AREAS = ("R(alpha)", "1 / (1 - alpha^-0.5)")
+"""What R is taken of, and what requests wait for their own slices."""
+
+GSA_SHARPER = tuple(
+    Theorem(
+        policy=f"gsa{variant}",
+        kind="upper",
+        regime="general",
+        formula=f"max(F, 2 F / 3 + 1 + {waits}), F = {inverse} {factor}{PHASE_FACTOR}",
+        function=partial(function, utilisation=Fraction(1, inverse)),
+        alpha=Fraction(alpha),
+        constant=function(Fraction(alpha), Fraction(1, inverse)),
+        scope=f"{COMMON_PROMPT}, beta = 1",
+        source=SHARPER,
+    )
+    for variant, function, inverse, alpha, factor, waits in (
+        ("", gsa_bound_sharper, 3, "1.69", *POWERS),
+        (":spacing=sps2|tight", gsa_bound_sharper, 2, "1.69", *POWERS),
+        (":slices=area", gsa_bound_area, 3, "2.128", *AREAS),
+        (":slices=area:spacing=sps2|tight", gsa_bound_area, 2, "2.128", *AREAS),
+    )
+)
+
 THEOREMS: tuple[Theorem, ...] = (
     GBA_THEOREM,
     Theorem(
@@ -194,6 +393,7 @@ THEOREMS: tuple[Theorem, ...] = (
         scope=LARGE_MEMORY,
         source=PAPER,
     ),
+    *GBA_SHARPER,
     GSA_THEOREM,
     Theorem(
         policy="gsa",
@@ -206,6 +406,8 @@ THEOREMS: tuple[Theorem, ...] = (
         scope=f"{LARGE_MEMORY}; beta = 1",
         source=PAPER,
     ),
+    *GSA_SHARPER,
+    SPT_PIPELINE_THEOREM,
     Theorem(
         policy="staggered pipeline (sps)",
         kind="upper",
@@ -218,41 +420,11 @@ THEOREMS: tuple[Theorem, ...] = (
         source=PAPER,
     ),
     MCSF_THEOREM,
+    SORTED_F_THEOREM,
+    SVF_THEOREM,
+    RECT_THEOREM,
     Theorem(
-        policy="sorted-f",
-        kind="upper",
-        regime="general",
-        formula="48",
-        function=None,
-        alpha=None,
-        constant=Fraction(48),
-        scope="any prompts, exact choice of each batch",
-        source="Wang, Ye, Zhou 2025, arXiv 2508.06133",
-    ),
-    Theorem(
-        policy="svf",
-        kind="upper",
-        regime="general",
-        formula="1 + 2 / (1 - a)",
-        function=None,
-        alpha=None,
-        constant=None,
-        scope="every prompt + output at most a * M, 0 < a < 1",
-        source="arXiv 2606.22327",
-    ),
-    Theorem(
-        policy="route: rect",
-        kind="upper",
-        regime="general",
-        formula="36",
-        function=None,
-        alpha=None,
-        constant=Fraction(36),
-        scope="prompt-heavy requests",
-        source="arXiv 2607.09248",
-    ),
-    Theorem(
-        policy="route: response",
+        policy="response",
         kind="upper",
         regime="general",
         formula="236/3",

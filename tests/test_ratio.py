@@ -1,15 +1,16 @@
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
-from strategies import instances, policy_specs
+from strategies import POLICY_SPECS, instances
 
-from kvopt import Budget, Instance, Ratio, Verdict, compare, policy_from_spec
+from kvopt import POLICIES, Budget, Instance, Ratio, Verdict, compare, policy_from_spec
 from kvopt.quadratic import Exact, format_exact
 from kvopt.report import bound_row, ratio_row, text_table, to_csv
-from kvopt.theory import GSA_ALPHA, THEOREMS, Guarantee, gba_bound, gsa_bound
+from kvopt.theory import GSA_ALPHA, PAPER, THEOREMS, Guarantee, Theorem, gba_bound, gsa_bound
 
 
 def ratio(cost: int, low: int, high: int, bound: Exact | None) -> Ratio:
@@ -38,14 +39,65 @@ def test_verdicts_are_exact(
 
 
 @settings(max_examples=60)
-@given(instances(max_requests=7, max_memory=14), policy_specs)
-def test_no_proved_bound_is_violated(instance: Instance, spec: str) -> None:
-    comparison = compare(instance, [policy_from_spec(spec)], Budget(60))
-    (result,) = comparison.ratios
-    assert 1 <= result.low == result.high
-    assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM)
-    covered = instance.common_prompt is not None and spec != "fcfs" and "beta" not in spec
-    assert (result.verdict is Verdict.WITHIN) == covered
+@given(instances(max_requests=7, max_memory=14))
+def test_no_proved_bound_is_violated(instance: Instance) -> None:
+    comparison = compare(instance, [policy_from_spec(s) for s in POLICY_SPECS], Budget(60))
+    for result in comparison.ratios:
+        assert 1 <= result.low == result.high
+        assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), result
+
+
+@pytest.mark.parametrize(
+    ("spec", "bound"),
+    [
+        ("gba", Fraction(32, 3)),
+        ("gba:spacing=sps2:alpha=3/2", Fraction(7)),
+        ("gba:spacing=tight:alpha=3/2", Fraction(7)),
+        ("gba:drain=no:alpha=6/5", Fraction(108, 25)),
+        ("gba:spacing=tight:drain=no:alpha=6/5", Fraction(73, 25)),
+        ("gba:slices=area", None),
+        ("gba-d:alpha=3/2", Fraction(45, 4)),
+        ("gsa:alpha=2", Fraction(64)),
+        ("gsa:alpha=2:spacing=tight", Fraction(56, 3)),
+        ("gsa:alpha=9/4:slices=area:spacing=sps2", Fraction(153, 10)),
+        ("gsa:beta=2", None),
+        ("gsa:drain=no", None),
+        ("gsa:slices=certified", None),
+        ("gsa:offset=random", None),
+        ("gsa-spec:alpha=2", Fraction(64)),
+        ("spt-pipeline", Fraction(7, 3)),
+        ("mc-sf", Fraction(9216)),
+        ("a-max:width=1", Fraction(9216)),
+        ("a-max:width=2", None),
+        ("a-max", None),
+        ("a-min", None),
+        ("fcfs", None),
+        ("alpha-protection", None),
+        ("sorted-f", Fraction(48)),
+        ("svf", Fraction(5)),
+        ("rect", None),
+        ("response", None),
+        ("route", None),
+    ],
+)
+def test_what_is_claimed(spec: str, bound: Exact | None) -> None:
+    guarantee = policy_from_spec(spec).guarantee(Instance(10, [2, 2], [3, 2]))
+    assert (guarantee.bound if guarantee else None) == bound
+
+
+def test_scopes() -> None:
+    """Each bound is claimed only where its source proves it."""
+    common, mixed = Instance(20, [2, 2], [2, 2]), Instance(20, [2, 3], [2, 2])
+    for policy in POLICIES:
+        if policy.name not in ("sorted-f", "svf", "rect"):
+            assert policy().guarantee(mixed) is None
+    assert policy_from_spec("svf").guarantee(common).bound == 1 + 2 / (1 - Fraction(1, 5))
+    assert policy_from_spec("svf").guarantee(Instance(20, [10], [10])) is None
+    assert policy_from_spec("rect").guarantee(mixed).bound == 36
+    assert policy_from_spec("rect").guarantee(Instance(20, [2, 3], [3, 2])) is None
+    assert policy_from_spec("rect").guarantee(Instance(20, [6], [2])) is None
+    eleven = Instance(20, [2] * 11, [2] * 11)
+    assert policy_from_spec("sorted-f").guarantee(eleven) is None
 
 
 def test_the_runs_own_attempts_are_an_upper_bound() -> None:
@@ -58,7 +110,7 @@ def test_published_constants() -> None:
     published = {
         (t.policy, t.regime): t.function(t.alpha)
         for t in THEOREMS
-        if t.function is not None and t.alpha is not None
+        if t.function is not None and t.alpha is not None and t.status == "published"
     }
     assert published[("gba", "general")] == Fraction(32, 3)
     assert published[("gba", "large memory")] == Fraction(27, 4)
@@ -67,13 +119,32 @@ def test_published_constants() -> None:
     assert format_exact(published[("gsa", "general")]) == "(92+26*sqrt(13))/3"
 
 
-def test_stated_alphas_are_the_minimisers() -> None:
-    for theorem in THEOREMS:
-        if theorem.function is None or theorem.alpha is None:
-            continue
-        best = theorem.function(theorem.alpha)
-        for step in (Fraction(1, 1000), Fraction(-1, 1000), Fraction(1, 3), Fraction(-1, 5)):
-            assert theorem.function(theorem.alpha + step) > best
+def test_derived_constants() -> None:
+    """The numbers of the text: two decimals, rounded up."""
+    derived = {t.policy: t.constant for t in THEOREMS if t.status == "derived"}
+    assert {policy: math.ceil(100 * bound) for policy, bound in derived.items() if bound} == {
+        "gba": 842,
+        "gba:spacing=sps2|tight": 700,
+        "gba:drain=no": 432,
+        "gba:spacing=sps2|tight:drain=no": 292,
+        "gsa": 2418,
+        "gsa:spacing=sps2|tight": 1612,
+        "gsa:slices=area": 2290,
+        "gsa:slices=area:spacing=sps2|tight": 1527,
+        "spt-pipeline": 234,
+    }
+
+
+@pytest.mark.parametrize("theorem", [t for t in THEOREMS if t.function], ids=lambda t: t.policy)
+def test_stated_alphas_are_the_minimisers(theorem: Theorem) -> None:
+    """Up to two decimals, except without drain: there smaller alphas are always better."""
+    assert theorem.function is not None
+    assert theorem.alpha is not None
+    best = theorem.function(theorem.alpha)
+    assert theorem.constant == best
+    for step in (Fraction(1, 100), Fraction(1, 3), Fraction(-1, 100), Fraction(-1, 6)):
+        better = step < 0 and theorem.policy.endswith("drain=no")
+        assert (float(theorem.function(theorem.alpha + step)) < float(best)) == better
 
 
 def test_status_depends_on_alpha() -> None:
@@ -113,11 +184,14 @@ def test_rows_for_programs() -> None:
 
 def test_bounds_at_another_alpha() -> None:
     rows = [bound_row(theorem, Fraction(2)) for theorem in THEOREMS]
-    by_policy = {(row["policy"], row["regime"]): row for row in rows}
-    assert by_policy["gsa", "general"]["bound"] == "64/1"
-    assert by_policy["gsa", "general"]["status"] == "derived"
-    assert by_policy["gsa", "large memory"]["status"] == "published"
-    assert by_policy["mc-sf", "general"]["alpha"] is None
+    found = {(row["policy"], row["regime"], row["source"]): row for row in rows}
+    gsa = found["gsa", "general", "proofs/ratio_bounds.md"]
+    assert (gsa["bound"], gsa["status"]) == ("64/1", "derived")
+    sharper = found["gsa", "general", "proofs/sharper_bounds.md"]
+    assert (sharper["bound"], sharper["status"]) == ("28/1", "derived")
+    assert found["gsa", "large memory", PAPER]["status"] == "published"
+    assert found["spt-pipeline", "general", "proofs/sharper_bounds.md"]["status"] == "derived"
+    assert all(row["alpha"] is None for row in rows if row["policy"] in ("mc-sf", "svf"))
 
 
 def test_text_table() -> None:

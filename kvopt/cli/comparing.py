@@ -118,7 +118,7 @@ def policies(as_json: bool) -> int:
     rows: list[dict[str, Any]] = [
         {
             "name": policy.name,
-            "clairvoyant": policy.clairvoyant,
+            "clairvoyant": policy().clairvoyant,
             "about": (policy.__doc__ or "").strip().splitlines()[0],
             "parameters": {
                 key: {"default": parameter_text(field.default), "about": field.metadata["doc"]}
