@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
 import textbook
+import textbook_more
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import POLICY_SPECS, instances, policy_specs
@@ -67,6 +69,154 @@ def test_gsa_is_the_textbook_algorithm(instance: Instance, alpha: str, beta: int
     assert as_tuples(run(f"gsa:alpha={alpha}:beta={beta}", instance)) == expected
 
 
+spacings = st.sampled_from(["sps", "sps2", "tight"])
+slice_rules = st.sampled_from(["alpha", "area"])
+yes_or_no = st.sampled_from(["yes", "no"])
+
+
+@settings(max_examples=200)
+@given(instances(), alpha_texts, st.integers(1, 3), spacings, slice_rules, yes_or_no)
+def test_variants_of_gsa_are_the_textbook_algorithms(
+    instance: Instance, alpha: str, beta: int, spacing: str, slices: str, drain: str
+) -> None:
+    beta = beta if slices == "alpha" else 1
+    expected = textbook_more.gsa_with(
+        instance.memory,
+        rows(instance),
+        textbook_alpha(alpha),
+        Fraction(beta),
+        spacing,
+        slices,
+        drain == "yes",
+    )
+    spec = f"gsa:alpha={alpha}:beta={beta}:spacing={spacing}:slices={slices}:drain={drain}"
+    assert as_tuples(run(spec, instance)) == expected
+
+
+@settings(max_examples=200)
+@given(instances(), alpha_texts, spacings, slice_rules, yes_or_no)
+def test_variants_of_gba_are_the_textbook_algorithms(
+    instance: Instance, alpha: str, spacing: str, slices: str, drain: str
+) -> None:
+    expected = textbook_more.gba_with(
+        instance.memory, rows(instance), textbook_alpha(alpha), spacing, slices, drain == "yes"
+    )
+    spec = f"gba:alpha={alpha}:spacing={spacing}:slices={slices}:drain={drain}"
+    assert as_tuples(run(spec, instance)) == expected
+
+
+@settings(max_examples=100)
+@given(instances(), alpha_texts)
+def test_gba_d_is_the_textbook_algorithm(instance: Instance, alpha: str) -> None:
+    expected = textbook_more.gba_d(instance.memory, rows(instance), textbook_alpha(alpha))
+    assert as_tuples(run(f"gba-d:alpha={alpha}", instance)) == expected
+
+
+@settings(max_examples=100)
+@given(instances(), alpha_texts, st.integers(1, 3))
+def test_gsa_spec_is_the_textbook_algorithm(instance: Instance, alpha: str, beta: int) -> None:
+    expected = textbook_more.gsa_spec(
+        instance.memory, rows(instance), textbook_alpha(alpha), Fraction(beta)
+    )
+    assert as_tuples(run(f"gsa-spec:alpha={alpha}:beta={beta}", instance)) == expected
+
+
+widths = st.sampled_from([None, Fraction(1), Fraction(3, 2), Fraction(2)])
+
+
+@settings(max_examples=200)
+@given(instances(), widths)
+def test_a_max_and_a_min_are_the_textbook_algorithms(
+    instance: Instance, width: Fraction | None
+) -> None:
+    text = "none" if width is None else width
+    expected = textbook_more.a_max(instance.memory, rows(instance), width)
+    assert as_tuples(run(f"a-max:width={text}", instance)) == expected
+    expected = textbook_more.a_min(instance.memory, rows(instance), width)
+    assert as_tuples(run(f"a-min:width={text}", instance)) == expected
+
+
+@settings(max_examples=100)
+@given(instances(), st.sampled_from(["1/10", "1/3", "1/2"]))
+def test_alpha_protection_is_the_textbook_algorithm(instance: Instance, a: str) -> None:
+    expected = textbook_more.alpha_protection(instance.memory, rows(instance), Fraction(a))
+    assert as_tuples(run(f"alpha-protection:a={a}", instance)) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "algorithm"),
+    [
+        ("spt-pipeline", textbook_more.spt_pipeline),
+        ("sorted-f", textbook_more.sorted_f),
+        ("svf", textbook_more.svf),
+        ("rect", textbook_more.rect),
+        ("response", textbook_more.response),
+        ("route", textbook_more.route),
+    ],
+)
+@given(instance=instances(max_requests=12))
+def test_is_the_textbook_algorithm(
+    spec: str, algorithm: Callable[[int, list[tuple[int, int]]], Any], instance: Instance
+) -> None:
+    assert as_tuples(run(spec, instance)) == algorithm(instance.memory, rows(instance))
+
+
+@given(instances(mixed=False))
+def test_a_max_with_true_lengths_is_mc_sf(instance: Instance) -> None:
+    assert as_tuples(run("a-max:width=1", instance)) == as_tuples(run("mc-sf", instance))
+
+
+@given(instances(max_requests=20), alpha_texts)
+def test_gba_d_is_never_later_than_gba(instance: Instance, alpha: str) -> None:
+    earlier = run(f"gba-d:alpha={alpha}", instance).completion_times()
+    assert (earlier <= run(f"gba:alpha={alpha}", instance).completion_times()).all()
+
+
+@given(instances(max_requests=20), alpha_texts, st.integers(1, 3))
+def test_gsa_spec_keeps_the_starts_of_gsa(instance: Instance, alpha: str, beta: int) -> None:
+    """What GSA would have run is run at the same times, or the request was done before.
+
+    So every request completes as a base attempt when it does under GSA, or before.
+    """
+    base = run(f"gsa:alpha={alpha}:beta={beta}", instance)
+    schedule = run(f"gsa-spec:alpha={alpha}:beta={beta}", instance)
+    done, done_base = schedule.completion_times(), base.completion_times()
+    assert (done <= done_base).all()
+    attempts = set(as_tuples(schedule))
+    for attempt in as_tuples(base):
+        assert attempt in attempts or done[attempt[0]] <= attempt[1]
+
+
+@pytest.mark.parametrize("policy", ["gsa", "gba"])
+@given(instance=instances(max_requests=20, mixed=False), alpha=alpha_texts)
+def test_tighter_spacing_and_no_drain_are_never_later(
+    policy: str, instance: Instance, alpha: str
+) -> None:
+    runs = [
+        run(f"{policy}:alpha={alpha}:spacing={rule}", instance).completion_times()
+        for rule in ("sps", "sps2", "tight")
+    ]
+    assert (runs[1] <= runs[0]).all()
+    assert (runs[2] <= runs[1]).all()
+    undrained = run(f"{policy}:alpha={alpha}:drain=no", instance).completion_times()
+    assert (undrained <= runs[0]).all()
+
+
+@given(instances(), st.integers(0, 100))
+def test_random_choices_are_seeded(instance: Instance, seed: int) -> None:
+    for spec in ("gsa:offset=random:order=random", "alpha-protection:clearing=1/2"):
+        once, again = (as_tuples(run(f"{spec}:seed={seed}", instance)) for _ in range(2))
+        assert once == again
+
+
+def test_seeds_matter() -> None:
+    instance = Instance(30, [1] * 12, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+    for spec in ("gsa:offset=random", "gsa:order=random", "alpha-protection:clearing=1/2"):
+        assert (
+            len({tuple(as_tuples(run(f"{spec}:seed={seed}", instance))) for seed in range(9)}) > 1
+        )
+
+
 @settings(max_examples=200)
 @given(instances(), alpha_texts)
 def test_gba_is_the_textbook_algorithm(instance: Instance, alpha: str) -> None:
@@ -115,8 +265,8 @@ def decisions_until(schedule: Schedule, time: int) -> set[tuple[str, int, int]]:
 @pytest.mark.parametrize("spec", NON_CLAIRVOYANT)
 def test_output_lengths_are_out_of_reach(spec: str) -> None:
     """No chain of references leads from what a non-clairvoyant policy holds to the lengths."""
-    lengths = [903, 907, 911, 919]
-    instance = Instance(1000, [7, 7, 7, 7], lengths)
+    lengths = [903_907, 907_913, 911_921, 919_937]
+    instance = Instance(10**6, [7, 7, 7, 7], lengths)
     policy = policy_from_spec(spec)
     seen = []
 
@@ -211,16 +361,24 @@ def test_policies_say_what_they_are() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("", "policy: must be one of gba, gsa, mc-sf, fcfs or module:Class, got ''"),
+        ("", "policy: must be one of gba, gba-d, gsa, .* or module:Class, got ''"),
         ("nope", "policy: must be one of .* got 'nope'"),
         ("gsa:", "policy gsa: must have key=value after ':', got ''"),
         ("gsa:alpha", "policy gsa: must have key=value after ':', got 'alpha'"),
-        ("gsa:gamma=2", "policy gsa: 'gamma': unknown parameter, known: alpha, beta"),
+        ("gsa:gamma=2", "policy gsa: 'gamma': unknown parameter, known: alpha, beta, spacing"),
         ("gsa:alpha=2:alpha=3", "policy gsa: alpha: given twice, got '3'"),
         ("gsa:alpha=1", "policy gsa: alpha: must be greater than 1, got 1"),
         ("gsa:alpha=1/2", "policy gsa: alpha: must be greater than 1, got 1/2"),
         ("gsa:alpha=1.0001", "policy gsa: alpha: must be at least 1.001 to be run, got 1.0001"),
         ("gsa:alpha=nan", "policy gsa: alpha: must be a number like .* got 'nan'"),
+        ("gsa:spacing=wide", "policy gsa: spacing: must be sps or sps2 or tight, got 'wide'"),
+        ("gsa:slices=area:beta=2", "policy gsa: beta: must be 1 with slices=area"),
+        ("gsa:slices=certified:offset=random", "policy gsa: offset: must be fixed with"),
+        ("gsa:drain=perhaps", "policy gsa: drain: must be yes or no, got 'perhaps'"),
+        ("gsa:seed=1.5", "policy gsa: seed: must be an integer.* got '1.5'"),
+        ("a-max:width=1/2", "policy a-max: width: must be at least 1.* got 1/2"),
+        ("a-min:width=x", "policy a-min: width: must be .* got 'x'"),
+        ("alpha-protection:a=1", "policy alpha-protection: a: must be .* got 1"),
         ("gsa:beta=0.5", "policy gsa: beta: must be at least 1, got 0.5"),
         ("gba:beta=2", "policy gba: 'beta': unknown parameter, known: alpha"),
         ("no_such_module:Class", "policy no_such_module:Class: cannot be imported: No module"),

@@ -13,26 +13,62 @@ from typing import cast
 
 from kvopt.errors import InputError
 from kvopt.instance import abridged
+from kvopt.policies.a_max import AMax
+from kvopt.policies.a_min import AMin
+from kvopt.policies.alpha_protection import AlphaProtection
 from kvopt.policies.fcfs import FCFS
 from kvopt.policies.gba import GBA
+from kvopt.policies.gba_d import GBAD
 from kvopt.policies.gsa import GSA
+from kvopt.policies.gsa_spec import GSASpec
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameters, spec_of
+from kvopt.policies.route import Rect, Response, Route
+from kvopt.policies.sorted_f import SortedF
+from kvopt.policies.spt_pipeline import SPTPipeline
+from kvopt.policies.svf import SVF
 from kvopt.spec import parse_values, split_spec
 
 __all__ = [
     "FCFS",
     "GBA",
+    "GBAD",
     "GSA",
     "MCSF",
     "POLICIES",
+    "SVF",
+    "AMax",
+    "AMin",
+    "AlphaProtection",
+    "GSASpec",
     "Policy",
+    "Rect",
+    "Response",
+    "Route",
+    "SPTPipeline",
+    "SortedF",
     "policy_from_spec",
     "source_digest",
     "spec_of",
 ]
 
-POLICIES: tuple[type[Policy], ...] = (GBA, GSA, MCSF, FCFS)
+POLICIES: tuple[type[Policy], ...] = (
+    GBA,
+    GBAD,
+    GSA,
+    GSASpec,
+    SPTPipeline,
+    MCSF,
+    AMax,
+    AMin,
+    FCFS,
+    AlphaProtection,
+    SortedF,
+    SVF,
+    Route,
+    Rect,
+    Response,
+)
 """Every policy that can be named on the command line."""
 
 
@@ -52,8 +88,8 @@ def policy_from_spec(spec: str) -> Policy:
 
     Examples
     --------
-    >>> policy_from_spec("gba:alpha=3/2")
-    GBA(alpha=Fraction(3, 2))
+    >>> policy_from_spec("gba-d:alpha=3/2")
+    GBAD(alpha=Fraction(3, 2))
     """
     name, colon, rest = spec.partition(":")
     known = {policy.name: policy for policy in POLICIES}

@@ -6,16 +6,20 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from kvopt.instance import Instance
+import numpy as np
+
+from kvopt.instance import Instance, IntArray
 from kvopt.machine import Decisions, Machine
-from kvopt.pipeline import geometric_slices, sps_spacing
-from kvopt.policies.phases import run_one_at_a_time, run_pipeline
+from kvopt.pipeline import SPACINGS, SliceRule, area_slices, geometric_slices
+from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.quadratic import Exact
-from kvopt.spec import growth_factor
-from kvopt.theory import GBA_ALPHA, GBA_THEOREM, Guarantee
+from kvopt.spec import choice, growth_factor, yes_or_no
+from kvopt.theory import GBA_ALPHA, Guarantee, gba_guarantee
 
 __all__ = ["GBA"]
+
+SLICES = ("alpha", "area")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,8 @@ class GBA(Policy):
     Guarantee: with one common prompt length the total completion time is at most
     alpha^2 (3 alpha - 2) / (alpha - 1) times the optimum: 10.67 at the default
     alpha = 4/3, and 6.75 at alpha = 3/2 in the limit of large memory.  Source:
-    Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/ratio_bounds.md.
+    Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/ratio_bounds.md;
+    other spacings and drain=no: proofs/sharper_bounds.md.
 
     With mixed prompts [our reading] each class uses the largest prompt among its
     requests as s; after a class whose end reaches M - s, a last phase runs the
@@ -40,32 +45,72 @@ class GBA(Policy):
     Parameters
     ----------
     alpha
-        Ratio of consecutive class ends, > 1.
+        Ratio of consecutive class ends, or of their areas with slices=area, > 1.
+    spacing
+        Distance between starts: that of SPS, of SPS2, or the tightest that fits.
+    slices
+        Class ends: powers of alpha, or the lengths at which the area reaches powers of
+        alpha.
+    drain
+        Whether a class waits for the last slice of the one before it.  If not, s
+        is the largest of all prompts throughout, so that the memory suffices
+        (proofs/pipeline.md, theorem 5).
     """
 
     name: ClassVar[str] = "gba"
     clairvoyant: ClassVar[bool] = True
 
     alpha: Exact = parameter(GBA_ALPHA, growth_factor, "ratio of consecutive class ends")
+    spacing: str = parameter("sps", choice(*SPACINGS), "distance of starts: sps, sps2 or tight")
+    slices: str = parameter("alpha", choice(*SLICES), "class ends: alpha or area")
+    drain: bool = parameter(True, yes_or_no, "whether classes wait for each other: yes or no")
+
+    def __post_init__(self) -> None:
+        choice(*SPACINGS)(self.spacing, "policy gba: spacing")
+        choice(*SLICES)(self.slices, "policy gba: slices")
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        class_end = geometric_slices(self.alpha, Fraction(1))
-        phase = 0
-        while len(remaining := machine.unfinished()):
-            end = class_end(phase)
+        machine.commit(np.arange(len(machine)), self.starts(machine))
+        return
+        yield
+
+    def starts(self, machine: Machine) -> IntArray:
+        """Return the start of every request (rounds), shape (n,); all are known in advance."""
+        prompts, outputs, memory = machine.prompts, machine.outputs, machine.memory
+        largest = int(prompts.max())
+        class_end = self._class_ends(largest)
+        starts = np.zeros(len(prompts), dtype=np.int64)
+        remaining = np.arange(len(prompts))
+        begin, end, phase = Fraction(0), 0, 0
+        while len(remaining):
+            limit = class_end(phase)
             phase += 1
-            members = remaining[machine.outputs[remaining] <= end]
+            members = remaining[outputs[remaining] <= limit]
             if not len(members):
                 continue
-            longest = machine.memory - int(machine.prompts[members].max())
-            slice = min(end, longest)
-            fitting = members[machine.outputs[members] <= slice]
-            if len(fitting):
-                yield from run_pipeline(machine, fitting, slice, sps_spacing)
-            if slice == longest and len(rest := machine.unfinished()):
-                yield from run_one_at_a_time(machine, rest)
+            prompt = int(prompts[members].max()) if self.drain else largest
+            slice = min(limit, memory - prompt)
+            members = members[outputs[members] <= slice]
+            if len(members):
+                distance = SPACINGS[self.spacing](prompt, slice, memory)
+                starts[members] = staggered(begin, len(members), distance)
+                end = int(starts[members[-1]]) + slice
+                begin = Fraction(end) if self.drain else begin + len(members) * distance
+                remaining = remaining[outputs[remaining] > slice]
+            if slice == memory - prompt:
+                slots = memory - prompts[remaining]
+                starts[remaining] = end + np.cumsum(slots) - slots
+                break
+        return starts
+
+    def _class_ends(self, prompt: int) -> SliceRule:
+        if self.slices == "area":
+            return area_slices(self.alpha, prompt)
+        return geometric_slices(self.alpha, Fraction(1))
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
-        """Return the bound for this alpha, if the theorem's assumptions hold."""
-        return None if instance.common_prompt is None else GBA_THEOREM.at(self.alpha)
+        """Return the bound for these parameters, if the theorem's assumptions hold."""
+        if instance.common_prompt is None or self.slices != "alpha":
+            return None
+        return gba_guarantee(self.alpha, self.spacing, self.drain)

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+import math
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine
-from kvopt.pipeline import geometric_slices, sps_spacing
+import numpy as np
+
+from kvopt.errors import InputError
+from kvopt.instance import Instance, IntArray
+from kvopt.machine import Decisions, Machine, Until, Wait
+from kvopt.pipeline import (
+    SPACINGS,
+    SliceRule,
+    area_slices,
+    certified_slices,
+    geometric_slices,
+)
 from kvopt.policies.phases import run_one_at_a_time, run_pipeline
 from kvopt.policies.policy import Policy, parameter
 from kvopt.quadratic import Exact
-from kvopt.spec import at_least_one, growth_factor
-from kvopt.theory import GSA_ALPHA, GSA_THEOREM, Guarantee
+from kvopt.spec import at_least_one, choice, growth_factor, integer, yes_or_no
+from kvopt.theory import GSA_ALPHA, Guarantee, gsa_guarantee
 
 __all__ = ["GSA"]
+
+SLICES = ("alpha", "area", "certified")
+FIXED_OR_RANDOM = ("fixed", "random")
+
+OFFSET_BITS = 20
+"""Random factors are rounded to multiples of 2^-20, so that every machine has the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +50,37 @@ class GSA(Policy):
     time is at most 2 alpha^3 (3 alpha - 2) / (alpha - 1)^2 times the optimum:
     61.92 at the default alpha = (7 + sqrt 13)/6, and 32 at alpha = 2 in the limit
     of large memory.  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996; other
-    alphas: proofs/ratio_bounds.md.
+    alphas: proofs/ratio_bounds.md; other spacings and slices=area:
+    proofs/sharper_bounds.md.  Nothing is claimed for certified slices, without
+    drain, and for a single run with a random offset.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its
-    requests as s; after a phase whose slice reaches M - s, a last phase runs the
-    remaining requests one at a time, request i in a slot of M - s_i rounds.
-    Nothing is proved about that.
+    requests as s, but area and certified slices, and drain=no, the largest of all;
+    after a phase whose slice reaches M - s, a last phase runs the remaining
+    requests one at a time, request i in a slot of M - s_i rounds.  Nothing is
+    proved about that.
 
     Parameters
     ----------
     alpha
-        Growth factor of the slices, > 1.
+        Growth factor of the slices, or of their areas with slices=area, > 1.
     beta
-        First slice (rounds), >= 1.
+        First slice (rounds), >= 1; with slices=alpha only.
+    spacing
+        Distance between starts: that of SPS, of SPS2, or the tightest that fits.
+    slices
+        Powers of alpha; lengths at which the area reaches powers of alpha; or the best
+        that a dynamic program finds for M and s.
+    drain
+        Whether a phase waits for the last slice of the one before it.  If not, a
+        request waits for its own last slice only.
+    offset
+        "random" multiplies all slices, or their areas, by a random power of alpha in
+        [1, alpha).
+    order
+        "random" shuffles the requests in each phase.
+    seed
+        Seed of all that is random.
     """
 
     name: ClassVar[str] = "gsa"
@@ -52,10 +88,29 @@ class GSA(Policy):
 
     alpha: Exact = parameter(GSA_ALPHA, growth_factor, "growth factor of the slices")
     beta: Fraction = parameter(Fraction(1), at_least_one, "first slice in rounds")
+    spacing: str = parameter("sps", choice(*SPACINGS), "distance of starts: sps, sps2 or tight")
+    slices: str = parameter("alpha", choice(*SLICES), "slices: alpha, area or certified")
+    drain: bool = parameter(True, yes_or_no, "whether phases wait for each other: yes or no")
+    offset: str = parameter("fixed", choice(*FIXED_OR_RANDOM), "first slice: fixed or random")
+    order: str = parameter("fixed", choice(*FIXED_OR_RANDOM), "order in a phase: fixed or random")
+    seed: int = parameter(0, integer(0), "seed of what is random")
+
+    def __post_init__(self) -> None:
+        choices = (("spacing", tuple(SPACINGS)), ("slices", SLICES))
+        for field, values in (*choices, ("offset", FIXED_OR_RANDOM), ("order", FIXED_OR_RANDOM)):
+            choice(*values)(getattr(self, field), f"policy gsa: {field}")
+        if self.beta != 1 and self.slices != "alpha":
+            raise InputError(f"policy gsa: beta: must be 1 with slices={self.slices}")
+        if self.offset == "random" and self.slices == "certified":
+            raise InputError("policy gsa: offset: must be fixed with slices=certified")
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        slice_of = geometric_slices(self.alpha, self.beta)
+        rng = random.Random(self.seed)
+        slice_of = self._slice_rule(machine, rng)
+        if not self.drain:
+            yield from self._run_without_drain(machine, slice_of, rng)
+            return
         phase = previous = 0
         while len(alive := machine.unfinished()):
             longest = machine.memory - int(machine.prompts[alive].max())
@@ -63,13 +118,69 @@ class GSA(Policy):
             phase += 1
             if slice == previous:
                 continue
-            yield from run_pipeline(machine, alive, slice, sps_spacing)
+            yield from run_pipeline(
+                machine, self._in_order(alive, rng), slice, SPACINGS[self.spacing]
+            )
             previous = slice
             if slice == longest and len(rest := machine.unfinished()):
                 yield from run_one_at_a_time(machine, rest)
 
+    def _run_without_drain(
+        self, machine: Machine, slice_of: SliceRule, rng: random.Random
+    ) -> Decisions:
+        prompt = int(machine.prompts.max())
+        slot_end = np.zeros(len(machine), dtype=np.int64)
+        x = Fraction(0)
+        for slice in _different(slice_of, machine.memory - prompt):
+            distance = SPACINGS[self.spacing](prompt, slice, machine.memory)
+            for i in self._in_order(machine.unfinished(), rng).tolist():
+                if machine.now < (turn := math.floor(x)):
+                    yield Until(turn)
+                while not machine.finished[i] and machine.now < slot_end[i]:
+                    yield Wait(until=int(slot_end[i]))
+                x = max(x, Fraction(machine.now))
+                if not machine.finished[i]:
+                    machine.start(i, kill_at=slice)
+                    slot_end[i] = machine.now + slice
+                    x += distance
+        if machine.now < (end := int(slot_end.max())):
+            yield Until(end)
+        if len(rest := machine.unfinished()):
+            yield from run_one_at_a_time(machine, rest)
+
+    def _slice_rule(self, machine: Machine, rng: random.Random) -> SliceRule:
+        scale = self.beta
+        if self.offset == "random":
+            factor = float(self.alpha) ** rng.random()
+            scale *= Fraction(round(factor * 2**OFFSET_BITS), 2**OFFSET_BITS)
+        if self.slices == "alpha":
+            return geometric_slices(self.alpha, scale)
+        prompt = int(machine.prompts.max())
+        if self.slices == "area":
+            return area_slices(self.alpha, prompt, scale)
+        return certified_slices(prompt, machine.memory, SPACINGS[self.spacing])
+
+    def _in_order(self, requests: IntArray, rng: random.Random) -> IntArray:
+        if self.order == "fixed":
+            return requests
+        shuffled = requests.tolist()
+        rng.shuffle(shuffled)
+        return np.array(shuffled, dtype=np.int64)
+
     def guarantee(self, instance: Instance) -> Guarantee | None:
-        """Return the bound for this alpha, if the theorem's assumptions hold."""
-        if instance.common_prompt is None or self.beta != 1:
+        """Return the bound for these parameters, if the theorem's assumptions hold."""
+        plain = self.beta == 1 and self.drain and self.offset == "fixed"
+        if instance.common_prompt is None or not plain or self.slices == "certified":
             return None
-        return GSA_THEOREM.at(self.alpha)
+        return gsa_guarantee(self.alpha, self.spacing, self.slices)
+
+
+def _different(slice_of: SliceRule, longest: int) -> Iterator[int]:
+    """Yield the slices capped at the longest one, equal ones once, up to the longest."""
+    phase = previous = 0
+    while previous < longest:
+        slice = min(slice_of(phase), longest)
+        phase += 1
+        if slice != previous:
+            yield slice
+            previous = slice

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine, Until
+from kvopt.machine import Decisions, Machine
+from kvopt.policies.in_order import start_in_order
 from kvopt.policies.policy import Policy
 from kvopt.theory import MCSF_THEOREM, Guarantee
 
@@ -35,15 +36,8 @@ class MCSF(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        for request in np.argsort(machine.outputs, kind="stable").tolist():
-            start = machine.earliest_start(request)
-            if start > machine.now:
-                yield Until(start)
-            machine.start(request)
+        yield from start_in_order(machine, np.argsort(machine.outputs, kind="stable").tolist())
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the published bound, if the theorem's assumptions hold."""
-        if instance.common_prompt is None:
-            return None
-        assert MCSF_THEOREM.constant is not None
-        return Guarantee(MCSF_THEOREM.constant, "published", MCSF_THEOREM.source)
+        return None if instance.common_prompt is None else MCSF_THEOREM.stated()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
 from fractions import Fraction
 
 import numpy as np
 
 from kvopt.instance import IntArray
 from kvopt.machine import Decisions, Machine, Until
+from kvopt.pipeline import SpacingRule
 
-__all__ = [
-    "SpacingRule",
-    "run_one_at_a_time",
-    "run_pipeline",
-]
+__all__ = ["run_one_at_a_time", "run_pipeline", "staggered"]
 
-SpacingRule = Callable[[int, int, int], Fraction]
-"""(prompt, slice, memory) -> distance between starts (rounds).
 
-Attempts of `slice` rounds with starts floor(j * distance), j = 0, 1, ..., must
-fit into the memory.
-"""
+def staggered(begin: Fraction, number: int, distance: Fraction) -> IntArray:
+    """Return floor(begin + j * distance) for j = 0, ..., number - 1 (rounds), exactly."""
+    whole = math.floor(begin)
+    p, q = distance.numerator, distance.denominator
+    return whole + (np.arange(number) * p + math.floor((begin - whole) * q)) // q
 
 
 def run_pipeline(
@@ -42,9 +39,9 @@ def run_pipeline(
         Distance between starts; gets the largest prompt among the requests.
     """
     distance = spacing(int(machine.prompts[requests].max()), slice, machine.memory)
-    offsets = np.arange(len(requests)) * distance.numerator // distance.denominator
-    machine.commit(requests, machine.now + offsets, kill_at=slice)
-    yield Until(machine.now + int(offsets[-1]) + slice)
+    starts = staggered(Fraction(machine.now), len(requests), distance)
+    machine.commit(requests, starts, kill_at=slice)
+    yield Until(int(starts[-1]) + slice)
 
 
 def run_one_at_a_time(machine: Machine, requests: IntArray) -> Decisions:

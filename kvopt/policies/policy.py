@@ -25,11 +25,16 @@ class Policy(Protocol):
     name
         Name on the command line.
     clairvoyant
-        True if the policy is to be given the output lengths.
+        True if the policy is to be given the output lengths; may be a property
+        that depends on the parameters.
     """
 
     name: ClassVar[str]
-    clairvoyant: ClassVar[bool]
+
+    @property
+    def clairvoyant(self) -> bool:
+        """True if the policy is to be given the output lengths."""
+        ...
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests of a machine.
@@ -93,4 +98,6 @@ def parameter_text(value: object) -> str:
     """Return the value of a parameter as it is written on the command line."""
     if isinstance(value, Exact):
         return format_exact(value).removesuffix("/1")
-    return str(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)

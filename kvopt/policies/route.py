@@ -1,0 +1,262 @@
+"""Route, and its two parts Rect and Response: non-clairvoyant with any prompts."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from bisect import insort
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import ClassVar
+
+import numpy as np
+
+from kvopt.instance import Instance
+from kvopt.machine import Decisions, Machine, Until, Wait
+from kvopt.pipeline import sps_spacing
+from kvopt.policies.phases import run_pipeline, staggered
+from kvopt.policies.policy import Policy
+from kvopt.theory import RECT_THEOREM, Guarantee
+
+__all__ = ["Rect", "Response", "Route"]
+
+
+def _prompt_heavy(prompt: int, rung: int) -> bool:
+    """Tell whether a request killed at all ages below 2^rung may be no longer than its prompt."""
+    return prompt >= 1 if rung == 0 else 2 ** (rung - 1) < prompt
+
+
+@dataclass(frozen=True, slots=True)
+class _Rectangle:
+    """An attempt as Rect sees it: memory kept for it, when it is killed, and its priority."""
+
+    width: int
+    limit: int
+    key: int
+
+    @classmethod
+    def of(cls, prompt: int, rung: int, memory: int) -> _Rectangle:
+        if _prompt_heavy(prompt, rung):
+            limit = min(2**rung, prompt, memory - prompt)
+            return cls(min(2 * prompt, memory), limit, 2 * prompt * 2**rung)
+        limit = min(2**rung, memory - prompt)
+        return cls(prompt + limit, limit, (prompt + limit) * 2**rung)
+
+
+class _Rectangles:
+    """Requests run as rectangles: smallest area first, each while its width fits.
+
+    Parameters
+    ----------
+    machine
+        The machine.
+    rungs
+        How many attempts of each request were killed so far; updated.
+    """
+
+    def __init__(self, machine: Machine, rungs: list[int]) -> None:
+        self.machine = machine
+        self.rungs = rungs
+        self.prompts = machine.prompts.tolist()
+
+    def run(self, requests: list[int], until: int | None, only_prompt_heavy: bool) -> Decisions:
+        """Run requests until all have completed, or a time is reached.
+
+        Parameters
+        ----------
+        requests
+            Which requests.
+        until
+            No attempt is started whose limit lies beyond this time, and it is waited
+            for unless nothing could be started at all; None for no such time.
+        only_prompt_heavy
+            Whether requests leave when they have outlived their prompt.
+        """
+        machine = self.machine
+        waiting = sorted((self._rectangle(i).key, i) for i in requests)
+        narrowest = min((max(1, 2 * self.prompts[i]) for i in requests), default=0)
+        running: dict[int, _Rectangle] = {}
+        ends: list[tuple[int, int]] = []  # a heap of (limit reached, request)
+        free = machine.memory
+        began = False
+        while waiting or running:
+            place = 0
+            while place < len(waiting) and free >= min(narrowest, machine.memory):
+                i = waiting[place][1]
+                rectangle = self._rectangle(i)
+                end = machine.now + rectangle.limit
+                if rectangle.width > free or (until is not None and end > until):
+                    place += 1
+                    continue
+                del waiting[place]
+                machine.start(i, kill_at=rectangle.limit)
+                running[i] = rectangle
+                free -= rectangle.width
+                heapq.heappush(ends, (end, i))
+                began = True
+            if not running:
+                break
+            for i in (yield Wait(until=ends[0][0])).tolist():
+                free += running.pop(i).width
+            while ends and (ends[0][1] not in running or ends[0][0] <= machine.now):
+                _, i = heapq.heappop(ends)
+                if i in running:
+                    free += running.pop(i).width
+                    self.rungs[i] += 1
+                    if not only_prompt_heavy or _prompt_heavy(self.prompts[i], self.rungs[i]):
+                        insort(waiting, (self._rectangle(i).key, i))
+        if until is not None and began and machine.now < until:
+            yield Until(until)
+
+    def _rectangle(self, request: int) -> _Rectangle:
+        return _Rectangle.of(self.prompts[request], self.rungs[request], self.machine.memory)
+
+
+@dataclass(frozen=True, slots=True)
+class Rect(Policy):
+    """Rect: attempts as rectangles of width 2 s and length 2^r, smallest area first.
+
+    Attempt r = 0, 1, ... of a request is killed after 2^r rounds, and 2 s tokens are
+    kept for it, which is enough while it has not outlived its prompt.  At each time
+    all waiting requests are gone through [our reading] by (2 s 2^r, request), and those
+    whose width fits are started.  A request that turns out to be longer than its prompt
+    [our reading] is killed at age s once, and then gets s plus the limit of each attempt.
+
+    Guarantee: at most 36 times the optimum if every output is at most the prompt, and no
+    prompt is more than a quarter of the memory.  Source: arXiv 2607.09248.
+    """
+
+    name: ClassVar[str] = "rect"
+    clairvoyant: ClassVar[bool] = False
+
+    def run(self, machine: Machine) -> Decisions:
+        """Schedule all requests; see `Policy.run`."""
+        everything = list(range(len(machine)))
+        return _Rectangles(machine, [0] * len(machine)).run(everything, None, False)
+
+    def guarantee(self, instance: Instance) -> Guarantee | None:
+        """Return the bound, if the theorem's assumptions hold."""
+        prompts = instance.prompts
+        if (instance.outputs > prompts).any() or 4 * int(prompts.max()) > instance.memory:
+            return None
+        return RECT_THEOREM.stated()
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Policy):
+    """Response: GSA(2) on a surrogate prompt; a request takes part once slices exceed its prompt.
+
+    In phase p [our reading] the unfinished requests with a prompt below 2^p get slices
+    of 2^p rounds by a staggered pipeline, as if all had the largest prompt S among them; or,
+    if 2^p > M - S, one at a time, request i in a slot of min(2^p, M - s_i) rounds.
+
+    Guarantee: none claimed for this reading; the source has 236/3 for its own if every
+    output exceeds the prompt.  Source: arXiv 2607.09248.
+    """
+
+    name: ClassVar[str] = "response"
+    clairvoyant: ClassVar[bool] = False
+
+    def run(self, machine: Machine) -> Decisions:
+        """Schedule all requests; see `Policy.run`."""
+        for phase in itertools.count():
+            alive = machine.unfinished()
+            if not len(alive):
+                return
+            slice = 2**phase
+            members = alive[machine.prompts[alive] < slice]
+            if not len(members):
+                continue
+            if slice <= machine.memory - int(machine.prompts[members].max()):
+                yield from run_pipeline(machine, members, slice, sps_spacing)
+                continue
+            slots = np.minimum(slice, machine.memory - machine.prompts[members])
+            ends = machine.now + np.cumsum(slots)
+            machine.commit(members, ends - slots, kill_at=slots)
+            yield Until(int(ends[-1]))
+
+
+@dataclass(frozen=True, slots=True)
+class Route(Policy):
+    """Route: prompt-heavy, response-heavy and large requests take turns.
+
+    Large requests have a prompt above M/4.  Any other is prompt-heavy until it has
+    outlived its prompt, then response-heavy.  For w = 0, 1, ... each kind in turn has the
+    machine for 2^w rounds [our reading]: prompt-heavy ones as by Rect, response-heavy ones
+    in pipelines of slices 2^r as by Response, lowest r first, large ones one at a time.
+    Attempt r of a request lasts at most 2^r rounds.  Only attempts that surely end
+    within the window are started, and a window in which none can be is left out.
+
+    Guarantee: O(1) for any prompts, the constant unspecified.  Source: arXiv 2607.09248.
+    """
+
+    name: ClassVar[str] = "route"
+    clairvoyant: ClassVar[bool] = False
+
+    def run(self, machine: Machine) -> Decisions:
+        """Schedule all requests; see `Policy.run`."""
+        rungs = [0] * len(machine)
+        prompts = machine.prompts.tolist()
+        rectangles = _Rectangles(machine, rungs)
+        for window in itertools.count():
+            if machine.finished.all():
+                return
+            length = 2**window
+            small = [i for i in machine.unfinished().tolist() if 4 * prompts[i] <= machine.memory]
+            heavy = [i for i in small if _prompt_heavy(prompts[i], rungs[i])]
+            yield from rectangles.run(heavy, machine.now + length, True)
+            yield from _response_window(machine, rungs, machine.now + length)
+            yield from _large_window(machine, rungs, machine.now + length)
+
+
+def _response_window(machine: Machine, rungs: list[int], until: int) -> Decisions:
+    """Run response-heavy requests in pipelines, lowest rung first, up to a time."""
+    prompts, memory = machine.prompts.tolist(), machine.memory
+    began = False
+    while True:
+        groups: dict[int, list[int]] = {}
+        for i in machine.unfinished().tolist():
+            if 4 * prompts[i] <= memory and not _prompt_heavy(prompts[i], rungs[i]):
+                groups.setdefault(rungs[i], []).append(i)
+        for rung, group in sorted(groups.items()):
+            slice, prompt = 2**rung, max(prompts[i] for i in group)
+            if slice <= memory - prompt:
+                distance = sps_spacing(prompt, slice, memory)
+                starts = staggered(Fraction(machine.now), len(group), distance)
+                count = int(np.searchsorted(starts, until - slice, side="right"))
+            else:
+                group, starts = group[:1], np.array([machine.now])
+                slice = min(slice, memory - prompts[group[0]])
+                count = int(machine.now + slice <= until)
+            if count:
+                break
+        else:
+            if began and machine.now < until:
+                yield Until(until)
+            return
+        began = True
+        machine.commit(group[:count], starts[:count], kill_at=slice)
+        yield Until(int(starts[count - 1]) + slice)
+        for i in group[:count]:
+            rungs[i] += not machine.finished[i]
+
+
+def _large_window(machine: Machine, rungs: list[int], until: int) -> Decisions:
+    """Run large requests one at a time, lowest rung first, up to a time."""
+    prompts, memory = machine.prompts.tolist(), machine.memory
+    waiting = [(rungs[i], i) for i in machine.unfinished().tolist() if 4 * prompts[i] > memory]
+    heapq.heapify(waiting)
+    began = False
+    while waiting:
+        rung, i = heapq.heappop(waiting)
+        limit = min(2**rung, memory - prompts[i])
+        if machine.now + limit > until:
+            continue
+        machine.start(i, kill_at=limit)
+        began = True
+        yield Wait(until=machine.now + limit)
+        if not machine.finished[i]:
+            rungs[i] += 1
+            heapq.heappush(waiting, (rungs[i], i))
+    if began and machine.now < until:
+        yield Until(until)
