@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import click
 
 import kvopt
-from kvopt.cli import auditing, comparing, making, searching, solving
+from kvopt.cli import auditing, comparing, making, plotting, searching, solving
 from kvopt.cli.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
 from kvopt.errors import InputError, KvoptError
 
@@ -49,7 +49,7 @@ for command in (
     making.generate,
     comparing.bounds,
     comparing.policies,
-    making.plot,
+    plotting.plot,
 ):
     cli.add_command(command)
 

@@ -1,4 +1,4 @@
-"""Commands that make files: import, generate, plot."""
+"""Commands that make instances: import, generate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from kvopt.errors import InputError
 from kvopt.files import write_instance
 from kvopt.instance import MAX_REQUESTS, MAX_TOKENS
 
-__all__ = ["generate", "import_", "plot"]
+__all__ = ["generate", "import_"]
 
 LENGTH = click.IntRange(0, MAX_TOKENS)
 COUNT = click.IntRange(0, 2**63 - 1)
@@ -128,10 +128,3 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
     for instance in instances:
         write_instance(output / f"{instance.name}.json", instance)
     return DONE
-
-
-@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def plot(arguments: tuple[str, ...]) -> int:
-    """Draw schedules (not in this version)."""
-    raise InputError("plot: this version of kvopt cannot draw plots yet")

@@ -1,0 +1,288 @@
+"""The command that draws: plot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from fractions import Fraction
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kvopt.cli import options
+from kvopt.cli.options import DONE, INTERRUPTED, PATH, complain, label, time_limit_option
+from kvopt.cli.terminal import interruptible, progress_bar
+from kvopt.errors import InputError
+from kvopt.files import (
+    INSTANCE_FORMAT,
+    SCHEDULE_FORMAT,
+    instance_from_json,
+    read_json,
+    schedule_from_json,
+    write_text,
+)
+from kvopt.instance import Instance, abridged
+from kvopt.policies import Policy, spec_of
+from kvopt.schedule import Schedule
+
+if TYPE_CHECKING:
+    from kvopt.plot.shapes import RatioBar, Run
+
+__all__ = ["plot"]
+
+PICTURES = (".png", ".svg")
+PAGE = ".html"
+TRACE = ".trace.json"
+
+KINDS = ("memory", "gantt", "completions", "ratios")
+
+MAX_RUNS = 16
+"""Up to this many schedules fit into a picture."""
+
+MAX_RATIOS = 300
+"""Up to this many ratios fit into a picture."""
+
+
+@click.command()
+@click.argument("files", type=PATH, nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=PATH,
+    required=True,
+    help="What to write: .png, .svg, .html or .trace.json.",
+)
+@click.option(
+    "--policy",
+    "policies",
+    type=options.policies,
+    help="Policies to run on the instances, separated by commas.",
+)
+@click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    help="What to draw; by default gantt for one schedule and completions for several.",
+)
+@time_limit_option(10, "for an instance with --kind ratios")
+def plot(
+    files: tuple[Path, ...],
+    output: Path,
+    policies: list[Policy] | None,
+    kind: str | None,
+    time_limit: float,
+) -> int:
+    """Draw schedules, or ratios.
+
+    FILE is a schedule, an instance to run policies on, or the output of kvopt
+    ratio --json.  PNG and SVG are pictures of one kind; HTML is a page to
+    explore, with all kinds unless one is chosen; .trace.json opens in
+    ui.perfetto.dev, one round shown as 1 ms.
+    """
+    file_type = _file_type(output)
+    if file_type == TRACE and kind is not None:
+        raise InputError(f"--kind: does not apply to {TRACE}, which holds everything, got {kind}")
+    found = [_read(file) for file in files]
+    instances = [
+        (label(content, file), content)
+        for file, content in zip(files, found, strict=True)
+        if isinstance(content, Instance)
+    ]
+    if instances and policies is None:
+        file = next(f for f, c in zip(files, found, strict=True) if isinstance(c, Instance))
+        raise InputError(f"{file}: is an instance: say with --policy what to run on it")
+    if policies is not None and not instances:
+        raise InputError("--policy: must come with an instance to run on, got none among the files")
+
+    rows_given = [file for file, c in zip(files, found, strict=True) if isinstance(c, list)]
+    if kind == "ratios" or (rows_given and kind is None and file_type != TRACE):
+        return _draw_ratios(files, found, policies or [], time_limit, output)
+    if rows_given:
+        what = f"--kind {kind}" if kind else TRACE
+        raise InputError(f"{rows_given[0]}: holds ratios: {what} needs schedules")
+
+    runs = _runs(files, found, policies or [])
+    if file_type == TRACE:
+        from kvopt.plot.trace_events import trace_text
+
+        write_text(output, trace_text(runs))
+    elif file_type == PAGE:
+        from kvopt.plot.page import runs_page
+
+        write_text(output, runs_page(runs, kind))
+    else:
+        from kvopt.plot.pictures import figure_of, rendered
+
+        kind = kind or ("gantt" if len(runs) == 1 else "completions")
+        _write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:]))
+    return DONE
+
+
+def _draw_ratios(
+    files: Sequence[Path],
+    found: Sequence[Instance | Schedule | list[RatioBar]],
+    policies: Sequence[Policy],
+    time_limit: float,
+    output: Path,
+) -> int:
+    from kvopt.plot.shapes import ratio_bar
+    from kvopt.ratio import compare
+
+    bars: list[RatioBar] = []
+    with interruptible() as budget, progress_bar("comparing", len(files)) as advance_to:
+        for i, (file, content) in enumerate(zip(files, found, strict=True)):
+            if isinstance(content, Schedule):
+                raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
+            if isinstance(content, Instance):
+                comparison = compare(content, policies, budget.part(time_limit))
+                if budget.interrupted:
+                    return complain("interrupted; nothing was drawn", INTERRUPTED)
+                bars += [ratio_bar(label(content, file), r) for r in comparison.ratios]
+            else:
+                bars += content
+            advance_to(i + 1)
+    if len(bars) > MAX_RATIOS:
+        raise InputError(f"FILE: must hold at most {MAX_RATIOS} ratios together, got {len(bars)}")
+    if _file_type(output) == PAGE:
+        from kvopt.plot.page import ratios_page
+
+        write_text(output, ratios_page(bars))
+    else:
+        from kvopt.plot.pictures import figure_of, rendered
+
+        _write_bytes(output, rendered(figure_of("ratios", bars=bars), output.suffix[1:].lower()))
+    return DONE
+
+
+def _runs(
+    files: Sequence[Path],
+    found: Sequence[Instance | Schedule | list[RatioBar]],
+    policies: Sequence[Policy],
+) -> list[Run]:
+    """Return the schedules given, and those of the policies on the instances given."""
+    from kvopt.plot.shapes import Run, instances_of
+    from kvopt.simulate import simulate
+
+    count = sum(len(policies) if isinstance(content, Instance) else 1 for content in found)
+    if count > MAX_RUNS:
+        raise InputError(f"FILE: must make at most {MAX_RUNS} schedules together, got {count}")
+    runs: list[Run] = []
+    for file, content in zip(files, found, strict=True):
+        if isinstance(content, Schedule):
+            runs.append(Run(_stem(file), _renamed(content, file)))
+        elif isinstance(content, Instance):
+            for policy in policies:
+                what = f"simulating {spec_of(policy)}"
+                with progress_bar(what, len(content)) as advance_to:
+                    schedule = simulate(content, policy, progress=advance_to)
+                runs.append(Run(spec_of(policy), _renamed(schedule, file)))
+    if len(instances_of(runs)) > 1:
+        runs = [Run(f"{r.schedule.instance.name}, {r.label}", r.schedule) for r in runs]
+    return runs
+
+
+def _renamed(schedule: Schedule, file: Path) -> Schedule:
+    """Give the instance of a schedule a name if it has none."""
+    instance = schedule.instance
+    if instance.name:
+        return schedule
+    named = instance.renamed(label(instance, file))
+    return Schedule(named, schedule.request, schedule.start, schedule.end, schedule.killed)
+
+
+def _read(path: Path) -> Instance | Schedule | list[RatioBar]:
+    """Read an instance, a schedule or the output of kvopt ratio --json."""
+    from kvopt.plot.shapes import check_drawable
+
+    try:
+        content = read_json(path)
+        kind = content.get("format") if isinstance(content, dict) else None
+        if isinstance(content, dict) and kind is None and "rows" in content:
+            return _ratio_bars(content)
+        if kind == INSTANCE_FORMAT:
+            return instance_from_json(content)
+        if kind == SCHEDULE_FORMAT:
+            schedule = schedule_from_json(content)
+            check_drawable(schedule)
+            return schedule
+        raise InputError(
+            f"format: must be {SCHEDULE_FORMAT!r}, {INSTANCE_FORMAT!r}"
+            f" or that of kvopt ratio --json, got {abridged(kind)}"
+        )
+    except InputError as error:
+        raise error.within(str(path)) from None
+
+
+def _ratio_bars(content: dict[str, Any]) -> list[RatioBar]:
+    from kvopt.plot.shapes import RatioBar
+    from kvopt.ratio import Verdict
+
+    rows = content["rows"]
+    if not isinstance(rows, list) or not rows:
+        raise InputError(f"rows: must be a list of ratios, got {abridged(rows)}")
+    bars = []
+    for i, row in enumerate(rows):
+        if not isinstance(row, dict):
+            raise InputError(f"rows[{i}]: must be an object, got {abridged(row)}")
+
+        def refuse(field: str, rule: str, row: dict[str, Any] = row, i: int = i) -> InputError:
+            got = abridged(row[field]) if field in row else "none"
+            return InputError(f"rows[{i}].{field}: must be {rule}, got {got}")
+
+        for field in ("instance", "policy"):
+            text = row.get(field)
+            if not isinstance(text, str) or not text.isprintable():
+                raise refuse(field, "a printable string")
+        ends: list[Fraction] = []
+        for field in ("ratio_low", "ratio_high"):
+            try:
+                text = row.get(field)
+                end = Fraction(text) if isinstance(text, str) and len(text) < 1000 else Fraction(0)
+            except (ValueError, ZeroDivisionError):
+                end = Fraction(0)
+            if not max([Fraction(1), *ends]) <= end <= 10**15:
+                raise refuse(field, 'a fraction "p/q", at least 1 and at least ratio_low')
+            ends.append(end)
+        bound = row.get("bound_float")
+        numeric = isinstance(bound, int | float) and not isinstance(bound, bool)
+        if bound is not None and not (numeric and bound >= 1):
+            raise refuse("bound_float", "null or a number of at least 1")
+        verdicts = {verdict.value: verdict for verdict in Verdict}
+        verdict = row.get("verdict")
+        if not isinstance(verdict, str) or verdict not in verdicts:
+            raise refuse("verdict", f"one of {', '.join(verdicts)}")
+        bars.append(
+            RatioBar(row["instance"], row["policy"], ends[0], ends[1], bound, verdicts[verdict])
+        )
+    return bars
+
+
+def _file_type(output: Path) -> str:
+    """Return what kind of file to write; refuse what could only fail later."""
+    name = output.name.lower()
+    file_type = next((end for end in (*PICTURES, PAGE, TRACE) if name.endswith(end)), None)
+    if file_type is None:
+        known = ", ".join((*PICTURES, PAGE, TRACE))
+        raise InputError(f"--output: must end in one of {known}, got {abridged(str(output))}")
+    if not output.parent.is_dir():
+        raise InputError(f"{output}: cannot be written: No such folder")
+    if file_type in PICTURES and find_spec("matplotlib") is None:
+        raise InputError(
+            f"{output}: {file_type} needs matplotlib, which is not installed:"
+            " pip install 'kvopt[plot]' (or pip install matplotlib)"
+        )
+    return file_type
+
+
+def _stem(file: Path) -> str:
+    return "".join(c if c.isprintable() else "?" for c in file.stem)
+
+
+def _write_bytes(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be written: {error.strerror or os.strerror(error.errno or 5)}"
+        ) from None

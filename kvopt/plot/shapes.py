@@ -1,0 +1,280 @@
+"""What there is to draw, as arrays: the same for pictures, pages and traces.
+
+Nothing here knows how it will be drawn.  Time runs in rounds: round r lies
+between r - 1 and r on the time axis.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.errors import InputError
+from kvopt.instance import Instance, IntArray
+from kvopt.profile import MemoryProfile
+from kvopt.ratio import Ratio, Verdict
+from kvopt.schedule import Schedule, exact_sum
+
+__all__ = [
+    "Band",
+    "RatioBar",
+    "Run",
+    "check_drawable",
+    "completion_curve",
+    "instances_of",
+    "lanes",
+    "memory_band",
+    "memory_curve",
+    "ratio_bar",
+    "running_bands",
+    "summary",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """A schedule and what to call it.
+
+    Parameters
+    ----------
+    label
+        The policy that made it, or the file it came from.
+    schedule
+        The schedule.
+    """
+
+    label: str
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True)
+class RatioBar:
+    """What a picture says about one row of `kvopt ratio`.
+
+    Parameters
+    ----------
+    instance, policy
+        What was run on what.
+    low, high
+        Bracket of the ratio; `kvopt.ratio.Ratio.low` and `high`.
+    bound
+        What is proved for the policy on the instance, or None.
+    verdict
+        What follows from the three.
+    """
+
+    instance: str
+    policy: str
+    low: Fraction
+    high: Fraction
+    bound: float | None
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """A quantity over time, summed up in bins of equal width.
+
+    Parameters
+    ----------
+    edges
+        Ends of the bins (time), shape (b+1,).
+    low, high
+        Range of the quantity in each bin, shape (b,).
+    """
+
+    edges: FloatArray
+    low: FloatArray
+    high: FloatArray
+
+
+def ratio_bar(instance: str, ratio: Ratio) -> RatioBar:
+    """Return what to draw for a ratio on an instance of a given name."""
+    bound = float(ratio.guarantee.bound) if ratio.guarantee else None
+    return RatioBar(instance, ratio.policy, ratio.low, ratio.high, bound, ratio.verdict)
+
+
+def check_drawable(schedule: Schedule) -> None:
+    """Refuse attempts of no request and attempts that take no time.
+
+    A schedule that breaks other rules can be drawn, and seeing it may help.
+
+    Raises
+    ------
+    InputError
+        If a request index is not one of the instance, an attempt starts before
+        0, or it does not end after its start.
+    """
+    n = len(schedule.instance)
+    tests = (
+        ("request", schedule.request, (schedule.request < 0) | (schedule.request >= n)),
+        ("start", schedule.start, schedule.start < 0),
+        ("end", schedule.end, schedule.end <= schedule.start),
+    )
+    rules = (f"must be an integer from 0 to {n - 1}", "must be at least 0", "must be after start")
+    for (field, values, wrong), rule in zip(tests, rules, strict=True):
+        if wrong.any():
+            raise InputError(f"attempts: {field}: {rule} to be drawn, got {values[wrong][0]}")
+
+
+def instances_of(runs: Sequence[Run]) -> list[Instance]:
+    """Return the instances of some runs, those with equal requests and memory once."""
+    found: list[Instance] = []
+    for instance in (run.schedule.instance for run in runs):
+        if not any(
+            instance.memory == other.memory
+            and np.array_equal(instance.prompts, other.prompts)
+            and np.array_equal(instance.outputs, other.outputs)
+            for other in found
+        ):
+            found.append(instance)
+    return found
+
+
+def summary(schedule: Schedule) -> str:
+    """Return cost and kills in words; an incomplete schedule has no cost."""
+    done = schedule.request[~schedule.killed]
+    n = len(schedule.instance)
+    if len(done) == n == len(np.unique(done)):
+        cost = f"total completion time {exact_sum(schedule.end[~schedule.killed]):,} rounds"
+    else:
+        cost = f"incomplete: {len(np.unique(done)):,} of {n:,} requests"
+    return f"{cost}, {schedule.kills:,} kill{'' if schedule.kills == 1 else 's'}"
+
+
+def lanes(start: IntArray, end: IntArray) -> IntArray:
+    """Pack attempts into as few lanes as possible, each in the lowest one free.
+
+    Parameters
+    ----------
+    start, end
+        Start and end times (rounds), sorted by start, shape (a,) each.
+
+    Returns
+    -------
+    array
+        Lane of each attempt, from 0, shape (a,).  Attempts in a lane do not
+        overlap, and there are as many lanes as attempts running at once.
+    """
+    busy: list[tuple[int, int]] = []
+    free: list[int] = []
+    result = []
+    for p, q in zip(start.tolist(), end.tolist(), strict=True):
+        while busy and busy[0][0] <= p:
+            heapq.heappush(free, heapq.heappop(busy)[1])
+        lane = heapq.heappop(free) if free else len(busy)
+        heapq.heappush(busy, (q, lane))
+        result.append(lane)
+    return np.array(result, dtype=np.int64)
+
+
+def memory_curve(profile: MemoryProfile) -> tuple[IntArray, IntArray]:
+    """Return the corners of the memory in use over time.
+
+    At time r, coming from the left, the curve is at the memory in use in round
+    r.  Within a piece of the profile it is straight, because every running
+    attempt adds a token a round; it jumps where attempts start or end.
+
+    Returns
+    -------
+    tuple of arrays
+        Times (rounds) and memory (tokens), shape (2m + 2,) each for a profile
+        of m pieces: each piece's two ends, and the way from and to zero.
+    """
+    ends = np.repeat(profile.times, 2)
+    rounds = np.diff(profile.times)
+    heights = np.zeros(len(ends), dtype=np.int64)
+    heights[1:-1:2] = profile.last - profile.running * rounds
+    heights[2:-1:2] = profile.last
+    return ends, heights
+
+
+def memory_band(profile: MemoryProfile, bins: int) -> Band:
+    """Return the range of the memory in use in each of many bins, exact at the peaks.
+
+    Parameters
+    ----------
+    profile
+        The memory in use.
+    bins
+        Number of bins.
+    """
+    x, y = memory_curve(profile)
+    edges = np.linspace(0, max(int(profile.times[-1]), 1), bins + 1)
+    from_right = np.interp(edges, x, y)[:-1]
+    from_left = np.interp(-edges, -x[::-1], y[::-1])[1:]
+    low, high = np.minimum(from_left, from_right), np.maximum(from_left, from_right)
+    for side, ends in (("right", slice(1, -1, 2)), ("left", slice(2, -1, 2))):
+        bin_of = np.searchsorted(edges, x[ends], side=side) - 1  # type: ignore[call-overload]
+        np.minimum.at(low, bin_of, y[ends])
+        np.maximum.at(high, bin_of, y[ends])
+    return Band(edges, low, high)
+
+
+def running_bands(schedule: Schedule, bins: int) -> tuple[Band, Band]:
+    """Return how many attempts run in each of many bins, on average, as a stack.
+
+    Parameters
+    ----------
+    schedule
+        The schedule.
+    bins
+        Number of bins.
+
+    Returns
+    -------
+    tuple of Band
+        From zero up those that will complete, and on top those that will be
+        killed.
+    """
+    edges = np.linspace(0, max(schedule.makespan, 1), bins + 1)
+    done, killed = (
+        np.diff(_attempt_rounds(schedule.start[rows], schedule.end[rows], edges)) / np.diff(edges)
+        for rows in (~schedule.killed, schedule.killed)
+    )
+    return Band(edges, np.zeros(bins), done), Band(edges, done, done + killed)
+
+
+def completion_curve(schedule: Schedule, limit: int) -> tuple[IntArray, IntArray]:
+    """Return how many requests have completed over time.
+
+    Parameters
+    ----------
+    schedule
+        The schedule.
+    limit
+        At most so many points are returned, evenly spread; at least 2.
+
+    Returns
+    -------
+    tuple of arrays
+        Times (rounds), increasing from 0, and the number of requests completed
+        by then, to be joined by steps.
+    """
+    times, counts = np.unique(schedule.end[~schedule.killed], return_counts=True)
+    times = np.concatenate(([0], times))
+    counts = np.concatenate(([0], np.cumsum(counts)))
+    if len(times) > limit:
+        keep = np.unique(np.linspace(0, len(times) - 1, limit).round().astype(np.int64))
+        times, counts = times[keep], counts[keep]
+    return times, counts
+
+
+def _attempt_rounds(start: IntArray, end: IntArray, times: FloatArray) -> FloatArray:
+    """Return how many rounds attempts have run altogether up to given times."""
+
+    def since(events: IntArray) -> FloatArray:
+        events = np.sort(events)
+        passed = np.searchsorted(events, times, side="right")
+        sums = np.concatenate(([0.0], np.cumsum(events, dtype=np.float64)))
+        result: FloatArray = passed * times - sums[passed]
+        return result
+
+    return np.maximum(since(start) - since(end), 0)
