@@ -73,7 +73,7 @@ BINS = 800
 WIDTH = 8.0
 """Width of a picture (inches)."""
 
-STYLE: dict[str, Any] = {
+STYLE: Any = {  # matplotlib types the keys one by one
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
     "font.size": 10,
     "axes.titlesize": 10,
@@ -157,7 +157,8 @@ def plot_gantt(run: Run, ax: Axes | None = None) -> Axes:
         (~schedule.killed, COMPLETED, "completed"),
         (schedule.killed, KILLED, "killed, progress lost"),
     )
-    points = 72 * 0.85 * WIDTH * (schedule.end - schedule.start) / max(schedule.makespan, 1)
+    _time_axis(ax, schedule.makespan)
+    points = 72 * 0.85 * WIDTH * (schedule.end - schedule.start) / ax.get_xlim()[1]
     for rows, look, label in looks:
         if rows.any():
             _bars(
@@ -181,7 +182,6 @@ def plot_gantt(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, count)
     _whole_numbers(ax.yaxis)
     ax.set_ylabel("lane (attempts at once)")
-    _time_axis(ax, schedule.makespan)
     _title(ax, f"{run.label}: {summary(schedule)}")
     _legend(ax)
     return ax
@@ -418,16 +418,16 @@ def _multiples(
     all_axes = figure.subplots(
         len(runs), 1, squeeze=False, sharex=one, sharey=one and sharey, height_ratios=heights
     )[:, 0]
+    if one:
+        _time_axis(all_axes[-1], max(run.schedule.makespan for run in runs))
     top = 0.0
     for run, ax in zip(runs, all_axes, strict=True):
         plot(run, ax)
         top = max(top, ax.get_ylim()[1])
         if one and ax is not all_axes[-1]:
             ax.set_xlabel("")
-    if one:
-        _time_axis(all_axes[-1], max(run.schedule.makespan for run in runs))
-        if sharey:
-            all_axes[-1].set_ylim(0, top)
+    if one and sharey:
+        all_axes[-1].set_ylim(0, top)
     figure.suptitle(_instances(runs), x=0.01, ha="left")
     _common_legend(figure, 3)
     return figure
@@ -447,7 +447,7 @@ def _common_legend(figure: Figure, columns: int) -> None:
     figure.legend([entries[text] for text in order], order, loc="outside lower left", ncols=columns)
 
 
-def _bars(ax: Axes, x: Sequence[IntArray], y: Sequence[FloatArray], **look: Any) -> None:
+def _bars(ax: Axes, x: Sequence[IntArray], y: Sequence[Any], **look: Any) -> None:
     """Draw rectangles with the sides x[0], x[1] and y[0], y[1], one artist for all."""
     from matplotlib.collections import PolyCollection
 
@@ -456,7 +456,7 @@ def _bars(ax: Axes, x: Sequence[IntArray], y: Sequence[FloatArray], **look: Any)
     ax.add_collection(PolyCollection(list(shapes), **look))
 
 
-def _request_numbers(run: Run, lane: IntArray, points: FloatArray, ax: Axes) -> None:
+def _request_numbers(run: Run, lane: IntArray, points: Any, ax: Axes) -> None:
     """Write the number of the request into each bar that is wide enough."""
     from matplotlib.patheffects import withStroke
 
@@ -477,7 +477,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _time_axis(ax: Axes, makespan: int) -> None:
-    ax.set_xlim(0, max(makespan, 1) * 1.01)
+    ax.set_xlim(0, max(makespan * 1.01, ax.get_xlim()[1]))
     _whole_numbers(ax.xaxis)
     ax.set_xlabel("time (rounds)")
 

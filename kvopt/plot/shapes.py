@@ -26,6 +26,7 @@ __all__ = [
     "Run",
     "check_drawable",
     "completion_curve",
+    "instance_of",
     "instances_of",
     "lanes",
     "memory_band",
@@ -127,15 +128,23 @@ def check_drawable(schedule: Schedule) -> None:
 def instances_of(runs: Sequence[Run]) -> list[Instance]:
     """Return the instances of some runs, those with equal requests and memory once."""
     found: list[Instance] = []
-    for instance in (run.schedule.instance for run in runs):
-        if not any(
-            instance.memory == other.memory
-            and np.array_equal(instance.prompts, other.prompts)
-            and np.array_equal(instance.outputs, other.outputs)
-            for other in found
-        ):
-            found.append(instance)
+    for run in runs:
+        if instance_of(run, found) == len(found):
+            found.append(run.schedule.instance)
     return found
+
+
+def instance_of(run: Run, instances: Sequence[Instance]) -> int:
+    """Return which of some instances a run is on, whatever its name; their number if none."""
+    mine = run.schedule.instance
+    for i, other in enumerate(instances):
+        if (
+            mine.memory == other.memory
+            and np.array_equal(mine.prompts, other.prompts)
+            and np.array_equal(mine.outputs, other.outputs)
+        ):
+            return i
+    return len(instances)
 
 
 def summary(schedule: Schedule) -> str:
