@@ -434,7 +434,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
             "'--skip': -1 is not in the range",
         ),
         (["generate", "nope", "-o", "x"], "family: must be one of"),
-        (["plot", "small.json", "-o", "x.png"], "plot: this version of kvopt cannot draw"),
+        (["plot", "small.json", "-o", "x.png"], "small.json: is an instance"),
         (["verify", "missing"], "missing: cannot be read"),
         (["audit", "missing"], "missing: cannot be read"),
     ],

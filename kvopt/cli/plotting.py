@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
@@ -30,6 +30,8 @@ from kvopt.schedule import Schedule
 if TYPE_CHECKING:
     from kvopt.plot.shapes import RatioBar, Run
 
+    Content: TypeAlias = Instance | Schedule | list[RatioBar]
+
 __all__ = ["plot"]
 
 PICTURES = (".png", ".svg")
@@ -43,6 +45,11 @@ MAX_RUNS = 16
 
 MAX_RATIOS = 300
 """Up to this many ratios fit into a picture."""
+
+MAX_RATIO = 10**15
+"""Largest ratio or bound accepted in a file."""
+
+FRACTION = re.compile(r"[0-9]{1,1000}/0*[1-9][0-9]{0,1000}")
 
 
 @click.command()
@@ -83,26 +90,19 @@ def plot(
     file_type = _file_type(output)
     if file_type == TRACE and kind is not None:
         raise InputError(f"--kind: does not apply to {TRACE}, which holds everything, got {kind}")
-    found = [_read(file) for file in files]
-    instances = [
-        (label(content, file), content)
-        for file, content in zip(files, found, strict=True)
-        if isinstance(content, Instance)
-    ]
+    contents = [(file, _read(file)) for file in files]
+    instances = [file for file, content in contents if isinstance(content, Instance)]
+    ratios = [file for file, content in contents if isinstance(content, list)]
     if instances and policies is None:
-        file = next(f for f, c in zip(files, found, strict=True) if isinstance(c, Instance))
-        raise InputError(f"{file}: is an instance: say with --policy what to run on it")
+        raise InputError(f"{instances[0]}: is an instance: say with --policy what to run on it")
     if policies is not None and not instances:
         raise InputError("--policy: must come with an instance to run on, got none among the files")
-
-    rows_given = [file for file, c in zip(files, found, strict=True) if isinstance(c, list)]
-    if kind == "ratios" or (rows_given and kind is None and file_type != TRACE):
-        return _draw_ratios(files, found, policies or [], time_limit, output)
-    if rows_given:
+    if kind == "ratios" or (ratios and kind is None and file_type != TRACE):
+        return _draw_ratios(contents, policies or [], time_limit, output, file_type)
+    if ratios:
         what = f"--kind {kind}" if kind else TRACE
-        raise InputError(f"{rows_given[0]}: holds ratios: {what} needs schedules")
-
-    runs = _runs(files, found, policies or [])
+        raise InputError(f"{ratios[0]}: holds ratios: {what} needs schedules")
+    runs = _runs(contents, policies or [])
     if file_type == TRACE:
         from kvopt.plot.trace_events import trace_text
 
@@ -120,18 +120,18 @@ def plot(
 
 
 def _draw_ratios(
-    files: Sequence[Path],
-    found: Sequence[Instance | Schedule | list[RatioBar]],
+    contents: Sequence[tuple[Path, Content]],
     policies: Sequence[Policy],
     time_limit: float,
     output: Path,
+    file_type: str,
 ) -> int:
     from kvopt.plot.shapes import ratio_bar
     from kvopt.ratio import compare
 
     bars: list[RatioBar] = []
-    with interruptible() as budget, progress_bar("comparing", len(files)) as advance_to:
-        for i, (file, content) in enumerate(zip(files, found, strict=True)):
+    with interruptible() as budget, progress_bar("comparing", len(contents)) as advance_to:
+        for i, (file, content) in enumerate(contents):
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
@@ -144,31 +144,30 @@ def _draw_ratios(
             advance_to(i + 1)
     if len(bars) > MAX_RATIOS:
         raise InputError(f"FILE: must hold at most {MAX_RATIOS} ratios together, got {len(bars)}")
-    if _file_type(output) == PAGE:
+    if file_type == PAGE:
         from kvopt.plot.page import ratios_page
 
         write_text(output, ratios_page(bars))
     else:
         from kvopt.plot.pictures import figure_of, rendered
 
-        _write_bytes(output, rendered(figure_of("ratios", bars=bars), output.suffix[1:].lower()))
+        _write_bytes(output, rendered(figure_of("ratios", bars=bars), file_type[1:]))
     return DONE
 
 
 def _runs(
-    files: Sequence[Path],
-    found: Sequence[Instance | Schedule | list[RatioBar]],
+    contents: Sequence[tuple[Path, Content]],
     policies: Sequence[Policy],
 ) -> list[Run]:
     """Return the schedules given, and those of the policies on the instances given."""
     from kvopt.plot.shapes import Run, instances_of
     from kvopt.simulate import simulate
 
-    count = sum(len(policies) if isinstance(content, Instance) else 1 for content in found)
+    count = sum(len(policies) if isinstance(c, Instance) else 1 for _, c in contents)
     if count > MAX_RUNS:
         raise InputError(f"FILE: must make at most {MAX_RUNS} schedules together, got {count}")
     runs: list[Run] = []
-    for file, content in zip(files, found, strict=True):
+    for file, content in contents:
         if isinstance(content, Schedule):
             runs.append(Run(_stem(file), _renamed(content, file)))
         elif isinstance(content, Instance):
@@ -191,7 +190,7 @@ def _renamed(schedule: Schedule, file: Path) -> Schedule:
     return Schedule(named, schedule.request, schedule.start, schedule.end, schedule.killed)
 
 
-def _read(path: Path) -> Instance | Schedule | list[RatioBar]:
+def _read(path: Path) -> Content:
     """Read an instance, a schedule or the output of kvopt ratio --json."""
     from kvopt.plot.shapes import check_drawable
 
@@ -236,17 +235,14 @@ def _ratio_bars(content: dict[str, Any]) -> list[RatioBar]:
                 raise refuse(field, "a printable string")
         ends: list[Fraction] = []
         for field in ("ratio_low", "ratio_high"):
-            try:
-                text = row.get(field)
-                end = Fraction(text) if isinstance(text, str) and len(text) < 1000 else Fraction(0)
-            except (ValueError, ZeroDivisionError):
-                end = Fraction(0)
-            if not max([Fraction(1), *ends]) <= end <= 10**15:
+            text = row.get(field)
+            end = Fraction(text) if isinstance(text, str) and FRACTION.fullmatch(text) else None
+            if end is None or not max([Fraction(1), *ends]) <= end <= MAX_RATIO:
                 raise refuse(field, 'a fraction "p/q", at least 1 and at least ratio_low')
             ends.append(end)
         bound = row.get("bound_float")
         numeric = isinstance(bound, int | float) and not isinstance(bound, bool)
-        if bound is not None and not (numeric and bound >= 1):
+        if bound is not None and not (numeric and 1 <= bound <= MAX_RATIO):
             raise refuse("bound_float", "null or a number of at least 1")
         verdicts = {verdict.value: verdict for verdict in Verdict}
         verdict = row.get("verdict")
@@ -283,6 +279,4 @@ def _write_bytes(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written: {error.strerror or os.strerror(error.errno or 5)}"
-        ) from None
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

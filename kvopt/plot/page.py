@@ -59,8 +59,15 @@ def runs_page(runs: Sequence[Run], kind: str | None = None) -> str:
         {
             "kinds": [kind] if kind else ["completions", "gantt", "memory"],
             "instances": [
-                {"name": i.name, "memory": i.memory, "requests": len(i), "groups": i.groups()}
-                for i in instances
+                {
+                    "name": instance.name,
+                    "memory": instance.memory,
+                    "requests": len(instance),
+                    "groups": instance.groups()
+                    if any("bars" in row and row["instance"] == i for row in rows)
+                    else [],  # only bars speak of single requests
+                }
+                for i, instance in enumerate(instances)
             ],
             "runs": rows,
         },

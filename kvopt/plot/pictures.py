@@ -19,7 +19,6 @@ import numpy as np
 
 from kvopt.instance import IntArray
 from kvopt.plot.shapes import (
-    FloatArray,
     RatioBar,
     Run,
     completion_curve,
@@ -58,7 +57,7 @@ MARKERS = "osD^vPX*<>"
 MAX_BARS = 2500
 """Up to this many attempts are drawn one by one."""
 
-MAX_PIECES = 5000
+MAX_PIECES = 2500
 """Up to this many linear pieces a memory curve is drawn in full."""
 
 MAX_LABELS = 60
@@ -123,7 +122,7 @@ def plot_memory(run: Run, ax: Axes | None = None) -> Axes:
             color=BLUE,
             label="memory in use, lowest to highest",
         )
-        words += f", range within {_width(band.edges)} rounds"
+        words += f"; drawn: lowest to highest within {_width(band.edges)} rounds"
     ax.axhline(budget, color=VERMILLION, linestyle="--", linewidth=1.2, label="budget")
     ax.set_ylim(0, max(budget, profile.peak()) * 1.08)
     _time_axis(ax, run.schedule.makespan)
@@ -181,7 +180,7 @@ def plot_gantt(run: Run, ax: Axes | None = None) -> Axes:
         _request_numbers(run, lane, points, ax)
     ax.set_ylim(0, count)
     _whole_numbers(ax.yaxis)
-    ax.set_ylabel("lane (attempts at once)")
+    ax.set_ylabel("attempts at once")
     _title(ax, f"{run.label}: {summary(schedule)}")
     _legend(ax)
     return ax
@@ -502,12 +501,14 @@ def _instances(runs: Sequence[Run]) -> str:
     """Name the instance, or say that there are several."""
     instance, *others = instances_of(runs)
     if others:
-        return f"{len(others) + 1} instances"
+        names = ", ".join(one.name for one in (instance, *others))
+        return names if len(names) <= 70 else f"{len(others) + 1} instances"
     return f"{instance.name}: {len(instance):,} requests, budget {instance.memory:,} tokens"
 
 
 def _width(edges: Any) -> str:
-    return f"{float(edges[1] - edges[0]):,.3g}"
+    width = float(edges[1] - edges[0])
+    return f"{width:,.0f}" if width >= 100 else f"{width:.3g}"
 
 
 def _ratio_words(bar: RatioBar, far: float) -> str:
