@@ -107,6 +107,7 @@ def plot_memory(run: Run, ax: Axes | None = None) -> Axes:
     profile = run.schedule.memory_profile()
     budget = run.schedule.instance.memory
     words = f"peak {profile.peak():,} of {budget:,} tokens"
+    words += ", over budget" if profile.peak() > budget else ""
     if len(profile.last) <= MAX_PIECES:
         x, y = memory_curve(profile)
         ax.fill_between(x, y, color=PALE_BLUE, linewidth=0)
@@ -128,7 +129,7 @@ def plot_memory(run: Run, ax: Axes | None = None) -> Axes:
     _time_axis(ax, run.schedule.makespan)
     _whole_numbers(ax.yaxis)
     ax.set_ylabel("memory (tokens)")
-    _title(ax, f"{run.label}: {words}")
+    _title(ax, f"{_short(run.label)}: {words}")
     _legend(ax)
     return ax
 
@@ -181,7 +182,7 @@ def plot_gantt(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_ylim(0, count)
     _whole_numbers(ax.yaxis)
     ax.set_ylabel("attempts at once")
-    _title(ax, f"{run.label}: {summary(schedule)}")
+    _title(ax, f"{_short(run.label)}: {summary(schedule)}")
     _legend(ax)
     return ax
 
@@ -221,7 +222,7 @@ def plot_running(run: Run, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("running (attempts)")
     _whole_numbers(ax.yaxis)
     _time_axis(ax, schedule.makespan)
-    _title(ax, f"{run.label}: {summary(schedule)}")
+    _title(ax, f"{_short(run.label)}: {summary(schedule)}")
     _legend(ax)
     return ax
 
@@ -250,7 +251,7 @@ def plot_completions(runs: Sequence[Run], ax: Axes | None = None) -> Axes:
             markevery=[*marked.tolist(), len(counts) - 1],
             markersize=5,
             linewidth=1.5,
-            label=f"{run.label}: {summary(run.schedule)}",
+            label=f"{_short(run.label)}: {summary(run.schedule)}",
         )
     _time_axis(ax, max(run.schedule.makespan for run in runs))
     ax.set_ylim(0, max(len(run.schedule.instance) for run in runs) * 1.04)
@@ -324,13 +325,14 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
             fontweight="bold" if bar.verdict is Verdict.VIOLATES else "normal",
         )
     several = len({bar.instance for bar in bars}) > 1
-    ax.set_yticks(rows, [f"{b.instance}: {b.policy}" if several else b.policy for b in bars])
+    names = [f"{_short(b.instance)}: " if several else "" for b in bars]
+    ax.set_yticks(rows, [n + _short(b.policy) for n, b in zip(names, bars, strict=True)])
     ax.set_ylim(rows[-1] + 0.7, -0.7)
     ax.tick_params(axis="y", length=0)
     ax.grid(axis="x", linewidth=0.4, color="#BBBBBB")
     ax.set_axisbelow(True)
     ax.set_xlabel("total completion time / optimum (logarithmic)")
-    _title(ax, "Competitive ratios" + ("" if several else f" on {bars[0].instance}"))
+    _title(ax, "Competitive ratios" + ("" if several else f" on {_short(bars[0].instance)}"))
     _legend(ax)
     return ax
 
@@ -503,7 +505,12 @@ def _instances(runs: Sequence[Run]) -> str:
     if others:
         names = ", ".join(one.name for one in (instance, *others))
         return names if len(names) <= 70 else f"{len(others) + 1} instances"
-    return f"{instance.name}: {len(instance):,} requests, budget {instance.memory:,} tokens"
+    return f"{_short(instance.name)}: {len(instance):,} requests, budget {instance.memory:,} tokens"
+
+
+def _short(name: str) -> str:
+    """Return a name, cut to a length that leaves room for the picture."""
+    return name if len(name) <= 40 else name[:39] + "\N{HORIZONTAL ELLIPSIS}"
 
 
 def _width(edges: Any) -> str:
