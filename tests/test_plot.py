@@ -188,6 +188,7 @@ def test_memory_picture() -> None:
     assert set(budget.get_ydata()) == {256}
     assert budget.get_linestyle() != curve.get_linestyle()
     assert ax.get_ylim()[1] > 256
+    assert ax.get_xlim() == (0, pytest.approx(1.01 * run.schedule.makespan))
 
 
 def test_memory_picture_says_when_the_budget_is_exceeded() -> None:
@@ -217,7 +218,7 @@ def test_gantt_picture(spec: str) -> None:
         extents = [path.get_extents() for path in killed.get_paths()]
         drawn = sorted((int(box.x0), int(box.x1)) for box in extents)
         assert drawn == sorted((a.start, a.end) for a in run.schedule if a.killed)
-    assert ax.get_xlim()[1] >= run.schedule.makespan
+    assert ax.get_xlim() == (0, pytest.approx(1.01 * run.schedule.makespan))
 
 
 def test_gantt_numbers_the_requests_of_few_attempts() -> None:

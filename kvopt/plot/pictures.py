@@ -104,6 +104,7 @@ def plot_memory(run: Run, ax: Axes | None = None) -> Axes:
         Where to draw.
     """
     ax = _axes(ax)
+    _time_axis(ax, run.schedule.makespan)
     profile = run.schedule.memory_profile()
     budget = run.schedule.instance.memory
     words = f"peak {profile.peak():,} of {budget:,} tokens"
@@ -126,7 +127,6 @@ def plot_memory(run: Run, ax: Axes | None = None) -> Axes:
         words += f"; drawn: lowest to highest within {_width(band.edges)} rounds"
     ax.axhline(budget, color=VERMILLION, linestyle="--", linewidth=1.2, label="budget")
     ax.set_ylim(0, max(budget, profile.peak()) * 1.08)
-    _time_axis(ax, run.schedule.makespan)
     _whole_numbers(ax.yaxis)
     ax.set_ylabel("memory (tokens)")
     _title(ax, f"{_short(run.label)}: {words}")
@@ -199,6 +199,7 @@ def plot_running(run: Run, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax)
     schedule = run.schedule
+    _time_axis(ax, schedule.makespan)
     done, killed = running_bands(schedule, BINS)
     for band, look, label in (
         (done, COMPLETED, "running, will complete"),
@@ -221,7 +222,6 @@ def plot_running(run: Run, ax: Axes | None = None) -> Axes:
     ax.annotate(words, (0.99, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=9)
     ax.set_ylabel("running (attempts)")
     _whole_numbers(ax.yaxis)
-    _time_axis(ax, schedule.makespan)
     _title(ax, f"{_short(run.label)}: {summary(schedule)}")
     _legend(ax)
     return ax
@@ -238,6 +238,7 @@ def plot_completions(runs: Sequence[Run], ax: Axes | None = None) -> Axes:
         Where to draw.
     """
     ax = _axes(ax)
+    _time_axis(ax, max(run.schedule.makespan for run in runs))
     for i, run in enumerate(runs):
         times, counts = completion_curve(run.schedule, MAX_STEPS)
         marked = np.searchsorted(counts, counts[-1] * (np.arange(6) + i / len(runs)) / 6)
@@ -253,7 +254,6 @@ def plot_completions(runs: Sequence[Run], ax: Axes | None = None) -> Axes:
             linewidth=1.5,
             label=f"{_short(run.label)}: {summary(run.schedule)}",
         )
-    _time_axis(ax, max(run.schedule.makespan for run in runs))
     ax.set_ylim(0, max(len(run.schedule.instance) for run in runs) * 1.04)
     _whole_numbers(ax.yaxis)
     ax.set_ylabel("completed (requests)")
@@ -478,6 +478,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _time_axis(ax: Axes, makespan: int) -> None:
+    """Set up the axis of time, to be long enough for what is there already too."""
     ax.set_xlim(0, max(makespan * 1.01, ax.get_xlim()[1]))
     _whole_numbers(ax.xaxis)
     ax.set_xlabel("time (rounds)")
