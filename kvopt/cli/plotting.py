@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from kvopt.cli import options
-from kvopt.cli.options import DONE, INTERRUPTED, PATH, complain, label, time_limit_option
+from kvopt.cli.options import (
+    DONE,
+    INTERRUPTED,
+    PATH,
+    complain,
+    label,
+    output_file,
+    time_limit_option,
+)
 from kvopt.cli.terminal import interruptible, progress_bar
 from kvopt.errors import InputError
 from kvopt.files import (
@@ -57,7 +65,8 @@ FRACTION = re.compile(r"[0-9]{1,1000}/0*[1-9][0-9]{0,1000}")
 @click.option(
     "-o",
     "--output",
-    type=PATH,
+    type=output_file,
+    metavar="PATH",
     required=True,
     help="What to write: .png, .svg, .html or .trace.json.",
 )
@@ -261,8 +270,6 @@ def _file_type(output: Path) -> str:
     if file_type is None:
         known = ", ".join((*PICTURES, PAGE, TRACE))
         raise InputError(f"--output: must end in one of {known}, got {abridged(str(output))}")
-    if not output.parent.is_dir():
-        raise InputError(f"{output}: cannot be written: No such folder")
     if file_type in PICTURES and find_spec("matplotlib") is None:
         raise InputError(
             f"{output}: {file_type} needs matplotlib, which is not installed:"
