@@ -206,8 +206,9 @@ def gsa_bound_area(growth: Exact, utilisation: Fraction) -> Exact:
     For slices geometric in area.  Derived: proofs/sharper_bounds.md.  Parameters are as
     for `gsa_bound_sharper`, but `growth` is that of the areas.
     """
-    root = square_root(growth)
-    return _with_own_lengths(phase_factor(growth) / utilisation, root / (root - 1))
+    # r / (r - 1) = (growth + r) / (growth - 1): in this form an r rounded up rounds it up too.
+    waits = (growth + square_root(growth)) / (growth - 1)
+    return _with_own_lengths(phase_factor(growth) / utilisation, waits)
 
 
 def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact:

@@ -8,9 +8,18 @@ from hypothesis import given, settings
 from strategies import POLICY_SPECS, instances
 
 from kvopt import POLICIES, Budget, Instance, Ratio, Verdict, compare, policy_from_spec
-from kvopt.quadratic import Exact, format_exact
+from kvopt.quadratic import Exact, Quadratic, format_exact
 from kvopt.report import bound_row, ratio_row, text_table, to_csv
-from kvopt.theory import GSA_ALPHA, PAPER, THEOREMS, Guarantee, Theorem, gba_bound, gsa_bound
+from kvopt.theory import (
+    GSA_ALPHA,
+    PAPER,
+    THEOREMS,
+    Guarantee,
+    Theorem,
+    gba_bound,
+    gsa_bound,
+    gsa_bound_area,
+)
 
 
 def ratio(cost: int, low: int, high: int, bound: Exact | None) -> Ratio:
@@ -165,6 +174,15 @@ def test_status_depends_on_alpha() -> None:
     assert all(policy_from_spec(spec).guarantee(mixed) is None for spec in statuses)
     assert policy_from_spec("gsa:beta=2").guarantee(instance) is None
     assert gba_bound(Fraction(3, 2)) == Fraction(45, 4)
+
+
+def test_a_rounded_square_root_never_makes_a_bound_smaller() -> None:
+    root = Quadratic(Fraction(9, 10), Fraction(1, 10), 2)
+    growth = root * root
+    half = Fraction(1, 2)
+    factor = growth + 2 * growth * root / (growth - 1)
+    exact = max(factor / half, 2 * factor / (3 * half) + 1 + root / (root - 1))
+    assert exact <= gsa_bound_area(growth, half) < exact + Fraction(1, 10**12)
 
 
 def test_rows_for_programs() -> None:
