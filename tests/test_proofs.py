@@ -13,7 +13,7 @@ import pytest
 from kvopt import Budget, Instance, solve
 
 PROOFS = Path(__file__).parent.parent / "proofs"
-NAMES = ["model", "pipeline", "lower_bounds", "ratio_bounds"]
+NAMES = ["model", "pipeline", "lower_bounds", "ratio_bounds", "sharper_bounds"]
 
 
 @pytest.fixture
@@ -70,3 +70,55 @@ def test_a_larger_third_is_refuted(companion: ModuleType) -> None:
     companion.check_lemma(instance, Fraction(99))
     with pytest.raises(AssertionError):
         companion.check_lemma(instance, Fraction(99), third=Fraction(2, 5))
+
+
+@pytest.mark.parametrize("companion", ["sharper_bounds"], indirect=True)
+def test_more_than_half_of_the_memory_is_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crowd = Instance(10, [0] * 40, [10] * 40)
+    companion.check_utilisation(0, 10, 10, "tight")
+    companion.check_gba(crowd, "alpha", Fraction(2), "tight", False)
+    monkeypatch.setitem(companion.UTILISATION, "tight", Fraction(3, 5))
+    with pytest.raises(AssertionError):
+        companion.check_utilisation(0, 10, 10, "tight")
+    with pytest.raises(AssertionError):
+        companion.check_gba(crowd, "alpha", Fraction(2), "tight", False)
+
+
+@pytest.mark.parametrize("companion", ["sharper_bounds"], indirect=True)
+@pytest.mark.parametrize("dropped", [{"cross": 1}, {"waits": 0}])
+def test_a_cost_without_one_of_its_terms_is_refuted(
+    companion: ModuleType, dropped: dict[str, int]
+) -> None:
+    crowded = Instance(23, [0] * 60, [17] * 10 + [9] * 50)
+    roomy = Instance(1000, [0] * 3, [9] * 3)
+    instance = crowded if "cross" in dropped else roomy
+    companion.check_gsa(instance, "alpha", Fraction(2), "sps")
+    with pytest.raises(AssertionError):
+        companion.check_gsa(instance, "alpha", Fraction(2), "sps", **dropped)
+
+
+@pytest.mark.parametrize("companion", ["sharper_bounds"], indirect=True)
+def test_cheaper_pairs_in_a_class_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(23, [0] * 60, [17] * 10 + [9] * 50)
+    companion.check_gba(instance, "alpha", Fraction(2), "sps", True)
+    with pytest.raises(AssertionError):
+        companion.check_gba(instance, "alpha", Fraction(2), "sps", True, half=Fraction(2, 5))
+
+
+@pytest.mark.parametrize("companion", ["sharper_bounds"], indirect=True)
+def test_a_smaller_phase_factor_is_refuted(companion: ModuleType) -> None:
+    alive = [Fraction(1, 2**p) for p in range(60)]
+    companion.check_geometric(alive, Fraction(4))
+    with pytest.raises(AssertionError):
+        companion.check_geometric(alive, Fraction(4), share=Fraction(98, 100))
+
+
+@pytest.mark.parametrize("companion", ["sharper_bounds"], indirect=True)
+def test_a_wrong_constant_is_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(companion.STATED, "gsa:spacing=sps2|tight", "16.11")
+    with pytest.raises(AssertionError, match="sps2"):
+        companion.check_constants()
