@@ -123,7 +123,7 @@ def tight_spacing(prompt: int, slice: int, memory: int) -> Fraction:
     The peak of a pipeline does not increase with the distance and changes only at
     fractions a / j with integers a <= slice and j * distance <= slice, so a walk
     through the Stern-Brocot tree down to such denominators finds it.  Derived:
-    proofs/pipeline.md, theorem 1.
+    proofs/sharper_bounds.md, lemma 1.
 
     Examples
     --------

@@ -39,8 +39,9 @@ class GSASpec(Policy):
     request that completes speculatively takes no further base attempt; its places
     stay empty, so that all others keep theirs.
 
-    Guarantee: that of GSA, as no request completes later.  Source: Feng, Yang, Zhang
-    2026, arXiv 2601.22996, which leaves the details open.
+    Guarantee: that of GSA, as no request completes later (proofs/sharper_bounds.md,
+    lemma 18).  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996, which leaves the
+    details open.
 
     Parameters
     ----------
