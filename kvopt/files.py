@@ -18,14 +18,18 @@ from kvopt.instance import Instance, abridged, check_integer
 from kvopt.schedule import Schedule
 
 __all__ = [
+    "CERTIFICATE_FORMAT",
     "INSTANCE_FORMAT",
     "SCHEDULE_FORMAT",
+    "CertificateText",
     "attempt_rows",
     "check_writable",
     "curated_instances",
+    "find_certificates",
     "find_instances",
     "instance_from_json",
     "instance_to_json",
+    "laid_out",
     "read_any",
     "read_instance",
     "read_json",
@@ -39,6 +43,10 @@ __all__ = [
 
 INSTANCE_FORMAT = "kvopt-instance/1"
 SCHEDULE_FORMAT = "kvopt-schedule/1"
+CERTIFICATE_FORMAT = "kvopt-certificate/1"
+
+CERTIFICATES = "certificates"
+"""Name of the subfolder of a folder of instances that holds certificates of theirs."""
 
 T = TypeVar("T")
 
@@ -71,23 +79,31 @@ def read_schedule(path: Path) -> Schedule:
     return _located(path, lambda: schedule_from_json(read_json(path)))
 
 
-def read_any(path: Path) -> Instance | Schedule:
-    """Read an instance or schedule file, whichever its format says it is.
+class CertificateText(str):
+    """The text of a file whose format says that it is a certificate; not checked yet."""
+
+    __slots__ = ()
+
+
+def read_any(path: Path) -> Instance | Schedule | CertificateText:
+    """Read an instance, schedule or certificate file, whichever its format says it is.
 
     Raises
     ------
     InputError
-        If the file cannot be read or is neither.
+        If the file cannot be read or is none of these.
     """
-    content = _located(path, lambda: read_json(path))
+    text = _located(path, lambda: _read_text(path))
+    content = _located(path, lambda: _parsed(text))
     kind = content.get("format") if isinstance(content, dict) else None
+    if kind == CERTIFICATE_FORMAT:
+        return CertificateText(text)
     if kind == SCHEDULE_FORMAT:
         return _located(path, lambda: schedule_from_json(content))
     if kind == INSTANCE_FORMAT:
         return _located(path, lambda: instance_from_json(content))
-    raise InputError(
-        f"{path}: format: must be {SCHEDULE_FORMAT!r} or {INSTANCE_FORMAT!r}, got {abridged(kind)}"
-    )
+    formats = f"{SCHEDULE_FORMAT!r}, {INSTANCE_FORMAT!r} or {CERTIFICATE_FORMAT!r}"
+    raise InputError(f"{path}: format: must be {formats}, got {abridged(kind)}")
 
 
 def write_instance(path: Path, instance: Instance) -> None:
@@ -103,7 +119,8 @@ def write_schedule(path: Path, schedule: Schedule) -> None:
 def find_instances(path: Path) -> list[Path]:
     """Return the instance files meant by a file or folder, in name order.
 
-    Hidden files and folders, such as a virtual environment's, are left alone.
+    Hidden files and folders, such as a virtual environment's, are left alone, and so
+    are subfolders of certificates.
 
     Raises
     ------
@@ -116,13 +133,20 @@ def find_instances(path: Path) -> list[Path]:
         found = sorted(
             file
             for file in path.rglob("*.json")
-            if file.is_file() and not any(n[0] == "." for n in file.relative_to(path).parts)
+            if file.is_file()
+            and not any(n[0] == "." for n in file.relative_to(path).parts)
+            and CERTIFICATES not in file.relative_to(path).parent.parts
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if not found:
         raise InputError(f"{path}: folder holds no .json file")
     return found
+
+
+def find_certificates(path: Path) -> list[Path]:
+    """Return the certificates that come with a folder of instances, in name order."""
+    return sorted((path / CERTIFICATES).glob("*.json"))
 
 
 def curated_instances() -> Path:
@@ -226,16 +250,23 @@ def read_json(path: Path) -> object:
     InputError
         If the file cannot be read or is not such JSON.
     """
+    return _parsed(_read_text(path))
+
+
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise InputError(f"is too large: more than {MAX_BYTES} bytes")
-        text = data.decode("utf-8")
+        return data.decode("utf-8")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"is not a text file in UTF-8: byte {error.start}") from None
+
+
+def _parsed(text: str) -> object:
     try:
         return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -314,17 +345,18 @@ def _located(path: Path, read: Callable[[], T]) -> T:
 
 
 def _layout(content: Mapping[str, Any]) -> str:
-    """Write an object with one line for each key and each element of a list."""
-    return _laid_out(content, "") + "\n"
+    """Return the text of a file that holds an object."""
+    return laid_out(content, "") + "\n"
 
 
-def _laid_out(value: object, indent: str) -> str:
+def laid_out(value: object, indent: str) -> str:
+    """Return JSON with one line for each key and each element of a list."""
     inner = indent + "  "
     if isinstance(value, list) and value:
         lines = [inner + json.dumps(v) for v in value]
         return "[\n" + ",\n".join(lines) + "\n" + indent + "]"
     if isinstance(value, dict):
-        lines = [f"{inner}{json.dumps(k)}: {_laid_out(v, inner)}" for k, v in value.items()]
+        lines = [f"{inner}{json.dumps(k)}: {laid_out(v, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
     return json.dumps(value)
 

@@ -406,7 +406,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
         (["solve", "small.json", "--time-limit", "nan"], "positive number of seconds, got 'nan'"),
         (["solve", "small.json", "--time-limit", "-1"], "positive number of seconds, got '-1'"),
         (["solve", "small.json", "--time-limit", "inf"], "positive number of seconds, got 'inf'"),
-        (["solve", "small.json", "--certificate", "c.json"], "cannot write certificates yet"),
+        (["solve", "small.json", "--certificate", "no/c.json"], "no/c.json: cannot be written"),
         (["solve", "small.json", "-o", "no/where.json"], "no/where.json: cannot be written"),
         (["solve", "small.json", "--nope"], "No such option"),
         (["simulate", "small.json"], "Missing option '--policy'"),

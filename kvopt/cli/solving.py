@@ -22,7 +22,7 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import interruptible, progress_bar, status_line
 from kvopt.errors import InputError
-from kvopt.files import attempt_rows, read_any, read_instance, write_schedule
+from kvopt.files import CertificateText, attempt_rows, read_any, read_instance, write_schedule
 from kvopt.instance import Instance
 from kvopt.policies import policy_from_spec, spec_of
 
@@ -35,7 +35,11 @@ ATTEMPTS_SHOWN = 10_000
 @click.command()
 @click.argument("file", type=PATH)
 @time_limit_option(60, "altogether")
-@click.option("--certificate", type=PATH, help="Write a certificate of the bracket.")
+@click.option(
+    "--certificate",
+    type=output_file,
+    help="Write a certificate of the bracket; to prove it may take as long again.",
+)
 @click.option("-o", "--output", type=output_file, help="Write the best schedule to this file.")
 @as_json
 def solve(
@@ -45,8 +49,6 @@ def solve(
     from kvopt.exact.solve import solve as run
     from kvopt.report import optimum_text, solve_object
 
-    if certificate is not None:
-        raise InputError("--certificate: this version of kvopt cannot write certificates yet")
     instance = read_instance(file)
     with interruptible(time_limit) as budget, status_line(f"solving {file.name}") as status:
         result = run(
@@ -54,14 +56,36 @@ def solve(
             budget,
             report=lambda bracket: status(f"{optimum_text(bracket)}, {bracket.bound_from}"),
         )
+    certified = None
+    if certificate is not None:
+        from kvopt.exact.certificate import certify, write_certificate
+
+        with (
+            interruptible(0 if budget.interrupted else time_limit) as proving,
+            status_line(f"proving {optimum_text(result)}"),
+        ):
+            proved = certify(result, proving)
+        result, certified = proved.result, proved.lower_bound
+        write_certificate(certificate, proved.content)
+        if certified < result.lower_bound:
+            complain(
+                f"{certificate}: proves the lower bound {certified}; that of {result.lower_bound}"
+                f" is the word of {result.bound_from}",
+                DONE,
+            )
     if output is not None:
         write_schedule(output, result.schedule)
     if as_json:
-        print_json({**solve_object(result), "instance": label(instance, file)})
+        answer = {**solve_object(result), "instance": label(instance, file)}
+        if certified is not None:
+            answer["certified_lower_bound"] = certified
+        print_json(answer)
     else:
         click.echo(f"status       {result.status.value}")
         click.echo(f"objective    {result.objective}")
         click.echo(f"lower bound  {result.lower_bound} ({result.bound_from})")
+        if certified is not None:
+            click.echo(f"certified    {certified}")
         click.echo(f"seconds      {result.seconds:.2f}")
     return INTERRUPTED if budget.interrupted else DONE
 
@@ -112,8 +136,12 @@ def simulate(
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @as_json
 def verify(files: tuple[Path, ...], as_json: bool) -> int:
-    """Check schedule files against the model; every violation is listed."""
+    """Check schedules against the model, listing every violation, and certificates.
+
+    Certificates go through proofs/check.py, a file that runs without kvopt too.
+    """
     from kvopt.check import violations
+    from kvopt.checker import refusal
 
     checked: list[dict[str, Any]] = []
     refused = False
@@ -128,8 +156,21 @@ def verify(files: tuple[Path, ...], as_json: bool) -> int:
         if isinstance(content, Instance):
             checked.append({"file": str(file), "kind": "instance", "ok": True, "violations": []})
             continue
+        row: dict[str, Any]
+        if isinstance(content, CertificateText):
+            claim, reason = refusal(content)
+            row = {
+                "file": str(file),
+                "kind": "certificate",
+                "ok": not reason,
+                "violations": [reason] if reason else [],
+            }
+            if not reason:
+                row["claim"] = claim
+            checked.append(row)
+            continue
         found = [str(violation) for violation in violations(content)]
-        row: dict[str, Any] = {
+        row = {
             "file": str(file),
             "kind": "schedule",
             "ok": not found,
@@ -146,8 +187,9 @@ def verify(files: tuple[Path, ...], as_json: bool) -> int:
     for row in checked:
         if row["kind"] == "unreadable":  # that was said already
             continue
-        cost = row.get("total_completion_time")
-        note = "" if cost is None else f", total completion time {cost}"
+        note = f", {row['claim']}" if "claim" in row else ""
+        if "total_completion_time" in row:
+            note = f", total completion time {row['total_completion_time']}"
         state = "ok" if row["ok"] else "FAILED"
         click.echo(f"{row['file']}: {state}: {row['kind']}{note}")
         for violation in row["violations"]:

@@ -12,10 +12,7 @@ requests start at t; with n_i = 1 this is the program above, line by line.
 
 from __future__ import annotations
 
-import functools
 import math
-import os
-import threading
 import time
 
 import highspy
@@ -25,6 +22,7 @@ import pulp
 from kvopt.budget import Budget
 from kvopt.errors import SolverError
 from kvopt.exact.facts import STAIRCASE_LEVELS, latest_starts, staircase_windows
+from kvopt.exact.highs import hear_greeting_out
 from kvopt.exact.result import PROGRAM, Result
 from kvopt.instance import Instance, IntArray
 
@@ -134,34 +132,11 @@ class HindsightProgram:
         return np.array([next(queues[r.prompt, r.output], -1) for r in self.instance])
 
 
-_greeting = threading.Lock()
-
-
-@functools.cache
-def _hear_greeting_out() -> None:
-    """Make the process's first HiGHS object with standard output closed off.
-
-    HiGHS 1.16 greets there from its constructor, before any option can stop it.
-    """
-    with _greeting:
-        try:
-            stdout = os.dup(1)
-        except OSError:  # there is no standard output
-            return
-        try:
-            with open(os.devnull, "wb") as nowhere:
-                os.dup2(nowhere.fileno(), 1)
-            highspy.Highs()  # type: ignore[no-untyped-call]
-        finally:
-            os.dup2(stdout, 1)
-            os.close(stdout)
-
-
 class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
     """PuLP's HiGHS, exact, started from the variables' initial values, open to interrupts."""
 
     def __init__(self, budget: Budget, presolve: bool, warm: bool) -> None:
-        _hear_greeting_out()
+        hear_greeting_out()
         super().__init__(
             msg=False,
             gapRel=0.0,

@@ -1,0 +1,549 @@
+"""Check certificates: files that prove bounds on an optimal total completion time.
+
+    python check.py FILE...
+
+prints one line for each file and exits with 0 only if every claim is proved.  This file is
+all there is to trust: plain Python 3.9 or newer, its standard library, nothing of kvopt.
+
+The model.  A schedule gives every request i, of prompt s_i and output o_i, a start t_i >= 0.
+The request uses s_i + j tokens of memory in round t_i + j, for j = 1..o_i, and completes at
+C_i = t_i + o_i.  In every round the memory in use is at most M.  The cost is the sum of the
+C_i.  (Runs that are killed help nobody: without them memory only falls and no completion
+moves.)  A certificate claims that every schedule costs at least `lower_bound`, and, if it
+has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layout of the file
+is in certificates.md.  Anything that is not exactly so is refused.
+
+Why the claim follows from what is tested is said at each function: `cost_of` for the upper
+bound; `busy_time`, `priced` and `searched` for the three rules that prove a lower bound.
+Prices and bounds are integers throughout; there is no floating point number in this file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+FORMAT = "kvopt-certificate/1"
+MAX_BYTES = 200_000_000  # of a file
+MAX_DIGITS = 40  # of an integer
+MAX_TOKENS = 10**9  # memory, prompt or output
+MAX_REQUESTS = 10**7
+MAX_TIME = 10**15  # of a start
+MAX_PRICED = 10**7  # last round or time with a price
+MAX_DEPTH = 1_000  # of a tree
+MAX_WORK = 10**8  # elementary steps for one leaf
+MAX_SLOTS = 64  # with slot weights
+MAX_STATES = 5_000_000  # looked at in a search
+MAX_BITS = 100_000  # of a state in a search
+MAX_SEARCHED = 1_000  # requests in a search
+
+
+class Refused(Exception):  # noqa: N818  # a verdict, not an error
+    """The certificate does not prove its claim; the message says why."""
+
+
+class Claim(NamedTuple):
+    """What a certificate has proved."""
+
+    requests: int
+    memory: int
+    lower_bound: int
+    upper_bound: int | None
+    rule: str
+
+    def __str__(self) -> str:
+        low, high = self.lower_bound, self.upper_bound
+        if low == high:
+            return f"the optimum is {low} ({self.rule})"
+        end = "" if high is None else f" and at most {high}"
+        return f"the optimum is at least {low}{end} ({self.rule})"
+
+
+def check(data: str | bytes) -> Claim:
+    """Return what a certificate proves, or raise `Refused`, and nothing else."""
+    try:
+        given = fields(
+            parsed(data),
+            "certificate",
+            ("format", "instance", "instance_sha256", "lower_bound", "proof"),
+            ("upper_bound", "starts"),
+        )
+        if given["format"] != FORMAT:
+            raise Refused(f"format: must be {FORMAT!r}, got {short(given['format'])}")
+        memory, groups = read_instance(given["instance"])
+        if given["instance_sha256"] != digest(memory, groups):
+            raise Refused(f"instance_sha256: the instance has {digest(memory, groups)}")
+        types: dict[tuple[int, int], int] = {}
+        for prompt, output, count in groups:
+            types[prompt, output] = types.get((prompt, output), 0) + count
+        low = integer(given["lower_bound"], 0, 10**MAX_DIGITS, "lower_bound")
+        high = None
+        if ("upper_bound" in given) != ("starts" in given):
+            raise Refused("upper_bound and starts: must both be there, or neither")
+        if "starts" in given:
+            high = integer(given["upper_bound"], 0, 10**MAX_DIGITS, "upper_bound")
+            cost = cost_of(memory, groups, listed(given["starts"], "starts"))
+            if high != cost:
+                raise Refused(f"upper_bound: is {high}, the starts cost {cost}")
+            if low > high:
+                raise Refused(f"lower_bound: is {low}, the starts cost {cost}")
+        rule = proved_by(memory, types, low, given["proof"])
+        return Claim(sum(types.values()), memory, low, high, rule)
+    except (MemoryError, RecursionError):
+        raise Refused("is too large for this machine") from None
+
+
+def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: Any) -> str:
+    """Return the name of the rule that proves `low`; refuse if it does not."""
+    rule = proof.get("rule") if isinstance(proof, dict) else None
+    if rule == "busy-time":
+        weights = fields(proof, "proof", ("rule", "weights"))["weights"]
+        if weights not in ("memory", "slots"):
+            raise Refused(f"proof.weights: must be memory or slots, got {short(weights)}")
+        proved = max(total_output(types), busy_time(memory, types, weights == "slots"))
+    elif rule == "prices":
+        fields(proof, "proof", ("rule", "scale", "tree"))
+        scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
+        proved = priced(memory, types, scale, listed(proof["tree"], "proof.tree"))
+    elif rule == "exhaustive":
+        fields(proof, "proof", ("rule", "states"))
+        limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
+        searched(memory, types, low, limit)
+        return "exhaustive"
+    else:
+        raise Refused(f"proof.rule: must be busy-time, prices or exhaustive, got {short(rule)}")
+    if proved < low:
+        raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
+    return str(rule)
+
+
+# --- The upper bound --------------------------------------------------------------------------
+
+
+def cost_of(memory: int, groups: list[tuple[int, int, int]], starts: list[Any]) -> int:
+    """Return the cost of a schedule, refused if it overflows the memory in some round.
+
+    It is enough to test the rounds in which something completes: from any round to the
+    next of these nothing ends, so every run goes on and uses more.
+    """
+    total = sum(count for _, _, count in groups)
+    if len(starts) != total:
+        raise Refused(f"starts: must be {total}, one for each request, got {len(starts)}")
+    for i, start in enumerate(starts):
+        integer(start, 0, MAX_TIME, "starts", i)
+    shapes = ((prompt, output) for prompt, output, count in groups for _ in range(count))
+    runs = [(start, start + output, prompt) for start, (prompt, output) in zip(starts, shapes)]
+    to_begin = sorted(runs, reverse=True)
+    constant = number = 0  # what runs uses constant + number * r tokens in round r
+    for start, end, prompt in sorted(runs, key=lambda run: run[1]):
+        while to_begin and to_begin[-1][0] < end:
+            first = to_begin.pop()
+            constant += first[2] - first[0]
+            number += 1
+        if constant + number * end > memory:
+            raise Refused(
+                f"starts: round {end} uses {constant + number * end} tokens, memory is {memory}"
+            )
+        constant -= prompt - start
+        number -= 1
+    return sum(end for _, end, _ in runs)
+
+
+# --- Rule "busy-time" ---------------------------------------------------------------------------
+
+
+def total_output(types: dict[tuple[int, int], int]) -> int:
+    """Return the sum of the outputs: no request completes before its own output."""
+    return sum(output * count for (_, output), count in types.items())
+
+
+def busy_time(memory: int, types: dict[tuple[int, int], int], slots: bool) -> int:
+    """Return the bound sum over pairs of min(W_i, W_j) + sum W_i / 2 + sum delta_i, rounded up.
+
+    Give round j of request i a weight w_i(j) such that what runs in one round never weighs
+    more than 1.  W_i is the sum of the w_i(j) and delta_i = o_i - sum w_i(j) (j - 1/2) / W_i,
+    so that C_i = B_i + delta_i, where B_i is the mean time of the weight of request i.  As at
+    most a weight of 1 fits into a unit of time, sum over i in S of W_i B_i >= W(S)^2 / 2 for
+    every set S; for W_1 <= W_2 <= ... the sets {1..k}, weighted with 1/W_k - 1/W_{k+1} >= 0,
+    add up to sum B_i >= sum over pairs of min(W_i, W_j) + sum W_i / 2.  (lower_bounds.md)
+
+    Memory weights: w_i(j) = (s_i + j) / M, at most 1 together as the memory suffices.
+    Slot weights: beside a run that uses m tokens at most (M - m) / (s_min + 1) others run, so
+    with q = 1 + floor((M - m) / (s_min + 1)), w = 1/q, each of r runs weighs at most 1/r.
+    """
+    unit = min(prompt for prompt, _ in types) + 1
+    capacity = memory
+    if slots:
+        if memory // unit > MAX_SLOTS:
+            raise Refused(f"proof.weights: slots is for up to {MAX_SLOTS} requests at once")
+        capacity = math.lcm(*range(1, memory // unit + 1))
+    weights = []  # (W_i, count), W in units of 1 / capacity
+    total = 0  # in units of 2^-64; every term is rounded down, so it stays a lower bound
+    for (s, o), count in types.items():
+        weight, moment = s * o + o * (o + 1) // 2, 6 * s * o * o + o * (o + 1) * (4 * o - 1)
+        if slots:
+            weight = moment = done = 0  # moment is 12 * sum of w(j) (j - 1/2)
+            while done < o:  # rounds done + 1 .. end have the same q
+                q = 1 + (memory - s - done - 1) // unit
+                end = min(o, memory - s - (q - 1) * unit)
+                weight += capacity // q * (end - done)
+                moment += capacity // q * 6 * (end * end - done * done)
+                done = end
+        weights.append((weight, count))
+        total += (count * (12 * o * weight - moment) << 64) // (12 * weight)
+    doubled = larger = 0  # twice the pairs' sum, plus the sum of the W_i
+    for weight, count in sorted(weights, reverse=True):
+        doubled += weight * count * (count + 2 * larger)
+        larger += count
+    return -(-(total + (doubled << 64) // (2 * capacity)) >> 64)
+
+
+# --- Rule "prices" ------------------------------------------------------------------------------
+#
+# Let y[k,t] be how many requests of type k = (s, o) start at time t.  Every schedule satisfies
+#   memory row r:         sum over t < r <= t + o of (s + r - t) y[k,t]  <=  M
+#   staircase row m, u:   sum over t in (u - d_k, u] of y[k,t]           <=  m
+# with n_k = s + o + m (s_min + o) - M and d_k = min(o, ceil(n_k / m)), or 0 if n_k <= 0.  For
+# suppose that m + 1 requests start so, and let i complete first, at C_i = t_i + o_i > u.  In
+# that round the m others still run and use s_min + C_i - u at least, i itself s_i + o_i:
+# together s_i + o_i + m (s_min + o_i) - m (u - t_i) = M + n_i - m (u - t_i) > M, as
+# u - t_i < d_i means u - t_i < n_i / m.  (model.md, lemma 4)
+#
+# A split of the tree asks for N = the number of starts of certain types before certain times.
+# One subtree has N <= at_most, the other N >= at_most + 1: together they miss no schedule.
+# In a leaf, rows and the splits above it are inequalities a y <= b.  For any prices p >= 0,
+#   cost  >=  cost + sum of p (a y - b)  =  sum over k, t of c_k(t) y[k,t]  -  sum of p b
+#         >=  sum over k of count_k * (min over t >= 0 of c_k(t))  -  sum of p b,
+# where c_k(t) = t + o plus the priced coefficients of y[k,t].  From the last priced time on no
+# coefficient is left, so c_k(t) = t + o rises and the minimum over t up to there is enough.
+# All of that is computed times `scale`, in whose fractions the prices are written.
+
+
+def priced(memory: int, types: dict[tuple[int, int], int], scale: int, tree: list[Any]) -> int:
+    """Return the least bound of the leaves of a tree that is written in preorder."""
+    open_nodes: list[tuple[Any, ...]] = [()]  # the splits above each subtree still to come
+    lowest = None
+    for i, node in enumerate(tree):
+        place = f"proof.tree[{i}]"
+        if not open_nodes:
+            raise Refused(f"{place}: is left over, the tree ended before it")
+        above = open_nodes.pop()
+        if isinstance(node, dict) and "split" in node:
+            fields(node, place, ("split", "at_most"))
+            most = integer(node["at_most"], 0, MAX_REQUESTS, f"{place}.at_most")
+            until = {}  # type: the time before which its starts count
+            for prompt, output, time in rows(node["split"], 3, f"{place}.split"):
+                if (prompt, output) not in types or (prompt, output) in until:
+                    raise Refused(f"{place}.split: must name types of the instance, each once")
+                until[prompt, output] = integer(time, 1, MAX_PRICED, f"{place}.split")
+            if not until or len(above) == MAX_DEPTH:
+                raise Refused(f"{place}.split: is empty, or deeper than {MAX_DEPTH}")
+            open_nodes.append((*above, (until, -1, -(most + 1))))  # -N <= -(most + 1)
+            open_nodes.append((*above, (until, 1, most)))  # N <= most: comes first
+        else:
+            bound = leaf_bound(memory, types, scale, node, above, place)
+            lowest = bound if lowest is None else min(lowest, bound)
+    if open_nodes or lowest is None:
+        raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
+    return lowest
+
+
+def leaf_bound(
+    memory: int,
+    types: dict[tuple[int, int], int],
+    scale: int,
+    leaf: Any,
+    above: tuple[Any, ...],
+    place: str,
+) -> int:
+    """Return the bound that the prices of a leaf give, rounded up."""
+    fields(leaf, place, ("memory", "staircase", "branch"))
+    on_memory = rows(leaf["memory"], 2, f"{place}.memory")
+    on_stairs = rows(leaf["staircase"], 3, f"{place}.staircase")
+    on_splits = listed(leaf["branch"], f"{place}.branch")
+    if len(on_splits) != len(above):
+        raise Refused(f"{place}.branch: must be {len(above)} prices, got {len(on_splits)}")
+    last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_stairs] + [0])
+    last = max([last, *(time for until, _, _ in above for time in until.values())])
+    levels = sorted({m for m, _, _ in on_stairs})
+    if last > MAX_PRICED or (last + 1) * len(types) * (1 + len(levels)) > MAX_WORK:
+        raise Refused(f"{place}: has prices too late, at {last}")
+
+    value = 0  # becomes scale times the bound
+    prices = [0] * (last + 1)  # prices[r] of memory row r
+    for r, price in increasing(on_memory, 1, f"{place}.memory"):
+        prices[r] = price
+        value -= price * memory
+    steps = {m: [0] * (last + 1) for m in levels}  # steps[m][u + 1] of staircase row (m, u)
+    for m, u, price in increasing(on_stairs, 1, f"{place}.staircase"):
+        steps[m][u + 1] = price
+        value -= price * m
+    ends: dict[tuple[int, int], list[int]] = {}  # for each type, what starts before a time pay
+    for i, (until, sign, most) in enumerate(above):
+        price = integer(on_splits[i], 0, 10**MAX_DIGITS, f"{place}.branch", i)
+        value -= price * most
+        for kind, time in until.items():
+            ends.setdefault(kind, [0] * (last + 1))[time - 1] += sign * price
+
+    # Prefix sums: to_round[x] = sum of p_r over r <= x, weighted[x] = sum of r p_r.
+    to_round = list(accumulate(prices))
+    weighted = list(accumulate(r * price for r, price in enumerate(prices)))
+    stairs = [(m, list(accumulate(steps[m]))) for m in levels]
+    smallest = min(s for s, _ in types)
+    for (s, o), count in types.items():
+        # Rows t + 1 .. t + o with s + r - t each: (s - t) * (sum of p) + (sum of r p).
+        costs = [
+            scale * t + (s - t) * (p1 - p0) + q1 - q0
+            for t, p0, p1, q0, q1 in zip(
+                range(last + 1), to_round, ahead(to_round, o), weighted, ahead(weighted, o)
+            )
+        ]
+        for m, sums in stairs:  # rows u = t .. t + d - 1, at places t + 1 .. t + d
+            excess = s + o + m * (smallest + o) - memory
+            if (d := min(o, -(-excess // m))) > 0:
+                costs = [c + b - a for c, a, b in zip(costs, sums, ahead(sums, d))]
+        if (s, o) in ends:  # a start at t pays for every time > t
+            pays = list(accumulate(reversed(ends[s, o])))
+            costs = [c + p for c, p in zip(costs, reversed(pays))]
+        value += count * (min(costs) + scale * o)
+    return -(-value // scale)
+
+
+def ahead(sums: list[int], by: int) -> list[int]:
+    """Return the list of sums[t + by], the last one going on for ever."""
+    return sums[by:] + sums[-1:] * min(by, len(sums))
+
+
+# --- Rule "exhaustive" --------------------------------------------------------------------------
+
+
+def searched(memory: int, types: dict[tuple[int, int], int], low: int, limit: int) -> int:
+    """Search for a schedule that costs less than `low`; refuse if there is one.
+
+    What can still happen depends on the state only: how many requests of each type wait, and
+    the memory that those running will use in each coming round.  A round costs the number of
+    requests that wait through it; that adds up to the sum of the starts, so the search is for
+    a sum below `low` minus the outputs.  From each state everything that fits may start.  Left
+    out are: a state met before at no greater cost (states come in the order of cost); a round
+    in which nothing runs (in a cheapest schedule there is none: all that follows could move
+    one round forward); and a state whose cost plus `to_come` reaches the sum searched for.
+
+    to_come: when i of those that wait have completed, at least their i smallest areas (memory
+    times rounds of a whole run) have found room in what the running ones leave of the memory;
+    that gives the i-th completion time, and the sum of these less the outputs is a bound on the
+    sum of the starts from now.  So is the busy-time bound of those that wait, less the outputs.
+
+    The memory in the coming rounds is one integer, with a field of `width` bits for each; a
+    field holds up to 2 M, and after adding `spare` its top bit says whether it exceeds M.
+    `limit` bounds the choices looked at; returned is how many there were.
+    """
+    kinds = sorted(types)
+    width = memory.bit_length() + 2
+    if width * max(o for _, o in kinds) > MAX_BITS or sum(types.values()) > MAX_SEARCHED:
+        raise Refused("proof: the instance is too large for an exhaustive search")
+    ones = sum(1 << (width * j) for j in range(max(o for _, o in kinds)))
+    tops = ones << (width - 1)
+    spare = ones * ((1 << (width - 1)) - 1 - memory)
+    field = (1 << width) - 1
+    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
+    known: dict[tuple[int, ...], tuple[list[int], int, int]] = {}
+
+    def to_come(waiting: tuple[int, ...], profile: int) -> int:
+        if waiting not in known:
+            left = {kind: count for kind, count in zip(kinds, waiting) if count}
+            areas = [s * o + o * (o + 1) // 2 for (s, o), n in left.items() for _ in range(n)]
+            alone = busy_time(memory, left, slots=False)
+            known[waiting] = list(accumulate(sorted(areas))), total_output(left), alone
+        areas, outputs, alone = known[waiting]
+        completions = room = now = 0
+        for area in areas:
+            while room < area and profile:
+                room += memory - (profile & field)
+                profile >>= width
+                now += 1
+            # Once nothing runs any more, M a round; the last round is counted whole.
+            completions += now if room >= area else now - (room - area) // memory
+        return max(completions, alone) - outputs
+
+    target = low - total_output(types)
+    root = tuple(types[kind] for kind in kinds)
+    by_cost: dict[int, list[tuple[tuple[int, ...], int]]] = {0: [(root, 0)]}
+    done: dict[tuple[int, ...], set[int]] = {}
+    looked_at = 0
+    for cost in range(target):
+        if not by_cost:
+            break
+        for waiting, profile in by_cost.pop(cost, ()):
+            if profile in done.setdefault(waiting, set()):
+                continue
+            done[waiting].add(profile)
+            choices: list[tuple[tuple[int, ...], int]] = [((), profile)]
+            for shape, count in zip(shapes, waiting):
+                longer = []
+                for left, used in choices:
+                    for number in range(count + 1):
+                        longer.append(((*left, count - number), used))
+                        used += shape
+                        if (used + spare) & tops:
+                            break
+                    if looked_at + len(longer) > limit:
+                        raise Refused(f"proof.states: the search takes more than {limit}")
+                choices = longer
+            looked_at += len(choices)
+            for left, used in choices:
+                after = cost + sum(left)
+                if after == cost:
+                    raise Refused(f"lower_bound: is {low}, a schedule costs {cost + low - target}")
+                if used and after < target and used >> width not in done.get(left, ()):
+                    if after + to_come(left, used >> width) < target:
+                        by_cost.setdefault(after, []).append((left, used >> width))
+    return looked_at
+
+
+# --- Reading, fail closed -----------------------------------------------------------------------
+
+
+def parsed(data: str | bytes) -> Any:
+    """Return the JSON value, refused unless it is strict, with short integers only."""
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(result := dict(pairs)) < len(pairs):
+            raise Refused(f"a key appears twice in {short(sorted(key for key, _ in pairs))}")
+        return result
+
+    def small(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            raise Refused(f"a number has more than {MAX_DIGITS} digits")
+        return int(digits)
+
+    def none(text: str) -> None:
+        raise Refused(f"numbers must be integers, got {short(text)}")
+
+    if len(data) > MAX_BYTES:
+        raise Refused(f"is longer than {MAX_BYTES} bytes")
+    try:
+        text = data.decode("utf-8") if isinstance(data, bytes) else data
+        return json.loads(
+            text, object_pairs_hook=unique, parse_int=small, parse_float=none, parse_constant=none
+        )
+    except ValueError as error:
+        raise Refused(f"is not JSON: {short(str(error))}") from None
+    except RecursionError:
+        raise Refused("is not JSON that can be read: nested too deeply") from None
+
+
+def read_instance(given: Any) -> tuple[int, list[tuple[int, int, int]]]:
+    """Return the memory and the requests as (prompt, output, count), in order."""
+    place = "instance"
+    fields(given, place, ("memory", "requests"), ("format", "name", "comment", "source"))
+    if given.get("format", "kvopt-instance/1") != "kvopt-instance/1":
+        raise Refused(f"instance.format: is unknown, got {short(given['format'])}")
+    for key in ("name", "comment", "source"):
+        if not isinstance(given.get(key, ""), str):
+            raise Refused(f"instance.{key}: must be a text, got {short(given[key])}")
+    memory = integer(given["memory"], 1, MAX_TOKENS, "instance.memory")
+    groups = []
+    for i, entry in enumerate(listed(given["requests"], "instance.requests")):
+        place = f"instance.requests[{i}]"
+        fields(entry, place, ("prompt", "output"), ("count",))
+        prompt = integer(entry["prompt"], 0, memory - 1, f"{place}.prompt")
+        output = integer(entry["output"], 1, memory - prompt, f"{place}.output")
+        count = integer(entry.get("count", 1), 1, MAX_REQUESTS, f"{place}.count")
+        groups.append((prompt, output, count))
+    if not 1 <= sum(count for _, _, count in groups) <= MAX_REQUESTS:
+        raise Refused(f"instance.requests: must be 1 to {MAX_REQUESTS} requests")
+    return memory, groups
+
+
+def digest(memory: int, groups: list[tuple[int, int, int]]) -> str:
+    """Return the SHA-256 of {"memory":M,"requests":[[prompt,output],...]}, a pair a request."""
+    sha = hashlib.sha256(f'{{"memory":{memory},"requests":['.encode())
+    comma = 0
+    for prompt, output, count in groups:
+        for left in range(count, 0, -10_000):
+            sha.update((f",[{prompt},{output}]" * min(left, 10_000))[1 - comma :].encode())
+            comma = 1
+    sha.update(b"]}")
+    return sha.hexdigest()
+
+
+def fields(
+    value: Any, place: str, required: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """Return an object, refused unless it has the required and no unknown keys."""
+    if not isinstance(value, dict):
+        raise Refused(f"{place}: must be an object, got {short(value)}")
+    for key in value:
+        if key not in required and key not in optional:
+            raise Refused(f"{place}: has an unknown key {short(key)}")
+    for key in required:
+        if key not in value:
+            raise Refused(f"{place}: has no {key!r}")
+    return value
+
+
+def listed(value: Any, place: str) -> list[Any]:
+    """Return a list, refused unless it is one."""
+    if not isinstance(value, list):
+        raise Refused(f"{place}: must be a list, got {short(value)}")
+    return value
+
+
+def rows(value: Any, length: int, place: str) -> list[list[int]]:
+    """Return a list of lists of `length` integers >= 0."""
+    for row in listed(value, place):
+        if not isinstance(row, list) or len(row) != length:
+            raise Refused(f"{place}: must hold lists of {length} integers, got {short(row)}")
+        for number in row:
+            integer(number, 0, 10**MAX_DIGITS, place)
+    return value
+
+
+def increasing(table: list[list[int]], least: int, place: str) -> list[list[int]]:
+    """Return the rows, refused unless all but their last entries increase from `least` on."""
+    for row, following in zip([[least - 1], *table], table):
+        if following[0] < least or row[:-1] >= following[:-1]:
+            raise Refused(f"{place}: rows must increase from {least} on, got {short(following)}")
+    return table
+
+
+def integer(value: Any, low: int, high: int, place: str, index: int | None = None) -> int:
+    """Return an integer from low to high; true, false and 1.0 are none."""
+    if type(value) is not int or not low <= value <= high:
+        where = place if index is None else f"{place}[{index}]"
+        raise Refused(f"{where}: must be an integer from {low} to {high}, got {short(value)}")
+    return value
+
+
+def short(value: Any) -> str:
+    """Return a value as it is shown in messages."""
+    text = ascii(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def main(names: list[str]) -> int:
+    """Check files; print one line for each."""
+    if not names:
+        print("usage: python check.py FILE...", file=sys.stderr)
+        return 2
+    failed = False
+    for name in names:
+        try:
+            with open(name, "rb") as file:
+                print(f"{name}: holds: {check(file.read(MAX_BYTES + 1))}", flush=True)
+        except Refused as error:
+            failed = True
+            print(f"{name}: REFUSED: {error}", flush=True)
+        except OSError as error:
+            failed = True
+            print(f"{name}: REFUSED: cannot be read: {error.strerror}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
+    sys.exit(main(sys.argv[1:]))
