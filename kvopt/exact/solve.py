@@ -19,8 +19,9 @@ from kvopt.schedule import exact_sum
 
 __all__ = ["solve"]
 
-SEARCH_REQUESTS = 16
-"""Up to this many requests the search over states comes first..."""
+SEARCH_REQUESTS, SEARCH_REMAINDERS = 256, 1 << 16
+"""Up to this many requests the search over states comes first, if what waits can be one of so
+few multisets (16 different requests, or many of a few types)..."""
 
 SEARCH_BITS = 50_000
 """...if a memory profile has at most so many bits."""
@@ -73,6 +74,7 @@ def solve(
     if (
         best.status is not Status.OPTIMAL
         and len(instance) <= SEARCH_REQUESTS
+        and math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
         and profile_bits <= SEARCH_BITS
     ):
         shares = 2 if _program_seconds(instance, best) < budget.left() / 2 else 1
