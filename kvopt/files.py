@@ -18,6 +18,7 @@ from kvopt.instance import Instance, abridged, check_integer
 from kvopt.schedule import Schedule
 
 __all__ = [
+    "CERTIFICATES",
     "CERTIFICATE_FORMAT",
     "INSTANCE_FORMAT",
     "SCHEDULE_FORMAT",
@@ -34,6 +35,7 @@ __all__ = [
     "read_instance",
     "read_json",
     "read_schedule",
+    "read_text",
     "schedule_from_json",
     "schedule_to_json",
     "write_instance",
@@ -93,7 +95,7 @@ def read_any(path: Path) -> Instance | Schedule | CertificateText:
     InputError
         If the file cannot be read or is none of these.
     """
-    text = _located(path, lambda: _read_text(path))
+    text = _located(path, lambda: read_text(path))
     content = _located(path, lambda: _parsed(text))
     kind = content.get("format") if isinstance(content, dict) else None
     if kind == CERTIFICATE_FORMAT:
@@ -250,10 +252,17 @@ def read_json(path: Path) -> object:
     InputError
         If the file cannot be read or is not such JSON.
     """
-    return _parsed(_read_text(path))
+    return _parsed(read_text(path))
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Read a text file in UTF-8.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is too large or not such text.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)

@@ -24,7 +24,7 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import interruptible, progress_bar
 from kvopt.errors import InputError, KvoptError
-from kvopt.files import curated_instances, instance_to_json
+from kvopt.files import curated_instances, find_certificates, instance_to_json, read_text
 from kvopt.policies import Policy, policy_from_spec
 
 __all__ = ["audit"]
@@ -54,17 +54,22 @@ def audit(
 
     PATH is an instance file or a folder of them; without any, the instances that
     come with kvopt are audited.  Every schedule is checked independently, and
-    every optimum that is small enough is proved by a second solver.  The search
-    is for instances on which GSA(2) and GBA(2) do badly.
+    every optimum that is small enough is proved by a second solver.  Certificates
+    in a subfolder "certificates" are checked too.  The search is for instances on
+    which GSA(2) and GBA(2) do badly.
     """
+    from kvopt.checker import refusal
     from kvopt.report import ratio_row, to_csv
 
     began = time.perf_counter()
-    instances = read_instances(paths or [curated_instances()])
+    paths = paths or (curated_instances(),)
+    instances = read_instances(paths)
     audited: list[tuple[str, Audited]] = []
     hunted: list[Hunted] = []
     problems: list[str] = []
     hunted_policies = HUNTED_POLICIES if hunting else ()
+    certificates = [file for path in paths for file in find_certificates(path)]
+    held = 0
     steps = len(instances) + len(hunted_policies)
     with interruptible() as budget, progress_bar("auditing", steps) as advance_to:
         for name, instance in instances:
@@ -87,7 +92,14 @@ def audit(
                 hunted.append(found)
                 problems += [f"search: {problem}" for problem in found.problems]
             advance_to(len(audited) + len(hunted))
-    summary = _summary(audited, hunted, problems, time.perf_counter() - began)
+        for file in certificates:
+            if budget.interrupted:
+                break
+            if reason := refusal(read_text(file))[1]:
+                problems.append(f"{file}: {reason}")
+            else:
+                held += 1
+    summary = _summary(audited, hunted, held, problems, time.perf_counter() - began)
     if as_json:
         print_json(_as_object(audited, hunted, problems, summary))
     elif as_csv:
@@ -141,6 +153,7 @@ def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: l
 def _summary(
     audited: list[tuple[str, Audited]],
     hunted: list[Hunted],
+    certificates: int,
     problems: list[str],
     seconds: float,
 ) -> dict[str, Any]:
@@ -152,6 +165,7 @@ def _summary(
         "optimal": sum(result.comparison.optimum.status.value == "optimal" for result in results),
         "proved_twice": sum(len(result.witnesses) > 1 for result in results),
         "schedules_checked": sum(result.schedules for result in results),
+        "certificates": certificates,
         "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
         "problems": len(problems),
         "seconds": round(seconds, 1),
@@ -161,12 +175,14 @@ def _summary(
 def _sentence(summary: dict[str, Any]) -> str:
     """Return the summary as one line."""
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
+    certificates = summary["certificates"]
+    held = f", {certificates} certificates hold" if certificates else ""
     result = "all well" if not summary["problems"] else f"{summary['problems']} PROBLEMS"
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"
         f" ({summary['proved_twice']} in more than one way),"
         f" {summary['instances'] - summary['optimal']} bracketed,"
-        f" {summary['schedules_checked']} schedules checked;"
+        f" {summary['schedules_checked']} schedules checked{held};"
         f" ratios: {verdicts}; {result}, {summary['seconds']} s"
     )
 

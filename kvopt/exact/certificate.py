@@ -33,7 +33,7 @@ __all__ = [
     "write_certificate",
 ]
 
-FIRST_STATES = 20_000
+FIRST_STATES = 2_000
 MORE_STATES = 4
 """A search that is not through after so many states is tried with so many times as many."""
 
@@ -201,22 +201,26 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         proof = prices_proof(result, tree)
         best = max(best, proof.lower_bound)
         yield proof
-    # The search may close a bracket that is open; it should not take all the time to try.
-    share = 2 if result.status is Status.OPTIMAL else 3
-    searched = exhaustive_proof(result, result.objective, budget.part(budget.left() / share))
-    if searched is not None:
-        yield searched
+    if result.status is Status.OPTIMAL:
+        searched = exhaustive_proof(result, result.objective, budget.part(budget.left() / 2))
+        if searched is not None:
+            yield searched
     if not budget.over():
         horizon = int((result.starts + result.instance.outputs).max())
-        root = root_prices(result.instance, budget, horizon)
+        root = root_prices(result.instance, budget.part(budget.left() / 2), horizon)
         if root is not None:
             proof = prices_proof(result, root)
             best = max(best, proof.lower_bound)
             yield proof
-    if best < result.lower_bound < result.objective:
-        searched = exhaustive_proof(result, result.lower_bound, budget)
-        if searched is not None:
-            yield searched
+    if result.status is Status.BRACKET:
+        # The search may close the bracket, or else prove what a solver says.
+        for bound in (result.objective, result.lower_bound):
+            if bound > best:
+                part = budget.part(budget.left() / 2)
+                searched = exhaustive_proof(result, bound, part)
+                if searched is not None:
+                    best = bound
+                    yield searched
 
 
 def write_certificate(path: Path, content: dict[str, Any]) -> None:
