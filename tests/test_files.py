@@ -173,8 +173,8 @@ def test_schedule_may_leave_out_the_format_of_its_instance(file: Path) -> None:
 
 
 def test_read_any_names_the_formats(file: Path) -> None:
-    file.write_text('{"format": "kvopt-certificate/1"}')
-    with pytest.raises(InputError, match="format: must be .* got 'kvopt-certificate/1'"):
+    file.write_text('{"format": "kvopt-other/1"}')
+    with pytest.raises(InputError, match="format: must be .* got 'kvopt-other/1'"):
         read_any(file)
     file.write_text("[]")
     with pytest.raises(InputError, match="format: must be .* got None"):
