@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from kvopt.budget import Budget
 from kvopt.exact.facts import program_size
 from kvopt.exact.heuristics import list_schedules
+from kvopt.exact.kernel import accepts, compiled, is_installed, solve_by_kernel
 from kvopt.exact.result import Result, Status
-from kvopt.exact.search import solve_by_search
+from kvopt.exact.search import STATE_LIMIT, solve_by_search
 from kvopt.instance import Instance, IntArray
 from kvopt.lower_bounds import best_lower_bound
 from kvopt.schedule import exact_sum
@@ -25,6 +26,14 @@ few multisets (16 different requests, or many of a few types)..."""
 
 SEARCH_BITS = 50_000
 """...if a memory profile has at most so many bits."""
+
+KERNEL_REQUESTS = 20
+"""Up to this many, if compiled code does it."""
+
+FIRST_STATES = 1_000
+"""States that the plain search may keep before it is worth a second to load numba.
+
+This does not depend on what is loaded already, so the same optimum comes out every time."""
 
 PROGRAM_ENTRIES = 1_500_000
 PROGRAM_ROUNDS = 10_000
@@ -70,22 +79,36 @@ def solve(
     starts = _cheapest(instance, budget, known)
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
-    profile_bits = int(instance.outputs.max()) * instance.memory.bit_length()
-    if (
-        best.status is not Status.OPTIMAL
-        and len(instance) <= SEARCH_REQUESTS
-        and math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
-        and profile_bits <= SEARCH_BITS
-    ):
+    if best.status is not Status.OPTIMAL:
         shares = 2 if _program_seconds(instance, best) < budget.left() / 2 else 1
-        found = solve_by_search(instance, best.starts, budget.part(budget.left() / shares))
-        best = best.merged(found)
+        best = _searched(best, budget.part(budget.left() / shares))
         report(best)
     if best.status is not Status.OPTIMAL and _program_seconds(instance, best) < budget.left():
         from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
 
         best = best.merged(solve_by_program(instance, best.starts, budget))
     return dataclasses.replace(best, seconds=time.perf_counter() - began)
+
+
+def _searched(best: Result, budget: Budget) -> Result:
+    """Search over states if the instance is small enough for that."""
+    instance = best.instance
+    bits = int(instance.outputs.max()) * instance.memory.bit_length()
+    if bits > SEARCH_BITS:
+        return best
+    kernel = len(instance) <= KERNEL_REQUESTS and is_installed() and accepts(instance)
+    few = len(instance) <= SEARCH_REQUESTS and (
+        math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
+    )
+    if few:
+        states = FIRST_STATES if kernel else STATE_LIMIT
+        best = best.merged(solve_by_search(instance, best.starts, budget, states))
+    if kernel and best.status is not Status.OPTIMAL and not budget.over():
+        if compiled() is not None:
+            best = best.merged(solve_by_kernel(instance, best.starts, budget))
+        elif few:
+            best = best.merged(solve_by_search(instance, best.starts, budget))
+    return best
 
 
 def _program_seconds(instance: Instance, best: Result) -> float:
