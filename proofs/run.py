@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-COMPANIONS = ("model", "pipeline", "lower_bounds", "ratio_bounds", "sharper_bounds")
+COMPANIONS = ("model", "pipeline", "lower_bounds", "state_search", "ratio_bounds", "sharper_bounds")
 
 
 def run(name: str, fast: bool) -> None:

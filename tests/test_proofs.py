@@ -13,7 +13,7 @@ import pytest
 from kvopt import Budget, Instance, solve
 
 PROOFS = Path(__file__).parent.parent / "proofs"
-NAMES = ["model", "pipeline", "lower_bounds", "ratio_bounds", "sharper_bounds"]
+NAMES = ["model", "pipeline", "lower_bounds", "state_search", "ratio_bounds", "sharper_bounds"]
 
 
 @pytest.fixture
@@ -122,3 +122,21 @@ def test_a_wrong_constant_is_refuted(
     monkeypatch.setitem(companion.STATED, "gsa:spacing=sps2|tight", "16.11")
     with pytest.raises(AssertionError, match="sps2"):
         companion.check_constants()
+
+
+@pytest.mark.parametrize("companion", ["state_search"], indirect=True)
+def test_a_larger_pouring_bound_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    kinds = companion.make_kinds(5, instance.prompts, instance.outputs)
+    prices = companion.make_prices(1, 1)
+
+    def more(*state: object) -> int:
+        return int(companion.pour_bound(*state)) + 2
+
+    def check(**bound: object) -> None:
+        for seed in range(20):
+            companion.check_state(instance, kinds, prices, random.Random(seed), **bound)
+
+    check()
+    with pytest.raises(AssertionError):
+        check(pour=more)

@@ -480,6 +480,8 @@ def find_prices(kinds: Kinds, prices: Prices, ceiling: int, iterations: int) -> 
         for row in range(3):
             limit = memory if row == 0 else row
             for r in range(rounds):
+                if whole[row, r] == 0 and direction[row, r] <= 0:
+                    continue
                 new = whole[row, r] + gain * direction[row, r] // norm * 256
                 whole[row, r] = max(0, min(MOST_PRICE, new))
                 price[row, r] = whole[row, r] // limit

@@ -1,0 +1,245 @@
+"""Measure the exact solvers side by side, and write the table of docs/exact.md.
+
+    python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
+        [--results FILE] [--limit SECONDS] [--count N] [--write]
+
+Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
+it is there; what FILE holds is not run again, so a run that was killed goes on where it
+was. Every solver starts from the best list schedule, which is not timed. CP-SAT is left
+out unless ortools is installed; it runs in a process of its own, because ortools and
+highspy do not live together in one. Optima of different solvers must agree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kvopt import Budget, Instance, solve
+from kvopt.exact import kernel
+from kvopt.exact.heuristics import best_list_schedule
+from kvopt.exact.result import Result
+from kvopt.exact.search import solve_by_search
+from kvopt.generate import generate_random
+from kvopt.instance import IntArray
+
+SUITES = {"tiny": 500, "small": 200, "model1": 20, "long": 20, "alike": 20}
+SEED = 1
+DOCUMENT = Path(__file__).parent.parent / "docs" / "exact.md"
+BEGIN, END = "<!-- bench_exact: begin -->", "<!-- bench_exact: end -->"
+
+Row = dict[str, Any]
+Solver = Callable[[Instance, IntArray, float], Result]
+
+
+def by_kernel(instance: Instance, known: IntArray, limit: float) -> Result:
+    return kernel.solve_by_kernel(instance, known, Budget(limit))
+
+
+def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
+    return solve_by_search(instance, known, Budget(limit))
+
+
+def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
+    from kvopt.exact.model import solve_by_program
+
+    return solve_by_program(instance, known, Budget(limit))
+
+
+def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
+    return solve(instance, Budget(limit), [known])
+
+
+class CpSat:
+    """CP-SAT in another process, which reads instances and writes starts and bounds."""
+
+    def __init__(self) -> None:
+        self.process: subprocess.Popen[str] | None = None
+
+    def __call__(self, instance: Instance, known: IntArray, limit: float) -> Result:
+        if self.process is None:
+            command = [sys.executable, __file__, "--cp-sat-worker"]
+            self.process = subprocess.Popen(
+                command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        pairs = [[r.prompt, r.output] for r in instance]
+        task = {"memory": instance.memory, "pairs": pairs, "known": known.tolist(), "limit": limit}
+        print(json.dumps(task), file=self.process.stdin, flush=True)
+        answer = json.loads(self.process.stdout.readline())
+        starts, bound, seconds = answer["starts"], answer["bound"], answer["seconds"]
+        return Result.checked(instance, starts or known, bound, "CP-SAT", seconds)
+
+
+def cp_sat_worker() -> None:
+    """Solve what comes in on standard input, a line each.
+
+    A request is `output` intervals of one round each, tied to its start, with growing
+    demands on a cumulative resource. Identical requests start in order.
+    """
+    from ortools.sat.python import cp_model
+
+    for line in sys.stdin:
+        task = json.loads(line)
+        began = time.perf_counter()
+        pairs, known = task["pairs"], task["known"]
+        model = cp_model.CpModel()
+        horizon = sum(output for _, output in pairs)
+        starts = []
+        intervals, demands = [], []
+        last: dict[tuple[int, int], Any] = {}
+        hints: dict[tuple[int, int], list[int]] = {}
+        for (prompt, output), start in zip(pairs, known, strict=True):
+            hints.setdefault((prompt, output), []).append(start)
+        for times in hints.values():
+            times.sort(reverse=True)
+        for prompt, output in pairs:
+            start = model.new_int_var(0, horizon - output, "")
+            model.add_hint(start, hints[prompt, output].pop())
+            if (prompt, output) in last:
+                model.add(last[prompt, output] <= start)
+            last[prompt, output] = start
+            starts.append(start)
+            for j in range(output):
+                intervals.append(model.new_fixed_size_interval_var(start + j, 1, ""))
+                demands.append(prompt + j + 1)
+        model.add_cumulative(intervals, demands, task["memory"])
+        model.minimize(sum(starts) + horizon)
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = 0
+        solver.parameters.max_time_in_seconds = task["limit"]
+        status = solver.solve(model)
+        found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
+        answer = {
+            "starts": [solver.value(start) for start in starts] if found else None,
+            "bound": max(0, math.ceil(solver.best_objective_bound - 1e-6)),
+            "seconds": time.perf_counter() - began,
+        }
+        print(json.dumps(answer), flush=True)
+
+
+def solvers() -> dict[str, Solver]:
+    """Return the solvers that are installed, by name."""
+    found: dict[str, Solver] = {}
+    if kernel.is_installed():
+        found["kernel"] = by_kernel
+    found |= {"search": by_search, "program": by_program, "solve": by_everything}
+    if importlib.util.find_spec("ortools"):
+        found["cp-sat"] = CpSat()
+    return found
+
+
+def read_rows(path: Path) -> dict[tuple[str, str], Row]:
+    """Return the results so far by instance and solver; a torn last line does not count."""
+    rows = {}
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        rows[row["instance"], row["solver"]] = row
+    return rows
+
+
+def check(rows: list[Row]) -> None:
+    """Stop if the brackets of one instance contradict each other."""
+    lower: dict[str, Row] = {}
+    upper: dict[str, Row] = {}
+    for row in rows:
+        name = row["instance"]
+        lower[name] = max(lower.get(name, row), row, key=lambda r: r["lower_bound"])
+        upper[name] = min(upper.get(name, row), row, key=lambda r: r["objective"])
+    for name, row in lower.items():
+        if row["lower_bound"] > upper[name]["objective"]:
+            sys.exit(f"{name}: {row['solver']} and {upper[name]['solver']} contradict each other")
+
+
+def table(rows: list[Row]) -> str:
+    """Return the results as a Markdown table."""
+    lines = [
+        "| suite | solver | instances | proved | median s | mean s | worst s | total s |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["suite"], row["solver"]), []).append(row)
+    order = list(SUITES)
+    for (suite, solver), group in sorted(groups.items(), key=lambda g: order.index(g[0][0])):
+        seconds = [row["seconds"] for row in group]
+        proved = sum(row["lower_bound"] == row["objective"] for row in group)
+        measures = (statistics.median(seconds), statistics.mean(seconds), max(seconds))
+        cells = " | ".join(f"{value:.4f}" for value in measures)
+        lines.append(
+            f"| {suite} | {solver} | {len(group)} | {proved} | {cells} | {sum(seconds):.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def write(text: str) -> None:
+    """Put the table between the markers of the document."""
+    document = DOCUMENT.read_text()
+    head, rest = document.split(BEGIN)
+    _, tail = rest.split(END)
+    DOCUMENT.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--suites", default="tiny,small")
+    parser.add_argument("--solvers", default=",".join(solvers()))
+    parser.add_argument("--results", type=Path, default=Path("bench_exact.jsonl"))
+    parser.add_argument("--limit", type=float, default=10.0, help="seconds an instance")
+    parser.add_argument("--count", type=int, help="instances of each suite")
+    parser.add_argument("--write", action="store_true", help=f"write the table to {DOCUMENT.name}")
+    parser.add_argument("--cp-sat-worker", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.cp_sat_worker:
+        cp_sat_worker()
+        return
+    chosen = {name: solvers()[name] for name in options.solvers.split(",")}
+    if "kernel" in chosen:
+        kernel.compiled()  # not timed
+    rows = read_rows(options.results)
+    with options.results.open("a") as file:
+        if file.tell():
+            file.write("\n")  # in case the last line is torn
+        for suite in options.suites.split(","):
+            for number in range(min(options.count or SUITES[suite], SUITES[suite])):
+                instance = generate_random(suite, SEED, number)
+                known = best_list_schedule(instance)
+                for name, run in chosen.items():
+                    if (instance.name, name) in rows:
+                        continue
+                    if name == "kernel" and not kernel.accepts(instance):
+                        continue
+                    result = run(instance, known, options.limit)
+                    row = {
+                        "suite": suite,
+                        "instance": instance.name,
+                        "solver": name,
+                        "objective": result.objective,
+                        "lower_bound": result.lower_bound,
+                        "seconds": result.seconds,
+                    }
+                    rows[instance.name, name] = row
+                    file.write(json.dumps(row) + "\n")
+                    file.flush()
+    check(list(rows.values()))
+    print(table(list(rows.values())))
+    if options.write:
+        write(table(list(rows.values())))
+
+
+if __name__ == "__main__":
+    main()
