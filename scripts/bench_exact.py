@@ -66,6 +66,7 @@ class CpSat:
         self.process: subprocess.Popen[str] | None = None
 
     def __call__(self, instance: Instance, known: IntArray, limit: float) -> Result:
+        """Send the instance over, and check what comes back."""
         if self.process is None:
             command = [sys.executable, __file__, "--cp-sat-worker"]
             self.process = subprocess.Popen(

@@ -12,7 +12,7 @@ import pytest
 import kvopt
 
 ROOT = Path(__file__).parent.parent
-HEAVY = {"pulp", "highspy", "networkx", "rich", "click", "matplotlib", "pandas", "sqlite3"}
+HEAVY = {"pulp", "highspy", "networkx", "rich", "click", "matplotlib", "pandas", "sqlite3", "numba"}
 
 
 def test_importing_kvopt_loads_no_solver_and_no_terminal_library() -> None:

@@ -30,8 +30,9 @@ SEARCH_BITS = 50_000
 KERNEL_REQUESTS = 20
 """Up to this many, if compiled code does it."""
 
-FIRST_STATES = 1_000
-"""States that the plain search may keep before it is worth a second to load numba.
+FIRST_REQUESTS, FIRST_STATES = 8, 1_000
+"""Up to so many requests the plain search comes first, and may keep so many states before it
+is worth a second to load numba.
 
 This does not depend on what is loaded already, so the same optimum comes out every time."""
 
@@ -100,7 +101,7 @@ def _searched(best: Result, budget: Budget) -> Result:
     few = len(instance) <= SEARCH_REQUESTS and (
         math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
     )
-    if few:
+    if len(instance) <= FIRST_REQUESTS if kernel else few:
         states = FIRST_STATES if kernel else STATE_LIMIT
         best = best.merged(solve_by_search(instance, best.starts, budget, states))
     if kernel and best.status is not Status.OPTIMAL and not budget.over():
