@@ -1,0 +1,668 @@
+"""Lower bounds from paths: schedules whose requests forget how long they have run.
+
+Look at a schedule through two numbers only: how many requests run, K, and how many tokens
+they hold together, W.  A start of prompt s adds (1, s), a round adds (0, K) and must leave
+W <= M, and a completion of (s, o) takes (1, s + o) away.  So a schedule is a path through
+the states (t, K, W), and what a path of this kind lacks to be a schedule can be priced:
+
+- every type completes as often as it has requests (`worth`),
+- at every time as many requests of a prompt start as later complete with such a start
+  (`start`),
+- at most m requests start within their staircase windows (`stairs`, see
+  `kvopt.exact.facts.staircase_windows`),
+- the sum of the squares of the tokens held, which starts, rounds and completions change by
+  amounts that K and W tell, is at least what it must be for K numbers of sum W (`moments`).
+
+For any prices the cheapest path, a shortest path in a graph without circles, gives a lower
+bound on the cost of every schedule; proofs/paths.md has the argument.  The best prices are
+found by L-BFGS on the bound with the minimum smoothed ("soft"), cooled down step by step;
+then they are rounded, and the bound is recomputed in integers.
+
+The functions in `KERNEL` are plain Python on arrays, which numba compiles where it is
+installed (`pip install kvopt[fast]`).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import exp, log, log1p
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.budget import Budget
+from kvopt.exact.facts import staircase_windows
+from kvopt.instance import Instance, IntArray
+
+__all__ = ["LEVELS", "SCALE", "PathPrices", "PathRelaxation", "has_room", "path_bound", "usable"]
+
+SCALE = 1 << 24
+"""Prices are rounded to multiples of 1 / SCALE."""
+
+LEVELS = (1, 2)
+"""Levels of the staircase inequalities that are priced."""
+
+STATES = 24_000_000
+"""Most states of a relaxation, (horizon + 1) * (running + 1) * (memory + 1); 8 bytes each."""
+
+WORK = 2_000_000_000
+"""Most steps of one evaluation, states times types."""
+
+STAGES = 5
+"""Temperatures, each half of the one before; the first is a twentieth of the mean completion."""
+
+STEPS = 200
+"""Steps of L-BFGS at each temperature."""
+
+MEMORY = 20
+"""Steps that L-BFGS remembers."""
+
+FloatArray = NDArray[np.float64]
+
+FAR = 1e17
+NO_PATH = 1 << 60
+
+TAIL = 35.0
+"""Paths that cost more than this many temperatures above the cheapest do not count."""
+
+SHARE = 1e-11
+"""States with a smaller probability are not looked at."""
+
+
+class Shape(NamedTuple):
+    """What the compiled functions need to know about an instance."""
+
+    memory: int
+    running: int
+    """Most requests that run at a time."""
+    prompts: IntArray
+    """Distinct prompts (tokens), shape (p,)."""
+    peaks: IntArray
+    """Prompt + output of each type, ascending (tokens), shape (k,)."""
+    outputs: IntArray
+    """Outputs in the same order (rounds), shape (k,)."""
+    least: FloatArray
+    """Least sum of squares of K integers >= 0 of sum W, shape (running + 1, memory + 1)."""
+
+
+def soft_min(a: float, b: float, heat: float) -> float:
+    """Return -heat * log(exp(-a / heat) + exp(-b / heat))."""
+    if a > b:
+        a, b = b, a
+    if b - a > TAIL * heat:
+        return a
+    return a - heat * log1p(exp((a - b) / heat))
+
+
+def start_requests(
+    shape: Shape, t: int, after: Any, start: Any, moment: Any, heat: float, begun: Any
+) -> None:
+    """Fill `begun` with the cheapest ways to each (K, W) at time t, after its starts."""
+    memory, running, prompts, least = shape.memory, shape.running, shape.prompts, shape.least
+    begun[:] = FAR
+    for k in range(running + 1):
+        for w in range(memory - k + 1):
+            if after[t, k, w] < FAR:
+                value = after[t, k, w] + moment[t] * least[k, w]
+                begun[k, w] = soft_min(begun[k, w], value, heat)
+            if k == running or begun[k, w] >= FAR:
+                continue
+            for p in range(prompts.shape[0]):
+                full = w + prompts[p]
+                if full + k + 1 <= memory:
+                    value = begun[k, w] + start[p, t]
+                    begun[k + 1, full] = soft_min(begun[k + 1, full], value, heat)
+
+
+def soft_forward(
+    shape: Shape,
+    start: Any,
+    finish: Any,
+    moment: Any,
+    tail: Any,
+    end: float,
+    heat: float,
+    after: Any,
+) -> float:
+    """Return the soft minimum over all paths; fills `after`, the costs of what leads to states.
+
+    `after` is at time t after completions and before starts, shape (times, K, W).
+    """
+    memory, running, peaks, outputs = shape.memory, shape.running, shape.peaks, shape.outputs
+    types, last = peaks.shape[0], after.shape[0] - 1
+    unit = shape.prompts[0] + 1
+    before = np.full((running + 1, memory + 1), FAR)
+    begun = np.empty((running + 1, memory + 1))
+    after[:] = FAR
+    after[0, 0, 0] = 0.0
+    for t in range(last + 1):
+        for k in range(running, -1, -1):
+            if t == 0:
+                break
+            row = after[t, k]
+            top = memory if k > 0 else 0
+            for w in range(k * unit, top + 1):
+                row[w] = before[k, w]
+            if k == running:
+                continue
+            above = after[t, k + 1]
+            for i in range(types):
+                if outputs[i] > t:
+                    continue
+                cost, peak = finish[i, t], peaks[i]
+                for w in range(k * unit, min(top, memory - peak) + 1):
+                    value = above[w + peak] + cost
+                    if value < row[w]:  # becomes vector code
+                        row[w] = value
+            for w in range(k * unit, top + 1):
+                best = row[w]
+                if best >= FAR:
+                    row[w] = FAR
+                    continue
+                total = 0.0
+                if before[k, w] - best < TAIL * heat:
+                    total += exp((best - before[k, w]) / heat)
+                for i in range(types):
+                    if w + peaks[i] > memory:
+                        break
+                    if outputs[i] <= t:
+                        more = above[w + peaks[i]] + finish[i, t] - best
+                        if more < TAIL * heat:
+                            total += exp(-more / heat)
+                row[w] = best - heat * log(total)
+        if t == last:
+            break
+        start_requests(shape, t, after, start, moment, heat, begun)
+        before[:] = FAR
+        for k in range(1, running + 1):
+            for w in range(memory - k + 1):
+                if begun[k, w] < FAR:
+                    before[k, w + k] = begun[k, w] - tail[t + 1] * (2 * w + k)
+    total = FAR
+    for t in range(1, last + 1):
+        total = soft_min(total, after[t, 0, 0], heat)
+    for k in range(1, running + 1):
+        for w in range(memory + 1):
+            if after[last, k, w] < FAR:
+                total = soft_min(total, after[last, k, w] + k * end, heat)
+    return total
+
+
+def soft_backward(
+    shape: Shape,
+    start: Any,
+    finish: Any,
+    moment: Any,
+    end: float,
+    heat: float,
+    after: Any,
+    total: float,
+    starts: Any,
+    finishes: Any,
+    least: Any,
+    grown: Any,
+) -> float:
+    """Fill in the expected starts, completions, least squares and growth; return who is left.
+
+    A path is taken with probability exp((total - cost) / heat).  `least` holds the expected
+    least sum of squares at each time, `grown` by how much each round makes the sum grow.
+    """
+    memory, running = shape.memory, shape.running
+    peaks, outputs, prompts = shape.peaks, shape.outputs, shape.prompts
+    types, last = peaks.shape[0], after.shape[0] - 1
+    unit = prompts[0] + 1
+    starts[:] = 0.0
+    finishes[:] = 0.0
+    least[:] = 0.0
+    grown[:] = 0.0
+    share = np.zeros((running + 1, memory + 1))
+    later = np.zeros((running + 1, memory + 1))
+    begun = np.empty((running + 1, memory + 1))
+    left = 0.0
+    for t in range(last, -1, -1):
+        share[:] = 0.0
+        if t < last:
+            start_requests(shape, t, after, start, moment, heat, begun)
+            # `later` becomes the probability of a state after the starts.
+            for k in range(running, 0, -1):
+                for w in range(memory - k + 1):
+                    grown[t + 1] += later[k, w + k] * (2 * w + k)
+            flow = np.zeros((running + 1, memory + 1))
+            for k in range(running, -1, -1):
+                for w in range(memory - k, -1, -1):
+                    here = flow[k, w]
+                    if k > 0:
+                        here += later[k, w + k]
+                    if here <= SHARE:
+                        continue
+                    gone = 0.0
+                    if k > 0:
+                        for p in range(prompts.shape[0]):
+                            if prompts[p] > w or begun[k - 1, w - prompts[p]] >= FAR:
+                                continue
+                            more = begun[k - 1, w - prompts[p]] + start[p, t] - begun[k, w]
+                            if more < TAIL * heat:
+                                part = here * exp(-more / heat)
+                                starts[p, t] += part
+                                flow[k - 1, w - prompts[p]] += part
+                                gone += part
+                    share[k, w] = max(0.0, here - gone)
+                    least[t] += share[k, w] * shape.least[k, w]
+        else:
+            for k in range(1, running + 1):
+                for w in range(memory + 1):
+                    more = after[last, k, w] + k * end - total
+                    if more < TAIL * heat:
+                        share[k, w] = exp(-more / heat)
+                        left += k * share[k, w]
+        if t > 0:
+            more = after[t, 0, 0] - total
+            if more < TAIL * heat:
+                share[0, 0] += exp(-more / heat)
+            for k in range(running):
+                for w in range(k * unit, memory + 1):
+                    here = share[k, w]
+                    if here <= SHARE:
+                        continue
+                    gone = 0.0
+                    for i in range(types):
+                        if w + peaks[i] > memory:
+                            break
+                        if outputs[i] > t:
+                            continue
+                        more = after[t, k + 1, w + peaks[i]] + finish[i, t] - after[t, k, w]
+                        if more < TAIL * heat:
+                            part = here * exp(-more / heat)
+                            finishes[i, t] += part
+                            share[k + 1, w + peaks[i]] += part
+                            gone += part
+                    share[k, w] = max(0.0, here - gone)
+        later[:] = share
+    return left
+
+
+def shortest(
+    shape: Shape, start: Any, finish: Any, moment: Any, tail: Any, end: int, squares: Any
+) -> int:
+    """Return the cost of the cheapest path, in integers (multiples of 1 / SCALE)."""
+    memory, running, peaks, outputs = shape.memory, shape.running, shape.peaks, shape.outputs
+    prompts, types, last = shape.prompts, peaks.shape[0], finish.shape[1] - 1
+    unit = prompts[0] + 1
+    state = np.full((running + 1, memory + 1), NO_PATH)
+    begun = np.empty((running + 1, memory + 1), dtype=np.int64)
+    state[0, 0] = 0
+    best = NO_PATH
+    for t in range(last + 1):
+        if t > 0:
+            for k in range(running - 1, -1, -1):
+                top = memory if k > 0 else 0
+                for i in range(types):
+                    if outputs[i] > t:
+                        continue
+                    cost, peak = finish[i, t], peaks[i]
+                    for w in range(k * unit, min(top, memory - peak) + 1):
+                        if state[k + 1, w + peak] < NO_PATH:
+                            state[k, w] = min(state[k, w], state[k + 1, w + peak] + cost)
+            best = min(best, state[0, 0])
+        if t == last:
+            break
+        begun[:] = NO_PATH
+        for k in range(running + 1):
+            for w in range(memory - k + 1):
+                if state[k, w] < NO_PATH:
+                    begun[k, w] = min(begun[k, w], state[k, w] + moment[t] * squares[k, w])
+                if k == running or begun[k, w] == NO_PATH:
+                    continue
+                for p in range(prompts.shape[0]):
+                    full = w + prompts[p]
+                    if full + k + 1 <= memory:
+                        begun[k + 1, full] = min(begun[k + 1, full], begun[k, w] + start[p, t])
+        state[:] = NO_PATH
+        for k in range(1, running + 1):
+            for w in range(memory - k + 1):
+                if begun[k, w] < NO_PATH:
+                    state[k, w + k] = begun[k, w] - tail[t + 1] * (2 * w + k)
+    for k in range(1, running + 1):
+        for w in range(memory + 1):
+            if state[k, w] < NO_PATH:
+                best = min(best, state[k, w] + k * end)
+    return best
+
+
+KERNEL = (soft_min, start_requests, soft_forward, soft_backward, shortest)
+
+
+class Functions(NamedTuple):
+    """The functions that are called from outside the kernel, compiled or not."""
+
+    soft_forward: Callable[..., float]
+    soft_backward: Callable[..., float]
+    shortest: Callable[..., int]
+
+
+PLAIN = Functions(soft_forward, soft_backward, shortest)
+
+
+@functools.cache
+def compiled() -> Functions | None:
+    """Return the compiled functions, or None without numba."""
+    if importlib.util.find_spec("numba") is None:
+        return None
+    import types
+
+    from numba import njit
+
+    names = dict(globals())
+    for function in KERNEL:
+        copy = types.FunctionType(function.__code__, names, function.__name__)
+        copy.__qualname__ = function.__qualname__
+        names[function.__name__] = njit(cache=True)(copy)
+    return Functions(*(names[name] for name in Functions._fields))
+
+
+@dataclass(frozen=True, slots=True)
+class PathPrices:
+    """Prices, as multiples of 1 / SCALE, and the bound that they prove.
+
+    Attributes
+    ----------
+    start
+        For each distinct prompt, ascending, the price of a start at each time, shape (p, H).
+    worth
+        What a completion of each type is worth, shape (k,), types by (prompt + output, prompt).
+    stairs
+        Prices >= 0 of the staircase rows of each level and time, shape (levels, H).
+    moments
+        Prices >= 0 of the squares at each time, shape (H,).
+    bound
+        Lower bound on the total completion time (rounds).
+    """
+
+    start: IntArray
+    worth: IntArray
+    stairs: IntArray
+    moments: IntArray
+    bound: int
+
+
+class PathRelaxation:
+    """The relaxation of one instance up to a horizon.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    horizon
+        Prices end here (rounds); any value is safe, and one beyond the makespan of a good
+        schedule is best.
+    functions
+        Compiled or plain functions.
+    """
+
+    def __init__(self, instance: Instance, horizon: int, functions: Functions) -> None:
+        types = instance.types()
+        order = sorted(range(len(types)), key=lambda k: (types[k][0].peak, types[k][0].prompt))
+        kinds = [types[k] for k in order]
+        self.instance = instance
+        self.horizon = horizon
+        self.functions = functions
+        self.counts = np.array([n for _, n in kinds], dtype=np.int64)
+        prompts = sorted({r.prompt for r, _ in kinds})
+        self.prompt_of = np.array([prompts.index(r.prompt) for r, _ in kinds])
+        windows = [staircase_windows(instance, level) for level in LEVELS]
+        self.windows = np.array([[row[k] for k in order] for row in windows], dtype=np.int64)
+        running = min(len(instance), instance.memory // (prompts[0] + 1))
+        least = np.zeros((running + 1, instance.memory + 1), dtype=np.int64)
+        for k in range(1, running + 1):
+            each, larger = np.divmod(np.arange(instance.memory + 1), k)
+            least[k] = k * each * each + larger * (2 * each + 1)
+        self.squares = least
+        self.shape = Shape(
+            instance.memory,
+            running,
+            np.array(prompts, dtype=np.int64),
+            np.array([r.peak for r, _ in kinds], dtype=np.int64),
+            np.array([r.output for r, _ in kinds], dtype=np.int64),
+            least.astype(np.float64),
+        )
+        h, p = horizon, len(prompts)
+        sizes = np.cumsum([0, p * h, len(kinds), len(LEVELS) * h, h])
+        self.places = [slice(a, b) for a, b in itertools.pairwise(sizes)]
+        self.size = int(sizes[-1])
+        self.moment_unit = 1 / instance.memory**2
+
+    def parts(self, x: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Return start, worth, stairs and moments as views of one vector."""
+        start, worth, stairs, moments = (x[place] for place in self.places)
+        return start.reshape(-1, self.horizon), worth, stairs.reshape(-1, self.horizon), moments
+
+    def first_guess(self) -> FloatArray:
+        """Return the prices of the area bound: memory gets cheaper as time goes by."""
+        h, shape = self.horizon, self.shape
+        volumes = [int(r.prompt) * r.output + r.output * (r.output + 1) / 2 for r in self.instance]
+        volumes.sort()
+        ends = np.cumsum(volumes) / shape.memory
+        times = np.arange(h + 1)
+        # Poured in, smallest first, the memory of round t is worth the rest of the slopes.
+        price = np.zeros(h + 1)
+        for volume, begin, end in zip(volumes, [0.0, *ends[:-1]], ends, strict=True):
+            price += np.clip(end - np.maximum(times, begin), 0, None) / volume
+        price[0] = 0.0
+        sums, weighted = np.cumsum(price), np.cumsum(price * times)
+        x = np.zeros(self.size)
+        start, worth, _, _ = self.parts(x)
+        ahead = times[:-1]
+        for p, prompt in enumerate(shape.prompts.tolist()):
+            start[p] = -((prompt - ahead) * (sums[-1] - sums[:-1]) + weighted[-1] - weighted[:-1])
+        for i, (peak, output) in enumerate(zip(shape.peaks, shape.outputs, strict=True)):
+            to = np.minimum(ahead + output, h)
+            memory = (peak - output - ahead) * (sums[to] - sums[:-1])
+            worth[i] = (ahead + output + memory + weighted[to] - weighted[:-1]).min()
+        return x
+
+    def costs(self, x: NDArray[Any], unit: int | float) -> tuple[Any, ...]:
+        """Return start, finish, moment, tail and end as the kernel wants them.
+
+        Parameters
+        ----------
+        x
+            Prices, floats or integers.
+        unit
+            What a round costs, 1.0 or SCALE.
+        """
+        h, shape = self.horizon, self.shape
+        start, worth, stairs, moments = self.parts(x)
+        tail = np.zeros(h + 2, dtype=x.dtype)
+        tail[:h] = np.cumsum(moments[::-1])[::-1]
+        sums = np.zeros((len(LEVELS), h + 1), dtype=x.dtype)
+        np.cumsum(stairs, axis=1, out=sums[:, 1:])
+        finish = np.zeros((len(worth), h + 1), dtype=x.dtype)
+        end: Any = 0
+        self.worst = (-1, 0)
+        begins = np.zeros(h + 1, dtype=x.dtype)
+        for i, (peak, output) in enumerate(zip(shape.peaks, shape.outputs, strict=True)):
+            # A run that starts at t pays unit * (t + o) - worth - start[t] + its windows.
+            begins[:h] = start[self.prompt_of[i]]
+            run = unit * (np.arange(h + 1) + output) - worth[i] - begins
+            for level, window in enumerate(self.windows[:, i]):
+                to = np.minimum(np.arange(h + 1) + window, h)
+                run += sums[level, to] - sums[level]
+            finish[i, output:] = run[: h + 1 - output] + peak * peak * tail[output : h + 1]
+            late = run[max(0, h + 1 - output) :]
+            if (least := late.min()) < end:
+                end = least
+                self.worst = (i, int(late.argmin()) + h + 1 - len(late))
+        squares = shape.prompts[:, None] ** 2
+        return start - squares * tail[1 : h + 1], finish, moments, tail, end
+
+    def constant(self, x: NDArray[Any]) -> Any:
+        """Return what the prices are worth, beside the cheapest path."""
+        _, worth, stairs, _ = self.parts(x)
+        return (self.counts * worth).sum() - (np.array(LEVELS)[:, None] * stairs).sum()
+
+    def soft(self, x: FloatArray, heat: float, after: FloatArray) -> tuple[float, FloatArray]:
+        """Return the smoothed bound (rounds) and its gradient.
+
+        Parameters
+        ----------
+        x
+            Prices; moments in multiples of `moment_unit`.
+        heat
+            Temperature (rounds), > 0.
+        after
+            Room for the states, shape (horizon + 1, running + 1, memory + 1).
+        """
+        h, shape = self.horizon, self.shape
+        y = x.copy()
+        y[self.places[3]] *= self.moment_unit
+        start, finish, moment, tail, end = self.costs(y, 1.0)
+        total = self.functions.soft_forward(shape, start, finish, moment, tail, end, heat, after)
+        starts, finishes = np.zeros_like(start), np.zeros_like(finish)
+        least, grown = np.zeros(h + 1), np.zeros(h + 1)
+        left = self.functions.soft_backward(
+            shape, start, finish, moment, end, heat, after, total, starts, finishes, least, grown
+        )
+        slope = np.zeros(self.size)
+        by_start, by_worth, by_stairs, by_moment = self.parts(slope)
+        by_start += starts
+        by_worth += self.counts - finishes.sum(axis=1)
+        ends = np.zeros((len(LEVELS), h + 1))
+        for i, output in enumerate(shape.outputs):
+            begun = finishes[i, output:]
+            if len(begun) == 0:
+                continue
+            if self.worst[0] == i and end < 0:
+                begun = np.concatenate([begun, np.zeros(h + 1 - len(begun))])
+                begun[self.worst[1]] += left
+                by_worth[i] -= left
+            begun = begun[:h]
+            by_start[self.prompt_of[i], : len(begun)] -= begun
+            for level, window in enumerate(self.windows[:, i]):
+                if window > 0:
+                    ends[level, : len(begun)] += begun
+                    np.subtract.at(
+                        ends[level], np.minimum(np.arange(len(begun)) + window, h), begun
+                    )
+        by_stairs += np.cumsum(ends, axis=1)[:, :h] - np.array(LEVELS)[:, None]
+        squares = (starts * shape.prompts[:, None] ** 2).sum(axis=0)
+        held = np.cumsum(grown[:h]) - np.cumsum((finishes * shape.peaks[:, None] ** 2).sum(0))[:h]
+        held[1:] += np.cumsum(squares)[: h - 1]
+        by_moment += (least[:h] - held) * self.moment_unit
+        return total + self.constant(y), slope
+
+    def rounded(self, x: FloatArray) -> PathPrices:
+        """Round prices to integers and recompute the bound that they prove."""
+        y = x * SCALE
+        y[self.places[3]] *= self.moment_unit
+        z = np.rint(np.clip(y, -1e15, 1e15)).astype(np.int64)
+        start, worth, stairs, moments = self.parts(z)
+        np.maximum(stairs, 0, out=stairs)
+        np.maximum(moments, 0, out=moments)
+        np.minimum(worth, (self.horizon + self.shape.outputs) * SCALE, out=worth)
+        costs = self.costs(z, SCALE)
+        value = int(self.functions.shortest(self.shape, *costs, self.squares))
+        value += int(self.constant(z))
+        return PathPrices(
+            start.copy(), worth.copy(), stairs.copy(), moments.copy(), -(-value // SCALE)
+        )
+
+    def bounds(self, size: float) -> list[tuple[float, float]]:
+        """Return the box in which prices are looked for."""
+        low, high = np.full(self.size, -size), np.full(self.size, size)
+        low[self.places[2]] = low[self.places[3]] = 0.0
+        high[self.places[1]] = np.minimum(size, self.horizon + self.shape.outputs)
+        return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def usable() -> bool:
+    """Tell whether what is needed is installed, without loading it."""
+    return all(importlib.util.find_spec(name) is not None for name in ("numba", "scipy"))
+
+
+def has_room(instance: Instance, horizon: int) -> bool:
+    """Tell whether the relaxation of an instance is of a size that can be handled."""
+    unit = int(instance.prompts.min()) + 1
+    running = min(len(instance), instance.memory // unit)
+    states = (horizon + 1) * (running + 1) * (instance.memory + 1)
+    return states <= STATES and states * len(instance.types()) <= WORK
+
+
+def path_bound(
+    instance: Instance,
+    starts: IntArray,
+    budget: Budget,
+    report: Callable[[PathPrices], None] = lambda prices: None,
+) -> PathPrices | None:
+    """Look for prices that prove a good lower bound.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    starts
+        Starts of a good schedule (rounds), shape (n,); tells the horizon and when to stop.
+    budget
+        How long it may take.
+    report
+        Called with the prices whenever a temperature is done.
+
+    Returns
+    -------
+    PathPrices or None
+        None if the instance is too large.
+    """
+    horizon = int((starts + instance.outputs).max())
+    functions = compiled()
+    if functions is None or not has_room(instance, horizon):
+        return None
+    from scipy.optimize import minimize
+
+    cost = int(starts.sum()) + instance.total_output
+    relaxation = PathRelaxation(instance, horizon, functions)
+    x = relaxation.first_guess()
+    best = relaxation.rounded(x)
+    report(best)
+    shape = relaxation.shape
+    after = np.empty((horizon + 1, shape.running + 1, shape.memory + 1))
+    box = relaxation.bounds(8.0 * cost)
+
+    class Over(Exception):  # noqa: N818
+        """The budget is over."""
+
+    def falling(y: FloatArray, heat: float) -> tuple[float, FloatArray]:
+        if budget.over():
+            raise Over
+        value, slope = relaxation.soft(y, heat, after)
+        return (-value, -slope) if abs(value) < FAR / 1e4 else (FAR, 0 * slope)
+
+    def keep(y: FloatArray) -> None:
+        nonlocal x
+        x = y.copy()
+
+    heat = cost / len(instance) / 20
+    for _ in range(STAGES):
+        try:
+            found = minimize(
+                falling,
+                x,
+                args=(heat,),
+                jac=True,
+                method="L-BFGS-B",
+                bounds=box,
+                callback=keep,
+                options={"maxiter": STEPS, "maxfun": 2 * STEPS, "maxcor": MEMORY},
+            )
+            x = found.x
+        except Over:
+            pass
+        best = max(best, relaxation.rounded(x), key=lambda prices: prices.bound)
+        report(best)
+        if best.bound >= cost or budget.over():
+            break
+        heat /= 2
+    return best
