@@ -21,7 +21,7 @@ from kvopt.pipeline import (
     certified_slices,
     geometric_slices,
 )
-from kvopt.policies.phases import run_one_at_a_time, run_pipeline
+from kvopt.policies.phases import run_one_at_a_time, run_pipeline, start_staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.quadratic import Exact
 from kvopt.spec import at_least_one, choice, growth_factor, integer, yes_or_no
@@ -130,19 +130,26 @@ class GSA(Policy):
     ) -> Decisions:
         prompt = int(machine.prompts.max())
         slot_end = np.zeros(len(machine), dtype=np.int64)
-        x = Fraction(0)
+        x = Fraction(0)  # the next attempt starts at floor(x)
         for slice in _different(slice_of, machine.memory - prompt):
             distance = SPACINGS[self.spacing](prompt, slice, machine.memory)
-            for i in self._in_order(machine.unfinished(), rng).tolist():
-                if machine.now < (turn := math.floor(x)):
-                    yield Until(turn)
-                while not machine.finished[i] and machine.now < slot_end[i]:
-                    yield Wait(until=int(slot_end[i]))
+            waiting = self._in_order(machine.unfinished(), rng)
+            while len(waiting):
+                known = machine.finished[waiting] | (slot_end[waiting] <= machine.now)
+                ready = waiting if known.all() else waiting[: int(np.argmin(known))]
+                if not len(ready):  # the last slice of the first one is not over
+                    turn = math.floor(x)
+                    later = machine.now < turn
+                    yield Until(turn) if later else Wait(until=int(slot_end[waiting[0]]))
+                    continue
                 x = max(x, Fraction(machine.now))
-                if not machine.finished[i]:
-                    machine.start(i, kill_at=slice)
-                    slot_end[i] = machine.now + slice
-                    x += distance
+                starting = ready[~machine.finished[ready]]
+                starts = yield from start_staggered(machine, starting, slice, x, distance)
+                slot_end[starting] = starts + slice
+                x += len(starting) * distance
+                if machine.finished[ready[-1]] and machine.now < (turn := math.floor(x)):
+                    yield Until(turn)
+                waiting = waiting[len(ready) :]
         if machine.now < (end := int(slot_end.max())):
             yield Until(end)
         if len(rest := machine.unfinished()):

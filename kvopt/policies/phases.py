@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Generator
 from fractions import Fraction
 
 import numpy as np
 
 from kvopt.instance import IntArray
-from kvopt.machine import Decisions, Machine, Until
+from kvopt.machine import Decisions, Machine, Until, Wait
 from kvopt.pipeline import SpacingRule
 
-__all__ = ["run_one_at_a_time", "run_pipeline", "staggered"]
+__all__ = ["run_one_at_a_time", "run_pipeline", "staggered", "start_staggered"]
+
+FEW = 16
+"""Fewer attempts than this are started one by one: cheaper than as a commitment."""
 
 
 def staggered(begin: Fraction, number: int, distance: Fraction) -> IntArray:
@@ -19,6 +23,40 @@ def staggered(begin: Fraction, number: int, distance: Fraction) -> IntArray:
     whole = math.floor(begin)
     p, q = distance.numerator, distance.denominator
     return whole + (np.arange(number) * p + math.floor((begin - whole) * q)) // q
+
+
+def start_staggered(
+    machine: Machine, requests: IntArray, slice: int, begin: Fraction, distance: Fraction
+) -> Generator[Wait | Until, IntArray, IntArray]:
+    """Start one attempt of each request, staggered, and wait until the last has started.
+
+    Parameters
+    ----------
+    machine
+        The machine.
+    requests
+        Which requests, none of them running, in the order of their starts, shape (a,).
+    slice
+        After how many rounds an attempt is killed unless it has completed.
+    begin, distance
+        The starts are floor(begin + j * distance) (rounds), none before now.
+
+    Returns
+    -------
+    array
+        The starts (rounds), shape (a,).
+    """
+    starts = staggered(begin, len(requests), distance)
+    if len(requests) >= FEW:
+        machine.commit(requests, starts, kill_at=slice)
+        if machine.now < starts[-1]:
+            yield Until(int(starts[-1]))
+        return starts
+    for request, start in zip(requests.tolist(), starts.tolist(), strict=True):
+        if machine.now < start:
+            yield Until(start)
+        machine.start(request, kill_at=slice)
+    return starts
 
 
 def run_pipeline(
