@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance
+from kvopt.instance import Instance, IntArray
 from kvopt.machine import Decisions, Machine
 from kvopt.policies.in_order import start_in_order
 from kvopt.policies.policy import Policy
@@ -19,6 +19,12 @@ __all__ = ["SortedF"]
 
 EXACT_REQUESTS = 10
 """Up to so many waiting requests the best batch is found by trying all."""
+
+TAKEN = np.iinfo(np.int64).max
+"""Stands for the prompt of a request that is in a batch already."""
+
+BLOCK = 64
+"""How many requests are looked at in one go, at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +51,15 @@ class SortedF(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
         prompts, outputs = machine.prompts.tolist(), machine.outputs.tolist()
-        by_length = np.lexsort((machine.prompts, machine.outputs)).tolist()
+        waiting = _Waiting(machine.prompts, machine.outputs)
         order: list[int] = []
-        while by_length:
-            if len(by_length) <= EXACT_REQUESTS:
-                batch = _best_batch(by_length, prompts, outputs, machine.memory)
-            else:
-                batch = _greedy_batch(by_length, prompts, outputs, machine.memory)
+        while waiting.left > EXACT_REQUESTS:
+            order += sorted(waiting.take_batch(machine.memory), key=lambda i: (outputs[i], i))
+        rest = waiting.rest()
+        while rest:
+            batch = _best_batch(rest, prompts, outputs, machine.memory)
             order += sorted(batch, key=lambda i: (outputs[i], i))
-            by_length = [i for i in by_length if i not in batch]
+            rest = [i for i in rest if i not in batch]
         yield from start_in_order(machine, order)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
@@ -86,21 +92,80 @@ def _best_batch(
     return set(best[2])
 
 
-def _greedy_batch(
-    waiting: list[int], prompts: list[int], outputs: list[int], memory: int
-) -> set[int]:
-    """Return a batch that starts with the shortest request; `waiting` is in order of length."""
-    batch: list[int] = []
-    total = 0
-    # Memory in the last round of each of the batch, none of which is longer than the next.
-    loads: list[int] = []
-    for i in waiting:
-        size = len(batch)
-        if batch and (total + outputs[i]) * size * size >= total * (size + 1) * (size + 1):
-            break  # so it is for all longer ones
-        new = [load + prompts[i] + outputs[j] for load, j in zip(loads, batch, strict=True)]
-        if max(new, default=0) <= memory:
-            batch.append(i)
-            total += outputs[i]
-            loads = [*new, prompts[i] + outputs[i]]
-    return set(batch)
+class _Waiting:
+    """The requests that are in no batch yet, by (output length, prompt, request).
+
+    A batch takes most of its requests from the front.  Those it takes stay where they
+    are, marked, until they are the better part; so a batch costs its own size and the part of
+    the queue it looks at, not the whole queue.
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+
+    Attributes
+    ----------
+    left
+        Number of requests that are in no batch yet.
+    """
+
+    def __init__(self, prompts: IntArray, outputs: IntArray) -> None:
+        self.requests = np.lexsort((prompts, outputs))
+        self.prompts, self.outputs = prompts[self.requests], outputs[self.requests]
+        self.left = len(prompts)
+
+    def take_batch(self, memory: int) -> list[int]:
+        """Take out and return the next batch, which begins with the shortest request.
+
+        In the last round of the j-th of k requests in order of length, j = 0, 1, ..., those
+        from it on run at age o_j.  With P the sum of all their prompts and P_j of those
+        before it, they use P - P_j + (k - j) o_j tokens.  Another request, with prompt s,
+        adds s + o_j.  So whether it fits depends on its prompt alone.
+        """
+        places: list[int] = []
+        lengths, fixed = np.zeros((2, 64), dtype=np.int64)  # o_j, and -P_j - j o_j
+        total = used = 0
+        place, room, stop = -1, memory, len(self.requests)
+        while (place := self._next_fitting(place + 1, stop, room)) < stop:
+            size = len(places)
+            if size == len(lengths):
+                lengths, fixed = np.append(lengths, lengths), np.append(fixed, fixed)
+            length = int(self.outputs[place])
+            lengths[size], fixed[size] = length, -used - size * length
+            places.append(place)
+            total += length
+            used += int(self.prompts[place])
+            size += 1
+            loads = fixed[:size] + lengths[:size] * (size + 1)
+            room = memory - used - int(loads.max())
+            # From the output length total (2 size + 1) / size^2 on the quotient would not fall.
+            limit = -(-total * (2 * size + 1) // (size * size))
+            stop = int(np.searchsorted(self.outputs, limit))
+        return self._take(places)
+
+    def rest(self) -> list[int]:
+        """Return the requests that are in no batch yet, in order."""
+        left: list[int] = self.requests[self.prompts != TAKEN].tolist()
+        return left
+
+    def _next_fitting(self, place: int, stop: int, room: int) -> int:
+        """Return the first place from `place` on with a prompt of at most `room`, else `stop`."""
+        size = BLOCK
+        while place < stop:
+            fits = self.prompts[place : min(place + size, stop)] <= room
+            if fits.any():
+                return place + int(np.argmax(fits))
+            place += size
+            size *= 2
+        return stop
+
+    def _take(self, places: list[int]) -> list[int]:
+        batch: list[int] = self.requests[places].tolist()
+        self.prompts[places] = TAKEN
+        self.left -= len(batch)
+        if 2 * self.left < len(self.requests):
+            keep = self.prompts != TAKEN
+            columns = (self.requests, self.prompts, self.outputs)
+            self.requests, self.prompts, self.outputs = (column[keep] for column in columns)
+        return batch
