@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from bisect import insort
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine, Until, Wait
+from kvopt.machine import NEVER, Decisions, Machine, Until, Wait
 from kvopt.pipeline import sps_spacing
 from kvopt.policies.phases import run_pipeline, staggered
 from kvopt.policies.policy import Policy
@@ -41,6 +41,56 @@ class _Rectangle:
             return cls(min(2 * prompt, memory), limit, 2 * prompt * 2**rung)
         limit = min(2**rung, memory - prompt)
         return cls(prompt + limit, limit, (prompt + limit) * 2**rung)
+
+
+class _Queue:
+    """Waiting requests by (key of their rectangle, request).
+
+    Requests with equal rectangles wait together.  What did not fit once does not fit
+    later in the same pass, as memory only gets scarcer; so a pass costs the number of
+    different rectangles and of requests taken, not the number of requests that wait.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[_Rectangle, list[int]] = {}  # heaps, none of them empty
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    def add(self, rectangle: _Rectangle, request: int) -> None:
+        """Enter a request."""
+        heapq.heappush(self.waiting.setdefault(rectangle, []), request)
+
+    def take(self, free: int, longest: int) -> Iterator[tuple[_Rectangle, int]]:
+        """Go through the requests in order, and take out and yield those that fit.
+
+        Parameters
+        ----------
+        free
+            Memory that may be kept for them (tokens).
+        longest
+            The largest limit allowed (rounds).
+        """
+        firsts = [
+            (rectangle.key, requests[0], rectangle)
+            for rectangle, requests in self.waiting.items()
+            if rectangle.width <= free and rectangle.limit <= longest
+        ]
+        heapq.heapify(firsts)
+        while firsts:
+            _, request, rectangle = firsts[0]
+            if rectangle.width > free:
+                heapq.heappop(firsts)
+                continue
+            free -= rectangle.width
+            requests = self.waiting[rectangle]
+            heapq.heappop(requests)
+            if requests:
+                heapq.heapreplace(firsts, (rectangle.key, requests[0], rectangle))
+            else:
+                del self.waiting[rectangle]
+                heapq.heappop(firsts)
+            yield rectangle, request
 
 
 class _Rectangles:
@@ -73,26 +123,20 @@ class _Rectangles:
             Whether requests leave when they have outlived their prompt.
         """
         machine = self.machine
-        waiting = sorted((self._rectangle(i).key, i) for i in requests)
-        narrowest = min((max(1, 2 * self.prompts[i]) for i in requests), default=0)
+        waiting = _Queue()
+        for i in requests:
+            waiting.add(self._rectangle(i), i)
         running: dict[int, _Rectangle] = {}
         ends: list[tuple[int, int]] = []  # a heap of (limit reached, request)
         free = machine.memory
         began = False
         while waiting or running:
-            place = 0
-            while place < len(waiting) and free >= min(narrowest, machine.memory):
-                i = waiting[place][1]
-                rectangle = self._rectangle(i)
-                end = machine.now + rectangle.limit
-                if rectangle.width > free or (until is not None and end > until):
-                    place += 1
-                    continue
-                del waiting[place]
+            longest = NEVER if until is None else until - machine.now
+            for rectangle, i in waiting.take(free, longest):
                 machine.start(i, kill_at=rectangle.limit)
                 running[i] = rectangle
                 free -= rectangle.width
-                heapq.heappush(ends, (end, i))
+                heapq.heappush(ends, (machine.now + rectangle.limit, i))
                 began = True
             if not running:
                 break
@@ -104,7 +148,7 @@ class _Rectangles:
                     free += running.pop(i).width
                     self.rungs[i] += 1
                     if not only_prompt_heavy or _prompt_heavy(self.prompts[i], self.rungs[i]):
-                        insort(waiting, (self._rectangle(i).key, i))
+                        waiting.add(self._rectangle(i), i)
         if until is not None and began and machine.now < until:
             yield Until(until)
 
