@@ -1,95 +1,345 @@
-"""Measure the simulator: how time grows with the number of requests, and against the textbook.
+"""Measure the simulator: seconds, growth and memory of every policy, and against the textbook.
 
-    python scripts/bench_simulate.py [--trace FILE] [--policy A,B] [--requests N,N,...]
+    python scripts/bench_simulate.py [--traces DIR] [--policy A,B] [--requests N,N,...]
+                                     [--output docs/speed.md]
 
-Lengths come from a trace in the "lengths" format (repeated as often as needed), or else
-are drawn from a log-normal distribution. Every row is the median of three runs in this
-process. The last column compares the policies that decide round by round with their
-literal versions in tests/textbook.py, on the first 200 requests.
+Output lengths are those of DIR/lmsys_lengths.csv.gz, over and over again as often as needed, or
+else drawn from a log-normal distribution. Every run has a process of its own, so that its peak
+memory is its own; times are those of the processor, for the simulation alone, with the check of
+the schedule that is part of it. At the end MC-SF is run side by side with a version that does
+what the definition says, round by round.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import math
+import platform
 import random
 import resource
 import statistics
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from kvopt import Instance, policy_from_spec, simulate
-from kvopt.report import text_table
+from kvopt.instance import IntArray
 from kvopt.traces import FORMATS, Selection, import_trace
 
-sys.path.append(str(Path(__file__).parent.parent / "tests"))
+PROMPT, MEMORY = 79, 16_492
+LENGTHS = "lmsys_lengths.csv.gz"
+SIZES = (10_000, 100_000, 1_000_000)
 
-PROMPT, MEMORY = 79, 8192
-TEXTBOOK_REQUESTS = 200
+PLANNED = (
+    "gba",
+    "gba:spacing=tight",
+    "gba:slices=area:alpha=2",
+    "gba:spacing=tight:drain=no",
+    "gsa",
+    "gsa:alpha=2:beta=64",
+    "gsa:spacing=tight",
+    "gsa:slices=area:alpha=2128/1000",
+    "gsa:slices=certified:spacing=tight",
+    "gsa:drain=no",
+    "gsa:slices=area:alpha=318/100:offset=random:order=random",
+    "spt-pipeline",
+    "mc-sf",
+)
+"""What plans its attempts in arrays; run on every size."""
+
+OTHERS = (
+    "gba-d",
+    "gsa-spec",
+    "gsa-spec:alpha=2:beta=256",
+    "a-max:width=2",
+    "a-max",
+    "a-min:width=2",
+    "a-min",
+    "fcfs",
+    "alpha-protection",
+    "svf",
+    "sorted-f",
+    "route",
+    "rect",
+    "response",
+)
+"""What decides event by event; run on all sizes but those beyond `OTHERS_AT_MOST`."""
+
+OTHERS_AT_MOST = 100_000
+"""Requests."""
+
+SECONDS_FOR_PLANNED = 10.0
+"""Target for a million requests."""
+
+SECONDS_FOR_OTHERS = 60.0
+"""Target for 100,000 requests."""
+
+LARGEST_EXPONENT = 1.25
+"""Target for the growth from 10,000 to 100,000 requests: time ~ requests^exponent."""
+
+SHORTEST = 0.05
+"""Runs below so many seconds say nothing about growth."""
+
+TEXTBOOK_REQUESTS = 10_000
+TEXTBOOK_TARGET = 30
+"""MC-SF is to be so many times as fast as its textbook version."""
+
+REPEAT_BELOW = 1.0
+"""Runs below so many seconds are done three times; the median counts."""
 
 
-def lengths(trace: Path | None) -> np.ndarray:
-    """Return output lengths (tokens): those of a trace, or made-up ones."""
-    if trace is not None:
+Running = list[tuple[int, int, int]]
+"""What runs: start (time), prompt (tokens) and end (time) of each attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One measurement.
+
+    Parameters
+    ----------
+    seconds
+        Processor time of the simulation.
+    attempts
+        Attempts in its schedule.
+    megabytes
+        Peak memory of its process, Python and its libraries included (1e6 bytes).
+    """
+
+    seconds: float
+    attempts: int
+    megabytes: float
+
+
+def lengths(traces: Path | None) -> IntArray:
+    """Return output lengths (tokens): those of the trace, or made-up ones."""
+    if traces is not None:
         selection = Selection(prompt=PROMPT, oversize="drop")
-        return import_trace(FORMATS[0], trace, MEMORY, selection).instance.outputs
+        return import_trace(FORMATS[0], traces / LENGTHS, MEMORY, selection).instance.outputs
     rng = random.Random(0)
     drawn = [max(1, round(rng.lognormvariate(5.0, 1.0))) for _ in range(20_000)]
-    return np.minimum(drawn, MEMORY - PROMPT)
+    return np.minimum(np.array(drawn, dtype=np.int64), MEMORY - PROMPT)
 
 
-def median_seconds(work: Callable[[], object]) -> float:
-    """Return the median time of three runs (seconds)."""
-    times = []
-    for _ in range(3):
-        began = time.perf_counter()
+def instance_of(traces: Path | None, requests: int) -> Instance:
+    """Return so many requests, the lengths repeated as often as needed."""
+    return Instance(MEMORY, np.full(requests, PROMPT), np.resize(lengths(traces), requests))
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return the processor time of some work; of short work the median of three times."""
+    times: list[float] = []
+    while not times or (len(times) < 3 and times[0] < REPEAT_BELOW):
+        began = time.process_time()
         work()
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return statistics.median(times)
 
 
-def textbook_seconds(spec: str, instance: Instance) -> float | None:
-    """Return the time of the textbook version of a policy, if there is one (seconds)."""
-    import textbook
+def measure(spec: str, instance: Instance) -> Run:
+    """Run a policy in this process."""
+    policy = policy_from_spec(spec)
+    attempts = 0
 
-    version = {"mc-sf": textbook.mc_sf, "fcfs": textbook.fcfs}.get(spec)
-    if version is None:
+    def work() -> None:
+        nonlocal attempts
+        attempts = len(simulate(instance, policy))
+
+    seconds = seconds_of(work)
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return Run(seconds, attempts, kilobytes * 1024 / 1e6)
+
+
+def in_a_process(traces: Path | None, *arguments: str) -> Any:
+    """Run this script on its own with hidden arguments, and return what it prints."""
+    command = [sys.executable, __file__, *arguments]
+    if traces is not None:
+        command += ["--traces", str(traces)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stderr.strip() or f"{arguments} failed")
+    return json.loads(done.stdout)
+
+
+def textbook_mc_sf(instance: Instance, fits: Callable[[Running, int], bool]) -> int:
+    """Return the total completion time of MC-SF (rounds), run as it is defined.
+
+    In every round the waiting requests are gone through by (output length, request). One is
+    admitted if at every completion of what runs, of what is admitted, and its own, the memory
+    of all that runs then is within the budget.
+    """
+    waiting = sorted(range(len(instance)), key=lambda i: (instance[i].output, i), reverse=True)
+    running: Running = []
+    now = total = 0
+    while waiting or running:
+        running = [attempt for attempt in running if attempt[2] > now]
+        while waiting:
+            request = instance[waiting[-1]]
+            prefix = [*running, (now, request.prompt, now + request.output)]
+            if not fits(prefix, instance.memory):
+                break
+            running = prefix
+            waiting.pop()
+            total += now + request.output
+        now += 1
+    return total
+
+
+def used_at(time: int, attempts: Running) -> int:
+    """Return the memory that attempts, all running now, use in the last round up to a time."""
+    return sum(prompt + time - start for start, prompt, end in attempts if end >= time)
+
+
+def as_defined(attempts: Running, memory: int) -> bool:
+    """Tell whether attempts are within the budget, from the memory at every completion."""
+    return max([used_at(end, attempts) for _, _, end in attempts]) <= memory
+
+
+def with_care(attempts: Running, memory: int) -> bool:
+    """Tell the same, looking at equal completions once and no further than an excess."""
+    return all(used_at(end, attempts) <= memory for end in {end for _, _, end in attempts})
+
+
+def against_textbook(instance: Instance) -> dict[str, float]:
+    """Time MC-SF and its textbook versions on the same instance, in this process."""
+    policy = policy_from_spec("mc-sf")
+    cost = simulate(instance, policy).total_completion_time()
+    seconds = {"ours": seconds_of(lambda: simulate(instance, policy))}
+    for name, fits in (("textbook", as_defined), ("careful", with_care)):
+        began = time.process_time()
+        if textbook_mc_sf(instance, fits) != cost:
+            sys.exit("MC-SF and its textbook version disagree")
+        seconds[name] = time.process_time() - began
+    return seconds
+
+
+def exponent(runs: dict[int, Run]) -> float | None:
+    """Return e with time ~ requests^e from the smallest to the next size; None if too short."""
+    sizes = sorted(runs)
+    if len(sizes) < 2 or runs[sizes[0]].seconds < SHORTEST:
         return None
-    requests = [(r.prompt, r.output) for r in instance]
-    return median_seconds(lambda: version(instance.memory, requests))
+    small, large = sizes[:2]
+    return math.log(runs[large].seconds / runs[small].seconds) / math.log(large / small)
+
+
+def verdict(spec: str, runs: dict[int, Run]) -> str:
+    """Say whether a policy keeps to the targets, as far as it was run."""
+    if spec in PLANNED:
+        size, seconds = 1_000_000, SECONDS_FOR_PLANNED
+    else:
+        size, seconds = 100_000, SECONDS_FOR_OTHERS
+    if size not in runs:
+        return "-"
+    growth = exponent(runs)
+    met = runs[size].seconds <= seconds and (growth is None or growth <= LARGEST_EXPONENT)
+    return "met" if met else "missed"
+
+
+def table(results: dict[str, dict[int, Run]], sizes: Sequence[int]) -> str:
+    """Return all measurements as a Markdown table."""
+    heads = ["policy"]
+    for size in sizes:
+        heads += [f"{size:,}: s", "MB"]
+    heads += ["attempts a request", "exponent", "target"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 2) + "|---|"]
+    for spec, runs in results.items():
+        cells = [f"`{spec}`"]
+        for size in sizes:
+            run = runs.get(size)
+            cells += [f"{run.seconds:.2f}", f"{run.megabytes:.0f}"] if run else ["-", "-"]
+        growth = exponent(runs)
+        largest = max(runs)
+        cells.append(f"{runs[largest].attempts / largest:.1f}")
+        cells += ["-" if growth is None else f"{growth:.2f}", verdict(spec, runs)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def report(
+    results: dict[str, dict[int, Run]],
+    textbook: dict[str, float],
+    sizes: Sequence[int],
+    traces: Path | None,
+) -> str:
+    """Return everything as a page."""
+    source = (
+        f"output lengths of `{LENGTHS}` (LMSYS-Chat-1M), repeated"
+        if traces
+        else "made-up (log-normal) output lengths, repeated"
+    )
+    faster, careful = (textbook[name] / textbook["ours"] for name in ("textbook", "careful"))
+    judged = "reached" if faster >= TEXTBOOK_TARGET else "missed"
+    times_larger = "" if len(sizes) < 2 else f" from {sizes[0]:,} to {sizes[1]:,} requests"
+    mcsf = (
+        f"MC-SF on {TEXTBOOK_REQUESTS:,} requests, side by side in one process: ours takes"
+        f" {textbook['ours']:.2f} s; the textbook version, which in every round works out the"
+        f" memory of the whole prefix at every completion, {textbook['textbook']:.1f} s:"
+        f" **{faster:.0f} times** ours (target: {TEXTBOOK_TARGET} times; {judged}). With equal"
+        " completions looked at once, and no further than the first excess, it takes"
+        f" {textbook['careful']:.1f} s, {careful:.0f} times ours. All three give the same cost."
+    )
+    paragraphs = (
+        "# Speed",
+        f"Every policy on {source}; s = {PROMPT}, M = {MEMORY:,} tokens. Seconds of processor time"
+        " for one simulation, in which the schedule is checked against the budget, and peak memory"
+        " of the process (MB, Python and NumPy included). The exponent e is that of"
+        f" time ~ requests^e{times_larger}.",
+        f"Targets: a million requests in {SECONDS_FOR_PLANNED:.0f} s where the attempts are planned"
+        f" in arrays (the rows with a million), else 100,000 in {SECONDS_FOR_OTHERS:.0f} s; and an"
+        f" exponent of at most {LARGEST_EXPONENT}, where the shorter run takes at least"
+        f" {SHORTEST} s.",
+        table(results, sizes),
+        mcsf,
+        f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
+        " core of a shared machine. Made by"
+        " `python scripts/bench_simulate.py --traces DIR --output docs/speed.md`.",
+    )
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def sizes_for(spec: str, sizes: Sequence[int]) -> list[int]:
+    """Return the numbers of requests on which to run a policy."""
+    return [n for n in sizes if spec in PLANNED or n <= OTHERS_AT_MOST]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trace", type=Path)
-    parser.add_argument("--policy", default="gsa,gba,mc-sf,fcfs")
-    parser.add_argument("--requests", default="1000,10000,100000")
+    parser.add_argument("--traces", type=Path, help=f"folder with {LENGTHS}")
+    parser.add_argument("--policy", default=",".join((*PLANNED, *OTHERS)))
+    parser.add_argument("--requests", default=",".join(map(str, SIZES)))
+    parser.add_argument("--output", type=Path, help="where to write the page; else it is printed")
+    parser.add_argument("--one", nargs=2, metavar=("POLICY", "N"), help=argparse.SUPPRESS)
+    parser.add_argument("--textbook", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    outputs = lengths(options.trace)
-    rows = []
+    if options.traces and not (options.traces / LENGTHS).is_file():
+        sys.exit(f"--traces {options.traces}: has no {LENGTHS}")
+    if options.one:
+        run = measure(options.one[0], instance_of(options.traces, int(options.one[1])))
+        print(json.dumps([run.seconds, run.attempts, run.megabytes]))
+        return
+    if options.textbook:
+        print(json.dumps(against_textbook(instance_of(options.traces, TEXTBOOK_REQUESTS))))
+        return
+    sizes = sorted(map(int, options.requests.split(",")))
+    results: dict[str, dict[int, Run]] = {}
     for spec in options.policy.split(","):
-        policy = policy_from_spec(spec)
-        before: tuple[int, float] | None = None
-        small = Instance(MEMORY, [PROMPT] * TEXTBOOK_REQUESTS, outputs[:TEXTBOOK_REQUESTS])
-        ours = median_seconds(lambda: simulate(small, policy))  # noqa: B023  # used at once
-        theirs = textbook_seconds(spec, small)
-        against = "-" if theirs is None else f"{theirs / ours:.0f} times"
-        for n in map(int, options.requests.split(",")):
-            instance = Instance(MEMORY, np.full(n, PROMPT), np.resize(outputs, n))
-            attempts = len(simulate(instance, policy))
-            seconds = median_seconds(lambda: simulate(instance, policy))  # noqa: B023
-            growth = "-"
-            if before is not None:
-                growth = f"{seconds / before[1]:.1f} for {n / before[0]:.0f} times the requests"
-            rows.append([spec, str(n), str(attempts), f"{seconds:.2f} s", growth, against])
-            before, against = (n, seconds), ""
-    heads = ("policy", "requests", "attempts", "time", "growth", "faster than the textbook")
-    print(text_table(heads, rows, right="lrrrlr"))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    print(f"peak memory of the process: {peak} MB")
+        for n in sizes_for(spec, sizes):
+            run = Run(*in_a_process(options.traces, "--one", spec, str(n)))
+            results.setdefault(spec, {})[n] = run
+            print(f"{spec}  {n:,}: {run.seconds:.2f} s, {run.megabytes:.0f} MB", file=sys.stderr)
+    page = report(results, in_a_process(options.traces, "--textbook"), sizes, options.traces)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(page)
+    else:
+        print(page)
 
 
 if __name__ == "__main__":
