@@ -2,7 +2,9 @@
 
     python scripts/readme.py [--check]
 
-A block between "<!-- COMMAND -->" and "<!-- end -->" is the output of that command.
+A block between "<!-- COMMAND -->" and "<!-- end -->" is the output of that command, and one between
+"<!-- FILE: NAME -->" and "<!-- end -->" what stands in that file between "<!-- NAME -->" and
+"<!-- end NAME -->".
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 BLOCK = re.compile(r"<!-- (kvopt [^\n]*) -->\n.*?<!-- end -->", re.DOTALL)
+QUOTE = re.compile(r"<!-- (docs/[^\n]*\.md): (\w+) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def output(command: str) -> str:
@@ -31,9 +34,20 @@ def block(match: re.Match[str]) -> str:
     return f"<!-- {command} -->\n```console\n$ {command}\n{output(command)}\n```\n<!-- end -->"
 
 
+def quoted(match: re.Match[str]) -> str:
+    """Return a block with what stands in a file."""
+    file, name = match[1], match[2]
+    text = (ROOT / file).read_text()
+    begin, end = f"<!-- {name} -->", f"<!-- end {name} -->"
+    if begin not in text or end not in text:
+        sys.exit(f"{file}: has no part {name}")
+    part = text.partition(begin)[2].partition(end)[0].strip()
+    return f"<!-- {file}: {name} -->\n{part}\n<!-- end -->"
+
+
 def main() -> None:
     old = README.read_text()
-    new = BLOCK.sub(block, old)
+    new = QUOTE.sub(quoted, BLOCK.sub(block, old))
     if sys.argv[1:] == ["--check"]:
         if new != old:
             sys.exit("README.md is not up to date: run scripts/readme.py")
