@@ -213,10 +213,10 @@ def check_traces(traces: Path | None, wanted: Sequence[Plan]) -> Path:
 
 def experiments(text: str) -> set[int]:
     """Read the argument of --only."""
-    numbers = {int(part) for part in text.split(",")}
-    if not numbers <= {1, 2, 3, 4, 5}:
-        raise ValueError
-    return numbers
+    numbers = set(text.split(","))
+    if not numbers <= set("12345"):
+        raise argparse.ArgumentTypeError(f"must be numbers from 1 to 5, got {text}")
+    return {int(number) for number in numbers}
 
 
 def main() -> None:
