@@ -71,7 +71,7 @@ class Schedule:
         columns.append(np.asarray(killed, dtype=np.bool_))
         later = np.diff(columns[1])
         if (later < 0).any() or ((later == 0) & (np.diff(columns[0]) < 0)).any():
-            order = np.lexsort((columns[0], columns[1]))
+            order = order_by(columns[1], columns[0])
             columns = [c[order] for c in columns]
         object.__setattr__(self, "instance", instance)
         for name, column in zip(("request", "start", "end", "killed"), columns, strict=True):
@@ -170,6 +170,19 @@ class Schedule:
     def peak_memory(self) -> int:
         """Return the largest memory in use in any round (tokens)."""
         return peak_memory(self.start, self.end, self.instance.prompts[self.request])
+
+
+def order_by(first: IntArray, second: IntArray) -> IntArray:
+    """Return the positions sorted by (first, second), shape (a,), equal pairs in their order.
+
+    Pairs of non-negative numbers that fit into one are sorted as one: several times as
+    fast as sorting twice, the more so the longer the runs that are in order already.
+    """
+    span = int(second.max(initial=0)) + 1
+    smallest = min(int(first.min(initial=0)), int(second.min(initial=0)))
+    if smallest < 0 or (int(first.max(initial=0)) + 1) * span > 2**63:
+        return np.lexsort((second, first))
+    return np.argsort(first * span + second, kind="stable")
 
 
 def exact_sum(values: IntArray) -> int:

@@ -21,7 +21,7 @@ from kvopt.errors import KvoptError, PolicyError
 from kvopt.instance import Instance, IntArray
 from kvopt.machine import LATEST, Commitment, Decisions, Machine, Until, Wait
 from kvopt.profile import Events, first_overflow
-from kvopt.schedule import Schedule
+from kvopt.schedule import Schedule, order_by
 
 if TYPE_CHECKING:
     from kvopt.policies.policy import Policy
@@ -136,7 +136,7 @@ class _World:
             more_ends, more = batch.tell(self.now)
             ends, completed = np.append(ends, more_ends), np.append(completed, more)
         if self.active:
-            completed = completed[np.lexsort((completed, ends))]
+            completed = completed[order_by(ends, completed)]
             self.active = [batch for batch in self.active if batch.last > self.now]
         constant, running = self.singles.constant, self.singles.running
         for batch in self.active:
@@ -292,7 +292,7 @@ class _Batch:
     def _sort_completions(self, now: int) -> None:
         """Line up the completions after `now`."""
         done = np.flatnonzero(~self.killed & (self.end > now))
-        done = done[np.lexsort((self.request[done], self.end[done]))]
+        done = done[order_by(self.end[done], self.request[done])]
         self.done_end, self.done_request = self.end[done], self.request[done]
         self.told = 0
         self.last = int(self.end.max(initial=0))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Attempt, Instance, KvoptError, Schedule
-from kvopt.schedule import exact_sum
+from kvopt.schedule import exact_sum, order_by
 
 INSTANCE = Instance(10, [2, 2], [3, 5])
 
@@ -51,3 +51,16 @@ def test_exact_sum_does_not_overflow() -> None:
     values = np.full(10**6, 2**62 + 12345, dtype=np.int64)
     assert exact_sum(values) == 10**6 * (2**62 + 12345)
     assert exact_sum(np.array([], dtype=np.int64)) == 0
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(-3, 3) | st.integers(0, 2**62), st.integers(-3, 3) | st.integers(0, 2**62)
+        )
+    )
+)
+def test_order_by_two_keys(pairs: list[tuple[int, int]]) -> None:
+    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    order = sorted(range(len(pairs)), key=lambda i: pairs[i])
+    assert order_by(first, second).tolist() == order
