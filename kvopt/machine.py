@@ -254,9 +254,13 @@ class Machine:
         self._refuse(starts > LATEST, requests, f"start after time {LATEST}")
         self._refuse(ages < 1, requests, "kill at an age below 1")
         ages[ages > LATEST] = NEVER
-        repeated = np.ones(len(requests), dtype=np.bool_)
-        repeated[np.unique(requests, return_index=True)[1]] = False
-        self._refuse(repeated, requests, "committed twice at once")
+        places = np.arange(len(requests))
+        last = np.empty(len(self), dtype=np.int64)
+        last[requests] = places
+        if (last[requests] != places).any():
+            repeated = np.ones(len(requests), dtype=np.bool_)
+            repeated[np.unique(requests, return_index=True)[1]] = False
+            self._refuse(repeated, requests, "committed twice at once")
         self._commitments.append(Commitment(requests, starts, ages))
         if self._outputs is not None:
             ages = np.minimum(ages, self._outputs[requests])

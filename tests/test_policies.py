@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -28,6 +29,7 @@ from kvopt import (
     violations,
 )
 from kvopt.policies import spec_of
+from kvopt.policies.gsa import _shuffle
 from kvopt.policies.policy import parameter_text, parameters
 
 NON_CLAIRVOYANT = [spec for spec in POLICY_SPECS if not policy_from_spec(spec).clairvoyant]
@@ -207,6 +209,14 @@ def test_random_choices_are_seeded(instance: Instance, seed: int) -> None:
     for spec in ("gsa:offset=random:order=random", "alpha-protection:clearing=1/2"):
         once, again = (as_tuples(run(f"{spec}:seed={seed}", instance)) for _ in range(2))
         assert once == again
+
+
+@given(st.integers(0, 70), st.integers(0, 2**32))
+def test_shuffles_as_the_standard_library_does(n: int, seed: int) -> None:
+    ours, theirs = list(range(n)), list(range(n))
+    _shuffle(ours, random.Random(seed))
+    random.Random(seed).shuffle(theirs)
+    assert ours == theirs
 
 
 def test_seeds_matter() -> None:
