@@ -1,0 +1,139 @@
+"""Improved schedules are feasible, never worse, reproducible, and mostly optimal when tiny."""
+
+from __future__ import annotations
+
+import time
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+import textbook
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import feasible_starts, instances
+
+from kvopt import Budget, Instance, Schedule, SolverError, Status, solve, violations
+from kvopt.exact.heuristics import best_list_schedule
+from kvopt.exact.improve import IMPROVED_REQUESTS, Annealing, improve
+from kvopt.generate import generate_random
+from kvopt.instance import IntArray
+
+needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+
+
+def improved(instance: Instance, starts: IntArray, evaluations: int, seed: int = 0) -> IntArray:
+    return improve(instance, starts, Budget(60), seed, evaluations=evaluations, compiled=False)
+
+
+@settings(max_examples=40, deadline=None)
+@given(instances(max_requests=9, max_memory=18), st.data())
+def test_feasible_and_never_worse(instance: Instance, data: st.DataObject) -> None:
+    starts = np.array(data.draw(feasible_starts(instance)))
+    before = starts.copy()
+    result = improved(instance, starts, 200, data.draw(st.integers(0, 99)))
+    assert not violations(Schedule.from_starts(instance, result))
+    assert result.sum() <= starts.sum()
+    assert (starts == before).all()
+
+
+@pytest.mark.parametrize("family", ["model1", "long", "alike"])
+def test_better_than_the_best_list_on_every_family(family: str) -> None:
+    instance = generate_random(family, seed=0, number=2)
+    listed = best_list_schedule(instance)
+    result = improved(instance, listed, 100 if family == "alike" else 500)
+    assert not violations(Schedule.from_starts(instance, result))
+    assert result.sum() <= listed.sum()
+    if family == "model1":
+        assert result.sum() < listed.sum()
+
+
+def test_same_seed_same_result_whatever_the_clock_says() -> None:
+    instance = generate_random("model1", seed=0, number=3)
+    listed = best_list_schedule(instance)
+    first, again, other = (improved(instance, listed, 600, seed) for seed in (1, 1, 2))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@needs_numba
+@pytest.mark.parametrize("family", ["model1", "long", "tiny"])
+def test_compiled_and_uncompiled_take_the_same_steps(family: str) -> None:
+    from kvopt.exact.improve import _compiled
+
+    instance = generate_random(family, seed=0, number=4)
+    listed = best_list_schedule(instance)
+    searches = [Annealing(instance, listed, 5, kernel) for kernel in (None, _compiled())]
+    for _ in range(8):
+        assert searches[0].leg() == searches[1].leg()
+        assert searches[0].evaluations == searches[1].evaluations
+        assert (searches[0].best() == searches[1].best()).all()
+
+
+def test_reaches_an_optimum_that_no_list_reaches() -> None:
+    instance = Instance(7, [1] * 4, [2, 2, 4, 4])
+    listed = best_list_schedule(instance)
+    assert listed.sum() > 6
+    assert improved(instance, listed, 3000).sum() == 6
+
+
+def test_optimal_on_most_tiny_instances() -> None:
+    reached = 0
+    for number in range(100):
+        instance = generate_random("tiny", seed=11, number=number)
+        rows = [(r.prompt, r.output) for r in instance]
+        optimum = textbook.optimum(instance.memory, rows)
+        result = improved(instance, best_list_schedule(instance), 1000)
+        cost = int(result.sum()) + instance.total_output
+        assert cost >= optimum
+        reached += cost == optimum
+    assert reached >= 98
+
+
+def test_reports_each_improvement() -> None:
+    instance = generate_random("model1", seed=0, number=5)
+    listed = best_list_schedule(instance)
+    seen: list[int] = []
+    result = improve(
+        instance,
+        listed,
+        Budget(60),
+        report=lambda starts: seen.append(int(starts.sum())),
+        evaluations=500,
+        compiled=False,
+    )
+    assert seen == sorted(set(seen), reverse=True)
+    assert seen[-1] == result.sum() < listed.sum()
+
+
+@pytest.mark.parametrize("family", ["model1", "alike", "long"])
+def test_the_budget_and_an_interrupt_end_it(family: str) -> None:
+    instance = generate_random(family, seed=0, number=6)
+    listed = best_list_schedule(instance)
+    began = time.perf_counter()
+    improve(instance, listed, Budget(0.3), compiled=False)
+    assert time.perf_counter() - began < 1.5  # far less on an idle machine
+    budget = Budget(60)
+    improve(instance, listed, budget, report=lambda starts: budget.interrupt(), evaluations=500)
+    over = Budget(0)
+    assert (improve(instance, listed, over) == listed).all()
+
+
+def test_large_instances_are_left_alone_and_one_request_is_fine() -> None:
+    large = Instance(10, [1] * (IMPROVED_REQUESTS + 1), [1] * (IMPROVED_REQUESTS + 1))
+    listed = best_list_schedule(large)
+    assert (improve(large, listed, Budget(60)) == listed).all()
+    assert improve(Instance(10, [1], [3]), np.array([0]), Budget(60)).tolist() == [0]
+
+
+def test_an_infeasible_schedule_is_refused() -> None:
+    with pytest.raises(SolverError):
+        improve(Instance(5, [1, 1], [4, 4]), np.array([0, 0]), Budget(1))
+
+
+def test_solve_improves_what_it_cannot_solve() -> None:
+    instance = generate_random("model1", seed=0, number=7)
+    costs: list[int] = []
+    result = solve(instance, Budget(2), report=lambda r: costs.append(r.objective))
+    assert result.status is Status.BRACKET
+    assert result.objective < int(best_list_schedule(instance).sum()) + instance.total_output
+    assert costs == sorted(costs, reverse=True)
