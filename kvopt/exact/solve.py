@@ -1,4 +1,4 @@
-"""The exact solver: bounds, list schedules, search over states, and the integer program."""
+"""The exact solver: bounds, schedules, search over states, and the integer program."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kvopt.budget import Budget
 from kvopt.exact.facts import program_size
 from kvopt.exact.heuristics import list_schedules
 from kvopt.exact.kernel import accepts, compiled, is_installed, solve_by_kernel
+from kvopt.exact.improve import improve
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
 from kvopt.instance import Instance, IntArray
@@ -43,6 +44,12 @@ PROGRAM_ROUNDS = 10_000
 ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
 """How fast a program is written down, roughly; without the time for it, it is left out."""
 
+IMPROVING_SHARE, IMPROVING_SHARE_ALONE = 0.15, 0.5
+"""Which part of the time left goes into better schedules: before the program, and without it."""
+
+IMPROVING_SECONDS = 60.0
+"""No more than this goes into better schedules; longer helps little."""
+
 
 def solve(
     instance: Instance,
@@ -58,8 +65,8 @@ def solve(
         The instance.
     budget
         How long it may take.  The bounds and a pipeline schedule are computed
-        whatever it says; search and integer program are left out for
-        instances far beyond them.  HiGHS may overrun it by a few seconds.
+        whatever it says; search, improvement and integer program are left
+        out for instances far beyond them.  HiGHS may overrun it by a few seconds.
     known
         Start times of feasible schedules known before (rounds), shape (n,) each.
     report
@@ -83,6 +90,13 @@ def solve(
     if best.status is not Status.OPTIMAL:
         shares = 2 if _program_seconds(instance, best) < budget.left() / 2 else 1
         best = _searched(best, budget.part(budget.left() / shares))
+        report(best)
+    if best.status is not Status.OPTIMAL:
+        follows = _program_seconds(instance, best) < budget.left()
+        share = IMPROVING_SHARE if follows else IMPROVING_SHARE_ALONE
+        seconds = min(IMPROVING_SECONDS, share * budget.left())
+        starts = improve(instance, best.starts, budget.part(seconds))
+        best = Result.checked(instance, starts, best.lower_bound, best.bound_from, best.seconds)
         report(best)
     if best.status is not Status.OPTIMAL and _program_seconds(instance, best) < budget.left():
         from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
