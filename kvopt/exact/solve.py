@@ -44,8 +44,12 @@ PROGRAM_ROUNDS = 10_000
 ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
 """How fast a program is written down, roughly; without the time for it, it is left out."""
 
-IMPROVING_SHARE, IMPROVING_SHARE_ALONE = 0.15, 0.5
-"""Which part of the time left goes into better schedules: before the program, and without it."""
+PROGRAM_TYPES = 12
+"""With more types of requests the program hardly ever finishes."""
+
+BRIEF_SHARE, FAIR_SHARE, LARGE_SHARE = 0.03, 0.3, 0.5
+"""Which part of the time left goes into better schedules: if the program may well finish,
+if it follows but will hardly finish, and if it does not follow."""
 
 IMPROVING_SECONDS = 60.0
 """No more than this goes into better schedules; longer helps little."""
@@ -92,8 +96,10 @@ def solve(
         best = _searched(best, budget.part(budget.left() / shares))
         report(best)
     if best.status is not Status.OPTIMAL:
-        follows = _program_seconds(instance, best) < budget.left()
-        share = IMPROVING_SHARE if follows else IMPROVING_SHARE_ALONE
+        if _program_seconds(instance, best) >= budget.left():
+            share = LARGE_SHARE
+        else:
+            share = BRIEF_SHARE if len(instance.types()) <= PROGRAM_TYPES else FAIR_SHARE
         seconds = min(IMPROVING_SECONDS, share * budget.left())
         starts = improve(instance, best.starts, budget.part(seconds))
         best = Result.checked(instance, starts, best.lower_bound, best.bound_from, best.seconds)
