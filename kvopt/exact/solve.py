@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable
 from kvopt.budget import Budget
 from kvopt.exact.facts import program_size
 from kvopt.exact.heuristics import list_schedules
-from kvopt.exact.kernel import accepts, compiled, is_installed, solve_by_kernel
 from kvopt.exact.improve import improve
+from kvopt.exact.kernel import accepts, compiled, is_installed, solve_by_kernel
+from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
 from kvopt.instance import Instance, IntArray
@@ -46,6 +47,12 @@ ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
 
 PROGRAM_TYPES = 12
 """With more types of requests the program hardly ever finishes."""
+
+PATHS_SECONDS = 2.0
+"""With less time than this left the relaxation by paths is left out."""
+
+PATHS_SHARE = 0.4
+"""Which part of the time left it gets if the program may well finish after it."""
 
 BRIEF_SHARE, FAIR_SHARE, LARGE_SHARE = 0.03, 0.3, 0.5
 """Which part of the time left goes into better schedules: if the program may well finish,
@@ -96,15 +103,11 @@ def solve(
         best = _searched(best, budget.part(budget.left() / shares))
         report(best)
     if best.status is not Status.OPTIMAL:
-        if _program_seconds(instance, best) >= budget.left():
-            share = LARGE_SHARE
-        else:
-            share = BRIEF_SHARE if len(instance.types()) <= PROGRAM_TYPES else FAIR_SHARE
-        seconds = min(IMPROVING_SECONDS, share * budget.left())
-        starts = improve(instance, best.starts, budget.part(seconds))
-        best = Result.checked(instance, starts, best.lower_bound, best.bound_from, best.seconds)
+        best = _improved(best, budget)
         report(best)
-    if best.status is not Status.OPTIMAL and _program_seconds(instance, best) < budget.left():
+    if best.status is not Status.OPTIMAL and _paths_follow(best, budget):
+        best = _bounded_by_paths(best, budget, report)
+    if best.status is not Status.OPTIMAL and _program_follows(best, budget):
         from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
 
         best = best.merged(solve_by_program(instance, best.starts, budget))
@@ -130,6 +133,45 @@ def _searched(best: Result, budget: Budget) -> Result:
         elif few:
             best = best.merged(solve_by_search(instance, best.starts, budget))
     return best
+
+
+def _improved(best: Result, budget: Budget) -> Result:
+    """Look for a cheaper schedule, for a part of the time that depends on what follows."""
+    instance = best.instance
+    if not _program_follows(best, budget):
+        share = FAIR_SHARE if _paths_follow(best, budget) else LARGE_SHARE
+    else:
+        share = BRIEF_SHARE if len(instance.types()) <= PROGRAM_TYPES else FAIR_SHARE
+    seconds = min(IMPROVING_SECONDS, share * budget.left())
+    starts = improve(instance, best.starts, budget.part(seconds))
+    return Result.checked(instance, starts, best.lower_bound, best.bound_from, best.seconds)
+
+
+def _paths_follow(best: Result, budget: Budget) -> bool:
+    """Tell whether the relaxation by paths is of use."""
+    horizon = int((best.starts + best.instance.outputs).max())
+    return budget.left() > PATHS_SECONDS and usable() and has_room(best.instance, horizon)
+
+
+def _bounded_by_paths(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+    """Raise the lower bound by the relaxation by paths."""
+    follows = len(best.instance.types()) <= PROGRAM_TYPES and _program_follows(best, budget)
+    part = budget.part(budget.left() * (PATHS_SHARE if follows else 1))
+    starts = best.starts
+
+    def keep(prices: PathPrices) -> None:
+        nonlocal best
+        bound = Result.checked(best.instance, starts, prices.bound, "relaxation by paths", 0.0)
+        best = best.merged(bound)
+        report(best)
+
+    path_bound(best.instance, starts, part, keep)
+    return best
+
+
+def _program_follows(best: Result, budget: Budget) -> bool:
+    """Tell whether there is time to try the integer program."""
+    return _program_seconds(best.instance, best) < budget.left()
 
 
 def _program_seconds(instance: Instance, best: Result) -> float:
