@@ -1,7 +1,7 @@
 """Measure the exact solvers side by side, and write the table of docs/exact.md.
 
     python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
-        [--results FILE] [--limit SECONDS] [--count N] [--write]
+        [--results FILE] [--limit SECONDS] [--count N] [--every N] [--first N] [--write]
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
 it is there; what FILE holds is not run again, so a run that was killed goes on where it
@@ -27,12 +27,14 @@ from typing import Any
 from kvopt import Budget, Instance, solve
 from kvopt.exact import kernel
 from kvopt.exact.heuristics import best_list_schedule
+from kvopt.exact.improve import improve
+from kvopt.exact.paths import path_bound
 from kvopt.exact.result import Result
 from kvopt.exact.search import solve_by_search
 from kvopt.generate import generate_random
 from kvopt.instance import IntArray
 
-SUITES = {"tiny": 500, "small": 200, "model1": 20, "long": 20, "alike": 20}
+SUITES = {"tiny": 500, "small": 200, "model1": 200, "long": 50, "alike": 50}
 SEED = 1
 DOCUMENT = Path(__file__).parent.parent / "docs" / "exact.md"
 BEGIN, END = "<!-- bench_exact: begin -->", "<!-- bench_exact: end -->"
@@ -169,8 +171,9 @@ def check(rows: list[Row]) -> None:
 def table(rows: list[Row]) -> str:
     """Return the results as a Markdown table."""
     lines = [
-        "| suite | solver | instances | proved | median s | mean s | worst s | total s |",
-        "|---|---|--:|--:|--:|--:|--:|--:|",
+        "| suite | solver | instances | proved | mean gap | worst gap "
+        "| median s | mean s | worst s | total s |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|",
     ]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -180,9 +183,11 @@ def table(rows: list[Row]) -> str:
         seconds = [row["seconds"] for row in group]
         proved = sum(row["lower_bound"] == row["objective"] for row in group)
         measures = (statistics.median(seconds), statistics.mean(seconds), max(seconds))
+        gaps = [100 * (1 - row["lower_bound"] / row["objective"]) for row in group]
         cells = " | ".join(f"{value:.4f}" for value in measures)
         lines.append(
-            f"| {suite} | {solver} | {len(group)} | {proved} | {cells} | {sum(seconds):.1f} |"
+            f"| {suite} | {solver} | {len(group)} | {proved} "
+            f"| {statistics.mean(gaps):.2f} % | {max(gaps):.2f} % | {cells} | {sum(seconds):.1f} |"
         )
     return "\n".join(lines)
 
@@ -202,6 +207,8 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=Path("bench_exact.jsonl"))
     parser.add_argument("--limit", type=float, default=10.0, help="seconds an instance")
     parser.add_argument("--count", type=int, help="instances of each suite")
+    parser.add_argument("--every", type=int, default=1, help="take every so many-th instance")
+    parser.add_argument("--first", type=int, default=0, help="number of the first instance")
     parser.add_argument("--write", action="store_true", help=f"write the table to {DOCUMENT.name}")
     parser.add_argument("--cp-sat-worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -209,14 +216,18 @@ def main() -> None:
         cp_sat_worker()
         return
     chosen = {name: solvers()[name] for name in options.solvers.split(",")}
-    if "kernel" in chosen:
-        kernel.compiled()  # not timed
+    if {"kernel", "solve"} & set(chosen):  # what is compiled is not timed
+        kernel.compiled()
+        improve(warm := generate_random("model1", 0, 0), best_list_schedule(warm), Budget(9.0))
+        path_bound(warm, best_list_schedule(warm), Budget(1.0))
     rows = read_rows(options.results)
     with options.results.open("a") as file:
         if file.tell():
             file.write("\n")  # in case the last line is torn
         for suite in options.suites.split(","):
-            for number in range(min(options.count or SUITES[suite], SUITES[suite])):
+            for number in range(
+                options.first, min(options.count or SUITES[suite], SUITES[suite]), options.every
+            ):
                 instance = generate_random(suite, SEED, number)
                 known = best_list_schedule(instance)
                 for name, run in chosen.items():

@@ -53,8 +53,12 @@ STATES = 24_000_000
 WORK = 2_000_000_000
 """Most steps of one evaluation, states times types."""
 
-STAGES = 5
-"""Temperatures, each half of the one before; the first is a twentieth of the mean completion."""
+STAGES = 10
+"""Temperatures at most, each half of the one before; the first is a twentieth of the mean
+completion time..."""
+
+LEAST_GAIN = 1 / 4000
+"""...until one raises the bound by less than this part."""
 
 STEPS = 200
 """Steps of L-BFGS at each temperature."""
@@ -660,9 +664,11 @@ def path_bound(
             x = found.x
         except Over:
             pass
+        before = best.bound
         best = max(best, relaxation.rounded(x), key=lambda prices: prices.bound)
         report(best)
-        if best.bound >= cost or budget.over():
+        little = before < best.bound < before * (1 + LEAST_GAIN)
+        if best.bound >= cost or little or budget.over():
             break
         heat /= 2
     return best

@@ -103,10 +103,13 @@ def solve(
         best = _searched(best, budget.part(budget.left() / shares))
         report(best)
     if best.status is not Status.OPTIMAL:
-        best = _improved(best, budget)
+        best = _improved(best, budget, seed=0)
         report(best)
     if best.status is not Status.OPTIMAL and _paths_follow(best, budget):
         best = _bounded_by_paths(best, budget, report)
+        if len(instance.types()) > PROGRAM_TYPES:
+            best = _improved(best, budget, seed=1)
+            report(best)
     if best.status is not Status.OPTIMAL and _program_follows(best, budget):
         from kvopt.exact.model import solve_by_program  # loads PuLP and HiGHS
 
@@ -135,15 +138,18 @@ def _searched(best: Result, budget: Budget) -> Result:
     return best
 
 
-def _improved(best: Result, budget: Budget) -> Result:
+def _improved(best: Result, budget: Budget, seed: int) -> Result:
     """Look for a cheaper schedule, for a part of the time that depends on what follows."""
     instance = best.instance
-    if not _program_follows(best, budget):
-        share = FAIR_SHARE if _paths_follow(best, budget) else LARGE_SHARE
+    many = len(instance.types()) > PROGRAM_TYPES
+    if seed > 0:
+        share = 1.0  # nothing follows
+    elif _paths_follow(best, budget) or _program_follows(best, budget):
+        share = FAIR_SHARE if many else BRIEF_SHARE
     else:
-        share = BRIEF_SHARE if len(instance.types()) <= PROGRAM_TYPES else FAIR_SHARE
+        share = LARGE_SHARE
     seconds = min(IMPROVING_SECONDS, share * budget.left())
-    starts = improve(instance, best.starts, budget.part(seconds))
+    starts = improve(instance, best.starts, budget.part(seconds), seed)
     return Result.checked(instance, starts, best.lower_bound, best.bound_from, best.seconds)
 
 
