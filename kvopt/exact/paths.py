@@ -66,6 +66,10 @@ STEPS = 200
 MEMORY = 20
 """Steps that L-BFGS remembers."""
 
+PROGRAM_TYPES, PROGRAM_SHARE = 12, 0.4
+"""With so few types the prices of the linear program are a better first guess, if it can be
+solved in this part of the time."""
+
 FloatArray = NDArray[np.float64]
 
 FAR = 1e17
@@ -447,26 +451,42 @@ class PathRelaxation:
 
     def first_guess(self) -> FloatArray:
         """Return the prices of the area bound: memory gets cheaper as time goes by."""
-        h, shape = self.horizon, self.shape
-        volumes = [int(r.prompt) * r.output + r.output * (r.output + 1) / 2 for r in self.instance]
-        volumes.sort()
-        ends = np.cumsum(volumes) / shape.memory
-        times = np.arange(h + 1)
+        volumes = sorted(r.prompt * r.output + r.output * (r.output + 1) / 2 for r in self.instance)
+        ends = np.cumsum(volumes) / self.shape.memory
+        times = np.arange(self.horizon + 1)
         # Poured in, smallest first, the memory of round t is worth the rest of the slopes.
-        price = np.zeros(h + 1)
+        price = np.zeros(self.horizon + 1)
         for volume, begin, end in zip(volumes, [0.0, *ends[:-1]], ends, strict=True):
             price += np.clip(end - np.maximum(times, begin), 0, None) / volume
-        price[0] = 0.0
-        sums, weighted = np.cumsum(price), np.cumsum(price * times)
+        return self.from_rounds(price, np.zeros((len(LEVELS), self.horizon)))
+
+    def from_rounds(self, price: FloatArray, stairs: FloatArray) -> FloatArray:
+        """Return prices that prove at least what prices of a linear program prove.
+
+        Parameters
+        ----------
+        price
+            Price of the memory in each round r, at place r, shape (horizon + 1,).
+        stairs
+            Prices of the staircase rows, shape (levels, horizon).
+        """
+        h, shape = self.horizon, self.shape
+        price = np.concatenate([[0.0], price[1:]])
+        sums, weighted = np.cumsum(price), np.cumsum(price * np.arange(h + 1))
+        rows = np.zeros((len(LEVELS), h + 1))
+        np.cumsum(stairs, axis=1, out=rows[:, 1:])
         x = np.zeros(self.size)
-        start, worth, _, _ = self.parts(x)
-        ahead = times[:-1]
+        start, worth, on_stairs, _ = self.parts(x)
+        on_stairs[:] = stairs
+        ahead = np.arange(h)
         for p, prompt in enumerate(shape.prompts.tolist()):
             start[p] = -((prompt - ahead) * (sums[-1] - sums[:-1]) + weighted[-1] - weighted[:-1])
         for i, (peak, output) in enumerate(zip(shape.peaks, shape.outputs, strict=True)):
             to = np.minimum(ahead + output, h)
-            memory = (peak - output - ahead) * (sums[to] - sums[:-1])
-            worth[i] = (ahead + output + memory + weighted[to] - weighted[:-1]).min()
+            memory = (peak - output - ahead) * (sums[to] - sums[:-1]) + weighted[to] - weighted[:-1]
+            for row, window in zip(rows, self.windows[:, i], strict=True):
+                memory += row[np.minimum(ahead + window, h)] - row[:-1]
+            worth[i] = min(h + output, (ahead + output + memory).min())
         return x
 
     def costs(self, x: NDArray[Any], unit: int | float) -> tuple[Any, ...]:
@@ -631,6 +651,12 @@ def path_bound(
     x = relaxation.first_guess()
     best = relaxation.rounded(x)
     report(best)
+    heat = cost / len(instance) / 20
+    if len(instance.types()) <= PROGRAM_TYPES:
+        y = _from_program(relaxation, budget.part(PROGRAM_SHARE * budget.left()))
+        if y is not None and (better := relaxation.rounded(y)).bound > best.bound:
+            x, best, heat = y, better, heat / 4
+            report(best)
     shape = relaxation.shape
     after = np.empty((horizon + 1, shape.running + 1, shape.memory + 1))
     box = relaxation.bounds(8.0 * cost)
@@ -648,7 +674,6 @@ def path_bound(
         nonlocal x
         x = y.copy()
 
-    heat = cost / len(instance) / 20
     for _ in range(STAGES):
         try:
             found = minimize(
@@ -672,3 +697,21 @@ def path_bound(
             break
         heat /= 2
     return best
+
+
+def _from_program(relaxation: PathRelaxation, budget: Budget) -> FloatArray | None:
+    """Return the prices that the linear program finds, or None."""
+    from kvopt.exact.prices import root_prices  # loads HiGHS
+
+    tree = root_prices(relaxation.instance, budget, relaxation.horizon)
+    if tree is None:
+        return None
+    price = np.zeros(relaxation.horizon + 1)
+    stairs = np.zeros((len(LEVELS), relaxation.horizon))
+    leaf = tree.nodes[0]
+    for r, p in leaf["memory"]:
+        price[r] = p / tree.scale
+    for m, u, p in leaf["staircase"]:
+        if m in LEVELS and u < relaxation.horizon:
+            stairs[LEVELS.index(m), u] = p / tree.scale
+    return relaxation.from_rounds(price, stairs)

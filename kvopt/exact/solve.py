@@ -38,6 +38,9 @@ is worth a second to load numba.
 
 This does not depend on what is loaded already, so the same optimum comes out every time."""
 
+SEARCH_SHARE = 0.4
+"""Which part of the time it gets if something else follows."""
+
 PROGRAM_ENTRIES = 1_500_000
 PROGRAM_ROUNDS = 10_000
 """Up to this many nonzero coefficients and rounds the integer program is tried."""
@@ -99,8 +102,10 @@ def solve(
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
     if best.status is not Status.OPTIMAL:
-        shares = 2 if _program_seconds(instance, best) < budget.left() / 2 else 1
-        best = _searched(best, budget.part(budget.left() / shares))
+        follows = (
+            _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2
+        )
+        best = _searched(best, budget.part(budget.left() * (SEARCH_SHARE if follows else 1)))
         report(best)
     if best.status is not Status.OPTIMAL:
         best = _improved(best, budget, seed=0)
