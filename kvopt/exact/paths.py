@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 
 from kvopt.budget import Budget
 from kvopt.exact.facts import staircase_windows
-from kvopt.instance import Instance, IntArray
+from kvopt.instance import Instance, IntArray, Request
 
 __all__ = ["LEVELS", "SCALE", "PathPrices", "PathRelaxation", "has_room", "path_bound", "usable"]
 
@@ -397,6 +397,31 @@ class PathPrices:
     moments: IntArray
     bound: int
 
+    def content(self, instance: Instance) -> dict[str, Any]:
+        """Return the object "proof" of a certificate of the bound.
+
+        Parameters
+        ----------
+        instance
+            The instance that the prices belong to.
+        """
+        kinds = [request for request, _ in ordered_types(instance)]
+        prompts = sorted({request.prompt for request in kinds})
+        worth = zip(kinds, self.worth.tolist(), strict=True)
+        return {
+            "rule": "paths",
+            "scale": SCALE,
+            "start": [list(row) for row in zip(prompts, self.start.tolist(), strict=True)],
+            "worth": sorted([request.prompt, request.output, w] for request, w in worth),
+            "staircase": [list(row) for row in zip(LEVELS, self.stairs.tolist(), strict=True)],
+            "moments": self.moments.tolist(),
+        }
+
+
+def ordered_types(instance: Instance) -> list[tuple[Request, int]]:
+    """Return the types and their numbers in the order of the prices, by peak, then prompt."""
+    return sorted(instance.types(), key=lambda kind: (kind[0].peak, kind[0].prompt))
+
 
 class PathRelaxation:
     """The relaxation of one instance up to a horizon.
@@ -413,9 +438,9 @@ class PathRelaxation:
     """
 
     def __init__(self, instance: Instance, horizon: int, functions: Functions) -> None:
-        types = instance.types()
-        order = sorted(range(len(types)), key=lambda k: (types[k][0].peak, types[k][0].prompt))
-        kinds = [types[k] for k in order]
+        kinds = ordered_types(instance)
+        requests = [request for request, _ in instance.types()]
+        order = [requests.index(request) for request, _ in kinds]
         self.instance = instance
         self.horizon = horizon
         self.functions = functions
@@ -516,8 +541,9 @@ class PathRelaxation:
             for level, window in enumerate(self.windows[:, i]):
                 to = np.minimum(np.arange(h + 1) + window, h)
                 run += sums[level, to] - sums[level]
-            finish[i, output:] = run[: h + 1 - output] + peak * peak * tail[output : h + 1]
-            late = run[max(0, h + 1 - output) :]
+            done = max(0, h + 1 - output)
+            finish[i, output:] = run[:done] + peak * peak * tail[output : h + 1]
+            late = run[done:]
             if (least := late.min()) < end:
                 end = least
                 self.worst = (i, int(late.argmin()) + h + 1 - len(late))
@@ -579,6 +605,16 @@ class PathRelaxation:
         by_moment += (least[:h] - held) * self.moment_unit
         return total + self.constant(y), slope
 
+    def largest(self, x: NDArray[Any]) -> float:
+        """Return more than what any path can cost, or any of its events, up or down."""
+        h, shape = self.horizon, self.shape
+        start, worth, stairs, moments = (np.abs(part.astype(np.float64)) for part in self.parts(x))
+        squares = float(moments.sum()) * (shape.memory + 1) ** 2
+        run = SCALE * float(h + shape.outputs.max()) + float(worth.max() + start.max())
+        run += float(stairs.sum()) + squares
+        own = float((self.counts * worth).sum() + (np.array(LEVELS)[:, None] * stairs).sum())
+        return (h + 1) * (2 * shape.running * run + 2 * squares) + own
+
     def rounded(self, x: FloatArray) -> PathPrices:
         """Round prices to integers and recompute the bound that they prove."""
         y = x * SCALE
@@ -588,9 +624,13 @@ class PathRelaxation:
         np.maximum(stairs, 0, out=stairs)
         np.maximum(moments, 0, out=moments)
         np.minimum(worth, (self.horizon + self.shape.outputs) * SCALE, out=worth)
-        costs = self.costs(z, SCALE)
-        value = int(self.functions.shortest(self.shape, *costs, self.squares))
-        value += int(self.constant(z))
+        while self.largest(z) > NO_PATH / 4 and abs(z).max() > 1:
+            z //= 2  # any prices prove something, if nothing overflows
+        value = 0
+        if self.largest(z) <= NO_PATH / 4:
+            costs = self.costs(z, SCALE)
+            value = int(self.functions.shortest(self.shape, *costs, self.squares))
+            value += int(self.constant(z))
         return PathPrices(
             start.copy(), worth.copy(), stairs.copy(), moments.copy(), -(-value // SCALE)
         )
