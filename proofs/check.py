@@ -14,7 +14,7 @@ has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layo
 is in certificates.md.  Anything that is not exactly so is refused.
 
 Why the claim follows from what is tested is said at each function: `cost_of` for the upper
-bound; `busy_time`, `priced` and `searched` for the three rules that prove a lower bound.
+bound; `busy_time`, `priced`, `by_paths` and `searched` for the rules that prove a lower bound.
 Prices and bounds are integers throughout; there is no floating point number in this file.
 """
 
@@ -36,8 +36,9 @@ MAX_TIME = 10**15  # of a start
 MAX_PRICED = 10**7  # last round or time with a price
 MAX_DEPTH = 1_000  # of a tree
 MAX_WORK = 10**8  # elementary steps for one leaf
+MAX_STEPS = 2 * 10**9  # of paths: (horizon, K, W, type or prompt)
 MAX_SLOTS = 64  # with slot weights
-MAX_STATES = 5_000_000  # looked at in a search
+MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
 MAX_BITS = 100_000  # of a state in a search
 MAX_SEARCHED = 1_000  # requests in a search
 
@@ -109,13 +110,16 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         fields(proof, "proof", ("rule", "scale", "tree"))
         scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
         proved = priced(memory, types, scale, listed(proof["tree"], "proof.tree"))
+    elif rule == "paths":
+        proved = by_paths(memory, types, proof)
     elif rule == "exhaustive":
         fields(proof, "proof", ("rule", "states"))
         limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
         searched(memory, types, low, limit)
         return "exhaustive"
     else:
-        raise Refused(f"proof.rule: must be busy-time, prices or exhaustive, got {short(rule)}")
+        known = "busy-time, prices, paths or exhaustive"
+        raise Refused(f"proof.rule: must be {known}, got {short(rule)}")
     if proved < low:
         raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
     return str(rule)
@@ -316,6 +320,155 @@ def leaf_bound(
 def ahead(sums: list[int], by: int) -> list[int]:
     """Return the list of sums[t + by], the last one going on for ever."""
     return sums[by:] + sums[-1:] * min(by, len(sums))
+
+
+# --- Rule "paths" -------------------------------------------------------------------------------
+#
+# Take a cheapest schedule; it has no idle round (model.md, lemma 1).  Of what happens at a time
+# see only that K requests run and hold W tokens; a run that started at u holds s + t - u at time
+# t.  At each time t = 0, 1, ... some requests complete, each takes (1, s + o) from (K, W); then
+# some start, each adds (1, s); then there is a round, which adds (0, K), and needs K >= 1 and
+# W + K <= M.  Whoever runs on after completions has had a round, so there W >= K (s_min + 1); at
+# most min(n, M / (s_min + 1)) run.  That is a path; it ends with K = 0, or goes on to time H.
+#
+# Let F[k,t] be the completions of type k = (s, o) at t, S[s,t] the starts of prompt s.  Then
+#   worth, k:          sum over t of F[k,t]  =  n_k
+#   start, s, t < H:   S[s,t]  =  sum over types (s, o) of F[(s,o),t+o]
+#   staircase, m, u:   sum over k, t in (u - d_k, u] of F[k,t+o]  <=  m   (d_k as above)
+#   moment, t < H:     sum of b^2  >=  least(K, W), for the tokens b of those who run after the
+#                      completions of t; least is for K integers of sum W as equal as can be.
+# As (b + 1)^2 = b^2 + 2 b + 1, this sum of b^2 is the sum of s^2 over the starts before t, plus
+# 2 W + K over the rounds before t, less (s + o)^2 over the completions up to t.
+#
+# Multiplied with prices (staircase, moment: >= 0) and added to the cost, these add 0 or less:
+# what every event costs is then told by the event and its time.  With rest(t) = the sum of the
+# moment prices from t on:
+#   a completion at t:          D t - worth - start(s, t - o) + the staircase prices of
+#                               u = t - o .. t - o + d - 1, + (s + o)^2 rest(t)
+#   a start at t:               start(s, t) - s^2 rest(t + 1)
+#   a round from t to t + 1:    -(2 W + K) rest(t + 1)
+#   K, W after completions:     moment(t) least(K, W)
+# So D times the cost is at least sum of n_k worth_k - sum of m q, plus the cheapest path.  Beyond
+# H only completions cost something.  One who starts at H or later costs at least
+# D (H + o) - worth, and worth is refused if that is negative; one who runs at H costs at least
+# `end`, the least of 0 and all completions after H.
+
+
+def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
+    """Return the bound that prices on paths give, rounded up."""
+    fields(proof, "proof", ("rule", "scale", "start", "worth", "staircase", "moments"))
+    scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
+    horizon = len(listed(proof["moments"], "proof.moments"))
+    prompts = sorted({s for s, _ in types})
+    smallest = prompts[0]
+    unit = smallest + 1
+    running = min(sum(types.values()), memory // unit)
+    levels = len(listed(proof["staircase"], "proof.staircase"))
+    states = (running + 1) * (memory + 1)
+    steps = (horizon + 1) * (states * (len(types) + len(prompts) + 2) + len(types) * levels)
+    if horizon < 1 or states > MAX_STATES or steps > MAX_STEPS:
+        raise Refused(f"proof.moments: {horizon} times are none, or more than can be checked")
+    moments = series(proof["moments"], horizon, 0, "proof.moments")
+    rest = list(accumulate(reversed([*moments, 0])))[::-1]
+    given = named(proof["start"], horizon, -(10**MAX_DIGITS), "proof.start")
+    if list(given) != prompts:
+        raise Refused("proof.start: must name each prompt once, ascending")
+    starts = {s: [p - s * s * r for p, r in zip(row, rest[1:])] for s, row in given.items()}
+    value = 0  # becomes scale times the bound
+    stairs = []  # (m, sum of the prices of all rows before u, for each u)
+    for m, row in named(proof["staircase"], horizon, 0, "proof.staircase").items():
+        stairs.append((m, [0, *accumulate(row)]))
+        value -= m * sum(row)
+    worth = {}
+    for entry in listed(proof["worth"], "proof.worth"):
+        s, o, w = series(entry, 3, -(10**MAX_DIGITS), "proof.worth")
+        if w > scale * (horizon + o):
+            raise Refused(f"proof.worth: is more than a late completion costs, got {short(entry)}")
+        worth[s, o] = w
+    if list(worth) != sorted(types) or len(worth) != len(proof["worth"]):
+        raise Refused("proof.worth: must name each type once, ascending")
+
+    end = 0
+    ends = []  # (peak, output, what completions cost at output, output + 1, ...) of each type
+    for (s, o), count in sorted(types.items()):
+        value += count * worth[s, o]
+        runs = [scale * (u + o) - worth[s, o] - p for u, p in enumerate([*given[s], 0])]
+        for m, sums in stairs:
+            excess = s + o + m * (smallest + o) - memory
+            if (d := min(o, -(-excess // m))) > 0:
+                runs = [c + b - a for c, a, b in zip(runs, sums, ahead(sums, d))]
+        end = min([end, *runs[max(0, horizon + 1 - o) :]])
+        ends.append((s + o, o, [c + (s + o) ** 2 * r for c, r in zip(runs, rest[o:])]))
+
+    # No path costs `far` / 2 or more, or less than -`far` / 2; states without path have about far.
+    largest = max(abs(p) for row in [*starts.values(), *(row for _, _, row in ends)] for p in row)
+    each = running * (2 * largest - end) + (rest[0] + 1) * (memory * memory + 2 * memory + running)
+    far = 4 * (horizon + 1) * each
+    # fits[k]: who can complete and leave k behind.  squares[k - 1][w]: the least sum of squares,
+    # that of w % k numbers w // k + 1 and k - w % k numbers w // k.
+    fits = [[one for one in ends if k * unit + one[0] <= memory] for k in range(running)]
+    squares = [
+        [(k - w % k) * (w // k) ** 2 + w % k * (w // k + 1) ** 2 for w in range(memory + 1)]
+        for k in range(1, running + 1)
+    ]
+    state = [[far] * (memory + 1) for _ in range(running + 1)]  # state[K][W], its cheapest path
+    state[0][0] = 0
+    best = far
+    for t in range(horizon + 1):
+        for k in range(running - 1, -1, -1):
+            row, above, low = state[k], state[k + 1], k * unit
+            for peak, o, costs in fits[k]:
+                if o <= t:
+                    high, c = (memory + 1 - peak if k else 1), costs[t - o]
+                    through = [b + c for b in above[low + peak : high + peak]]
+                    row[low:high] = [a if a < b else b for a, b in zip(row[low:high], through)]
+        if t > 0:
+            best = min(best, state[0][0])
+        if t == horizon:
+            break
+        if price := moments[t]:
+            for k, least in enumerate(squares, start=1):
+                state[k] = [a + price * b for a, b in zip(state[k], least)]
+        for k in range(running):
+            for s, prices in starts.items():
+                low, high, p = k * smallest, memory - k - s, prices[t]
+                if low < high:
+                    row = state[k + 1]
+                    through = [b + p for b in state[k][low:high]]
+                    row[low + s : high + s] = [
+                        a if a < b else b for a, b in zip(row[low + s : high + s], through)
+                    ]
+        for k, row in enumerate(state):  # from W to W + K; none stays empty
+            low, p = k * smallest, rest[t + 1]
+            grown = [
+                a - p * (2 * w + k) for w, a in enumerate(row[low : memory + 1 - k], start=low)
+            ]
+            state[k] = [far] * (low + k) + grown if k else [far] * (memory + 1)
+    best = min([best, *(min(row) + k * end for k, row in enumerate(state) if k)])
+    return -(-(value + best) // scale)
+
+
+def series(value: Any, length: int, low: int, place: str) -> list[int]:
+    """Return a list of so many integers, not less than `low`."""
+    if len(listed(value, place)) != length:
+        raise Refused(f"{place}: must hold {length} integers, got {short(value)}")
+    for number in value:
+        integer(number, low, 10**MAX_DIGITS, place)
+    return value
+
+
+def named(value: Any, length: int, low: int, place: str) -> dict[int, list[int]]:
+    """Return lists of integers by their names, which are tokens or levels and increase."""
+    result: dict[int, list[int]] = {}
+    least = int(place == "proof.staircase")
+    for entry in listed(value, place):
+        if len(listed(entry, place)) != 2:
+            raise Refused(f"{place}: must hold pairs of a number and a list, got {short(entry)}")
+        if integer(entry[0], 0, MAX_TOKENS, place) < least:
+            raise Refused(f"{place}: must increase from {least} on, got {short(entry)}")
+        result[entry[0]] = series(entry[1], length, low, place)
+        least = entry[0] + 1
+    return result
 
 
 # --- Rule "exhaustive" --------------------------------------------------------------------------

@@ -24,8 +24,10 @@ from hypothesis import strategies as st
 from kvopt import Budget, Instance, read_instance, solve, write_instance
 from kvopt.checker import checker, refusal
 from kvopt.cli import main
+from kvopt.errors import SolverError
 from kvopt.exact import certificate as building
 from kvopt.exact.certificate import certificate, certificate_text, certify
+from kvopt.exact.paths import PLAIN, Functions, PathPrices, PathRelaxation, compiled
 from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
 from kvopt.exact.result import Result
 from kvopt.files import curated_instances, find_certificates
@@ -87,6 +89,16 @@ def priced_tree(program: PriceProgram, rng: random.Random, depth: int) -> PriceT
     return PriceTree(tuple(nodes), program.scale, min(bounds))
 
 
+def path_prices(instance: Instance, rng: random.Random, functions: Functions) -> PathPrices:
+    """Prices on paths that a first guess gives, or anything at all."""
+    relaxation = PathRelaxation(instance, rng.randint(1, 14), functions)
+    if rng.random() < 0.4:
+        return relaxation.rounded(relaxation.first_guess())
+    size = rng.choice([0.1, 1.0, 1.0, 5.0])
+    x = np.array([rng.gauss(0, size) * (rng.random() < 0.6) for _ in range(relaxation.size)])
+    return relaxation.rounded(x)
+
+
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Certificates of tiny instances, by every rule."""
     rng = random.Random(seed)
@@ -108,6 +120,9 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         assert proof.lower_bound == tree.lower_bound <= result.objective
         if proof.lower_bound >= 0:
             yield certificate(result, proof)
+        paths = building.paths_proof(result, path_prices(instance, rng, PLAIN))
+        if paths.lower_bound >= 0:
+            yield certificate(result, paths)
 
 
 def test_accepts_a_proof_by_every_rule() -> None:
@@ -120,7 +135,7 @@ def test_accepts_a_proof_by_every_rule() -> None:
         rules[claim.rule] = rules.get(claim.rule, 0) + 1
         del content["starts"], content["upper_bound"]
         assert check(certificate_text(content)).upper_bound is None
-    assert rules.keys() == {"busy-time", "prices", "exhaustive"}
+    assert rules.keys() == {"busy-time", "prices", "paths", "exhaustive"}
 
 
 def test_prices_are_evaluated_alike_twice() -> None:
@@ -146,6 +161,37 @@ def test_prices_are_evaluated_alike_twice() -> None:
         assert program.bound(prices, path) == checker().leaf_bound(
             instance.memory, types, program.scale, leaf, above, "leaf"
         )
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_paths_are_evaluated_alike_twice(fast: bool) -> None:
+    functions = compiled() if fast else PLAIN
+    if functions is None:
+        pytest.skip("numba is not installed")
+    rng = random.Random(3)
+    tight = 0
+    for _ in range(150):
+        instance = random_instance(rng)
+        prices = path_prices(instance, rng, functions)
+        types = {(r.prompt, r.output): n for r, n in instance.types()}
+        content = prices.content(instance)
+        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert prices.bound <= optimum_of(instance)
+        tight += prices.bound == optimum_of(instance)
+    assert tight > 10
+
+
+def test_huge_prices_prove_no_more_than_is_true() -> None:
+    rng = random.Random(4)
+    for _ in range(30):
+        instance = random_instance(rng)
+        relaxation = PathRelaxation(instance, rng.randint(1, 14), PLAIN)
+        x = np.array([rng.choice([-1e30, 1e30, 1e9, 1e7, 0.0]) for _ in range(relaxation.size)])
+        prices = relaxation.rounded(x)
+        types = {(r.prompt, r.output): n for r, n in instance.types()}
+        content = prices.content(instance)
+        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert prices.bound <= optimum_of(instance)
 
 
 def test_the_search_finds_the_optimum_from_both_sides() -> None:
@@ -371,8 +417,8 @@ FIRST_LEAF = (*TREE, 1)
         (("starts", 1), 4, "starts: round 5 uses 7 tokens, memory is 5"),
         (("starts", 1), "5", "starts[1]: must be an integer"),
         (("proof",), None, "certificate: has no 'proof'"),
-        (("proof",), [], "proof.rule: must be busy-time, prices or exhaustive"),
-        (("proof", "rule"), "faith", "proof.rule: must be busy-time, prices or exhaustive"),
+        (("proof",), [], "proof.rule: must be busy-time, prices, paths or exhaustive"),
+        (("proof", "rule"), "faith", "proof.rule: must be busy-time, prices, paths or exhaustive"),
         (("proof", "scale"), 0, "proof.scale: must be an integer from 1"),
         (("proof", "extra"), 0, "proof: has an unknown key 'extra'"),
         (("proof",), {"rule": "busy-time"}, "proof: has no 'weights'"),
@@ -405,6 +451,60 @@ def test_refusals_say_why(path: tuple[Any, ...], value: Any, reason: str) -> Non
     assert reason in refusal(altered(path, value))[1]
 
 
+PATHS: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 11,
+    "proof": {
+        "rule": "paths",
+        "scale": 2,
+        "start": [[0, [-1, 0, 0, 0, 0]], [1, [-4, -2, 0, 0, 0]]],
+        "worth": [[0, 1, 2], [1, 4, 13]],
+        "staircase": [[1, [0, 3, 0, 2, 0]], [2, [0, 0, 0, 0, 0]]],
+        "moments": [0, 1, 0, 0, 0],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("scale",), 0, "proof.scale: must be an integer from 1"),
+        (("extra",), 0, "proof: has an unknown key 'extra'"),
+        (("moments",), None, "proof: has no 'moments'"),
+        (("moments",), [], "proof.moments: 0 times are none"),
+        (("moments", 1), -1, "proof.moments: must be an integer from 0"),
+        (("moments", 1), True, "proof.moments: must be an integer from 0"),
+        (("moments", 4), None, "proof.start: must hold 4 integers"),
+        (("start",), [], "proof.start: must name each prompt once, ascending"),
+        (("start", 1), None, "proof.start: must name each prompt once, ascending"),
+        (("start", 1, 0), 2, "proof.start: must name each prompt once, ascending"),
+        (("start", 1, 0), 0, "proof.start: must increase from 1 on, got [0,"),
+        (("start", 0, 1, 4), None, "proof.start: must hold 5 integers"),
+        (("start", 0, 1, 4), -(10**41), "a number has more than 40 digits"),
+        (("start", 0), [0], "proof.start: must hold pairs of a number and a list"),
+        (("worth",), [], "proof.worth: must name each type once, ascending"),
+        (("worth", 1), [0, 1, 1], "proof.worth: must name each type once, ascending"),
+        (("worth", 0, 1), 2, "proof.worth: must name each type once, ascending"),
+        (("worth", 0, 2), 13, "proof.worth: is more than a late completion costs"),
+        (("worth", 0), [0, 1], "proof.worth: must hold 3 integers"),
+        (("staircase", 0, 0), 0, "proof.staircase: must increase from 1 on"),
+        (("staircase", 1, 0), 1, "proof.staircase: must increase from 2 on"),
+        (("staircase", 0, 1, 1), -1, "proof.staircase: must be an integer from 0"),
+        (("staircase", 0, 1, 1), None, "proof.staircase: must hold 5 integers"),
+    ],
+)
+def test_refusals_of_paths_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    content = copy.deepcopy(PATHS)
+    inside = content["proof"]
+    for key in path[:-1]:
+        inside = inside[key]
+    if value is None:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    assert reason in refusal(json.dumps(content))[1]
+
+
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
@@ -427,6 +527,15 @@ def test_refuses_what_is_no_certificate(data: str | bytes, reason: str) -> None:
 def test_refuses_a_long_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checker(), "MAX_BYTES", 100)
     assert "is longer than 100 bytes" in refusal(json.dumps(SOUND))[1]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_STEPS", 887), ("MAX_STATES", 23)])
+def test_refuses_many_paths(limit: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(json.dumps(PATHS))
+    monkeypatch.setattr(checker(), limit, 1 + value)
+    check(json.dumps(PATHS))
+    monkeypatch.setattr(checker(), limit, value)
+    assert "5 times are none, or more than can be checked" in refusal(json.dumps(PATHS))[1]
 
 
 def test_refuses_a_deep_tree() -> None:
@@ -481,7 +590,7 @@ def test_the_checker_stands_alone() -> None:
         elif isinstance(node, ast.ImportFrom):
             imported.add(str(node.module))
     assert imported == {"__future__", "hashlib", "itertools", "json", "math", "sys", "typing"}
-    assert len(text.splitlines()) < 600
+    assert len(text.splitlines()) < 720
 
 
 def run_alone(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -561,6 +670,28 @@ def test_prices_improve_on_a_poor_bound() -> None:
     certified = certify(poor, Budget(0), tree=root)
     assert certified.lower_bound == certified.result.lower_bound == root.lower_bound > bound
     assert certified.result.bound_from == "certificate, prices"
+
+
+def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = Instance.from_groups(12, [(1, 4, 3), (0, 6, 2), (0, 2, 2)])
+    result = solve(instance, Budget())
+    starts = np.cumsum(instance.outputs) - instance.outputs
+    relaxation = PathRelaxation(instance, result.objective, PLAIN)
+    proof = building.paths_proof(result, relaxation.rounded(relaxation.first_guess()))
+    own = Result.checked(instance, starts, proof.lower_bound, "paths", 0.0, proof.content)
+    poor = Result.checked(instance, result.starts, proof.lower_bound, "somebody", 0.0)
+    for merged in (own.merged(poor), poor.merged(own)):
+        assert (merged.proof, merged.bound_from) == (proof.content, "paths")
+        assert merged.objective == result.objective
+    assert own.merged(result).proof is None  # that of a better bound is not known
+
+    monkeypatch.setattr(building, "busy_time_proof", lambda *_: building.Proof(0, {}))
+    certified = certify(own.merged(poor), Budget(0))
+    assert certified.content["proof"] == certified.result.proof == proof.content
+    assert certified.result.bound_from == "paths"
+    own = Result.checked(instance, starts, proof.lower_bound + 1, "paths", 0.0, proof.content)
+    with pytest.raises(SolverError, match="the proof gives"):
+        certify(own, Budget(0))
 
 
 def test_a_false_tree_is_not_written() -> None:

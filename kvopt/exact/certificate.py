@@ -17,6 +17,7 @@ from typing import Any
 from kvopt.budget import Budget
 from kvopt.checker import checker
 from kvopt.errors import SolverError
+from kvopt.exact.paths import PathPrices
 from kvopt.exact.prices import PriceTree, root_prices
 from kvopt.exact.result import PROGRAM, Result, Status
 from kvopt.files import CERTIFICATE_FORMAT, instance_to_json, laid_out, write_text
@@ -29,6 +30,7 @@ __all__ = [
     "certificate_text",
     "certify",
     "exhaustive_proof",
+    "paths_proof",
     "prices_proof",
     "write_certificate",
 ]
@@ -113,6 +115,19 @@ def prices_proof(result: Result, tree: PriceTree) -> Proof:
     return Proof(value, {"rule": "prices", "scale": tree.scale, "tree": nodes})
 
 
+def paths_proof(result: Result, prices: PathPrices) -> Proof:
+    """Return the proof by prices on paths; its bound is the one that the checker finds.
+
+    Raises
+    ------
+    checker().Refused
+        If there are too many states for the checker.
+    """
+    content = prices.content(result.instance)
+    value = checker().by_paths(result.instance.memory, _types(result), content)
+    return Proof(value, content)
+
+
 def exhaustive_proof(result: Result, lower_bound: int, budget: Budget) -> Proof | None:
     """Return the proof of a bound by the checker's own search over states.
 
@@ -182,14 +197,17 @@ def certify(result: Result, budget: Budget, tree: PriceTree | None = None) -> Ce
     if best.lower_bound >= believed:
         rule = f"certificate, {best.content['rule']}"
         result = Result.checked(
-            result.instance, result.starts, best.lower_bound, rule, result.seconds
+            result.instance, result.starts, best.lower_bound, rule, result.seconds, best.content
         )
     return Certified(result, best.lower_bound, content)
 
 
 def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[Proof]:
-    """Yield proofs of the lower bound or more, or of less; the cheap ones to check first."""
+    """Yield proofs of the lower bound or more, or of less: its own, then the cheap ones first."""
     best = 0
+    if result.proof is not None:
+        best = result.lower_bound
+        yield Proof(best, result.proof)
     for slots in (False, True):
         try:
             proof = busy_time_proof(result, slots)

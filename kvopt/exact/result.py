@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,6 +48,8 @@ class Result:
         Where the lower bound comes from.
     seconds
         Wall-clock time spent.
+    proof
+        The object "proof" of a certificate of `lower_bound`, if there is one already.
     """
 
     instance: Instance
@@ -55,6 +58,7 @@ class Result:
     lower_bound: int
     bound_from: str
     seconds: float
+    proof: dict[str, Any] | None = None
 
     @classmethod
     def checked(
@@ -64,6 +68,7 @@ class Result:
         lower_bound: int,
         bound_from: str,
         seconds: float,
+        proof: dict[str, Any] | None = None,
     ) -> Result:
         """Make a result from what a solver says, recomputing everything in integers.
 
@@ -86,10 +91,12 @@ class Result:
                 f"less than the lower bound {lower_bound} from {bound_from}"
             )
         start.setflags(write=False)
-        return cls(instance, start, objective, lower_bound, bound_from, seconds)
+        return cls(instance, start, objective, lower_bound, bound_from, seconds, proof)
 
     def merged(self, other: Result) -> Result:
         """Return the best of two results on one instance: cheaper schedule, higher bound.
+
+        Of equal bounds, one with a proof is better.
 
         Raises
         ------
@@ -97,13 +104,14 @@ class Result:
             If they contradict each other.
         """
         starts = min(self, other, key=lambda result: result.objective).starts
-        bound = max(self, other, key=lambda result: result.lower_bound)
+        bound = max(self, other, key=lambda r: (r.lower_bound, r.proof is not None))
         return Result.checked(
             self.instance,
             starts,
             bound.lower_bound,
             bound.bound_from,
             self.seconds + other.seconds,
+            bound.proof,
         )
 
     @property
