@@ -10,7 +10,15 @@ import sys
 import time
 from pathlib import Path
 
-COMPANIONS = ("model", "pipeline", "lower_bounds", "state_search", "ratio_bounds", "sharper_bounds")
+COMPANIONS = (
+    "model",
+    "pipeline",
+    "lower_bounds",
+    "state_search",
+    "paths",
+    "ratio_bounds",
+    "sharper_bounds",
+)
 
 
 def run(name: str, fast: bool) -> None:

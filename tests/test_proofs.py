@@ -13,7 +13,15 @@ import pytest
 from kvopt import Budget, Instance, solve
 
 PROOFS = Path(__file__).parent.parent / "proofs"
-NAMES = ["model", "pipeline", "lower_bounds", "state_search", "ratio_bounds", "sharper_bounds"]
+NAMES = [
+    "model",
+    "pipeline",
+    "lower_bounds",
+    "state_search",
+    "paths",
+    "ratio_bounds",
+    "sharper_bounds",
+]
 
 
 @pytest.fixture
@@ -140,3 +148,31 @@ def test_a_larger_pouring_bound_is_refuted(companion: ModuleType) -> None:
     check()
     with pytest.raises(AssertionError):
         check(pour=more)
+
+
+@pytest.mark.parametrize("companion", ["paths"], indirect=True)
+@pytest.mark.parametrize("wrong", [{"larger": 1}, {"widened": 1}])
+def test_wrong_constants_of_paths_are_refuted(companion: ModuleType, wrong: dict[str, int]) -> None:
+    instance = Instance(10, [1] * 12, [6] * 12)
+    starts = solve(instance, Budget(1)).starts.tolist()
+    for seed in range(5):
+        proof = companion.random_proof(instance, 20, random.Random(seed))
+        companion.check_schedule(instance, starts, companion.Priced(instance, proof))
+        with pytest.raises(AssertionError):
+            companion.check_schedule(instance, starts, companion.Priced(instance, proof, **wrong))
+
+
+@pytest.mark.parametrize("companion", ["paths"], indirect=True)
+def test_completions_worth_more_than_they_can_cost_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    proof = {
+        "scale": 1,
+        "start": [[1, [0] * 4]],
+        "worth": [[1, 4, 8]],
+        "staircase": [],
+        "moments": [0] * 4,
+    }
+    companion.check_schedule(instance, [0, 4], companion.Priced(instance, proof))
+    proof["worth"] = [[1, 4, 9]]
+    with pytest.raises(AssertionError):
+        companion.check_schedule(instance, [0, 4], companion.Priced(instance, proof))
