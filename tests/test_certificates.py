@@ -27,7 +27,15 @@ from kvopt.cli import main
 from kvopt.errors import SolverError
 from kvopt.exact import certificate as building
 from kvopt.exact.certificate import certificate, certificate_text, certify
-from kvopt.exact.paths import PLAIN, Functions, PathPrices, PathRelaxation, compiled
+from kvopt.exact.paths import (
+    PLAIN,
+    Functions,
+    PathPrices,
+    PathRelaxation,
+    compiled,
+    path_bound,
+    usable,
+)
 from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
 from kvopt.exact.result import Result
 from kvopt.files import curated_instances, find_certificates
@@ -179,6 +187,20 @@ def test_paths_are_evaluated_alike_twice(fast: bool) -> None:
         assert prices.bound <= optimum_of(instance)
         tight += prices.bound == optimum_of(instance)
     assert tight > 10
+
+
+@pytest.mark.skipif(not usable(), reason="numba or scipy is not installed")
+def test_prices_that_were_looked_for_prove_more() -> None:
+    instance = read_instance(curated_instances() / "small-mixed.json")
+    starts = solve(instance, Budget()).starts
+    seen: list[int] = []
+    prices = path_bound(instance, starts, Budget(1), lambda found: seen.append(found.bound))
+    assert prices is not None
+    assert prices.bound == max(seen) > best_lower_bound(instance).value
+    poor = Result.checked(instance, starts, prices.bound, "paths", 0.0)
+    proof = building.paths_proof(poor, prices)
+    assert proof.lower_bound == prices.bound
+    assert check(certificate_text(certificate(poor, proof))).rule == "paths"
 
 
 def test_huge_prices_prove_no_more_than_is_true() -> None:
