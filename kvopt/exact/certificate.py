@@ -35,6 +35,9 @@ __all__ = [
     "write_certificate",
 ]
 
+SEARCHED_REQUESTS = 20
+"""A bracket of more requests that has a proof is not searched for a better one."""
+
 FIRST_STATES = 2_000
 MORE_STATES = 4
 """A search that is not through after so many states is tried with so many times as many."""
@@ -223,14 +226,15 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         searched = exhaustive_proof(result, result.objective, budget.part(budget.left() / 2))
         if searched is not None:
             yield searched
-    if not budget.over():
+    large = result.proof is not None and len(result.instance) > SEARCHED_REQUESTS
+    if result.proof is None and not budget.over():
         horizon = int((result.starts + result.instance.outputs).max())
         root = root_prices(result.instance, budget.part(budget.left() / 2), horizon)
         if root is not None:
             proof = prices_proof(result, root)
             best = max(best, proof.lower_bound)
             yield proof
-    if result.status is Status.BRACKET:
+    if result.status is Status.BRACKET and not large:
         # The search may close the bracket, or else prove what a solver says.
         for bound in (result.objective, result.lower_bound):
             if bound > best:

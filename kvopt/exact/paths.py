@@ -51,7 +51,7 @@ STATES = 24_000_000
 """Most states of a relaxation, (horizon + 1) * (running + 1) * (memory + 1); 8 bytes each."""
 
 WORK = 2_000_000_000
-"""Most steps of one evaluation, states times types."""
+"""Most steps of one evaluation, states times types and prompts, as in proofs/check.py."""
 
 STAGES = 10
 """Temperatures at most, each half of the one before; the first is a twentieth of the mean
@@ -653,7 +653,8 @@ def has_room(instance: Instance, horizon: int) -> bool:
     unit = int(instance.prompts.min()) + 1
     running = min(len(instance), instance.memory // unit)
     states = (horizon + 1) * (running + 1) * (instance.memory + 1)
-    return states <= STATES and states * len(instance.types()) <= WORK
+    steps = states * (len(instance.types()) + len(set(instance.prompts.tolist())))
+    return states <= STATES and steps <= WORK
 
 
 def path_bound(

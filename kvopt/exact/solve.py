@@ -51,6 +51,9 @@ ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
 PROGRAM_TYPES = 12
 """With more types of requests the program hardly ever finishes."""
 
+PATHS = "relaxation by paths"
+"""What `Result.bound_from` then says."""
+
 PATHS_SECONDS = 2.0
 """With less time than this left the relaxation by paths is left out."""
 
@@ -155,7 +158,7 @@ def _improved(best: Result, budget: Budget, seed: int) -> Result:
         share = LARGE_SHARE
     seconds = min(IMPROVING_SECONDS, share * budget.left())
     starts = improve(instance, best.starts, budget.part(seconds), seed)
-    return Result.checked(instance, starts, best.lower_bound, best.bound_from, best.seconds)
+    return best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
 
 
 def _paths_follow(best: Result, budget: Budget) -> bool:
@@ -172,7 +175,8 @@ def _bounded_by_paths(best: Result, budget: Budget, report: Callable[[Result], N
 
     def keep(prices: PathPrices) -> None:
         nonlocal best
-        bound = Result.checked(best.instance, starts, prices.bound, "relaxation by paths", 0.0)
+        proof = prices.content(best.instance)
+        bound = Result.checked(best.instance, starts, prices.bound, PATHS, 0.0, proof)
         best = best.merged(bound)
         report(best)
 
