@@ -33,6 +33,7 @@ from kvopt.policies import MCSF as MCSF
 from kvopt.policies import POLICIES as POLICIES
 from kvopt.policies import Policy as Policy
 from kvopt.policies import policy_from_spec as policy_from_spec
+from kvopt.policies.policy import parameter as parameter
 from kvopt.ratio import Comparison as Comparison
 from kvopt.ratio import Ratio as Ratio
 from kvopt.ratio import Verdict as Verdict
