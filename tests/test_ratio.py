@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import random
 from fractions import Fraction
 
 import pytest
@@ -54,6 +55,21 @@ def test_no_proved_bound_is_violated(instance: Instance) -> None:
     for result in comparison.ratios:
         assert 1 <= result.low == result.high
         assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mixed", [False, True])
+def test_no_proved_bound_is_violated_on_a_thousand_instances(mixed: bool) -> None:
+    rng = random.Random(f"ratios {mixed}")
+    policies = [policy_from_spec(spec) for spec in POLICY_SPECS]
+    for _ in range(500):
+        memory, n = rng.randint(2, 16), rng.randint(1, 8)
+        common = rng.randrange(memory)
+        prompts = [rng.randrange(memory) if mixed else common for _ in range(n)]
+        instance = Instance(memory, prompts, [rng.randint(1, memory - s) for s in prompts])
+        for result in compare(instance, policies, Budget(60)).ratios:
+            assert 1 <= result.low == result.high
+            assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), (instance, result)
 
 
 @pytest.mark.parametrize(
