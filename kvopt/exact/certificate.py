@@ -17,7 +17,7 @@ from typing import Any
 from kvopt.budget import Budget
 from kvopt.checker import checker
 from kvopt.errors import SolverError
-from kvopt.exact.paths import PathPrices
+from kvopt.exact.paths import PathPrices, path_bound
 from kvopt.exact.prices import PriceTree, root_prices
 from kvopt.exact.result import PROGRAM, Result, Status
 from kvopt.files import CERTIFICATE_FORMAT, instance_to_json, laid_out, write_text
@@ -232,6 +232,11 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         root = root_prices(result.instance, budget.part(budget.left() / 2), horizon)
         if root is not None:
             proof = prices_proof(result, root)
+            best = max(best, proof.lower_bound)
+            yield proof
+        prices = path_bound(result.instance, result.starts, budget.part(budget.left() / 2))
+        if prices is not None and prices.bound > best:
+            proof = paths_proof(result, prices)
             best = max(best, proof.lower_bound)
             yield proof
     if result.status is Status.BRACKET and not large:

@@ -679,10 +679,10 @@ def path_bound(
     Returns
     -------
     PathPrices or None
-        None if the instance is too large.
+        None if the instance is too large, or numba or SciPy is missing.
     """
     horizon = int((starts + instance.outputs).max())
-    functions = compiled()
+    functions = compiled() if usable() else None
     if functions is None or not has_room(instance, horizon):
         return None
     from scipy.optimize import minimize
