@@ -671,6 +671,7 @@ def test_solve_says_what_it_cannot_prove(
 ) -> None:
     monkeypatch.setattr(building, "exhaustive_proof", lambda *_: None)
     monkeypatch.setattr(building, "root_prices", lambda *_: None)
+    monkeypatch.setattr(building, "path_bound", lambda *_: None)
     file, proof = tmp_path / "small.json", tmp_path / "proof.json"
     write_instance(file, Instance.from_groups(23, [(0, 17, 2), (0, 9, 7), (0, 5, 3)], "twelve"))
     assert main(["solve", str(file), "--certificate", str(proof), "--json"]) == 0
