@@ -30,6 +30,7 @@ from kvopt import Budget, Instance, solve
 from kvopt.checker import checker
 from kvopt.exact import kernel
 from kvopt.exact.certificate import certificate_text, certify
+from kvopt.exact.compiling import has_numba
 from kvopt.exact.heuristics import best_list_schedule
 from kvopt.exact.improve import improve
 from kvopt.exact.paths import path_bound
@@ -139,7 +140,7 @@ def cp_sat_worker() -> None:
 def solvers() -> dict[str, Solver]:
     """Return the solvers that are installed, by name."""
     found: dict[str, Solver] = {}
-    if kernel.is_installed():
+    if has_numba():
         found["kernel"] = by_kernel
     found |= {"search": by_search, "program": by_program, "solve": by_everything}
     if importlib.util.find_spec("ortools"):

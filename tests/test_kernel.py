@@ -17,12 +17,13 @@ from strategies import feasible_starts, instances
 
 import kvopt.exact.kernel as kernel
 from kvopt import Budget, InputError, Instance, SolverError, Status, solve, violations
+from kvopt.exact.compiling import has_numba
 from kvopt.exact.heuristics import best_list_schedule
 from kvopt.exact.kernel import PLAIN, Functions, compiled, optima, optimum, solve_by_kernel
 from kvopt.exact.search import solve_by_search
 from kvopt.generate import generate_random
 
-needs_numba = pytest.mark.skipif(not kernel.is_installed(), reason="numba is not installed")
+needs_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 WAYS = [pytest.param(False, id="plain"), pytest.param(True, id="compiled", marks=needs_numba)]
 
 
@@ -220,7 +221,7 @@ def test_it_works_where_nothing_can_be_kept_on_disk(tmp_path: Path) -> None:
 
 
 def test_without_numba_the_plain_search_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kvopt.exact.solve.is_installed", lambda: False)
+    monkeypatch.setattr("kvopt.exact.solve.has_numba", lambda: False)
     instance = generate_random("small", seed=1, number=1)
     assert solve(instance, Budget(60)).status is Status.OPTIMAL
 

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.budget import Budget
+from kvopt.exact.compiling import jitted, working
 from kvopt.exact.result import Result
 from kvopt.instance import Instance, IntArray
 from kvopt.profile import LiveProfile
@@ -244,13 +245,15 @@ def _delays(instance: Instance, starts: IntArray, order: IntArray) -> IntArray:
 
 @functools.cache
 def _compiled() -> Callable[..., None] | None:
-    """Return the compiled kernel, or None without numba."""
-    try:
-        import numba
-    except ImportError:
-        return None
-    kernel: Callable[..., None] = numba.njit(cache=True)(anneal)
-    return kernel
+    """Return the compiled kernel, or None if numba is not there or fails."""
+
+    def build(cache: bool) -> Callable[..., None]:
+        kernel: Callable[..., None] = jitted([anneal], globals(), lambda _: {"cache": cache})[
+            "anneal"
+        ]
+        return kernel
+
+    return working(build)
 
 
 def anneal(

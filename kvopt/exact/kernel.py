@@ -14,11 +14,8 @@ source both ways.
 from __future__ import annotations
 
 import functools
-import importlib.util
-import logging
 import math
 import time
-import types
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -27,6 +24,7 @@ from numpy.typing import NDArray
 
 from kvopt.budget import Budget
 from kvopt.errors import InputError, SolverError
+from kvopt.exact.compiling import jitted, working
 from kvopt.exact.result import Result
 from kvopt.instance import Instance, IntArray
 
@@ -35,13 +33,10 @@ __all__ = [
     "Functions",
     "accepts",
     "compiled",
-    "is_installed",
     "optima",
     "optimum",
     "solve_by_kernel",
 ]
-
-logger = logging.getLogger(__name__)
 
 MOST_MEMORY = 4095
 MOST_REQUESTS = 63
@@ -1154,41 +1149,21 @@ PLAIN = Functions(make_kinds, find_prices, beam, best_first, start_pool, trace_b
 """The functions as they stand, which take about a hundred times as long."""
 
 
-def is_installed() -> bool:
-    """Tell whether numba is there, without loading it."""
-    return importlib.util.find_spec("numba") is not None
-
-
 @functools.cache
 def compiled() -> Functions | None:
-    """Return the compiled functions, or None if numba is not there or fails.
-
-    What is compiled is kept on disk for the next process, where that is possible.
-    """
-    if not is_installed():
-        return None
-    for cache in (True, False):
-        try:
-            return _compile(cache)
-        except Exception as error:  # whatever happens in numba, there are other solvers
-            # An OSError or RuntimeError says that there is no place to keep the result.
-            logger.info("numba, cache=%s: %s", cache, error)
-    return None
+    """Return the compiled functions, or None if numba is not there or fails."""
+    return working(_compile)
 
 
 def _compile(cache: bool) -> Functions:
     """Compile the functions for the types of arguments that they get."""
-    from numba import njit
 
-    # Copies of the functions that see each other's compiled versions as globals.
-    names = dict(globals())
-    for function in KERNEL:
-        copy = types.FunctionType(function.__code__, names, function.__name__)
-        copy.__qualname__ = function.__qualname__
+    def options(function: Callable[..., Any]) -> dict[str, Any]:
         inner = function.__name__ not in Functions._fields
-        options: dict[str, Any] = {"cache": cache, "error_model": "numpy"}
-        options |= {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True}  # saves compile time
-        names[function.__name__] = njit(**options)(copy)
+        saving = {"no_cpython_wrapper": inner, "no_cfunc_wrapper": True}  # compile time
+        return {"cache": cache, "error_model": "numpy", **saving}
+
+    names = jitted(KERNEL, globals(), options)
     functions = Functions(*(names[name] for name in Functions._fields))
     # Calls with nothing to do, so that what can fail fails here.
     kinds = functions.make_kinds(2, np.ones(1, dtype=np.int64), np.ones(1, dtype=np.int64))

@@ -36,6 +36,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.budget import Budget
+from kvopt.exact.compiling import has_numba, jitted, working
 from kvopt.exact.facts import staircase_windows
 from kvopt.instance import Instance, IntArray, Request
 
@@ -358,19 +359,13 @@ PLAIN = Functions(soft_forward, soft_backward, shortest)
 
 @functools.cache
 def compiled() -> Functions | None:
-    """Return the compiled functions, or None without numba."""
-    if importlib.util.find_spec("numba") is None:
-        return None
-    import types
+    """Return the compiled functions, or None if numba is not there or fails."""
 
-    from numba import njit
+    def build(cache: bool) -> Functions:
+        names = jitted(KERNEL, globals(), lambda _: {"cache": cache})
+        return Functions(*(names[name] for name in Functions._fields))
 
-    names = dict(globals())
-    for function in KERNEL:
-        copy = types.FunctionType(function.__code__, names, function.__name__)
-        copy.__qualname__ = function.__qualname__
-        names[function.__name__] = njit(cache=True)(copy)
-    return Functions(*(names[name] for name in Functions._fields))
+    return working(build)
 
 
 @dataclass(frozen=True, slots=True)
@@ -645,7 +640,7 @@ class PathRelaxation:
 
 def usable() -> bool:
     """Tell whether what is needed is installed, without loading it."""
-    return all(importlib.util.find_spec(name) is not None for name in ("numba", "scipy"))
+    return has_numba() and importlib.util.find_spec("scipy") is not None
 
 
 def has_room(instance: Instance, horizon: int) -> bool:

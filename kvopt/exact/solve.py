@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterable
 
 from kvopt.budget import Budget
+from kvopt.exact.compiling import has_numba
 from kvopt.exact.facts import program_size
 from kvopt.exact.heuristics import list_schedules
 from kvopt.exact.improve import improve
-from kvopt.exact.kernel import accepts, compiled, is_installed, solve_by_kernel
+from kvopt.exact.kernel import accepts, compiled, solve_by_kernel
 from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
@@ -131,7 +132,7 @@ def _searched(best: Result, budget: Budget) -> Result:
     bits = int(instance.outputs.max()) * instance.memory.bit_length()
     if bits > SEARCH_BITS:
         return best
-    kernel = len(instance) <= KERNEL_REQUESTS and is_installed() and accepts(instance)
+    kernel = len(instance) <= KERNEL_REQUESTS and has_numba() and accepts(instance)
     few = len(instance) <= SEARCH_REQUESTS and (
         math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
     )
