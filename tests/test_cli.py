@@ -56,6 +56,10 @@ def test_solve(run: Run, small: Path) -> None:
     assert len(answer["starts"]) == 12
     assert sum(answer["starts"]) + 2 * 17 + 7 * 9 + 3 * 5 == 200
     assert answer["seconds"] >= 0
+    lows, highs = zip(*(ends for _, *ends in answer["history"]), strict=True)
+    assert list(lows) == sorted(lows)
+    assert list(highs) == sorted(highs, reverse=True)
+    assert (lows[-1], highs[-1]) == (200, 200)
     code, out, err = run("solve", small, "-o", "best.json")
     assert (code, err) == (0, "")
     assert "objective    200" in out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import interruptible, progress_bar, status_line
 from kvopt.errors import InputError
+from kvopt.exact.result import Result, Status
 from kvopt.files import CertificateText, attempt_rows, read_any, read_instance, write_schedule
 from kvopt.instance import Instance
 from kvopt.policies import policy_from_spec, spec_of
@@ -50,12 +52,19 @@ def solve(
     from kvopt.report import optimum_text, solve_object
 
     instance = read_instance(file)
+    began = time.perf_counter()
+    history: list[tuple[float, int, int]] = []
     with interruptible(time_limit) as budget, status_line(f"solving {file.name}") as status:
-        result = run(
-            instance,
-            budget,
-            report=lambda bracket: status(f"{optimum_text(bracket)}, {bracket.bound_from}"),
-        )
+
+        def report(bracket: Result) -> None:
+            gap = 100 * (1 - bracket.lower_bound / bracket.objective)
+            status(f"{optimum_text(bracket)}, gap {gap:.2f} %, {bracket.bound_from}")
+            ends = (bracket.lower_bound, bracket.objective)
+            if not history or history[-1][1:] != ends:
+                history.append((round(time.perf_counter() - began, 3), *ends))
+
+        result = run(instance, budget, report=report)
+        report(result)
     certified = None
     if certificate is not None:
         from kvopt.exact.certificate import certify, write_certificate
@@ -76,7 +85,7 @@ def solve(
     if output is not None:
         write_schedule(output, result.schedule)
     if as_json:
-        answer = {**solve_object(result), "instance": label(instance, file)}
+        answer = {**solve_object(result), "instance": label(instance, file), "history": history}
         if certified is not None:
             answer["certified_lower_bound"] = certified
         print_json(answer)
@@ -84,6 +93,8 @@ def solve(
         click.echo(f"status       {result.status.value}")
         click.echo(f"objective    {result.objective}")
         click.echo(f"lower bound  {result.lower_bound} ({result.bound_from})")
+        if result.status is Status.BRACKET:
+            click.echo(f"gap          {100 * (1 - result.lower_bound / result.objective):.2f} %")
         if certified is not None:
             click.echo(f"certified    {certified}")
         click.echo(f"seconds      {result.seconds:.2f}")
