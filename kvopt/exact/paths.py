@@ -27,6 +27,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import exp, log, log1p
@@ -61,8 +62,9 @@ completion time..."""
 LEAST_GAIN = 1 / 4000
 """...until one raises the bound by less than this part."""
 
-STEPS = 200
-"""Steps of L-BFGS at each temperature."""
+STEPS, FEWEST_STEPS, TIME_SHARE = 200, 25, 0.2
+"""Steps of L-BFGS at each temperature, and fewest if they would take more than this part of the
+time left."""
 
 MEMORY = 20
 """Steps that L-BFGS remembers."""
@@ -710,7 +712,13 @@ def path_bound(
         nonlocal x
         x = y.copy()
 
+    relaxation.soft(x, heat, after)  # compiles
+    began = time.perf_counter()
+    relaxation.soft(x, heat, after)
+    seconds = time.perf_counter() - began
     for _ in range(STAGES):
+        affordable = TIME_SHARE * budget.left() / seconds
+        steps = int(min(STEPS, max(FEWEST_STEPS, affordable)))
         try:
             found = minimize(
                 falling,
@@ -720,7 +728,7 @@ def path_bound(
                 method="L-BFGS-B",
                 bounds=box,
                 callback=keep,
-                options={"maxiter": STEPS, "maxfun": 2 * STEPS, "maxcor": MEMORY},
+                options={"maxiter": steps, "maxfun": 2 * steps, "maxcor": MEMORY},
             )
             x = found.x
         except Over:
