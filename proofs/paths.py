@@ -13,7 +13,8 @@ from model import random_feasible
 from kvopt import Instance
 from kvopt.checker import checker
 from kvopt.exact.facts import staircase_windows
-from kvopt.exact.paths import LEVELS, PLAIN, PathRelaxation
+from kvopt.exact.path_kernel import PLAIN
+from kvopt.exact.paths import LEVELS, PathRelaxation
 from kvopt.exact.stategraph import solve_by_state_graph
 from kvopt.generate import generate_random
 

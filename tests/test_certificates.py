@@ -27,15 +27,8 @@ from kvopt.cli import main
 from kvopt.errors import SolverError
 from kvopt.exact import certificate as building
 from kvopt.exact.certificate import certificate, certificate_text, certify
-from kvopt.exact.paths import (
-    PLAIN,
-    Functions,
-    PathPrices,
-    PathRelaxation,
-    compiled,
-    path_bound,
-    usable,
-)
+from kvopt.exact.path_kernel import PLAIN, Functions, compiled
+from kvopt.exact.paths import PathPrices, PathRelaxation, path_bound, usable
 from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
 from kvopt.exact.result import Result
 from kvopt.files import curated_instances, find_certificates
