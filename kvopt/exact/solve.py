@@ -33,9 +33,9 @@ SEARCH_BITS = 50_000
 KERNEL_REQUESTS = 20
 """Up to this many, if compiled code does it."""
 
-FIRST_REQUESTS, FIRST_STATES = 8, 1_000
+FIRST_REQUESTS, FIRST_STATES = 12, 8_000
 """Up to so many requests the plain search comes first, and may keep so many states before it
-is worth a second to load numba.
+is worth a second to load numba, or half a minute to compile when that is for the first time.
 
 This does not depend on what is loaded already, so the same optimum comes out every time."""
 
