@@ -10,7 +10,7 @@ proofs/sharper_bounds.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from kvopt.quadratic import Exact
@@ -21,6 +21,7 @@ __all__ = [
     "SpacingRule",
     "area",
     "area_slices",
+    "capped_slices",
     "certified_slices",
     "geometric_slices",
     "pipeline_peak",
@@ -225,6 +226,17 @@ def area_slices(growth: Exact, prompt: int, scale: Fraction = Fraction(1)) -> Sl
         return (math.isqrt(b * b + 8 * largest_area(phase)) - b) // 2  # solves t^2 + b t = 2 area
 
     return slice
+
+
+def capped_slices(slice_of: SliceRule, longest: int) -> Iterator[int]:
+    """Yield the slices capped at the longest one, equal ones once, up to the longest (rounds)."""
+    phase = previous = 0
+    while previous < longest:
+        slice = min(slice_of(phase), longest)
+        phase += 1
+        if slice != previous:
+            yield slice
+            previous = slice
 
 
 def certified_slices(prompt: int, memory: int, spacing: SpacingRule) -> SliceRule:

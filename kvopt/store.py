@@ -14,8 +14,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kvopt.adversary.moves import Candidate
-from kvopt.adversary.search import Find, Hunt, Unit
+from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.hunt import Find, Hunt, Unit
 from kvopt.errors import InputError
 from kvopt.policies import source_digest
 
@@ -78,9 +78,8 @@ class Store:
     def add(self, hunt: Hunt, unit: Unit) -> None:
         """Keep a complete unit; one that is there already stays."""
         finds = [
-            (f.evaluation, f.cost, f.reference, c.memory, c.prompt, c.outputs)
+            (f.evaluation, f.cost, f.reference, f.candidate.memory, f.candidate.groups)
             for f in unit.finds
-            for c in (f.candidate,)
         ]
         row = (self._key(hunt), unit.number, unit.evaluations, json.dumps(finds), self.version)
 
@@ -96,7 +95,10 @@ class Store:
             "against": hunt.against,
             "requests": hunt.limits.requests,
             "memory": hunt.limits.memory,
+            "mixed": hunt.limits.mixed,
             "seed": hunt.seed,
+            "method": hunt.method,
+            "exact": hunt.exact,
             "version": self.version,
         }
         if sources := [s for s in map(source_digest, (hunt.policy, hunt.against or "")) if s]:
@@ -137,6 +139,6 @@ class Store:
 def _finds(unit: int, text: str) -> tuple[Find, ...]:
     rows: list[Any] = json.loads(text)
     return tuple(
-        Find(unit, evaluation, cost, reference, Candidate(memory, prompt, tuple(outputs)))
-        for evaluation, cost, reference, memory, prompt, outputs in rows
+        Find(unit, evaluation, cost, reference, Candidate.of(memory, groups))
+        for evaluation, cost, reference, memory, groups in rows
     )

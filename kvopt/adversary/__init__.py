@@ -1,6 +1,18 @@
 """The adversary: search for instances on which a policy does badly."""
 
-from kvopt.adversary.moves import Limits
-from kvopt.adversary.search import Find, Hunt, Unit, improvements, search
+from kvopt.adversary.candidate import Candidate, Limits
+from kvopt.adversary.hunt import METHODS, Find, Hunt, Unit, improvements
+from kvopt.adversary.search import number_of_units, run_unit, search
 
-__all__ = ["Find", "Hunt", "Limits", "Unit", "improvements", "search"]
+__all__ = [
+    "METHODS",
+    "Candidate",
+    "Find",
+    "Hunt",
+    "Limits",
+    "Unit",
+    "improvements",
+    "number_of_units",
+    "run_unit",
+    "search",
+]

@@ -1,143 +1,211 @@
-"""Small changes to instances, the steps of the local search.
-
-An instance is held as a `Candidate` here: a memory budget, one prompt length
-(the proved bounds assume one) and the output lengths in request order.
-"""
+"""Small changes to instances, the steps of the local search."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 
-from kvopt.instance import Instance
+from kvopt.adversary.candidate import Candidate, Group, Limits
+from kvopt.adversary.quick import geometric_ends
+from kvopt.policies import Policy
 
-__all__ = ["MOVES", "Candidate", "Limits", "random_candidate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How large an instance may get.
-
-    Parameters
-    ----------
-    requests
-        Largest number of requests.
-    memory
-        Largest memory budget (tokens).
-    """
-
-    requests: int
-    memory: int
+__all__ = ["MOVES", "Landmarks", "Moves", "crossover", "random_candidate"]
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """An instance with one common prompt length.
+class Landmarks:
+    """Output lengths at which a policy changes what it does, the first ones to try.
 
     Parameters
     ----------
-    memory
-        Memory budget M (tokens).
-    prompt
-        Common prompt length s (tokens).
-    outputs
-        Output lengths o_i (tokens), in request order.
+    policies
+        The policies of the hunt.
     """
 
-    memory: int
-    prompt: int
-    outputs: tuple[int, ...]
+    policies: tuple[Policy, ...]
 
-    def valid(self, limits: Limits) -> bool:
-        """Tell whether it is an instance within the limits."""
-        return (
-            self.prompt >= 0
-            and self.memory <= limits.memory
-            and 1 <= len(self.outputs) <= limits.requests
-            and min(self.outputs) >= 1
-            and max(self.outputs) + self.prompt <= self.memory
-        )
+    def lengths(self, memory: int, prompt: int) -> Sequence[int]:
+        """Return output lengths (tokens), ascending, none above memory - prompt.
 
-    def instance(self, name: str = "") -> Instance:
-        """Return it as an instance."""
-        prompts = [self.prompt] * len(self.outputs)
-        return Instance(self.memory, prompts, self.outputs, name)
+        They are 1, the lengths of which one, two or three fit at once, and those at the
+        ends of slices and just above them.
+        """
+        return _landmarks(self.policies, memory, prompt)
 
 
-def random_candidate(rng: random.Random, limits: Limits) -> Candidate:
+@lru_cache(maxsize=1 << 14)
+def _landmarks(policies: tuple[Policy, ...], memory: int, prompt: int) -> tuple[int, ...]:
+    longest = memory - prompt
+    found = {1, 2, longest, longest - 1}
+    for together in (2, 3):
+        found |= {memory // together - prompt, memory // together - prompt + 1}
+    for policy in policies:
+        for end in geometric_ends(policy, memory, prompt):
+            found |= {end, end + 1}
+    return tuple(sorted(o for o in found if 1 <= o <= longest))
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """What a move may use.
+
+    Parameters
+    ----------
+    rng
+        Source of all randomness.
+    landmarks
+        Lengths worth trying.
+    limits
+        How large the instance may get.
+    """
+
+    rng: random.Random
+    landmarks: Landmarks
+    limits: Limits
+
+    def length(self, memory: int, prompt: int, near: int = 0) -> int:
+        """Draw an output length: beside `near`, a landmark, or any."""
+        rng, kind = self.rng, self.rng.random()
+        if near and kind < 0.4:
+            return near + rng.choice((-1, 1))
+        if kind < 0.7:
+            return rng.choice(self.landmarks.lengths(memory, prompt))
+        return rng.randint(1, max(1, memory - prompt))
+
+
+def random_candidate(moves: Moves) -> Candidate:
     """Draw a candidate: a few lengths, long ones first, in about the largest memory."""
+    rng, limits = moves.rng, moves.limits
     memory = rng.randint(max(1, limits.memory * 2 // 3), limits.memory)
     prompt = rng.choice((0, 0, 0, min(1, memory - 1), rng.randint(0, memory - 1)))
-    lengths = [rng.randint(1, memory - prompt) for _ in range(rng.randint(1, 3))]
+    kinds = rng.randint(1, 4)
+    lengths = sorted((moves.length(memory, prompt) for _ in range(kinds)), reverse=True)
     n = rng.randint(max(1, limits.requests // 2), limits.requests)
-    outputs = sorted((rng.choice(lengths) for _ in range(n)), reverse=True)
-    return Candidate(memory, prompt, tuple(outputs))
+    counts = [0] * kinds
+    for _ in range(min(n, 64)):
+        counts[rng.randrange(kinds)] += max(1, n // 64)
+    return Candidate.of(memory, ((prompt, o, c) for o, c in zip(lengths, counts, strict=True) if c))
 
 
-def change_length(c: Candidate, rng: random.Random) -> Candidate:
-    """Change one output length, by one or to anything."""
-    i = rng.randrange(len(c.outputs))
-    o = rng.choice((c.outputs[i] - 1, c.outputs[i] + 1, rng.randint(1, c.memory)))
-    return replace(c, outputs=(*c.outputs[:i], o, *c.outputs[i + 1 :]))
+def _with(c: Candidate, place: int, *groups: Group) -> Candidate:
+    """Return the candidate with other groups in the place of one."""
+    return Candidate.of(c.memory, (*c.groups[:place], *groups, *c.groups[place + 1 :]))
 
 
-def change_kind(c: Candidate, rng: random.Random) -> Candidate:
-    """Change all output lengths of one value, by one or to anything."""
-    old = rng.choice(c.outputs)
-    new = rng.choice((old - 1, old + 1, rng.randint(1, c.memory)))
-    return replace(c, outputs=tuple(new if o == old else o for o in c.outputs))
+def change_length(c: Candidate, moves: Moves) -> Candidate:
+    """Give a group another output length."""
+    place = moves.rng.randrange(len(c.groups))
+    prompt, output, count = c.groups[place]
+    return _with(c, place, (prompt, moves.length(c.memory, prompt, output), count))
 
 
-def convert(c: Candidate, rng: random.Random) -> Candidate:
-    """Give one request the length of another."""
-    i = rng.randrange(len(c.outputs))
-    return replace(c, outputs=(*c.outputs[:i], rng.choice(c.outputs), *c.outputs[i + 1 :]))
+def change_count(c: Candidate, moves: Moves) -> Candidate:
+    """Make a group larger or smaller, by one or by a share of it."""
+    place = moves.rng.randrange(len(c.groups))
+    prompt, output, count = c.groups[place]
+    step = moves.rng.choice((1, 1, max(1, count // 8), max(1, count // 2)))
+    return _with(c, place, (prompt, output, count + moves.rng.choice((-step, step))))
 
 
-def duplicate(c: Candidate, rng: random.Random) -> Candidate:
-    """Put a copy of a request beside it."""
-    i = rng.randrange(len(c.outputs))
-    return replace(c, outputs=(*c.outputs[: i + 1], *c.outputs[i:]))
+def split(c: Candidate, moves: Moves) -> Candidate:
+    """Give a part of a group another output length, or all of it if it is one request."""
+    place = moves.rng.randrange(len(c.groups))
+    prompt, output, count = c.groups[place]
+    part = moves.rng.randint(1, count)
+    other = (prompt, moves.length(c.memory, prompt, output), part)
+    rest = ((prompt, output, count - part),) if part < count else ()
+    return _with(c, place, *((*rest, other) if moves.rng.random() < 0.5 else (other, *rest)))
 
 
-def remove(c: Candidate, rng: random.Random) -> Candidate:
-    """Take a request out."""
-    i = rng.randrange(len(c.outputs))
-    return replace(c, outputs=(*c.outputs[:i], *c.outputs[i + 1 :]))
+def merge(c: Candidate, moves: Moves) -> Candidate:
+    """Make a group part of a neighbour."""
+    if len(c.groups) < 2:
+        return c
+    place = moves.rng.randrange(len(c.groups) - 1)
+    kind = c.groups[place + moves.rng.randrange(2)]
+    count = c.groups[place][2] + c.groups[place + 1][2]
+    groups = (*c.groups[:place], (*kind[:2], count), *c.groups[place + 2 :])
+    return Candidate.of(c.memory, groups)
 
 
-def reorder(c: Candidate, rng: random.Random) -> Candidate:
-    """Sort the requests, long ones or short ones first, or move one elsewhere."""
-    outputs = list(c.outputs)
-    if rng.random() < 0.5:
-        outputs.sort(reverse=rng.random() < 0.8)
+def transfer(c: Candidate, moves: Moves) -> Candidate:
+    """Move one request from a group to another."""
+    give, take = (moves.rng.randrange(len(c.groups)) for _ in range(2))
+    groups = list(c.groups)
+    for place, change in ((give, -1), (take, 1)):
+        prompt, output, count = groups[place]
+        groups[place] = (prompt, output, count + change)
+    return Candidate.of(c.memory, (group for group in groups if group[2]))
+
+
+def insert(c: Candidate, moves: Moves) -> Candidate:
+    """Put in a request."""
+    place = moves.rng.randint(0, len(c.groups))
+    prompt = moves.rng.choice(c.groups)[0]
+    new = (prompt, moves.length(c.memory, prompt), 1)
+    return Candidate.of(c.memory, (*c.groups[:place], new, *c.groups[place:]))
+
+
+def remove(c: Candidate, moves: Moves) -> Candidate:
+    """Take a group out."""
+    return _with(c, moves.rng.randrange(len(c.groups)))
+
+
+def reorder(c: Candidate, moves: Moves) -> Candidate:
+    """Sort the groups, long ones or short ones first, or move one elsewhere."""
+    groups = list(c.groups)
+    if moves.rng.random() < 0.5:
+        groups.sort(key=lambda group: group[1], reverse=moves.rng.random() < 0.8)
     else:
-        o = outputs.pop(rng.randrange(len(outputs)))
-        outputs.insert(rng.randint(0, len(outputs)), o)
-    return replace(c, outputs=tuple(outputs))
+        group = groups.pop(moves.rng.randrange(len(groups)))
+        groups.insert(moves.rng.randint(0, len(groups)), group)
+    return Candidate.of(c.memory, groups)
 
 
-def change_memory(c: Candidate, rng: random.Random) -> Candidate:
-    """Change the memory budget by one or two tokens."""
-    return replace(c, memory=c.memory + rng.choice((-2, -1, 1, 2)))
+def change_memory(c: Candidate, moves: Moves) -> Candidate:
+    """Change the memory budget, and perhaps with it the lengths."""
+    step = moves.rng.choice((-2, -1, 1, 2, c.memory // 2, -(c.memory // 3)))
+    memory = max(1, c.memory + step)
+    if moves.rng.random() < 0.5:
+        return Candidate(memory, c.groups)
+    groups = ((s, max(1, o * memory // c.memory), n) for s, o, n in c.groups)
+    return Candidate.of(memory, groups)
 
 
-def change_prompt(c: Candidate, rng: random.Random) -> Candidate:
-    """Change the prompt length by one token."""
-    return replace(c, prompt=c.prompt + rng.choice((-1, 1)))
+def change_prompt(c: Candidate, moves: Moves) -> Candidate:
+    """Change the prompt length, of all or of one group if prompts may differ."""
+    step = moves.rng.choice((-1, 1))
+    if moves.limits.mixed and moves.rng.random() < 0.7:
+        place = moves.rng.randrange(len(c.groups))
+        prompt, output, count = c.groups[place]
+        prompt = moves.rng.choice((prompt + step, moves.rng.randint(0, c.memory - 1)))
+        return _with(c, place, (prompt, output, count))
+    return Candidate.of(c.memory, ((s + step, o, n) for s, o, n in c.groups))
 
 
-Move = Callable[[Candidate, random.Random], Candidate]
+Move = Callable[[Candidate, Moves], Candidate]
 
 MOVES: tuple[Move, ...] = (
     change_length,
-    change_kind,
-    convert,
-    duplicate,
+    change_count,
+    split,
+    merge,
+    transfer,
+    insert,
     remove,
     reorder,
     change_memory,
     change_prompt,
 )
 """Every move; a result that is no valid candidate is thrown away."""
+
+
+def crossover(a: Candidate, b: Candidate, moves: Moves) -> Candidate:
+    """Return a child with the memory and prompt of one parent and groups of both."""
+    prompt = a.groups[0][0]
+    cut, other = moves.rng.randint(0, len(a.groups)), moves.rng.randint(0, len(b.groups))
+    common = a.common_prompt is not None and not moves.limits.mixed
+    tail = ((prompt if common else s, o, n) for s, o, n in b.groups[other:])
+    return Candidate.of(a.memory, (*a.groups[:cut], *tail))

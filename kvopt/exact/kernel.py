@@ -31,6 +31,7 @@ from kvopt.instance import Instance, IntArray
 __all__ = [
     "PLAIN",
     "Functions",
+    "Problem",
     "accepts",
     "compiled",
     "optima",
@@ -1060,6 +1061,7 @@ def prove_many(
     firsts: IntArray,
     prompts: IntArray,
     outputs: IntArray,
+    enough: IntArray,
     pool: Pool,
     lower: IntArray,
     upper: IntArray,
@@ -1074,10 +1076,14 @@ def prove_many(
         Where the requests of each instance begin, and their number, shape (instances + 1,).
     prompts, outputs
         Prompt and output lengths of all requests (tokens).
+    enough
+        Larger sums of starts need not be told apart from these (rounds), shape (instances,);
+        negative for no limit.
     pool
         States to work with, with words enough for every instance.
     lower, upper
-        Take the brackets (rounds), shape (instances,); upper is -1 if something is wrong.
+        Take the brackets (rounds), shape (instances,), of the optimum or of what is enough,
+        whichever is less; upper is -1 if something is wrong.
     """
     # numba compiles a function anew for a literal argument, but not for this.
     children = int(np.int64(QUICK_CHILDREN))
@@ -1088,7 +1094,11 @@ def prove_many(
         types = kinds.counts.shape[0]
         prices = make_prices(types, 0)
         starts = np.zeros(last - first, dtype=np.int64)
-        base, ceiling = beam(kinds, prices, pool, int(np.int64(NARROW)), children, starts)
+        work = children if enough[i] < 0 else int(np.int64(0))
+        base, ceiling = beam(kinds, prices, pool, int(np.int64(NARROW)), work, starts)
+        if enough[i] >= 0:
+            ceiling = min(ceiling, enough[i])
+            base = min(base, ceiling)
         lower[i] = base
         if base < ceiling:
             start_pool(pool, kinds)
@@ -1106,6 +1116,8 @@ def prove_many(
             if numbers[LAST] >= 0:
                 trace_back(pool, kinds, numbers[LAST], starts)
         upper[i] = cost_of(kinds, starts)
+        if enough[i] >= 0:
+            upper[i] = min(upper[i], enough[i])
 
 
 KERNEL = (
@@ -1174,7 +1186,7 @@ def _compile(cache: bool) -> Functions:
     functions.trace_back(pool, kinds, 0, starts)
     none, bucket = np.zeros(0, dtype=np.int64), np.zeros(1, dtype=np.int32)
     functions.best_first(kinds, prices, pool, bucket, bucket, np.zeros(6, dtype=np.int64), 0)
-    functions.prove_many(none, none, none, none, pool, none, none)
+    functions.prove_many(none, none, none, none, none, pool, none, none)
     return functions
 
 
@@ -1368,7 +1380,11 @@ def optimum(memory: int, prompts: Sequence[int], outputs: Sequence[int]) -> int:
     return optima([(memory, prompts, outputs)])[0]
 
 
-def optima(problems: Sequence[Problem], functions: Functions | None = None) -> list[int]:
+def optima(
+    problems: Sequence[Problem],
+    functions: Functions | None = None,
+    enough: Sequence[int] | None = None,
+) -> list[int]:
     """Return the optimal total completion times of many small instances (rounds).
 
     With numba, thousands of tiny ones a second: they are handled together in compiled
@@ -1378,6 +1394,9 @@ def optima(problems: Sequence[Problem], functions: Functions | None = None) -> l
     ----------
     problems
         Memory budget, prompt lengths and output lengths of each (tokens).
+    enough
+        For each instance a total completion time (rounds); where the optimum is at least
+        that, it may be returned instead.  It is often much easier to prove.
     functions
         The functions to use; by default the compiled ones, or `PLAIN` without numba.
 
@@ -1399,16 +1418,27 @@ def optima(problems: Sequence[Problem], functions: Functions | None = None) -> l
     words = -(-int(outputs.max()) // (WORD_BITS // bits))
     lower, upper = np.zeros_like(memories), np.zeros_like(memories)
     pool = _make_pool(MANY_ROWS, words)
-    functions.prove_many(memories, firsts, prompts, outputs, pool, lower, upper)
+    totals = np.add.reduceat(outputs, firsts[:-1])
+    limits = np.full_like(memories, -1)
+    if enough is not None:
+        limits = np.maximum(np.array(enough, dtype=np.int64) - totals, 0)
+    functions.prove_many(memories, firsts, prompts, outputs, limits, pool, lower, upper)
     if (upper < lower).any():
         raise SolverError("the compiled search contradicts itself")
-    found: list[int] = (upper + np.add.reduceat(outputs, firsts[:-1])).tolist()
+    found: list[int] = (upper + totals).tolist()
     for i in np.flatnonzero(lower < upper).tolist():
         instance = Instance(*problems[i])
         serial = np.zeros(len(instance), dtype=np.int64)
         np.cumsum(instance.outputs[:-1], out=serial[1:])
-        result = solve_by_kernel(instance, serial, Budget(), 1 << 40, functions)
-        found[i] = result.objective
+        search = _Search(instance, serial, 1 << 40, functions)
+        if enough is not None:
+            search.ceiling = min(search.ceiling, int(limits[i]))
+        search.run(Budget())
+        found[i] = instance.total_output + search.lower_bound
+        if enough is None or found[i] < enough[i]:
+            found[i] = Result.checked(
+                instance, search.starts, found[i], "search over states", 0
+            ).objective
     return found
 
 

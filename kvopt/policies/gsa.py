@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -18,6 +17,7 @@ from kvopt.pipeline import (
     SPACINGS,
     SliceRule,
     area_slices,
+    capped_slices,
     certified_slices,
     geometric_slices,
 )
@@ -131,7 +131,7 @@ class GSA(Policy):
         prompt = int(machine.prompts.max())
         slot_end = np.zeros(len(machine), dtype=np.int64)
         x = Fraction(0)  # the next attempt starts at floor(x)
-        for slice in _different(slice_of, machine.memory - prompt):
+        for slice in capped_slices(slice_of, machine.memory - prompt):
             distance = SPACINGS[self.spacing](prompt, slice, machine.memory)
             waiting = self._in_order(machine.unfinished(), rng)
             while len(waiting):
@@ -191,14 +191,3 @@ def _shuffle(items: list[int], rng: random.Random) -> None:
         while j > i:
             j = bits(width)
         items[i], items[j] = items[j], items[i]
-
-
-def _different(slice_of: SliceRule, longest: int) -> Iterator[int]:
-    """Yield the slices capped at the longest one, equal ones once, up to the longest."""
-    phase = previous = 0
-    while previous < longest:
-        slice = min(slice_of(phase), longest)
-        phase += 1
-        if slice != previous:
-            yield slice
-            previous = slice

@@ -1,0 +1,236 @@
+"""Exhaustive search: all instances of a size, so that the worst of them is proved to be it.
+
+A unit is a cell: all instances with exactly n requests, a memory budget of exactly M, and
+a common prompt or different ones.  A complete unit's last find is the worst instance of its
+cell, with the optimum as reference (proofs/worst_cases.md).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from kvopt.adversary import scan
+from kvopt.adversary.candidate import Candidate, Limits
+from kvopt.adversary.hunt import Find, Hunt, Unit
+from kvopt.adversary.orders import Kind, distinct_orders, orders_to_try
+from kvopt.adversary.quick import compiled, slices_of
+from kvopt.adversary.score import cost_function
+from kvopt.budget import Budget
+from kvopt.exact.kernel import Problem, optima
+from kvopt.instance import Instance, IntArray
+from kvopt.lower_bounds import best_lower_bound
+from kvopt.policies import GBA, GSA, policy_from_spec
+
+__all__ = ["Cell", "cells", "run_unit"]
+
+BATCH = 64
+"""So many optima are computed at a time, those that promise most first."""
+
+MOST_REQUESTS = 16
+"""Beyond so many requests the optima take too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A set of instances: all of one size, with a common prompt or without one.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    requests
+        Number of requests n.
+    mixed
+        Whether the prompts differ; else there is a common one.
+    """
+
+    memory: int
+    requests: int
+    mixed: bool = False
+
+    def __str__(self) -> str:
+        kind = "mixed prompts" if self.mixed else "common prompt"
+        return f"n = {self.requests}, M = {self.memory}, {kind}"
+
+
+def cells(limits: Limits) -> list[Cell]:
+    """Return the cells within the limits, small memories first; a unit's number is its place."""
+    kinds = (False, True) if limits.mixed else (False,)
+    return [
+        Cell(memory, requests, mixed)
+        for memory in range(1, limits.memory + 1)
+        for requests in range(1, limits.requests + 1)
+        for mixed in kinds
+        if not mixed or (requests > 1 and memory > 1)
+    ]
+
+
+def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+    """Find the worst instance of a cell.
+
+    Parameters
+    ----------
+    hunt
+        What is searched for.
+    number
+        Number of the cell in `cells`.
+    budget
+        When it is over, the unit is cut short.
+
+    Returns
+    -------
+    Unit
+        If it is complete, its last find is the worst of the cell.
+    """
+    return _Unit(hunt, number, budget).run(cells(hunt.limits)[number])
+
+
+Requests = Sequence[Kind]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Sets of requests with a common prompt, made of an array of outputs when asked for."""
+
+    prompt: int
+    outputs: IntArray
+
+    def __getitem__(self, row: int) -> Requests:
+        return [(self.prompt, output) for output in self.outputs[row].tolist()]
+
+
+class _Unit:
+    """A cell on its way: the worst instance so far."""
+
+    def __init__(self, hunt: Hunt, number: int, budget: Budget) -> None:
+        self.number = number
+        self.budget = budget
+        self.policy = policy_from_spec(hunt.policy)
+        self.cost = cost_function(self.policy, compiled())
+        other = policy_from_spec(hunt.against) if hunt.against else None
+        self.other = cost_function(other, compiled()) if other else None
+        self.finds: list[Find] = []
+        self.ratio = Fraction(0)
+        self.evaluations = 0
+
+    def run(self, cell: Cell) -> Unit:
+        """Look at all instances of the cell."""
+        scannable = not cell.mixed and not self.other and slices_of(self.policy) is not None
+        complete = self._scan(cell) if scannable else self._one_by_one(cell)
+        return Unit(self.number, self.evaluations, tuple(self.finds), complete)
+
+    def _scan(self, cell: Cell) -> bool:
+        """Go through the instances in compiled code; False if the budget was over first."""
+        assert isinstance(self.policy, GSA | GBA)
+        function = scan.compiled()
+        for prompt in range(cell.memory):
+            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            before = self.evaluations
+            while not walk.over:
+                values, outputs = walk.more(self.ratio)
+                self.evaluations = before + walk.seen
+                sets = _Rows(prompt, outputs)
+                if not self._settle(cell.memory, values, sets.__getitem__):
+                    return False
+        return True
+
+    def _one_by_one(self, cell: Cell) -> bool:
+        """Go through sets of requests and their orders; False if the budget was over first."""
+        waiting: list[tuple[int, int, Requests]] = []
+        for requests in _sets(cell):
+            waiting += self._worst_order(cell.memory, requests)
+            if len(waiting) >= BATCH or self.budget.over():
+                if not self._settle_list(cell.memory, waiting):
+                    return False
+                waiting = []
+        return self._settle_list(cell.memory, waiting)
+
+    def _worst_order(self, memory: int, requests: Requests) -> Iterator[tuple[int, int, Requests]]:
+        """Yield the worst order of a set of requests, if it may be worse than the worst so far."""
+        bound = 0
+        orders = distinct_orders(requests)
+        if self.other is None:
+            bound = best_lower_bound(Instance(*_problem(memory, requests))).value
+            orders = orders_to_try(self.policy, requests)
+        worst: tuple[int, int, Requests] | None = None
+        for order in orders:
+            candidate = Candidate.of(memory, ((s, o, 1) for s, o in order))
+            cost = self.cost(candidate)
+            reference = self.other(candidate) if self.other else bound
+            self.evaluations += 1
+            if worst is None or cost * worst[1] > worst[0] * reference:
+                worst = cost, reference, order
+        if worst is not None and Fraction(*worst[:2]) > self.ratio:
+            yield worst
+
+    def _settle_list(self, memory: int, waiting: list[tuple[int, int, Requests]]) -> bool:
+        values = np.array([one[:2] for one in waiting], dtype=np.int64).reshape(-1, 2)
+        return self._settle(memory, values, lambda row: waiting[row][2])
+
+    def _settle(
+        self, memory: int, values: IntArray, requests_of: Callable[[int], Requests]
+    ) -> bool:
+        """Replace bounds by optima wherever that may matter; False if the budget was over first.
+
+        Parameters
+        ----------
+        memory
+            Memory budget M (tokens).
+        values
+            Cost of the policy, and lower bound on the reference (rounds), shape (rows, 2).
+        requests_of
+            Gives the requests of a row.
+        """
+        rows = np.argsort(-values[:, 0] / values[:, 1], kind="stable")
+        for first in range(0, len(rows), BATCH):
+            if self.budget.over():
+                return False
+            p, q = self.ratio.numerator, self.ratio.denominator
+            batch = rows[first : first + BATCH]
+            batch = batch[values[batch, 0] * q > p * values[batch, 1]]
+            if not len(batch):
+                break
+            sets = [requests_of(row) for row in batch.tolist()]
+            costs = values[batch, 0].tolist()
+            for cost, reference, requests in zip(
+                costs, self._references(memory, costs, values[batch, 1], sets), sets, strict=True
+            ):
+                if Fraction(cost, reference) > self.ratio:
+                    self.ratio = Fraction(cost, reference)
+                    candidate = Candidate.of(memory, ((s, o, 1) for s, o in requests))
+                    find = Find(self.number, self.evaluations, cost, reference, candidate)
+                    self.finds.append(find)
+        return not self.budget.over()
+
+    def _references(
+        self, memory: int, costs: list[int], bounds: IntArray, sets: list[Requests]
+    ) -> list[int]:
+        """Return the optima, or what is enough to know that the ratio is no news (rounds)."""
+        if self.other is not None:
+            given: list[int] = bounds.tolist()
+            return given
+        problems = [_problem(memory, requests) for requests in sets]
+        p, q = self.ratio.numerator, self.ratio.denominator
+        return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+
+
+def _problem(memory: int, requests: Requests) -> Problem:
+    return memory, [prompt for prompt, _ in requests], [output for _, output in requests]
+
+
+def _sets(cell: Cell) -> Iterator[Requests]:
+    """Yield all sets of requests of a cell, each once."""
+    if not cell.mixed:
+        for prompt in range(cell.memory):
+            kinds = [(prompt, o) for o in range(1, cell.memory - prompt + 1)]
+            yield from itertools.combinations_with_replacement(kinds, cell.requests)
+        return
+    kinds = [(s, o) for s in range(cell.memory) for o in range(1, cell.memory - s + 1)]
+    for requests in itertools.combinations_with_replacement(kinds, cell.requests):
+        if requests[0][0] != requests[-1][0]:  # sorted by prompt
+            yield requests

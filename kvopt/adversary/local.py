@@ -1,0 +1,152 @@
+"""Local and evolutionary search: units that start afresh and climb."""
+
+from __future__ import annotations
+
+import math
+import random
+
+from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.hunt import Find, Hunt, Unit
+from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
+from kvopt.adversary.score import score_function
+from kvopt.budget import Budget
+from kvopt.exact.kernel import optimum
+from kvopt.policies import policy_from_spec
+
+__all__ = ["EVALUATIONS", "run_unit"]
+
+EVALUATIONS = 4_000
+"""Instances looked at in one unit."""
+
+START_TEMPERATURE = 0.1
+"""A first candidate may be worse than the current one by about this share of its ratio."""
+
+PROMISING = 0.95
+"""An instance is compared to its optimum if it reaches this share of the best ratio so far."""
+
+SMALL_REQUESTS, SMALL_MEMORY = 14, 32
+"""Up to so many requests and tokens an optimum takes milliseconds, in compiled code."""
+
+POPULATION, TOURNAMENT, CROSSOVER = 32, 3, 0.3
+"""Evolution: how many instances live, how many compete to be a parent, and the share of children
+that have two."""
+
+
+class Log:
+    """The evaluations of a unit: each instance is scored once, improvements are kept.
+
+    Parameters
+    ----------
+    hunt
+        What is searched for.
+    number
+        Number of the unit.
+    budget
+        When it is over, no more instances are looked at.
+    """
+
+    def __init__(self, hunt: Hunt, number: int, budget: Budget) -> None:
+        self.number = number
+        self.finds: list[Find] = []
+        self.evaluations = 0
+        self.cut = False
+        self._score = score_function(hunt)
+        self._exact = hunt.exact and hunt.against is None
+        self._budget = budget
+        self._seen: dict[Candidate, float] = {}
+
+    def more(self) -> bool:
+        """Tell whether another instance may be looked at."""
+        self.cut = self.cut or (self.evaluations % 64 == 0 and self._budget.over())
+        return not self.cut and self.evaluations < EVALUATIONS
+
+    def ratio(self, candidate: Candidate) -> float:
+        """Look at an instance and return its ratio, rounded."""
+        self.evaluations += 1
+        if candidate not in self._seen:
+            cost, reference = self._score(candidate)
+            best = float(self.finds[-1].ratio) if self.finds else 0.0
+            if self._exact and cost > PROMISING * best * reference and _small(candidate):
+                prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
+                reference = min(reference, optimum(candidate.memory, prompts, outputs))
+            find = Find(self.number, self.evaluations - 1, cost, reference, candidate)
+            if not self.finds or find.ratio > self.finds[-1].ratio:
+                self.finds.append(find)
+            self._seen[candidate] = cost / reference
+        return self._seen[candidate]
+
+    def unit(self) -> Unit:
+        """Return what was found."""
+        return Unit(self.number, self.evaluations, tuple(self.finds), complete=not self.cut)
+
+
+def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+    """Run one unit: simulated annealing if its number is even, evolution if it is odd.
+
+    Parameters
+    ----------
+    hunt
+        What is searched for.
+    number
+        Number of the unit, which with the hunt decides on all that is random.
+    budget
+        When it is over, the unit is cut short.
+    """
+    limits = hunt.limits
+    specs = (hunt.policy, *filter(None, [hunt.against]))
+    key = (*specs, limits.requests, limits.memory, limits.mixed, hunt.seed, number)
+    landmarks = Landmarks(tuple(policy_from_spec(spec) for spec in specs))
+    moves = Moves(random.Random(repr(key)), landmarks, limits)
+    log = Log(hunt, number, budget)
+    (evolve if number % 2 else anneal)(moves, log)
+    return log.unit()
+
+
+def anneal(moves: Moves, log: Log) -> None:
+    """Walk through neighbours, accepting worse ones less and less."""
+    candidate = current = random_candidate(moves)
+    current_ratio = 0.0
+    while log.more():
+        temperature = START_TEMPERATURE * (1 - log.evaluations / EVALUATIONS)
+        ratio = log.ratio(candidate)
+        loss = 1 - ratio / current_ratio if current_ratio else 0.0
+        if loss <= 0 or (temperature and moves.rng.random() < math.exp(-loss / temperature)):
+            current, current_ratio = candidate, ratio
+        candidate = neighbour(current, moves)
+
+
+def evolve(moves: Moves, log: Log) -> None:
+    """Keep a population; children of good parents replace the worst, if they are new."""
+    rng = moves.rng
+    living: dict[Candidate, float] = {}
+    while log.more():
+        if len(living) < POPULATION:
+            child = random_candidate(moves)
+        else:
+            names = list(living)
+            child = max(rng.choices(names, k=TOURNAMENT), key=living.__getitem__)
+            if rng.random() < CROSSOVER:
+                other = max(rng.choices(names, k=TOURNAMENT), key=living.__getitem__)
+                child = crossover(child, other, moves)
+            child = neighbour(child, moves) if child.valid(moves.limits) else names[0]
+        ratio = log.ratio(child)
+        living.setdefault(child, ratio)
+        if len(living) > POPULATION:
+            del living[min(living, key=living.__getitem__)]
+
+
+def _small(candidate: Candidate) -> bool:
+    return candidate.memory <= SMALL_MEMORY and len(candidate) <= SMALL_REQUESTS
+
+
+def neighbour(candidate: Candidate, moves: Moves) -> Candidate:
+    """Apply one to three random moves, retrying until the result is valid."""
+    rng = moves.rng
+    while True:
+        result = candidate
+        for _ in range(rng.choice((1, 1, 2, 3))):
+            result = rng.choice(MOVES)(result, moves)
+            if not result.valid(moves.limits):
+                break
+        else:
+            return result

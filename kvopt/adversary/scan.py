@@ -1,0 +1,301 @@
+"""All instances of GSA or GBA with given memory, prompt and number of requests, in turn.
+
+With a common prompt the cost of GSA or GBA depends on how many requests fall into each
+phase only (proofs/worst_cases.md, lemma 3), and the busy-time bounds are sums over the
+requests, longest first.  So the next instance costs a few additions, tens of millions a
+second where numba is installed (`pip install kvopt[fast]`).  What is left to do elsewhere
+are the instances whose cost is more than a given ratio times their lower bound.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+from kvopt.adversary.quick import phases
+from kvopt.exact.compiling import jitted, working
+from kvopt.instance import IntArray
+from kvopt.policies import GBA, GSA
+
+__all__ = ["Scan", "Tables", "compiled", "count_of", "plain"]
+
+SCALE_BITS = 20
+"""Terms of the lower bounds are rounded down to multiples of 2^-20 rounds."""
+
+LEVELS = (1, 2, 3)
+"""Levels of the staircase windows that give lower bounds."""
+
+ROWS = 20_000
+"""So many instances are handed over at a time, at most."""
+
+STEPS = 20_000_000
+"""So many instances are looked at between two looks at the budget, at most."""
+
+
+class Tables(NamedTuple):
+    """What the scan knows of a policy with memory M and a common prompt s; L = M - s.
+
+    Attributes
+    ----------
+    slices
+        Length of the slice of each phase (rounds), shape (p,).
+    phase
+        In which phase a request of each output length completes, shape (L + 1,).
+    starts
+        Start of the j-th attempt of each phase, counted from its begin (rounds), shape
+        (p, n + 1).
+    sums
+        Sum of the first j of them, shape (p, n + 1).
+    halves, late
+        For each weighting and output length half the weight, and the delta, of the
+        busy-time bound (2^-20 rounds), shape (forms, L + 1) each.
+    """
+
+    slices: IntArray
+    phase: IntArray
+    starts: IntArray
+    sums: IntArray
+    halves: IntArray
+    late: IntArray
+
+
+class Position(NamedTuple):
+    """Where the scan is.
+
+    Attributes
+    ----------
+    outputs
+        The instance to look at next, longest first (tokens), shape (n,).
+    counts
+        How many of its requests complete in each phase, shape (p,).
+    bounds, lengths
+        Lower bounds and output tokens of its first i requests, shape (forms, n + 1) and
+        (n + 1,), up to date to the first that changed.
+    changed
+        The first request that changed, or -1 at the end; how many instances were seen.
+    """
+
+    outputs: IntArray
+    counts: IntArray
+    bounds: IntArray
+    lengths: IntArray
+    changed: IntArray
+
+
+def scan(
+    gsa: bool,
+    tables: Tables,
+    position: Position,
+    numerator: int,
+    denominator: int,
+    found: IntArray,
+    values: IntArray,
+    steps: int,
+) -> int:
+    """Go on until an array is full, so many steps are done, or the end; return rows filled.
+
+    Parameters
+    ----------
+    gsa
+        True for GSA, False for GBA.
+    tables, position
+        See there; the position moves on.
+    numerator, denominator
+        Instances whose cost exceeds this ratio times the lower bound are kept.
+    found, values
+        Take their outputs, shape (rows, n), and cost and lower bound, shape (rows, 2).
+    steps
+        How many instances to look at.
+    """
+    slices, phase, starts, sums = tables.slices, tables.phase, tables.starts, tables.sums
+    outputs, counts, bounds = position.outputs, position.counts, position.bounds
+    lengths = position.lengths
+    forms = bounds.shape[0]
+    n = outputs.shape[0]
+    first = position.changed[0]
+    rows = 0
+    for _ in range(steps):
+        for i in range(first, n):
+            o = outputs[i]
+            lengths[i + 1] = lengths[i] + o
+            for f in range(forms):
+                # The shorter of a pair counts, so the i-th longest counts i times, and a half.
+                pairs = tables.halves[f, o] * (2 * i + 1)
+                bounds[f, i + 1] = bounds[f, i] + pairs + tables.late[f, o]
+        total, begin, alive = lengths[n], 0, n
+        for q in range(slices.shape[0]):
+            m = counts[q]
+            if gsa:
+                total += m * begin + sums[q, alive] - sums[q, alive - m]
+                if m == alive:
+                    break
+                begin += starts[q, alive - 1] + slices[q]
+                alive -= m
+            elif m > 0:
+                total += m * begin + sums[q, m]
+                begin += starts[q, m - 1] + slices[q]
+        bound = lengths[n]
+        for f in range(forms):
+            bound = max(bound, -((-bounds[f, n]) >> SCALE_BITS))
+        if total * denominator > numerator * bound:
+            found[rows] = outputs
+            values[rows, 0] = total
+            values[rows, 1] = bound
+            rows += 1
+        position.changed[1] += 1
+        first = n - 1
+        while first >= 0 and outputs[first] == 1:
+            first -= 1
+        if first < 0:
+            break
+        o = outputs[first] - 1
+        for i in range(first, n):
+            counts[phase[outputs[i]]] -= 1
+            outputs[i] = o
+        counts[phase[o]] += n - first
+        if rows == found.shape[0]:
+            break
+    position.changed[0] = first
+    return rows
+
+
+def plain() -> Callable[..., int]:
+    """Return the scan as it stands."""
+    return scan
+
+
+@functools.cache
+def compiled() -> Callable[..., int]:
+    """Return the compiled scan, or the plain one if numba is not there or fails."""
+    return working(_compile) or scan
+
+
+def _compile(cache: bool) -> Callable[..., int]:
+    names = jitted([scan], globals(), lambda _: {"cache": cache, "error_model": "numpy"})
+    function: Callable[..., int] = names["scan"]
+    trial = Scan(GSA(), 2, 0, 1, function)
+    trial.more(Fraction(1))
+    return function
+
+
+def count_of(longest: int, requests: int) -> int:
+    """Return the number of multisets of so many output lengths, none above the longest."""
+    return math.comb(longest + requests - 1, requests)
+
+
+class Scan:
+    """A walk through all multisets of output lengths.
+
+    Parameters
+    ----------
+    policy
+        A GSA or GBA that `kvopt.adversary.quick.slices_of` knows.
+    memory, prompt
+        Memory budget M and common prompt length s (tokens).
+    requests
+        Number of requests n.
+    function
+        The scan to use, compiled or not.
+    """
+
+    def __init__(
+        self,
+        policy: GSA | GBA,
+        memory: int,
+        prompt: int,
+        requests: int,
+        function: Callable[..., int],
+    ) -> None:
+        self.gsa = isinstance(policy, GSA)
+        self.function = function
+        self.tables = _tables(policy, memory, prompt, requests)
+        longest = memory - prompt
+        counts = np.zeros(len(self.tables.slices), dtype=np.int64)
+        counts[-1] = requests
+        self.position = Position(
+            np.full(requests, longest, dtype=np.int64),
+            counts,
+            np.zeros((len(self.tables.halves), requests + 1), dtype=np.int64),
+            np.zeros(requests + 1, dtype=np.int64),
+            np.zeros(2, dtype=np.int64),
+        )
+        self.found = np.zeros((ROWS, requests), dtype=np.int64)
+        self.values = np.zeros((ROWS, 2), dtype=np.int64)
+
+    @property
+    def over(self) -> bool:
+        """Whether all instances were seen."""
+        return bool(self.position.changed[0] < 0)
+
+    @property
+    def seen(self) -> int:
+        """How many instances were seen."""
+        return int(self.position.changed[1])
+
+    def more(self, ratio: Fraction, steps: int = STEPS) -> tuple[IntArray, IntArray]:
+        """Go on, and return the instances on which more than a ratio is possible.
+
+        Returns
+        -------
+        array, array
+            Cost of the policy and lower bound on the optimum (rounds), shape (rows, 2), and
+            the output lengths, longest first (tokens), shape (rows, n).
+        """
+        rows = self.function(
+            self.gsa,
+            self.tables,
+            self.position,
+            ratio.numerator,
+            ratio.denominator,
+            self.found,
+            self.values,
+            steps,
+        )
+        return self.values[:rows].copy(), self.found[:rows].copy()
+
+
+def _tables(policy: GSA | GBA, memory: int, prompt: int, requests: int) -> Tables:
+    slices, (p, q) = phases(policy, memory, prompt)
+    longest = memory - prompt
+    starts = np.arange(requests + 1) * p[:, None] // q[:, None]
+    sums = np.zeros_like(starts)
+    np.cumsum(starts[:, :-1], axis=1, out=sums[:, 1:])
+    forms = [_busy_time(weight, longest) for weight in _weightings(memory, prompt)]
+    halves = np.array([half for half, _ in forms], dtype=np.int64)
+    late = np.array([delta for _, delta in forms], dtype=np.int64)
+    assert (np.diff(halves, axis=1) >= 0).all()  # of a pair the shorter one counts
+    phase = np.searchsorted(slices, np.arange(longest + 1))
+    return Tables(slices, phase, starts, sums, halves, late)
+
+
+def _weightings(memory: int, prompt: int) -> Iterator[Callable[[int, int], Fraction]]:
+    """Yield functions from (output, round) to weights that never add up to more than 1.
+
+    First the share of the memory in use, and then, for m = 1, 2, ..., 1/m in the staircase
+    window of level m: at most m requests are in it at a time (proofs/model.md, lemma 4).
+    """
+    yield lambda output, j: Fraction(prompt + j, memory)
+    for level in LEVELS:
+
+        def weight(output: int, j: int, level: int = level) -> Fraction:
+            excess = prompt + output + level * (prompt + output) - memory
+            return Fraction(j <= -(-excess // level), level)
+
+        yield weight
+
+
+def _busy_time(weight: Callable[[int, int], Fraction], longest: int) -> tuple[list[int], list[int]]:
+    """Return half the weight and the delta of each output length from 0 on, rounded down."""
+    halves, late = [0], [0]
+    for output in range(1, longest + 1):
+        weights = [(j, weight(output, j)) for j in range(1, output + 1)]
+        total = sum((w for _, w in weights), Fraction(0))
+        moment = sum((w * (2 * j - 1) for j, w in weights), Fraction(0)) / 2
+        halves.append(math.floor(total / 2 * 2**SCALE_BITS))
+        late.append(math.floor((output - (moment / total if total else 0)) * 2**SCALE_BITS))
+    return halves, late

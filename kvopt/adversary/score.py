@@ -1,0 +1,63 @@
+"""How bad an instance is: cost of the policy, and of something to compare it to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.hunt import Hunt
+from kvopt.adversary.quick import PLAIN, Functions, compiled, quick_cost, slices_of, upper_bound
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.simulate import simulate
+
+__all__ = ["Score", "cost_function", "score_function"]
+
+Score = Callable[[Candidate], tuple[int, int]]
+"""candidate -> cost of the policy, and cost of the reference (rounds)."""
+
+
+def score_function(hunt: Hunt, functions: Functions | None = None) -> Score:
+    """Return the score of a hunt.
+
+    Without a second policy the reference is the cheapest schedule at hand, that of the
+    policy included; so the true ratio is at least the score.
+
+    Parameters
+    ----------
+    hunt
+        What is searched for.
+    functions
+        Compiled functions or plain ones; by default compiled ones if there are any.
+    """
+    functions = functions or compiled()
+    cost = cost_function(policy_from_spec(hunt.policy), functions)
+    if hunt.against is not None:
+        other = cost_function(policy_from_spec(hunt.against), functions)
+        return lambda candidate: (cost(candidate), other(candidate))
+
+    def score(candidate: Candidate) -> tuple[int, int]:
+        found = cost(candidate)
+        return found, min(found, upper_bound(functions, candidate.memory, *candidate.arrays()))
+
+    return score
+
+
+def cost_function(policy: Policy, functions: Functions = PLAIN) -> Callable[[Candidate], int]:
+    """Return the function from a candidate to the cost of a policy (rounds).
+
+    Parameters
+    ----------
+    policy
+        The policy; the formulas of `kvopt.adversary.quick` are used where they hold.
+    functions
+        Compiled functions or plain ones.
+    """
+    quick = quick_cost(policy, functions)
+    common_only = slices_of(policy) is not None
+
+    def cost(candidate: Candidate) -> int:
+        if quick is None or (common_only and candidate.common_prompt is None):
+            return simulate(candidate.instance(), policy).total_completion_time()
+        return quick(candidate.memory, *candidate.arrays())
+
+    return cost
