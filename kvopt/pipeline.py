@@ -29,6 +29,7 @@ __all__ = [
     "sps_peak",
     "sps_slots",
     "sps_spacing",
+    "sum_of_floors",
     "tight_spacing",
 ]
 
@@ -174,7 +175,7 @@ def pipeline_peak(prompt: int, slice: int, distance: Fraction) -> int:
     """
     p, q = distance.numerator, distance.denominator
     terms = -(-slice * q // p)
-    return terms * (prompt + slice) - _sum_of_floors(terms, p, q)
+    return terms * (prompt + slice) - sum_of_floors(terms, p, q)
 
 
 def area(prompt: int, rounds: int) -> int:
@@ -334,9 +335,17 @@ def _gallop(
     return step[0] + low * base[0], step[1] + low * base[1]
 
 
-def _sum_of_floors(terms: int, numerator: int, denominator: int) -> int:
-    """Return the sum over j < terms of floor(j * numerator / denominator), as Euclid would."""
-    total = offset = 0
+def sum_of_floors(terms: int, numerator: int, denominator: int, offset: int = 0) -> int:
+    """Return the sum over j < terms of floor((j * numerator + offset) / denominator).
+
+    As Euclid would, in time logarithmic in the numbers, all of them >= 0.
+
+    Examples
+    --------
+    >>> sum_of_floors(4, 5, 3, 1)  # 0 + 2 + 3 + 5
+    10
+    """
+    total = 0
     n, a, m = terms, numerator, denominator
     while True:
         total += (n - 1) * n // 2 * (a // m) + n * (offset // m)

@@ -27,11 +27,14 @@ class Limits:
         Largest memory budget (tokens).
     mixed
         Whether prompt lengths may differ; the bounds of GSA and GBA assume one.
+    groups
+        Largest number of groups of equal requests, or None.
     """
 
     requests: int
     memory: int
     mixed: bool = False
+    groups: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Candidate:
         memory = self.memory
         return (
             0 < memory <= limits.memory
-            and bool(self.groups)
+            and 0 < len(self.groups) <= (limits.groups or limits.requests)
             and all(s >= 0 < o and s + o <= memory and c >= 1 for s, o, c in self.groups)
             and len(self) <= limits.requests
             and (limits.mixed or self.common_prompt is not None)

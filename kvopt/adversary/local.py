@@ -13,10 +13,13 @@ from kvopt.budget import Budget
 from kvopt.exact.kernel import optimum
 from kvopt.policies import policy_from_spec
 
-__all__ = ["EVALUATIONS", "run_unit"]
+__all__ = ["EVALUATIONS", "moves_of", "neighbour", "run_unit"]
 
 EVALUATIONS = 4_000
-"""Instances looked at in one unit."""
+"""Small instances looked at in one unit."""
+
+REQUESTS = 400_000
+"""About so many requests are looked at in one unit, if instances are larger."""
 
 START_TEMPERATURE = 0.1
 """A first candidate may be worse than the current one by about this share of its ratio."""
@@ -47,6 +50,7 @@ class Log:
 
     def __init__(self, hunt: Hunt, number: int, budget: Budget) -> None:
         self.number = number
+        self.most = max(100, min(EVALUATIONS, REQUESTS // hunt.limits.requests))
         self.finds: list[Find] = []
         self.evaluations = 0
         self.cut = False
@@ -58,7 +62,7 @@ class Log:
     def more(self) -> bool:
         """Tell whether another instance may be looked at."""
         self.cut = self.cut or (self.evaluations % 64 == 0 and self._budget.over())
-        return not self.cut and self.evaluations < EVALUATIONS
+        return not self.cut and self.evaluations < self.most
 
     def ratio(self, candidate: Candidate) -> float:
         """Look at an instance and return its ratio, rounded."""
@@ -92,14 +96,17 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
     budget
         When it is over, the unit is cut short.
     """
-    limits = hunt.limits
-    specs = (hunt.policy, *filter(None, [hunt.against]))
-    key = (*specs, limits.requests, limits.memory, limits.mixed, hunt.seed, number)
-    landmarks = Landmarks(tuple(policy_from_spec(spec) for spec in specs))
-    moves = Moves(random.Random(repr(key)), landmarks, limits)
     log = Log(hunt, number, budget)
-    (evolve if number % 2 else anneal)(moves, log)
+    (evolve if number % 2 else anneal)(moves_of(hunt, number), log)
     return log.unit()
+
+
+def moves_of(hunt: Hunt, number: int) -> Moves:
+    """Return the moves of a hunt, with randomness that depends on it and a number alone."""
+    specs = (hunt.policy, *filter(None, [hunt.against]))
+    rng = random.Random(repr((*specs, hunt.limits, hunt.seed, number)))
+    landmarks = Landmarks(tuple(policy_from_spec(spec) for spec in specs))
+    return Moves(rng, landmarks, hunt.limits)
 
 
 def anneal(moves: Moves, log: Log) -> None:
@@ -107,7 +114,7 @@ def anneal(moves: Moves, log: Log) -> None:
     candidate = current = random_candidate(moves)
     current_ratio = 0.0
     while log.more():
-        temperature = START_TEMPERATURE * (1 - log.evaluations / EVALUATIONS)
+        temperature = START_TEMPERATURE * (1 - log.evaluations / log.most)
         ratio = log.ratio(candidate)
         loss = 1 - ratio / current_ratio if current_ratio else 0.0
         if loss <= 0 or (temperature and moves.rng.random() < math.exp(-loss / temperature)):

@@ -10,6 +10,7 @@ search reports is simulated again.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -17,20 +18,31 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.exact.compiling import jitted, working
-from kvopt.instance import IntArray
-from kvopt.pipeline import SPACINGS, SliceRule, area_slices, capped_slices, geometric_slices
-from kvopt.policies import FCFS, GBA, GSA, MCSF, SVF, Policy
+from kvopt.exact.heuristics import pipelined
+from kvopt.instance import Instance, IntArray
+from kvopt.pipeline import (
+    SPACINGS,
+    SliceRule,
+    area_slices,
+    capped_slices,
+    geometric_slices,
+    sum_of_floors,
+    tight_spacing,
+)
+from kvopt.policies import FCFS, GBA, GSA, MCSF, SVF, Policy, SPTPipeline
 from kvopt.quadratic import Exact
 
 __all__ = [
     "PLAIN",
     "Cost",
     "Functions",
+    "common_prompt_only",
     "compiled",
     "geometric_ends",
     "phases",
     "quick_cost",
     "slices_of",
+    "spt_cost",
     "upper_bound",
 ]
 
@@ -39,6 +51,9 @@ Cost = Callable[[int, IntArray, IntArray], int]
 
 MOST_ROUNDS = 1 << 14
 """Instances with more output tokens than this are not laid out round by round."""
+
+FEW = 12
+"""With so few requests the SPT pipeline is hardly better than the schedules laid out."""
 
 
 def lay_out(
@@ -257,7 +272,7 @@ def _compile(cache: bool) -> Functions:
 
 
 def upper_bound(functions: Functions, memory: int, prompts: IntArray, outputs: IntArray) -> int:
-    """Return the cost of a feasible schedule (rounds), quickly.
+    """Return the cost of the best of some feasible schedules (rounds), quickly.
 
     Parameters
     ----------
@@ -268,20 +283,47 @@ def upper_bound(functions: Functions, memory: int, prompts: IntArray, outputs: I
     prompts, outputs
         Prompt and output lengths (tokens), shape (n,) each.
     """
+    found = []
     if int(outputs.sum()) <= MOST_ROUNDS:
-        return functions.best_layout(memory, prompts, outputs)
-    from kvopt.exact.heuristics import pipelined
-    from kvopt.instance import Instance
+        found.append(functions.best_layout(memory, prompts, outputs))
+    if len(outputs) > FEW and (prompts == prompts[0]).all():
+        found.append(spt_cost(memory, int(prompts[0]), outputs))
+    if not found:
+        instance = Instance(memory, prompts, outputs)
+        found.append(int(pipelined(instance).sum()) + instance.total_output)
+    return min(found)
 
-    instance = Instance(memory, prompts, outputs)
-    return int(pipelined(instance).sum()) + instance.total_output
+
+_tight = functools.lru_cache(maxsize=1 << 14)(tight_spacing)
+
+
+def spt_cost(memory: int, prompt: int, outputs: IntArray) -> int:
+    """Return the cost of the SPT pipeline: for each length a sum of floors.
+
+    Parameters
+    ----------
+    memory, prompt
+        Memory budget M and common prompt length s (tokens).
+    outputs
+        Output lengths (tokens), shape (n,).
+    """
+    total = 0
+    now = Fraction(0)
+    lengths, counts = np.unique(outputs, return_counts=True)
+    for output, count in zip(lengths.tolist(), counts.tolist(), strict=True):
+        distance = _tight(prompt, output, memory)
+        q = math.lcm(now.denominator, distance.denominator)
+        offset, step = (x.numerator * (q // x.denominator) for x in (now, distance))
+        total += sum_of_floors(count, step, q, offset) + count * output
+        now += count * distance
+    return total
 
 
 def quick_cost(policy: Policy, functions: Functions) -> Cost | None:
     """Return a formula for the cost of a policy, or None if there is none.
 
-    Those of GSA and GBA hold for a common prompt length only and raise a `ValueError`
-    otherwise.
+    Those of GSA, GBA and the SPT pipeline hold for a common prompt length only; see
+    `common_prompt_only`.
 
     Parameters
     ----------
@@ -296,6 +338,8 @@ def quick_cost(policy: Policy, functions: Functions) -> Cost | None:
         return lambda memory, s, o: functions.in_order_cost(memory, s, o, True)
     if type(policy) is FCFS:
         return functions.fcfs_cost
+    if type(policy) is SPTPipeline:
+        return lambda memory, s, o: spt_cost(memory, int(s[0]), o)
     if not isinstance(policy, GSA | GBA) or slices_of(policy) is None:
         return None
     formula = functions.gsa_cost if isinstance(policy, GSA) else functions.gba_cost
@@ -305,13 +349,12 @@ def quick_cost(policy: Policy, functions: Functions) -> Cost | None:
         assert isinstance(policy, GSA | GBA)
         return phases(policy, memory, prompt)
 
-    def cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:
-        prompt = int(prompts[0])
-        if (prompts != prompt).any():
-            raise ValueError("the formula is for a common prompt length")
-        return formula(outputs, *table(memory, prompt))
+    return lambda memory, s, o: formula(o, *table(memory, int(s[0])))
 
-    return cost
+
+def common_prompt_only(policy: Policy) -> bool:
+    """Tell whether the formula of a policy holds for a common prompt length only."""
+    return type(policy) in (GSA, GBA, SPTPipeline)
 
 
 def phases(policy: GSA | GBA, memory: int, prompt: int) -> tuple[IntArray, IntArray]:

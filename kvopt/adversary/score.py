@@ -6,7 +6,14 @@ from collections.abc import Callable
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.hunt import Hunt
-from kvopt.adversary.quick import PLAIN, Functions, compiled, quick_cost, slices_of, upper_bound
+from kvopt.adversary.quick import (
+    PLAIN,
+    Functions,
+    common_prompt_only,
+    compiled,
+    quick_cost,
+    upper_bound,
+)
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.simulate import simulate
 
@@ -53,7 +60,7 @@ def cost_function(policy: Policy, functions: Functions = PLAIN) -> Callable[[Can
         Compiled functions or plain ones.
     """
     quick = quick_cost(policy, functions)
-    common_only = slices_of(policy) is not None
+    common_only = common_prompt_only(policy)
 
     def cost(candidate: Candidate) -> int:
         if quick is None or (common_only and candidate.common_prompt is None):

@@ -7,16 +7,23 @@ over processes, stopped and resumed, and finds the same things.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 
-from kvopt.adversary import exhaustive, local
+from kvopt.adversary import exhaustive, families, local
 from kvopt.adversary.hunt import Hunt, Unit
 from kvopt.budget import Budget
 from kvopt.errors import WorkerError
 from kvopt.executors import Workers, stopped
 
 __all__ = ["number_of_units", "run_unit", "search"]
+
+RUN_UNIT: Mapping[str, Callable[[Hunt, int, Budget], Unit]] = {
+    "local": local.run_unit,
+    "exhaustive": exhaustive.run_unit,
+    "families": families.run_unit,
+}
+"""How a unit is run, for each of `kvopt.adversary.hunt.METHODS`."""
 
 POLL_SECONDS = 0.2
 """How often it is asked whether the work of other processes is to end."""
@@ -34,13 +41,14 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
     budget
         When it is over, the unit is cut short.
     """
-    run = {"local": local.run_unit, "exhaustive": exhaustive.run_unit}[hunt.method]
-    return run(hunt, number, budget)
+    return RUN_UNIT[hunt.method](hunt, number, budget)
 
 
 def number_of_units(hunt: Hunt) -> int | None:
     """Return how many units a hunt has, or None if it never ends."""
-    return len(exhaustive.cells(hunt.limits)) if hunt.method == "exhaustive" else None
+    if hunt.method == "exhaustive":
+        return len(exhaustive.cells(hunt.limits))
+    return families.number_of_units(hunt) if hunt.method == "families" else None
 
 
 def search(

@@ -1,0 +1,309 @@
+"""Parametric families: a few kinds of requests in large numbers.
+
+With counts x_k n of K kinds, n large, the cost of GSA or GBA and that of the SPT pipeline
+are x'Ax n^2 and x'Bx n^2 up to terms of order n.  So the best mix of given lengths is an
+eigenvector, and its eigenvalue the limit of the ratio.  Lengths just above the slices are
+the ones to mix.  What is reported is a finite instance, with exact costs; the limit is an
+estimate in floating point and is called one.
+
+Other policies have no such formula; for them the counts are searched like everything else.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.adversary import local
+from kvopt.adversary.candidate import Candidate, Group
+from kvopt.adversary.hunt import Find, Hunt, Unit
+from kvopt.adversary.quick import phases, slices_of
+from kvopt.adversary.score import score_function
+from kvopt.budget import Budget
+from kvopt.pipeline import tight_spacing
+from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+
+__all__ = ["Growth", "growth", "limit_ratio", "number_of_units", "run_unit"]
+
+FloatArray = NDArray[np.float64]
+
+MEMORIES = 16
+"""Memory budgets of one unit."""
+
+KINDS = 3
+"""At most so many kinds of requests are mixed."""
+
+STEPS = 200
+"""So many changes are tried after each doubling of the memory."""
+
+TRIED = 4
+"""So many of the best mixes of a unit are made into instances and evaluated exactly."""
+
+
+def number_of_units(hunt: Hunt) -> int | None:
+    """Return how many units a hunt through families has, or None if it never ends."""
+    policy = policy_from_spec(hunt.policy)
+    return -(-hunt.limits.memory // MEMORIES) if applies(policy) and not hunt.against else None
+
+
+def applies(policy: Policy) -> bool:
+    """Tell whether the costs of a policy are known as a quadratic form."""
+    return isinstance(policy, GSA | GBA) and slices_of(policy) is not None
+
+
+def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+    """Find the worst mixes for a few memory budgets, or climb where there is no formula.
+
+    Parameters
+    ----------
+    hunt
+        What is searched for.
+    number
+        Number of the unit: its memory budgets follow those of the unit before it.
+    budget
+        When it is over, the unit is cut short.
+    """
+    policy = policy_from_spec(hunt.policy)
+    if number_of_units(hunt) is None:
+        limits = replace(hunt.limits, groups=KINDS)
+        return local.run_unit(replace(hunt, limits=limits), number, budget)
+    assert isinstance(policy, GSA | GBA)
+    score = score_function(hunt)
+    mixes: list[_Mix] = []
+    evaluations = 0
+    largest = min(hunt.limits.memory, (number + 1) * MEMORIES)
+    for memory in range(number * MEMORIES + 1, largest + 1):
+        for prompt in sorted({0, 1, memory // 16, memory // 4} & set(range(memory))):
+            if budget.over():
+                return Unit(number, evaluations, (), complete=False)
+            evaluations += 1
+            mixes += _mixes(policy, memory, prompt)
+    mixes.sort(key=lambda mix: -mix.limit)
+    finds: list[Find] = []
+    for mix in mixes[:TRIED]:
+        candidate = mix.instance(hunt.limits.requests)
+        find = Find(number, evaluations, *score(candidate), candidate)
+        if not finds or find.ratio > finds[-1].ratio:
+            finds.append(find)
+    return Unit(number, evaluations, tuple(finds), complete=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mix:
+    """Kinds of requests, longest first, and their shares."""
+
+    memory: int
+    prompt: int
+    outputs: tuple[int, ...]
+    shares: tuple[float, ...]
+    limit: float
+
+    def instance(self, requests: int) -> Candidate:
+        """Return the instance with about so many requests, never more."""
+        most = max(requests, len(self.outputs))
+        counts = [max(1, int(share * most)) for share in self.shares]
+        counts[-1] -= max(0, sum(counts) - most)
+        groups = zip(self.outputs, counts, strict=True)
+        return Candidate.of(self.memory, ((self.prompt, o, c) for o, c in groups))
+
+
+def _mixes(policy: GSA | GBA, memory: int, prompt: int) -> list[_Mix]:
+    """Return the best mix of each number of kinds, of lengths just above the slices."""
+    slices, _ = phases(policy, memory, prompt)
+    outputs = [1, *(slices[:-1] + 1).tolist()]
+    a, b = _forms(policy, memory, prompt, outputs)
+    best = []
+    for kinds in range(1, min(KINDS, len(outputs)) + 1):
+        sets = np.array(list(itertools.combinations(range(len(outputs)), kinds)))
+        limits, shares = _best_shares(
+            a[sets[:, :, None], sets[:, None, :]], b[sets[:, :, None], sets[:, None, :]]
+        )
+        row = int(np.argmax(limits))
+        if limits[row] > 0:
+            lengths = tuple(outputs[k] for k in reversed(sets[row]))
+            mix = tuple(reversed(shares[row].tolist()))
+            best.append(_Mix(memory, prompt, lengths, mix, float(limits[row])))
+    return best
+
+
+def _forms(
+    policy: GSA | GBA, memory: int, prompt: int, outputs: Sequence[int]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the matrices of the quadratic forms of the policy's cost and the SPT pipeline's.
+
+    Parameters
+    ----------
+    policy
+        The policy.
+    memory, prompt
+        Memory budget M and common prompt length s (tokens).
+    outputs
+        The lengths, ascending, at most one in each phase (tokens), shape (K,).
+
+    Returns
+    -------
+    array, array
+        Shape (K, K), symmetric: cost is about x'Ax n^2 with x n requests of each kind, those of
+        longer ones first.
+    """
+    slices, (p, q) = phases(policy, memory, prompt)
+    distances = p / q
+    phase = np.searchsorted(slices, outputs)
+    kinds = len(outputs)
+    a, b = np.zeros((2, kinds, kinds))
+    tight = [float(tight_spacing(prompt, output, memory)) for output in outputs]
+    for k in range(kinds):
+        # Kind k waits for the phases before its own, in which all longer ones take part too.
+        if isinstance(policy, GSA):
+            for earlier in range(phase[k]):
+                a[k, phase >= earlier] += distances[earlier]
+            a[k, phase > phase[k]] += distances[phase[k]]
+        else:
+            a[k, :k] += distances[phase[:k]]
+        a[k, k] += distances[phase[k]] / 2
+        b[k, :k] += tight[:k]
+        b[k, k] += tight[k] / 2
+    return (a + a.T) / 2, (b + b.T) / 2
+
+
+def _best_shares(a: FloatArray, b: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return for each pair of forms the largest x'Ax / x'Bx with x > 0 that is stationary.
+
+    Parameters
+    ----------
+    a, b
+        Symmetric matrices, shape (sets, K, K) each.
+
+    Returns
+    -------
+    array, array
+        The ratios, 0 where there is none, shape (sets,), and the x, which add up to 1, shape
+        (sets, K).
+    """
+    values, vectors = np.linalg.eig(np.linalg.solve(b, a))
+    real = np.abs(values.imag) < 1e-9
+    signs = np.sign(vectors.real.sum(axis=1, keepdims=True))
+    x = vectors.real * np.where(signs == 0, 1, signs)
+    ratios = np.where(real & (x > 0).all(axis=1), values.real, 0.0)
+    best = ratios.argmax(axis=1)
+    rows = np.arange(len(a))
+    chosen = x[rows, :, best]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return ratios[rows, best], chosen / chosen.sum(axis=1, keepdims=True)
+
+
+def limit_ratio(policy: Policy, candidate: Candidate) -> float | None:
+    """Return what the ratio tends to as all counts grow alike, estimated in floating point.
+
+    Parameters
+    ----------
+    policy
+        The policy.
+    candidate
+        An instance with a common prompt, longer requests first and at most one length in
+        each phase.
+
+    Returns
+    -------
+    float or None
+        Cost over that of the SPT pipeline in the limit; None if it is no such instance.
+    """
+    prompt = candidate.common_prompt
+    outputs = [output for _, output, _ in candidate.groups][::-1]
+    if prompt is None or not isinstance(policy, GSA | GBA) or not applies(policy):
+        return None
+    phase = np.searchsorted(phases(policy, candidate.memory, prompt)[0], outputs)
+    if (np.diff(phase) < 1).any():
+        return None
+    a, b = _forms(policy, candidate.memory, prompt, outputs)
+    x = np.array([count for _, _, count in candidate.groups][::-1], dtype=float)
+    return float(x @ a @ x / (x @ b @ x))
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """How bad a family is as the memory doubles.
+
+    Parameters
+    ----------
+    candidates
+        Instances of the family, the memory of each twice that of the one before.
+    ratios
+        Cost of the policy over that of a feasible schedule on each: lower bounds.
+    """
+
+    candidates: tuple[Candidate, ...]
+    ratios: tuple[Fraction, ...]
+
+    @property
+    def unlimited(self) -> bool:
+        """Whether the ratio grew at least by half with every doubling, so far as was tried."""
+        pairs = itertools.pairwise(self.ratios)
+        return len(self.ratios) > 2 and all(2 * b >= 3 * a for a, b in pairs)
+
+
+def growth(hunt: Hunt, candidate: Candidate, doublings: int) -> Growth:
+    """Follow an instance as the memory doubles, changing it a little to stay bad.
+
+    Parameters
+    ----------
+    hunt
+        What was searched for; the number of requests may double with the memory.
+    candidate
+        The instance to begin with.
+    doublings
+        How often the memory is doubled.
+    """
+    score = score_function(hunt)
+
+    def ratio(one: Candidate) -> Fraction:
+        return Fraction(*score(one))
+
+    family, ratios = [candidate], [ratio(candidate)]
+    for doubling in range(1, doublings + 1):
+        memory = 2 * family[-1].memory
+        requests = hunt.limits.requests << doubling
+        limits = replace(hunt.limits, memory=memory, requests=requests, groups=KINDS)
+        moves = local.moves_of(replace(hunt, limits=limits), memory)
+        scored = [(ratio(one), one) for one in _doubled(family[-1]) if one.valid(limits)]
+        if not scored:
+            break
+        best, worst = max(scored, key=lambda pair: pair[0])
+        for _ in range(STEPS):
+            other = local.neighbour(worst, moves)
+            if (found := ratio(other)) >= best:
+                best, worst = found, other
+        family.append(worst)
+        ratios.append(best)
+    return Growth(tuple(family), tuple(ratios))
+
+
+def _doubled(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield instances of the same shape with twice the memory, the counts as they are or doubled.
+
+    Lengths and prompts up to 2 stay, as does how much others differ from a full, half or
+    third part of the memory; the rest is doubled.
+    """
+    memory = 2 * candidate.memory
+
+    def doubled(tokens: int, room: int, new_room: int) -> int:
+        if tokens <= 2:
+            return tokens
+        for part in (1, 2, 3):
+            if abs(tokens - room // part) <= 1:
+                return new_room // part + tokens - room // part
+        return 2 * tokens
+
+    groups: list[Group] = []
+    for prompt, output, count in candidate.groups:
+        larger = doubled(prompt, candidate.memory, memory)
+        length = doubled(output, candidate.memory - prompt, memory - larger)
+        groups.append((larger, length, count))
+    for factors in itertools.product((1, 2), repeat=len(groups)):
+        counts = zip(groups, factors, strict=True)
+        yield Candidate.of(memory, ((s, o, c * factor) for (s, o, c), factor in counts))
