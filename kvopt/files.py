@@ -20,6 +20,7 @@ from kvopt.schedule import Schedule
 __all__ = [
     "CERTIFICATES",
     "CERTIFICATE_FORMAT",
+    "HALL",
     "INSTANCE_FORMAT",
     "SCHEDULE_FORMAT",
     "CertificateText",
@@ -49,6 +50,9 @@ CERTIFICATE_FORMAT = "kvopt-certificate/1"
 
 CERTIFICATES = "certificates"
 """Name of the subfolder of a folder of instances that holds certificates of theirs."""
+
+HALL = "worst"
+"""Name of the subfolder of the curated instances that holds the worst ones known."""
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from kvopt import Budget, solve
 from kvopt.checker import refusal
 from kvopt.exact.certificate import certify, write_certificate
-from kvopt.files import CERTIFICATES, curated_instances, find_certificates, find_instances
+from kvopt.files import CERTIFICATES, curated_instances, find_certificates
 from kvopt.files import read_instance as read
 
 FOLDER = curated_instances()
@@ -43,7 +43,7 @@ def build(file: Path) -> None:
 
 
 def problems() -> list[str]:
-    files = {file.name: read(file) for file in find_instances(FOLDER)}
+    files = {file.name: read(file) for file in sorted(FOLDER.glob("*.json"))}
     certificates = {file.name: file for file in find_certificates(FOLDER)}
     found = [f"{name}: has no certificate" for name in files.keys() - certificates.keys()]
     found += [f"{name}: has no instance" for name in certificates.keys() - files.keys()]
@@ -59,7 +59,7 @@ def problems() -> list[str]:
 def main() -> None:
     if sys.argv[1:] == ["--check"]:
         sys.exit("\n".join(problems()) or 0)
-    for file in find_instances(FOLDER):
+    for file in sorted(FOLDER.glob("*.json")):
         if not sys.argv[1:] or file.stem in sys.argv[1:]:
             build(file)
 

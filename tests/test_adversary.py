@@ -1,44 +1,84 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvopt import Budget, InputError, compare, policy_from_spec
-from kvopt.adversary import Hunt, Limits, Unit, improvements, search
-from kvopt.adversary.moves import MOVES, random_candidate
-from kvopt.adversary.search import run_unit
-from kvopt.executors import Workers, workers_from_spec
-from kvopt.store import Store
+from kvopt import Budget, compare, policy_from_spec, simulate
+from kvopt.adversary import (
+    METHODS,
+    Candidate,
+    Hunt,
+    Limits,
+    improvements,
+    number_of_units,
+    run_unit,
+    search,
+)
+from kvopt.adversary import local as climbing
+from kvopt.adversary.families import growth, limit_ratio
+from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
+from kvopt.adversary.quick import PLAIN, compiled
+from kvopt.adversary.score import cost_function, score_function
+from kvopt.exact.kernel import optimum
+from kvopt.executors import Workers
 
 HUNT = Hunt("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
 
 
-@given(st.integers(1, 9), st.integers(1, 15), st.integers(0, 10**6))
-def test_candidates_and_their_neighbours_are_valid(n: int, memory: int, seed: int) -> None:
-    rng, limits = random.Random(seed), Limits(n, memory)
-    candidate = random_candidate(rng, limits)
-    assert candidate.valid(limits)
-    for move in MOVES:
-        changed = move(candidate, rng)
-        if changed.outputs and changed.valid(limits):
+@pytest.fixture(autouse=True)
+def _few_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(climbing, "EVALUATIONS", 400)
+
+
+@given(st.integers(1, 9), st.integers(1, 15), st.integers(0, 10**6), st.booleans(), st.booleans())
+def test_candidates_and_their_neighbours_are_valid(
+    n: int, memory: int, seed: int, mixed: bool, few: bool
+) -> None:
+    limits = Limits(n, memory, mixed, groups=2 if few else None)
+    landmarks = Landmarks((policy_from_spec("gsa:alpha=2"),))
+    moves = Moves(random.Random(seed), landmarks, limits)
+    one, other = (random_candidate(moves) for _ in range(2))
+    assert one.valid(Limits(n, memory))
+    for changed in (*(move(one, moves) for move in MOVES), crossover(one, other, moves)):
+        if changed.valid(limits):
             assert len(changed.instance()) <= n
+            assert changed.instance().memory <= memory
 
 
-def test_same_seed_same_trajectory_whatever_the_executor() -> None:
-    here = search(HUNT, Budget(), units=3)
-    assert here == search(HUNT, Budget(), units=3)
+def test_candidates_hold_groups() -> None:
+    one = Candidate.of(9, [(1, 3, 2), (1, 3, 1), (0, 2, 1)])
+    assert one.groups == ((1, 3, 3), (0, 2, 1))
+    assert one == Candidate.from_requests(9, [1, 1, 1, 0], [3, 3, 3, 2])
+    assert [lengths.tolist() for lengths in one.arrays()] == [[1, 1, 1, 0], [3, 3, 3, 2]]
+    assert (len(one), one.common_prompt) == (4, None)
+    assert one.valid(Limits(4, 9, mixed=True))
+    for limits in (Limits(4, 9), Limits(3, 9, True), Limits(4, 8, True), Limits(4, 9, True, 1)):
+        assert not one.valid(limits)
+
+
+def test_landmarks_are_at_the_ends_of_slices() -> None:
+    lengths = Landmarks((policy_from_spec("gsa:alpha=2"),)).lengths(23, 0)
+    assert {1, 2, 3, 4, 5, 8, 9, 16, 17, 22, 23} <= set(lengths)
+    assert {11, 12} <= set(Landmarks((policy_from_spec("fcfs"),)).lengths(23, 0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("spec", ["gsa:alpha=2", "fcfs"])
+def test_same_seed_same_trajectory_whatever_the_executor(method: str, spec: str) -> None:
+    hunt = Hunt(spec, None, Limits(4, 8), seed=3, method=method)
+    here = search(hunt, Budget(), units=3)
+    assert len(here) == min(3, number_of_units(hunt) or 3)
+    assert here == search(hunt, Budget(), units=3)
     with ThreadPoolExecutor(3) as threads:
-        assert here == search(HUNT, Budget(), units=3, workers=Workers(threads, 3))
-    with workers_from_spec("processes=2") as workers:
-        assert here == search(HUNT, Budget(), units=3, workers=workers)
-    other = Hunt(HUNT.policy, None, HUNT.limits, seed=4)
-    assert search(other, Budget(), units=1) != here[:1]
+        assert here == search(hunt, Budget(), units=3, workers=Workers(threads, 3))
+    other = Hunt(hunt.policy, None, hunt.limits, seed=4, method=method)
+    if method == "local":
+        assert search(other, Budget(), units=1) != here[:1]
 
 
 def test_more_time_only_adds_to_the_history() -> None:
@@ -57,6 +97,13 @@ def test_best_find_is_confirmed_by_the_exact_solver() -> None:
     assert comparison.ratios[0].low == comparison.ratios[0].high >= best.ratio > 4
 
 
+def test_an_exact_score_compares_the_best_to_their_optima() -> None:
+    hunt = Hunt(HUNT.policy, None, Limits(5, 9), seed=3, exact=True)
+    finds = improvements(search(hunt, Budget(), units=2))
+    prompts, outputs = (lengths.tolist() for lengths in finds[-1].candidate.arrays())
+    assert finds[-1].reference == optimum(finds[-1].candidate.memory, prompts, outputs)
+
+
 def test_policy_against_policy() -> None:
     hunt = Hunt("fcfs", "mc-sf", Limits(6, 12), seed=1)
     best = improvements(search(hunt, Budget(), units=1))[-1]
@@ -67,102 +114,85 @@ def test_policy_against_policy() -> None:
     assert best.ratio > 1
 
 
-def test_an_over_budget_cuts_a_unit_short() -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_an_over_budget_cuts_a_unit_short(method: str) -> None:
+    hunt = Hunt(HUNT.policy, None, HUNT.limits, seed=3, method=method)
     budget = Budget()
     budget.interrupt()
-    assert search(HUNT, budget) == []
-    unit = run_unit(HUNT, 0, budget)
+    assert search(hunt, budget) == []
+    unit = run_unit(hunt, 0, budget)
     assert (unit.complete, unit.finds) == (False, ())
 
 
-def test_store_resumes_without_repeating(tmp_path: Path) -> None:
-    store = Store(tmp_path / "finds.db", "1.0")
-    assert store.units(HUNT) == []
-    first = search(HUNT, Budget(), units=2, on_unit=lambda unit: store.add(HUNT, unit))
-    assert Store(tmp_path / "finds.db", "1.0").units(HUNT) == first
-    ran: list[int] = []
-    whole = search(
-        HUNT,
-        Budget(),
-        units=4,
-        done=store.units(HUNT),
-        on_unit=lambda unit: ran.append(unit.number),
+@pytest.mark.parametrize("spec", ["gsa:alpha=2", "gba", "gsa:alpha=phi:spacing=tight", "a-min"])
+def test_scores_are_costs_of_the_policy_and_of_a_schedule(spec: str) -> None:
+    rng = random.Random(spec)
+    policy = policy_from_spec(spec)
+    for functions in (PLAIN, compiled()):
+        score = score_function(Hunt(spec, None, Limits(9, 15, mixed=True), 0), functions)
+        for _ in range(50):
+            memory = rng.randint(1, 15)
+            prompts = [rng.randrange(memory) for _ in range(rng.randint(1, 7))]
+            if rng.random() < 0.5:
+                prompts = prompts[:1] * len(prompts)
+            outputs = [rng.randint(1, memory - s) for s in prompts]
+            candidate = Candidate.from_requests(memory, prompts, outputs)
+            cost, reference = score(candidate)
+            assert cost == simulate(candidate.instance(), policy).total_completion_time()
+            assert optimum(memory, prompts, outputs) <= reference <= cost
+
+
+def test_families_find_the_known_one_and_its_limit() -> None:
+    hunt = Hunt("gsa:alpha=2", None, Limits(requests=600, memory=100), seed=0, method="families")
+    best = improvements(search(hunt, Budget()))[-1]
+    assert [output for _, output, _ in best.candidate.groups] == [65, 33]
+    limit = limit_ratio(policy_from_spec(hunt.policy), best.candidate)
+    assert limit is not None
+    larger = Candidate.of(
+        best.candidate.memory, ((s, o, 50 * c) for s, o, c in best.candidate.groups)
     )
-    assert ran == [2, 3]
-    assert whole == search(HUNT, Budget(), units=4)
-    store.add(HUNT, whole[0])  # again: nothing changes
-    assert store.units(HUNT) == first
+    cost, reference = score_function(hunt)(larger)
+    assert cost / reference == pytest.approx(limit, rel=0.003)
+    assert float(best.ratio) > 12.5
+    shortest_first = Candidate(100, ((0, 33, 400), (0, 65, 100)))
+    assert limit_ratio(policy_from_spec(hunt.policy), shortest_first) is None
+    assert limit_ratio(policy_from_spec("fcfs"), best.candidate) is None
 
 
-def test_store_keeps_searches_apart(tmp_path: Path) -> None:
-    store = Store(tmp_path / "finds.db", "1.0")
-    unit = Unit(0, 5, (), complete=True)
-    store.add(HUNT, unit)
-    for other in (
-        Hunt("gsa", None, HUNT.limits, 3),
-        Hunt(HUNT.policy, "fcfs", HUNT.limits, 3),
-        Hunt(HUNT.policy, None, Limits(7, 12), 3),
-        Hunt(HUNT.policy, None, HUNT.limits, 4),
-    ):
-        assert store.units(other) == []
-    assert Store(tmp_path / "finds.db", "2.0").units(HUNT) == []
-    assert store.units(HUNT) == [unit]
+def test_the_best_mix_is_at_least_as_bad_as_its_neighbours() -> None:
+    policy = policy_from_spec("gsa:alpha=2")
+    hunt = Hunt("gsa:alpha=2", None, Limits(requests=10_000, memory=48), seed=0, method="families")
+    best = improvements(search(hunt, Budget()))[-1].candidate
+    worst = limit_ratio(policy, best)
+    assert worst is not None
+    counts = [c for _, _, c in best.groups]
+    for factor in (0.8, 0.95, 1.05, 1.25):
+        groups = [(s, o, c) for s, o, c in best.groups]
+        groups[0] = (*groups[0][:2], round(counts[0] * factor))
+        other = limit_ratio(policy, Candidate(best.memory, tuple(groups)))
+        assert other is not None
+        assert other <= worst + 1e-6
 
 
-def test_two_processes_may_share_a_store(tmp_path: Path) -> None:
-    stores = [Store(tmp_path / "finds.db", "1.0") for _ in range(2)]
-    with ThreadPoolExecutor(8) as threads:
-        futures = [
-            threads.submit(stores[k % 2].add, HUNT, Unit(k // 2, 1, (), complete=True))
-            for k in range(60)
-        ]
-        for future in futures:
-            future.result()
-    assert [unit.number for unit in stores[0].units(HUNT)] == list(range(30))
+def test_fcfs_grows_without_limit_and_gsa_does_not() -> None:
+    start = Candidate(16, ((0, 16, 6), (0, 1, 90)))
+    grown = growth(Hunt("fcfs", None, Limits(100, 16), 0, "families"), start, 3)
+    assert grown.unlimited
+    assert [one.memory for one in grown.candidates] == sorted(
+        one.memory for one in grown.candidates
+    )
+    ratios = [
+        Fraction(*score_function(Hunt("fcfs", None, Limits(100, 16), 0))(one))
+        for one in grown.candidates
+    ]
+    assert ratios == list(grown.ratios)
+    start = Candidate(23, ((0, 17, 2), (0, 9, 7), (0, 5, 3)))
+    assert not growth(Hunt("gsa:alpha=2", None, Limits(12, 23), 0, "families"), start, 3).unlimited
 
 
-def test_store_refuses_what_is_none_and_leaves_it_untouched(tmp_path: Path) -> None:
-    file = tmp_path / "finds.db"
-    Store(file, "1.0").add(HUNT, Unit(0, 5, (), complete=True))
-    good = file.read_bytes()
-    for bad in (b"garbage" * 1000, good[:1500], good[:100] + b"\xff" * (len(good) - 100)):
-        file.write_bytes(bad)
-        with pytest.raises(InputError, match="finds.db: "):
-            Store(file, "1.0").units(HUNT)
-        assert file.read_bytes() == bad
-    file.write_bytes(good)
-    with sqlite3.connect(file) as db:
-        db.execute("PRAGMA user_version = 99")
-    newer = file.read_bytes()
-    with pytest.raises(InputError, match="version: must be at most 1, got 99"):
-        Store(file, "1.0")
-    assert file.read_bytes() == newer
-    other = tmp_path / "other.db"
-    with sqlite3.connect(other) as db:
-        db.execute("CREATE TABLE unit (x)")
-    db.close()
-    with pytest.raises(InputError, match="is a database, but not a store of kvopt"):
-        Store(other, "1.0")
-    with pytest.raises(InputError, match="no such folder"):
-        Store(tmp_path / "missing" / "finds.db", "1.0")
-    with pytest.raises(InputError, match="cannot be used"):
-        Store(tmp_path, "1.0")
-
-
-def test_store_reports_unreadable_units(tmp_path: Path) -> None:
-    file = tmp_path / "finds.db"
-    store = Store(file, "1.0")
-    store.add(HUNT, Unit(0, 5, (), complete=True))
-    with sqlite3.connect(file) as db:
-        db.execute("UPDATE unit SET finds = '[[1'")
-    db.close()
-    with pytest.raises(InputError, match="is damaged: a unit cannot be read"):
-        store.units(HUNT)
-
-
-@pytest.mark.parametrize(
-    "spec", ["", "threads", "processes", "processes=0", "processes=x", "dask=x"]
-)
-def test_refuses_unknown_executors(spec: str) -> None:
-    with pytest.raises(InputError, match="executor: "), workers_from_spec(spec):
-        pass
+def test_formulas_hold_for_policies_of_a_common_prompt_only() -> None:
+    candidate = Candidate(9, ((2, 3, 2), (0, 5, 3)))
+    for spec in ("gsa", "gba", "spt-pipeline", "mc-sf", "svf", "fcfs"):
+        policy = policy_from_spec(spec)
+        expected = simulate(candidate.instance(), policy).total_completion_time()
+        assert cost_function(policy)(candidate) == expected

@@ -2,7 +2,7 @@
 
 from kvopt.adversary.candidate import Candidate, Limits
 from kvopt.adversary.hunt import METHODS, Find, Hunt, Unit, improvements
-from kvopt.adversary.search import number_of_units, run_unit, search
+from kvopt.adversary.search import number_of_units, prepare, run_unit, search
 
 __all__ = [
     "METHODS",
@@ -13,6 +13,7 @@ __all__ = [
     "Unit",
     "improvements",
     "number_of_units",
+    "prepare",
     "run_unit",
     "search",
 ]

@@ -242,9 +242,9 @@ class Growth:
 
     @property
     def unlimited(self) -> bool:
-        """Whether the ratio grew at least by half with every doubling, so far as was tried."""
+        """Whether the ratio grew by a third or more with every doubling, so far as was tried."""
         pairs = itertools.pairwise(self.ratios)
-        return len(self.ratios) > 2 and all(2 * b >= 3 * a for a, b in pairs)
+        return len(self.ratios) > 2 and all(3 * b >= 4 * a for a, b in pairs)
 
 
 def growth(hunt: Hunt, candidate: Candidate, doublings: int) -> Growth:

@@ -10,13 +10,14 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, wait
 
-from kvopt.adversary import exhaustive, families, local
+from kvopt.adversary import exhaustive, families, local, quick, scan
 from kvopt.adversary.hunt import Hunt, Unit
 from kvopt.budget import Budget
 from kvopt.errors import WorkerError
+from kvopt.exact import kernel
 from kvopt.executors import Workers, stopped
 
-__all__ = ["number_of_units", "run_unit", "search"]
+__all__ = ["number_of_units", "prepare", "run_unit", "search"]
 
 RUN_UNIT: Mapping[str, Callable[[Hunt, int, Budget], Unit]] = {
     "local": local.run_unit,
@@ -42,6 +43,14 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
         When it is over, the unit is cut short.
     """
     return RUN_UNIT[hunt.method](hunt, number, budget)
+
+
+def prepare(hunt: Hunt) -> None:
+    """Load or compile what a hunt runs on, which may take half a minute the first time."""
+    quick.compiled()
+    if hunt.exact or hunt.method == "exhaustive":
+        kernel.compiled()
+        scan.compiled()
 
 
 def number_of_units(hunt: Hunt) -> int | None:

@@ -25,6 +25,7 @@ from kvopt.cli.options import (
 from kvopt.cli.terminal import interruptible, progress_bar
 from kvopt.errors import InputError, KvoptError
 from kvopt.files import curated_instances, find_certificates, instance_to_json, read_text
+from kvopt.hall import problem_with, read_records
 from kvopt.policies import Policy, policy_from_spec
 
 __all__ = ["audit"]
@@ -55,22 +56,26 @@ def audit(
     PATH is an instance file or a folder of them; without any, the instances that
     come with kvopt are audited.  Every schedule is checked independently, and
     every optimum that is small enough is proved by a second solver.  Certificates
-    in a subfolder "certificates" are checked too.  The search is for instances on
+    in a subfolder "certificates" are checked too, and so are the claims of the worst
+    instances known, in a subfolder "worst".  The search is for instances on
     which GSA(2) and GBA(2) do badly.
     """
     from kvopt.checker import refusal
     from kvopt.report import ratio_row, to_csv
 
     began = time.perf_counter()
-    paths = paths or (curated_instances(),)
-    instances = read_instances(paths)
+    curated = curated_instances()
+    files = paths or sorted(curated.glob("*.json"))
+    paths = paths or (curated,)
+    instances = read_instances(files)
+    records = [record for path in paths for record in read_records(path)]
     audited: list[tuple[str, Audited]] = []
     hunted: list[Hunted] = []
     problems: list[str] = []
     hunted_policies = HUNTED_POLICIES if hunting else ()
     certificates = [file for path in paths for file in find_certificates(path)]
-    held = 0
-    steps = len(instances) + len(hunted_policies)
+    held = fame = 0
+    steps = len(instances) + len(hunted_policies) + len(records)
     with interruptible() as budget, progress_bar("auditing", steps) as advance_to:
         for name, instance in instances:
             try:
@@ -92,6 +97,14 @@ def audit(
                 hunted.append(found)
                 problems += [f"search: {problem}" for problem in found.problems]
             advance_to(len(audited) + len(hunted))
+        for number, record in enumerate(records, start=1):
+            if budget.interrupted:
+                break
+            if problem := problem_with(record):
+                problems.append(f"{record.file}: {problem}")
+            else:
+                fame += 1
+            advance_to(len(audited) + len(hunted) + number)
         for file in certificates:
             if budget.interrupted:
                 break
@@ -99,7 +112,7 @@ def audit(
                 problems.append(f"{file}: {reason}")
             else:
                 held += 1
-    summary = _summary(audited, hunted, held, problems, time.perf_counter() - began)
+    summary = _summary(audited, hunted, held, fame, problems, time.perf_counter() - began)
     if as_json:
         print_json(_as_object(audited, hunted, problems, summary))
     elif as_csv:
@@ -154,6 +167,7 @@ def _summary(
     audited: list[tuple[str, Audited]],
     hunted: list[Hunted],
     certificates: int,
+    records: int,
     problems: list[str],
     seconds: float,
 ) -> dict[str, Any]:
@@ -166,6 +180,7 @@ def _summary(
         "proved_twice": sum(len(result.witnesses) > 1 for result in results),
         "schedules_checked": sum(result.schedules for result in results),
         "certificates": certificates,
+        "records": records,
         "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
         "problems": len(problems),
         "seconds": round(seconds, 1),
@@ -177,6 +192,8 @@ def _sentence(summary: dict[str, Any]) -> str:
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
     certificates = summary["certificates"]
     held = f", {certificates} certificates hold" if certificates else ""
+    records = summary["records"]
+    held += f", {records} worst instances are as bad as they say" if records else ""
     result = "all well" if not summary["problems"] else f"{summary['problems']} PROBLEMS"
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,13 +19,18 @@ from kvopt.cli.options import (
     output_file,
     print_json,
 )
+from kvopt.cli.search_report import Report
 from kvopt.cli.terminal import interruptible, status_line
-from kvopt.files import instance_to_json, write_instance
-from kvopt.instance import Instance
+from kvopt.exact.compiling import has_numba
+from kvopt.files import write_instance
 from kvopt.policies import policy_from_spec
-from kvopt.quadratic import format_exact
+
+if TYPE_CHECKING:
+    from kvopt.adversary import Hunt, Unit
 
 __all__ = ["search"]
+
+METHODS = ("local", "exhaustive", "families")
 
 VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
 """How long the exact solver may take on the worst instance found, the latter after Ctrl-C."""
@@ -35,8 +40,15 @@ VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
 @click.option("--policy", "spec", required=True, help="The policy that is to do badly.")
 @click.option("--against", help="Compare it to this policy instead of the optimum.")
 @click.option(
+    "--method",
+    type=click.Choice(METHODS),
+    default="local",
+    show_default=True,
+    help="Climb from random instances; try all there are; or mix few kinds in large numbers.",
+)
+@click.option(
     "--requests",
-    type=click.IntRange(1, 1000),
+    type=click.IntRange(1, 1_000_000),
     default=8,
     show_default=True,
     help="Largest number of requests.",
@@ -48,6 +60,13 @@ VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
     show_default=True,
     help="Largest memory budget in tokens.",
 )
+@click.option("--mixed", is_flag=True, help="Let prompt lengths differ.")
+@click.option(
+    "--score",
+    type=click.Choice(("exact", "feasible")),
+    help="What small instances are compared to while climbing: the optimum or a good schedule."
+    "  [default: exact with kvopt[fast], else feasible]",
+)
 @click.option(
     "--budget",
     "seconds",
@@ -56,41 +75,81 @@ VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
     show_default=True,
     help="Seconds to search; up to a minute is added to verify the worst instance found.",
 )
-@click.option("--restarts", type=click.IntRange(1), help="Stop after this many restarts.")
+@click.option("--restarts", type=click.IntRange(1), help="Stop after this many units of work.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
-@click.option("--store", "store_path", type=PATH, help="Keep restarts in this file, and resume.")
-@click.option("--executor", default="local", show_default=True, help="local or processes=N.")
+@click.option("--store", "store_path", type=PATH, help="Keep units of work here, and resume.")
+@click.option(
+    "--executor",
+    default="local",
+    show_default=True,
+    help="local, processes=N or dask=ADDRESS.",
+)
 @click.option("-o", "--output", type=output_file, help="Write the worst instance to this file.")
+@click.option("--plot", "picture", type=output_file, help="Draw where its cost comes from.")
 @as_json
 def search(
     spec: str,
     against: str | None,
+    method: str,
     requests: int,
     memory: int,
+    mixed: bool,
+    score: str | None,
     seconds: float,
     restarts: int | None,
     seed: int,
     store_path: Path | None,
     executor: str,
     output: Path | None,
+    picture: Path | None,
     as_json: bool,
 ) -> int:
     """Search for an instance on which a policy does badly, and verify the worst found."""
-    from kvopt.adversary import Hunt, Limits, Unit, improvements
+    from kvopt.adversary import Hunt, Limits, improvements, number_of_units
+
+    for text in filter(None, (spec, against)):
+        policy_from_spec(text)
+    exact = against is None and (has_numba() if score is None else score == "exact")
+    hunt = Hunt(spec, against, Limits(requests, memory, mixed), seed, method, exact)
+    units, interrupted = _run(hunt, seconds, restarts, store_path, executor)
+    finds = improvements(units)
+    if not finds:
+        code = INTERRUPTED if interrupted else FAILED
+        return complain("the budget was over before anything was found", code)
+    complete = sum(unit.complete for unit in units)
+    report = Report(hunt, finds, number_of_units(hunt), complete)
+    report.verify(VERIFY_SECONDS_INTERRUPTED if interrupted else VERIFY_SECONDS)
+    if output is not None:
+        write_instance(output, report.worst)
+    if picture is not None:
+        report.draw(picture)
+    evaluations = sum(unit.evaluations for unit in units)
+    if as_json:
+        print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
+    else:
+        click.echo(report.text())
+        click.echo(f"searched     {evaluations} instances in {len(units)} units")
+    return INTERRUPTED if interrupted else DONE
+
+
+def _run(
+    hunt: Hunt, seconds: float, most: int | None, store_path: Path | None, executor: str
+) -> tuple[list[Unit], bool]:
+    """Run the units of a hunt; tell whether that was interrupted."""
+    from kvopt.adversary import improvements, prepare
     from kvopt.adversary import search as run
     from kvopt.executors import workers_from_spec
     from kvopt.store import Store
 
-    for text in filter(None, (spec, against)):
-        policy_from_spec(text)
-    hunt = Hunt(spec, against, Limits(requests, memory), seed)
     store = Store(store_path, kvopt.__version__) if store_path else None
     done = store.units(hunt) if store else []
     seen = list(done)
+    with status_line("preparing"):
+        prepare(hunt)
     with (
         workers_from_spec(executor) as workers,
         interruptible(seconds) as budget,
-        status_line(f"searching the worst for {spec}") as status,
+        status_line(f"searching the worst for {hunt.policy}") as status,
     ):
 
         def on_unit(unit: Unit) -> None:
@@ -98,64 +157,7 @@ def search(
                 store.add(hunt, unit)
             seen.append(unit)
             if finds := improvements(seen):
-                status(f"{len(seen)} restarts, ratio {float(finds[-1].ratio):.4f}")
+                status(f"{len(seen)} units, ratio {float(finds[-1].ratio):.4f}")
 
-        units = run(
-            hunt,
-            budget,
-            units=restarts,
-            done=done,
-            on_unit=on_unit,
-            workers=workers,
-        )
-    finds = improvements(units)
-    if not finds:
-        code = INTERRUPTED if budget.interrupted else FAILED
-        return complain("the budget was over before anything was found", code)
-    worst = finds[-1].candidate.instance(name=f"worst for {spec}")
-    facts: dict[str, Any] = {"policy": spec, "against": against, "seed": seed}
-    if against is None:
-        limit = VERIFY_SECONDS_INTERRUPTED if budget.interrupted else VERIFY_SECONDS
-        text = _verify(worst, spec, facts, limit)
-    else:
-        facts |= {"cost": finds[-1].cost, "against_cost": finds[-1].reference}
-        facts |= {"ratio": format_exact(finds[-1].ratio), "ratio_float": float(finds[-1].ratio)}
-        text = f"{facts['ratio']} = {facts['ratio_float']:.4f} times {against}"
-    if output is not None:
-        write_instance(output, worst)
-    evaluations = sum(unit.evaluations for unit in units)
-    if as_json:
-        facts |= {"restarts": len(units), "evaluations": evaluations}
-        facts["instance"] = instance_to_json(worst)
-        facts["history"] = [
-            {
-                "restart": find.unit,
-                "evaluation": find.evaluation,
-                "ratio": format_exact(find.ratio),
-                "ratio_float": float(find.ratio),
-                "instance": instance_to_json(find.candidate.instance()),
-            }
-            for find in finds
-        ]
-        print_json(facts)
-    else:
-        groups = ", ".join(f"{o} x {c}" for _, o, c in worst.groups())
-        click.echo(f"worst ratio  {text}")
-        click.echo(f"instance     M = {worst.memory}, s = {worst.prompts[0]}, outputs {groups}")
-        click.echo(f"searched     {evaluations} instances in {len(units)} restarts")
-    return INTERRUPTED if budget.interrupted else DONE
-
-
-def _verify(worst: Instance, spec: str, facts: dict[str, Any], limit: float) -> str:
-    """Bracket the ratio on the worst instance; add it to the facts and return it as text."""
-    from kvopt.ratio import compare
-    from kvopt.report import ratio_row, ratio_text
-
-    with interruptible(limit) as budget, status_line("verifying"):
-        comparison = compare(worst, [policy_from_spec(spec)], budget)
-    ratio = comparison.ratios[0]
-    facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}
-    row = ratio_row(worst.name, ratio)
-    facts |= {key: value for key, value in row.items() if key not in ("instance", "policy")}
-    facts["status"] = comparison.optimum.status.value
-    return f"{format_exact(ratio.low)} = {ratio_text(ratio)} times the optimum"
+        units = run(hunt, budget, units=most, done=done, on_unit=on_unit, workers=workers)
+    return units, budget.interrupted

@@ -1,0 +1,150 @@
+"""Search the worst instance of each policy and size, and keep it if it is worse than the last.
+
+    python scripts/hall_of_fame.py STORE [--policies gsa,gba-d] [--sizes small,large]
+        [--seed 1] [--seconds 60] [--page]
+
+STORE keeps the units of work of all searches, so that an interrupted run goes on. The
+records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
+ever replaced by worse. `--page` writes docs/worst.md and the table in the README from them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from kvopt.adversary.minimise import minimised
+
+import kvopt
+from kvopt import Budget, Instance, policy_from_spec
+from kvopt.adversary import Candidate, Hunt, Limits, improvements, search
+from kvopt.exact.certificate import certify, write_certificate
+from kvopt.files import CERTIFICATES, HALL, curated_instances, write_instance
+from kvopt.hall import claim, read_records
+from kvopt.ratio import compare
+from kvopt.store import Store
+
+FOLDER = curated_instances() / HALL
+
+POLICIES = (
+    "gsa",
+    "gsa:alpha=2",
+    "gsa:alpha=phi",
+    "gsa:spacing=tight",
+    "gsa:alpha=2:spacing=tight",
+    "gsa:slices=area",
+    "gsa-spec",
+    "gba",
+    "gba:alpha=2",
+    "gba:drain=no",
+    "gba-d",
+    "spt-pipeline",
+    "mc-sf",
+    "svf",
+    "sorted-f",
+    "a-min",
+    "fcfs",
+    "alpha-protection",
+    "route",
+    "rect",
+    "response",
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size class and how it is searched."""
+
+    method: str
+    limits: Limits
+    exact: bool
+
+
+SIZES = {
+    "small": Size("local", Limits(12, 24), exact=True),
+    "large": Size("families", Limits(5000, 400), exact=False),
+}
+SLOW = Limits(300, 48)
+"""Large instances of policies that are simulated one by one."""
+
+
+def hunt_of(spec: str, size: str, seed: int) -> Hunt:
+    kind = SIZES[size]
+    hunt = Hunt(spec, None, kind.limits, seed, kind.method, kind.exact)
+    if size == "large" and kvopt.adversary.number_of_units(hunt) is None:
+        hunt = Hunt(spec, None, SLOW, seed, kind.method, kind.exact)
+    return hunt
+
+
+def command(hunt: Hunt, units: int) -> str:
+    """Return the command that finds the instance again."""
+    limits = hunt.limits
+    return (
+        f"kvopt search --policy {hunt.policy} --method {hunt.method}"
+        f" --requests {limits.requests} --memory {limits.memory}"
+        f" --score {'exact' if hunt.exact else 'feasible'} --seed {hunt.seed} --restarts {units}"
+    )
+
+
+def file_of(spec: str, size: str) -> Path:
+    return FOLDER / f"{spec.replace(':', '-').replace('=', '-')}--{size}.json"
+
+
+def worst_of(hunt: Hunt, store: Store, seconds: float) -> tuple[Candidate, str]:
+    """Search, and return the worst instance, made small, and how it was found."""
+    budget = Budget(seconds)
+    done = store.units(hunt)
+
+    def keep(unit: kvopt.adversary.Unit) -> None:
+        if unit.complete:
+            store.add(hunt, unit)
+
+    units = search(hunt, budget, done=done, on_unit=keep)
+    best = improvements(unit for unit in units if unit.complete)[-1]
+    return minimised(hunt, best.candidate, Budget(20)), command(hunt, best.unit + 1)
+
+
+def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
+    """Make a record of an instance if it is worse than the last; say what was done."""
+    file = file_of(spec, size)
+    instance = candidate.instance()
+    comparison = compare(instance, [policy_from_spec(spec)], Budget(60))
+    ratio = comparison.ratios[0].low
+    last = {record.file: record.ratio for record in read_records(FOLDER.parent)}
+    if ratio <= last.get(file, Fraction(1)):
+        return f"{float(ratio):.4f}, no worse than {float(last.get(file, Fraction(1))):.4f}"
+    record = Instance(
+        instance.memory,
+        instance.prompts,
+        instance.outputs,
+        f"worst-{file.stem}",
+        claim(spec, ratio),
+        found,
+    )
+    certified = certify(comparison.optimum, Budget(60))
+    (FOLDER / CERTIFICATES).mkdir(parents=True, exist_ok=True)
+    write_certificate(FOLDER / CERTIFICATES / file.name, certified.content)
+    write_instance(file, record)
+    return f"{float(ratio):.4f}, a new record"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--policies", type=lambda text: text.split(","), default=POLICIES)
+    parser.add_argument("--sizes", type=lambda text: text.split(","), default=list(SIZES))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60)
+    options = parser.parse_args()
+    store = Store(options.store, kvopt.__version__)
+    for spec in options.policies:
+        for size in options.sizes:
+            hunt = hunt_of(spec, size, options.seed)
+            candidate, found = worst_of(hunt, store, options.seconds)
+            print(spec, size, enter(spec, size, candidate, found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
