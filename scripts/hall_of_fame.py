@@ -1,7 +1,8 @@
 """Search the worst instance of each policy and size, and keep it if it is worse than the last.
 
     python scripts/hall_of_fame.py STORE [--policies gsa,gba-d] [--sizes small,large]
-        [--seed 1] [--seconds 60] [--page]
+        [--seed 1] [--seconds 60]
+    python scripts/hall_of_fame.py --page
 
 STORE keeps the units of work of all searches, so that an interrupted run goes on. The
 records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
@@ -11,6 +12,8 @@ ever replaced by worse. `--page` writes docs/worst.md and the table in the READM
 from __future__ import annotations
 
 import argparse
+import json
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -22,11 +25,14 @@ from kvopt import Budget, Instance, policy_from_spec
 from kvopt.adversary import Candidate, Hunt, Limits, improvements, search
 from kvopt.exact.certificate import certify, write_certificate
 from kvopt.files import CERTIFICATES, HALL, curated_instances, write_instance
-from kvopt.hall import claim, read_records
+from kvopt.hall import Record, claim, read_records
+from kvopt.quadratic import format_exact
 from kvopt.ratio import compare
 from kvopt.store import Store
 
 FOLDER = curated_instances() / HALL
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- worst instances known: scripts/hall_of_fame.py --page -->", "<!-- end -->"
 
 POLICIES = (
     "gsa",
@@ -130,14 +136,88 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     return f"{float(ratio):.4f}, a new record"
 
 
+def table(records: list[Record], folder: str) -> str:
+    """Return the table: proved bound, worst instance known and the gap, per policy."""
+    lines = [
+        "| policy | proved: at most | worst instance known: at least | gap | M, s: output x count |",
+        "|---|---|---|---|---|",
+    ]
+    for spec in POLICIES:
+        mine = [record for record in records if record.policy == spec]
+        if not mine:
+            continue
+        worst = max(mine, key=lambda record: record.ratio)
+        guarantee = policy_from_spec(spec).guarantee(worst.instance)
+        bound = float(guarantee.bound) if guarantee else math.nan
+        proved = f"{bound:.2f}" if guarantee else "none known"
+        gap = f"{bound / worst.ratio:.1f}" if guarantee else "-"
+        groups = ", ".join(f"{o} x {c}" for _, o, c in worst.instance.groups()[:4])
+        more = ", ..." if len(worst.instance.groups()) > 4 else ""
+        prompts = {s for s, _, _ in worst.instance.groups()}
+        prompt = prompts.pop() if len(prompts) == 1 else "mixed"
+        what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
+        link = f"[{float(worst.ratio):.3f}]({folder}/{worst.file.name})"
+        lines.append(f"| {spec} | {proved} | {link} | {gap} | {what} |")
+    return "\n".join(lines)
+
+
+def page(records: list[Record]) -> str:
+    """Return docs/worst.md: every record, with how it was found."""
+    lines = [
+        "# The worst instances known",
+        "",
+        "Made by `python scripts/hall_of_fame.py STORE --page` from instances/worst/. Every ratio is",
+        "exact: the cost of the policy over that of a feasible schedule, which the certificate",
+        "beside the instance holds; so the true ratio is at least that. `kvopt audit` checks them.",
+        "",
+        table(records, "../instances/worst"),
+        "",
+        "## Every record",
+        "",
+        "| policy | size | ratio at least | optimum | n | M | found by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for record in records:
+        certificate = json.loads(record.certificate.read_text())
+        low, high = certificate["lower_bound"], certificate["upper_bound"]
+        size = record.file.stem.rpartition("--")[2]
+        cells = (
+            record.policy,
+            size,
+            f"{format_exact(record.ratio)} = {float(record.ratio):.4f}",
+            f"{low}" if low == high else f"{low}..{high}",
+            f"{len(record.instance)}",
+            f"{record.instance.memory}",
+            f"`{record.instance.source}`",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def write_page() -> None:
+    records = read_records(FOLDER.parent)
+    (ROOT / "docs" / "worst.md").write_text(page(records))
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    inner = table(records, "instances/worst")
+    readme.write_text(f"{before}{BEGIN}\n{inner}\n{END}{after}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("store", type=Path)
+    parser.add_argument("store", type=Path, nargs="?")
     parser.add_argument("--policies", type=lambda text: text.split(","), default=POLICIES)
     parser.add_argument("--sizes", type=lambda text: text.split(","), default=list(SIZES))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
+    if options.page:
+        write_page()
+        return
+    if options.store is None:
+        parser.error("STORE is missing")
     store = Store(options.store, kvopt.__version__)
     for spec in options.policies:
         for size in options.sizes:
