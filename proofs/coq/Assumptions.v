@@ -3,7 +3,7 @@
    definitions, otherwise the assumptions.  The Makefile wants the former, and wants every
    theorem of this folder here, in order. *)
 
-From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area BusyTime Shortest.
+From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area BusyTime Shortest Paths.
 
 Definition every_theorem := (
   @no_kills,
@@ -49,6 +49,9 @@ Definition every_theorem := (
   @spt_cost,
   @closing,
   @spt_seven_thirds,
+  @no_idle_round,
+  @busy_makespan,
+  @path_bound,
   I
 ).
 

@@ -28,6 +28,17 @@ Proof.
     + exists a. split; [simpl in *; auto|]. intros b [->|Hb]; [lia|auto].
 Qed.
 
+Lemma last_to_complete (l : list attempt) :
+  l <> [] -> exists a, In a l /\ forall b, In b l -> completion b <= completion a.
+Proof.
+  induction l as [|x l IH]; [congruence|]. intros _. destruct l as [|y l].
+  - exists x. split; [simpl; auto|]. intros b [->|[]]. lia.
+  - destruct IH as (a & Ha & Hmax); [congruence|].
+    destruct (Z.le_gt_cases (completion x) (completion a)) as [H|H].
+    + exists a. split; [simpl in *; auto|]. intros b [->|Hb]; [lia|auto].
+    + exists x. split; [simpl; auto|]. intros b [->|Hb]; [lia|]. specialize (Hmax b Hb). lia.
+Qed.
+
 (* Lemma 4 of model.md.  In every schedule, for every level m >= 1 and every time u, at most
    m requests have their start in (u - d_i, u].  Prompts may differ; s_min is at most
    the smallest of them. *)

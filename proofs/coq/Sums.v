@@ -47,6 +47,9 @@ Section Lists.
     total f (filter keep l) = total (fun x => if keep x then f x else 0) l.
   Proof. induction l as [|x l IH]; simpl; [reflexivity|]. destruct (keep x); simpl; lia. Qed.
 
+  Lemma filter_length_le (keep : A -> bool) l : (length (filter keep l) <= length l)%nat.
+  Proof. induction l as [|x l IH]; simpl; [lia|]. destruct (keep x); simpl; lia. Qed.
+
   Lemma total_permutation f l l' : Permutation l l' -> total f l = total f l'.
   Proof. induction 1; simpl; lia. Qed.
 End Lists.
