@@ -1,0 +1,338 @@
+"""The theorems in Coq are all listed, none is left open, and they speak of what kvopt computes."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import random
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from kvopt import Instance
+from kvopt.exact.facts import staircase_windows
+from kvopt.lower_bounds import area_bound
+from kvopt.pipeline import pipeline_peak, sps_peak, tight_spacing
+from kvopt.policies import SPTPipeline
+from kvopt.schedule import Schedule
+from kvopt.simulate import simulate
+
+PROOFS = Path(__file__).parent.parent / "proofs"
+COQ = PROOFS / "coq"
+OPEN = "Admitted admit give_up Axiom Parameter Conjecture Hypothesis Variable Unset bypass_check"
+
+needs_coq = pytest.mark.skipif(
+    shutil.which("coqc") is None or shutil.which("make") is None,
+    reason="coqc or make is not on the PATH (Debian: apt install coq make)",
+)
+
+
+def theorems(text: str) -> list[str]:
+    return re.findall(r"^Theorem (\w+)", text, re.MULTILINE)
+
+
+def left_open(text: str) -> set[str]:
+    code = re.sub(r"\(\*.*?\*\)", "", text, flags=re.DOTALL)
+    return {word for word in OPEN.split() if re.search(rf"\b{word}s?\b", code)}
+
+
+def table() -> list[tuple[str, str]]:
+    """Return the (name, file) of each row of the table in machine_checked.md."""
+    text = (PROOFS / "machine_checked.md").read_text()
+    return re.findall(r"^\|.*\| `(\w+)` \| (\w+\.v) \|$", text, re.MULTILINE)
+
+
+def test_the_table_lists_exactly_the_theorems() -> None:
+    proved = {(name, file.name) for file in COQ.glob("*.v") for name in theorems(file.read_text())}
+    assert len(proved) > 40
+    assert sorted(table()) == sorted(proved)
+
+
+def test_the_table_names_statements_that_exist() -> None:
+    rows = re.findall(
+        r"\| (\w+\.md), (theorem|lemma|corollary|prices)(?: (\d+))?.* \| `",
+        (PROOFS / "machine_checked.md").read_text(),
+    )
+    assert len(rows) == len(table())
+    for document, kind, number in rows:
+        text = (PROOFS / document).read_text()
+        wanted = rf"\*\*{kind}\*\*" if kind == "prices" else rf"^##+ {kind} {number}\b"
+        assert re.search(wanted, text, re.MULTILINE | re.IGNORECASE), (document, kind, number)
+
+
+def test_all_theorems_are_asked_for_their_assumptions() -> None:
+    asked = re.findall(r"^  @(\w+),$", (COQ / "Assumptions.v").read_text(), re.MULTILINE)
+    assert sorted(asked) == sorted(name for name, _ in table())
+
+
+def test_nothing_is_left_open() -> None:
+    for file in COQ.glob("*.v"):
+        assert not left_open(file.read_text()), file
+
+
+def test_an_open_proof_is_noticed() -> None:
+    assert left_open("Theorem wrong : 1 = 2. Proof. Admitted.") == {"Admitted"}
+    assert left_open("Axioms a b : False.") == {"Axiom"}
+    assert not left_open("(* Nobody says Admitted\n here. *) Theorem right : 1 = 1.")
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the theorems, compiled by their own Makefile."""
+    folder = tmp_path_factory.mktemp("coq")
+    for file in [*COQ.glob("*.v"), COQ / "Makefile"]:
+        shutil.copy(file, folder)
+    build = make(folder)
+    assert build.returncode == 0, build.stdout + build.stderr
+    assert f"{len(table())} theorems hold, without assumptions" in build.stdout
+    return folder
+
+
+def make(folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["make", "-C", folder], capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.slow
+@needs_coq
+@pytest.mark.parametrize(
+    ("added", "asked", "said"),
+    [
+        ("Theorem added : 1 = 2. Proof. reflexivity. Qed.", True, "Unable to unify"),
+        ("Theorem added : 1 = 2. Proof. Admitted.", True, "Admitted"),
+        ("Theorem added : 1 = 1. Proof. reflexivity. Qed.", False, "does not list exactly"),
+        (
+            "From Coq Require Import Classical.\n"
+            "Theorem added : forall P, P \\/ ~ P. Proof. exact classic. Qed.",
+            True,
+            "rests on an assumption",
+        ),
+    ],
+)
+def test_the_build_notices(built: Path, tmp_path: Path, added: str, asked: bool, said: str) -> None:
+    folder = tmp_path / "coq"
+    shutil.copytree(built, folder)
+    with (folder / "Shortest.v").open("a") as file:
+        file.write(f"\n{added}\n")
+    if asked:
+        text = (folder / "Assumptions.v").read_text()
+        last = theorems((COQ / "Shortest.v").read_text())[-1]
+        (folder / "Assumptions.v").write_text(text.replace(f"@{last},", f"@{last},\n  @added,"))
+    build = make(folder)
+    assert build.returncode != 0
+    assert said in build.stdout + build.stderr
+
+
+class Coq:
+    """Evaluate expressions of type list Z, all in one run of Coq."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __call__(self, definitions: str, *expressions: str) -> list[list[int]]:
+        file = self.folder / "Evaluate.v"
+        file.write_text(
+            "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
+            "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
+            "  Area BusyTime Shortest Paths.\n"
+            "Open Scope Z_scope.\n"
+            "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
+            + definitions
+            + "".join(f"\nEval vm_compute in ({x} : list Z)." for x in expressions)
+        )
+        run = subprocess.run(
+            ["coqc", "-q", "-Q", ".", "Kvopt", file.name],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
+        assert run.returncode == 0, run.stderr
+        answers = re.findall(r"= (.*?)\s*: list Z", run.stdout, re.DOTALL)
+        assert len(answers) == len(expressions), run.stdout
+        return [[int(z) for z in re.findall(r"-?\d+", answer)] for answer in answers]
+
+
+@pytest.fixture(scope="module")
+def coq(built: Path) -> Coq:
+    return Coq(built)
+
+
+def listed(items: Iterable[object]) -> str:
+    return "[" + "; ".join(f"({item})" for item in items) + "]"
+
+
+def requests(instance: Instance) -> list[str]:
+    return [f"Request {r.prompt} {r.output}" for r in instance]
+
+
+def random_instance(rng: random.Random, common: bool = False) -> Instance:
+    n = rng.randint(1, 7)
+    prompts = [rng.randint(0, 3)] * n if common else [rng.randint(0, 4) for _ in range(n)]
+    outputs = [rng.randint(1, 6) for _ in range(n)]
+    least = max(s + o for s, o in zip(prompts, outputs, strict=True))
+    return Instance(least + rng.randint(0, 12), prompts, outputs)
+
+
+@pytest.mark.slow
+@needs_coq
+def test_memory_and_cost_are_those_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(1)
+    instances = [random_instance(rng) for _ in range(20)]
+    starts = [[rng.randint(0, 9) for _ in range(len(one))] for one in instances]
+    lists = [
+        listed(f"Attempt ({q}) {t}" for q, t in zip(requests(one), at, strict=True))
+        for one, at in zip(instances, starts, strict=True)
+    ]
+    rounds = listed(range(-1, 18))
+    answers = coq("", *(f"cost {x} :: map (memory {x}) {rounds}" for x in lists))
+    for one, at, (cost, *memory) in zip(instances, starts, answers, strict=True):
+        schedule = Schedule.from_starts(one, at)
+        assert cost == schedule.total_completion_time()
+        assert memory[:2] == [0, 0]
+        assert memory[2:] == [schedule.memory_profile().at(r) for r in range(1, 18)]
+        assert max(memory) == schedule.peak_memory()
+
+
+@pytest.mark.slow
+@needs_coq
+def test_windows_and_peaks_are_those_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(2)
+    cases = [(random_instance(rng), rng.randint(1, 4)) for _ in range(30)]
+    slots = [(rng.randint(0, 5), rng.randint(1, 30), rng.randint(1, 40)) for _ in range(40)]
+    spaced = [
+        (rng.randint(0, 5), rng.randint(1, 20), Fraction(rng.randint(1, 30), rng.randint(1, 9)))
+        for _ in range(40)
+    ]
+    windows, peaks, others = coq(
+        "",
+        "concat "
+        + listed(
+            f"map (window {one.memory} {min(r.prompt for r in one)} {m}) "
+            + listed(f"Request {r.prompt} {r.output}" for r, _ in one.types())
+            for one, m in cases
+        ),
+        listed(f"peak {s} {tau} {k}" for s, tau, k in slots),
+        listed(f"F {s} {tau} ({d.numerator} # {d.denominator})" for s, tau, d in spaced),
+    )
+    assert windows == [d for one, m in cases for d in staircase_windows(one, m)]
+    assert peaks == [sps_peak(*case) for case in slots]
+    assert others == [pipeline_peak(*case) for case in spaced]
+
+
+@pytest.mark.slow
+@needs_coq
+def test_the_spt_pipeline_is_that_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(3)
+    instances = [random_instance(rng, common=True) for _ in range(20)]
+    expressions = []
+    for one in instances:
+        prompt = one[0].prompt
+        spacings = {r.output: tight_spacing(prompt, r.output, one.memory) for r in one}
+        cases = " ".join(f"| {t} => {d.numerator} # {d.denominator}" for t, d in spacings.items())
+        shortest = listed(f"Request {prompt} {o}" for o in sorted(r.output for r in one))
+        distance = f"(fun t => match t with {cases} | _ => 1 # 1 end)"
+        expressions.append(f"map start (spt {distance} {shortest})")
+    for one, starts in zip(instances, coq("", *expressions), strict=True):
+        schedule = simulate(one, SPTPipeline())
+        assert starts == sorted(attempt.start for attempt in schedule)
+
+
+@pytest.fixture
+def checker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(PROOFS)
+    return importlib.import_module("check")
+
+
+@pytest.mark.slow
+@needs_coq
+def test_bounds_are_those_of_kvopt_and_of_the_checker(coq: Coq, checker: ModuleType) -> None:
+    rng = random.Random(4)
+    instances = [random_instance(rng) for _ in range(20)]
+    expressions = []
+    for one in instances:
+        smallest = min(r.prompt for r in one)
+        unit = math.lcm(*range(1, one.memory // (smallest + 1) + 1))
+        unit *= -(-one.memory // unit)  # at least M
+        all_of_them = listed(requests(one))
+        expressions.append(
+            f"let all := {all_of_them} in [ceil_div (pairs (fun q q' => Z.min (area q) (area q')) "
+            f"all + total area all) {one.memory}; "
+            f"Qceiling (busy_bound memory_weights {one.memory} all); "
+            f"Qceiling (busy_bound (slot_weights {one.memory} {smallest} {unit}) {unit} all)]"
+        )
+    for one, (area, memory, slots) in zip(instances, coq("", *expressions), strict=True):
+        assert area == area_bound(one)
+        assert memory == checker.busy_time(one.memory, types(one), slots=False)
+        assert slots == checker.busy_time(one.memory, types(one), slots=True)
+
+
+def types(instance: Instance) -> dict[tuple[int, int], int]:
+    return {(r.prompt, r.output): count for r, count in instance.types()}
+
+
+def random_tree(
+    rng: random.Random, instance: Instance, depth: int, above: int = 0
+) -> tuple[list[dict[str, object]], str]:
+    """Return a tree of prices as check.py reads it, and as Coq does."""
+    if depth:
+        kinds = rng.sample(sorted(types(instance)), rng.randint(1, len(types(instance))))
+        split = [[s, o, rng.randint(1, 9)] for s, o in sorted(kinds)]
+        most = rng.randint(0, len(instance))
+        few, few_coq = random_tree(rng, instance, rng.randint(0, depth - 1), above + 1)
+        many, many_coq = random_tree(rng, instance, rng.randint(0, depth - 1), above + 1)
+        pairs = listed(f"Request {s} {o}, {u}" for s, o, u in split)
+        tree = [{"split": split, "at_most": most}, *few, *many]
+        return tree, f"Split {pairs} {most} ({few_coq}) ({many_coq})"
+    rounds = sorted(rng.sample(range(1, 12), rng.randint(0, 6)))
+    memory = [[r, rng.randint(0, 3)] for r in rounds]
+    places = sorted({(rng.randint(1, 3), rng.randint(0, 9)) for _ in range(rng.randint(0, 8))})
+    stairs = [[m, u, rng.randint(0, 30)] for m, u in places]
+    branch = [rng.randint(0, 20) for _ in range(above)]
+    leaf = {"memory": memory, "staircase": stairs, "branch": branch}
+    on_memory = listed(f"{r}, {p}" for r, p in memory)
+    on_stairs = listed(f"{m}, {u}, {p}" for m, u, p in stairs)
+    return [leaf], f"Leaf {on_memory} {on_stairs} {listed(branch)}"
+
+
+@pytest.mark.slow
+@needs_coq
+def test_the_checker_of_prices_agrees_with_the_proved_one(coq: Coq, checker: ModuleType) -> None:
+    rng = random.Random(5)
+    cases = []
+    for _ in range(40):
+        one, scale = random_instance(rng), rng.randint(1, 12)
+        cases.append((one, scale, *random_tree(rng, one, rng.randint(0, 3))))
+    (proved,) = coq(
+        "",
+        listed(
+            f"found (prices_bound {one.memory} {scale} "
+            + listed(f"Request {s} {o}, {n}" for (s, o), n in types(one).items())
+            + f" ({tree}))"
+            for one, scale, _, tree in cases
+        ),
+    )
+    checked = [checker.priced(one.memory, types(one), scale, tree) for one, scale, tree, _ in cases]
+    assert proved == checked
+    assert len(set(checked)) > 10
+
+
+@pytest.mark.slow
+@needs_coq
+def test_the_proved_checker_refuses(coq: Coq) -> None:
+    bound: Callable[[str], str] = "[found (prices_bound 9 99 [(Request 1 2, 3)] ({}))]".format
+    leaf = "Leaf [(1, {})] [({}, 1, 1)] {}"
+    good, negative, no_level, too_many = coq(
+        "",
+        bound(leaf.format(1, 1, "[]")),
+        bound(leaf.format(-1, 1, "[]")),
+        bound(leaf.format(1, 0, "[]")),
+        bound(leaf.format(1, 1, "[1]")),
+    )
+    assert good[0] > 0
+    assert negative == no_level == too_many == [-1]
