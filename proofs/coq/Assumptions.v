@@ -3,7 +3,8 @@
    definitions, otherwise the assumptions.  The Makefile wants the former, and wants every
    theorem of this folder here, in order. *)
 
-From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area BusyTime Shortest Paths.
+From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
+  BusyTime Shortest Paths PathCheck.
 
 Definition every_theorem := (
   @no_kills,
@@ -52,6 +53,7 @@ Definition every_theorem := (
   @no_idle_round,
   @busy_makespan,
   @path_bound,
+  @paths_sound,
   I
 ).
 
