@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import math
 import random
 import re
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -56,13 +58,13 @@ def test_the_table_lists_exactly_the_theorems() -> None:
 
 def test_the_table_names_statements_that_exist() -> None:
     rows = re.findall(
-        r"\| (\w+\.md), (theorem|lemma|corollary|prices)(?: (\d+))?.* \| `",
+        r"\| (\w+\.md), (theorem|lemma|corollary|prices|paths)(?: (\d+))?.* \| `",
         (PROOFS / "machine_checked.md").read_text(),
     )
     assert len(rows) == len(table())
     for document, kind, number in rows:
         text = (PROOFS / document).read_text()
-        wanted = rf"\*\*{kind}\*\*" if kind == "prices" else rf"^##+ {kind} {number}\b"
+        wanted = rf"\*\*{kind}\*\*" if not number else rf"^##+ {kind} {number}\b"
         assert re.search(wanted, text, re.MULTILINE | re.IGNORECASE), (document, kind, number)
 
 
@@ -139,7 +141,7 @@ class Coq:
         file.write_text(
             "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
             "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
-            "  Area BusyTime Shortest Paths.\n"
+            "  Area BusyTime Shortest Paths PathCheck.\n"
             "Open Scope Z_scope.\n"
             "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
             + definitions
@@ -336,3 +338,79 @@ def test_the_proved_checker_refuses(coq: Coq) -> None:
     )
     assert good[0] > 0
     assert negative == no_level == too_many == [-1]
+
+
+@pytest.fixture
+def writer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(COQ)
+    return importlib.import_module("certificate")
+
+
+@pytest.fixture
+def companion(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(PROOFS)
+    return importlib.import_module("paths")
+
+
+@pytest.mark.slow
+@needs_coq
+def test_the_checker_of_paths_agrees_with_the_proved_one(
+    coq: Coq, checker: ModuleType, companion: ModuleType, writer: ModuleType
+) -> None:
+    rng = random.Random(6)
+    cases = []
+    for _ in range(25):
+        one = random_instance(rng)
+        cases.append((one, companion.random_proof(one, rng.randint(1, 12), rng)))
+    (proved,) = coq(
+        "",
+        listed(
+            f"found (paths_bound {one.memory} "
+            + listed(f"Request {s} {o}, {n}" for (s, o), n in types(one).items())
+            + f" ({writer.path_proof(proof)}))"
+            for one, proof in cases
+        ),
+    )
+    checked = [checker.by_paths(one.memory, types(one), proof) for one, proof in cases]
+    assert proved == checked
+    assert len(set(checked)) > 10
+
+
+def certified(folder: Path, writer: ModuleType, certificate: dict[str, Any]) -> str:
+    """Return what Coq says to a certificate."""
+    (folder / "Bound.v").write_text(writer.theorem(certificate))
+    run = subprocess.run(
+        ["coqc", "-q", "-Q", ".", "Kvopt", "Bound.v"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=1200,
+    )
+    return (run.stdout if run.returncode == 0 else "refused: " + run.stderr).strip()
+
+
+@pytest.mark.slow
+@needs_coq
+def test_a_certificate_becomes_a_theorem(built: Path, writer: ModuleType) -> None:
+    leaf = {"memory": [[2, 1]], "staircase": [[1, 0, 3]], "branch": []}
+    certificate: dict[str, Any] = {
+        "instance": {"memory": 3, "requests": [{"prompt": 1, "output": 2, "count": 2}]},
+        "proof": {"rule": "prices", "scale": 2, "tree": [leaf]},
+    }
+    for low in (4, 5):
+        certificate["lower_bound"] = low
+        assert certified(built, writer, certificate) == "Closed under the global context"
+    certificate["lower_bound"] = 6
+    assert certified(built, writer, certificate).startswith("refused")
+
+
+@pytest.mark.slow
+@needs_coq
+@pytest.mark.parametrize("name", ["identical-50", "model1"])
+def test_shipped_certificates_by_paths_become_theorems(
+    built: Path, writer: ModuleType, name: str
+) -> None:
+    file = PROOFS.parent / "instances" / "certificates" / f"{name}.json"
+    certificate = json.loads(file.read_text())
+    assert certificate["proof"]["rule"] == "paths"
+    assert certified(built, writer, certificate) == "Closed under the global context"
