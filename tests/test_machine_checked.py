@@ -119,11 +119,11 @@ def make(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_the_build_notices(built: Path, tmp_path: Path, added: str, asked: bool, said: str) -> None:
     folder = tmp_path / "coq"
     shutil.copytree(built, folder)
-    with (folder / "Shortest.v").open("a") as file:
+    with (folder / "Staggered.v").open("a") as file:
         file.write(f"\n{added}\n")
     if asked:
         text = (folder / "Assumptions.v").read_text()
-        last = theorems((COQ / "Shortest.v").read_text())[-1]
+        last = theorems((COQ / "Staggered.v").read_text())[-1]
         (folder / "Assumptions.v").write_text(text.replace(f"@{last},", f"@{last},\n  @added,"))
     build = make(folder)
     assert build.returncode != 0
@@ -141,7 +141,7 @@ class Coq:
         file.write_text(
             "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
             "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
-            "  Area BusyTime Shortest Paths PathCheck.\n"
+            "  Area BusyTime Staggered Paths PathCheck Phases.\n"
             "Open Scope Z_scope.\n"
             "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
             + definitions

@@ -121,3 +121,9 @@ Proof.
   intros (<- & Hvalid & _). rewrite total_map. apply total_le. intros a Ha.
   rewrite Forall_forall in Hvalid. destruct (Hvalid a Ha) as [_ Hp]. unfold completion. lia.
 Qed.
+
+Lemma cost_nonneg M requests l : schedule M requests l -> 0 <= cost l.
+Proof.
+  intros (_ & Hvalid & _). apply total_nonneg. intros a Ha. rewrite Forall_forall in Hvalid.
+  destruct (Hvalid a Ha) as [[_ Ho] Hp]. unfold completion. lia.
+Qed.

@@ -4,7 +4,7 @@
    theorem of this folder here, in order. *)
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
-  BusyTime Shortest Paths PathCheck.
+  BusyTime Staggered Paths PathCheck Phases.
 
 Definition every_theorem := (
   @no_kills,
@@ -46,14 +46,20 @@ Definition every_theorem := (
   @busy_time_slots,
   @delta_memory,
   @opt_third,
-  @spt_schedule,
-  @spt_cost,
+  @staggered_schedule,
+  @staggered_cost,
   @closing,
+  @staggered_ratio,
   @spt_seven_thirds,
+  @gba_ratio,
+  @powers_class_ends,
+  @areas_class_ends,
+  @gba_six_fifths,
   @no_idle_round,
   @busy_makespan,
   @path_bound,
   @paths_sound,
+  @geometric_phases,
   I
 ).
 

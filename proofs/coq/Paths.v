@@ -38,12 +38,6 @@ Proof.
     eapply Z.le_trans; [exact H|apply Hfits].
 Qed.
 
-Lemma cost_nonneg M requests l : schedule M requests l -> 0 <= cost l.
-Proof.
-  intros (_ & Hvalid & _). apply total_nonneg. intros a Ha. rewrite Forall_forall in Hvalid.
-  destruct (Hvalid a Ha) as [[_ Ho] Hp]. unfold completion. lia.
-Qed.
-
 Lemma idle_round_exists (l : list attempt) T : (forall a, In a l -> completion a <= Z.of_nat T) ->
   busy_schedule l \/
   exists r, 1 <= r /\ (exists a, In a l /\ r <= completion a) /\
