@@ -21,7 +21,7 @@ from kvopt import Instance
 from kvopt.exact.facts import staircase_windows
 from kvopt.lower_bounds import area_bound
 from kvopt.pipeline import pipeline_peak, sps_peak, tight_spacing
-from kvopt.policies import SPTPipeline
+from kvopt.policies import GBA, SPTPipeline
 from kvopt.schedule import Schedule
 from kvopt.simulate import simulate
 
@@ -243,6 +243,32 @@ def test_the_spt_pipeline_is_that_of_kvopt(coq: Coq) -> None:
     for one, starts in zip(instances, coq("", *expressions), strict=True):
         schedule = simulate(one, SPTPipeline())
         assert starts == sorted(attempt.start for attempt in schedule)
+
+
+@pytest.mark.slow
+@needs_coq
+def test_gba_without_drains_is_that_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(7)
+    cases, expressions = [], []
+    for _ in range(20):
+        one = random_instance(rng, common=True)
+        alpha = Fraction(rng.randint(5, 12), 4)
+        prompt, ends = one[0].prompt, [1]
+        while ends[-1] < one.memory - prompt:
+            ends.append(min(math.floor(alpha ** len(ends)), one.memory - prompt))
+        spacings = {t: tight_spacing(prompt, t, one.memory) for t in ends}
+        distance = " ".join(
+            f"| {t} => {d.numerator} # {d.denominator}" for t, d in spacings.items()
+        )
+        by_class = sorted(one, key=lambda r: min(t for t in ends if t >= r.output))
+        expressions.append(
+            f"map start (gba (fun t => match t with {distance} | _ => 1 # 1 end) "
+            f"(powers {prompt} {one.memory} ({alpha.numerator} # {alpha.denominator})) "
+            f"{len(ends) - 1}%nat {listed(f'Request {prompt} {r.output}' for r in by_class)})"
+        )
+        cases.append((one, GBA(alpha=alpha, spacing="tight", drain=False)))
+    for (one, policy), starts in zip(cases, coq("", *expressions), strict=True):
+        assert starts == sorted(attempt.start for attempt in simulate(one, policy))
 
 
 @pytest.fixture
