@@ -73,6 +73,13 @@ def test_all_theorems_are_asked_for_their_assumptions() -> None:
     assert sorted(asked) == sorted(name for name, _ in table())
 
 
+def test_no_name_hides_a_theorem() -> None:
+    kinds = "Theorem|Lemma|Definition|Fixpoint|Record|Inductive"
+    texts = [file.read_text() for file in COQ.glob("*.v")]
+    names = [x for text in texts for x in re.findall(rf"^ *(?:{kinds}) (\w+)", text, re.MULTILINE)]
+    assert len(names) == len(set(names))
+
+
 def test_nothing_is_left_open() -> None:
     for file in COQ.glob("*.v"):
         assert not left_open(file.read_text()), file

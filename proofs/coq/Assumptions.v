@@ -57,6 +57,7 @@ Definition every_theorem := (
   @gba_six_fifths,
   @no_idle_round,
   @busy_makespan,
+  @completes_by,
   @path_bound,
   @paths_sound,
   @geometric_phases,

@@ -129,6 +129,27 @@ Proof.
   lia.
 Qed.
 
+(* Lemma 2 of model.md.  If a schedule costs at most UB, and every schedule of the other
+   requests costs at least LB, then a request completes by UB - LB; without idle rounds
+   also by L. *)
+Theorem completes_by M l1 a l2 LB UB :
+  schedule M (map of (l1 ++ a :: l2)) (l1 ++ a :: l2) ->
+  cost (l1 ++ a :: l2) <= UB ->
+  (forall l, schedule M (map of (l1 ++ l2)) l -> LB <= cost l) ->
+  completion a <= UB - LB /\
+  (busy_schedule (l1 ++ a :: l2) -> completion a <= total output (map of (l1 ++ a :: l2))).
+Proof.
+  intros Hl Hcost Hothers. pose proof Hl as (_ & Hvalid & Hfits).
+  apply Forall_app in Hvalid as [H1 H2]. inversion H2 as [|? ? Ha H3]. subst.
+  split.
+  - assert (Hrest : schedule M (map of (l1 ++ l2)) (l1 ++ l2)).
+    { repeat split; [apply Forall_app; auto|]. intros r. specialize (Hfits r).
+      unfold memory in *. rewrite total_app in *. cbn [total] in Hfits.
+      pose proof (use_nonneg a r Ha). lia. }
+    specialize (Hothers _ Hrest). unfold cost in *. rewrite total_app in *. cbn [total] in Hcost. lia.
+  - intros Hbusy. apply (busy_makespan M _ _ a Hl Hbusy). apply in_or_app. simpl. auto.
+Qed.
+
 (* --- Prices and paths -------------------------------------------------------------------- *)
 
 (* The least sum of the squares of K integers of sum W:  with W = a K + r, 0 <= r < K,
