@@ -6,7 +6,7 @@
 
 STORE keeps the units of work of all searches, so that an interrupted run goes on. The
 records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
-ever replaced by worse. `--page` writes docs/worst.md and the table in the README from them.
+ever replaced by worse. `--page` writes docs/worst.md from them, part of which the README quotes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ from kvopt.store import Store
 
 FOLDER = curated_instances() / HALL
 ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- worst instances known: scripts/hall_of_fame.py --page -->", "<!-- end -->"
 
 POLICIES = (
     "gsa",
@@ -136,7 +135,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     return f"{float(ratio):.4f}, a new record"
 
 
-def table(records: list[Record], folder: str) -> str:
+def table(records: list[Record]) -> str:
     """Return the table: proved bound, worst instance known and the gap, per policy."""
     lines = [
         "| policy | proved: at most | worst instance known: at least | gap | M, s: output x count |",
@@ -156,8 +155,7 @@ def table(records: list[Record], folder: str) -> str:
         prompts = {s for s, _, _ in worst.instance.groups()}
         prompt = prompts.pop() if len(prompts) == 1 else "mixed"
         what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
-        link = f"[{float(worst.ratio):.3f}]({folder}/{worst.file.name})"
-        lines.append(f"| {spec} | {proved} | {link} | {gap} | {what} |")
+        lines.append(f"| {spec} | {proved} | {float(worst.ratio):.3f} | {gap} | {what} |")
     return "\n".join(lines)
 
 
@@ -170,7 +168,9 @@ def page(records: list[Record]) -> str:
         "exact: the cost of the policy over that of a feasible schedule, which the certificate",
         "beside the instance holds; so the true ratio is at least that. `kvopt audit` checks them.",
         "",
-        table(records, "../instances/worst"),
+        "<!-- worst -->",
+        table(records),
+        "<!-- end worst -->",
         "",
         "## Every record",
         "",
@@ -195,13 +195,7 @@ def page(records: list[Record]) -> str:
 
 
 def write_page() -> None:
-    records = read_records(FOLDER.parent)
-    (ROOT / "docs" / "worst.md").write_text(page(records))
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
-    inner = table(records, "instances/worst")
-    readme.write_text(f"{before}{BEGIN}\n{inner}\n{END}{after}")
+    (ROOT / "docs" / "worst.md").write_text(page(read_records(FOLDER.parent)))
 
 
 def main() -> None:
