@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
+import re
 import signal
 import threading
 import time
@@ -28,11 +30,13 @@ from kvopt.spec import integer
 
 __all__ = ["Workers", "stopped", "workers_from_spec"]
 
-CONNECT_SECONDS = 10
-"""How long a Dask scheduler may take to answer."""
+CONNECT_SECONDS, ANSWER_SECONDS = 5, 20
+"""How long a Dask scheduler may take to answer, at first and later."""
 
 COUNT_SECONDS = 5
-"""How often the workers of a Dask cluster are counted, and its scheduler is asked for an answer."""
+"""How often the workers of a Dask cluster are counted."""
+
+ADDRESS = re.compile(r"((tcp|tls|ucx|ws|wss)://)?(\[[^\]/]+\]|[^:/\[\]]+):[0-9]{1,5}")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -53,15 +57,15 @@ class Workers:
         Makes `stopped` true for the units that run.
     deaths
         What a future raises if whoever ran its unit is gone.
-    tries
-        After so many deaths of the workers of one unit the search is given up.
+    hopeless
+        What it raises if the executor has run the unit again by itself, in vain.
     """
 
     executor: Executor | None = None
     count: int | Callable[[], int] = 1
     stop: Callable[[], None] = lambda: None
     deaths: tuple[type[BaseException], ...] = (BrokenExecutor,)
-    tries: int = 3
+    hopeless: tuple[type[BaseException], ...] = ()
 
     def places(self) -> int:
         """Return how many units may run now."""
@@ -205,21 +209,44 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Workers]:
+    if not ADDRESS.fullmatch(address):
+        text = abridged(address)
+        raise InputError(f"executor: dask: must be HOST:PORT or PROTOCOL://HOST:PORT, got {text}")
     try:
         from distributed import Client
         from distributed.scheduler import KilledWorker
     except ImportError:
         raise InputError("executor: dask=ADDRESS needs Dask: pip install kvopt[dask]") from None
+    with _quiet("distributed.client", "distributed.core", "distributed.comm"):
+        try:
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+        except (OSError, ValueError) as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"executor: dask={address}: cannot be reached: {reason}") from None
+        with client:
+            executor = DaskCluster(client, address)
+            # Dask itself runs a task again if its worker dies, three times by default.
+            yield Workers(
+                executor,
+                executor.places,
+                executor.stop,
+                deaths=(CancelledError,),
+                hopeless=(KilledWorker,),
+            )
+
+
+@contextmanager
+def _quiet(*names: str) -> Iterator[None]:
+    """Keep loggers silent; what they have to say comes as an exception, too."""
+    loggers = [logging.getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
     try:
-        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"executor: dask={address}: cannot be reached: {reason}") from None
-    with client:
-        executor = DaskCluster(client, address)
-        # Dask itself runs a task again if its worker dies, three times by default.
-        deaths = (KilledWorker, CancelledError)
-        yield Workers(executor, executor.places, executor.stop, deaths, tries=1)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 class DaskCluster(Executor):
@@ -258,7 +285,7 @@ class DaskCluster(Executor):
         """
         if time.monotonic() > self._counted + COUNT_SECONDS or self._client.status != "running":
             try:
-                threads = self._client.nthreads(callback_timeout=CONNECT_SECONDS)
+                threads = self._client.nthreads(callback_timeout=ANSWER_SECONDS)
             except Exception:  # of many kinds, depending on what the client was at
                 raise WorkerError(
                     f"the Dask scheduler {self._address} is gone; what was stored is safe"

@@ -36,6 +36,9 @@ RUN_UNIT: Mapping[str, Callable[[Hunt, int, Budget], Unit]] = {
 POLL_SECONDS = 0.2
 """How often it is asked whether work is to end, and what other processes have done."""
 
+TRIES = 3
+"""A unit is run so often until it is taken for what kills its workers."""
+
 GRACE_SECONDS = 5.0
 """How long after the end of the budget units may take to notice."""
 
@@ -275,6 +278,8 @@ class _Crew:
                 unit = future.result()
             except self._workers.deaths:
                 self._count_death(number)
+            except self._workers.hopeless:
+                raise _died(number) from None
             except ImportError as error:
                 raise WorkerError(f"a worker cannot run kvopt: {error}") from None
             else:
@@ -290,13 +295,14 @@ class _Crew:
         if self._budget.over():  # cancelled, or too late anyway
             return
         self._deaths[number] += 1
-        if self._deaths[number] >= self._workers.tries:
-            self._workers.places()  # raises if there is another reason
-            raise WorkerError(
-                f"unit {number}: the worker died, and again when others tried;"
-                " what was stored is safe"
-            )
+        if self._deaths[number] >= TRIES:
+            raise _died(number)
         self._again.append(number)
+
+
+def _died(number: int) -> WorkerError:
+    text = "its worker died, and so did those that tried again; what was stored is safe"
+    return WorkerError(f"unit {number}: {text}")
 
 
 def _run_unit_for(code: str, hunt: Hunt, number: int, seconds: float) -> Unit:

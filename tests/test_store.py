@@ -1,0 +1,550 @@
+"""The store: nothing finished is lost or repeated, and what is no store stays as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import kvopt
+from kvopt import Budget, InputError, read_instance
+from kvopt import sources as sources_module
+from kvopt import store as store_module
+from kvopt.adversary import Candidate, Find, Hunt, Limits, Unit, search
+from kvopt.executors import workers_from_spec
+from kvopt.sources import NO_MATTER, code_version
+from kvopt.store import Store
+
+ROOT = Path(__file__).parent.parent
+CELLS = Hunt("fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive")
+HUNT = Hunt("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
+CANDIDATE = Candidate(8, ((1, 2, 3), (0, 7, 1)))
+UNIT = Unit(0, 5, (Find(0, 4, 9, 6, CANDIDATE), Find(0, 5, 10, 4, CANDIDATE)), complete=True)
+
+
+def shell(file: Path, query: str) -> list[tuple[object, ...]]:
+    """Ask a database, as a person would."""
+    with closing(sqlite3.connect(file)) as db, db:
+        return db.execute(query).fetchall()
+
+
+def test_a_store_gives_back_what_it_got(tmp_path: Path) -> None:
+    store = Store(tmp_path / "finds.db", "1.0")
+    assert store.units(HUNT) == []
+    store.add(HUNT, UNIT)
+    huge = Find(2, 0, 3 * 10**30, 10**30, Candidate(10**9, ((1, 10**8, 10**15),)))
+    other = Unit(2, 1, (huge,), complete=True)
+    store.add(HUNT, other)
+    store.add(HUNT, replace(UNIT, finds=()))  # is there already
+    again = Store(tmp_path / "finds.db", "1.0")
+    assert again.units(HUNT) == [UNIT, other]
+    assert again.units(HUNT, [2, 7]) == [other]
+    assert again.units(HUNT, []) == []
+    with pytest.raises(ValueError, match="unit 3 was cut short"):
+        store.add(HUNT, Unit(3, 1, (), complete=False))
+
+
+def test_a_person_can_ask_a_store(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(HUNT, UNIT)
+    query = "SELECT policy, against, method, seed, unit, evaluation, ratio, ratio_real FROM "
+    row = ("gsa:alpha=2", None, "local", 3, 0)
+    assert shell(file, query + "found") == [(*row, 4, "3/2", 1.5), (*row, 5, "5/2", 2.5)]
+    assert shell(file, query + "worst") == [(*row, 5, "5/2", 2.5)]
+    ((text,),) = shell(file, "SELECT instance FROM worst")
+    (tmp_path / "worst.json").write_text(str(text))
+    assert read_instance(tmp_path / "worst.json") == CANDIDATE.instance()
+
+
+def test_a_store_keeps_brackets(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    store = Store(file, "1.0")
+    store.add_verified(HUNT, CANDIDATE, 20, 25, 100, seconds=1.5)
+    store.add_verified(HUNT, CANDIDATE, 20, 25, 100, seconds=9)  # nothing new
+    store.add_verified(HUNT, CANDIDATE, 24, 24, 100, starts=[0, 1, 2, 3])
+    bracket, optimal = Store(file, "1.0").verified(HUNT)
+    assert (bracket.status, bracket.ratio_low, bracket.ratio_high) == ("bracket", 4, 5)
+    assert (bracket.candidate, bracket.seconds, bracket.starts) == (CANDIDATE, 1.5, None)
+    assert (optimal.status, optimal.ratio_low) == ("optimal", Fraction(25, 6))
+    assert optimal.starts == (0, 1, 2, 3)
+    assert store.verified(replace(HUNT, seed=4)) == []
+    query = "SELECT policy, status, ratio_low, ratio_high, version FROM proved"
+    assert shell(file, query)[0] == ("gsa:alpha=2", "bracket", "4/1", "5/1", "1.0")
+    for lower, upper in ((0, 3), (4, 3)):
+        with pytest.raises(ValueError, match="is no bracket"):
+            store.add_verified(HUNT, CANDIDATE, lower, upper, 100)
+
+
+def test_store_keeps_searches_apart(tmp_path: Path) -> None:
+    store = Store(tmp_path / "finds.db", "1.0")
+    store.add(HUNT, UNIT)
+    for other in (
+        replace(HUNT, policy="gsa"),
+        replace(HUNT, against="fcfs"),
+        replace(HUNT, limits=Limits(7, 12)),
+        replace(HUNT, limits=Limits(6, 12, mixed=True)),
+        replace(HUNT, seed=4),
+        replace(HUNT, method="exhaustive"),
+        replace(HUNT, exact=True),
+    ):
+        assert store.units(other) == []
+    assert Store(tmp_path / "finds.db", "2.0").units(HUNT) == []
+    assert Store(tmp_path / "finds.db").units(HUNT) == []
+    assert store.units(HUNT) == [UNIT]
+
+
+def test_the_code_version_knows_the_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = []
+    for code in ("a = 1", "a = 2"):
+        (tmp_path / "policies").mkdir(exist_ok=True)
+        (tmp_path / "policies" / "own.py").write_text(code)
+        (tmp_path / "store.py").write_text(code)
+        monkeypatch.setattr(sources_module.resources, "files", lambda package: tmp_path)
+        versions.append(code_version.__wrapped__())
+        (tmp_path / "store.py").write_text("something else")
+        assert code_version.__wrapped__() == versions[-1]
+    assert versions[0] != versions[1]
+    assert all(version.startswith(f"{kvopt.__version__}+") for version in versions)
+
+
+def test_no_search_depends_on_what_does_not_count() -> None:
+    code = "import sys; sys.modules['kvopt'] = type(sys)('kvopt')\n"  # not the public names
+    code += f"sys.modules['kvopt'].__path__ = [{str(ROOT / 'kvopt')!r}]\n"
+    code += "sys.modules['kvopt'].__version__ = ''\n"
+    names = [p.stem for p in (ROOT / "kvopt/adversary").glob("[a-z]*.py")]
+    code += "".join(f"import kvopt.adversary.{name}\n" for name in names if name != "progress")
+    code += "print(*(m for m in sys.modules if m.startswith('kvopt.')))"
+    loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert "kvopt.policies.gsa" in loaded
+    parts = {part for module in loaded for part in module.split(".")}
+    # The last two run the units, and look at the sources.
+    assert parts & {Path(name).stem for name in NO_MATTER} <= {"executors", "sources"}
+
+
+def test_store_resumes_without_repeating(tmp_path: Path) -> None:
+    whole = search(CELLS, Budget())
+    store = Store(tmp_path / "finds.db")
+    ran: list[int] = []
+    for units in (4, None):
+        with store.ledger(CELLS) as ledger:
+            on_unit: Callable[[Unit], None] = lambda unit: ran.append(unit.number)  # noqa: E731
+            found = search(CELLS, Budget(), units=units, ledger=ledger, on_unit=on_unit)
+        assert found == whole[:units] == store.units(CELLS)
+    assert ran == list(range(len(whole)))
+    done = store.units(CELLS)  # without a ledger, too
+    assert search(CELLS, Budget(), done=done, on_unit=lambda unit: ran.append(-1)) == whole
+    assert -1 not in ran
+    assert shell(store.path, "SELECT * FROM claim") == []
+
+
+# Killed at any moment.
+
+SCRIPT = """
+import os, sys
+from pathlib import Path
+
+sys.modules["numba"] = None  # compiled functions take seconds to load
+from kvopt import Budget
+from kvopt.adversary import Hunt, Limits, search
+from kvopt.adversary import search as _
+from kvopt.store import Store
+
+module = sys.modules["kvopt.adversary.search"]
+run_unit = module.run_unit
+log = os.open("log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+def logged(hunt, number, budget):
+    os.write(log, b"begin %d %d\\n" % (number, os.getpid()))
+    return run_unit(hunt, number, budget)
+
+module.run_unit = logged
+hunt = Hunt("fcfs", "mc-sf", Limits(3, 5), 0, "exhaustive")
+while True:
+    if os.read(0, 1) != b"x":
+        break
+    if (child := os.fork()) == 0:
+        with Store(Path("finds.db")).ledger(hunt) as ledger:
+            search(hunt, Budget(), ledger=ledger)
+        os._exit(0)
+    os.write(1, b"%d\\n" % child)
+    os.waitpid(child, 0)
+    os.write(1, b"over\\n")
+"""
+
+
+class Searches:
+    """Starts processes that search, fast: they are forked from one that has loaded kvopt."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT],
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def start(self) -> int:
+        """Start a search and return its process."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(b"x")
+        self.process.stdin.flush()
+        return int(self.process.stdout.readline())
+
+    def kill(self, process: int, begun: int, seconds: float) -> None:
+        """Kill the search that was started last some time after it has begun so many units."""
+        most = len(self.begun()) + begun
+        while len(self.begun()) < most and Path(f"/proc/{process}").exists():
+            time.sleep(0.001)
+        time.sleep(seconds)
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait for the end of the search that was started last."""
+        assert self.process.stdout
+        assert self.process.stdout.readline() == b"over\n"
+
+    def close(self) -> None:
+        """End the process they are forked from, after the last of them."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        assert self.process.wait(timeout=60) == 0
+        self.process.stdout.close()
+
+    def begun(self) -> list[int]:
+        """Return the numbers of the units that were begun, in order."""
+        log = self.folder / "log"
+        lines = log.read_text().splitlines() if log.exists() else []
+        return [int(line.split()[1]) for line in lines]
+
+
+def kill_again_and_again(folder: Path, kills: int) -> None:
+    """Kill searches at random moments; nothing that is complete may be lost or repeated."""
+    whole = {unit.number: unit for unit in search(CELLS, Budget())}
+    rng = random.Random(kills)
+    searches = Searches(folder)
+    stored: dict[int, Unit] = {}
+    killed_at = set()
+    for _ in range(kills):
+        before = len(searches.begun())
+        searches.kill(searches.start(), rng.randrange(5), rng.uniform(0, 0.02))
+        repeated = stored.keys() & set(searches.begun()[before:])
+        assert not repeated
+        if (folder / "finds.db").exists():
+            units = {unit.number: unit for unit in Store(folder / "finds.db").units(CELLS)}
+            assert stored.items() <= units.items() <= whole.items()
+            killed_at.add(len(units))
+            stored = units
+        if len(stored) == len(whole):  # start afresh
+            (folder / "finds.db").unlink()
+            stored = {}
+    searches.start()
+    searches.wait()
+    searches.close()
+    assert {u.number: u for u in Store(folder / "finds.db").units(CELLS)} == whole
+    assert len(killed_at) > 2  # at different stages
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+def test_killed_at_any_moment_it_resumes(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, 8)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
+def test_killed_at_fifty_moments_it_resumes(tmp_path: Path) -> None:
+    kill_again_and_again(tmp_path, 50)
+
+
+# Several processes.
+
+
+def test_two_processes_share_the_work(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "finds.db").symlink_to(tmp_path / "a" / "finds.db")
+    both = [Searches(tmp_path / name) for name in "ab"]
+    for searches in both:
+        searches.start()
+    for searches in both:
+        searches.wait()
+        searches.close()
+    begun = Counter(number for searches in both for number in searches.begun())
+    whole = search(CELLS, Budget())
+    assert begun == Counter(range(len(whole)))
+    assert Store(tmp_path / "a" / "finds.db").units(CELLS) == whole
+
+
+def test_threads_may_share_a_store(tmp_path: Path) -> None:
+    stores = [Store(tmp_path / "finds.db", "1.0") for _ in range(2)]
+    with ThreadPoolExecutor(8) as threads:
+        futures = [
+            threads.submit(stores[k % 2].add, HUNT, Unit(k // 2, 1, (), complete=True))
+            for k in range(60)
+        ]
+        for future in futures:
+            future.result()
+    assert [unit.number for unit in stores[0].units(HUNT)] == list(range(30))
+
+
+def test_a_claim_holds_until_its_unit_is_complete_or_its_process_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "finds.db", "1.0")
+    with store.ledger(HUNT) as ours, store.ledger(HUNT) as others:
+        assert others.claim(0)
+        assert others.claim(0)
+        assert not ours.claim(0)
+        others.give_up([0])
+        assert ours.claim(0)
+        ours.add(UNIT)
+        assert not ours.claim(0)
+        assert not others.claim(0)
+        assert others.units([0, 1]) == [UNIT]
+
+        assert others.claim(1)
+        dead = subprocess.Popen([sys.executable, "-c", ""])
+        dead.wait()
+        for change, holds in (
+            (f"process = {dead.pid}", False),
+            ("started = '1'", False),  # another process had that number
+            (f"process = {dead.pid}, host = 'elsewhere'", True),
+            ("renewed = renewed - 1000", False),
+            ("renewed = renewed + 1000", False),  # a clock was wrong
+        ):
+            assert others.claim(1)
+            shell(store.path, f"UPDATE claim SET {change}")
+            assert ours.claim(1) is not holds, change
+            ours.give_up()
+            others.give_up()
+
+        assert others.claim(1)
+        shell(store.path, "UPDATE claim SET renewed = 0")
+        others.renew()
+        assert not ours.claim(1)
+    assert shell(store.path, "SELECT * FROM claim") == []
+
+    monkeypatch.setattr(store_module, "CLAIM_SECONDS", 0.2)
+    with store.ledger(HUNT) as ours, store.ledger(HUNT) as others:
+        assert others.claim(1)
+        time.sleep(0.5)
+        assert not ours.claim(1)  # it is renewed in the background
+
+
+def test_a_search_waits_for_what_others_are_at(tmp_path: Path) -> None:
+    whole = search(CELLS, Budget())
+    store = Store(tmp_path / "finds.db")
+    for spec in ("local", "processes=1"):
+        for finishes in (True, False):
+            file = tmp_path / f"{spec}{finishes}.db"
+            store = Store(file)
+            with (
+                store.ledger(CELLS) as ours,
+                store.ledger(CELLS) as others,
+                workers_from_spec(spec) as workers,
+                ThreadPoolExecutor(1) as threads,
+            ):
+                assert others.claim(2)
+                ran: list[int] = []
+                on_unit: Callable[[Unit], None] = lambda unit: ran.append(unit.number)  # noqa: B023, E731
+                found = threads.submit(
+                    search, CELLS, Budget(60), ledger=ours, workers=workers, on_unit=on_unit
+                )
+                while len(store.units(CELLS)) < len(whole) - 1:
+                    time.sleep(0.05)
+                if finishes:
+                    others.add(whole[2])
+                else:
+                    others.give_up()
+                assert found.result() == whole
+                assert (2 in ran) is not finishes
+
+
+# What is no store, or cannot be used.
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("journal", ["", "-journal", "-wal"])
+def test_store_refuses_what_is_damaged_and_leaves_it_untouched(
+    tmp_path: Path, journal: str
+) -> None:
+    file = tmp_path / "finds.db"
+    store = Store(file, "1.0")
+    for number in range(60):
+        store.add(HUNT, replace(UNIT, number=number, finds=UNIT.finds * 3))
+    good = file.read_bytes()
+    assert len(good) > 3 * 4096
+    wal = bytearray(good)
+    wal[18:20] = b"\2\2"
+    middle = len(good) // 2
+    for bad in (
+        b"garbage" * 1000,
+        good[:1500],
+        good[:4096],
+        good[:100] + b"\xff" * (len(good) - 100),
+        good[:middle] + b"\xff" * 4096 + good[middle + 4096 :],
+        bytes(wal[:5000]),
+    ):
+        file.write_bytes(bad)
+        if journal:
+            (tmp_path / f"finds.db{journal}").write_bytes(b"\xd9\xd5\x05\xf9" + bytes(range(200)))
+        before = snapshot(tmp_path)
+        with pytest.raises(InputError, match="finds.db: ") as caught:
+            Store(file, "1.0")
+        assert "\n" not in str(caught.value)
+        assert snapshot(tmp_path) == before
+
+
+def test_a_journal_of_a_killed_process_is_used(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(HUNT, UNIT)
+    code = (
+        "import os, sqlite3; db = sqlite3.connect('finds.db', isolation_level=None);"
+        "db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN IMMEDIATE');"
+        "db.execute('DELETE FROM find');"
+        "db.execute('CREATE TABLE x AS WITH RECURSIVE c(n) AS"
+        " (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 99999) SELECT n FROM c');"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
+    assert (tmp_path / "finds.db-journal").stat().st_size > 0
+    before = snapshot(tmp_path)
+    assert Store(file, "1.0").units(HUNT) == [UNIT]
+    assert snapshot(tmp_path) != before
+
+
+def test_store_refuses_what_is_none(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(HUNT, UNIT)
+    for version, message in (
+        (99, "version: must be at most 2, got 99; it was made by a newer kvopt"),
+        (1, "version: must be 2, got 1; it was made by an older kvopt, take another file"),
+    ):
+        shell(file, f"PRAGMA user_version = {version}")
+        other = file.read_bytes()
+        with pytest.raises(InputError, match=message):
+            Store(file, "1.0")
+        assert file.read_bytes() == other
+    foreign = tmp_path / "other.db"
+    shell(foreign, "CREATE TABLE unit (x)")
+    with pytest.raises(InputError, match="is a database, but not a store of kvopt"):
+        Store(foreign, "1.0")
+    for path, message in (
+        (tmp_path / "missing" / "finds.db", "no such folder"),
+        (tmp_path, "cannot be used: not a file"),
+        (foreign / "finds.db", "no such folder"),
+        (tmp_path / ("x" * 300), "cannot be used: "),
+    ):
+        with pytest.raises(InputError, match=message):
+            Store(path, "1.0")
+    (tmp_path / "empty.db").touch()  # what is left of a process killed early
+    assert Store(tmp_path / "empty.db", "1.0").units(HUNT) == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM find WHERE position = 1",
+        "UPDATE find SET ratio = '7/2' WHERE position = 1",
+        "UPDATE find SET reference = 0",
+        "UPDATE find SET cost = 'x'",
+        "UPDATE find SET instance = '[[1'",
+        "UPDATE find SET instance = '{}'",
+        "UPDATE find SET instance = '[]'",
+        "UPDATE find SET instance = 'null'",
+        "UPDATE unit SET finds = 1",
+        "DELETE FROM unit",
+    ],
+)
+def test_store_reports_unreadable_units(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "finds.db"
+    store = Store(file, "1.0")
+    store.add(HUNT, UNIT)
+    shell(file, damage)
+    with pytest.raises(InputError, match="is damaged: a unit cannot be read"):
+        store.units(HUNT)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Give up the rights of an administrator, who may write anywhere."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("file_mode", "folder_mode"), [(0o444, 0o777), (0o666, 0o555), (0o000, 0o777), (0o666, 0o000)]
+)
+def test_a_store_that_cannot_be_written_to_is_refused_at_once(
+    file_mode: int, folder_mode: int
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "folder"
+        Path(name).chmod(0o755)
+        folder.mkdir()
+        file = folder / "finds.db"
+        Store(file).add(HUNT, UNIT)
+        before = snapshot(folder)
+        file.chmod(file_mode)
+        folder.chmod(folder_mode)
+        try:
+            with as_nobody(), pytest.raises(InputError, match="finds.db: cannot be ") as caught:
+                Store(file)
+            assert "\n" not in str(caught.value)
+        finally:
+            folder.chmod(0o755)
+            file.chmod(0o644)
+        assert snapshot(folder) == before
+
+
+def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
+    store = Store(tmp_path / "finds.db", "1.0")
+    store.add(HUNT, UNIT)
+    size = store.path.stat().st_size
+    many = Unit(1, 1, tuple(replace(UNIT.finds[0], unit=1) for _ in range(2000)), complete=True)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10_000, hard))  # as good as full
+    try:
+        with pytest.raises(InputError, match="finds.db: cannot be used: "):
+            store.add(HUNT, many)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert Store(store.path, "1.0").units(HUNT) == [UNIT]
+
+
+def test_units_are_json_of_instances(tmp_path: Path) -> None:
+    store = Store(tmp_path / "finds.db", "1.0")
+    store.add(HUNT, UNIT)
+    ((text,),) = shell(store.path, "SELECT DISTINCT instance FROM find")
+    assert json.loads(str(text))["requests"][0] == {"prompt": 1, "output": 2, "count": 3}
