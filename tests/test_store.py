@@ -27,7 +27,7 @@ from kvopt import Budget, InputError, read_instance
 from kvopt import sources as sources_module
 from kvopt import store as store_module
 from kvopt.adversary import Candidate, Find, Hunt, Limits, Unit, search
-from kvopt.executors import workers_from_spec
+from kvopt.executors import Workers
 from kvopt.sources import NO_MATTER, code_version
 from kvopt.store import Store
 
@@ -353,33 +353,37 @@ def test_a_claim_holds_until_its_unit_is_complete_or_its_process_gone(
         assert not ours.claim(1)  # it is renewed in the background
 
 
-def test_a_search_waits_for_what_others_are_at(tmp_path: Path) -> None:
+@pytest.mark.parametrize("executor", [False, True])
+@pytest.mark.parametrize("finishes", [False, True])
+def test_a_search_waits_for_what_others_are_at(
+    tmp_path: Path, executor: bool, finishes: bool
+) -> None:
     whole = search(CELLS, Budget())
     store = Store(tmp_path / "finds.db")
-    for spec in ("local", "processes=1"):
-        for finishes in (True, False):
-            file = tmp_path / f"{spec}{finishes}.db"
-            store = Store(file)
-            with (
-                store.ledger(CELLS) as ours,
-                store.ledger(CELLS) as others,
-                workers_from_spec(spec) as workers,
-                ThreadPoolExecutor(1) as threads,
-            ):
-                assert others.claim(2)
-                ran: list[int] = []
-                on_unit: Callable[[Unit], None] = lambda unit: ran.append(unit.number)  # noqa: B023, E731
-                found = threads.submit(
-                    search, CELLS, Budget(60), ledger=ours, workers=workers, on_unit=on_unit
-                )
-                while len(store.units(CELLS)) < len(whole) - 1:
-                    time.sleep(0.05)
-                if finishes:
-                    others.add(whole[2])
-                else:
-                    others.give_up()
-                assert found.result() == whole
-                assert (2 in ran) is not finishes
+    ran: list[int] = []
+    with (
+        store.ledger(CELLS) as ours,
+        store.ledger(CELLS) as others,
+        ThreadPoolExecutor(3) as threads,
+    ):
+        assert others.claim(2)
+        found = threads.submit(
+            search,
+            CELLS,
+            Budget(60),
+            ledger=ours,
+            workers=Workers(threads, 2) if executor else None,
+            on_unit=lambda unit: ran.append(unit.number),
+        )
+        while len(store.units(CELLS)) < len(whole) - 1:
+            time.sleep(0.05)
+        assert not found.done()
+        if finishes:
+            others.add(whole[2])
+        else:
+            others.give_up()
+        assert found.result() == whole
+        assert (2 in ran) is not finishes
 
 
 # What is no store, or cannot be used.
