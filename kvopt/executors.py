@@ -79,7 +79,8 @@ def workers_from_spec(spec: str) -> Iterator[Workers]:
     Parameters
     ----------
     spec
-        "local" for this process, "processes=N", or "dask=ADDRESS" of a scheduler.
+        "local" for this process, "processes=N", or "dask=ADDRESS", the address of a
+        scheduler: HOST:PORT or PROTOCOL://HOST:PORT.
 
     Raises
     ------
@@ -92,12 +93,13 @@ def workers_from_spec(spec: str) -> Iterator[Workers]:
     elif kind == "processes":
         with _processes(integer(1, 1024)(value, "executor: processes")) as workers:
             yield workers
-    elif kind == "dask" and value:
+    elif kind == "dask" and ADDRESS.fullmatch(value):
         with _dask(value) as workers:
             yield workers
     else:
         raise InputError(
-            f"executor: must be local, processes=N or dask=ADDRESS, got {abridged(spec)}"
+            "executor: must be local, processes=N, dask=HOST:PORT or"
+            f" dask=PROTOCOL://HOST:PORT, got {abridged(spec)}"
         )
 
 
@@ -209,9 +211,6 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _dask(address: str) -> Iterator[Workers]:
-    if not ADDRESS.fullmatch(address):
-        text = abridged(address)
-        raise InputError(f"executor: dask: must be HOST:PORT or PROTOCOL://HOST:PORT, got {text}")
     try:
         from distributed import Client
         from distributed.scheduler import KilledWorker

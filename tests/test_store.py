@@ -27,6 +27,7 @@ from kvopt import Budget, InputError, read_instance
 from kvopt import sources as sources_module
 from kvopt import store as store_module
 from kvopt.adversary import Candidate, Find, Hunt, Limits, Unit, search
+from kvopt.adversary.progress import Progress, progress_text
 from kvopt.executors import Workers
 from kvopt.sources import NO_MATTER, code_version
 from kvopt.store import Store
@@ -276,6 +277,42 @@ def test_killed_at_any_moment_it_resumes(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks into /proc")
 def test_killed_at_fifty_moments_it_resumes(tmp_path: Path) -> None:
     kill_again_and_again(tmp_path, 50)
+
+
+@pytest.mark.slow
+def test_the_command_is_killed_and_resumes(tmp_path: Path) -> None:
+    (tmp_path / "numba.py").write_text("raise ImportError")  # would take seconds to load
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    arguments = ["--policy", "fcfs", "--against", "mc-sf", "--method", "exhaustive"]
+    arguments += ["--requests", "4", "--memory", "7", "--json"]
+
+    def start(*more: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "kvopt", "search", *arguments, *more],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": path},
+            stdout=subprocess.PIPE,
+        )
+
+    began = time.monotonic()
+    whole = json.loads(start().communicate()[0])
+    seconds = time.monotonic() - began
+    rng = random.Random(1)
+    file = tmp_path / "finds.db"
+    rows: set[tuple[object, ...]] = set()
+    for turn in range(12):
+        executor = ("local", "processes=2")[turn % 2]
+        process = start("--store", file.name, "--executor", executor)
+        time.sleep(rng.uniform(0.3, 1) * seconds)
+        process.kill()
+        process.communicate()
+        if file.exists():
+            Store(file)
+            now = set(shell(file, "SELECT * FROM unit"))
+            assert rows <= now
+            rows = now
+    assert rows
+    assert json.loads(start("--store", file.name).communicate()[0]) == whole
 
 
 # Several processes.
@@ -545,6 +582,20 @@ def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert Store(store.path, "1.0").units(HUNT) == [UNIT]
+
+
+def test_progress_in_a_line() -> None:
+    budget = Budget(600)
+    progress = Progress(10, [UNIT], budget)
+    assert str(progress).startswith("1 of 10 units, worst 2.5000, 10 min left")
+    progress.add(Unit(1, 2000, (Find(1, 0, 4, 1, CANDIDATE),), complete=True))
+    text = str(progress)
+    assert text.startswith("2 of 10 units, ")
+    assert "instances/s, worst 4.0000, 0 s left" in text
+    budget.interrupt()
+    assert str(Progress(None, [], budget)) == "0 units, 0 s left"
+    text = progress_text(5, 8, None, run=2, evaluations=3000, seconds=200, budget_left=1e9)
+    assert text == "5 of 8 units, 15 instances/s, 5 min left"
 
 
 def test_units_are_json_of_instances(tmp_path: Path) -> None:

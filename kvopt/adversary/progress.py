@@ -3,15 +3,70 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+import time
+from collections.abc import Iterable
 from fractions import Fraction
 
-__all__ = ["Progress"]
+from kvopt.adversary.hunt import Unit
+from kvopt.budget import Budget
+
+__all__ = ["Progress", "progress_text"]
 
 
-@dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a search has come.
+    """Counts what a search does; its text says how far it has come.
+
+    Parameters
+    ----------
+    total
+        Units there are; None if they never end.
+    done
+        Complete units of earlier runs.
+    budget
+        How long this run may go on.
+    """
+
+    def __init__(self, total: int | None, done: Iterable[Unit], budget: Budget) -> None:
+        self.total = total
+        self.units = 0
+        self.evaluations = 0
+        self.best: Fraction | None = None
+        for unit in done:
+            self.add(unit)
+        self._earlier, self._evaluated = self.units, self.evaluations
+        self._budget = budget
+        self._began = time.perf_counter()
+
+    def add(self, unit: Unit) -> None:
+        """Count a unit that has ended."""
+        self.units += 1
+        self.evaluations += unit.evaluations
+        for find in unit.finds:
+            self.best = find.ratio if self.best is None else max(self.best, find.ratio)
+
+    def __str__(self) -> str:
+        return progress_text(
+            self.units,
+            self.total,
+            self.best,
+            run=self.units - self._earlier,
+            evaluations=self.evaluations - self._evaluated,
+            seconds=time.perf_counter() - self._began,
+            budget_left=self._budget.left(),
+        )
+
+
+def progress_text(
+    done: int,
+    total: int | None,
+    best: Fraction | None,
+    *,
+    run: int,
+    evaluations: int,
+    seconds: float,
+    budget_left: float = math.inf,
+) -> str:
+    """Return a line that says how far a search has come.
 
     Parameters
     ----------
@@ -19,56 +74,34 @@ class Progress:
         Units that have ended, those of earlier runs included.
     total
         Units there are; None if they never end.
-    run
-        Units that have ended in this run.
-    evaluations
-        Instances evaluated in this run.
+    best
+        The worst ratio so far, or None.
+    run, evaluations
+        Units that have ended, and instances evaluated, in this run.
     seconds
         How long this run has taken (seconds).
     budget_left
         How long it may go on (seconds); infinite if there is no limit.
-    best
-        The worst ratio so far, or None.
 
     Examples
     --------
-    >>> print(Progress(12, 40, 10, 153_000, 10.0, 600.0, Fraction(33, 8)))
-    12 of 40 units, 15,300 instances/s, worst 4.1250, 28 s left
+    >>> progress_text(12, 40, Fraction(33, 8), run=10, evaluations=15300, seconds=10)
+    '12 of 40 units, 1,530 instances/s, worst 4.1250, 28 s left'
+    >>> progress_text(3, None, None, run=0, evaluations=0, seconds=0, budget_left=7200)
+    '3 units, 2.0 h left'
     """
-
-    done: int
-    total: int | None
-    run: int
-    evaluations: int
-    seconds: float
-    budget_left: float = math.inf
-    best: Fraction | None = None
-
-    @property
-    def rate(self) -> float:
-        """Instances per second, 0 at the very beginning."""
-        return self.evaluations / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def seconds_left(self) -> float:
-        """How long it will probably take (seconds): until the last unit, or the budget, ends."""
-        if self.total is None:
-            return self.budget_left
-        left = max(0, self.total - self.done)
-        if left and not self.run:
-            return self.budget_left
-        return min(self.budget_left, left * self.seconds / self.run if left else 0.0)
-
-    def __str__(self) -> str:
-        units = f"{self.done:,} of {self.total:,} units" if self.total else f"{self.done:,} units"
-        parts = [units]
-        if self.run:
-            parts.append(f"{self.rate:,.0f} instances/s")
-        if self.best is not None:
-            parts.append(f"worst {float(self.best):.4f}")
-        if math.isfinite(self.seconds_left):
-            parts.append(f"{_duration(self.seconds_left)} left")
-        return ", ".join(parts)
+    units = f"{done:,} units" if total is None else f"{done:,} of {total:,} units"
+    parts = [units]
+    if run and seconds > 0:
+        parts.append(f"{evaluations / seconds:,.0f} instances/s")
+    if best is not None:
+        parts.append(f"worst {float(best):.4f}")
+    left = budget_left
+    if total is not None and run:
+        left = min(left, max(0, total - done) * seconds / run)
+    if math.isfinite(left):
+        parts.append(f"{_duration(left)} left")
+    return ", ".join(parts)
 
 
 def _duration(seconds: float) -> str:

@@ -107,14 +107,15 @@ def search(
     units
         Stop once the units 0, ..., units - 1 are complete; None for all there are.
     done
-        Complete units of an earlier run of the same hunt; they are not run again.
+        Complete units of an earlier run of the same hunt, which are not run again; by
+        default those of the ledger.
     on_unit
         Called with every unit that was run here, as it ends.
     workers
         Where to run units; None for this thread.
     ledger
-        Where complete units are kept and looked up, those of `done` apart; it keeps
-        processes that search at the same time from running the same units.
+        Where complete units are kept and looked up; it keeps processes that search at the
+        same time from running the same units.
 
     Returns
     -------
@@ -132,8 +133,8 @@ def search(
         If the ledger cannot be written to.
     """
     ended = {unit.number: unit for unit in done}
-    if ledger is not None:
-        ended |= {unit.number: unit for unit in ledger.units()}
+    if ledger is not None and not ended:
+        ended = {unit.number: unit for unit in ledger.units()}
     most = number_of_units(hunt)
     if most is not None:
         units = most if units is None else min(units, most)

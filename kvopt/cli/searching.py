@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-import kvopt
 from kvopt.cli import options
 from kvopt.cli.options import (
     DONE,
@@ -136,28 +136,30 @@ def _run(
     hunt: Hunt, seconds: float, most: int | None, store_path: Path | None, executor: str
 ) -> tuple[list[Unit], bool]:
     """Run the units of a hunt; tell whether that was interrupted."""
-    from kvopt.adversary import improvements, prepare
+    from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
+    from kvopt.adversary.progress import Progress
     from kvopt.executors import workers_from_spec
     from kvopt.store import Store
 
-    store = Store(store_path, kvopt.__version__) if store_path else None
-    done = store.units(hunt) if store else []
-    seen = list(done)
+    store = Store(store_path) if store_path else None
     with status_line("preparing"):
         prepare(hunt)
     with (
         workers_from_spec(executor) as workers,
+        store.ledger(hunt) if store else nullcontext() as ledger,
         interruptible(seconds) as budget,
         status_line(f"searching the worst for {hunt.policy}") as status,
     ):
+        total = min((n for n in (most, number_of_units(hunt)) if n is not None), default=None)
+        done = ledger.units() if ledger else []
+        progress = Progress(total, done, budget)
 
         def on_unit(unit: Unit) -> None:
-            if store and unit.complete:
-                store.add(hunt, unit)
-            seen.append(unit)
-            if finds := improvements(seen):
-                status(f"{len(seen)} units, ratio {float(finds[-1].ratio):.4f}")
+            progress.add(unit)
+            status(str(progress))
 
-        units = run(hunt, budget, units=most, done=done, on_unit=on_unit, workers=workers)
+        units = run(
+            hunt, budget, units=most, done=done, on_unit=on_unit, workers=workers, ledger=ledger
+        )
     return units, budget.interrupted
