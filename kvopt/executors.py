@@ -98,7 +98,7 @@ def workers_from_spec(spec: str) -> Iterator[Workers]:
             yield workers
     else:
         raise InputError(
-            "executor: must be local, processes=N, dask=HOST:PORT or"
+            "executor: must be local or processes=N or dask=HOST:PORT or"
             f" dask=PROTOCOL://HOST:PORT, got {abridged(spec)}"
         )
 
