@@ -61,14 +61,14 @@ CAUSES: Mapping[str, str] = {
     "order": "used by attempts that complete, while smaller requests wait",
     "killed": "used by attempts that are killed",
     "idle": "empty, though a waiting request would fit",
-    "drain": "empty, though one would fit, until all that runs has ended",
+    "drain": "empty while draining, though one would fit",
     "full": "empty, too little for any waiting request",
     "end": "empty, with no request waiting",
 }
 """What the memory can be put down to, in words."""
 
-MOST_ATTEMPTS = 10**6
-"""Schedules with more attempts are refused; so many take some minutes."""
+MOST_ATTEMPTS = 200_000
+"""Schedules with more attempts are refused; so many take about half a minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +130,11 @@ class Explanation:
         """Return a few lines of plain text; the numbers are rounded for reading."""
         ours, theirs = self.policy, self.reference
         main = max(CAUSES, key=self.excess)
+        more = self.excess(main) > 0
         lines = [
             f"{ours.label} pays {ours.cost:,} rounds, {decimal(self.ratio)} times "
             f"the {theirs.cost:,} of {theirs.label}"
-            + (f"; most of all for memory {CAUSES[main]}." if self.excess(main) > 0 else "."),
+            + (f", above all for memory\n{CAUSES[main]}." if more else "."),
             "By what the memory held, as rounds and share of the cost:",
         ]
         numbers = [(f"{account.cost:,}", account.label) for account in (ours, theirs)]
@@ -186,12 +187,15 @@ def explain(
     >>> from kvopt import FCFS
     >>> explanation = explain(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
     >>> print(explanation.text())
-    fcfs pays 9 rounds, 1.500 times the 6 of the optimum.
-    By what the memory held while requests were unfinished:
+    fcfs pays 11 rounds, 1.222 times the 9 of the optimum, above all for memory
+    used by attempts that complete, while smaller requests wait.
+    By what the memory held, as rounds and share of the cost:
                 fcfs       the optimum
-          4.8  52.8%        3.0  50.0%  held by attempts that complete, smaller requests first
-          0.5   5.6%        0.0   0.0%  held by attempts that complete while a smaller request \
-waits for its own
+          1.5  13.6%        5.8  63.9%  used by attempts that complete, smaller requests first
+          5.0  45.5%        0.0   0.0%  used by attempts that complete, while smaller requests wait
+          2.0  18.2%        0.0   0.0%  used by attempts that are killed
+          0.0   0.0%        2.5  27.8%  empty, too little for any waiting request
+          2.5  22.7%        0.8   8.3%  empty, with no request waiting
     """
     starts = np.asarray(optimum_starts, dtype=np.int64)
     if starts.shape != (len(instance),):

@@ -16,6 +16,7 @@ Examples
 
 from kvopt.plot.page import ratios_page as ratios_page
 from kvopt.plot.page import runs_page as runs_page
+from kvopt.plot.pictures import plot_causes as plot_causes
 from kvopt.plot.pictures import plot_completions as plot_completions
 from kvopt.plot.pictures import plot_gantt as plot_gantt
 from kvopt.plot.pictures import plot_memory as plot_memory

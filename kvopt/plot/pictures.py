@@ -37,8 +37,11 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+    from kvopt.adversary.explain import Explanation
+
 __all__ = [
     "figure_of",
+    "plot_causes",
     "plot_completions",
     "plot_gantt",
     "plot_memory",
@@ -50,6 +53,17 @@ __all__ = [
 BLUE, ORANGE, VERMILLION, PALE_BLUE = "#0072B2", "#E69F00", "#D55E00", "#9CCBE8"
 COMPLETED: dict[str, Any] = {"facecolor": PALE_BLUE, "edgecolor": BLUE}
 KILLED: dict[str, Any] = {"facecolor": "#FBE3B0", "edgecolor": VERMILLION, "hatch": "/////"}
+CAUSE_LOOKS: dict[str, dict[str, Any]] = {
+    "useful": {"facecolor": BLUE, "edgecolor": BLUE},
+    "order": {"facecolor": PALE_BLUE, "edgecolor": BLUE, "hatch": "...."},
+    "killed": KILLED,
+    "idle": {"facecolor": "#F2F2F2", "edgecolor": "#555555", "hatch": "\\\\\\\\"},
+    "drain": {"facecolor": "#BDBDBD", "edgecolor": "#555555", "hatch": "xxxx"},
+    "full": {"facecolor": "#7F7F7F", "edgecolor": "#555555"},
+    "end": {"facecolor": "white", "edgecolor": "#555555"},
+}
+"""In use: blue where it leads to a completion; empty: shades of grey."""
+
 COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", ORANGE, "#56B4E9", "#000000")
 STYLES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
 MARKERS = "osD^vPX*<>"
@@ -337,20 +351,74 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
     return ax
 
 
+def plot_causes(explanation: Explanation, ax: Axes | None = None) -> Axes:
+    """Draw the cost of a policy and of what it is compared to, by cause.
+
+    Parameters
+    ----------
+    explanation
+        The parts of both costs.
+    ax
+        Where to draw.
+    """
+    from matplotlib.patheffects import withStroke
+
+    ax = _axes(ax)
+    rows = (explanation.policy, explanation.reference)
+    longest = max(row.cost for row in rows)
+    left = [0.0, 0.0]
+    for cause, (words, look) in _cause_looks().items():
+        parts = [float(row.rounds(cause)) for row in rows]
+        if not any(parts):
+            continue
+        ax.barh((0, 1), parts, left=left, height=0.6, linewidth=0.8, label=words, **look)
+        for y, part in enumerate(parts):
+            text = f"{part:,.0f}"
+            if part >= (0.012 * len(text) + 0.008) * longest:  # wide enough to hold it
+                halo = [withStroke(linewidth=3, foreground="white")]
+                middle = left[y] + part / 2
+                ax.text(middle, y, text, ha="center", va="center", fontsize=9, path_effects=halo)
+            left[y] += part
+    for y, row in enumerate(rows):  # above its bar, where a long name takes no room from it
+        ax.text(0.005 * longest, y - 0.34, f"{_short(row.label)}: {row.cost:,} rounds")
+    ax.set_yticks([])
+    ax.set_ylim(1.4, -0.6)
+    ax.set_xlim(0, 1.02 * longest)
+    _whole_numbers(ax.xaxis)
+    ax.set_xlabel("total completion time by what the memory held (rounds)")
+    ratio = decimal(explanation.ratio)
+    _title(ax, f"{_short(rows[0].label)}: {ratio} times {_short(rows[1].label)}")
+    _legend(ax)
+    return ax
+
+
+def _cause_looks() -> dict[str, tuple[str, dict[str, Any]]]:
+    from kvopt.adversary.explain import CAUSES
+
+    return {cause: (words, CAUSE_LOOKS[cause]) for cause, words in CAUSES.items()}
+
+
 def figure_of(
-    kind: str, runs: Sequence[Run] = (), bars: Sequence[RatioBar] = ()
+    kind: str,
+    runs: Sequence[Run] = (),
+    bars: Sequence[RatioBar] = (),
+    explanation: Explanation | None = None,
 ) -> Callable[[], Figure]:
     """Return a function that makes the whole picture of a kind.
 
     Parameters
     ----------
     kind
-        "memory", "gantt", "completions" or "ratios".
+        "memory", "gantt", "completions", "ratios" or "causes".
     runs
-        The schedules, for all kinds but the last.
+        The schedules, for the first three kinds.
     bars
-        The rows, for the last.
+        The rows, for "ratios".
+    explanation
+        The parts of the costs, for "causes".
     """
+    if kind == "causes":
+        return lambda: _single(plot_causes, explanation, 3.6)
     if kind == "ratios":
         groups = len({bar.instance for bar in bars})
         return lambda: _single(plot_ratios, bars, 1.6 + 0.28 * len(bars) + 0.15 * groups)
@@ -399,7 +467,7 @@ def _single(plot: Callable[[Any, Axes], Axes], data: Any, height: float) -> Figu
 
     figure = Figure((WIDTH, height), layout="constrained")
     plot(data, figure.add_subplot())
-    _common_legend(figure, 3 if plot is plot_ratios else 1)
+    _common_legend(figure, {plot_ratios: 3, plot_causes: 2}.get(plot, 1))
     return figure
 
 

@@ -1,0 +1,116 @@
+"""Smaller instances that are no less bad."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import instances
+
+from kvopt import Budget, Instance, policy_from_spec, simulate
+from kvopt.adversary import Candidate, Hunt, Limits
+from kvopt.adversary.minimise import minimised, reductions, size
+from kvopt.adversary.score import score_function
+from kvopt.exact.compiling import has_numba
+from kvopt.exact.kernel import optimum
+
+specs = st.sampled_from(["gsa:alpha=2", "gba:alpha=2", "fcfs", "mc-sf", "sorted-f"])
+
+
+def candidate_of(instance: Instance) -> Candidate:
+    return Candidate.of(instance.memory, instance.groups())
+
+
+def hunt_for(spec: str, candidate: Candidate, against: str | None = None) -> Hunt:
+    mixed = candidate.common_prompt is None
+    return Hunt(spec, against, Limits(len(candidate), candidate.memory, mixed), seed=0)
+
+
+def cost(candidate: Candidate, spec: str) -> int:
+    return simulate(candidate.instance(), policy_from_spec(spec)).total_completion_time()
+
+
+def true_ratio(candidate: Candidate, spec: str) -> Fraction:
+    prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
+    return Fraction(cost(candidate, spec), optimum(candidate.memory, prompts, outputs))
+
+
+@given(instances(max_requests=7, max_memory=16))
+def test_steps_are_valid_and_smaller(instance: Instance) -> None:
+    candidate = candidate_of(instance)
+    limits = Limits(len(candidate), candidate.memory, mixed=candidate.common_prompt is None)
+    for smaller in reductions(candidate):
+        assert smaller.valid(replace(limits, groups=None))
+        assert size(smaller) < size(candidate)
+        assert candidate.common_prompt is None or smaller.common_prompt is not None
+
+
+@settings(max_examples=20, deadline=None)
+@given(instances(max_requests=6, max_memory=14), specs)
+def test_the_ratio_to_the_optimum_never_falls(instance: Instance, spec: str) -> None:
+    candidate = candidate_of(instance)
+    hunt = hunt_for(spec, candidate)
+    smaller = minimised(hunt, candidate, Budget())
+    before, after = true_ratio(candidate, spec), true_ratio(smaller, spec)
+    assert after >= before
+    assert size(smaller) <= size(candidate)
+    assert minimised(hunt, candidate, Budget()) == smaller
+    # No step is left that loses nothing.
+    assert minimised(hunt, smaller, Budget()) == smaller
+    assert all(true_ratio(one, spec) < after for one in reductions(smaller))
+
+
+@settings(max_examples=20, deadline=None)
+@given(instances(max_requests=9, max_memory=20), specs)
+def test_the_ratio_to_another_policy_never_falls(instance: Instance, spec: str) -> None:
+    candidate = candidate_of(instance)
+    smaller = minimised(hunt_for(spec, candidate, "svf"), candidate, Budget())
+
+    def ratio(one: Candidate) -> Fraction:
+        return Fraction(cost(one, spec), cost(one, "svf"))
+
+    assert ratio(smaller) >= ratio(candidate)
+
+
+def test_beyond_what_is_proved_quickly_the_reference_is_a_feasible_schedule() -> None:
+    candidate = Candidate(48, ((0, 33, 30), (0, 17, 120)))
+    hunt = hunt_for("gsa:alpha=2", candidate)
+    score = score_function(hunt)
+    smaller = minimised(hunt, candidate, Budget())
+    assert Fraction(*score(smaller)) >= Fraction(*score(candidate))
+    assert smaller.memory < 48
+    assert len(smaller) < 150
+
+
+def test_what_does_not_matter_goes() -> None:
+    # Either policy does the same on a lone request, so one token is the smallest of all.
+    lone = Candidate(9, ((2, 5, 1), (2, 3, 4)))
+    assert minimised(hunt_for("mc-sf", lone, "mc-sf"), lone, Budget()) == Candidate(1, ((0, 1, 1),))
+
+
+@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
+def test_a_known_witness_is_reached_again_from_one_with_more_in_it() -> None:
+    witness = Candidate(23, ((0, 17, 3), (0, 9, 9)))
+    assert cost(witness, "gsa:alpha=2") == 2301
+    more = Candidate(23, ((0, 20, 1), (0, 17, 2), (0, 9, 4), (0, 10, 1), (0, 9, 4)))
+    assert true_ratio(more, "gsa:alpha=2") < Fraction(2301, 303)
+    assert minimised(hunt_for("gsa:alpha=2", more), more, Budget()) == witness
+
+
+def test_a_budget_that_is_over_changes_nothing() -> None:
+    budget = Budget()
+    budget.interrupt()
+    candidate = Candidate(9, ((2, 5, 1), (2, 3, 4)))
+    assert minimised(hunt_for("fcfs", candidate, "mc-sf"), candidate, budget) == candidate
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_with_and_without_compiled_code(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not fast:
+        monkeypatch.setattr("kvopt.exact.kernel.compiled", lambda: None)
+    candidate = Candidate(12, ((0, 7, 2), (0, 4, 3)))
+    smaller = minimised(hunt_for("gba:alpha=2", candidate), candidate, Budget())
+    assert true_ratio(smaller, "gba:alpha=2") >= true_ratio(candidate, "gba:alpha=2")
