@@ -4,8 +4,8 @@ The total completion time is the number of unfinished requests, summed over the 
 What a round adds is divided by the tokens of the budget, each of which is put down to one of
 the seven `CAUSES` below.  So the parts are exact fractions and add up to the cost.
 
-This is bookkeeping, not a proof of blame: a schedule that is optimal has parts of all causes
-but the first too, which is why both schedules are shown side by side.
+This is bookkeeping, not a proof of blame: an optimal schedule, too, leaves memory empty and
+may hold requests out of order.  This is why two schedules are shown side by side.
 
 Notes
 -----
@@ -23,7 +23,8 @@ the round is
 - *end* if no request waits;
 - *full* if none of those that wait could start now: with its first round in r and until it
   completes, it would not fit beside the attempts that run in r, each to its own end;
-- *drain* if one could, and no attempt starts before all that run in r have ended;
+- *drain* if one could, and no attempt starts before all that run in r have ended, as between
+  two phases, or where requests run one at a time;
 - *idle* if one could, and attempts do start before that.
 
 Whether a smaller request waits matters up to the last start, among the smaller ones, of an
@@ -426,9 +427,8 @@ class _Room:
         constants = np.cumsum(table[::-1, 1])[::-1]  # in round r: constant + count * r in use
         used = constants + counts * ends
         latest = (self.memory - prompt - output - constants) // counts
-        low = np.maximum(latest, befores) - output + 1
-        high = np.minimum(ends, used + ends + (prompt - self.memory))
-        low, high = low.clip(self.a, self.b), high.clip(self.a, self.b)
+        low = np.maximum(np.maximum(latest, befores) - output + 1, self.a)
+        high = np.minimum(np.minimum(ends, used + ends + (prompt - self.memory)), self.b)
         inside = (used + (prompt + output) > self.memory) & (low < high)
         ruled_out = _union(list(zip(low[inside].tolist(), high[inside].tolist(), strict=True)))
         edges = [self.a, *(edge for pair in ruled_out for edge in pair), self.b]
