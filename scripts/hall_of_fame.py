@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from kvopt.adversary.minimise import minimised
-
 import kvopt
 from kvopt import Budget, Instance, policy_from_spec
 from kvopt.adversary import Candidate, Hunt, Limits, improvements, search
+from kvopt.adversary.minimise import minimised
 from kvopt.exact.certificate import certify, write_certificate
 from kvopt.files import CERTIFICATES, HALL, curated_instances, write_instance
 from kvopt.hall import Record, claim, read_records
@@ -138,7 +137,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
 def table(records: list[Record]) -> str:
     """Return the table: proved bound, worst instance known and the gap, per policy."""
     lines = [
-        "| policy | proved: at most | worst instance known: at least | gap | M, s: output x count |",
+        "| policy | proved at most | worst known, at least | gap | M, s: output x count |",
         "|---|---|---|---|---|",
     ]
     for spec in POLICIES:
@@ -164,9 +163,9 @@ def page(records: list[Record]) -> str:
     lines = [
         "# The worst instances known",
         "",
-        "Made by `python scripts/hall_of_fame.py STORE --page` from instances/worst/. Every ratio is",
+        "Made by `python scripts/hall_of_fame.py --page` from instances/worst/. Every ratio is",
         "exact: the cost of the policy over that of a feasible schedule, which the certificate",
-        "beside the instance holds; so the true ratio is at least that. `kvopt audit` checks them.",
+        "of the instance holds; so the true ratio is at least that. `kvopt audit` checks them.",
         "",
         "<!-- worst -->",
         table(records),

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvopt.cli.terminal import interruptible, status_line
+from kvopt.errors import InputError
+from kvopt.exact.result import Status
 from kvopt.files import instance_to_json
 from kvopt.policies import policy_from_spec
 from kvopt.quadratic import format_exact
 
 if TYPE_CHECKING:
-    from kvopt.adversary import Find, Hunt
+    from kvopt.adversary import Candidate, Find, Hunt
+    from kvopt.adversary.explain import Explanation
+    from kvopt.schedule import Schedule
 
 __all__ = ["Report"]
 
+MINIMISE_SECONDS = 20
+"""How long it may take to make the worst instance small."""
+
 DOUBLINGS = 4
 """How often the memory of a family is doubled to see whether its ratio grows."""
+
+
+def _made_small(hunt: Hunt, candidate: Candidate) -> Candidate:
+    """Return an instance no less bad without what does not matter; families stay as they are."""
+    from kvopt.adversary.minimise import minimised
+
+    if hunt.method == "families":
+        return candidate
+    with interruptible(MINIMISE_SECONDS) as budget, status_line("making it small"):
+        return minimised(hunt, candidate, budget)
 
 
 class Report:
@@ -44,7 +64,7 @@ class Report:
         self.hunt = hunt
         self.units = units
         self.complete = complete
-        self.candidate = finds[-1].candidate
+        self.candidate = _made_small(hunt, finds[-1].candidate)
         self.worst = self.candidate.instance(name=f"worst for {hunt.policy}")
         self._lines: list[str] = []
         self._ratio = ""
@@ -53,12 +73,8 @@ class Report:
             "against": hunt.against,
             "method": hunt.method,
             "seed": hunt.seed,
-            "cost": finds[-1].cost,
         }
-        if hunt.against:
-            self.facts["against_cost"] = finds[-1].reference
-            self._state(format_exact(finds[-1].ratio), float(finds[-1].ratio))
-            self._ratio += f" times {hunt.against}"
+        self.explanation: Explanation | None = None
         self.facts["history"] = [
             {
                 "restart": find.unit,
@@ -75,10 +91,30 @@ class Report:
         """Bracket the ratio on the worst instance with the exact solver, and comment on it."""
         if self.hunt.against is None:
             self._bracket(seconds)
+        else:
+            self._compare(self.hunt.against)
         if self.hunt.method == "exhaustive":
             self._family()
         if self.hunt.method == "families":
             self._growth()
+
+    def draw(self, file: Path) -> None:
+        """Draw where the cost comes from.
+
+        Raises
+        ------
+        InputError
+            If that is not known, or the file is not a .png or .svg.
+        """
+        kind = file.suffix.removeprefix(".")
+        if kind not in ("png", "svg"):
+            raise InputError(f"{file}: must end in .png or .svg")
+        if self.explanation is None:
+            raise InputError(f"{file}: cannot be drawn: the instance has too many attempts")
+        from kvopt.plot.pictures import figure_of, rendered
+
+        explanation = self.explanation
+        file.write_bytes(rendered(figure_of("causes", explanation=explanation), kind))
 
     def text(self) -> str:
         """Return the report for people."""
@@ -92,11 +128,9 @@ class Report:
             f"instance     M = {self.worst.memory}, {prompt} {groups}",
             *self._lines,
         ]
+        if self.explanation is not None:
+            lines += ["", self.explanation.text(), ""]
         return "\n".join(lines)
-
-    def _state(self, ratio: str, value: float) -> None:
-        self.facts |= {"ratio": ratio, "ratio_float": value}
-        self._ratio = f"{ratio} = {value:.4f}"
 
     def _bracket(self, seconds: float) -> None:
         from kvopt.ratio import compare
@@ -110,6 +144,34 @@ class Report:
         self.facts |= {key: row[key] for key in row if key not in ("instance", "policy")}
         self.facts["status"] = comparison.optimum.status.value
         self._ratio = f"{format_exact(ratio.low)} = {ratio_text(ratio)} times the optimum"
+        optimal = comparison.optimum.status is Status.OPTIMAL
+        name = "the optimum" if optimal else "the best schedule known"
+        self._explain(comparison.schedules[0], comparison.optimum.schedule, name)
+
+    def _compare(self, against: str) -> None:
+        from kvopt.simulate import simulate
+
+        schedule = simulate(self.worst, policy_from_spec(self.hunt.policy))
+        reference = simulate(self.worst, policy_from_spec(against))
+        cost, other = schedule.total_completion_time(), reference.total_completion_time()
+        ratio = Fraction(cost, other)
+        self.facts |= {"cost": cost, "against_cost": other}
+        self.facts |= {"ratio": format_exact(ratio), "ratio_float": float(ratio)}
+        self._ratio = f"{format_exact(ratio)} = {float(ratio):.4f} times {against}"
+        self._explain(schedule, reference, against)
+
+    def _explain(self, schedule: Schedule, reference: Schedule, name: str) -> None:
+        """Say where the cost comes from, unless the schedules are too large for that."""
+        from kvopt.adversary.explain import Explanation, account
+
+        with contextlib.suppress(InputError):
+            self.explanation = Explanation(
+                account(self.hunt.policy, schedule), account(name, reference)
+            )
+            self.facts["causes"] = {
+                one.label: {cause: format_exact(one.rounds(cause)) for cause in one.tokens}
+                for one in (self.explanation.policy, self.explanation.reference)
+            }
 
     def _family(self) -> None:
         """Say what an exhaustive search proves."""
