@@ -23,6 +23,7 @@ __all__ = [
     "HALL",
     "INSTANCE_FORMAT",
     "SCHEDULE_FORMAT",
+    "SLICES_FORMAT",
     "CertificateText",
     "attempt_rows",
     "check_writable",
@@ -47,6 +48,7 @@ __all__ = [
 INSTANCE_FORMAT = "kvopt-instance/1"
 SCHEDULE_FORMAT = "kvopt-schedule/1"
 CERTIFICATE_FORMAT = "kvopt-certificate/1"
+SLICES_FORMAT = "kvopt-slices/1"
 
 CERTIFICATES = "certificates"
 """Name of the subfolder of a folder of instances that holds certificates of theirs."""
@@ -86,7 +88,10 @@ def read_schedule(path: Path) -> Schedule:
 
 
 class CertificateText(str):
-    """The text of a file whose format says that it is a certificate; not checked yet."""
+    """The text of a file whose format says that it is a certificate; not checked yet.
+
+    Of a bracket of an optimum, or of slices.
+    """
 
     __slots__ = ()
 
@@ -102,14 +107,15 @@ def read_any(path: Path) -> Instance | Schedule | CertificateText:
     text = _located(path, lambda: read_text(path))
     content = _located(path, lambda: _parsed(text))
     kind = content.get("format") if isinstance(content, dict) else None
-    if kind == CERTIFICATE_FORMAT:
+    if kind in (CERTIFICATE_FORMAT, SLICES_FORMAT):
         return CertificateText(text)
     if kind == SCHEDULE_FORMAT:
         return _located(path, lambda: schedule_from_json(content))
     if kind == INSTANCE_FORMAT:
         return _located(path, lambda: instance_from_json(content))
-    formats = f"{SCHEDULE_FORMAT!r}, {INSTANCE_FORMAT!r} or {CERTIFICATE_FORMAT!r}"
-    raise InputError(f"{path}: format: must be {formats}, got {abridged(kind)}")
+    formats = [SCHEDULE_FORMAT, INSTANCE_FORMAT, CERTIFICATE_FORMAT, SLICES_FORMAT]
+    known = f"{', '.join(map(repr, formats[:-1]))} or {formats[-1]!r}"
+    raise InputError(f"{path}: format: must be {known}, got {abridged(kind)}")
 
 
 def write_instance(path: Path, instance: Instance) -> None:

@@ -10,7 +10,7 @@ proofs/sharper_bounds.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from kvopt.quadratic import Exact
@@ -22,15 +22,16 @@ __all__ = [
     "area",
     "area_slices",
     "capped_slices",
-    "certified_slices",
     "geometric_slices",
     "pipeline_peak",
+    "slices_up_to",
     "sps2_spacing",
     "sps_peak",
     "sps_slots",
     "sps_spacing",
     "sum_of_floors",
     "tight_spacing",
+    "utilisation",
 ]
 
 SpacingRule = Callable[[int, int, int], Fraction]
@@ -240,78 +241,46 @@ def capped_slices(slice_of: SliceRule, longest: int) -> Iterator[int]:
             previous = slice
 
 
-def certified_slices(prompt: int, memory: int, spacing: SpacingRule) -> SliceRule:
-    """Return the slices with the best bound that a dynamic program over slices finds.
-
-    With slices a < b, c(b) the spacing and phi(b) = area(b) / M, GSA's ratio is at most R
-    plus what the slices themselves add, if g(0) = R phi(1) and
-
-        g(b) = max over a < b with g(a) > c(b) of
-               R (phi(b + 1) - phi(a + 1)) + c(b) - c(b)^2 / (g(a) - c(b))
-
-    reach g(b) >= c(M - s) for some b.  R is bisected, in floating point: the slices are
-    as good as their bound is, but no bound is claimed for them here.
+def slices_up_to(output: int, slice_of: SliceRule, longest: int) -> list[int]:
+    """Return the different slices, capped, up to the first that is enough for an output.
 
     Parameters
     ----------
-    prompt
-        Common prompt length s (tokens); more than `MOST_SLICES` candidates are thinned
-        out to about so many.
-    memory
-        Memory budget M (tokens).
-    spacing
-        The spacing rule.
+    output
+        Largest output length (rounds).
+    slice_of
+        The slice rule.
+    longest
+        The cap, memory - prompt (rounds), >= output.
     """
-    import numpy as np
-
-    longest = memory - prompt
-    ends = np.unique(np.geomspace(1, longest, MOST_SLICES).astype(np.int64))
-    candidates = np.arange(1, longest + 1) if longest <= MOST_SLICES else ends
-    sizes = candidates.tolist()
-    distance = np.array([float(spacing(prompt, t, memory)) for t in sizes])
-    after = np.array([area(prompt, t + 1) / memory for t in sizes])
-    first = area(prompt, 1) / memory
-
-    def attempt(ratio: float) -> list[int] | None:
-        """Return the slices that show the ratio to be feasible, or None."""
-        reach = np.concatenate(([ratio * first], np.full(len(sizes), -math.inf)))
-        done = np.concatenate(([first], after))
-        parent = np.zeros(len(sizes) + 1, dtype=np.int64)
-        for b in range(len(sizes)):
-            if reach[: b + 1].max() >= distance[-1]:
-                break
-            margin = reach[: b + 1] - distance[b]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                value = ratio * (after[b] - done[: b + 1]) + distance[b] - distance[b] ** 2 / margin
-            value[margin <= 0] = -math.inf
-            parent[b + 1] = int(np.argmax(value))
-            reach[b + 1] = value[parent[b + 1]]
-        best = int(np.argmax(reach))
-        if reach[best] < distance[-1]:
-            return None
-        chain = []
-        while best:
-            chain.append(sizes[best - 1])
-            best = int(parent[best])
-        return [*reversed(chain), longest]
-
-    low, high = 0.0, 1.0
-    while (slices := attempt(high)) is None:
-        low, high = high, 2 * high
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        found = attempt(middle)
-        low, high, slices = (middle, high, slices) if found is None else (low, middle, found)
-    finite = slices
-
-    def slice(phase: int) -> int:
-        return finite[phase] if phase < len(finite) else memory
-
-    return slice
+    slices = [min(slice_of(0), longest)]
+    phase = 0
+    while slices[-1] < output:
+        phase += 1
+        if (slice := min(slice_of(phase), longest)) != slices[-1]:
+            slices.append(slice)
+    return slices
 
 
-MOST_SLICES = 400
-BISECTIONS = 30
+def utilisation(
+    prompt: int, memory: int, slices: Sequence[int], distances: Sequence[Fraction]
+) -> Fraction:
+    """Return the least share of the memory that full pipelines use, rounded down.
+
+    That is the least area / (distance * memory), to three decimals.
+
+    Parameters
+    ----------
+    prompt, memory
+        s and M (tokens).
+    slices, distances
+        Slices of the pipelines and distances of their starts (rounds), at least one.
+    """
+    used = min(
+        area(prompt, slice) / (distance * memory)
+        for slice, distance in zip(slices, distances, strict=True)
+    )
+    return Fraction(math.floor(1000 * used), 1000)
 
 
 def _gallop(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -15,6 +16,7 @@ from kvopt.theory import Theorem
 
 __all__ = [
     "bound_row",
+    "bound_texts",
     "decimal",
     "optimum_text",
     "ratio_row",
@@ -80,9 +82,19 @@ def ratio_text(ratio: Ratio) -> str:
     return f"{decimal(ratio.low)}..{decimal(ratio.high)}"
 
 
+def bound_texts(ratio: Ratio) -> tuple[str, str]:
+    """Write the bound of a ratio, rounded up to two decimals, and where it comes from."""
+    if ratio.guarantee is None:
+        return "-", ""
+    return f"{-math.floor(-100 * ratio.guarantee.bound) / 100:.2f}", ratio.guarantee.name
+
+
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
     """Return a ratio as a JSON object; fractions are strings with a float beside them."""
     guarantee = ratio.guarantee
+    published = None
+    if guarantee is not None:
+        published = guarantee.bound if guarantee.status == "published" else guarantee.published
     return {
         "instance": instance,
         "policy": ratio.policy,
@@ -96,6 +108,13 @@ def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
         "bound": format_exact(guarantee.bound) if guarantee else None,
         "bound_float": float(guarantee.bound) if guarantee else None,
         "bound_status": guarantee.status if guarantee else None,
+        "bound_name": guarantee.name if guarantee else None,
+        "bound_source": guarantee.source if guarantee else None,
+        "expected_bound_float": float(guarantee.expected)
+        if guarantee and guarantee.expected
+        else None,
+        "published_bound": None if published is None else format_exact(published),
+        "published_bound_float": None if published is None else float(published),
         "verdict": ratio.verdict.value,
     }
 

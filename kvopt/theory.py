@@ -7,8 +7,9 @@ values, and as formulas, they are derived in proofs/ratio_bounds.md.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
 from typing import Literal
@@ -22,6 +23,7 @@ __all__ = [
     "Guarantee",
     "Theorem",
     "gba_bound",
+    "gba_bound_area",
     "gba_bound_large_memory",
     "gba_bound_sharper",
     "gba_guarantee",
@@ -29,9 +31,12 @@ __all__ = [
     "gsa_bound_area",
     "gsa_bound_large_memory",
     "gsa_bound_sharper",
+    "gsa_expected_bound",
     "gsa_guarantee",
     "inherited",
+    "log_below",
     "phase_factor",
+    "strongest",
 ]
 
 Status = Literal["published", "derived"]
@@ -39,6 +44,7 @@ Status = Literal["published", "derived"]
 PAPER = "Feng, Yang, Zhang 2026, arXiv 2601.22996"
 DERIVED = "proofs/ratio_bounds.md"
 SHARPER = "proofs/sharper_bounds.md"
+RANDOM = "proofs/random_bounds.md"
 COMMON_PROMPT = "one common prompt length"
 LARGE_MEMORY = "one common prompt length; limit for M to infinity, s and o fixed"
 
@@ -60,11 +66,22 @@ class Guarantee:
         "published", or "derived" for what is proved in this project only.
     source
         Paper or proof.
+    name
+        The source in two or three words, for tables.
+    published
+        What the literature proves for the same policy, as a formula in its alpha, if this
+        may be more than `bound`; None otherwise.
+    expected
+        Upper bound on the expected cost / optimum, if the policy draws something and that
+        gains a proved factor; None otherwise.  No single run is judged by it.
     """
 
     bound: Exact
     status: Status
     source: str
+    name: str = ""
+    published: Exact | None = None
+    expected: Fraction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +95,7 @@ class Theorem:
     kind
         "upper" or "lower" bound on the ratio.
     regime
-        "general" or "large memory".
+        "general", "large memory", or "expected": about the mean over what a policy draws.
     formula
         The bound in words or as a function of alpha.
     function
@@ -95,13 +112,18 @@ class Theorem:
 
     policy: str
     kind: Literal["upper", "lower"]
-    regime: Literal["general", "large memory"]
+    regime: Literal["general", "large memory", "expected"]
     formula: str
     function: Callable[[Exact], Exact] | None
     alpha: Exact | None
     constant: Exact | None
     scope: str
     source: str
+
+    @property
+    def name(self) -> str:
+        """The source in two or three words."""
+        return self.source.removeprefix("proofs/").rpartition(", ")[2]
 
     @property
     def status(self) -> Status:
@@ -111,14 +133,14 @@ class Theorem:
     def stated(self) -> Guarantee:
         """Return the bound as the source states it; only if it is a constant."""
         assert self.constant is not None
-        return Guarantee(self.constant, self.status, self.source)
+        return Guarantee(self.constant, self.status, self.source, self.name)
 
     def at(self, alpha: Exact) -> Guarantee:
         """Return the bound at some alpha > 1; only if it is a function of alpha."""
         assert self.function is not None
         if self.status == "derived" or alpha == self.alpha:
-            return Guarantee(self.function(alpha), self.status, self.source)
-        return Guarantee(self.function(alpha), "derived", DERIVED)
+            return Guarantee(self.function(alpha), self.status, self.source, self.name)
+        return Guarantee(self.function(alpha), "derived", DERIVED, self.name)
 
 
 def gba_bound(alpha: Exact) -> Exact:
@@ -211,6 +233,75 @@ def gsa_bound_area(growth: Exact, utilisation: Fraction) -> Exact:
     return _with_own_lengths(phase_factor(growth) / utilisation, waits)
 
 
+def gsa_expected_bound(
+    growth: Exact, utilisation: Fraction, slices: str, order: str, offset: str
+) -> Fraction:
+    """Return the bound on the expected ratio of GSA with a random order or offset.
+
+    Derived: proofs/random_bounds.md.  Rounded up to a multiple of 10^-6.
+
+    Parameters
+    ----------
+    growth
+        Growth factor of the slices, or of their areas with slices="area", > 1.
+    utilisation
+        Share U of the memory that every full pipeline uses.
+    slices
+        "alpha" or "area".
+    order, offset
+        "fixed" or "random"; one of them is random.
+
+    Examples
+    --------
+    >>> gsa_expected_bound(Fraction(9, 4), Fraction(1, 2), "area", "random", "fixed")
+    Fraction(27, 2)
+    >>> half, g = Fraction(1, 2), Fraction("3.37")
+    >>> float(gsa_expected_bound(g, half, "area", "random", "random"))
+    8.569762
+    """
+
+    def factor(g: Exact) -> Exact:
+        root = square_root(g)  # rounded up, if at all; every term below increases with it
+        if offset == "fixed":
+            return (g + root) * g / (g - 1)
+        return (g + root if order == "random" else g - 1 + 2 * root) / log_below(g)
+
+    waits: Exact
+    if slices == "area":
+        largest = factor(growth)
+        waits = (growth + square_root(growth)) / (growth - 1)
+        if offset == "random":
+            waits = 2 / log_below(growth)
+    else:
+        largest = max(factor(growth), factor(growth * growth))
+        waits = growth / (growth - 1) if offset == "fixed" else 1 / log_below(growth)
+    bound = _with_own_lengths(largest / utilisation, waits)
+    return Fraction(math.ceil(bound * 10**6), 10**6)
+
+
+def log_below(x: Exact) -> Fraction:
+    """Return a rational number at most 10^-15 below the natural logarithm of x > 1.
+
+    With x = 2^n y, 1 <= y < 2, that is n ln 2 + ln y, each from below by the partial sums of
+    ln y = 2 (z + z^3 / 3 + z^5 / 5 + ...), z = (y - 1) / (y + 1).
+    """
+    unit = 1 << 80
+    scaled = math.floor(x * unit)
+    doublings = scaled.bit_length() - 81
+    if doublings < 0:  # x - 1 is less than 2^-80
+        return Fraction(0)
+
+    def series(numerator: int, denominator: int) -> int:
+        power = (numerator - denominator) * unit // (numerator + denominator)
+        square, total, k = power * power // unit, 0, 1
+        while power:
+            total += power // k
+            power, k = power * square // unit, k + 2
+        return 2 * total
+
+    return Fraction(doublings * series(2, 1) + series(scaled, unit << doublings), unit)
+
+
 def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact:
     """Return max(alpha^2/U, 2 alpha^2/(3U) + 1 + [alpha/(alpha - 1) if drain]).
 
@@ -219,6 +310,16 @@ def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact
     """
     waits = alpha / (alpha - 1) if drain else Fraction(0)
     return _with_own_lengths(alpha * alpha / utilisation, waits)
+
+
+def gba_bound_area(growth: Exact, utilisation: Fraction, drain: bool) -> Exact:
+    """Return max(g/U, 2g/(3U) + 1 + [r/(r - 1) if drain]), g = growth, r = sqrt(growth).
+
+    For class ends geometric in area.  Derived: proofs/sharper_bounds.md.  Parameters are as
+    for `gba_bound_sharper`, but `growth` is that of the areas.
+    """
+    waits = (growth + square_root(growth)) / (growth - 1) if drain else Fraction(0)
+    return _with_own_lengths(growth / utilisation, waits)
 
 
 def _with_own_lengths(shared: Exact, waits: Exact) -> Exact:
@@ -232,24 +333,70 @@ UTILISATION = {"sps": Fraction(1, 3), "sps2": Fraction(1, 2), "tight": Fraction(
 Derived: proofs/pipeline.md and proofs/sharper_bounds.md."""
 
 
-def gba_guarantee(alpha: Exact, spacing: str, drain: bool) -> Guarantee:
-    """Return the bound of GBA on a common prompt; the paper's for the paper's own variant."""
-    if spacing == "sps" and drain:
-        return GBA_THEOREM.at(alpha)
-    return Guarantee(gba_bound_sharper(alpha, UTILISATION[spacing], drain), "derived", SHARPER)
+def gba_guarantee(
+    alpha: Exact, spacing: str, slices: str, drain: bool, utilisation: Fraction
+) -> Guarantee:
+    """Return the best bound of GBA on a common prompt that is a function of alpha.
+
+    Parameters
+    ----------
+    alpha, spacing, slices, drain
+        As in `kvopt.policies.gba.GBA`.
+    utilisation
+        The least share of the memory that a full pipeline of one of the classes uses.
+    """
+    used = max(utilisation, UTILISATION[spacing])
+    bound = gba_bound_area if slices == "area" else gba_bound_sharper
+    ours = Guarantee(
+        bound(alpha, used, drain), "derived", f"{SHARPER}, theorem 13", "geometric classes"
+    )
+    paper = spacing == "sps" and slices == "alpha" and drain
+    if not paper:
+        return ours
+    theirs = GBA_THEOREM.at(alpha)
+    return strongest([replace(theirs, published=theirs.bound), ours])
 
 
-def gsa_guarantee(alpha: Exact, spacing: str, slices: str) -> Guarantee:
-    """Return the bound of GSA on a common prompt; the paper's for the paper's own variant."""
-    if spacing == "sps" and slices == "alpha":
-        return GSA_THEOREM.at(alpha)
+def gsa_guarantee(alpha: Exact, spacing: str, slices: str, utilisation: Fraction) -> Guarantee:
+    """Return the best bound of GSA on a common prompt that is a function of alpha.
+
+    Parameters
+    ----------
+    alpha, spacing, slices
+        As in `kvopt.policies.gsa.GSA`; not for certified slices.
+    utilisation
+        The least share of the memory that a full pipeline of one of the phases uses.
+    """
+    used = max(utilisation, UTILISATION[spacing])
     bound = gsa_bound_area if slices == "area" else gsa_bound_sharper
-    return Guarantee(bound(alpha, UTILISATION[spacing]), "derived", SHARPER)
+    ours = Guarantee(bound(alpha, used), "derived", f"{SHARPER}, theorem 11", "geometric phases")
+    paper = spacing == "sps" and slices == "alpha"
+    if not paper:
+        return ours
+    theirs = GSA_THEOREM.at(alpha)
+    return strongest([replace(theirs, published=theirs.bound), ours])
+
+
+def strongest(guarantees: Sequence[Guarantee]) -> Guarantee:
+    """Return the smallest of several bounds for the same run, with the published one beside it.
+
+    Parameters
+    ----------
+    guarantees
+        The bounds, at least one; at most one of them is, or has beside it, a published one.
+    """
+    best = min(guarantees, key=lambda guarantee: guarantee.bound)
+    published = [g.published for g in guarantees if g.published is not None]
+    return replace(best, published=published[0]) if published else best
+
+
+OFFSET_ROUNDING = 1 + Fraction(1, 2**17)
+"""What the rounding of a random offset may add to an expected bound, as a factor."""
 
 
 def inherited(guarantee: Guarantee | None, why: str) -> Guarantee | None:
     """Return a bound that holds for another policy too, for a reason given in words."""
-    return guarantee and Guarantee(guarantee.bound, "derived", f"{guarantee.source}; {why}")
+    return guarantee and replace(guarantee, status="derived", source=f"{guarantee.source}; {why}")
 
 
 GBA_THEOREM = Theorem(
@@ -381,6 +528,71 @@ GSA_SHARPER = tuple(
     )
 )
 
+GSA_EXPECTED = tuple(
+    Theorem(
+        policy=f"gsa{variant}{'' if inverse == 3 else ':spacing=sps2|tight'}",
+        kind="upper",
+        regime="expected",
+        formula=formula.format(inverse),
+        function=partial(
+            gsa_expected_bound,
+            utilisation=Fraction(1, inverse),
+            slices=slices,
+            order=order,
+            offset=offset,
+        ),
+        alpha=Fraction(alpha),
+        constant=gsa_expected_bound(Fraction(alpha), Fraction(1, inverse), slices, order, offset),
+        scope=f"{COMMON_PROMPT}, beta = 1; outputs fixed before anything is drawn",
+        source=RANDOM,
+    )
+    for variant, slices, order, offset, alpha, formula in (
+        (
+            ":slices=area:order=random",
+            "area",
+            "random",
+            "fixed",
+            "9/4",
+            "max(F, 2 F / 3 + 1 + 1 / (1 - alpha^-0.5)), F = {} alpha^1.5 / (alpha^0.5 - 1)",
+        ),
+        (
+            ":slices=area:offset=random",
+            "area",
+            "fixed",
+            "random",
+            "3.18",
+            "max(F, 2 F / 3 + 1 + 2 / ln alpha), F = {} (alpha - 1 + 2 alpha^0.5) / ln alpha",
+        ),
+        (
+            ":slices=area:offset=random:order=random",
+            "area",
+            "random",
+            "random",
+            "3.37",
+            "max(F, 2 F / 3 + 1 + 2 / ln alpha), F = {} (alpha + alpha^0.5) / ln alpha",
+        ),
+        (
+            ":offset=random",
+            "alpha",
+            "fixed",
+            "random",
+            "2.23",
+            "max(F, 2 F / 3 + 1 + 1 / ln alpha), F = {} max(K(alpha), K(alpha^2)),"
+            " K(g) = (g - 1 + 2 g^0.5) / ln g",
+        ),
+        (
+            ":offset=random:order=random",
+            "alpha",
+            "random",
+            "random",
+            "2.31",
+            "max(F, 2 F / 3 + 1 + 1 / ln alpha), F = {} max(K(alpha), K(alpha^2)),"
+            " K(g) = (g + g^0.5) / ln g",
+        ),
+    )
+    for inverse in (3, 2)
+)
+
 THEOREMS: tuple[Theorem, ...] = (
     GBA_THEOREM,
     Theorem(
@@ -408,6 +620,18 @@ THEOREMS: tuple[Theorem, ...] = (
         source=PAPER,
     ),
     *GSA_SHARPER,
+    Theorem(
+        policy="gsa, slices chosen for prompt and memory",
+        kind="upper",
+        regime="general",
+        formula="10",
+        function=None,
+        alpha=None,
+        constant=Fraction(10),
+        scope=f"{COMMON_PROMPT}; the slices of proofs/uniform_bound.json, spacing=sps",
+        source="proofs/uniform_bound.md",
+    ),
+    *GSA_EXPECTED,
     SPT_PIPELINE_THEOREM,
     Theorem(
         policy="staggered pipeline (sps)",

@@ -97,8 +97,12 @@ def test_ratio(run: Run, small: Path) -> None:
     assert (gsa["cost"], gsa["lower_bound"], gsa["upper_bound"]) == (1469, 200, 200)
     assert gsa["ratio_low"] == gsa["ratio_high"] == "1469/200"
     assert gsa["ratio_high_float"] == 7.345
-    assert (gsa["bound"], gsa["verdict"]) == ("64/1", "within")
-    assert (gba["bound"], gba["bound_status"]) == ("32/3", "published")
+    assert (gsa["published_bound"], gsa["verdict"]) == ("64/1", "within")
+    assert 7.345 < gsa["bound_float"] < 28
+    assert gsa["bound_name"] == "these slices"
+    assert gsa["bound_source"] == "proofs/certified_slices.md theorem 6"
+    assert (gba["published_bound"], gba["bound_status"]) == ("32/3", "derived")
+    assert gba["bound_float"] < 77 / 9
     assert (fcfs["bound"], fcfs["verdict"]) == (None, "no claim")
     code, out, _ = run("ratio", small, "--policy", "gba", "--csv")
     assert code == 0

@@ -73,24 +73,48 @@ def test_no_proved_bound_is_violated_on_a_thousand_instances(mixed: bool) -> Non
 
 
 @pytest.mark.parametrize(
+    ("spec", "general", "published"),
+    [
+        ("gba", Fraction(77, 9), Fraction(32, 3)),
+        ("gba:spacing=sps2:alpha=3/2", Fraction(7), None),
+        ("gba:spacing=tight:alpha=3/2", Fraction(7), None),
+        ("gba:drain=no:alpha=6/5", Fraction(108, 25), None),
+        ("gba:spacing=tight:drain=no:alpha=6/5", Fraction(73, 25), None),
+        ("gba:slices=area:alpha=4", Fraction(12), None),
+        ("gba-d:alpha=3/2", Fraction(17, 2), Fraction(45, 4)),
+        ("gsa:alpha=2", Fraction(28), Fraction(64)),
+        ("gsa:alpha=2:order=random", Fraction(28), Fraction(64)),
+        ("gsa:alpha=2:spacing=tight", Fraction(56, 3), None),
+        ("gsa:alpha=9/4:slices=area:spacing=sps2", Fraction(153, 10), None),
+        ("gsa:alpha=9/4:slices=area:spacing=sps2:offset=random", Fraction(153, 10), None),
+        ("gsa:slices=certified", Fraction(10), None),
+        ("gsa-spec:alpha=2", Fraction(28), Fraction(64)),
+        ("spt-pipeline", Fraction(7, 3), None),
+    ],
+)
+def test_the_strongest_bound_is_claimed(
+    spec: str, general: Fraction, published: Fraction | None
+) -> None:
+    """It depends on the instance, and is at most the bound for all instances of this kind."""
+    bounds = []
+    for memory, longest in ((10, 3), (10, 8), (100, 95), (100, 98), (3000, 1000)):
+        instance = Instance(memory, [2, 2], [longest, 2])
+        guarantee = policy_from_spec(spec).guarantee(instance)
+        assert guarantee is not None
+        assert guarantee.published == published
+        assert guarantee.bound <= general
+        assert guarantee.status == "derived"
+        assert guarantee.source.startswith("proofs/")
+        assert guarantee.name
+        bounds.append(guarantee.bound)
+    assert len(set(bounds)) > 1
+
+
+@pytest.mark.parametrize(
     ("spec", "bound"),
     [
-        ("gba", Fraction(32, 3)),
-        ("gba:spacing=sps2:alpha=3/2", Fraction(7)),
-        ("gba:spacing=tight:alpha=3/2", Fraction(7)),
-        ("gba:drain=no:alpha=6/5", Fraction(108, 25)),
-        ("gba:spacing=tight:drain=no:alpha=6/5", Fraction(73, 25)),
-        ("gba:slices=area", None),
-        ("gba-d:alpha=3/2", Fraction(45, 4)),
-        ("gsa:alpha=2", Fraction(64)),
-        ("gsa:alpha=2:spacing=tight", Fraction(56, 3)),
-        ("gsa:alpha=9/4:slices=area:spacing=sps2", Fraction(153, 10)),
         ("gsa:beta=2", None),
         ("gsa:drain=no", None),
-        ("gsa:slices=certified", None),
-        ("gsa:offset=random", None),
-        ("gsa-spec:alpha=2", Fraction(64)),
-        ("spt-pipeline", Fraction(7, 3)),
         ("mc-sf", Fraction(9216)),
         ("a-max:width=1", Fraction(9216)),
         ("a-max:width=2", None),
@@ -108,6 +132,14 @@ def test_no_proved_bound_is_violated_on_a_thousand_instances(mixed: bool) -> Non
 def test_what_is_claimed(spec: str, bound: Exact | None) -> None:
     guarantee = policy_from_spec(spec).guarantee(Instance(10, [2, 2], [3, 2]))
     assert (guarantee.bound if guarantee else None) == bound
+
+
+@pytest.mark.parametrize("spec", ["gsa:alpha=1.001", "gba:alpha=1.001:drain=no", "spt-pipeline"])
+def test_with_too_many_slices_the_general_bound_is_claimed(spec: str) -> None:
+    instance = Instance(3000, [2] * 150, list(range(1, 2998, 20)))
+    guarantee = policy_from_spec(spec).guarantee(instance)
+    assert guarantee is not None
+    assert guarantee.source.startswith("proofs/sharper_bounds.md")
 
 
 def test_scopes() -> None:
@@ -146,7 +178,11 @@ def test_published_constants() -> None:
 
 def test_derived_constants() -> None:
     """The numbers of the text: two decimals, rounded up."""
-    derived = {t.policy: t.constant for t in THEOREMS if t.status == "derived"}
+    derived = {
+        t.policy: t.constant
+        for t in THEOREMS
+        if t.status == "derived" and t.source == "proofs/sharper_bounds.md"
+    }
     assert {policy: math.ceil(100 * bound) for policy, bound in derived.items() if bound} == {
         "gba": 842,
         "gba:spacing=sps2|tight": 700,
@@ -172,23 +208,26 @@ def test_stated_alphas_are_the_minimisers(theorem: Theorem) -> None:
         assert (float(theorem.function(theorem.alpha + step)) < float(best)) == better
 
 
-def test_status_depends_on_alpha() -> None:
+def test_the_published_bound_is_beside_the_strongest() -> None:
     instance = Instance(10, [2, 2], [3, 5])
-    statuses = {}
-    for spec in ("gsa", "gsa:alpha=2", "gba", "gba:alpha=3/2", "mc-sf"):
-        guarantee = policy_from_spec(spec).guarantee(instance)
-        assert guarantee is not None
-        statuses[spec] = guarantee.status
-    assert statuses == {
-        "gsa": "published",
-        "gsa:alpha=2": "derived",
-        "gba": "published",
-        "gba:alpha=3/2": "derived",
-        "mc-sf": "published",
+    expected = {
+        "gsa": gsa_bound(GSA_ALPHA),
+        "gsa:alpha=2": Fraction(64),
+        "gba": Fraction(32, 3),
+        "gba:alpha=3/2": Fraction(45, 4),
+        "gsa:alpha=2:spacing=tight": None,
+        "mc-sf": Fraction(9216),
     }
+    for spec, published in expected.items():
+        result = compare(instance, [policy_from_spec(spec)], Budget(10)).ratios[0]
+        row = ratio_row("x", result)
+        assert row["published_bound"] == (None if published is None else format_exact(published))
+        assert result.guarantee is not None
+        assert row["bound"] == format_exact(result.guarantee.bound)
+        assert row["bound_source"] == result.guarantee.source
+        assert row["bound_status"] == ("published" if spec == "mc-sf" else "derived")
     mixed = Instance(10, [2, 1], [3, 5])
-    assert all(policy_from_spec(spec).guarantee(mixed) is None for spec in statuses)
-    assert policy_from_spec("gsa:beta=2").guarantee(instance) is None
+    assert all(policy_from_spec(spec).guarantee(mixed) is None for spec in expected)
     assert gba_bound(Fraction(3, 2)) == Fraction(45, 4)
 
 

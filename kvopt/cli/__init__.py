@@ -48,6 +48,7 @@ for command in (
     making.import_,
     making.generate,
     comparing.bounds,
+    comparing.slices,
     comparing.policies,
     plotting.plot,
 ):

@@ -131,7 +131,7 @@ def audit(
 
 def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: list[str]) -> None:
     """Print the table of ratios, what the search found, and the problems."""
-    from kvopt.report import optimum_text, ratio_text, text_table
+    from kvopt.report import bound_texts, optimum_text, ratio_text, text_table
 
     table = []
     for name, result in audited:
@@ -144,11 +144,22 @@ def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: l
             str(len(result.witnesses)),
         ]
         for ratio in result.comparison.ratios:
-            bound = f"{float(ratio.guarantee.bound):.2f}" if ratio.guarantee else "-"
-            table.append([*facts, ratio.policy, ratio_text(ratio), bound, ratio.verdict.value])
+            shown = [ratio.policy, ratio_text(ratio), *bound_texts(ratio), ratio.verdict.value]
+            table.append([*facts, *shown])
             facts = [""] * len(facts)
-    heads = ("instance", "n", "M", "optimum", "proofs", "policy", "ratio", "bound", "verdict")
-    click.echo(text_table(heads, table, right="lrrrrlrrl"))
+    heads = (
+        "instance",
+        "n",
+        "M",
+        "optimum",
+        "proofs",
+        "policy",
+        "ratio",
+        "bound",
+        "from",
+        "verdict",
+    )
+    click.echo(text_table(heads, table, right="lrrrrlrrll"))
     for found in hunted:
         groups = ", ".join(f"{o} x {count}" for _, o, count in found.instance.groups())
         click.echo(

@@ -1,4 +1,4 @@
-"""Commands that compare: ratio, bounds, policies."""
+"""Commands that compare: ratio, bounds, slices, policies."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from kvopt.cli.options import (
     FAILED,
     INTERRUPTED,
     PATH,
+    TOKENS,
     as_csv,
     as_json,
     complain,
+    output_file,
     policies_option,
     print_json,
     read_instances,
     time_limit_option,
 )
 from kvopt.cli.terminal import interruptible, progress_bar
+from kvopt.errors import InputError
+from kvopt.pipeline import SPACINGS
 from kvopt.policies import POLICIES, Policy
 from kvopt.policies.policy import parameter_text, parameters
 from kvopt.quadratic import Exact
 
-__all__ = ["bounds", "policies", "ratio"]
+__all__ = ["bounds", "policies", "ratio", "slices"]
 
 
 @click.command()
@@ -40,7 +44,7 @@ def ratio(
 ) -> int:
     """Compare policies to the optimum, and their ratios to what is proved."""
     from kvopt.ratio import Verdict, compare
-    from kvopt.report import optimum_text, ratio_row, ratio_text, text_table, to_csv
+    from kvopt.report import bound_texts, optimum_text, ratio_row, ratio_text, text_table, to_csv
 
     instances = read_instances(paths)
     rows: list[dict[str, Any]] = []
@@ -58,19 +62,16 @@ def ratio(
             for r in comparison.ratios:
                 rows.append(ratio_row(name, r))
                 violated |= r.verdict is Verdict.VIOLATES
-                bound = f"{float(r.guarantee.bound):.2f}" if r.guarantee else "-"
-                optimum = optimum_text(comparison.optimum)
-                table.append(
-                    [name, r.policy, str(r.cost), optimum, ratio_text(r), bound, r.verdict.value]
-                )
+                facts = [name, r.policy, str(r.cost), optimum_text(comparison.optimum)]
+                table.append([*facts, ratio_text(r), *bound_texts(r), r.verdict.value])
             advance_to(i + 1)
     if as_json:
         print_json({"rows": rows})
     elif as_csv:
         click.echo(to_csv(rows), nl=False)
     else:
-        heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "verdict")
-        click.echo(text_table(heads, table, right="llrrrr"))
+        heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "from", "verdict")
+        click.echo(text_table(heads, table, right="llrrrrll"))
     for failure in failures:
         complain(failure, FAILED)
     if budget.interrupted:
@@ -108,6 +109,37 @@ def bounds(alpha: Exact | None, as_json: bool, as_csv: bool) -> int:
             for row in rows
         ]
         click.echo(text_table(heads, table, right="llr"))
+    return DONE
+
+
+@click.command()
+@click.option("--memory", type=TOKENS, required=True, help="Memory budget in tokens.")
+@click.option("--prompt", type=click.IntRange(0), default=0, help="Common prompt length in tokens.")
+@click.option(
+    "--spacing", type=click.Choice(list(SPACINGS)), default="sps", help="Distance of starts."
+)
+@click.option("-o", "--output", type=output_file, help="Write the certificate to this file.")
+@as_json
+def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json: bool) -> int:
+    """Find slices for GSA with a proved ratio, and certify it.
+
+    These are the slices of gsa:slices=certified; `kvopt verify` checks the certificate.
+    """
+    from kvopt.certified import best_plan, plan_to_json
+    from kvopt.files import laid_out, write_text
+
+    if prompt >= memory:
+        raise InputError(f"prompt: must be less than the memory {memory}, got {prompt}")
+    plan = best_plan(prompt, memory, spacing)
+    content = plan_to_json(plan)
+    if output is not None:
+        write_text(output, laid_out(content, "") + "\n")
+    if as_json:
+        print_json({**content, "bound_float": float(plan.bound)})
+    else:
+        click.echo(f"slices       {', '.join(map(str, plan.slices))}")
+        click.echo(f"ratio        at most {float(plan.bound)}")
+        click.echo(f"area weight  {plan.area_weight}")
     return DONE
 
 

@@ -8,14 +8,22 @@ from typing import ClassVar
 
 import numpy as np
 
+from kvopt.certified import CLASSES_SOURCE, MOST_PHASES, class_bound
 from kvopt.instance import Instance, IntArray
 from kvopt.machine import Decisions, Machine
-from kvopt.pipeline import SPACINGS, SliceRule, area_slices, geometric_slices
+from kvopt.pipeline import (
+    SPACINGS,
+    SliceRule,
+    area_slices,
+    geometric_slices,
+    slices_up_to,
+    utilisation,
+)
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.quadratic import Exact
 from kvopt.spec import choice, growth_factor, yes_or_no
-from kvopt.theory import GBA_ALPHA, Guarantee, gba_guarantee
+from kvopt.theory import GBA_ALPHA, Guarantee, gba_guarantee, strongest
 
 __all__ = ["GBA"]
 
@@ -34,8 +42,10 @@ class GBA(Policy):
     Guarantee: with one common prompt length the total completion time is at most
     alpha^2 (3 alpha - 2) / (alpha - 1) times the optimum: 10.67 at the default
     alpha = 4/3, and 6.75 at alpha = 3/2 in the limit of large memory.  Source:
-    Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/ratio_bounds.md;
-    other spacings and drain=no: proofs/sharper_bounds.md.
+    Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/ratio_bounds.md.
+    Smaller bounds, also for the other spacings, slices and drain=no:
+    proofs/sharper_bounds.md, and from the class ends themselves:
+    proofs/certified_slices.md.
 
     With mixed prompts [our reading] each class uses the largest prompt among its
     requests as s; after a class whose end reaches M - s, a last phase runs the
@@ -110,7 +120,17 @@ class GBA(Policy):
         return geometric_slices(self.alpha, Fraction(1))
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
-        """Return the bound for these parameters, if the theorem's assumptions hold."""
-        if instance.common_prompt is None or self.slices != "alpha":
+        """Return the strongest bound that is proved for these parameters on such an instance."""
+        prompt = instance.common_prompt
+        if prompt is None:
             return None
-        return gba_guarantee(self.alpha, self.spacing, self.drain)
+        memory, longest = instance.memory, int(instance.outputs.max())
+        ends = slices_up_to(longest, self._class_ends(prompt), memory - prompt)
+        distances = [SPACINGS[self.spacing](prompt, end, memory) for end in ends]
+        used = utilisation(prompt, memory, ends, distances)
+        geometric = gba_guarantee(self.alpha, self.spacing, self.slices, self.drain, used)
+        if len(ends) > MOST_PHASES:
+            return geometric
+        bound = class_bound(prompt, memory, ends, distances, self.drain)
+        own = Guarantee(bound, "derived", CLASSES_SOURCE, "these classes")
+        return strongest([own, geometric])

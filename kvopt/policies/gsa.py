@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
 
+from kvopt.certified import MOST_PHASES, PHASES_SOURCE, certified_slices, phase_bound
 from kvopt.errors import InputError
 from kvopt.instance import Instance, IntArray
 from kvopt.machine import Decisions, Machine, Until, Wait
@@ -18,14 +19,23 @@ from kvopt.pipeline import (
     SliceRule,
     area_slices,
     capped_slices,
-    certified_slices,
     geometric_slices,
+    slices_up_to,
+    utilisation,
 )
 from kvopt.policies.phases import run_one_at_a_time, run_pipeline, start_staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.quadratic import Exact
 from kvopt.spec import at_least_one, choice, growth_factor, integer, yes_or_no
-from kvopt.theory import GSA_ALPHA, Guarantee, gsa_guarantee
+from kvopt.theory import (
+    GSA_ALPHA,
+    OFFSET_ROUNDING,
+    UTILISATION,
+    Guarantee,
+    gsa_expected_bound,
+    gsa_guarantee,
+    strongest,
+)
 
 __all__ = ["GSA"]
 
@@ -50,9 +60,9 @@ class GSA(Policy):
     time is at most 2 alpha^3 (3 alpha - 2) / (alpha - 1)^2 times the optimum:
     61.92 at the default alpha = (7 + sqrt 13)/6, and 32 at alpha = 2 in the limit
     of large memory.  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996; other
-    alphas: proofs/ratio_bounds.md; other spacings and slices=area:
-    proofs/sharper_bounds.md.  Nothing is claimed for certified slices, without
-    drain, and for a single run with a random offset.
+    alphas: proofs/ratio_bounds.md.  Smaller bounds, also for the other spacings,
+    slices, orders and offsets: proofs/sharper_bounds.md, and from the slices
+    themselves: proofs/certified_slices.md.  Nothing is claimed without drain.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its
     requests as s, but area and certified slices, and drain=no, the largest of all;
@@ -107,7 +117,7 @@ class GSA(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
         rng = random.Random(self.seed)
-        slice_of = self._slice_rule(machine, rng)
+        slice_of = self._slice_rule(int(machine.prompts.max()), machine.memory, rng)
         if not self.drain:
             yield from self._run_without_drain(machine, slice_of, rng)
             return
@@ -155,17 +165,16 @@ class GSA(Policy):
         if len(rest := machine.unfinished()):
             yield from run_one_at_a_time(machine, rest)
 
-    def _slice_rule(self, machine: Machine, rng: random.Random) -> SliceRule:
+    def _slice_rule(self, prompt: int, memory: int, rng: random.Random) -> SliceRule:
         scale = self.beta
         if self.offset == "random":
             factor = float(self.alpha) ** rng.random()
             scale *= Fraction(round(factor * 2**OFFSET_BITS), 2**OFFSET_BITS)
         if self.slices == "alpha":
             return geometric_slices(self.alpha, scale)
-        prompt = int(machine.prompts.max())
         if self.slices == "area":
             return area_slices(self.alpha, prompt, scale)
-        return certified_slices(prompt, machine.memory, SPACINGS[self.spacing])
+        return certified_slices(prompt, memory, self.spacing)
 
     def _in_order(self, requests: IntArray, rng: random.Random) -> IntArray:
         if self.order == "fixed":
@@ -175,11 +184,35 @@ class GSA(Policy):
         return np.array(shuffled, dtype=np.int64)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
-        """Return the bound for these parameters, if the theorem's assumptions hold."""
-        plain = self.beta == 1 and self.drain and self.offset == "fixed"
-        if instance.common_prompt is None or not plain or self.slices == "certified":
+        """Return the strongest bound that is proved for these parameters on such an instance.
+
+        It holds for every single run, whatever the order and the offset; beside it is what
+        is proved about the mean over these.
+        """
+        prompt = instance.common_prompt
+        if prompt is None or self.beta != 1 or not self.drain:
             return None
-        return gsa_guarantee(self.alpha, self.spacing, self.slices)
+        memory, longest = instance.memory, int(instance.outputs.max())
+        rule = self._slice_rule(prompt, memory, random.Random(self.seed))
+        slices = slices_up_to(longest, rule, memory - prompt)
+        distances = [SPACINGS[self.spacing](prompt, slice, memory) for slice in slices]
+        found = []
+        if len(slices) <= MOST_PHASES and (
+            (bound := phase_bound(prompt, memory, slices, distances)) is not None
+        ):
+            found.append(Guarantee(bound, "derived", PHASES_SOURCE, "these slices"))
+        if self.slices != "certified":
+            used = utilisation(prompt, memory, slices, distances)
+            found.append(gsa_guarantee(self.alpha, self.spacing, self.slices, used))
+        if not found:
+            return None
+        expected = None
+        if self.slices != "certified" and "random" in (self.order, self.offset):
+            known = max(used, UTILISATION[self.spacing])
+            expected = gsa_expected_bound(
+                self.alpha, known, self.slices, self.order, self.offset
+            ) * (OFFSET_ROUNDING if self.offset == "random" else 1)
+        return replace(strongest(found), expected=expected)
 
 
 def _shuffle(items: list[int], rng: random.Random) -> None:

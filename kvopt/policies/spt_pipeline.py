@@ -8,12 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from kvopt.certified import CLASSES_SOURCE, MOST_PHASES, class_bound
 from kvopt.instance import Instance
 from kvopt.machine import Decisions, Machine
 from kvopt.pipeline import tight_spacing
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy
-from kvopt.theory import SPT_PIPELINE_THEOREM, Guarantee
+from kvopt.theory import SPT_PIPELINE_THEOREM, Guarantee, strongest
 
 __all__ = ["SPTPipeline"]
 
@@ -27,7 +28,8 @@ class SPTPipeline(Policy):
     suffices, as the lengths do not decrease (proofs/pipeline.md, theorem 5).
 
     Guarantee: with one common prompt length at most 7/3 times the optimum; derived:
-    proofs/sharper_bounds.md.
+    proofs/sharper_bounds.md.  Less from the lengths themselves:
+    proofs/certified_slices.md.
 
     With mixed prompts [our reading] all are treated as if they had the largest
     prompt; the requests that would then not fit follow one after another.  Nothing is
@@ -60,4 +62,14 @@ class SPTPipeline(Policy):
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if the theorem's assumptions hold."""
-        return None if instance.common_prompt is None else SPT_PIPELINE_THEOREM.stated()
+        prompt = instance.common_prompt
+        if prompt is None:
+            return None
+        general = SPT_PIPELINE_THEOREM.stated()
+        lengths = sorted({request.output for request, _ in instance.types()})
+        if len(lengths) > MOST_PHASES:
+            return general
+        distances = [tight_spacing(prompt, o, instance.memory) for o in lengths]
+        bound = class_bound(prompt, instance.memory, lengths, distances, False, lengths)
+        own = Guarantee(bound, "derived", CLASSES_SOURCE, "these lengths")
+        return strongest([own, general])
