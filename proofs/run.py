@@ -18,6 +18,10 @@ COMPANIONS = (
     "paths",
     "ratio_bounds",
     "sharper_bounds",
+    "random_bounds",
+    "certified_slices",
+    "uniform_bound",
+    "online_lower_bound",
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from kvopt import Budget, Instance, solve
+from kvopt import Budget, Instance, simulate, solve
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 NAMES = [
@@ -21,6 +22,10 @@ NAMES = [
     "paths",
     "ratio_bounds",
     "sharper_bounds",
+    "random_bounds",
+    "certified_slices",
+    "uniform_bound",
+    "online_lower_bound",
 ]
 
 
@@ -46,6 +51,21 @@ def test_every_document_has_a_companion() -> None:
     documents = {file.stem for file in PROOFS.glob("*.md")} - others
     assert documents == set(NAMES)
     assert all((PROOFS / f"{name}.py").exists() for name in NAMES)
+
+
+@pytest.mark.parametrize("companion", ["run"], indirect=True)
+def test_one_command_runs_all_companions(companion: ModuleType) -> None:
+    assert list(companion.COMPANIONS) == NAMES
+
+
+@pytest.mark.parametrize("companion", ["graph"], indirect=True)
+def test_the_diagram_is_up_to_date(companion: ModuleType) -> None:
+    assert companion.diagram() in (PROOFS / "README.md").read_text()
+    assert set(companion.SHORT) == set(NAMES)
+    order = list(companion.statements())
+    for key, needed in companion.NEEDS.items():  # no circles: needs come first
+        for other in needed.split():
+            assert order.index(other) < order.index(key), (key, other)
 
 
 @pytest.mark.parametrize("companion", ["pipeline"], indirect=True)
@@ -177,3 +197,108 @@ def test_completions_worth_more_than_they_can_cost_are_refuted(companion: Module
     proof["worth"] = [[1, 4, 9]]
     with pytest.raises(AssertionError):
         companion.check_schedule(instance, [0, 4], companion.Priced(instance, proof))
+
+
+@pytest.mark.parametrize("companion", ["random_bounds"], indirect=True)
+def test_cheaper_random_orders_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(23, [0] * 60, [17] * 30 + [9] * 30)
+    slices = [8, 16, 23]
+    companion.check_order(instance, slices, "sps")
+    with pytest.raises(AssertionError):
+        companion.check_order(instance, slices, "sps", cross=0)
+
+
+@pytest.mark.parametrize("companion", ["random_bounds"], indirect=True)
+def test_smaller_forms_are_refuted(companion: ModuleType) -> None:
+    numbers = [2**k for k in range(20, -1, -1)]
+    companion.check_forms(numbers, Fraction(4))
+    with pytest.raises(AssertionError):
+        companion.check_forms(numbers, Fraction(4), less=Fraction(9, 10))
+
+
+@pytest.mark.parametrize("companion", ["random_bounds"], indirect=True)
+def test_smaller_waits_are_refuted(companion: ModuleType) -> None:
+    roomy = Instance(300, [0] * 3, [290] * 3)
+    companion.check_offset(roomy, "alpha", Fraction(2), "tight")
+    with pytest.raises(AssertionError):
+        companion.check_offset(roomy, "alpha", Fraction(2), "tight", share=0.9)
+    companion.check_thresholds(4.0, 7.0)
+    with pytest.raises(AssertionError):
+        companion.check_thresholds(4.0, 7.0, share=0.99)
+
+
+@pytest.mark.parametrize("companion", ["random_bounds"], indirect=True)
+def test_a_wrong_expected_constant_is_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(companion.STATED, "gsa:slices=area:offset=random", "14.90")
+    with pytest.raises(AssertionError, match="offset"):
+        companion.check_constants()
+
+
+@pytest.mark.parametrize("companion", ["certified_slices"], indirect=True)
+@pytest.mark.parametrize("wrong", [{"cross": 1}, {"half": Fraction(9)}])
+def test_cheaper_phases_are_refuted(companion: ModuleType, wrong: dict[str, Fraction]) -> None:
+    instance = Instance(23, [0] * 60, [17] * 10 + [9] * 50)
+    slices = [1, 2, 4, 8, 16, 23]
+    distances = [companion.SPACINGS["sps"](0, t, 23) for t in slices]
+    cost = simulate(instance, companion.policy_from_spec("gsa:alpha=2")).total_completion_time()
+    companion.check_phases(instance, slices, distances, cost)
+    with pytest.raises(AssertionError):
+        companion.check_phases(instance, slices, distances, cost, **wrong)
+
+
+@pytest.mark.parametrize("companion", ["certified_slices"], indirect=True)
+def test_a_smaller_worst_bound_is_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(companion, "WORST", Fraction("9.392"))
+    with pytest.raises(AssertionError):
+        companion.check_table(0)
+
+
+@pytest.mark.parametrize("companion", ["uniform_bound"], indirect=True)
+def test_a_smaller_uniform_bound_is_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = json.loads(companion.DATA.read_text())
+    refused = 0
+    monkeypatch.setattr(companion, "RATIO", Fraction("9.6"))
+    for entry in entries:
+        try:
+            companion.check_entry(entry)
+        except AssertionError:
+            refused += 1
+    assert refused > len(entries) / 2
+    monkeypatch.undo()
+    companion.check_cover(entries)
+    for i in range(len(entries)):
+        if entries[i]["kind"] in ("half", "window"):
+            with pytest.raises(AssertionError):
+                companion.check_cover(entries[:i] + entries[i + 1 :])
+    monkeypatch.setitem(companion.LEFT, Fraction(2), Fraction(415, 1000))
+    with pytest.raises(AssertionError):
+        companion.check_left()
+
+
+@pytest.mark.parametrize("companion", ["uniform_bound"], indirect=True)
+def test_changed_thresholds_are_refuted(companion: ModuleType) -> None:
+    for entry in json.loads(companion.DATA.read_text()):
+        if entry["kind"] != "window":
+            tail = entry["tail"]
+            with pytest.raises(AssertionError):
+                companion.check_entry({**entry, "tail": [*tail[:2], "10"]})
+            with pytest.raises(AssertionError):
+                companion.check_entry({**entry, "phases": [*entry["phases"], "1/1"]})
+
+
+@pytest.mark.parametrize("companion", ["online_lower_bound"], indirect=True)
+def test_a_larger_lower_bound_is_refuted(companion: ModuleType) -> None:
+    data = json.loads(companion.DATA.read_text())
+    n, c, weights = data["requests"], Fraction(data["c"]), data["weights"]
+    companion.check_weights(n, c, weights)
+    with pytest.raises(AssertionError):
+        companion.check_weights(n, c - Fraction(1, 100), weights)
+    weights[n] += max(weights)
+    with pytest.raises(AssertionError):
+        companion.check_weights(n, c, weights)
