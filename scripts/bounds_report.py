@@ -262,7 +262,8 @@ instance, from its own slices, prompt and memory.""",
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /
 with tight spacing; all drains counted. For every s and M slices with 10 exist
-([proofs/uniform_bound.md](../proofs/uniform_bound.md)).""",
+([proofs/uniform_bound.md](../proofs/uniform_bound.md)); what is above 10 here has more than 20,000
+rounds, beyond which the search leaves out the slot weights.""",
     """## Lower bounds on the optimum
 
 Mean of bound / cost of the cheapest schedule found, in percent; the last two columns are the gaps
