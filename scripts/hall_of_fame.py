@@ -211,7 +211,7 @@ def main() -> None:
         return
     if options.store is None:
         parser.error("STORE is missing")
-    store = Store(options.store, kvopt.__version__)
+    store = Store(options.store)
     for spec in options.policies:
         for size in options.sizes:
             hunt = hunt_of(spec, size, options.seed)

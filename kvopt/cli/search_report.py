@@ -17,6 +17,7 @@ from kvopt.quadratic import format_exact
 if TYPE_CHECKING:
     from kvopt.adversary import Candidate, Find, Hunt
     from kvopt.adversary.explain import Explanation
+    from kvopt.exact.result import Result
     from kvopt.schedule import Schedule
 
 __all__ = ["Report"]
@@ -58,6 +59,8 @@ class Report:
         The report as a JSON object.
     worst
         The worst instance.
+    optimum
+        Bracket of its optimum, once it is verified, unless it is compared to a policy.
     """
 
     def __init__(self, hunt: Hunt, finds: list[Find], units: int | None, complete: int) -> None:
@@ -75,6 +78,7 @@ class Report:
             "seed": hunt.seed,
         }
         self.explanation: Explanation | None = None
+        self.optimum: Result | None = None
         self.facts["history"] = [
             {
                 "restart": find.unit,
@@ -138,6 +142,7 @@ class Report:
 
         with interruptible(seconds) as budget, status_line("verifying"):
             comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], budget)
+        self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}
         row = ratio_row(self.worst.name, ratio)

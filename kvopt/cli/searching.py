@@ -27,6 +27,7 @@ from kvopt.policies import policy_from_spec
 
 if TYPE_CHECKING:
     from kvopt.adversary import Hunt, Unit
+    from kvopt.store import Store
 
 __all__ = ["search"]
 
@@ -106,12 +107,14 @@ def search(
 ) -> int:
     """Search for an instance on which a policy does badly, and verify the worst found."""
     from kvopt.adversary import Hunt, Limits, improvements, number_of_units
+    from kvopt.store import Store
 
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
     exact = against is None and (has_numba() if score is None else score == "exact")
     hunt = Hunt(spec, against, Limits(requests, memory, mixed), seed, method, exact)
-    units, interrupted = _run(hunt, seconds, restarts, store_path, executor)
+    store = Store(store_path) if store_path else None
+    units, interrupted = _run(hunt, seconds, restarts, store, executor)
     finds = improvements(units)
     if not finds:
         code = INTERRUPTED if interrupted else FAILED
@@ -119,6 +122,13 @@ def search(
     complete = sum(unit.complete for unit in units)
     report = Report(hunt, finds, number_of_units(hunt), complete)
     report.verify(VERIFY_SECONDS_INTERRUPTED if interrupted else VERIFY_SECONDS)
+    if store and report.optimum:
+        optimum, cost = report.optimum, report.facts["cost"]
+        bracket = (optimum.lower_bound, optimum.objective)
+        starts = optimum.starts.tolist()
+        store.add_verified(
+            hunt, report.candidate, *bracket, cost, starts=starts, seconds=optimum.seconds
+        )
     if output is not None:
         write_instance(output, report.worst)
     if picture is not None:
@@ -133,24 +143,23 @@ def search(
 
 
 def _run(
-    hunt: Hunt, seconds: float, most: int | None, store_path: Path | None, executor: str
+    hunt: Hunt, seconds: float, most: int | None, store: Store | None, executor: str
 ) -> tuple[list[Unit], bool]:
     """Run the units of a hunt; tell whether that was interrupted."""
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
     from kvopt.executors import workers_from_spec
-    from kvopt.store import Store
 
-    store = Store(store_path) if store_path else None
-    with status_line("preparing"):
-        prepare(hunt)
     with (
         workers_from_spec(executor) as workers,
         store.ledger(hunt) if store else nullcontext() as ledger,
-        interruptible(seconds) as budget,
+        interruptible() as whole,
         status_line(f"searching the worst for {hunt.policy}") as status,
     ):
+        status("preparing")
+        prepare(hunt)
+        budget = whole.part(seconds)
         total = min((n for n in (most, number_of_units(hunt)) if n is not None), default=None)
         done = ledger.units() if ledger else []
         progress = Progress(total, done, budget)
