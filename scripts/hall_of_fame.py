@@ -20,7 +20,7 @@ from pathlib import Path
 
 import kvopt
 from kvopt import Budget, Instance, policy_from_spec
-from kvopt.adversary import Candidate, Hunt, Limits, improvements, search
+from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
 from kvopt.adversary.minimise import minimised
 from kvopt.exact.certificate import certify, write_certificate
 from kvopt.files import CERTIFICATES, HALL, curated_instances, write_instance
@@ -96,8 +96,12 @@ def file_of(spec: str, size: str) -> Path:
     return FOLDER / f"{spec.replace(':', '-').replace('=', '-')}--{size}.json"
 
 
-def worst_of(hunt: Hunt, store: Store, seconds: float) -> tuple[Candidate, str]:
-    """Search, and return the worst instance, made small, and how it was found."""
+def worst_of(hunt: Hunt, store: Store, seconds: float) -> tuple[Candidate, str] | None:
+    """Search, and return the worst instance, made small, and how it was found.
+
+    None if no unit of work was completed in time.
+    """
+    prepare(hunt)
     budget = Budget(seconds)
     done = store.units(hunt)
 
@@ -106,7 +110,10 @@ def worst_of(hunt: Hunt, store: Store, seconds: float) -> tuple[Candidate, str]:
             store.add(hunt, unit)
 
     units = search(hunt, budget, done=done, on_unit=keep)
-    best = improvements(unit for unit in units if unit.complete)[-1]
+    finds = improvements(unit for unit in units if unit.complete)
+    if not finds:
+        return None
+    best = finds[-1]
     return minimised(hunt, best.candidate, Budget(20)), command(hunt, best.unit + 1)
 
 
@@ -215,8 +222,9 @@ def main() -> None:
     for spec in options.policies:
         for size in options.sizes:
             hunt = hunt_of(spec, size, options.seed)
-            candidate, found = worst_of(hunt, store, options.seconds)
-            print(spec, size, enter(spec, size, candidate, found), flush=True)
+            worst = worst_of(hunt, store, options.seconds)
+            news = enter(spec, size, *worst) if worst else "nothing in time"
+            print(spec, size, news, flush=True)
 
 
 if __name__ == "__main__":

@@ -429,7 +429,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
         (["bounds", "--alpha", "1"], "--alpha: must be greater than 1, got 1"),
         (["bounds", "--alpha", "nan"], "--alpha: must be a number like"),
         (["search", "--policy", "gsa", "--requests", "0"], "'--requests': 0 is not in the range"),
-        (["search", "--policy", "gsa", "--executor", "threads"], "executor: must be local, "),
+        (["search", "--policy", "gsa", "--executor", "threads"], "executor: must be local or"),
         (["search", "--policy", "gsa", "--store", "small.json"], "not a store of kvopt"),
         (["import", "lengths", "small.json", "--memory", "1e3", "-o", "x"], "'--memory': '1e3'"),
         (["import", "lengths", "small.json", "--memory", "9", "-o", "x"], "small.json: line 1: "),
