@@ -477,7 +477,7 @@ def kvopt_process(*arguments: object, cwd: Path) -> subprocess.Popen[str]:
 def test_ctrl_c_gives_a_bracket(tmp_path: Path) -> None:
     model1 = curated_instances() / "model1.json"
     process = kvopt_process("solve", model1, "--time-limit", 600, "--json", cwd=tmp_path)
-    time.sleep(4)
+    time.sleep(8)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
