@@ -31,8 +31,8 @@ __all__ = ["Cell", "cells", "run_unit"]
 BATCH = 64
 """So many optima are computed at a time, those that promise most first."""
 
-MOST_REQUESTS = 16
-"""Beyond so many requests the optima take too long."""
+PROMISING = 8
+"""So many instances of each prompt length are looked at before all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +125,28 @@ class _Unit:
         return Unit(self.number, self.evaluations, tuple(self.finds), complete)
 
     def _scan(self, cell: Cell) -> bool:
-        """Go through the instances in compiled code; False if the budget was over first."""
+        """Go through the instances in compiled code; False if the budget was over first.
+
+        First some that promise much, so that of the others few have to be looked at closely.
+        """
         assert isinstance(self.policy, GSA | GBA)
         function = scan.compiled()
+        promising: list[tuple[int, int, Requests]] = []
+        for prompt in range(cell.memory):
+            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            values, outputs = walk.more(Fraction(1))
+            sets = _Rows(prompt, outputs)
+            for row in _by_promise(values)[:PROMISING].tolist():
+                promising.append((*values[row].tolist(), sets[row]))
+        if not self._settle_list(cell.memory, promising):
+            return False
         for prompt in range(cell.memory):
             walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
             before = self.evaluations
             while not walk.over:
                 values, outputs = walk.more(self.ratio)
                 self.evaluations = before + walk.seen
-                sets = _Rows(prompt, outputs)
-                if not self._settle(cell.memory, values, sets.__getitem__):
+                if not self._settle(cell.memory, values, _Rows(prompt, outputs).__getitem__):
                     return False
         return True
 
@@ -186,15 +197,15 @@ class _Unit:
         requests_of
             Gives the requests of a row.
         """
-        rows = np.argsort(-values[:, 0] / values[:, 1], kind="stable")
-        for first in range(0, len(rows), BATCH):
+        rows = _by_promise(values)
+        while True:
+            p, q = self.ratio.numerator, self.ratio.denominator
+            rows = rows[values[rows, 0] * q > p * values[rows, 1]]
+            if not len(rows):
+                break
             if self.budget.over():
                 return False
-            p, q = self.ratio.numerator, self.ratio.denominator
-            batch = rows[first : first + BATCH]
-            batch = batch[values[batch, 0] * q > p * values[batch, 1]]
-            if not len(batch):
-                break
+            batch, rows = rows[:BATCH], rows[BATCH:]
             sets = [requests_of(row) for row in batch.tolist()]
             costs = values[batch, 0].tolist()
             for cost, reference, requests in zip(
@@ -217,6 +228,12 @@ class _Unit:
         problems = [_problem(memory, requests) for requests in sets]
         p, q = self.ratio.numerator, self.ratio.denominator
         return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+
+
+def _by_promise(values: IntArray) -> IntArray:
+    """Return the rows of costs and bounds, those with the largest quotient first."""
+    rows: IntArray = np.argsort(-values[:, 0] / values[:, 1], kind="stable")
+    return rows
 
 
 def _problem(memory: int, requests: Requests) -> Problem:

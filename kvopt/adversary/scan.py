@@ -1,10 +1,12 @@
 """All instances of GSA or GBA with given memory, prompt and number of requests, in turn.
 
-With a common prompt the cost of GSA or GBA depends on how many requests fall into each
-phase only (proofs/worst_cases.md, lemma 3), and the busy-time bounds are sums over the
-requests, longest first.  So the next instance costs a few additions, tens of millions a
-second where numba is installed (`pip install kvopt[fast]`).  What is left to do elsewhere
-are the instances whose cost is more than a given ratio times their lower bound.
+With a common prompt the cost of GSA or GBA, the outputs themselves apart, depends on how
+many requests complete in each phase only; so the ratio is largest when each has the
+smallest output that completes in its phase, and other instances need not be looked at
+(proofs/worst_cases.md, theorem 3).  The busy-time bounds are sums over the requests,
+longest first.  So the next instance costs a few additions, millions a second where numba
+is installed (`pip install kvopt[fast]`).  What is left to do elsewhere are the instances
+whose cost is more than a given ratio times their lower bound.
 """
 
 from __future__ import annotations
@@ -22,40 +24,43 @@ from kvopt.exact.compiling import jitted, working
 from kvopt.instance import IntArray
 from kvopt.policies import GBA, GSA
 
-__all__ = ["Scan", "Tables", "compiled", "count_of", "plain"]
+__all__ = ["Scan", "Tables", "compiled", "count_of", "shortest_outputs"]
 
 SCALE_BITS = 20
 """Terms of the lower bounds are rounded down to multiples of 2^-20 rounds."""
 
-LEVELS = (1, 2, 3)
+LEVELS = (1, 2, 3, 4, 5)
 """Levels of the staircase windows that give lower bounds."""
 
 ROWS = 20_000
 """So many instances are handed over at a time, at most."""
 
-STEPS = 20_000_000
+STEPS = 5_000_000
 """So many instances are looked at between two looks at the budget, at most."""
 
 
 class Tables(NamedTuple):
-    """What the scan knows of a policy with memory M and a common prompt s; L = M - s.
+    """What the scan knows of a policy with memory M and a common prompt s.
 
     Attributes
     ----------
+    lengths
+        The output lengths that requests may have, increasing (tokens), shape (l,).
     slices
         Length of the slice of each phase (rounds), shape (p,).
     phase
-        In which phase a request of each output length completes, shape (L + 1,).
+        In which phase a request of each length completes, shape (l,).
     starts
         Start of the j-th attempt of each phase, counted from its begin (rounds), shape
         (p, n + 1).
     sums
         Sum of the first j of them, shape (p, n + 1).
     halves, late
-        For each weighting and output length half the weight, and the delta, of the
-        busy-time bound (2^-20 rounds), shape (forms, L + 1) each.
+        For each weighting and length half the weight, and the delta, of the busy-time
+        bound (2^-20 rounds), shape (forms, l) each.
     """
 
+    lengths: IntArray
     slices: IntArray
     phase: IntArray
     starts: IntArray
@@ -69,21 +74,22 @@ class Position(NamedTuple):
 
     Attributes
     ----------
-    outputs
-        The instance to look at next, longest first (tokens), shape (n,).
+    letters
+        The lengths in the instance to look at next, longest first, by their places in
+        `Tables.lengths`, shape (n,).
     counts
         How many of its requests complete in each phase, shape (p,).
-    bounds, lengths
+    bounds, tokens
         Lower bounds and output tokens of its first i requests, shape (forms, n + 1) and
         (n + 1,), up to date to the first that changed.
     changed
         The first request that changed, or -1 at the end; how many instances were seen.
     """
 
-    outputs: IntArray
+    letters: IntArray
     counts: IntArray
     bounds: IntArray
-    lengths: IntArray
+    tokens: IntArray
     changed: IntArray
 
 
@@ -113,21 +119,21 @@ def scan(
         How many instances to look at.
     """
     slices, phase, starts, sums = tables.slices, tables.phase, tables.starts, tables.sums
-    outputs, counts, bounds = position.outputs, position.counts, position.bounds
-    lengths = position.lengths
+    letters, counts, bounds = position.letters, position.counts, position.bounds
+    tokens = position.tokens
     forms = bounds.shape[0]
-    n = outputs.shape[0]
+    n = letters.shape[0]
     first = position.changed[0]
     rows = 0
     for _ in range(steps):
         for i in range(first, n):
-            o = outputs[i]
-            lengths[i + 1] = lengths[i] + o
+            letter = letters[i]
+            tokens[i + 1] = tokens[i] + tables.lengths[letter]
             for f in range(forms):
                 # The shorter of a pair counts, so the i-th longest counts i times, and a half.
-                pairs = tables.halves[f, o] * (2 * i + 1)
-                bounds[f, i + 1] = bounds[f, i] + pairs + tables.late[f, o]
-        total, begin, alive = lengths[n], 0, n
+                pairs = tables.halves[f, letter] * (2 * i + 1)
+                bounds[f, i + 1] = bounds[f, i] + pairs + tables.late[f, letter]
+        total, begin, alive = tokens[n], 0, n
         for q in range(slices.shape[0]):
             m = counts[q]
             if gsa:
@@ -139,34 +145,30 @@ def scan(
             elif m > 0:
                 total += m * begin + sums[q, m]
                 begin += starts[q, m - 1] + slices[q]
-        bound = lengths[n]
+        bound = tokens[n]
         for f in range(forms):
             bound = max(bound, -((-bounds[f, n]) >> SCALE_BITS))
         if total * denominator > numerator * bound:
-            found[rows] = outputs
+            for i in range(n):
+                found[rows, i] = tables.lengths[letters[i]]
             values[rows, 0] = total
             values[rows, 1] = bound
             rows += 1
         position.changed[1] += 1
         first = n - 1
-        while first >= 0 and outputs[first] == 1:
+        while first >= 0 and letters[first] == 0:
             first -= 1
         if first < 0:
             break
-        o = outputs[first] - 1
+        letter = letters[first] - 1
         for i in range(first, n):
-            counts[phase[outputs[i]]] -= 1
-            outputs[i] = o
-        counts[phase[o]] += n - first
+            counts[phase[letters[i]]] -= 1
+            letters[i] = letter
+        counts[phase[letter]] += n - first
         if rows == found.shape[0]:
             break
     position.changed[0] = first
     return rows
-
-
-def plain() -> Callable[..., int]:
-    """Return the scan as it stands."""
-    return scan
 
 
 @functools.cache
@@ -183,13 +185,19 @@ def _compile(cache: bool) -> Callable[..., int]:
     return function
 
 
-def count_of(longest: int, requests: int) -> int:
-    """Return the number of multisets of so many output lengths, none above the longest."""
-    return math.comb(longest + requests - 1, requests)
+def count_of(lengths: int, requests: int) -> int:
+    """Return the number of multisets of so many requests with so many different lengths."""
+    return math.comb(lengths + requests - 1, requests)
+
+
+def shortest_outputs(policy: GSA | GBA, memory: int, prompt: int) -> IntArray:
+    """Return the smallest output length that completes in each phase (tokens), shape (p,)."""
+    slices, _ = phases(policy, memory, prompt)
+    return np.append(0, slices[:-1]) + 1
 
 
 class Scan:
-    """A walk through all multisets of output lengths.
+    """A walk through all multisets of some output lengths.
 
     Parameters
     ----------
@@ -201,6 +209,9 @@ class Scan:
         Number of requests n.
     function
         The scan to use, compiled or not.
+    lengths
+        The output lengths, increasing (tokens), shape (l,); by default those that make
+        the worst instances, `shortest_outputs`.
     """
 
     def __init__(
@@ -209,16 +220,18 @@ class Scan:
         memory: int,
         prompt: int,
         requests: int,
-        function: Callable[..., int],
+        function: Callable[..., int] = scan,
+        lengths: IntArray | None = None,
     ) -> None:
+        if lengths is None:
+            lengths = shortest_outputs(policy, memory, prompt)
         self.gsa = isinstance(policy, GSA)
         self.function = function
-        self.tables = _tables(policy, memory, prompt, requests)
-        longest = memory - prompt
+        self.tables = _tables(policy, memory, prompt, requests, lengths)
         counts = np.zeros(len(self.tables.slices), dtype=np.int64)
-        counts[-1] = requests
+        counts[self.tables.phase[-1]] = requests
         self.position = Position(
-            np.full(requests, longest, dtype=np.int64),
+            np.full(requests, len(lengths) - 1, dtype=np.int64),
             counts,
             np.zeros((len(self.tables.halves), requests + 1), dtype=np.int64),
             np.zeros(requests + 1, dtype=np.int64),
@@ -259,18 +272,18 @@ class Scan:
         return self.values[:rows].copy(), self.found[:rows].copy()
 
 
-def _tables(policy: GSA | GBA, memory: int, prompt: int, requests: int) -> Tables:
+def _tables(
+    policy: GSA | GBA, memory: int, prompt: int, requests: int, lengths: IntArray
+) -> Tables:
     slices, (p, q) = phases(policy, memory, prompt)
-    longest = memory - prompt
     starts = np.arange(requests + 1) * p[:, None] // q[:, None]
     sums = np.zeros_like(starts)
     np.cumsum(starts[:, :-1], axis=1, out=sums[:, 1:])
-    forms = [_busy_time(weight, longest) for weight in _weightings(memory, prompt)]
+    forms = [_busy_time(weight, lengths) for weight in _weightings(memory, prompt)]
     halves = np.array([half for half, _ in forms], dtype=np.int64)
     late = np.array([delta for _, delta in forms], dtype=np.int64)
     assert (np.diff(halves, axis=1) >= 0).all()  # of a pair the shorter one counts
-    phase = np.searchsorted(slices, np.arange(longest + 1))
-    return Tables(slices, phase, starts, sums, halves, late)
+    return Tables(lengths, slices, np.searchsorted(slices, lengths), starts, sums, halves, late)
 
 
 def _weightings(memory: int, prompt: int) -> Iterator[Callable[[int, int], Fraction]]:
@@ -289,10 +302,13 @@ def _weightings(memory: int, prompt: int) -> Iterator[Callable[[int, int], Fract
         yield weight
 
 
-def _busy_time(weight: Callable[[int, int], Fraction], longest: int) -> tuple[list[int], list[int]]:
-    """Return half the weight and the delta of each output length from 0 on, rounded down."""
-    halves, late = [0], [0]
-    for output in range(1, longest + 1):
+def _busy_time(
+    weight: Callable[[int, int], Fraction], lengths: IntArray
+) -> tuple[list[int], list[int]]:
+    """Return half the weight and the delta of each output length, rounded down."""
+    halves: list[int] = []
+    late: list[int] = []
+    for output in lengths.tolist():
         weights = [(j, weight(output, j)) for j in range(1, output + 1)]
         total = sum((w for _, w in weights), Fraction(0))
         moment = sum((w * (2 * j - 1) for j, w in weights), Fraction(0)) / 2
