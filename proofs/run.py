@@ -22,6 +22,7 @@ COMPANIONS = (
     "certified_slices",
     "uniform_bound",
     "online_lower_bound",
+    "worst_cases",
 )
 
 

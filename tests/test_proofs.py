@@ -26,6 +26,7 @@ NAMES = [
     "certified_slices",
     "uniform_bound",
     "online_lower_bound",
+    "worst_cases",
 ]
 
 

@@ -16,15 +16,16 @@ import numpy as np
 
 from kvopt.adversary import scan
 from kvopt.adversary.candidate import Candidate, Limits
+from kvopt.adversary.classes import Kind, floors, has_classes
 from kvopt.adversary.hunt import Find, Hunt, Unit
-from kvopt.adversary.orders import Kind, distinct_orders, orders_to_try
+from kvopt.adversary.orders import distinct_orders, orders_to_try
 from kvopt.adversary.quick import compiled, slices_of
 from kvopt.adversary.score import cost_function
 from kvopt.budget import Budget
 from kvopt.exact.kernel import Problem, optima
 from kvopt.instance import Instance, IntArray
 from kvopt.lower_bounds import best_lower_bound
-from kvopt.policies import GBA, GSA, policy_from_spec
+from kvopt.policies import GBA, GSA, Policy, policy_from_spec
 
 __all__ = ["Cell", "cells", "run_unit"]
 
@@ -114,6 +115,7 @@ class _Unit:
         self.cost = cost_function(self.policy, compiled())
         other = policy_from_spec(hunt.against) if hunt.against else None
         self.other = cost_function(other, compiled()) if other else None
+        self.shortest_only = other is None and has_classes(self.policy)
         self.finds: list[Find] = []
         self.ratio = Fraction(0)
         self.evaluations = 0
@@ -154,6 +156,8 @@ class _Unit:
         """Go through sets of requests and their orders; False if the budget was over first."""
         waiting: list[tuple[int, int, Requests]] = []
         for requests in _sets(cell):
+            if self.shortest_only and not _shortest(self.policy, cell.memory, requests):
+                continue
             waiting += self._worst_order(cell.memory, requests)
             if len(waiting) >= BATCH or self.budget.over():
                 if not self._settle_list(cell.memory, waiting):
@@ -167,7 +171,7 @@ class _Unit:
         orders = distinct_orders(requests)
         if self.other is None:
             bound = best_lower_bound(Instance(*_problem(memory, requests))).value
-            orders = orders_to_try(self.policy, requests)
+            orders = orders_to_try(self.policy, memory, requests)
         worst: tuple[int, int, Requests] | None = None
         for order in orders:
             candidate = Candidate.of(memory, ((s, o, 1) for s, o in order))
@@ -228,6 +232,12 @@ class _Unit:
         problems = [_problem(memory, requests) for requests in sets]
         p, q = self.ratio.numerator, self.ratio.denominator
         return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+
+
+def _shortest(policy: Policy, memory: int, requests: Requests) -> bool:
+    """Tell whether no request could be shorter and still complete in its phase or class."""
+    outputs = [output - 1 for _, output in requests]
+    return outputs == floors(policy, memory, requests)
 
 
 def _by_promise(values: IntArray) -> IntArray:

@@ -1,45 +1,65 @@
 """In which orders the requests of a set have to be tried to find a policy's worst case.
 
-Policies look at the order of requests.  For some it is proved that it does not matter, or
-which one is the worst (proofs/worst_cases.md); for the others all are tried.
+Policies look at the order of requests.  For some it is proved that it does not matter,
+matters only between requests that the policy cannot tell apart otherwise, or which one is
+the worst (proofs/worst_cases.md); for the others all are tried.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 
-from kvopt.adversary.quick import slices_of
-from kvopt.policies import GBA, GSA, MCSF, SVF, AMax, Policy, SortedF, SPTPipeline
+from kvopt.adversary.classes import Kind, floors, has_classes
+from kvopt.policies import MCSF, SVF, AMax, Policy, SortedF, SPTPipeline
 
 __all__ = ["distinct_orders", "orders_to_try"]
 
-Kind = tuple[int, int]
-"""Prompt and output length of a request (tokens)."""
 
-BY_KIND = (GBA, MCSF, SVF, SortedF, SPTPipeline)
-
-
-def orders_to_try(policy: Policy, requests: Sequence[Kind]) -> Iterator[tuple[Kind, ...]]:
+def orders_to_try(
+    policy: Policy, memory: int, requests: Sequence[Kind]
+) -> Iterator[tuple[Kind, ...]]:
     """Yield orders of requests, a worst one for the policy among them.
-
-    With a common prompt one order is enough for GSA with phases that wait for each other,
-    longest first (proofs/worst_cases.md, lemma 2), and for the policies that sort by
-    length or only count (lemma 1).
 
     Parameters
     ----------
     policy
         The policy.
+    memory
+        Memory budget M (tokens).
     requests
         The requests, shape (n,).
     """
-    longest_first = tuple(sorted(requests, key=lambda kind: (-kind[1], kind[0])))
     common = len({prompt for prompt, _ in requests}) == 1
-    sorts = type(policy) in BY_KIND or (type(policy) is AMax and policy.width == 1)
-    if common and (sorts or (type(policy) is GSA and slices_of(policy) is not None)):
-        yield longest_first
+    if has_classes(policy):
+        late = zip(floors(policy, memory, requests), requests, strict=True)
+        yield tuple(kind for _, kind in sorted(late, key=_late_and_small))
+    elif type(policy) is SPTPipeline or (type(policy) is SortedF and common):
+        yield tuple(requests)
+    elif (key := _key(policy, memory)) is not None:
+        groups = itertools.groupby(sorted(requests, key=key, reverse=True), key)
+        ties = [list(distinct_orders(list(group))) for _, group in groups]
+        for orders in itertools.product(*ties):
+            yield tuple(itertools.chain(*orders))
     else:
-        yield from distinct_orders(longest_first)
+        yield from distinct_orders(requests)
+
+
+def _key(policy: Policy, memory: int) -> Callable[[Kind], int] | None:
+    """Return by what a policy sorts requests before it looks at their order, if it does."""
+    if type(policy) is MCSF:
+        return lambda kind: kind[1]
+    if type(policy) is SVF:
+        return lambda kind: 2 * kind[0] * kind[1] + kind[1] * (kind[1] + 1)
+    if type(policy) is AMax and isinstance(width := policy.width, Fraction):
+        return lambda kind: min(kind[1] * width.numerator // width.denominator, memory - kind[0])
+    return None
+
+
+def _late_and_small(late: tuple[int, Kind]) -> tuple[int, int, int]:
+    floor, (prompt, output) = late
+    return -floor, prompt, -output
 
 
 def distinct_orders(requests: Sequence[Kind]) -> Iterator[tuple[Kind, ...]]:
