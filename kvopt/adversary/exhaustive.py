@@ -138,8 +138,8 @@ class _Unit:
             walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
             values, outputs = walk.more(Fraction(1))
             sets = _Rows(prompt, outputs)
-            for row in _by_promise(values)[:PROMISING].tolist():
-                promising.append((*values[row].tolist(), sets[row]))
+            best = _by_promise(values)[:PROMISING].tolist()
+            promising += [(*values[row].tolist(), sets[row]) for row in best]
         if not self._settle_list(cell.memory, promising):
             return False
         for prompt in range(cell.memory):
