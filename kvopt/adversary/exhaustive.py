@@ -18,14 +18,13 @@ from kvopt.adversary import scan
 from kvopt.adversary.candidate import Candidate, Limits
 from kvopt.adversary.classes import Kind, floors, has_classes
 from kvopt.adversary.hunt import Find, Hunt, Unit
-from kvopt.adversary.orders import distinct_orders, orders_to_try
+from kvopt.adversary.orders import distinct_orders, number_of_orders, orders_to_try
 from kvopt.adversary.quick import compiled, slices_of
 from kvopt.adversary.score import cost_function
 from kvopt.budget import Budget
 from kvopt.exact.kernel import Problem, optima
-from kvopt.instance import Instance, IntArray
-from kvopt.lower_bounds import best_lower_bound
-from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+from kvopt.instance import IntArray
+from kvopt.policies import FCFS, GBA, GBAD, GSA, GSASpec, Policy, policy_from_spec
 
 __all__ = ["Cell", "cells", "run_unit"]
 
@@ -93,6 +92,8 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
 
 Requests = Sequence[Kind]
 
+Cost = Callable[[Candidate], int]
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Rows:
@@ -115,6 +116,8 @@ class _Unit:
         self.cost = cost_function(self.policy, compiled())
         other = policy_from_spec(hunt.against) if hunt.against else None
         self.other = cost_function(other, compiled()) if other else None
+        self.dearer = None if other else _dearer(self.policy)
+        self.dearer_cost = cost_function(self.dearer or self.policy, compiled())
         self.shortest_only = other is None and has_classes(self.policy)
         self.finds: list[Find] = []
         self.ratio = Fraction(0)
@@ -167,20 +170,56 @@ class _Unit:
 
     def _worst_order(self, memory: int, requests: Requests) -> Iterator[tuple[int, int, Requests]]:
         """Yield the worst order of a set of requests, if it may be worse than the worst so far."""
-        bound = 0
-        orders = distinct_orders(requests)
-        if self.other is None:
-            bound = best_lower_bound(Instance(*_problem(memory, requests))).value
-            orders = orders_to_try(self.policy, memory, requests)
-        worst: tuple[int, int, Requests] | None = None
-        for order in orders:
-            candidate = Candidate.of(memory, ((s, o, 1) for s, o in order))
-            cost = self.cost(candidate)
-            reference = self.other(candidate) if self.other else bound
+        if self.other is not None:
+            yield from self._worst_against(self.other, memory, requests)
+            return
+        bound = scan.lower_bound(memory, requests)
+        if self.dearer is not None:
+            candidate = _candidate(memory, next(orders_to_try(self.dearer, memory, requests)))
+            if candidate.common_prompt is not None:
+                self.evaluations += 1
+                if Fraction(self.dearer_cost(candidate), bound) <= self.ratio:
+                    return
+        cost, order = self._worst_cost(memory, requests)
+        if Fraction(cost, bound) > self.ratio:
+            yield cost, bound, order
+
+    def _worst_cost(self, memory: int, requests: Requests) -> tuple[int, Requests]:
+        """Return the largest cost over all orders of a set of requests, and the order."""
+        if type(self.policy) is FCFS:
+            return self._worst_fcfs(memory, requests)
+        worst: tuple[int, Requests] | None = None
+        for order in orders_to_try(self.policy, memory, requests):
+            cost = self.cost(_candidate(memory, order))
             self.evaluations += 1
-            if worst is None or cost * worst[1] > worst[0] * reference:
+            if worst is None or cost > worst[0]:
+                worst = cost, order
+        assert worst is not None
+        return worst
+
+    def _worst_fcfs(self, memory: int, requests: Requests) -> tuple[int, Requests]:
+        kinds = sorted(set(requests))
+        prompts, outputs = np.array(kinds, dtype=np.int64).T.copy()
+        order = np.array(sorted(map(kinds.index, requests)), dtype=np.int64)
+        worst = np.zeros_like(order)
+        cost = compiled().worst_fcfs(memory, prompts, outputs, worst, order)
+        self.evaluations += number_of_orders(requests)
+        return int(cost), [kinds[k] for k in worst.tolist()]
+
+    def _worst_against(
+        self, other: Cost, memory: int, requests: Requests
+    ) -> Iterator[tuple[int, int, Requests]]:
+        """Yield the worst order compared to another policy, if it is worse than all so far."""
+        best = self.ratio
+        worst: tuple[int, int, Requests] | None = None
+        for order in distinct_orders(requests):
+            candidate = _candidate(memory, order)
+            cost, reference = self.cost(candidate), other(candidate)
+            self.evaluations += 1
+            if cost * best.denominator > best.numerator * reference:
+                best = Fraction(cost, reference)
                 worst = cost, reference, order
-        if worst is not None and Fraction(*worst[:2]) > self.ratio:
+        if worst is not None:
             yield worst
 
     def _settle_list(self, memory: int, waiting: list[tuple[int, int, Requests]]) -> bool:
@@ -217,7 +256,7 @@ class _Unit:
             ):
                 if Fraction(cost, reference) > self.ratio:
                     self.ratio = Fraction(cost, reference)
-                    candidate = Candidate.of(memory, ((s, o, 1) for s, o in requests))
+                    candidate = _candidate(memory, requests)
                     find = Find(self.number, self.evaluations, cost, reference, candidate)
                     self.finds.append(find)
         return not self.budget.over()
@@ -232,6 +271,20 @@ class _Unit:
         problems = [_problem(memory, requests) for requests in sets]
         p, q = self.ratio.numerator, self.ratio.denominator
         return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+
+
+def _candidate(memory: int, requests: Requests) -> Candidate:
+    return Candidate.of(memory, ((s, o, 1) for s, o in requests))
+
+
+def _dearer(policy: Policy) -> Policy | None:
+    """Return a policy that with a common prompt length never costs less, if one is known.
+
+    proofs/sharper_bounds.md, lemmas 17 and 18.
+    """
+    if type(policy) is GSASpec:
+        return GSA(policy.alpha, policy.beta)
+    return GBA(policy.alpha) if type(policy) is GBAD else None
 
 
 def _shortest(policy: Policy, memory: int, requests: Requests) -> bool:

@@ -8,13 +8,15 @@ the worst (proofs/worst_cases.md); for the others all are tried.
 from __future__ import annotations
 
 import itertools
+import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
 from kvopt.adversary.classes import Kind, floors, has_classes
 from kvopt.policies import MCSF, SVF, AMax, Policy, SortedF, SPTPipeline
 
-__all__ = ["distinct_orders", "orders_to_try"]
+__all__ = ["distinct_orders", "number_of_orders", "orders_to_try"]
 
 
 def orders_to_try(
@@ -60,6 +62,12 @@ def _key(policy: Policy, memory: int) -> Callable[[Kind], int] | None:
 def _late_and_small(late: tuple[int, Kind]) -> tuple[int, int, int]:
     floor, (prompt, output) = late
     return -floor, prompt, -output
+
+
+def number_of_orders(requests: Sequence[Kind]) -> int:
+    """Return the number of distinct orders of requests."""
+    counts = Counter(requests).values()
+    return math.factorial(len(requests)) // math.prod(map(math.factorial, counts))
 
 
 def distinct_orders(requests: Sequence[Kind]) -> Iterator[tuple[Kind, ...]]:

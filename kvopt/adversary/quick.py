@@ -228,6 +228,42 @@ def fcfs_cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:
     return total
 
 
+def worst_fcfs(
+    memory: int, prompts: IntArray, outputs: IntArray, worst: IntArray, order: IntArray
+) -> int:
+    """Return the largest cost of FCFS over all distinct orders.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    prompts, outputs
+        Prompt and output lengths of each kind of requests (tokens), shape (kinds,) each.
+    worst
+        Takes the kinds of the requests in the worst order, shape (n,).
+    order
+        The kinds of the requests, in ascending order, shape (n,); left as something else.
+    """
+    n = order.shape[0]
+    most = -1
+    while True:
+        cost = fcfs_cost(memory, prompts[order], outputs[order])
+        if cost > most:
+            most = cost
+            worst[:] = order
+        # The next larger permutation, as in Knuth's algorithm L.
+        i = n - 2
+        while i >= 0 and order[i] >= order[i + 1]:
+            i -= 1
+        if i < 0:
+            return most
+        j = n - 1
+        while order[j] <= order[i]:
+            j -= 1
+        order[i], order[j] = order[j], order[i]
+        order[i + 1 :] = order[i + 1 :][::-1].copy()
+
+
 KERNEL: tuple[Callable[..., Any], ...] = (
     lay_out,
     best_layout,
@@ -235,6 +271,7 @@ KERNEL: tuple[Callable[..., Any], ...] = (
     gsa_cost,
     gba_cost,
     fcfs_cost,
+    worst_fcfs,
 )
 
 
@@ -246,9 +283,10 @@ class Functions(NamedTuple):
     gsa_cost: Callable[..., int]
     gba_cost: Callable[..., int]
     fcfs_cost: Callable[..., int]
+    worst_fcfs: Callable[..., int]
 
 
-PLAIN = Functions(best_layout, in_order_cost, gsa_cost, gba_cost, fcfs_cost)
+PLAIN = Functions(best_layout, in_order_cost, gsa_cost, gba_cost, fcfs_cost, worst_fcfs)
 """The functions as they stand."""
 
 
@@ -268,6 +306,7 @@ def _compile(cache: bool) -> Functions:
     functions.gsa_cost(one, one, distances)
     functions.gba_cost(one, one, distances)
     functions.fcfs_cost(2, one, one)
+    functions.worst_fcfs(2, one, one, np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
     return functions
 
 

@@ -13,18 +13,19 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
 
+from kvopt.adversary.classes import Kind
 from kvopt.adversary.quick import phases
 from kvopt.exact.compiling import jitted, working
 from kvopt.instance import IntArray
 from kvopt.policies import GBA, GSA
 
-__all__ = ["Scan", "Tables", "compiled", "count_of", "shortest_outputs"]
+__all__ = ["Scan", "Tables", "compiled", "count_of", "lower_bound", "shortest_outputs"]
 
 SCALE_BITS = 20
 """Terms of the lower bounds are rounded down to multiples of 2^-20 rounds."""
@@ -279,39 +280,69 @@ def _tables(
     starts = np.arange(requests + 1) * p[:, None] // q[:, None]
     sums = np.zeros_like(starts)
     np.cumsum(starts[:, :-1], axis=1, out=sums[:, 1:])
-    forms = [_busy_time(weight, lengths) for weight in _weightings(memory, prompt)]
-    halves = np.array([half for half, _ in forms], dtype=np.int64)
-    late = np.array([delta for _, delta in forms], dtype=np.int64)
+    forms = [halves_and_lates(memory, prompt, o, prompt) for o in lengths.tolist()]
+    halves = np.array([[half for half, _ in of] for of in forms], dtype=np.int64).T.copy()
+    late = np.array([[delta for _, delta in of] for of in forms], dtype=np.int64).T.copy()
     assert (np.diff(halves, axis=1) >= 0).all()  # of a pair the shorter one counts
     return Tables(lengths, slices, np.searchsorted(slices, lengths), starts, sums, halves, late)
 
 
-def _weightings(memory: int, prompt: int) -> Iterator[Callable[[int, int], Fraction]]:
-    """Yield functions from (output, round) to weights that never add up to more than 1.
+@functools.lru_cache(maxsize=1 << 16)
+def halves_and_lates(
+    memory: int, prompt: int, output: int, smallest: int
+) -> tuple[tuple[int, int], ...]:
+    """Return half the weight and the delta of a request in each busy-time bound, rounded down.
 
-    First the share of the memory in use, and then, for m = 1, 2, ..., 1/m in the staircase
-    window of level m: at most m requests are in it at a time (proofs/model.md, lemma 4).
+    The weights of rounds never add up to more than 1: first the share of the memory in
+    use, and then, for m = 1, 2, ..., 1/m in the staircase window of level m, as at most m
+    requests are in it at a time (proofs/worst_cases.md, lemma 4).
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    prompt, output
+        Prompt and output length of the request (tokens).
+    smallest
+        The smallest prompt length in the instance (tokens).
+
+    Returns
+    -------
+    tuple
+        Half the weight and the delta for each weighting (2^-20 rounds).
     """
-    yield lambda output, j: Fraction(prompt + j, memory)
+    rounds = range(1, output + 1)
+    weightings = [[Fraction(prompt + j, memory) for j in rounds]]
     for level in LEVELS:
+        excess = prompt + output + level * (smallest + output) - memory
+        window = -(-excess // level)
+        weightings.append([Fraction(j <= window, level) for j in rounds])
+    found = []
+    for weights in weightings:
+        total = sum(weights, Fraction(0))
+        moment = sum((w * (2 * j - 1) for j, w in zip(rounds, weights, strict=True)), Fraction(0))
+        delta = output - (moment / 2 / total if total else 0)
+        found.append((math.floor(total / 2 * 2**SCALE_BITS), math.floor(delta * 2**SCALE_BITS)))
+    return tuple(found)
 
-        def weight(output: int, j: int, level: int = level) -> Fraction:
-            excess = prompt + output + level * (prompt + output) - memory
-            return Fraction(j <= -(-excess // level), level)
 
-        yield weight
+def lower_bound(memory: int, requests: Sequence[Kind]) -> int:
+    """Return a lower bound on the optimum (rounds), quickly: the same as a scan's.
 
-
-def _busy_time(
-    weight: Callable[[int, int], Fraction], lengths: IntArray
-) -> tuple[list[int], list[int]]:
-    """Return half the weight and the delta of each output length, rounded down."""
-    halves: list[int] = []
-    late: list[int] = []
-    for output in lengths.tolist():
-        weights = [(j, weight(output, j)) for j in range(1, output + 1)]
-        total = sum((w for _, w in weights), Fraction(0))
-        moment = sum((w * (2 * j - 1) for j, w in weights), Fraction(0)) / 2
-        halves.append(math.floor(total / 2 * 2**SCALE_BITS))
-        late.append(math.floor((output - (moment / total if total else 0)) * 2**SCALE_BITS))
-    return halves, late
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    requests
+        The requests, shape (n,).
+    """
+    smallest = min(prompt for prompt, _ in requests)
+    best = sum(output for _, output in requests)
+    forms = zip(*[halves_and_lates(memory, s, o, smallest) for s, o in requests], strict=True)
+    for form in forms:
+        total = 0
+        # The smaller of a pair counts, so the i-th largest counts i times, and a half.
+        for i, (half, late) in enumerate(sorted(form, reverse=True)):
+            total += (2 * i + 1) * half + late
+        best = max(best, -(-total >> SCALE_BITS))
+    return best
