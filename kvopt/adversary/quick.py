@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -192,6 +192,65 @@ def gba_cost(outputs: IntArray, ends: IntArray, distances: IntArray) -> int:
     return total
 
 
+def mixed_cost(
+    gsa: bool,
+    memory: int,
+    prompts: IntArray,
+    outputs: IntArray,
+    slices: IntArray,
+    distances: IntArray,
+) -> int:
+    """Return the cost of GSA or GBA with mixed prompts and phases that wait for each other.
+
+    A phase uses the largest prompt s among its requests; after a slice of M - s the rest
+    run one at a time, request i in a slot of M - s_i rounds.
+
+    Parameters
+    ----------
+    gsa
+        True for GSA, False for GBA.
+    memory
+        Memory budget M (tokens).
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    slices
+        Slices or class ends before they are capped, increasing to M or more, shape (p,).
+    distances
+        For each largest prompt and phase the distance between starts: numerators and
+        denominators, shape (2, M, p).
+    """
+    n = outputs.shape[0]
+    total = begin = longest = 0
+    for phase in range(slices.shape[0]):
+        prompt = -1
+        for i in range(n):
+            if outputs[i] > longest and (gsa or outputs[i] <= slices[phase]):
+                prompt = max(prompt, prompts[i])
+        if prompt < 0:
+            if gsa:
+                break
+            longest = slices[phase]
+            continue
+        slice = min(slices[phase], memory - prompt)
+        p, q = distances[0, prompt, phase], distances[1, prompt, phase]
+        place = 0
+        for i in range(n):
+            if outputs[i] > longest:
+                if outputs[i] <= slice:
+                    total += begin + place * p // q + outputs[i]
+                if gsa or outputs[i] <= slice:
+                    place += 1
+        begin += (place - 1) * p // q + slice
+        longest = slice
+        if slice == memory - prompt:
+            break
+    for i in range(n):
+        if outputs[i] > longest:
+            total += begin + outputs[i]
+            begin += memory - prompts[i]
+    return total
+
+
 def fcfs_cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:
     """Return the cost of FCFS: completions, kills of the latest, admissions, round by round."""
     n = outputs.shape[0]
@@ -270,6 +329,7 @@ KERNEL: tuple[Callable[..., Any], ...] = (
     in_order_cost,
     gsa_cost,
     gba_cost,
+    mixed_cost,
     fcfs_cost,
     worst_fcfs,
 )
@@ -282,11 +342,12 @@ class Functions(NamedTuple):
     in_order_cost: Callable[..., int]
     gsa_cost: Callable[..., int]
     gba_cost: Callable[..., int]
+    mixed_cost: Callable[..., int]
     fcfs_cost: Callable[..., int]
     worst_fcfs: Callable[..., int]
 
 
-PLAIN = Functions(best_layout, in_order_cost, gsa_cost, gba_cost, fcfs_cost, worst_fcfs)
+PLAIN = Functions(best_layout, in_order_cost, gsa_cost, gba_cost, mixed_cost, fcfs_cost, worst_fcfs)
 """The functions as they stand."""
 
 
@@ -305,6 +366,7 @@ def _compile(cache: bool) -> Functions:
     functions.in_order_cost(2, one, one, True)
     functions.gsa_cost(one, one, distances)
     functions.gba_cost(one, one, distances)
+    functions.mixed_cost(True, 2, one, one, one, np.ones((2, 2, 1), dtype=np.int64))
     functions.fcfs_cost(2, one, one)
     functions.worst_fcfs(2, one, one, np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64))
     return functions
@@ -361,7 +423,7 @@ def spt_cost(memory: int, prompt: int, outputs: IntArray) -> int:
 def quick_cost(policy: Policy, functions: Functions) -> Cost | None:
     """Return a formula for the cost of a policy, or None if there is none.
 
-    Those of GSA, GBA and the SPT pipeline hold for a common prompt length only; see
+    That of the SPT pipeline holds for a common prompt length only; see
     `common_prompt_only`.
 
     Parameters
@@ -388,12 +450,28 @@ def quick_cost(policy: Policy, functions: Functions) -> Cost | None:
         assert isinstance(policy, GSA | GBA)
         return phases(policy, memory, prompt)
 
-    return lambda memory, s, o: formula(o, *table(memory, int(s[0])))
+    @functools.lru_cache(maxsize=256)
+    def mixed_table(memory: int, largest: int) -> MixedPhases:
+        assert isinstance(policy, GSA | GBA)
+        return MixedPhases(policy, memory, largest)
+
+    by_area = policy.slices == "area"
+    gsa = isinstance(policy, GSA)
+
+    def cost(memory: int, s: IntArray, o: IntArray) -> int:
+        if (s == s[0]).all():
+            return formula(o, *table(memory, int(s[0])))
+        largest = int(s.max()) if by_area else 0
+        mixed = mixed_table(memory, largest)
+        mixed.fill(set(s.tolist()))
+        return functions.mixed_cost(gsa, memory, s, o, mixed.slices, mixed.distances)
+
+    return cost
 
 
 def common_prompt_only(policy: Policy) -> bool:
     """Tell whether the formula of a policy holds for a common prompt length only."""
-    return type(policy) in (GSA, GBA, SPTPipeline)
+    return type(policy) is SPTPipeline
 
 
 def phases(policy: GSA | GBA, memory: int, prompt: int) -> tuple[IntArray, IntArray]:
@@ -419,6 +497,41 @@ def phases(policy: GSA | GBA, memory: int, prompt: int) -> tuple[IntArray, IntAr
     distances = [spacing(prompt, slice, memory) for slice in slices]
     pairs = [[d.numerator for d in distances], [d.denominator for d in distances]]
     return np.array(slices, dtype=np.int64), np.array(pairs, dtype=np.int64)
+
+
+class MixedPhases:
+    """The slices of GSA's phases or GBA's classes, and distances for each largest prompt.
+
+    Parameters
+    ----------
+    policy
+        The policy, one that `slices_of` knows.
+    memory
+        Memory budget M (tokens).
+    largest
+        The largest prompt of all, on which slices by areas depend (tokens).
+
+    Attributes
+    ----------
+    slices, distances
+        As for `mixed_cost`; distances are filled in by `fill`.
+    """
+
+    def __init__(self, policy: GSA | GBA, memory: int, largest: int) -> None:
+        rule = slices_of(policy)
+        assert rule is not None
+        self.memory = memory
+        self.spacing = SPACINGS[policy.spacing]
+        self.slices = np.array([*capped_slices(rule(largest), memory)], dtype=np.int64)
+        self.distances = np.zeros((2, memory, len(self.slices)), dtype=np.int64)
+
+    def fill(self, prompts: Iterable[int]) -> None:
+        """Make sure that the distances for these prompts are there."""
+        for prompt in prompts:
+            if not self.distances[1, prompt, 0]:
+                for phase, slice in enumerate(self.slices.tolist()):
+                    d = self.spacing(prompt, min(slice, self.memory - prompt), self.memory)
+                    self.distances[:, prompt, phase] = d.numerator, d.denominator
 
 
 def slices_of(policy: Policy) -> Callable[[int], SliceRule] | None:

@@ -1,0 +1,106 @@
+"""docs/worst_small.json: its witnesses are as bad as it says, and its tables up to date."""
+
+from __future__ import annotations
+
+import importlib
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from kvopt import Budget, policy_from_spec, simulate
+from kvopt.adversary import Limits, exhaustive
+from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.exhaustive import cells
+from kvopt.exact.kernel import optima
+from kvopt.exact.search import solve_by_search
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+
+
+@pytest.fixture
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(SCRIPTS)
+    return importlib.import_module("worst_small")
+
+
+def test_every_cell_is_there_once(script: ModuleType) -> None:
+    entries = script.stored_entries()
+    names = [(entry["policy"], entry["prompts"]) for entry in entries]
+    assert len(set(names)) == len(names)
+    assert {(name, "common") for name in script.DEFAULT} <= set(names)
+    for entry in entries:
+        limits = Limits(entry["requests"], entry["memory"], entry["prompts"] == "any")
+        expected = [(c.requests, c.memory, "mixed" if c.mixed else "common") for c in cells(limits)]
+        assert [tuple(row[:3]) for row in entry["cells"]] == expected
+
+
+def test_witnesses_cost_what_is_stated(script: ModuleType) -> None:
+    for entry in script.stored_entries():
+        policy = policy_from_spec(entry["policy"])
+        for n, memory, kind, ratio, cost, reference, groups in entry["cells"]:
+            candidate = Candidate(memory, tuple(tuple(group) for group in groups))
+            assert candidate.valid(Limits(n, memory, kind == "mixed"))
+            assert len(candidate) == n
+            assert (candidate.common_prompt is None) == (kind == "mixed")
+            assert Fraction(ratio) == Fraction(cost, reference)
+            assert simulate(candidate.instance(), policy).total_completion_time() == cost
+
+
+def check_optima(script: ModuleType, requests: int, memory: int, step: int) -> None:
+    """Compare optima of witnesses to those of a solver that shares no code with the kernel."""
+    rows = {
+        (row[1], tuple(sorted(map(tuple, row[6])))): row[5]
+        for entry in script.stored_entries()
+        for row in entry["cells"]
+        if row[0] <= requests and row[1] <= memory
+    }
+    assert rows
+    for (memory, groups), reference in [*rows.items()][::step]:
+        instance = Candidate(memory, groups).instance()
+        serial = np.cumsum(instance.outputs) - instance.outputs
+        result = solve_by_search(instance, serial, Budget())
+        assert result.lower_bound == result.objective == reference
+
+
+def test_small_optima_are_confirmed(script: ModuleType) -> None:
+    check_optima(script, requests=5, memory=10, step=7)
+
+
+@pytest.mark.slow
+def test_optima_are_confirmed(script: ModuleType) -> None:
+    check_optima(script, requests=7, memory=16, step=1)
+
+
+@pytest.mark.slow
+def test_all_optima_are_repeated(script: ModuleType) -> None:
+    rows = [row for entry in script.stored_entries() for row in entry["cells"]]
+    problems = []
+    for row in rows:
+        prompts, outputs = Candidate(row[1], tuple(map(tuple, row[6]))).arrays()
+        problems.append((row[1], prompts.tolist(), outputs.tolist()))
+    assert optima(problems) == [row[5] for row in rows]
+
+
+def test_tables_are_up_to_date(script: ModuleType) -> None:
+    entries = script.stored_entries()
+    assert script.merged(entries, []) == entries
+    assert script.FILE.read_text() == script.as_json(entries)
+    tables = "\n".join(script.tables(entries)) + "\n"
+    assert script.FILE.with_suffix(".md").read_text() == tables
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_a_run_repeats_what_is_stated(script: ModuleType, mixed: bool) -> None:
+    entry = script.run("gsa:alpha=2", 2, 4, mixed, None)
+    stated = {
+        (row[0], row[1], row[2]): row
+        for other in script.stored_entries()
+        if other["policy"] == "gsa:alpha=2" and other["prompts"] == ("any" if mixed else "common")
+        for row in other["cells"]
+    }
+    assert [stated[tuple(row[:3])] for row in entry["cells"]] == entry["cells"]
+    every = sum(len([*exhaustive._sets(cell)]) for cell in cells(Limits(1, 4, mixed)))
+    assert script.number_of_instances(script.run("gsa", 1, 4, mixed, None)) == every
