@@ -22,7 +22,6 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import kvopt
 from kvopt import Budget
 from kvopt.adversary import Hunt, Limits, Unit, search
 from kvopt.adversary.exhaustive import cells
@@ -221,7 +220,7 @@ def main() -> None:
         return
     defaults = DEFAULT_MIXED if options.mixed else DEFAULT
     policies = options.policies.split(",") if options.policies else [*defaults]
-    store = Store(options.store, kvopt.__version__) if options.store else None
+    store = Store(options.store) if options.store else None
     entries = []
     for policy in policies:
         n, memory = defaults.get(policy, (3, 8))
