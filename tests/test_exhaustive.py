@@ -20,8 +20,7 @@ from kvopt.adversary.classes import floors, has_classes
 from kvopt.adversary.exhaustive import Cell, cells, run_unit
 from kvopt.adversary.orders import distinct_orders, orders_to_try
 from kvopt.adversary.quick import PLAIN, common_prompt_only, compiled, quick_cost
-from kvopt.exact.compiling import has_numba
-from kvopt.exact.kernel import compiled as compiled_kernel
+from kvopt.exact import kernel
 from kvopt.exact.kernel import optima, optimum
 from kvopt.generate import generate_random
 from kvopt.policies import GBA, GSA, Policy
@@ -221,13 +220,11 @@ def test_there_are_formulas() -> None:
 
 @pytest.mark.parametrize("compiled_or_plain", ["plain", "compiled"])
 def test_enough_is_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
-    from kvopt.exact.kernel import PLAIN as PLAIN_KERNEL
-
-    compiled = compiled_or_plain == "compiled"
-    functions = compiled_kernel() if compiled else PLAIN_KERNEL
+    is_compiled = compiled_or_plain == "compiled"
+    functions = kernel.compiled() if is_compiled else kernel.PLAIN
     if functions is None:
         pytest.skip("numba is not installed")
-    family, number = ("small", 30) if compiled and has_numba() else ("tiny", 10)
+    family, number = ("small", 12) if is_compiled else ("tiny", 10)
     problems = []
     for seed in range(number):
         instance = generate_random(family, 7, seed)
@@ -238,6 +235,24 @@ def test_enough_is_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
         found = optima(problems, functions, enough)
         for value, limit, true in zip(found, enough, best, strict=True):
             assert value == true if true < limit else limit <= value <= true
+
+
+def test_enough_holds_for_what_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    problems = []
+    for seed in range(12):
+        instance = generate_random("tiny", 8, seed)
+        problems.append((instance.memory, instance.prompts.tolist(), instance.outputs.tolist()))
+    best = optima(problems)
+    monkeypatch.setattr(kernel, "QUICK_CHILDREN", 1)
+    ran = []
+    run = kernel._Search.run
+    monkeypatch.setattr(kernel._Search, "run", lambda *these: [ran.append(1), run(*these)])
+    for difference in (-3, 0, 1, 100):
+        enough = [value + difference for value in best]
+        found = optima(problems, kernel.PLAIN, enough)
+        for value, limit, true in zip(found, enough, best, strict=True):
+            assert value == true if true < limit else limit <= value <= true
+    assert len(ran) > 5
 
 
 def test_candidates_hold_the_order() -> None:

@@ -303,3 +303,21 @@ def test_a_larger_lower_bound_is_refuted(companion: ModuleType) -> None:
     weights[n] += max(weights)
     with pytest.raises(AssertionError):
         companion.check_weights(n, c, weights)
+
+
+@pytest.mark.parametrize("companion", ["worst_cases"], indirect=True)
+def test_wrong_worst_cases_are_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    policy = companion.policy_from_spec("gsa:alpha=2")
+    requests = [(0, 5), (0, 3)]
+    companion.check_orders(policy, 8, requests)
+    companion.check_shortest(policy, 8, requests, 0)
+    companion.check_scan(policy, 4, 1, 2)
+    with pytest.raises(AssertionError):
+        companion.check_shortest(policy, 8, requests, 0, above=0)
+    with pytest.raises(AssertionError):
+        companion.check_scan(policy, 4, 1, 2, extra=1)
+    monkeypatch.setattr(companion, "orders_to_try", lambda *_: [tuple(sorted(requests))])
+    with pytest.raises(AssertionError):
+        companion.check_orders(policy, 8, requests)
