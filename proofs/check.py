@@ -14,7 +14,8 @@ has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layo
 is in certificates.md.  Anything that is not exactly so is refused.
 
 Why the claim follows from what is tested is said at each function: `cost_of` for the upper
-bound; `busy_time`, `priced`, `by_paths` and `searched` for the rules that prove a lower bound.
+bound; `busy_time`, `priced`, `by_paths`, `by_holdings` and `searched` for the rules that prove
+a lower bound.
 Prices and bounds are integers throughout; there is no floating point number in this file.
 """
 
@@ -24,6 +25,7 @@ import hashlib
 import json
 import math
 import sys
+from array import array
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -37,6 +39,10 @@ MAX_PRICED = 10**7  # last round or time with a price
 MAX_DEPTH = 1_000  # of a tree
 MAX_WORK = 10**8  # elementary steps for one leaf
 MAX_STEPS = 2 * 10**9  # of paths: (horizon, K, W, type or prompt)
+MAX_HELD = 400_000  # ways to hold tokens
+MAX_LABELS = 150_000_000  # of these, times rounds
+MAX_LABEL = 2**62
+MAX_NODES = 50_000_000  # kept in a search, all times together
 MAX_SLOTS = 64  # with slot weights
 MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
 MAX_BITS = 100_000  # of a state in a search
@@ -94,7 +100,7 @@ def check(data: str | bytes) -> Claim:
                 raise Refused(f"lower_bound: is {low}, the starts cost {cost}")
         rule = proved_by(memory, types, low, given["proof"])
         return Claim(sum(types.values()), memory, low, high, rule)
-    except (MemoryError, RecursionError):
+    except (MemoryError, RecursionError, OverflowError):
         raise Refused("is too large for this machine") from None
 
 
@@ -112,13 +118,15 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         proved = priced(memory, types, scale, listed(proof["tree"], "proof.tree"))
     elif rule == "paths":
         proved = by_paths(memory, types, proof)
+    elif rule == "holdings":
+        proved = by_holdings(memory, types, low, proof)
     elif rule == "exhaustive":
         fields(proof, "proof", ("rule", "states"))
         limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
         searched(memory, types, low, limit)
         return "exhaustive"
     else:
-        known = "busy-time, prices, paths or exhaustive"
+        known = "busy-time, prices, paths, holdings or exhaustive"
         raise Refused(f"proof.rule: must be {known}, got {short(rule)}")
     if proved < low:
         raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
@@ -469,6 +477,226 @@ def named(value: Any, length: int, low: int, place: str) -> dict[int, list[int]]
         result[entry[0]] = series(entry[1], length, low, place)
         least = entry[0] + 1
     return result
+
+
+# --- Rule "holdings" ----------------------------------------------------------------------------
+#
+# Take a cheapest schedule; it has no idle round (model.md, lemma 1).  See what is *held*: of
+# each request that runs its tokens b and its prompt s, but not its output.  A round adds one
+# token to each; then all b together are M at most.  Then some with b = s + o may complete as
+# requests of type (s, o); some may start, with b = s; then comes the next round, in which
+# somebody runs.  That is a path: all it forgets is how often each type has completed.
+#
+# Let a completion of type k at time t cost D t - w_k.  As n_k requests of type k complete, D
+# times the cost of a schedule is sum of n_k w_k plus what its path costs; so it is at least the
+# same with the cheapest of all paths.  The *label* of a time and what is held is the cost of
+# the cheapest path from there on.  As w_k <= D H is tested, nothing that happens at time H or
+# later costs less than 0: labels at H and later may be 0.
+#
+# If that bound is not enough, all schedules that cost less than `low` are looked for.  A node
+# is a time, what is held, and how many of each type have completed; kept is the cheapest way
+# to it.  What follows it costs at least its label.  So along a schedule that costs less than
+# `low` no node's cost and label exceed D (low - 1) - sum of n_k w_k, and each is kept with no
+# more than what it costs there, as it follows from one that is.  So its end would be found.
+
+
+class Held(NamedTuple):
+    """All that can be held, by the number of those that run; nothing is number 0.
+
+    Where something is not possible, its number is that of one more, `end`.
+    """
+
+    end: int
+    levels: list[tuple[int, int]]  # first number and end of those in which as many run
+    grown: list[int]  # what is held after a round in which nobody starts or completes
+    joined: list[list[int]]  # for each prompt: what is held if one more is in its first round
+    done: list[list[tuple[int, int]]]  # for each: what is held after a completion, and its type
+
+
+def by_holdings(
+    memory: int, types: dict[tuple[int, int], int], low: int, proof: dict[str, Any]
+) -> int:
+    """Return a lower bound: what the prices give, or `low` if a search has proved it."""
+    fields(proof, "proof", ("rule", "scale", "horizon", "worth", "nodes"))
+    scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
+    horizon = integer(proof["horizon"], 1, MAX_LABELS, "proof.horizon")
+    limit = integer(proof["nodes"], 0, MAX_NODES, "proof.nodes")
+    kinds = sorted(types)
+    place = "proof.worth"
+    given = [series(entry, 3, -(10**MAX_DIGITS), place) for entry in listed(proof["worth"], place)]
+    if [(s, o) for s, o, _ in given] != kinds:
+        raise Refused("proof.worth: must name each type once, ascending")
+    worth = [w for _, _, w in given]
+    if max(worth) > scale * horizon:
+        raise Refused("proof.worth: is more than a completion at the horizon costs")
+    # At each time at most M complete: no path costs `far` / 2, up or down.  Labels of what leads
+    # nowhere are not less than that, and not `far` / 2 more than `far`.
+    far = 2 * (horizon + 1) * memory * (scale * horizon + max(abs(w) for w in worth) + 1)
+    if far > MAX_LABEL:
+        raise Refused("proof.worth: has prices that are too large")
+    held = all_held(memory, kinds, horizon)
+    gains = [[scale * t - w for w in worth] for t in range(horizon)]
+    labels = [array("q", [0]) * held.end]  # of each time, from the horizon back
+    for t in range(horizon - 1, 0, -1):
+        label = array("q", labels_before(held, labels[-1], gains[t], far))
+        if limit == 0:
+            labels.clear()  # only a search needs them again
+        labels.append(label)
+    begun = best_start(held, joining_of(held, labels[-1], far))
+    value = sum(types[kind] * w for kind, w in zip(kinds, worth))
+    proved = -(-(value + begun) // scale)
+    if proved >= low or limit == 0:
+        return proved
+    labels.append(array("q"))  # of time 0, not needed
+    labels.reverse()
+    below = scale * (low - 1) - value  # what may be spent
+    if search_held(held, [types[kind] for kind in kinds], scale, worth, labels, below, limit):
+        raise Refused(f"lower_bound: is {low}, a schedule costs less")
+    return low
+
+
+def all_held(memory: int, kinds: list[tuple[int, int]], horizon: int) -> Held:
+    """Return all that can be held after a round; refused if that is too much."""
+    longest = dict(kinds)  # the last of each prompt
+    parts = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
+    ways = [1] + [0] * memory  # how many there are of so many tokens
+    if len(parts) * memory > MAX_WORK:
+        raise Refused("proof: there is more to be held than can be checked")
+    for b, _ in parts:
+        for tokens in range(b, memory + 1):
+            ways[tokens] += ways[tokens - b]
+        if sum(ways) > MAX_HELD or sum(ways) * (horizon + 1) > MAX_LABELS:
+            raise Refused("proof: there is more to be held than can be checked")
+    level: list[tuple[tuple[int, int], ...]] = [()]
+    held: list[tuple[tuple[int, int], ...]] = []
+    levels = []
+    while level:
+        levels.append((len(held), len(held) + len(level)))
+        held += level
+        level = [
+            (*those, part)
+            for those in level
+            for room in [memory - sum(b for b, _ in those)]
+            for part in parts
+            if part[0] <= room and (not those or part >= those[-1])
+        ]
+    number = {those: i for i, those in enumerate(held)}
+    end = len(held)
+    kind_of = {(s + o, s): k for k, (s, o) in enumerate(kinds)}
+    done = []
+    for those in held:
+        ready = {part: j for j, part in enumerate(those) if part in kind_of}
+        done.append(
+            [(number[those[:j] + those[j + 1 :]], kind_of[part]) for part, j in ready.items()]
+        )
+    return Held(
+        end,
+        levels,
+        [number.get(tuple((b + 1, s) for b, s in those), end) for those in held],
+        [[number.get(tuple(sorted((*those, (s + 1, s)))), end) for those in held] for s in longest],
+        done,
+    )
+
+
+def joining_of(held: Held, after: Any, far: int) -> list[int]:
+    """Return the cheapest labels after a round if any number of others were in their first."""
+    joining = [*after, far]
+    for first, end in reversed(held.levels):
+        for to in held.joined:
+            through = [joining[i] for i in to[first:end]]
+            joining[first:end] = map(min, joining[first:end], through)
+    return joining
+
+
+def best_start(held: Held, joining: list[int]) -> int:
+    """Return the cheapest label after a round if nobody ran before it."""
+    return min(joining[to[0]] for to in held.joined)
+
+
+def labels_before(held: Held, after: Any, gains: list[int], far: int) -> list[int]:
+    """Return the labels of a time, before its completions, from those after the next round."""
+    joining = joining_of(held, after, far)
+    label = [joining[i] for i in held.grown]
+    label[0] = min(0, best_start(held, joining))
+    for i, done in enumerate(held.done):
+        if done:
+            best = label[i]
+            for left, kind in done:
+                if (through := label[left] + gains[kind]) < best:
+                    best = through
+            label[i] = best
+    return label
+
+
+def search_held(
+    held: Held,
+    counts: list[int],
+    scale: int,
+    worth: list[int],
+    labels: list[Any],
+    below: int,
+    limit: int,
+) -> bool:
+    """Tell whether a schedule costs at most `below`; refuse if that takes too many nodes."""
+    place = [1, *accumulate((n + 1 for n in counts), lambda a, b: a * b)]
+    everyone = sum(n * p for n, p in zip(counts, place)) * held.end
+    free = [0] * held.end
+    level_of = [k for k, (first, end) in enumerate(held.levels) for _ in range(first, end)]
+    ways: dict[int, list[int]] = {}  # what may be held after a round, by what was before
+    # A node is (who has completed) * held.end + what is held, with its cost; by level.
+    nodes: list[dict[int, int]] = [{} for _ in held.levels]
+    nodes[0][0] = 0
+    t = looked_at = 0
+    while any(nodes):
+        label = labels[t] if t < len(labels) else free
+        gains = [scale * t - w for w in worth]
+        for k in range(len(nodes) - 1, 0, -1):
+            fewer = nodes[k - 1]
+            for node, cost in nodes[k].items():
+                who, state = divmod(node, held.end)
+                for left, kind in held.done[state]:
+                    more = cost + gains[kind]
+                    if more + label[left] <= below and (
+                        who // place[kind] % (counts[kind] + 1) < counts[kind]
+                    ):
+                        new = (who + place[kind]) * held.end + left
+                        if more < fewer.get(new, more + 1):
+                            fewer[new] = more
+        looked_at += sum(map(len, nodes))
+        if looked_at > limit:
+            raise Refused(f"proof.nodes: the search takes more than {limit}")
+        if nodes[0].pop(everyone, below + 1) <= below:
+            return True
+        t += 1
+        label = labels[t] if t < len(labels) else free
+        following: list[dict[int, int]] = [{} for _ in held.levels]
+        for those in nodes:
+            for node, cost in those.items():
+                who, state = divmod(node, held.end)
+                if state not in ways:
+                    ways[state] = after_starts(held, state)
+                for new in ways[state]:
+                    if cost + label[new] <= below:
+                        key = node - state + new
+                        fresh = following[level_of[new]]
+                        if cost < fresh.get(key, cost + 1):
+                            fresh[key] = cost
+        nodes = following
+    return False
+
+
+def after_starts(held: Held, state: int) -> list[int]:
+    """Return all that can be held after a round, however many start before it; somebody runs."""
+    if held.grown[state] == held.end:
+        return []
+    found = {held.grown[state]: None}  # in this order
+    todo = list(found)
+    for one in todo:
+        for to in held.joined:
+            if to[one] != held.end and to[one] not in found:
+                found[to[one]] = None
+                todo.append(to[one])
+    return [one for one in found if one != 0]
 
 
 # --- Rule "exhaustive" --------------------------------------------------------------------------

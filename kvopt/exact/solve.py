@@ -12,6 +12,8 @@ from kvopt.budget import Budget
 from kvopt.exact.compiling import has_numba
 from kvopt.exact.facts import program_size
 from kvopt.exact.heuristics import list_schedules
+from kvopt.exact.holdings import HOLDINGS, solve_by_holdings
+from kvopt.exact.holdings import has_room as has_room_to_hold
 from kvopt.exact.improve import improve
 from kvopt.exact.kernel import accepts, compiled, solve_by_kernel
 from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
@@ -30,8 +32,9 @@ few multisets (16 different requests, or many of a few types)..."""
 SEARCH_BITS = 50_000
 """...if a memory profile has at most so many bits."""
 
-KERNEL_REQUESTS = 20
-"""Up to this many, if compiled code does it."""
+KERNEL_REQUESTS, FEW_REQUESTS = 20, 12
+"""Up to this many, if compiled code does it; the second number, if what is held can be looked
+at state by state."""
 
 FIRST_REQUESTS, FIRST_STATES = 12, 8_000
 """Up to so many requests the plain search comes first, and may keep so many states before it
@@ -56,7 +59,10 @@ PATHS = "relaxation by paths"
 """What `Result.bound_from` then says."""
 
 PATHS_SECONDS = 2.0
-"""With less time than this left the relaxation by paths is left out."""
+"""With less time than this left what is held and the relaxation by paths are left out."""
+
+HOLDINGS_SHARE = 0.9
+"""Which part of the time left the search over what is held gets."""
 
 PATHS_SHARE = 0.4
 """Which part of the time left it gets if the program may well finish after it."""
@@ -111,6 +117,8 @@ def solve(
         )
         best = _searched(best, budget.part(budget.left() * (SEARCH_SHARE if follows else 1)))
         report(best)
+    if best.status is not Status.OPTIMAL and _holdings_follow(best, budget):
+        best = _bounded_by_holdings(best, budget, report)
     if best.status is not Status.OPTIMAL:
         best = _improved(best, budget, seed=0)
         report(best)
@@ -132,7 +140,8 @@ def _searched(best: Result, budget: Budget) -> Result:
     bits = int(instance.outputs.max()) * instance.memory.bit_length()
     if bits > SEARCH_BITS:
         return best
-    kernel = len(instance) <= KERNEL_REQUESTS and has_numba() and accepts(instance)
+    most = FEW_REQUESTS if _holdings_follow(best, budget) else KERNEL_REQUESTS
+    kernel = len(instance) <= most and has_numba() and accepts(instance)
     few = len(instance) <= SEARCH_REQUESTS and (
         math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
     )
@@ -162,8 +171,28 @@ def _improved(best: Result, budget: Budget, seed: int) -> Result:
     return best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
 
 
+def _holdings_follow(best: Result, budget: Budget) -> bool:
+    """Tell whether what is held can be looked at state by state."""
+    horizon = int((best.starts + best.instance.outputs).max())
+    return budget.left() > PATHS_SECONDS and has_room_to_hold(best.instance, horizon)
+
+
+def _bounded_by_holdings(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+    """Close the bracket by what is held, or nearly so."""
+    instance = best.instance
+    starts = improve(instance, best.starts, budget.part(BRIEF_SHARE * budget.left()))
+    best = best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
+    report(best)
+    known = best
+    part = budget.part(HOLDINGS_SHARE * budget.left())
+    found = solve_by_holdings(instance, starts, part, lambda found: report(known.merged(found)))
+    return best.merged(found)
+
+
 def _paths_follow(best: Result, budget: Budget) -> bool:
     """Tell whether the relaxation by paths is of use."""
+    if best.bound_from == HOLDINGS:  # at least as good
+        return False
     horizon = int((best.starts + best.instance.outputs).max())
     return budget.left() > PATHS_SECONDS and usable() and has_room(best.instance, horizon)
 
