@@ -17,6 +17,7 @@ from typing import Any
 from kvopt.budget import Budget
 from kvopt.checker import checker
 from kvopt.errors import SolverError
+from kvopt.exact.holdings import has_room, solve_by_holdings
 from kvopt.exact.paths import PathPrices, path_bound
 from kvopt.exact.prices import PriceTree, root_prices
 from kvopt.exact.result import PROGRAM, Result, Status
@@ -226,9 +227,15 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         searched = exhaustive_proof(result, result.objective, budget.part(budget.left() / 2))
         if searched is not None:
             yield searched
+    horizon = int((result.starts + result.instance.outputs).max())
+    if result.proof is None and not budget.over() and has_room(result.instance, horizon):
+        part = budget.part(budget.left() / 2)
+        held = solve_by_holdings(result.instance, result.starts, part)
+        if held.proof is not None and held.lower_bound > best:
+            best = held.lower_bound
+            yield Proof(best, held.proof)
     large = result.proof is not None and len(result.instance) > SEARCHED_REQUESTS
     if result.proof is None and not budget.over():
-        horizon = int((result.starts + result.instance.outputs).max())
         root = root_prices(result.instance, budget.part(budget.left() / 2), horizon)
         if root is not None:
             proof = prices_proof(result, root)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +83,7 @@ def label_states(table: Table, worth: IntArray, unit: int, label: Index, joining
     for t in range(horizon - 1, -1, -1):
         # `joining`: the cheapest path from a state after round t + 1 that starters may still join.
         for i in range(states - 1, -1, -1):
-            best = np.int64(label[t + 1, i])
+            best: Any = np.int64(label[t + 1, i])
             for p in range(prompts):
                 if joined[p, i] >= 0:
                     best = min(best, joining[joined[p, i]])
@@ -169,7 +169,7 @@ def label_chosen(
         row, after = label[t], label[t + 1]
         for at in range(begins[t], begins[t + 1]):
             i = chosen[at]
-            best = 0 if i == 0 and t > 0 else NO_PATH
+            best: Any = 0 if i == 0 and t > 0 else NO_PATH
             if table.grown[i] >= 0:
                 ways = ways_to_join(table, table.grown[i], reached, last)
                 for way in range(1 if i == 0 else 0, ways):
@@ -182,7 +182,7 @@ def label_chosen(
             if best < -NO_PATH:
                 return OVERFLOW
             row[i] = min(best, NO_PATH)
-    return np.int64(label[0, 0])
+    return int(label[0, 0])
 
 
 def choose(
@@ -272,13 +272,14 @@ def follow(
             if label[t + 1, reached[way]] < best:
                 best = label[t + 1, reached[way]]
                 i = reached[way]
-    return horizon
+    return int(horizon)
 
 
 def slot_of(state: int, who: int, slots: Index) -> int:
     """Return where a search for a state and who has completed begins."""
-    x = (who * 40503 + state) * 2654435761 & 0xFFFFFFFFFFFF
-    return ((x >> 20) ^ x) & (slots.shape[0] - 1)
+    x = who % 2147483647 * 40503 + state * 7919  # all below 2^63
+    x = ((x ^ (x >> 23)) & 0x7FFFFFFF) * 1640531527
+    return int((x >> 20) & (slots.shape[0] - 1))
 
 
 def put(pool: Pool, size: int, slots: Index, state: int, who: int, cost: int, parent: int) -> int:

@@ -32,9 +32,9 @@ few multisets (16 different requests, or many of a few types)..."""
 SEARCH_BITS = 50_000
 """...if a memory profile has at most so many bits."""
 
-KERNEL_REQUESTS, FEW_REQUESTS = 20, 12
-"""Up to this many, if compiled code does it; the second number, if what is held can be looked
-at state by state."""
+KERNEL_REQUESTS, FEW_REQUESTS, SMALL_MEMORY = 20, 12, 30
+"""Up to this many, if compiled code does it; the second number, and up to this memory budget, if
+what is held can be looked at state by state instead."""
 
 FIRST_REQUESTS, FIRST_STATES = 12, 8_000
 """Up to so many requests the plain search comes first, and may keep so many states before it
@@ -140,15 +140,17 @@ def _searched(best: Result, budget: Budget) -> Result:
     bits = int(instance.outputs.max()) * instance.memory.bit_length()
     if bits > SEARCH_BITS:
         return best
-    most = FEW_REQUESTS if _holdings_follow(best, budget) else KERNEL_REQUESTS
-    kernel = len(instance) <= most and has_numba() and accepts(instance)
+    kernel = len(instance) <= KERNEL_REQUESTS and has_numba() and accepts(instance)
+    holdings = (
+        len(instance) > FEW_REQUESTS or instance.memory > SMALL_MEMORY
+    ) and _holdings_follow(best, budget)
     few = len(instance) <= SEARCH_REQUESTS and (
         math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
     )
-    if len(instance) <= FIRST_REQUESTS if kernel else few:
-        states = FIRST_STATES if kernel else STATE_LIMIT
+    if len(instance) <= FIRST_REQUESTS if kernel or holdings else few:
+        states = FIRST_STATES if kernel or holdings else STATE_LIMIT
         best = best.merged(solve_by_search(instance, best.starts, budget, states))
-    if kernel and best.status is not Status.OPTIMAL and not budget.over():
+    if kernel and not holdings and best.status is not Status.OPTIMAL and not budget.over():
         if compiled() is not None:
             best = best.merged(solve_by_kernel(instance, best.starts, budget))
         elif few:
