@@ -42,6 +42,7 @@ MAX_STEPS = 2 * 10**9  # of paths: (horizon, K, W, type or prompt)
 MAX_HELD = 400_000  # ways to hold tokens
 MAX_LABELS = 150_000_000  # of these, times rounds
 MAX_LABEL = 2**62
+MAX_HORIZON = 10**6
 MAX_NODES = 50_000_000  # kept in a search, all times together
 MAX_SLOTS = 64  # with slot weights
 MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
@@ -519,7 +520,7 @@ def by_holdings(
     """Return a lower bound: what the prices give, or `low` if a search has proved it."""
     fields(proof, "proof", ("rule", "scale", "horizon", "worth", "nodes"))
     scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
-    horizon = integer(proof["horizon"], 1, MAX_LABELS, "proof.horizon")
+    horizon = integer(proof["horizon"], 1, MAX_HORIZON, "proof.horizon")
     limit = integer(proof["nodes"], 0, MAX_NODES, "proof.nodes")
     kinds = sorted(types)
     place = "proof.worth"
@@ -535,10 +536,10 @@ def by_holdings(
     if far > MAX_LABEL:
         raise Refused("proof.worth: has prices that are too large")
     held = all_held(memory, kinds, horizon)
-    gains = [[scale * t - w for w in worth] for t in range(horizon)]
     labels = [array("q", [0]) * held.end]  # of each time, from the horizon back
     for t in range(horizon - 1, 0, -1):
-        label = array("q", labels_before(held, labels[-1], gains[t], far))
+        gains = [scale * t - w for w in worth]
+        label = array("q", labels_before(held, labels[-1], gains, far))
         if limit == 0:
             labels.clear()  # only a search needs them again
         labels.append(label)

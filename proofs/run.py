@@ -16,6 +16,7 @@ COMPANIONS = (
     "lower_bounds",
     "state_search",
     "paths",
+    "holdings",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",

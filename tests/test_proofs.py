@@ -20,6 +20,7 @@ NAMES = [
     "lower_bounds",
     "state_search",
     "paths",
+    "holdings",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",
@@ -321,3 +322,28 @@ def test_wrong_worst_cases_are_refuted(
     monkeypatch.setattr(companion, "orders_to_try", lambda *_: [tuple(sorted(requests))])
     with pytest.raises(AssertionError):
         companion.check_orders(policy, 8, requests)
+
+
+@pytest.mark.parametrize("companion", ["holdings"], indirect=True)
+def test_worth_beyond_the_horizon_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+
+    def check(worth: int) -> None:
+        prices = companion.Priced(instance, scale=2, horizon=3, worth={(1, 4): worth})
+        companion.check_schedule(instance, [0, 4], prices)
+
+    check(6)
+    with pytest.raises(AssertionError):
+        check(20)  # a completion at the horizon then costs less than nothing
+
+
+@pytest.mark.parametrize("companion", ["holdings"], indirect=True)
+def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(10, [1] * 4, [2, 3, 4, 4])
+    starts = solve(instance, Budget(5)).starts.tolist()
+    prices = companion.random_prices(instance, 9, random.Random(1))
+    companion.check_schedule(instance, starts, prices)
+    prices = companion.random_prices(instance, 9, random.Random(1))
+    prices.memory = 9
+    with pytest.raises(AssertionError):
+        companion.check_schedule(instance, starts, prices)
