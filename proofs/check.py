@@ -640,7 +640,7 @@ def search_held(
 ) -> bool:
     """Tell whether a schedule costs at most `below`; refuse if that takes too many nodes."""
     place = [1, *accumulate((n + 1 for n in counts), lambda a, b: a * b)]
-    everyone = sum(n * p for n, p in zip(counts, place)) * held.end
+    everyone = sum(n * p for n, p in zip(counts, place))
     free = [0] * held.end
     level_of = [k for k, (first, end) in enumerate(held.levels) for _ in range(first, end)]
     ways: dict[int, list[int]] = {}  # what may be held after a round, by what was before
@@ -666,7 +666,7 @@ def search_held(
         looked_at += sum(map(len, nodes))
         if looked_at > limit:
             raise Refused(f"proof.nodes: the search takes more than {limit}")
-        if nodes[0].pop(everyone, below + 1) <= below:
+        if nodes[0].get(everyone * held.end, below + 1) <= below:
             return True
         t += 1
         label = labels[t] if t < len(labels) else free
@@ -674,6 +674,8 @@ def search_held(
         for those in nodes:
             for node, cost in those.items():
                 who, state = divmod(node, held.end)
+                if who == everyone:
+                    continue
                 if state not in ways:
                     ways[state] = after_starts(held, state)
                 for new in ways[state]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import json
 import math
 import random
@@ -26,7 +27,10 @@ from kvopt.checker import checker, refusal
 from kvopt.cli import main
 from kvopt.errors import SolverError
 from kvopt.exact import certificate as building
+from kvopt.exact import holding_kernel
 from kvopt.exact.certificate import certificate, certificate_text, certify
+from kvopt.exact.holdings import SCALE as HOLDING_SCALE
+from kvopt.exact.holdings import Holdings, Labels, first_guess, search
 from kvopt.exact.path_kernel import PLAIN, Functions, compiled
 from kvopt.exact.paths import PathPrices, PathRelaxation, path_bound, usable
 from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
@@ -100,6 +104,16 @@ def path_prices(instance: Instance, rng: random.Random, functions: Functions) ->
     return relaxation.rounded(x)
 
 
+def holding_prices(instance: Instance, rng: random.Random, size: int, nodes: int) -> dict[str, Any]:
+    """Prices of what is held: good ones, or with some noise."""
+    horizon = rng.randint(1, 20)
+    labels = Labels(Holdings(instance), horizon, holding_kernel.PLAIN)
+    guess = first_guess(instance, labels.holdings)
+    noise = [rng.gauss(0, size) for _ in guess]
+    labels.settle(np.rint((guess + noise) * HOLDING_SCALE).astype(np.int64))
+    return labels.content(nodes)
+
+
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Certificates of tiny instances, by every rule."""
     rng = random.Random(seed)
@@ -124,6 +138,13 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         paths = building.paths_proof(result, path_prices(instance, rng, PLAIN))
         if paths.lower_bound >= 0:
             yield certificate(result, paths)
+        for nodes in (0, 10**4):
+            content = holding_prices(instance, rng, rng.choice([0, 1, 4]), nodes)
+            types = {(r.prompt, r.output): n for r, n in instance.types()}
+            value = checker().by_holdings(instance.memory, types, result.objective, content)
+            if value >= 0:
+                proof = building.Proof(min(value, result.objective), content)
+                yield certificate(result, proof)
 
 
 def test_accepts_a_proof_by_every_rule() -> None:
@@ -136,7 +157,7 @@ def test_accepts_a_proof_by_every_rule() -> None:
         rules[claim.rule] = rules.get(claim.rule, 0) + 1
         del content["starts"], content["upper_bound"]
         assert check(certificate_text(content)).upper_bound is None
-    assert rules.keys() == {"busy-time", "prices", "paths", "exhaustive"}
+    assert rules.keys() == {"busy-time", "prices", "paths", "holdings", "exhaustive"}
 
 
 def test_prices_are_evaluated_alike_twice() -> None:
@@ -180,6 +201,51 @@ def test_paths_are_evaluated_alike_twice(fast: bool) -> None:
         assert prices.bound <= optimum_of(instance)
         tight += prices.bound == optimum_of(instance)
     assert tight > 10
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_labels_are_evaluated_alike_twice(fast: bool) -> None:
+    functions = holding_kernel.compiled() if fast else holding_kernel.PLAIN
+    if functions is None:
+        pytest.skip("numba is not installed")
+    rng = random.Random(3)
+    tight = 0
+    for _ in range(100):
+        instance = random_instance(rng)
+        types = {(r.prompt, r.output): n for r, n in instance.types()}
+        labels = Labels(Holdings(instance), rng.randint(1, 15), functions)
+        size = rng.choice([5, 20, 1000])
+        value = labels.settle(
+            np.array([rng.randint(-size, size) * HOLDING_SCALE // 7 for _ in types])
+        )
+        assert value is not None
+        proved = checker().by_holdings(instance.memory, types, 10**9, labels.content(0))
+        assert proved == -(-value // HOLDING_SCALE) <= optimum_of(instance)
+        tight += proved == optimum_of(instance)
+        # The search finds the optimum from both sides, with as many nodes.
+        best = optimum_of(instance)
+        if proved < best:
+            below = search(labels, best, Budget())
+            assert (below.finished, below.starts) == (True, None)
+            by = functools.partial(checker().by_holdings, instance.memory, types)
+            assert by(best, labels.content(below.nodes)) == best
+            if below.nodes > 1:
+                with pytest.raises(Refused, match="takes more than"):
+                    by(best, labels.content(below.nodes - 1))
+            with pytest.raises(Refused, match="a schedule costs less"):
+                by(best + 1, labels.content(10**7))
+            found = search(labels, best + 1 + rng.randint(0, 9), Budget())
+            assert found.starts is not None
+            assert int(found.starts.sum()) + instance.total_output == best
+    assert tight > 5
+
+
+def test_labels_that_do_not_fit_prove_nothing() -> None:
+    instance = Instance(8, [0] * 3, [1, 2, 3])
+    labels = Labels(Holdings(instance), 20, holding_kernel.PLAIN)
+    assert labels.settle(np.array([-(1 << 40), 0, 0])) is not None  # nobody does that one
+    labels.horizon = 1 << 30
+    assert labels.settle(np.array([1 << 30, 0, 0])) is None
 
 
 @pytest.mark.skipif(not usable(), reason="numba or scipy is not installed")
@@ -432,8 +498,12 @@ FIRST_LEAF = (*TREE, 1)
         (("starts", 1), 4, "starts: round 5 uses 7 tokens, memory is 5"),
         (("starts", 1), "5", "starts[1]: must be an integer"),
         (("proof",), None, "certificate: has no 'proof'"),
-        (("proof",), [], "proof.rule: must be busy-time, prices, paths or exhaustive"),
-        (("proof", "rule"), "faith", "proof.rule: must be busy-time, prices, paths or exhaustive"),
+        (("proof",), [], "proof.rule: must be busy-time, prices, paths, holdings or exhaustive"),
+        (
+            ("proof", "rule"),
+            "faith",
+            "proof.rule: must be busy-time, prices, paths, holdings or exhaustive",
+        ),
         (("proof", "scale"), 0, "proof.scale: must be an integer from 1"),
         (("proof", "extra"), 0, "proof: has an unknown key 'extra'"),
         (("proof",), {"rule": "busy-time"}, "proof: has no 'weights'"),
@@ -553,6 +623,68 @@ def test_refuses_many_paths(limit: str, value: int, monkeypatch: pytest.MonkeyPa
     assert "5 times are none, or more than can be checked" in refusal(json.dumps(PATHS))[1]
 
 
+HOLDINGS: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 13,
+    "proof": {
+        "rule": "holdings",
+        "scale": 2,
+        "horizon": 9,
+        "worth": [[0, 1, 4], [1, 4, 18]],
+        "nodes": 100,
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("scale",), 0, "proof.scale: must be an integer from 1"),
+        (("scale",), 1, "proof.worth: is more than a completion at the horizon costs"),
+        (("extra",), 0, "proof: has an unknown key 'extra'"),
+        (("nodes",), None, "proof: has no 'nodes'"),
+        (("nodes",), -1, "proof.nodes: must be an integer from 0"),
+        (("nodes",), 0, "lower_bound: is 13, the proof gives"),
+        (("nodes",), 1, "proof.nodes: the search takes more than 1"),
+        (("horizon",), 8, "proof.worth: is more than a completion at the horizon costs"),
+        (("horizon",), 10**6 + 1, "proof.horizon: must be an integer from 1 to 1000000"),
+        (("horizon",), 10**6, "nothing"),
+        (("worth",), [], "proof.worth: must name each type once, ascending"),
+        (("worth", 1), None, "proof.worth: must name each type once, ascending"),
+        (("worth", 1), [0, 1, 1], "proof.worth: must name each type once, ascending"),
+        (("worth", 1), [1, 4], "proof.worth: must hold 3 integers"),
+        (("worth", 1, 2), 19, "proof.worth: is more than a completion at the horizon costs"),
+        (("worth", 1, 2), -(10**20), "proof.worth: has prices that are too large"),
+    ],
+)
+def test_refusals_of_holdings_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    content = copy.deepcopy(HOLDINGS)
+    check(json.dumps(content))
+    inside = content["proof"]
+    for key in path[:-1]:
+        inside = inside[key]
+    if value is None:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    if reason != "nothing":
+        assert reason in refusal(json.dumps(content))[1]
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_HELD", 10), ("MAX_LABELS", 100)])
+def test_refuses_to_hold_too_much(limit: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checker(), limit, value)
+    assert "more to be held than can be checked" in refusal(json.dumps(HOLDINGS))[1]
+
+
+def test_a_schedule_that_is_cheaper_refutes_a_bound() -> None:
+    content = copy.deepcopy(HOLDINGS)
+    del content["starts"], content["upper_bound"]
+    check(json.dumps(content))
+    content["lower_bound"] = 14
+    assert "lower_bound: is 14, a schedule costs less" in refusal(json.dumps(content))[1]
+
+
 def test_refuses_a_deep_tree() -> None:
     content = copy.deepcopy(SOUND)
     content["proof"]["tree"] = [SOUND["proof"]["tree"][0]] * 1_002
@@ -604,8 +736,9 @@ def test_the_checker_stands_alone() -> None:
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             imported.add(str(node.module))
-    assert imported == {"__future__", "hashlib", "itertools", "json", "math", "sys", "typing"}
-    assert len(text.splitlines()) < 720
+    plain = {"__future__", "array", "hashlib", "itertools", "json", "math", "sys", "typing"}
+    assert imported == plain
+    assert len(text.splitlines()) < 950
 
 
 def run_alone(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -665,6 +798,7 @@ def test_solve_says_what_it_cannot_prove(
     monkeypatch.setattr(building, "exhaustive_proof", lambda *_: None)
     monkeypatch.setattr(building, "root_prices", lambda *_: None)
     monkeypatch.setattr(building, "path_bound", lambda *_: None)
+    monkeypatch.setattr(building, "has_room", lambda *_: False)
     file, proof = tmp_path / "small.json", tmp_path / "proof.json"
     write_instance(file, Instance.from_groups(23, [(0, 17, 2), (0, 9, 7), (0, 5, 3)], "twelve"))
     assert main(["solve", str(file), "--certificate", str(proof), "--json"]) == 0

@@ -27,6 +27,9 @@ ENOUGH, GOOD = 0.1, 0.5
 LONGER, SHORTER, PATIENCE = 1.5, 0.6, 4
 """Factors for the length of steps, and vain steps before it shrinks."""
 
+MOST_VAIN = 40
+"""So many vain steps in a row end the climb."""
+
 LEAST_RISE = 2e-5
 """Where less than this part of the value is to be gained, the centre is as good as a maximum."""
 
@@ -38,11 +41,13 @@ class Bundle:
     ----------
     center
         The best point so far, shape (n,).
+    value
+        The value there.
     """
 
     def __init__(self) -> None:
         self.center: FloatArray = np.zeros(0)
-        self._value = 0.0
+        self.value = 0.0
         self._slopes: list[FloatArray] = []
         self._offsets: list[float] = []
         self._reach = self._first_reach = 0.0
@@ -60,18 +65,20 @@ class Bundle:
             slope = self._slopes[-1]
             self._reach = max(1.0, FIRST_STEP * abs(value)) / max(1.0, float(slope @ slope))
             self._first_reach = self._reach
-        self.center, self._value = x, value
+        self.center, self.value = x, value
 
     def proposal(self) -> FloatArray | None:
         """Return where to look next; None if there is hardly anything to gain."""
+        if self._vain >= MOST_VAIN:
+            return None
         while True:
             slopes = np.array(self._slopes)
-            errors = np.array(self._offsets) + slopes @ self.center - self._value
+            errors = np.array(self._offsets) + slopes @ self.center - self.value
             weights = lightest(slopes @ slopes.T, errors, self._reach)
             direction = weights @ slopes
             length = float(direction @ direction)
             self._expected = self._reach * length + float(errors @ weights)
-            if self._expected >= LEAST_RISE * abs(self._value):
+            if self._expected >= LEAST_RISE * abs(self.value):
                 break
             if self._reach >= self._first_reach:
                 return None
@@ -84,10 +91,10 @@ class Bundle:
 
     def judge(self, x: FloatArray, value: float) -> bool:
         """Move to the point that was proposed if it is good enough; tell whether it is."""
-        rise = value - self._value
+        rise = value - self.value
         if rise <= ENOUGH * self._expected:
             self._vain += 1
-            if self._vain % PATIENCE == 0 or rise < -1e6 * abs(self._value):
+            if self._vain % PATIENCE == 0 or rise < -1e6 * abs(self.value):
                 self._reach *= SHORTER
             return False
         if rise > GOOD * self._expected:

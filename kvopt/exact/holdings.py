@@ -80,12 +80,12 @@ FIRST_POOL = 1 << 14
 PIPELINE_SHARE = 0.8
 """What decides how much time a request takes from others, at first: see `first_guess`."""
 
-FEW_LABELS = 2_000_000
+FEW_LABELS = 4_000_000
 """With more labels, most steps of the ascent look at promising states only."""
 
-MARGINS = (0.015, 0.006, 0.003, 0.002)
+MARGINS = (0.015, 0.002)
 """States are promising if a path through them costs at most so much more than the cheapest, in
-parts of the bound: at first, after one full look, and so on."""
+parts of the bound: at first, and at least.  It is halved if that was enough, else doubled."""
 
 CHOSEN_SHARE = 4
 """At most one in so many labels is looked at then."""
@@ -333,9 +333,9 @@ def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int:
     if value > -math.inf:
         bundle.move(best_worth / SCALE, value)
     full = labels.label.size <= FEW_LABELS
-    margins = list(MARGINS)
+    margin = MARGINS[0]
     while best > -math.inf and not budget.over():
-        few = not full and labels.choose(int(SCALE * margins[0] * best))
+        few = not full and labels.choose(int(SCALE * margin * abs(best)))
         settle = labels.settle_chosen if few else labels.settle
         before, steps = best, 0
         while (y := bundle.proposal()) is not None and not budget.over():
@@ -345,22 +345,22 @@ def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int:
             value = look(settle, y)
             if bundle.judge(labels.worth / SCALE, value) and not few:
                 best, best_worth = value, labels.worth.copy()
-        if few:
-            # Paths through other states may be cheaper: look again, at all.
-            value = look(labels.settle, bundle.center)
-            if value > best:
-                best, best_worth = value, labels.worth.copy()
-            elif len(margins) == 1:
-                break
-            bundle.move(best_worth / SCALE, best)
-            if value < best:
-                labels.settle(best_worth)
-            if len(margins) > 1:
-                margins.pop(0)
-            elif best < before + TINY * before:
-                break
-        elif y is None:
+        if not few:
             break
+        # Paths through other states may be cheaper: look again, at all.
+        value = look(labels.settle, bundle.center)
+        misled = value < bundle.value
+        if value > best:
+            best, best_worth = value, labels.worth.copy()
+        else:
+            labels.settle(best_worth)
+        bundle.move(best_worth / SCALE, best)
+        if misled:
+            margin = min(2 * margin, MARGINS[0] * 4)
+        elif best <= before + TINY * abs(before):
+            break
+        else:
+            margin = max(margin / 2, MARGINS[1])
     labels.settle(best_worth)
     return int(best * SCALE) if best > -math.inf else 0
 
