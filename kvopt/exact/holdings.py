@@ -64,14 +64,18 @@ STATES = 400_000
 WHO_BITS = 62
 """The numbers of completions fit into one integer of so many bits, or nothing is searched."""
 
-NODES, NODES_A_TIME = 40_000_000, 4_000_000
+NODES, NODES_A_TIME = 50_000_000, 4_000_000
 """Most nodes of a search, of which 8 bytes each are kept, and most at one time."""
 
-BEAMS = ((0.003, 4_000), (0.006, 10_000), (0.015, 20_000))
+FIRST_BEAM = (0.003, 4_000)
+BEAMS = ((0.0005, 100_000), (0.0015, 100_000), (0.005, 50_000))
 """How a good schedule is looked for: how much it may cost above the bound, in parts of it, and
-how many nodes of each time are kept."""
+how many nodes of each time are kept; before the search, and if it does not end."""
 
-BEAM_SHARE = 0.2
+CLIMB_SHARE = 0.7
+"""Part of the time left for the search, before beams are tried again."""
+
+BEAM_SHARE = 0.3
 """Part of the time left for each."""
 
 FIRST_POOL = 1 << 14
@@ -574,30 +578,41 @@ def solve_by_holdings(
     keep(known, bound, 0)
     if math.prod((holdings.counts + 1).tolist()) >= 1 << WHO_BITS:
         return best
-    for part, width in BEAMS:
+
+    def beam(part: float, width: int) -> bool:
+        """Look for a schedule that costs little more than the bound."""
         below = min(best.objective, bound + 2 + int(part * bound))
-        if best.status is Status.OPTIMAL or budget.over():
-            break
         found = search(labels, below, budget.part(BEAM_SHARE * budget.left()), width)
         if found.starts is not None:
             keep(found.starts, bound, 0)
-            break
+        return found.starts is not None
+
+    if best.status is not Status.OPTIMAL:
+        beam(*FIRST_BEAM)
     step, nodes = 1, 0
-    while best.status is not Status.OPTIMAL and not budget.over():
+    climbing = budget.part(CLIMB_SHARE * budget.left())
+    while best.status is not Status.OPTIMAL and not climbing.over():
         below = min(bound + step, best.objective)
-        found = search(labels, below, budget)
-        if not found.finished:
-            if step == 1:
-                break
-            step = (step + 1) // 2
-            continue
-        if found.starts is not None:
+        found = search(labels, below, climbing)
+        if found.finished and found.starts is not None:
             bound = int(found.starts.sum()) + instance.total_output
             keep(found.starts, bound, found.nodes)
+        elif found.finished:
+            keep(best.starts, below, found.nodes)
+            if nodes:
+                ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
+                step = max(1, int(math.log(GROWTH) / math.log(ratio)))
+            nodes, bound = found.nodes, below
+        elif step > 1:
+            step = (step + 1) // 2
+        else:
             break
-        keep(known, below, found.nodes)
-        if nodes:
-            ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
-            step = max(1, int(math.log(GROWTH) / math.log(ratio)))
-        nodes, bound = found.nodes, below
+    for part, width in BEAMS:
+        if best.status is Status.OPTIMAL or budget.over() or beam(part, width):
+            break
+    if best.status is not Status.OPTIMAL and not budget.over():
+        found = search(labels, best.objective, budget)  # it may just do
+        if found.finished:
+            starts = best.starts if found.starts is None else found.starts
+            keep(starts, int(starts.sum()) + instance.total_output, found.nodes)
     return best
