@@ -159,6 +159,7 @@ def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
     value = ascend(labels, first_guess(instance, holdings), Budget(0.05))
     worth = dict(zip(holdings.kinds, labels.worth.tolist(), strict=True))
     prices = Priced(instance, SCALE, horizon, worth)
+    assert value is not None
     assert -(-value // SCALE) == prices.bound()
     below = search(labels, optimum, Budget())
     assert below.finished

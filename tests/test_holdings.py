@@ -126,6 +126,14 @@ def test_a_beam_proves_nothing() -> None:
     assert not search(labels, optimum + 5, Budget(0)).finished
 
 
+def test_labels_that_do_not_fit_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = generate_random("tiny", 1, 3)
+    known = best_list_schedule(instance)
+    monkeypatch.setattr(holdings, "SCALE", 1 << 45)
+    result = solve_by_holdings(instance, known, Budget(), functions=PLAIN)
+    assert (result.bound_from, result.proof) == ("nothing", None)
+
+
 def test_chosen_states_are_those_on_cheap_paths() -> None:
     rng = random.Random(5)
     for number in range(10):
@@ -158,6 +166,7 @@ def test_looking_at_promising_states_finds_the_same(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(holdings, "FEW_LABELS", few)
         labels = Labels(Holdings(instance), 300, functions)
         value = ascend(labels, first_guess(instance, labels.holdings), Budget(60))
+        assert value is not None
         assert value == labels.settle(labels.worth)
         found.append(value / holdings.SCALE)
     assert found[0] == pytest.approx(found[1], rel=2e-3)

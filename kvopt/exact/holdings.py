@@ -309,8 +309,10 @@ def first_guess(instance: Instance, holdings: Holdings) -> FloatArray:
     return worth
 
 
-def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int:
+def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int | None:
     """Look for the prices that prove the highest bound; leave the best in `labels`, return it.
+
+    The bound is a multiple of 1 / SCALE; None if a label does not fit.
 
     Parameters
     ----------
@@ -365,8 +367,7 @@ def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int:
             break
         else:
             margin = max(margin / 2, MARGINS[1])
-    labels.settle(best_worth)
-    return int(best * SCALE) if best > -math.inf else 0
+    return None if best == -math.inf else labels.settle(best_worth)
 
 
 @dataclass(frozen=True, slots=True)
@@ -456,6 +457,7 @@ def _completed(
 ) -> tuple[Pool, int] | None:
     """Add what completions lead to, in a larger pool if need be; None if that is too large."""
     table, counts = labels.holdings.table, labels.holdings.counts
+    cost, parent = pool.cost[:size].copy(), pool.parent[:size].copy()
     while True:
         slots = np.empty(2 * len(pool.state), dtype=np.int32)
         args = (gain, row, limit, pool, size, slots)
@@ -464,7 +466,8 @@ def _completed(
             return pool, new
         if len(pool.state) >= NODES_A_TIME:
             return None
-        pool = grown(pool)
+        pool = grown(pool)  # and as it was before, for parents that are not there now
+        pool.cost[:size], pool.parent[:size] = cost, parent
 
 
 def _passed(
@@ -574,6 +577,8 @@ def solve_by_holdings(
     value = ascend(
         labels, first_guess(instance, holdings), budget.part(ASCENT_SHARE * budget.left())
     )
+    if value is None:
+        return best
     bound = min(max(0, -(-value // SCALE)), best.objective)
     keep(known, bound, 0)
     if math.prod((holdings.counts + 1).tolist()) >= 1 << WHO_BITS:
