@@ -161,6 +161,18 @@ def open_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def instances_of(groups: dict[str, list[Row]]) -> str:
+    """Return the numbers of the instances of each size."""
+    return "\n".join(
+        f"- {named(size)}: {', '.join(str(row['number']) for row in sorted(rows, key=number_of))}"
+        for size, rows in groups.items()
+    )
+
+
+def number_of(row: Row) -> int:
+    return int(row["number"])
+
+
 def document(rows: list[Row], seed: int) -> str:
     groups: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["requests"], row["number"])):
@@ -173,7 +185,8 @@ The set model1 (`kvopt generate model1 --seed {seed}`) is our reading of the syn
 setting of Jaillet et al. 2025 (arXiv 2502.07115): M from 30 to 50, one prompt from 1 to 5, 40
 to 60 requests, outputs from 1 to M less the prompt, all uniform. Smaller sizes are the first
 requests of the same instances. Made by `scripts/bench_optima.py --write`, with a limit of
-{limits} seconds an instance, on one core of a busy two-core machine.
+{limits} seconds an instance. Times are wall-clock seconds on a two-core machine that was busy
+with several other jobs, of which this one got about a third of a core.
 
 ## What is proved
 
@@ -197,6 +210,10 @@ the setting these numbers do not hold.
 The brackets of 40 to 60 requests that have not closed in this time:
 
 {open_table([row for row in rows if row["size"] == ALL])}
+
+## Which instances
+
+{instances_of(groups)}
 """
 
 
