@@ -559,10 +559,10 @@ def by_holdings(
 def all_held(memory: int, kinds: list[tuple[int, int]], horizon: int) -> Held:
     """Return all that can be held after a round; refused if that is too much."""
     longest = dict(kinds)  # the last of each prompt
+    if sum(longest.values()) * memory > MAX_WORK:
+        raise Refused("proof: there is more to be held than can be checked")
     parts = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
     ways = [1] + [0] * memory  # how many there are of so many tokens
-    if len(parts) * memory > MAX_WORK:
-        raise Refused("proof: there is more to be held than can be checked")
     for b, _ in parts:
         for tokens in range(b, memory + 1):
             ways[tokens] += ways[tokens - b]

@@ -677,6 +677,15 @@ def test_refuses_to_hold_too_much(limit: str, value: int, monkeypatch: pytest.Mo
     assert "more to be held than can be checked" in refusal(json.dumps(HOLDINGS))[1]
 
 
+def test_refuses_a_huge_memory_before_it_takes_any() -> None:
+    content = copy.deepcopy(HOLDINGS)
+    content["instance"] = {"memory": 10**9, "requests": [{"prompt": 0, "output": 10**9}]}
+    content["proof"].update(horizon=1, worth=[[0, 10**9, 0]], scale=1)
+    del content["starts"], content["upper_bound"]
+    reason = refusal(json.dumps(repaired(content)))[1]
+    assert "more to be held than can be checked" in reason
+
+
 def test_a_schedule_that_is_cheaper_refutes_a_bound() -> None:
     content = copy.deepcopy(HOLDINGS)
     del content["starts"], content["upper_bound"]
