@@ -107,22 +107,32 @@ GROWTH = 5.0
 """The limit is raised by so much that the next search is expected to be so many times larger."""
 
 
-def number_of_states(instance: Instance) -> int:
-    """Return how many multisets of tokens running requests may hold after a round."""
+def number_of_states(instance: Instance, most: float = math.inf) -> int:
+    """Return how many multisets of tokens running requests may hold after a round.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    most
+        If there are more than this, some number above it is returned.
+    """
     ways = [1] + [0] * instance.memory
     for prompt, longest in _longest(instance).items():
         for held in range(prompt + 1, prompt + longest + 1):
             for tokens in range(held, instance.memory + 1):
                 ways[tokens] += ways[tokens - held]
+            if sum(ways) > most:
+                return sum(ways)
     return sum(ways)
 
 
 def has_room(instance: Instance, horizon: int) -> bool:
     """Tell whether an instance is of a size that can be handled, with numba installed."""
-    if instance.memory * sum(_longest(instance).values()) > STATES * 8:
+    if not has_numba() or instance.memory > STATES:
         return False
-    states = number_of_states(instance)
-    return has_numba() and states <= STATES and states * (horizon + 1) <= LABELS
+    states = number_of_states(instance, min(STATES, LABELS // (horizon + 1)))
+    return states <= STATES and states * (horizon + 1) <= LABELS
 
 
 def _longest(instance: Instance) -> dict[int, int]:
