@@ -14,7 +14,8 @@ has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layo
 is in certificates.md.  Anything that is not exactly so is refused.
 
 Why the claim follows from what is tested is said at each function: `cost_of` for the upper
-bound; `busy_time`, `priced`, `by_paths` and `searched` for the rules that prove a lower bound.
+bound; `busy_time`, `priced`, `by_paths`, `by_worth` and `searched` for the rules that prove a
+lower bound.
 Prices and bounds are integers throughout; there is no floating point number in this file.
 """
 
@@ -37,9 +38,11 @@ MAX_PRICED = 10**7  # last round or time with a price
 MAX_DEPTH = 1_000  # of a tree
 MAX_WORK = 10**8  # elementary steps for one leaf
 MAX_STEPS = 2 * 10**9  # of paths: (horizon, K, W, type or prompt)
+MAX_EDGES = 2_000_000  # of a graph of profiles, and...
+MAX_ROUNDS = 5 * 10**8  # ...times the rounds in which a start can pay
 MAX_SLOTS = 64  # with slot weights
 MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
-MAX_BITS = 100_000  # of a state in a search
+MAX_BITS = 100_000  # of a profile
 MAX_SEARCHED = 1_000  # requests in a search
 
 
@@ -112,13 +115,15 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         proved = priced(memory, types, scale, listed(proof["tree"], "proof.tree"))
     elif rule == "paths":
         proved = by_paths(memory, types, proof)
+    elif rule == "worth":
+        proved = by_worth(memory, types, proof)
     elif rule == "exhaustive":
         fields(proof, "proof", ("rule", "states"))
         limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
         searched(memory, types, low, limit)
         return "exhaustive"
     else:
-        known = "busy-time, prices, paths or exhaustive"
+        known = "busy-time, prices, paths, worth or exhaustive"
         raise Refused(f"proof.rule: must be {known}, got {short(rule)}")
     if proved < low:
         raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
@@ -379,14 +384,11 @@ def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
     for m, row in named(proof["staircase"], horizon, 0, "proof.staircase").items():
         stairs.append((m, [0, *accumulate(row)]))
         value -= m * sum(row)
-    worth = {}
-    for entry in listed(proof["worth"], "proof.worth"):
-        s, o, w = series(entry, 3, -(10**MAX_DIGITS), "proof.worth")
+    worth = read_worth(types, proof["worth"])
+    for (s, o), w in worth.items():
         if w > scale * (horizon + o):
+            entry = [s, o, w]
             raise Refused(f"proof.worth: is more than a late completion costs, got {short(entry)}")
-        worth[s, o] = w
-    if list(worth) != sorted(types) or len(worth) != len(proof["worth"]):
-        raise Refused("proof.worth: must name each type once, ascending")
 
     end = 0
     ends = []  # (peak, output, what completions cost at output, output + 1, ...) of each type
@@ -448,6 +450,17 @@ def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
     return -(-(value + best) // scale)
 
 
+def read_worth(types: dict[tuple[int, int], int], given: Any) -> dict[tuple[int, int], int]:
+    """Return what a completion of each type is worth, in the order of the types."""
+    worth = {}
+    for entry in listed(given, "proof.worth"):
+        s, o, w = series(entry, 3, -(10**MAX_DIGITS), "proof.worth")
+        worth[s, o] = w
+    if list(worth) != sorted(types) or len(worth) != len(given):
+        raise Refused("proof.worth: must name each type once, ascending")
+    return worth
+
+
 def series(value: Any, length: int, low: int, place: str) -> list[int]:
     """Return a list of so many integers, not less than `low`."""
     if len(listed(value, place)) != length:
@@ -471,6 +484,119 @@ def named(value: Any, length: int, low: int, place: str) -> dict[int, list[int]]
     return result
 
 
+# --- Rule "worth" -------------------------------------------------------------------------------
+#
+# A profile tells the memory that those who run use in each coming round.  What can start now,
+# and the profile after the round, depend on it only.  So every schedule is a way through a graph:
+# it begins with the empty profile, and in each round an edge says what starts, and leads on.
+# If completions of type k are worth w_k,
+#     D * cost  =  sum of n_k w_k  +  the sum over all starts (k, t) of D (t + o_k) - w_k,
+# and the last sum is at least that of the cheapest way, which may start any number of each type.
+# A start at t > (w_k - D o_k) / D costs more than 0, so ways without late starts are enough.
+#
+# `usable`: more may be counted as used in a round than is, as long as no way on could use the
+# rest.  What starts from now on and runs in round r < (the shortest output) is at age r at most,
+# so it runs in round r + 1 too, using a token more: if at most U can be used there, at most
+# U - 1 can here, or nothing if U = 0.  And nothing can if there is no room for the smallest prompt
+# and one token.  (worth.md)
+
+
+def by_worth(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
+    """Return the bound that prices of completions give, rounded up."""
+    fields(proof, "proof", ("rule", "scale", "worth"))
+    scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
+    worth = read_worth(types, proof["worth"])
+    last = max((w - scale * o) // scale for (_, o), w in worth.items())
+    most = min(MAX_EDGES, MAX_ROUNDS // max(1, last + 1))
+    edges, groups = profile_graph(memory, list(worth), most)
+
+    # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
+    order = sorted(range(len(edges)), key=lambda x: -len(edges[x]))
+    place = {x: i for i, x in enumerate(order)}
+    ranks = []  # the first edges of all, the second of all who have one, ...: to where, with what
+    for i in range(len(edges[order[0]])):
+        own = [edges[x][i] for x in order if i < len(edges[x])]
+        ranks.append(([place[after] for after, _ in own], [group for _, group in own]))
+    starts = [
+        (
+            sum(number * (scale * o - worth[s, o]) for number, (s, o) in zip(group, worth)),
+            sum(group),
+        )
+        for group in groups
+    ]
+    values = [0] * len(edges)
+    for t in range(last, -1, -1):
+        costs = [base + number * scale * t for base, number in starts]
+        before = [values[x] for x in ranks[0][0]]
+        for after, which in ranks[1:]:
+            before[: len(after)] = [
+                a if a < (b := values[x] + costs[g]) else b for a, x, g in zip(before, after, which)
+            ]
+        values = before
+    total = sum(count * worth[kind] for kind, count in types.items())
+    return -(-(total + values[place[0]]) // scale)
+
+
+def profile_graph(
+    memory: int, kinds: list[tuple[int, int]], most: int
+) -> tuple[list[list[tuple[int, int]]], list[tuple[int, ...]]]:
+    """Return for each profile its edges (profile after the round, group), and the groups.
+
+    Profile 0 is the empty one, group 0 starts nothing, and each first edge is of that group.
+    """
+    width, field, tops, spare, shapes = packed(memory, kinds)
+    shortest, least = min(o for _, o in kinds), min(s for s, _ in kinds) + 1
+
+    def usable(profile: int) -> int:
+        near = later = 0
+        for place in range(width * (shortest - 1), -1, -width):
+            used = max((profile >> place) & field, later + 1 if later else 0)
+            later = used if used + least <= memory else memory
+            near = near << width | later
+        return profile >> (width * shortest) << (width * shortest) | near
+
+    nothing = (0,) * len(kinds)
+    groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
+    edges: list[list[tuple[int, int]]] = []
+    total = 0
+    for profile in profiles:  # which grow on the way
+        own = []
+        ways = [(profile, nothing, 0)]
+        while ways:
+            used, started, k = ways.pop()
+            after = usable(used >> width)
+            if after not in nodes:
+                nodes[after] = len(profiles)
+                profiles.append(after)
+            own.append((nodes[after], groups.setdefault(started, len(groups))))
+            if total + len(own) > most:
+                raise Refused(f"proof.worth: there are more than {most} edges to look at")
+            for j in range(k, len(kinds)):
+                if not (used + shapes[j] + spare) & tops:
+                    more = (*started[:j], started[j] + 1, *started[j + 1 :])
+                    ways.append((used + shapes[j], more, j))
+        edges.append(own)
+        total += len(own)
+    return edges, list(groups)
+
+
+def packed(memory: int, kinds: list[tuple[int, int]]) -> tuple[int, int, int, int, list[int]]:
+    """Return width, field, tops, spare and shapes, for memory in coming rounds as one integer.
+
+    Each round has a field of `width` bits, the next round the lowest; a field holds up to 2 M,
+    and after adding `spare` its bit in `tops` says whether it exceeds M.  A shape is the memory
+    of a whole run.
+    """
+    width = memory.bit_length() + 2
+    longest = max(o for _, o in kinds)
+    if width * longest > MAX_BITS:
+        raise Refused("proof: the outputs are too long for this rule")
+    ones = sum(1 << (width * j) for j in range(longest))
+    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
+    top = 1 << (width - 1)
+    return width, 2 * top - 1, ones * top, ones * (top - 1 - memory), shapes
+
+
 # --- Rule "exhaustive" --------------------------------------------------------------------------
 
 
@@ -490,19 +616,13 @@ def searched(memory: int, types: dict[tuple[int, int], int], low: int, limit: in
     that gives the i-th completion time, and the sum of these less the outputs is a bound on the
     sum of the starts from now.  So is the busy-time bound of those that wait, less the outputs.
 
-    The memory in the coming rounds is one integer, with a field of `width` bits for each; a
-    field holds up to 2 M, and after adding `spare` its top bit says whether it exceeds M.
-    `limit` bounds the choices looked at; returned is how many there were.
+    The memory in the coming rounds is one integer (see `packed`).  `limit` bounds the choices
+    looked at; returned is how many there were.
     """
     kinds = sorted(types)
-    width = memory.bit_length() + 2
-    if width * max(o for _, o in kinds) > MAX_BITS or sum(types.values()) > MAX_SEARCHED:
+    if sum(types.values()) > MAX_SEARCHED:
         raise Refused("proof: the instance is too large for an exhaustive search")
-    ones = sum(1 << (width * j) for j in range(max(o for _, o in kinds)))
-    tops = ones << (width - 1)
-    spare = ones * ((1 << (width - 1)) - 1 - memory)
-    field = (1 << width) - 1
-    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
+    width, field, tops, spare, shapes = packed(memory, kinds)
     known: dict[tuple[int, ...], tuple[list[int], int, int]] = {}
 
     def to_come(waiting: tuple[int, ...], profile: int) -> int:

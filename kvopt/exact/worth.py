@@ -1,0 +1,530 @@
+"""Bounds and schedules for many requests of few types: the memory is exact, counts are priced.
+
+What can start from now on depends on the memory that the running requests will use in the
+coming rounds.  With few types there are few such profiles; they are the nodes of a graph,
+and one round is an edge: some requests start, then a round passes.  If every completion of
+type k is worth a price w_k, and any number of requests of any type may be served, the best
+way through the graph is found round by round.  It bounds the cost of every schedule:
+
+    cost  >=  sum over k of n_k w_k  +  min over ways of sum over runs of (completion - w_k)
+
+(proofs/worth.md), and at the best prices the best way serves nearly the right numbers,
+often exactly: then it is an optimal schedule.  Otherwise it is mended into a good one.
+
+The prices, one for each type, are found by cutting planes in a box around the best ones so
+far.  Values are integers, multiples of 1 / SCALE of a round.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from kvopt.budget import Budget
+from kvopt.exact.compiling import jitted, working
+from kvopt.exact.heuristics import pulled_forward
+from kvopt.exact.highs import quiet_highs
+from kvopt.instance import Instance, IntArray
+from kvopt.profile import LiveProfile
+
+__all__ = [
+    "SCALE",
+    "ProfileGraph",
+    "Worth",
+    "WorthRelaxation",
+    "descend",
+    "descend_by_arrays",
+    "has_room",
+    "profile_graph",
+    "worth_bound",
+]
+
+SCALE = 1 << 12
+"""Prices are multiples of 1 / SCALE."""
+
+TYPES = 12
+"""With more types there are too many profiles, nearly always."""
+
+EDGES = 600_000
+"""Most edges of a graph..."""
+
+STEPS = 3_000_000_000
+"""...and of a graph times the rounds of a schedule."""
+
+LOOK_EVERY = 256
+"""Nodes expanded between two looks at the budget."""
+
+CHOICES = 200_000_000
+"""Bytes for the choices that are kept while a way is followed."""
+
+LARGEST = 1 << 62
+"""No value may exceed this in size."""
+
+LEAST_GAIN = 0.01
+"""A possible gain below this part of a round ends the search for prices..."""
+
+SMALLEST_BOX = 1.0
+"""...when the box is at least so wide (rounds)."""
+
+MENDED_SHARE = 0.1
+"""Up to this part of the requests in excess or missing, a way is mended into a schedule."""
+
+COMPILING_SECONDS = 8.0
+"""With less time than this nothing is compiled; it takes a few seconds, once."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProfileGraph:
+    """The profiles of memory that can be met, and what may start in a round.
+
+    Attributes
+    ----------
+    first
+        Number of the first edge of each node and of the end, shape (nodes + 1,); node 0 is
+        the idle machine, and the first edge of a node starts nothing.
+    target
+        The profile after the round, shape (edges,).
+    group
+        What starts: a row of `groups`, shape (edges,).
+    groups
+        How many requests of each type start, shape (groups, types); row 0 is zero.
+    """
+
+    first: IntArray
+    target: IntArray
+    group: IntArray
+    groups: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """Prices of completions, and what they tell.
+
+    Attributes
+    ----------
+    worth
+        Price of a completion of each type in the order of `Instance.types`, multiples of
+        1 / SCALE.
+    bound
+        Lower bound that they prove (rounds).
+    starts
+        Starts of the best schedule that was met (rounds), shape (n,); None if there was none.
+    """
+
+    worth: tuple[int, ...]
+    bound: int
+    starts: IntArray | None
+
+    def content(self, instance: Instance) -> dict[str, Any]:
+        """Return the object "proof" of a certificate of the bound.
+
+        Parameters
+        ----------
+        instance
+            The instance that the prices belong to.
+        """
+        pairs = zip(instance.types(), self.worth, strict=True)
+        rows = sorted([request.prompt, request.output, w] for (request, _), w in pairs)
+        return {"rule": "worth", "scale": SCALE, "worth": rows}
+
+
+def profile_graph(instance: Instance, budget: Budget, edges: int = EDGES) -> ProfileGraph | None:
+    """Return the graph of profiles of an instance's types.
+
+    Memory that nobody can use is taken away, so that profiles that differ in nothing else
+    become one: proofs/worth.md, lemma 2.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    budget
+        How long it may take.
+    edges
+        Largest number of edges.
+
+    Returns
+    -------
+    ProfileGraph or None
+        None if it is too large, or takes too long.
+    """
+    kinds = [(r.prompt, r.output) for r, _ in instance.types()]
+    memory, shortest = instance.memory, min(o for _, o in kinds)
+    least = min(s for s, _ in kinds) + 1
+    width = memory.bit_length() + 2  # of the field for a round: it holds up to 2 M and a bit
+    field = (1 << width) - 1
+    ones = sum(1 << (width * j) for j in range(max(o for _, o in kinds)))
+    tops, spare = ones << (width - 1), ones * ((1 << (width - 1)) - 1 - memory)
+    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
+    places = [width * r for r in range(shortest - 1, -1, -1)]
+
+    def usable(profile: int) -> int:
+        later = near = 0
+        for place in places:
+            used = max((profile >> place) & field, later + 1 if later else 0)
+            later = used if used + least <= memory else memory
+            near = near << width | later
+        return profile >> (width * shortest) << (width * shortest) | near
+
+    nothing = (0,) * len(kinds)
+    groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
+    first, target, group = [0], [], []
+    for profile in profiles:  # grows on the way
+        ways = [(profile, nothing, 0)]
+        while ways:
+            used, started, k = ways.pop()
+            after = usable(used >> width)
+            if after not in nodes:
+                nodes[after] = len(profiles)
+                profiles.append(after)
+            target.append(nodes[after])
+            group.append(groups.setdefault(started, len(groups)))
+            for j in range(k, len(kinds)):
+                more = used + shapes[j]
+                if not (more + spare) & tops:
+                    ways.append((more, (*started[:j], started[j] + 1, *started[j + 1 :]), j))
+        first.append(len(target))
+        if len(target) > edges or (len(first) % LOOK_EVERY == 0 and budget.over()):
+            return None
+    columns = (first, target, group, list(groups))
+    return ProfileGraph(*(np.array(column, dtype=np.int64) for column in columns))
+
+
+def descend(
+    first: IntArray,
+    target: IntArray,
+    group: IntArray,
+    base: IntArray,
+    step: IntArray,
+    last: int,
+    values: IntArray,
+    other: IntArray,
+    choices: IntArray,
+) -> None:
+    """Go back from time `last + 1`, one time for each row of `choices`, starting from the end.
+
+    Parameters
+    ----------
+    first, target, group
+        The graph.
+    base, step
+        A group costs base + step * t at time t, shape (groups,) each.
+    last
+        Time of the last row of `choices`.
+    values
+        Cost of the cheapest way on from each node, at first at `last` + 1; changed in place.
+    other
+        Room, like `values`.
+    choices
+        Number of the best edge of each node among its own, the first of equals, shape
+        (times, nodes); filled in.
+    """
+    for row in range(choices.shape[0] - 1, -1, -1):
+        t = last - (choices.shape[0] - 1 - row)
+        for x in range(values.shape[0]):
+            begin = first[x]
+            best = values[target[begin]]
+            choice = 0
+            for e in range(begin + 1, first[x + 1]):
+                value = values[target[e]] + base[group[e]] + step[group[e]] * t
+                if value < best:
+                    best = value
+                    choice = e - begin
+            other[x] = best
+            choices[row, x] = choice
+        values[:] = other
+
+
+def descend_by_arrays(
+    first: IntArray,
+    target: IntArray,
+    group: IntArray,
+    base: IntArray,
+    step: IntArray,
+    last: int,
+    values: IntArray,
+    other: IntArray,
+    choices: IntArray,
+) -> None:
+    """Do the same as `descend` by array operations."""
+    begins, degrees = first[:-1], np.diff(first)
+    numbers = np.arange(len(target)) - np.repeat(begins, degrees)
+    for back, row in enumerate(choices[::-1]):
+        through = values[target] + (base + step * (last - back))[group]
+        np.minimum.reduceat(through, begins, out=other)
+        others = np.where(through == np.repeat(other, degrees), numbers, len(target))
+        row[:] = np.minimum.reduceat(others, begins)
+        values[:] = other
+
+
+@functools.cache
+def _compiled() -> Callable[..., None] | None:
+    """Return `descend` compiled, or None if numba is not there or fails."""
+
+    def build(cache: bool) -> Callable[..., None]:
+        function: Callable[..., None] = jitted([descend], globals(), lambda _: {"cache": cache})[
+            "descend"
+        ]
+        return function
+
+    return working(build)
+
+
+class WorthRelaxation:
+    """The relaxation of one instance.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    graph
+        Its graph of profiles.
+    function
+        `descend`, compiled or not, or `descend_by_arrays`.
+    """
+
+    def __init__(
+        self, instance: Instance, graph: ProfileGraph, function: Callable[..., None]
+    ) -> None:
+        types = instance.types()
+        self.instance = instance
+        self.graph = graph
+        self.function = function
+        self.counts = np.array([n for _, n in types], dtype=np.int64)
+        self.prompts = np.array([r.prompt for r, _ in types], dtype=np.int64)
+        self.outputs = np.array([r.output for r, _ in types], dtype=np.int64)
+        self.sizes = graph.groups.sum(axis=1)
+        degree = int(np.diff(graph.first).max())
+        self.kind: Any = np.uint8 if degree < 1 << 8 else np.uint32
+
+    def last(self, worth: IntArray) -> int:
+        """Return the last time at which a start can pay, or 0."""
+        return max(0, int(((worth - SCALE * self.outputs) // SCALE).max()))
+
+    def fits(self, worth: IntArray) -> bool:
+        """Tell whether no value can exceed 64 bits."""
+        # At each time at most as many start as fit, and each costs at most so much.
+        each = SCALE * (self.last(worth) + int(self.outputs.max())) + int(abs(worth).max())
+        values = (self.last(worth) + 1) * int(self.sizes.max()) * each
+        return values + int((self.counts * abs(worth)).sum()) < LARGEST
+
+    def best_way(self, worth: IntArray, budget: Budget) -> tuple[int, list[tuple[int, int]]] | None:
+        """Return SCALE times the bound, and the starts (time, group) of a best way.
+
+        Parameters
+        ----------
+        worth
+            Prices, multiples of 1 / SCALE, shape (types,).
+        budget
+            None is returned if it is over.
+        """
+        graph = self.graph
+        base, step = graph.groups @ (SCALE * self.outputs - worth), SCALE * self.sizes
+        nodes, times = len(graph.first) - 1, self.last(worth) + 1
+        rows = max(1, CHOICES // (nodes * np.dtype(self.kind).itemsize))
+        ends = [*range(times, 0, -rows), 0]  # blocks of times, the last first
+        values, other = np.zeros(nodes, dtype=np.int64), np.zeros(nodes, dtype=np.int64)
+        kept, block = [], np.zeros((0, nodes), dtype=self.kind)
+
+        def back(end: int, begin: int) -> Any:
+            choices = np.zeros((end - begin, nodes), dtype=self.kind)
+            # In pieces, so that the budget is looked at about every second.
+            piece = max(1, 100_000_000 // len(graph.target))
+            for high in range(end, begin, -piece):
+                if budget.over():
+                    return None
+                part = choices[max(high - piece - begin, 0) : high - begin]
+                edges = (graph.first, graph.target, graph.group)
+                self.function(*edges, base, step, high - 1, values, other, part)
+            return choices
+
+        for end, begin in pairwise(ends):
+            kept.append(values.copy())
+            if (block := back(end, begin)) is None:
+                return None
+        total = int(values[0]) + int((self.counts * worth).sum())
+        way, node = [], 0
+        for number, (end, begin) in reversed(list(enumerate(pairwise(ends)))):
+            if begin > 0:  # the first times were looked at last, and are still there
+                values[:] = kept[number]
+                if (block := back(end, begin)) is None:
+                    return None
+            for t, row in enumerate(block, start=begin):
+                edge = int(graph.first[node]) + int(row[node])
+                if row[node]:
+                    way.append((t, int(graph.group[edge])))
+                node = int(graph.target[edge])
+        return total, way
+
+    def served(self, way: list[tuple[int, int]]) -> IntArray:
+        """Return how many requests of each type a way serves, shape (types,)."""
+        total: IntArray = self.graph.groups[[group for _, group in way]].sum(axis=0)
+        return total
+
+    def mended(self, way: list[tuple[int, int]], budget: Budget) -> IntArray:
+        """Make a way into a schedule: without the last in excess, with the missing added.
+
+        Parameters
+        ----------
+        way
+            Starts (time, group), by time.
+        budget
+            How long pulling forward may take.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Start times in instance order (rounds).
+        """
+        times: list[list[int]] = [[] for _ in self.counts]
+        for t, group in way:
+            for k, number in enumerate(self.graph.groups[group].tolist()):
+                times[k] += [t] * number
+        profile = LiveProfile(self.instance.memory)
+        shapes = list(zip(self.prompts.tolist(), self.outputs.tolist(), strict=True))
+        for k, (s, o) in enumerate(shapes):
+            del times[k][int(self.counts[k]) :]
+            for t in times[k]:
+                profile.add(t, s, t + o)
+        for k, (s, o) in enumerate(shapes):
+            for _ in range(int(self.counts[k]) - len(times[k])):
+                t = profile.earliest_start(s, o, 0)
+                profile.add(t, s, t + o)
+                times[k].append(t)
+        starts = np.zeros(len(self.instance), dtype=np.int64)
+        for k, (s, o) in enumerate(shapes):
+            own = (self.instance.prompts == s) & (self.instance.outputs == o)
+            starts[own] = sorted(times[k])
+        return pulled_forward(self.instance, starts, budget)
+
+
+def has_room(instance: Instance) -> bool:
+    """Tell whether an instance is one to try."""
+    return len(instance.types()) <= TYPES
+
+
+def worth_bound(
+    instance: Instance,
+    starts: IntArray,
+    budget: Budget,
+    report: Callable[[Worth], None] = lambda worth: None,
+) -> Worth | None:
+    """Look for prices of completions that prove a good bound, and for schedules on the way.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    starts
+        Starts of a good schedule (rounds), shape (n,); the first prices are its last
+        completions.
+    budget
+        How long it may take.
+    report
+        Called whenever bound or schedule have become better.
+
+    Returns
+    -------
+    Worth or None
+        None if the graph of profiles is too large.
+    """
+    graph = profile_graph(instance, budget.part(budget.left() / 3)) if has_room(instance) else None
+    makespan = int((starts + instance.outputs).max())
+    if graph is None or len(graph.target) * makespan > STEPS:
+        return None
+    function: Callable[..., None] | None = None
+    if budget.left() > COMPILING_SECONDS or _compiled.cache_info().currsize > 0:
+        function = _compiled()
+    relaxation = WorthRelaxation(instance, graph, function or descend_by_arrays)
+    search = _Search(relaxation, starts)
+    going = True
+    while going and not search.cost <= search.best.bound:
+        going = search.step(budget)
+        report(search.best)
+    return search.best
+
+
+class _Search:
+    """Cutting planes for the best prices.
+
+    The bound is a concave function of the prices, and a best way tells a slope at each of
+    them: counts less what it serves.  The next prices are where the least of the planes so
+    far is highest, in a box around the best prices so far; the box is doubled when that paid
+    and halved when it did not.
+    """
+
+    def __init__(self, relaxation: WorthRelaxation, starts: IntArray) -> None:
+        instance = relaxation.instance
+        self.relaxation = relaxation
+        self.cost = int(starts.sum()) + instance.total_output
+        ends = starts + instance.outputs
+        last = [
+            int(ends[(instance.prompts == r.prompt) & (instance.outputs == r.output)].max())
+            for r, _ in instance.types()
+        ]
+        self.prices = np.array(last, dtype=np.int64) * SCALE
+        self.center = self.prices
+        self.box = max(SMALLEST_BOX, max(last) / 8)
+        self.planes: list[tuple[float, IntArray, IntArray]] = []
+        self.best = Worth(tuple(self.prices.tolist()), 0, None)
+        self.value = -LARGEST
+
+    def step(self, budget: Budget) -> bool:
+        """Look at the current prices and choose the next ones; return whether to go on."""
+        relaxation = self.relaxation
+        if not relaxation.fits(self.prices):
+            return False
+        found = relaxation.best_way(self.prices, budget)
+        if found is None:
+            return False
+        value, way = found
+        slope = relaxation.counts - relaxation.served(way)
+        self.planes.append((value / SCALE, slope, self.prices))
+        if abs(slope).sum() <= max(2, MENDED_SHARE * len(relaxation.instance)):
+            starts = relaxation.mended(way, budget.part(budget.left() / 10))
+            cost = int(starts.sum()) + relaxation.instance.total_output
+            if cost < self.cost:
+                self.cost = cost
+                self.best = Worth(self.best.worth, self.best.bound, starts)
+        better = value > self.value
+        if better:
+            self.value, self.center = value, self.prices
+            worth = tuple(self.prices.tolist())
+            self.best = Worth(worth, -(-value // SCALE), self.best.starts)
+        return self._choose(better)
+
+    def _choose(self, better: bool) -> bool:
+        """Choose the next prices; return False if nothing can be gained."""
+        if len(self.planes) > 1:
+            self.box *= 2 if better else 1 / 2
+        while True:
+            prices, top = self._highest()
+            self.prices = np.rint(prices * SCALE).astype(np.int64)
+            if top - self.value / SCALE >= LEAST_GAIN:
+                return not any((self.prices == seen).all() for _, _, seen in self.planes)
+            if self.box >= SMALLEST_BOX:
+                return False
+            self.box = 4 * SMALLEST_BOX
+
+    def _highest(self) -> tuple[Any, float]:
+        """Return where the least of the planes is highest in the box, and how high."""
+        center, best = self.center / SCALE, self.value / SCALE
+        types = len(center)
+        highs = quiet_highs()
+        for middle in center.tolist():  # all numbers relative to the center, so they stay small
+            highs.addVar(max(-middle, -self.box), self.box)
+        highs.addVar(-1e15, 1e15)
+        highs.changeColCost(types, -1.0)
+        places = np.arange(types + 1, dtype=np.int32)
+        for value, slope, prices in self.planes:
+            limit = value - best + float((slope * (center - prices / SCALE)).sum())
+            row = np.concatenate([-slope.astype(float), [1.0]])
+            highs.addRow(-1e30, limit, types + 1, places, row)
+        highs.run()
+        solution = np.array(highs.getSolution().col_value)
+        return center + solution[:types], best + float(solution[types])
