@@ -16,6 +16,7 @@ COMPANIONS = (
     "lower_bounds",
     "state_search",
     "paths",
+    "worth",
     "ratio_bounds",
     "sharper_bounds",
 )

@@ -17,6 +17,7 @@ from kvopt.exact.kernel import accepts, compiled, solve_by_kernel
 from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
+from kvopt.exact.worth import Worth, has_few_profiles, worth_bound
 from kvopt.instance import Instance, IntArray
 from kvopt.lower_bounds import best_lower_bound
 from kvopt.schedule import exact_sum
@@ -51,6 +52,12 @@ ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
 
 PROGRAM_TYPES = 12
 """With more types of requests the program hardly ever finishes."""
+
+WORTH = "prices of completions"
+"""What `Result.bound_from` says of the relaxation in which only the counts are priced."""
+
+WORTH_SHARE = 0.9
+"""Which part of the time it gets if its graph is small enough; then it is the best there is."""
 
 PATHS = "relaxation by paths"
 """What `Result.bound_from` then says."""
@@ -105,7 +112,10 @@ def solve(
     starts = _cheapest(instance, budget, known)
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
-    if best.status is not Status.OPTIMAL:
+    priced = False
+    if best.status is not Status.OPTIMAL and len(instance) > KERNEL_REQUESTS:
+        best, priced = _priced(best, budget, report)
+    if best.status is not Status.OPTIMAL and not priced:
         follows = (
             _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2
         )
@@ -114,7 +124,9 @@ def solve(
     if best.status is not Status.OPTIMAL:
         best = _improved(best, budget, seed=0)
         report(best)
-    if best.status is not Status.OPTIMAL and _paths_follow(best, budget):
+    if best.status is not Status.OPTIMAL and len(instance) <= KERNEL_REQUESTS:
+        best, priced = _priced(best, budget, report)
+    if best.status is not Status.OPTIMAL and not priced and _paths_follow(best, budget):
         best = _bounded_by_paths(best, budget, report)
         if len(instance.types()) > PROGRAM_TYPES:
             best = _improved(best, budget, seed=1)
@@ -145,6 +157,23 @@ def _searched(best: Result, budget: Budget) -> Result:
         elif few:
             best = best.merged(solve_by_search(instance, best.starts, budget))
     return best
+
+
+def _priced(best: Result, budget: Budget, report: Callable[[Result], None]) -> tuple[Result, bool]:
+    """Price completions if there are few profiles; tell whether that gave a bound."""
+    instance = best.instance
+    if not has_few_profiles(instance) or budget.over():
+        return best, False
+
+    def keep(worth: Worth) -> None:
+        nonlocal best
+        starts = best.starts if worth.starts is None else worth.starts
+        proof = worth.content(instance)
+        best = best.merged(Result.checked(instance, starts, worth.bound, WORTH, 0.0, proof))
+        report(best)
+
+    found = worth_bound(instance, best.starts, budget.part(WORTH_SHARE * budget.left()), keep)
+    return best, found is not None and best.bound_from == WORTH
 
 
 def _improved(best: Result, budget: Budget, seed: int) -> Result:

@@ -39,7 +39,7 @@ __all__ = [
     "WorthRelaxation",
     "descend",
     "descend_by_arrays",
-    "has_room",
+    "has_few_profiles",
     "profile_graph",
     "worth_bound",
 ]
@@ -50,11 +50,14 @@ SCALE = 1 << 12
 TYPES = 12
 """With more types there are too many profiles, nearly always."""
 
+CONFIGURATIONS = 1_500_000
+"""With more sets of requests that can run together the graph is too large to be tried."""
+
 EDGES = 600_000
 """Most edges of a graph..."""
 
-STEPS = 3_000_000_000
-"""...and of a graph times the rounds of a schedule."""
+STEPS = 2_500_000_000
+"""...and of a graph times the rounds in which a start can pay; the checker takes a little more."""
 
 LOOK_EVERY = 256
 """Nodes expanded between two looks at the budget."""
@@ -65,8 +68,21 @@ CHOICES = 200_000_000
 LARGEST = 1 << 62
 """No value may exceed this in size."""
 
+FRACTION_STEPS = 200_000_000
+"""With more steps than this the first prices are those of..."""
+
+FRACTIONS = (16, 4)
+"""...instances with these fractions of the counts."""
+
+FIRST_BOX, BOX_AFTER = 1 / 8, 16.0
+"""Half the side of the first box, as a part of the makespan, and of that after a smaller
+instance (rounds)."""
+
 LEAST_GAIN = 0.01
 """A possible gain below this part of a round ends the search for prices..."""
+
+ROUGH_GAIN = 1e-4
+"""...for the smaller instances, a part of the bound..."""
 
 SMALLEST_BOX = 1.0
 """...when the box is at least so wide (rounds)."""
@@ -307,14 +323,16 @@ class WorthRelaxation:
         return max(0, int(((worth - SCALE * self.outputs) // SCALE).max()))
 
     def fits(self, worth: IntArray) -> bool:
-        """Tell whether no value can exceed 64 bits."""
+        """Tell whether there are not too many rounds, and no value can exceed 64 bits."""
+        if len(self.graph.target) * (self.last(worth) + 1) > STEPS:
+            return False
         # At each time at most as many start as fit, and each costs at most so much.
         each = SCALE * (self.last(worth) + int(self.outputs.max())) + int(abs(worth).max())
         values = (self.last(worth) + 1) * int(self.sizes.max()) * each
         return values + int((self.counts * abs(worth)).sum()) < LARGEST
 
     def best_way(self, worth: IntArray, budget: Budget) -> tuple[int, list[tuple[int, int]]] | None:
-        """Return SCALE times the bound, and the starts (time, group) of a best way.
+        """Return what the cheapest way costs (1 / SCALE), and its starts (time, group).
 
         Parameters
         ----------
@@ -347,8 +365,7 @@ class WorthRelaxation:
             kept.append(values.copy())
             if (block := back(end, begin)) is None:
                 return None
-        total = int(values[0]) + int((self.counts * worth).sum())
-        way, node = [], 0
+        cost, way, node = int(values[0]), [], 0
         for number, (end, begin) in reversed(list(enumerate(pairwise(ends)))):
             if begin > 0:  # the first times were looked at last, and are still there
                 values[:] = kept[number]
@@ -359,7 +376,7 @@ class WorthRelaxation:
                 if row[node]:
                     way.append((t, int(graph.group[edge])))
                 node = int(graph.target[edge])
-        return total, way
+        return cost, way
 
     def served(self, way: list[tuple[int, int]]) -> IntArray:
         """Return how many requests of each type a way serves, shape (types,)."""
@@ -403,9 +420,37 @@ class WorthRelaxation:
         return pulled_forward(self.instance, starts, budget)
 
 
-def has_room(instance: Instance) -> bool:
-    """Tell whether an instance is one to try."""
-    return len(instance.types()) <= TYPES
+def has_few_profiles(instance: Instance, most: float = CONFIGURATIONS) -> bool:
+    """Tell whether at most so many sets of requests can run together, types and ages told apart.
+
+    Of the graph's profiles there are fewer; it is a quick way to know what not to try.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    most
+        How many sets are few.
+    """
+    kinds = [(r.prompt, r.output) for r, _ in instance.types()]
+    memory = instance.memory
+    running = min(len(instance), memory // (min(s for s, _ in kinds) + 1))
+    if len(kinds) > TYPES:
+        return False
+    # sets[m, w]: so many sets of m requests that hold w tokens.  Who has most rounds to go comes
+    # first; each must fit beside those before it up to its own end.
+    sets = np.zeros((running + 1, memory + 1))
+    sets[0, 0] = 1
+    for left in range(max(o for _, o in kinds) - 1, 0, -1):
+        for s, o in kinds:
+            held = s + o - left
+            for m in range(running):
+                room = memory - (m + 1) * left - held + 1
+                if left < o and room > 0:
+                    sets[m + 1, held : held + room] += sets[m, :room]
+        if sets.sum() > most:
+            return False
+    return True
 
 
 def worth_bound(
@@ -433,7 +478,7 @@ def worth_bound(
     Worth or None
         None if the graph of profiles is too large.
     """
-    graph = profile_graph(instance, budget.part(budget.left() / 3)) if has_room(instance) else None
+    graph = profile_graph(instance, budget.part(budget.left() / 3))
     makespan = int((starts + instance.outputs).max())
     if graph is None or len(graph.target) * makespan > STEPS:
         return None
@@ -442,6 +487,8 @@ def worth_bound(
         function = _compiled()
     relaxation = WorthRelaxation(instance, graph, function or descend_by_arrays)
     search = _Search(relaxation, starts)
+    if len(graph.target) * makespan > FRACTION_STEPS:
+        search.find_first_prices(budget.part(budget.left() / 2))
     going = True
     while going and not search.cost <= search.best.bound:
         going = search.step(budget)
@@ -456,56 +503,88 @@ class _Search:
     them: counts less what it serves.  The next prices are where the least of the planes so
     far is highest, in a box around the best prices so far; the box is doubled when that paid
     and halved when it did not.
+
+    Parameters
+    ----------
+    relaxation
+        The relaxation.
+    starts
+        Starts of a good schedule (rounds), shape (n,).
     """
 
     def __init__(self, relaxation: WorthRelaxation, starts: IntArray) -> None:
         instance = relaxation.instance
-        self.relaxation = relaxation
-        self.cost = int(starts.sum()) + instance.total_output
         ends = starts + instance.outputs
         last = [
             int(ends[(instance.prompts == r.prompt) & (instance.outputs == r.output)].max())
             for r, _ in instance.types()
         ]
-        self.prices = np.array(last, dtype=np.int64) * SCALE
-        self.center = self.prices
-        self.box = max(SMALLEST_BOX, max(last) / 8)
+        self.relaxation = relaxation
+        self.cost = int(starts.sum()) + instance.total_output
+        self.best = Worth((), 0, None)
+        self._begin(relaxation.counts, np.array(last) * SCALE, max(last) * FIRST_BOX)
+
+    def _begin(self, counts: IntArray, prices: IntArray, box: float) -> None:
+        self.counts = counts
+        self.prices = self.center = prices
+        self.box = max(SMALLEST_BOX, box)
         self.planes: list[tuple[float, IntArray, IntArray]] = []
-        self.best = Worth(tuple(self.prices.tolist()), 0, None)
         self.value = -LARGEST
+
+    def find_first_prices(self, budget: Budget) -> None:
+        """Choose prices by those of smaller instances, with a fraction of each count.
+
+        If all counts are a times as large, so is nearly every completion less the output.
+        """
+        counts, outputs = self.counts, SCALE * self.relaxation.outputs
+        before = counts
+        for fraction in FRACTIONS:
+            fewer = -(-counts // fraction)
+            prices = outputs + (self.center - outputs) * fewer // before
+            self._begin(fewer, prices, self.box / fraction if before is counts else BOX_AFTER)
+            while self._look(budget) is not None and self._choose(ROUGH_GAIN):
+                pass
+            before = fewer
+        prices = outputs + (self.center - outputs) * counts // before
+        self._begin(counts, prices, BOX_AFTER)
 
     def step(self, budget: Budget) -> bool:
         """Look at the current prices and choose the next ones; return whether to go on."""
         relaxation = self.relaxation
-        if not relaxation.fits(self.prices):
+        way = self._look(budget)
+        if way is None:
             return False
-        found = relaxation.best_way(self.prices, budget)
-        if found is None:
-            return False
-        value, way = found
-        slope = relaxation.counts - relaxation.served(way)
-        self.planes.append((value / SCALE, slope, self.prices))
-        if abs(slope).sum() <= max(2, MENDED_SHARE * len(relaxation.instance)):
-            starts = relaxation.mended(way, budget.part(budget.left() / 10))
-            cost = int(starts.sum()) + relaxation.instance.total_output
+        starts = self.best.starts
+        if abs(self.planes[-1][1]).sum() <= max(2, MENDED_SHARE * len(relaxation.instance)):
+            mended = relaxation.mended(way, budget.part(budget.left() / 10))
+            cost = int(mended.sum()) + relaxation.instance.total_output
             if cost < self.cost:
-                self.cost = cost
-                self.best = Worth(self.best.worth, self.best.bound, starts)
-        better = value > self.value
-        if better:
-            self.value, self.center = value, self.prices
-            worth = tuple(self.prices.tolist())
-            self.best = Worth(worth, -(-value // SCALE), self.best.starts)
-        return self._choose(better)
+                self.cost, starts = cost, mended
+        self.best = Worth(tuple(self.center.tolist()), -(-self.value // SCALE), starts)
+        return self._choose()
 
-    def _choose(self, better: bool) -> bool:
-        """Choose the next prices; return False if nothing can be gained."""
-        if len(self.planes) > 1:
-            self.box *= 2 if better else 1 / 2
+    def _look(self, budget: Budget) -> list[tuple[int, int]] | None:
+        """Return the best way at the current prices; None if there is no time or no room."""
+        relaxation = self.relaxation
+        found = relaxation.best_way(self.prices, budget) if relaxation.fits(self.prices) else None
+        if found is None:
+            return None
+        value = found[0] + int((self.counts * self.prices).sum())
+        slope = self.counts - relaxation.served(found[1])
+        if self.planes:
+            self.box *= 2 if value > self.value else 1 / 2
+        self.planes.append((value / SCALE, slope, self.prices))
+        if value > self.value:
+            self.value, self.center = value, self.prices
+        return found[1]
+
+    def _choose(self, rough: float = 0.0) -> bool:
+        """Choose the next prices; return False if not more than a part `rough` can be gained."""
+        least = max(LEAST_GAIN, rough * self.value / SCALE)
         while True:
             prices, top = self._highest()
             self.prices = np.rint(prices * SCALE).astype(np.int64)
-            if top - self.value / SCALE >= LEAST_GAIN:
+            if top - self.value / SCALE >= least:
                 return not any((self.prices == seen).all() for _, _, seen in self.planes)
             if self.box >= SMALLEST_BOX:
                 return False
