@@ -2,7 +2,8 @@
 
 What can start from now on depends on the memory that the running requests will use in the
 coming rounds.  With few types there are few such profiles; they are the nodes of a graph,
-and one round is an edge: some requests start, then a round passes.  If every completion of
+and one round is an edge: some requests start, then a round passes.  When a start of a type
+no longer pays, a smaller graph follows.  If every completion of
 type k is worth a price w_k, and any number of requests of any type may be served, the best
 way through the graph is found round by round.  It bounds the cost of every schedule:
 
@@ -18,10 +19,9 @@ far.  Values are integers, multiples of 1 / SCALE of a round.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,8 +62,8 @@ STEPS = 2_500_000_000
 LOOK_EVERY = 256
 """Nodes expanded between two looks at the budget."""
 
-CHOICES = 200_000_000
-"""Bytes for the choices that are kept while a way is followed."""
+CHOICES = 400_000_000
+"""Most choices to keep, one for each node and time: nearly always a byte each."""
 
 LARGEST = 1 << 62
 """No value may exceed this in size."""
@@ -108,13 +108,51 @@ class ProfileGraph:
     group
         What starts: a row of `groups`, shape (edges,).
     groups
-        How many requests of each type start, shape (groups, types); row 0 is zero.
+        How many requests of each type of the instance start, shape (groups, types); row 0
+        is zero.
+    core
+        The nodes before this one can be reached from the idle machine; they come first.
+    entry
+        The nodes of the profiles from which the graph was built, in their order.
+    profiles
+        The memory in coming rounds, packed, of each node.
     """
 
     first: IntArray
     target: IntArray
     group: IntArray
     groups: IntArray
+    core: int
+    entry: IntArray
+    profiles: list[int]
+
+
+class Started(NamedTuple):
+    """What starts at a time: how many of each type of the instance."""
+
+    time: int
+    group: tuple[int, ...]
+
+
+class Phase(NamedTuple):
+    """Times begin..end at which the same types may start, and pay.
+
+    From time `drained` on, nothing else runs any more.
+    """
+
+    graph: ProfileGraph
+    begin: int
+    end: int
+    drained: int
+
+    def parts(self) -> Iterator[tuple[int, int, int]]:
+        """Yield (nodes, low, high): up to which node values are needed at times low..high - 1.
+
+        The last times come first.
+        """
+        drained = min(max(self.drained, self.begin), self.end + 1)
+        yield self.graph.core, drained, self.end + 1
+        yield len(self.graph.profiles), self.begin, drained
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +187,14 @@ class Worth:
         return {"rule": "worth", "scale": SCALE, "worth": rows}
 
 
-def profile_graph(instance: Instance, budget: Budget, edges: int = EDGES) -> ProfileGraph | None:
-    """Return the graph of profiles of an instance's types.
+def profile_graph(
+    instance: Instance,
+    budget: Budget,
+    edges: int = EDGES,
+    chosen: Sequence[int] | None = None,
+    profiles_before: Sequence[int] = (0,),
+) -> ProfileGraph | None:
+    """Return the graph of profiles of some types.
 
     Memory that nobody can use is taken away, so that profiles that differ in nothing else
     become one: proofs/worth.md, lemma 2.
@@ -163,18 +207,25 @@ def profile_graph(instance: Instance, budget: Budget, edges: int = EDGES) -> Pro
         How long it may take.
     edges
         Largest number of edges.
+    chosen
+        Which of the instance's types may start; by default all.
+    profiles_before
+        What the profile may be at first, packed.
 
     Returns
     -------
     ProfileGraph or None
         None if it is too large, or takes too long.
     """
-    kinds = [(r.prompt, r.output) for r, _ in instance.types()]
+    types = [(r.prompt, r.output) for r, _ in instance.types()]
+    chosen = range(len(types)) if chosen is None else chosen
+    kinds = [types[k] for k in chosen]
+    longest = max(o for _, o in types)
     memory, shortest = instance.memory, min(o for _, o in kinds)
     least = min(s for s, _ in kinds) + 1
     width = memory.bit_length() + 2  # of the field for a round: it holds up to 2 M and a bit
     field = (1 << width) - 1
-    ones = sum(1 << (width * j) for j in range(max(o for _, o in kinds)))
+    ones = sum(1 << (width * j) for j in range(longest))
     tops, spare = ones << (width - 1), ones * ((1 << (width - 1)) - 1 - memory)
     shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
     places = [width * r for r in range(shortest - 1, -1, -1)]
@@ -190,6 +241,8 @@ def profile_graph(instance: Instance, budget: Budget, edges: int = EDGES) -> Pro
     nothing = (0,) * len(kinds)
     groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
     first, target, group = [0], [], []
+    entry: list[int] = []
+    core = -1
     for profile in profiles:  # grows on the way
         ways = [(profile, nothing, 0)]
         while ways:
@@ -207,8 +260,19 @@ def profile_graph(instance: Instance, budget: Budget, edges: int = EDGES) -> Pro
         first.append(len(target))
         if len(target) > edges or (len(first) % LOOK_EVERY == 0 and budget.over()):
             return None
-    columns = (first, target, group, list(groups))
-    return ProfileGraph(*(np.array(column, dtype=np.int64) for column in columns))
+        if core < 0 and len(first) > len(profiles):  # all that the idle machine leads to is there
+            core = len(profiles)
+            for before in map(usable, profiles_before):
+                if before not in nodes:
+                    nodes[before] = len(profiles)
+                    profiles.append(before)
+                entry.append(nodes[before])
+    all_groups = np.zeros((len(groups), len(types)), dtype=np.int64)
+    all_groups[:, list(chosen)] = list(groups)
+    starts, ends, what, into = (
+        np.array(column, dtype=np.int64) for column in (first, target, group, entry)
+    )
+    return ProfileGraph(starts, ends, what, all_groups, core, into, profiles)
 
 
 def descend(
@@ -298,41 +362,71 @@ class WorthRelaxation:
     ----------
     instance
         The instance.
-    graph
-        Its graph of profiles.
     function
         `descend`, compiled or not, or `descend_by_arrays`.
     """
 
-    def __init__(
-        self, instance: Instance, graph: ProfileGraph, function: Callable[..., None]
-    ) -> None:
+    def __init__(self, instance: Instance, function: Callable[..., None]) -> None:
         types = instance.types()
         self.instance = instance
-        self.graph = graph
         self.function = function
         self.counts = np.array([n for _, n in types], dtype=np.int64)
         self.prompts = np.array([r.prompt for r, _ in types], dtype=np.int64)
         self.outputs = np.array([r.output for r, _ in types], dtype=np.int64)
-        self.sizes = graph.groups.sum(axis=1)
-        degree = int(np.diff(graph.first).max())
-        self.kind: Any = np.uint8 if degree < 1 << 8 else np.uint32
+        self._graphs: dict[tuple[tuple[int, ...], ...], ProfileGraph | None] = {}
 
-    def last(self, worth: IntArray) -> int:
-        """Return the last time at which a start can pay, or 0."""
-        return max(0, int(((worth - SCALE * self.outputs) // SCALE).max()))
+    def phases(self, worth: IntArray, budget: Budget) -> list[Phase] | None:
+        """Return the phases in which starts can pay; None if there is no time, or no room.
 
-    def fits(self, worth: IntArray) -> bool:
-        """Tell whether there are not too many rounds, and no value can exceed 64 bits."""
-        if len(self.graph.target) * (self.last(worth) + 1) > STEPS:
-            return False
-        # At each time at most as many start as fit, and each costs at most so much.
-        each = SCALE * (self.last(worth) + int(self.outputs.max())) + int(abs(worth).max())
-        values = (self.last(worth) + 1) * int(self.sizes.max()) * each
-        return values + int((self.counts * abs(worth)).sum()) < LARGEST
+        Parameters
+        ----------
+        worth
+            Prices, multiples of 1 / SCALE, shape (types,).
+        budget
+            How long it may take.
+        """
+        last = ((worth - SCALE * self.outputs) // SCALE).tolist()
+        phases: list[Phase] = []
+        path: tuple[tuple[int, ...], ...] = ()
+        begin = drained = 0
+        for end in sorted({t for t in last if t >= 0}):
+            path = (*path, tuple(k for k, t in enumerate(last) if t >= end))
+            graph = self._graph(path, budget)
+            if graph is None:
+                return None
+            phases.append(Phase(graph, begin, end, drained))
+            for t, o in zip(last, self.outputs.tolist(), strict=True):
+                drained = max(drained, t + o if t == end else 0)
+            begin = end + 1
+        most = max((int(phase.graph.groups.sum(axis=1).max()) for phase in phases), default=0)
+        each = SCALE * (begin + int(self.outputs.max())) + int(abs(worth).max())
+        own = int((self.counts * abs(worth)).sum())
+        steps = room = 0
+        for phase in phases:
+            for nodes, low, high in phase.parts():
+                steps += int(phase.graph.first[nodes]) * (high - low)
+                room += nodes * (high - low)
+        if steps > STEPS or room > CHOICES or begin * most * each + own > LARGEST:
+            return None
+        return phases
 
-    def best_way(self, worth: IntArray, budget: Budget) -> tuple[int, list[tuple[int, int]]] | None:
-        """Return what the cheapest way costs (1 / SCALE), and its starts (time, group).
+    def _graph(self, path: tuple[tuple[int, ...], ...], budget: Budget) -> ProfileGraph | None:
+        """Return the graph of the last types of a path, after those before them."""
+        if path not in self._graphs:
+            before: Sequence[int] = (0,)
+            if len(path) > 1:
+                earlier = self._graph(path[:-1], budget)
+                if earlier is None:
+                    return None
+                before = earlier.profiles
+            graph = profile_graph(self.instance, budget, EDGES, path[-1], before)
+            if graph is None and budget.over():
+                return None
+            self._graphs[path] = graph
+        return self._graphs[path]
+
+    def best_way(self, worth: IntArray, budget: Budget) -> tuple[int, list[Started]] | None:
+        """Return what the cheapest way costs (1 / SCALE), and what it starts, by time.
 
         Parameters
         ----------
@@ -341,55 +435,56 @@ class WorthRelaxation:
         budget
             None is returned if it is over.
         """
-        graph = self.graph
-        base, step = graph.groups @ (SCALE * self.outputs - worth), SCALE * self.sizes
-        nodes, times = len(graph.first) - 1, self.last(worth) + 1
-        rows = max(1, CHOICES // (nodes * np.dtype(self.kind).itemsize))
-        ends = [*range(times, 0, -rows), 0]  # blocks of times, the last first
-        values, other = np.zeros(nodes, dtype=np.int64), np.zeros(nodes, dtype=np.int64)
-        kept, block = [], np.zeros((0, nodes), dtype=self.kind)
-
-        def back(end: int, begin: int) -> Any:
-            choices = np.zeros((end - begin, nodes), dtype=self.kind)
-            # In pieces, so that the budget is looked at about every second.
-            piece = max(1, 100_000_000 // len(graph.target))
-            for high in range(end, begin, -piece):
-                if budget.over():
-                    return None
-                part = choices[max(high - piece - begin, 0) : high - begin]
-                edges = (graph.first, graph.target, graph.group)
-                self.function(*edges, base, step, high - 1, values, other, part)
-            return choices
-
-        for end, begin in pairwise(ends):
-            kept.append(values.copy())
-            if (block := back(end, begin)) is None:
-                return None
-        cost, way, node = int(values[0]), [], 0
-        for number, (end, begin) in reversed(list(enumerate(pairwise(ends)))):
-            if begin > 0:  # the first times were looked at last, and are still there
-                values[:] = kept[number]
-                if (block := back(end, begin)) is None:
-                    return None
-            for t, row in enumerate(block, start=begin):
+        phases = self.phases(worth, budget)
+        if phases is None:
+            return None
+        kept: list[tuple[Phase, int, IntArray]] = []  # phase, first time, choices
+        values = np.zeros(len(phases[-1].graph.profiles) if phases else 1, dtype=np.int64)
+        for number in range(len(phases) - 1, -1, -1):
+            phase = phases[number]
+            graph = phase.graph
+            base = graph.groups @ (SCALE * self.outputs - worth)
+            step = SCALE * graph.groups.sum(axis=1)
+            kind: Any = np.uint8 if np.diff(graph.first).max() < 1 << 8 else np.uint32
+            if number + 1 < len(phases):
+                values = values[phases[number + 1].graph.entry]
+            for nodes, low, high in phase.parts():
+                if high <= phase.end:  # the others cannot be met at `high`, and tell if they are
+                    values[graph.core :] = -LARGEST
+                edges = int(graph.first[nodes])
+                piece = max(1, 100_000_000 // edges)  # about a second
+                part = values[:nodes]
+                other = np.zeros(nodes, dtype=np.int64)
+                for end in range(high, low, -piece):
+                    if budget.over():
+                        return None
+                    choices = np.zeros((min(piece, end - low), nodes), dtype=kind)
+                    arrays = (graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges])
+                    self.function(*arrays, base, step, end - 1, part, other, choices)
+                    kept.append((phase, end - len(choices), choices))
+        node, now, way = 0, phases[0] if phases else None, []
+        for phase, low, choices in reversed(kept):
+            graph = phase.graph
+            if phase is not now:
+                node, now = int(graph.entry[node]), phase
+            for t, row in enumerate(choices, start=low):
                 edge = int(graph.first[node]) + int(row[node])
                 if row[node]:
-                    way.append((t, int(graph.group[edge])))
+                    way.append(Started(t, tuple(graph.groups[graph.group[edge]].tolist())))
                 node = int(graph.target[edge])
-        return cost, way
+        return int(values[0]), way
 
-    def served(self, way: list[tuple[int, int]]) -> IntArray:
+    def served(self, way: list[Started]) -> IntArray:
         """Return how many requests of each type a way serves, shape (types,)."""
-        total: IntArray = self.graph.groups[[group for _, group in way]].sum(axis=0)
-        return total
+        return sum((np.array(group) for _, group in way), start=0 * self.counts)
 
-    def mended(self, way: list[tuple[int, int]], budget: Budget) -> IntArray:
+    def mended(self, way: list[Started], budget: Budget) -> IntArray:
         """Make a way into a schedule: without the last in excess, with the missing added.
 
         Parameters
         ----------
         way
-            Starts (time, group), by time.
+            What it starts, by time.
         budget
             How long pulling forward may take.
 
@@ -400,7 +495,7 @@ class WorthRelaxation:
         """
         times: list[list[int]] = [[] for _ in self.counts]
         for t, group in way:
-            for k, number in enumerate(self.graph.groups[group].tolist()):
+            for k, number in enumerate(group):
                 times[k] += [t] * number
         profile = LiveProfile(self.instance.memory)
         shapes = list(zip(self.prompts.tolist(), self.outputs.tolist(), strict=True))
@@ -476,18 +571,18 @@ def worth_bound(
     Returns
     -------
     Worth or None
-        None if the graph of profiles is too large.
+        None if the graphs of profiles are too large.
     """
-    graph = profile_graph(instance, budget.part(budget.left() / 3))
-    makespan = int((starts + instance.outputs).max())
-    if graph is None or len(graph.target) * makespan > STEPS:
-        return None
     function: Callable[..., None] | None = None
     if budget.left() > COMPILING_SECONDS or _compiled.cache_info().currsize > 0:
         function = _compiled()
-    relaxation = WorthRelaxation(instance, graph, function or descend_by_arrays)
+    relaxation = WorthRelaxation(instance, function or descend_by_arrays)
     search = _Search(relaxation, starts)
-    if len(graph.target) * makespan > FRACTION_STEPS:
+    phases = relaxation.phases(search.prices, budget)
+    if phases is None:
+        return None
+    steps = sum(int(p.graph.first[n]) * (high - low) for p in phases for n, low, high in p.parts())
+    if steps > FRACTION_STEPS:
         search.find_first_prices(budget.part(budget.left() / 2))
     going = True
     while going and not search.cost <= search.best.bound:
@@ -563,10 +658,10 @@ class _Search:
         self.best = Worth(tuple(self.center.tolist()), -(-self.value // SCALE), starts)
         return self._choose()
 
-    def _look(self, budget: Budget) -> list[tuple[int, int]] | None:
+    def _look(self, budget: Budget) -> list[Started] | None:
         """Return the best way at the current prices; None if there is no time or no room."""
         relaxation = self.relaxation
-        found = relaxation.best_way(self.prices, budget) if relaxation.fits(self.prices) else None
+        found = relaxation.best_way(self.prices, budget)
         if found is None:
             return None
         value = found[0] + int((self.counts * self.prices).sum())
