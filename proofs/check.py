@@ -39,7 +39,7 @@ MAX_DEPTH = 1_000  # of a tree
 MAX_WORK = 10**8  # elementary steps for one leaf
 MAX_STEPS = 2 * 10**9  # of paths: (horizon, K, W, type or prompt)
 MAX_EDGES = 2_000_000  # of a graph of profiles, and...
-MAX_ROUNDS = 3 * 10**9  # ...times the rounds in which a start can pay
+MAX_ROUNDS = 10**9  # ...of all graphs together, times the rounds for which they are needed
 MAX_SLOTS = 64  # with slot weights
 MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
 MAX_BITS = 100_000  # of a profile
@@ -490,9 +490,15 @@ def named(value: Any, length: int, low: int, place: str) -> dict[int, list[int]]
 # and the profile after the round, depend on it only.  So every schedule is a way through a graph:
 # it begins with the empty profile, and in each round an edge says what starts, and leads on.
 # If completions of type k are worth w_k,
-#     D * cost  =  sum of n_k w_k  +  the sum over all starts (k, t) of D (t + o_k) - w_k,
-# and the last sum is at least that of the cheapest way, which may start any number of each type.
-# A start at t > (w_k - D o_k) / D costs more than 0, so ways without late starts are enough.
+#     D * cost  =  sum of n_k w_k  +  the sum over all starts (k, t) of D (t + o_k) - w_k.
+# Leaving out starts after T_k = floor((w_k - D o_k) / D), which add more than 0, makes another
+# way.  So the last sum is at least the cost of the cheapest way that starts type k up to T_k only,
+# and any number of each type.
+#
+# Phases: between two of the T_k the same types may start, so there is a graph for each phase.  It
+# begins with the profiles of the phase before.  Once everything else has gone (`drained`), only
+# the `core` is needed, the profiles that the empty one leads to: what can be met depends on those
+# who run only.  If that were wrong, the rest being worth -LOST, the bound would be worthless.
 #
 # `usable`: more may be counted as used in a round than is, as long as no way on could use the
 # rest.  What starts from now on and runs in round r < (the shortest output) is at age r at most,
@@ -500,16 +506,53 @@ def named(value: Any, length: int, low: int, place: str) -> dict[int, list[int]]
 # U - 1 can here, or nothing if U = 0.  And nothing can if there is no room for the smallest prompt
 # and one token.  (worth.md)
 
+LOST = 10**99  # more than any way can cost
+
+Edges = list[list[tuple[int, int]]]  # for each profile: (profile after the round, group), ...
+
 
 def by_worth(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
     """Return the bound that prices of completions give, rounded up."""
     fields(proof, "proof", ("rule", "scale", "worth"))
     scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
     worth = read_worth(types, proof["worth"])
-    last = max((w - scale * o) // scale for (_, o), w in worth.items())
-    most = min(MAX_EDGES, MAX_ROUNDS // max(1, last + 1))
-    edges, groups = profile_graph(memory, list(worth), most)
+    last = {(s, o): (w - scale * o) // scale for (s, o), w in worth.items()}
 
+    phases: list[tuple[Any, ...]] = []
+    profiles, begin, steps = [0], 0, 0
+    for end in sorted({t for t in last.values() if t >= 0}):
+        chosen = [kind for kind in worth if last[kind] >= end]
+        drained = max([t + o for (_, o), t in last.items() if 0 <= t < end], default=0)
+        drained = min(max(drained, begin), end + 1)
+        profiles, edges, groups, core, entry = profile_graph(memory, list(worth), chosen, profiles)
+        steps += sum(map(len, edges)) * (drained - begin)
+        steps += sum(map(len, edges[:core])) * (end + 1 - drained)
+        if steps > MAX_ROUNDS:
+            raise Refused(f"proof.worth: takes more than {MAX_ROUNDS} steps to check")
+        costs = []  # of a group: at time 0, and more for each later time
+        for group in groups:
+            base = sum(c * (scale * kind[1] - worth[kind]) for c, kind in zip(group, chosen))
+            costs.append((base, scale * sum(group)))
+        phases.append((edges, costs, core, entry, begin, drained, end + 1))
+        begin = end + 1
+
+    values = [0] * len(profiles)  # of the cheapest ways on from each profile, after the last phase
+    enter = range(len(profiles))
+    for edges, costs, core, entry, begin, drained, end in reversed(phases):
+        values = [values[x] for x in enter]
+        if drained < end:
+            values = [
+                *ways_on(edges[:core], costs, values[:core], drained, end),
+                *[-LOST] * (len(edges) - core),
+            ]
+        values = ways_on(edges, costs, values, begin, drained)
+        enter = entry
+    total = sum(count * worth[kind] for kind, count in types.items())
+    return -(-(total + values[0]) // scale)
+
+
+def ways_on(edges: Edges, costs: list[Any], values: list[int], low: int, high: int) -> list[int]:
+    """Return the costs of the cheapest ways on at time `low`, from those at time `high`."""
     # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
     order = sorted(range(len(edges)), key=lambda x: -len(edges[x]))
     place = {x: i for i, x in enumerate(order)}
@@ -517,35 +560,32 @@ def by_worth(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
     for i in range(len(edges[order[0]])):
         own = [edges[x][i] for x in order if i < len(edges[x])]
         ranks.append(([place[after] for after, _ in own], [group for _, group in own]))
-    starts = [
-        (
-            sum(number * (scale * o - worth[s, o]) for number, (s, o) in zip(group, worth)),
-            sum(group),
-        )
-        for group in groups
-    ]
-    values = [0] * len(edges)
-    for t in range(last, -1, -1):
-        costs = [base + number * scale * t for base, number in starts]
-        before = [values[x] for x in ranks[0][0]]
+    values = [values[x] for x in order]
+    for t in range(high - 1, low - 1, -1):
+        now = [base + more * t for base, more in costs]
+        before = [values[x] for x in ranks[0][0]]  # nothing starts
         for after, which in ranks[1:]:
             before[: len(after)] = [
-                a if a < (b := values[x] + costs[g]) else b for a, x, g in zip(before, after, which)
+                a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
             ]
         values = before
-    total = sum(count * worth[kind] for kind, count in types.items())
-    return -(-(total + values[place[0]]) // scale)
+    return [values[place[x]] for x in range(len(edges))]
 
 
 def profile_graph(
-    memory: int, kinds: list[tuple[int, int]], most: int
-) -> tuple[list[list[tuple[int, int]]], list[tuple[int, ...]]]:
-    """Return for each profile its edges (profile after the round, group), and the groups.
+    memory: int,
+    kinds: list[tuple[int, int]],
+    chosen: list[tuple[int, int]],
+    profiles_before: list[int],
+) -> tuple[list[int], Edges, list[tuple[int, ...]], int, list[int]]:
+    """Return profiles, the edges of each, groups, core, and the places of the profiles before.
 
-    Profile 0 is the empty one, group 0 starts nothing, and each first edge is of that group.
+    Chosen types may start.  Profile 0 is the empty one; those that it leads to are the first
+    ones, `core` in number.  Group 0 starts nothing, and the first edge of each is of that group.
     """
-    width, field, tops, spare, shapes = packed(memory, kinds)
-    shortest, least = min(o for _, o in kinds), min(s for s, _ in kinds) + 1
+    width, field, tops, spare, _ = packed(memory, kinds)
+    shapes = packed(memory, chosen)[-1]
+    shortest, least = min(o for _, o in chosen), min(s for s, _ in chosen) + 1
 
     def usable(profile: int) -> int:
         near = later = 0
@@ -555,10 +595,11 @@ def profile_graph(
             near = near << width | later
         return profile >> (width * shortest) << (width * shortest) | near
 
-    nothing = (0,) * len(kinds)
+    nothing = (0,) * len(chosen)
     groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
     edges: list[list[tuple[int, int]]] = []
-    total = 0
+    entry: list[int] = []
+    core = total = 0
     for profile in profiles:  # which grow on the way
         own = []
         ways = [(profile, nothing, 0)]
@@ -569,15 +610,22 @@ def profile_graph(
                 nodes[after] = len(profiles)
                 profiles.append(after)
             own.append((nodes[after], groups.setdefault(started, len(groups))))
-            if total + len(own) > most:
-                raise Refused(f"proof.worth: there are more than {most} edges to look at")
-            for j in range(k, len(kinds)):
+            if total + len(own) > MAX_EDGES:
+                raise Refused(f"proof.worth: there are more than {MAX_EDGES} edges in a graph")
+            for j in range(k, len(chosen)):
                 if not (used + shapes[j] + spare) & tops:
                     more = (*started[:j], started[j] + 1, *started[j + 1 :])
                     ways.append((used + shapes[j], more, j))
         edges.append(own)
         total += len(own)
-    return edges, list(groups)
+        if not core and len(edges) == len(profiles):  # all that the empty one leads to is there
+            core = len(profiles)
+            for before in map(usable, profiles_before):
+                if before not in nodes:
+                    nodes[before] = len(profiles)
+                    profiles.append(before)
+                entry.append(nodes[before])
+    return profiles, edges, list(groups), core, entry
 
 
 def packed(memory: int, kinds: list[tuple[int, int]]) -> tuple[int, int, int, int, list[int]]:

@@ -66,24 +66,32 @@ def usable(memory: int, kinds: Kinds, profile: Profile, taken: int = 1) -> Profi
     return shorter(used)
 
 
+def with_usable(memory: int, profile: Profile, kinds: Kinds) -> Profile:
+    """Return what `usable` makes of a profile if these kinds may start."""
+    return usable(memory, kinds, profile)
+
+
 def cheapest(
     memory: int,
     kinds: Kinds,
     worth: list[int],
     scale: int,
-    node: Callable[[Profile], Profile],
+    node: Callable[[Profile, Kinds], Profile],
+    phases: bool = False,
 ) -> int:
-    """Return V, `node` being applied to each profile."""
-    last = max((w - scale * o) // scale for w, (_, o) in zip(worth, kinds, strict=True))
+    """Return V of theorem 3 or 4, `node` being applied to profiles and who may start."""
+    last = [(w - scale * o) // scale for w, (_, o) in zip(worth, kinds, strict=True)]
 
     @functools.cache
     def way_on(profile: Profile, t: int) -> int:
-        if t > last:
+        if t > max(last):
             return 0
-        costs = [scale * (t + o) - w for w, (_, o) in zip(worth, kinds, strict=True)]
+        now = tuple(k for k, end in zip(kinds, last, strict=True) if t <= (end if phases else t))
+        profile = node(profile, now)
+        cost = {(s, o): scale * (t + o) - w for w, (s, o) in zip(worth, kinds, strict=True)}
         return min(
-            sum(c * cost for c, cost in zip(group, costs, strict=True)) + way_on(node(after), t + 1)
-            for group, after in edges(memory, kinds, profile)
+            sum(c * cost[kind] for c, kind in zip(group, now, strict=True)) + way_on(after, t + 1)
+            for group, after in edges(memory, now, profile)
         )
 
     return way_on((), 0)
@@ -113,7 +121,7 @@ def check_schedule(
     total = sum(starts) + instance.total_output
     assert cost == scale * total - sum(n * w for n, w in zip(counts, worth, strict=True))
     value = cheapest(
-        instance.memory, kinds, worth, scale, lambda p: usable(instance.memory, kinds, p, taken)
+        instance.memory, kinds, worth, scale, lambda p, now: usable(instance.memory, now, p, taken)
     )
     assert value <= cost
     return cost - value
@@ -123,11 +131,10 @@ def check_bound(instance: Instance, optimum: int, worth: list[int], scale: int) 
     """Theorem 3 with and without lemma 2, and the checker; return whether the bound is tight."""
     types = instance.types()
     kinds = tuple((r.prompt, r.output) for r, _ in types)
-    value = cheapest(
-        instance.memory, kinds, worth, scale, lambda p: usable(instance.memory, kinds, p)
-    )
-    plain = cheapest(instance.memory, kinds, worth, scale, lambda p: p)
-    assert value == plain
+    node = functools.partial(with_usable, instance.memory)
+    value = cheapest(instance.memory, kinds, worth, scale, node, phases=True)
+    assert value == cheapest(instance.memory, kinds, worth, scale, node)
+    assert value == cheapest(instance.memory, kinds, worth, scale, lambda p, now: p, phases=True)
     bound = -(-(value + sum(n * w for (_, n), w in zip(types, worth, strict=True))) // scale)
     assert bound <= optimum
     rows = sorted([s, o, w] for (s, o), w in zip(kinds, worth, strict=True))
@@ -153,11 +160,12 @@ def check_graph(instance: Instance, rng: random.Random) -> None:
                 waiting.append(after)
     assert len(graph.first) - 1 == len(reached)
     assert len(graph.target) == total
-    relaxation = WorthRelaxation(instance, graph, descend)
+    assert graph.core == len(reached)
+    relaxation = WorthRelaxation(instance, descend)
     worth = [rng.randint(0, 12) * 4096 for _ in kinds]
     relaxed = relaxation.best_way(relaxation.counts * 0 + worth, Budget())
     assert relaxed is not None
-    node = functools.partial(usable, instance.memory, kinds)
+    node = functools.partial(with_usable, instance.memory)
     assert relaxed[0] == cheapest(instance.memory, kinds, worth, 4096, node)
 
 

@@ -59,7 +59,7 @@ def test_alike_requests_are_solved(number: int, optimum: int | None) -> None:
     assert checker().by_worth(instance.memory, types, result.proof) == result.objective
 
 
-def test_arrays_take_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_take_the_same_way() -> None:
     rng = random.Random(5)
     functions = [descend, descend_by_arrays]
     if (fast := pricing._compiled()) is not None:
@@ -68,21 +68,14 @@ def test_arrays_take_the_same_way(monkeypatch: pytest.MonkeyPatch) -> None:
         instance = generate_random(rng.choice(["tiny", "small"]), 52, number)
         if len(instance.types()) > 5:
             continue
-        graph = profile_graph(instance, Budget())
-        assert graph is not None
         worth = np.array([rng.randint(0, 30 * SCALE) for _ in instance.types()], dtype=np.int64)
-        monkeypatch.setattr(pricing, "CHOICES", rng.choice([1, 200, 10**9]))
-        ways = [WorthRelaxation(instance, graph, f).best_way(worth, Budget()) for f in functions]
+        ways = [WorthRelaxation(instance, f).best_way(worth, Budget()) for f in functions]
         assert all(way == ways[0] for way in ways)
         assert ways[0] is not None
         cost = sum(
-            sum(
-                n * (SCALE * (t + r.output) - int(w))
-                for n, (r, _), w in zip(
-                    graph.groups[g].tolist(), instance.types(), worth, strict=True
-                )
-            )
-            for t, g in ways[0][1]
+            n * (SCALE * (t + r.output) - int(w))
+            for t, group in ways[0][1]
+            for n, (r, _), w in zip(group, instance.types(), worth, strict=True)
         )
         assert cost == ways[0][0]
 
@@ -110,9 +103,7 @@ def test_smaller_instances_tell_where_to_begin(monkeypatch: pytest.MonkeyPatch) 
 
 def test_mended_ways_are_schedules() -> None:
     instance = Instance.from_groups(20, [(1, 4, 7), (2, 9, 5)])
-    graph = profile_graph(instance, Budget())
-    assert graph is not None
-    relaxation = WorthRelaxation(instance, graph, descend)
+    relaxation = WorthRelaxation(instance, descend)
     for worth in ([40 * SCALE, 40 * SCALE], [0, 60 * SCALE], [90 * SCALE, 0], [0, 0]):
         found = relaxation.best_way(np.array(worth, dtype=np.int64), Budget())
         assert found is not None
@@ -125,19 +116,36 @@ def test_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert profile_graph(instance, Budget(), edges=100) is None
     assert profile_graph(instance, Budget(0)) is None
     assert worth_bound(instance, starts, Budget(0)) is None
-    monkeypatch.setattr(pricing, "STEPS", 10**6)
+    monkeypatch.setattr(pricing, "STEPS", 10**5)
     assert worth_bound(instance, starts, Budget()) is None
 
 
-def test_huge_prices_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("limit", "most"), [("STEPS", 100), ("CHOICES", 100), ("EDGES", 3)])
+def test_too_much_is_not_looked_at(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
-    graph = profile_graph(instance, Budget())
-    assert graph is not None
-    relaxation = WorthRelaxation(instance, graph, descend)
-    assert relaxation.fits(np.array([SCALE, 50 * SCALE]))
-    assert not relaxation.fits(np.array([SCALE, 1 << 60]))
-    monkeypatch.setattr(pricing, "STEPS", 100)
-    assert not relaxation.fits(np.array([SCALE, 50 * SCALE]))
+    worth = np.array([3 * SCALE, 50 * SCALE])
+    assert WorthRelaxation(instance, descend).phases(worth, Budget()) is not None
+    huge = np.array([SCALE, 1 << 60])
+    assert WorthRelaxation(instance, descend).best_way(huge, Budget()) is None
+    monkeypatch.setattr(pricing, limit, most)
+    assert WorthRelaxation(instance, descend).phases(worth, Budget()) is None
+
+
+def test_phases_leave_out_what_does_not_pay() -> None:
+    instance = generate_random("alike", 1, 3)
+    relaxation = WorthRelaxation(instance, descend)
+    worth = np.array([300, 700, 20, 30, 5], dtype=np.int64) * SCALE  # one of them never pays
+    phases = relaxation.phases(worth, Budget())
+    assert phases is not None
+    ends = sorted(
+        int(w) // SCALE - r.output
+        for w, (r, _) in zip(worth, instance.types(), strict=True)
+        if w >= SCALE * r.output
+    )
+    assert [phase.end for phase in phases] == ends
+    assert len(ends) < len(worth)
+    assert len({phase.graph.core for phase in phases}) == len(phases)
+    assert WorthRelaxation(instance, descend).best_way(worth * 0, Budget()) == (0, [])
 
 
 def test_few_profiles_are_told_from_many() -> None:

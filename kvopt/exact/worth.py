@@ -56,8 +56,8 @@ CONFIGURATIONS = 1_500_000
 EDGES = 600_000
 """Most edges of a graph..."""
 
-STEPS = 2_500_000_000
-"""...and of a graph times the rounds in which a start can pay; the checker takes a little more."""
+STEPS = 1_000_000_000
+"""...and of all graphs together, times the rounds for which they are needed."""
 
 LOOK_EVERY = 256
 """Nodes expanded between two looks at the budget."""
