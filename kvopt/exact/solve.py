@@ -59,6 +59,15 @@ WORTH = "prices of completions"
 WORTH_SHARE = 0.9
 """Which part of the time it gets if its graph is small enough; then it is the best there is."""
 
+BRANCHES = "branch and bound on prices"
+"""What it says of branch and bound on the linear relaxation."""
+
+BRANCHED_ROUNDS = 200
+"""With fewer rounds than this the relaxation by paths is better."""
+
+BRANCHES_SHARE = 0.9
+"""Which part of the time left branch and bound gets."""
+
 PATHS = "relaxation by paths"
 """What `Result.bound_from` then says."""
 
@@ -117,7 +126,9 @@ def solve(
         best, priced = _priced(best, budget, report)
     if best.status is not Status.OPTIMAL and not priced:
         follows = (
-            _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2
+            _branches_follow(best, budget)
+            or _paths_follow(best, budget)
+            or _program_seconds(instance, best) < budget.left() / 2
         )
         best = _searched(best, budget.part(budget.left() * (SEARCH_SHARE if follows else 1)))
         report(best)
@@ -126,7 +137,11 @@ def solve(
         report(best)
     if best.status is not Status.OPTIMAL and len(instance) <= KERNEL_REQUESTS:
         best, priced = _priced(best, budget, report)
-    if best.status is not Status.OPTIMAL and not priced and _paths_follow(best, budget):
+    branched = False
+    if best.status is not Status.OPTIMAL and not priced and _branches_follow(best, budget):
+        best, branched = _branched(best, budget, report), True
+    follows = not (priced or branched) and _paths_follow(best, budget)
+    if best.status is not Status.OPTIMAL and follows:
         best = _bounded_by_paths(best, budget, report)
         if len(instance.types()) > PROGRAM_TYPES:
             best = _improved(best, budget, seed=1)
@@ -189,6 +204,32 @@ def _improved(best: Result, budget: Budget, seed: int) -> Result:
     seconds = min(IMPROVING_SECONDS, share * budget.left())
     starts = improve(instance, best.starts, budget.part(seconds), seed)
     return best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
+
+
+def _branches_follow(best: Result, budget: Budget) -> bool:
+    """Tell whether branch and bound is the thing to do: few requests, and long ones."""
+    makespan = int((best.starts + best.instance.outputs).max())
+    few = len(best.instance) <= KERNEL_REQUESTS and makespan <= PROGRAM_ROUNDS
+    return few and makespan >= BRANCHED_ROUNDS and not budget.over()
+
+
+def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+    """Raise the lower bound by branch and bound."""
+    from kvopt.exact.branching import branch_and_bound  # loads HiGHS
+
+    instance = best.instance
+
+    def keep(bound: int) -> None:
+        report(best.merged(Result.checked(instance, best.starts, bound, BRANCHES, 0.0)))
+
+    part = budget.part(BRANCHES_SHARE * budget.left())
+    tree = branch_and_bound(instance, best.starts, part, keep)
+    if tree is None:
+        return best
+    proof = {"rule": "prices", "scale": tree.scale, "tree": list(tree.nodes)}
+    return best.merged(
+        Result.checked(instance, best.starts, tree.lower_bound, BRANCHES, 0.0, proof)
+    )
 
 
 def _paths_follow(best: Result, budget: Budget) -> bool:
