@@ -40,8 +40,8 @@ is worth a second to load numba, or half a minute to compile when that is for th
 
 This does not depend on what is loaded already, so the same optimum comes out every time."""
 
-SEARCH_SHARE = 0.4
-"""Which part of the time it gets if something else follows."""
+SEARCH_SHARE, BRANCHED_SEARCH_SHARE = 0.4, 0.15
+"""Which part of the time it gets if something else follows, and if that is branch and bound."""
 
 PROGRAM_ENTRIES = 1_500_000
 PROGRAM_ROUNDS = 10_000
@@ -125,12 +125,13 @@ def solve(
     if best.status is not Status.OPTIMAL and len(instance) > KERNEL_REQUESTS:
         best, priced = _priced(best, budget, report)
     if best.status is not Status.OPTIMAL and not priced:
-        follows = (
-            _branches_follow(best, budget)
-            or _paths_follow(best, budget)
-            or _program_seconds(instance, best) < budget.left() / 2
-        )
-        best = _searched(best, budget.part(budget.left() * (SEARCH_SHARE if follows else 1)))
+        if _branches_follow(best, budget):
+            share = BRANCHED_SEARCH_SHARE
+        elif _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2:
+            share = SEARCH_SHARE
+        else:
+            share = 1.0
+        best = _searched(best, budget.part(share * budget.left()))
         report(best)
     if best.status is not Status.OPTIMAL:
         best = _improved(best, budget, seed=0)
@@ -197,6 +198,8 @@ def _improved(best: Result, budget: Budget, seed: int) -> Result:
     many = len(instance.types()) > PROGRAM_TYPES
     if seed > 0:
         share = 1.0  # nothing follows
+    elif _branches_follow(best, budget):
+        share = FAIR_SHARE
     elif _paths_follow(best, budget) or _program_follows(best, budget):
         share = FAIR_SHARE if many else BRIEF_SHARE
     else:
