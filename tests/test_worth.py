@@ -154,3 +154,5 @@ def test_few_profiles_are_told_from_many() -> None:
     assert not has_few_profiles(generate_random("model1", 1, 0))
     assert not has_few_profiles(generate_random("long", 1, 0))
     assert has_few_profiles(Instance(10**6, [10**6 - 2], [2]))
+    assert not has_few_profiles(Instance(10**6, [10] * 9, [5_000] * 9))
+    assert not has_few_profiles(Instance(20, [10] * 10**4, [10] * 10**4))

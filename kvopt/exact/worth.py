@@ -50,7 +50,13 @@ SCALE = 1 << 12
 TYPES = 12
 """With more types there are too many profiles, nearly always."""
 
-CONFIGURATIONS = 1_500_000
+REQUESTS = 5_000
+"""With more requests mending schedules takes too long."""
+
+COUNTING_WORK = 500_000_000
+"""Additions that counting sets of requests may take..."""
+
+CONFIGURATIONS = 700_000
 """With more sets of requests that can run together the graph is too large to be tried."""
 
 EDGES = 600_000
@@ -530,7 +536,8 @@ def has_few_profiles(instance: Instance, most: float = CONFIGURATIONS) -> bool:
     kinds = [(r.prompt, r.output) for r, _ in instance.types()]
     memory = instance.memory
     running = min(len(instance), memory // (min(s for s, _ in kinds) + 1))
-    if len(kinds) > TYPES:
+    work = sum(o for _, o in kinds) * (running + 1) * (memory + 1)
+    if len(kinds) > TYPES or len(instance) > REQUESTS or work > COUNTING_WORK:
         return False
     # sets[m, w]: so many sets of m requests that hold w tokens.  Who has most rounds to go comes
     # first; each must fit beside those before it up to its own end.
