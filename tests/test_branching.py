@@ -14,6 +14,7 @@ from kvopt.exact import solve as solving
 from kvopt.exact.branching import SparseProgram, branch_and_bound
 from kvopt.exact.heuristics import best_list_schedule
 from kvopt.exact.prices import Branch, PriceTree
+from kvopt.exact.result import Result
 from kvopt.exact.stategraph import solve_by_state_graph
 from kvopt.generate import generate_random
 
@@ -31,11 +32,19 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
     instance = generate_random("tiny", 61, number)
     best = solve_by_state_graph(instance)
     seen: list[int] = []
-    tree = branch_and_bound(instance, best.starts, Budget(), seen.append, node_limit=40)
+    poor = np.cumsum(instance.outputs) - instance.outputs
+    costs = [int(poor.sum()) + instance.total_output]
+
+    def keep(bound: int, starts: np.ndarray) -> None:
+        seen.append(bound)
+        costs.append(Result.checked(instance, starts, bound, "branches", 0.0).objective)
+
+    tree = branch_and_bound(instance, poor, Budget(), keep, node_limit=40)
     assert tree is not None
-    assert proved(instance, tree) <= best.objective
+    assert proved(instance, tree) <= best.objective <= costs[-1]
     assert seen == sorted(seen)
     assert seen[-1] <= tree.lower_bound
+    assert costs == sorted(costs, reverse=True)
 
 
 def test_branches_close_what_the_relaxation_leaves_open() -> None:

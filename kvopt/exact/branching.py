@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from kvopt.budget import Budget
 from kvopt.exact.facts import staircase_windows
+from kvopt.exact.heuristics import earliest_fit
 from kvopt.exact.highs import quiet_highs
 from kvopt.exact.prices import Branch, PriceProgram, Prices, PriceTree
 from kvopt.instance import Instance, IntArray
@@ -273,10 +274,12 @@ def branch_and_bound(
     instance: Instance,
     starts: IntArray,
     budget: Budget,
-    report: Callable[[int], None] = lambda bound: None,
+    report: Callable[[int, IntArray], None] = lambda bound, starts: None,
     node_limit: int | None = None,
 ) -> PriceTree | None:
     """Return a tree of prices that proves a good bound.
+
+    On the way requests are placed in the order of their mean starts, each where it fits.
 
     Parameters
     ----------
@@ -287,7 +290,7 @@ def branch_and_bound(
     budget
         How long it may take.
     report
-        Called with the bound whenever it has risen.
+        Called with the bound and the starts of the best schedule whenever one is better.
     node_limit
         Largest number of nodes, roughly.
 
@@ -303,8 +306,8 @@ def branch_and_bound(
     root = _settled(program, (), None, ROOT_PASSES, ROOT_ROWS)
     if root is None:
         return None
-    report(root.bound)
     known = root.bound
+    report(known, starts)
     nodes = 1
     numbers = itertools.count()
     waiting = [(root.bound, next(numbers), root)]
@@ -312,9 +315,11 @@ def branch_and_bound(
         if node_limit is not None and nodes >= node_limit:
             break
         bound, _, node = heapq.heappop(waiting)
-        if bound > known:
-            known = bound
-            report(bound)
+        placed = _placed(program, node.solution)
+        if bound > known or int(placed.sum()) < int(starts.sum()):
+            known, starts = max(bound, known), min(placed, starts, key=lambda s: int(s.sum()))
+            cost = int(starts.sum()) + instance.total_output
+            report(min(known, cost), starts)
         split = _split(program, node)
         if split is None:
             # Nearly a schedule: only rows that are missing can tell more.
@@ -365,22 +370,47 @@ def _settled(
     return _Node(branches, bound, prices, solution)
 
 
-def _split(program: SparseProgram, node: _Node) -> tuple[int, int, int] | None:
-    """Return type, time and number of the split of a node; None if nothing is split."""
-    best, split = 1e-3, None
-    per_type: dict[int, list[tuple[int, float]]] = {}
-    for (k, t), y in zip(program.columns, node.solution, strict=False):
+def _placed(program: SparseProgram, solution: FloatArray) -> IntArray:
+    """Return the starts of a schedule in the order of a solution (rounds), shape (n,)."""
+    instance = program.exact.instance
+    means = np.zeros(len(instance))
+    for k, parts in enumerate(_per_request(program, solution)):
+        request = program.exact.requests[k]
+        own = (instance.prompts == request.prompt) & (instance.outputs == request.output)
+        means[own] = [sum(t * y for t, y in part) for part in parts]
+    placed = earliest_fit(instance, np.argsort(means, kind="stable").tolist(), Budget(), False)
+    assert placed is not None  # there is no limit of time
+    return placed
+
+
+def _per_request(
+    program: SparseProgram, solution: FloatArray
+) -> Iterator[list[list[tuple[int, float]]]]:
+    """Yield for each type what starts of it belongs to its first, second, ... request.
+
+    A part is a list of (time, weight), weights adding up to 1.
+    """
+    found: list[list[tuple[int, float]]] = [[] for _ in program.outputs]
+    for (k, t), y in zip(program.columns, solution, strict=False):
         if k >= 0 and y > 1e-7:
-            per_type.setdefault(k, []).append((t, y))
-    for k, found in per_type.items():
-        for number in range(program.exact.counts[k]):
-            # The part of the starts that belongs to the next request of this type.
-            part, passed = [], 0.0
-            for t, y in sorted(found):
+            found[k].append((t, y))
+    for k, weights in enumerate(found):
+        parts: list[list[tuple[int, float]]] = [[] for _ in range(program.exact.counts[k])]
+        passed = 0.0
+        for t, y in sorted(weights):
+            for number, part in enumerate(parts):
                 share = min(passed + y, number + 1) - max(passed, number)
                 if share > 1e-6:
                     part.append((t, share))
-                passed += y
+            passed += y
+        yield parts
+
+
+def _split(program: SparseProgram, node: _Node) -> tuple[int, int, int] | None:
+    """Return type, time and number of the split of a node; None if nothing is split."""
+    best, split = 1e-3, None
+    for k, parts in enumerate(_per_request(program, node.solution)):
+        for number, part in enumerate(parts):
             mean = sum(t * y for t, y in part)
             spread = sum(y * abs(t - mean) for t, y in part)
             if spread > best:

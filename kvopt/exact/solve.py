@@ -222,7 +222,9 @@ def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) ->
 
     instance = best.instance
 
-    def keep(bound: int) -> None:
+    def keep(bound: int, starts: IntArray) -> None:
+        nonlocal best
+        best = best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
         report(best.merged(Result.checked(instance, best.starts, bound, BRANCHES, 0.0)))
 
     part = budget.part(BRANCHES_SHARE * budget.left())
