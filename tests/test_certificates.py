@@ -588,7 +588,7 @@ def test_refuses_many_profiles(limit: str, monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_refuses_long_profiles() -> None:
     instance = {"memory": 30_000, "requests": [{"prompt": 0, "output": 20_000}]}
-    proof = {"rule": "worth", "scale": 1, "worth": [[0, 20_000, 0]]}
+    proof = {"rule": "worth", "scale": 1, "worth": [[0, 20_000, 30_000]]}
     content = repaired({**WORTH, "instance": instance, "proof": proof})
     del content["starts"], content["upper_bound"]
     assert "the outputs are too long" in refusal(json.dumps(content))[1]
