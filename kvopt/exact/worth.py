@@ -28,7 +28,6 @@ import numpy as np
 from kvopt.budget import Budget
 from kvopt.exact.compiling import jitted, working
 from kvopt.exact.heuristics import pulled_forward
-from kvopt.exact.highs import quiet_highs
 from kvopt.instance import Instance, IntArray
 from kvopt.profile import LiveProfile
 
@@ -694,6 +693,8 @@ class _Search:
 
     def _highest(self) -> tuple[Any, float]:
         """Return where the least of the planes is highest in the box, and how high."""
+        from kvopt.exact.highs import quiet_highs  # loads HiGHS
+
         center, best = self.center / SCALE, self.value / SCALE
         types = len(center)
         highs = quiet_highs()
