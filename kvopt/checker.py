@@ -18,7 +18,6 @@ from kvopt.files import SLICES_FORMAT
 __all__ = ["checker", "refusal"]
 
 
-@functools.cache
 def checker(name: str = "check") -> ModuleType:
     """Return a checker: "check" for brackets of optima, "check_slices" for slices.
 
@@ -27,6 +26,11 @@ def checker(name: str = "check") -> ModuleType:
     KvoptError
         If it is missing from the installation.
     """
+    return _loaded(name)
+
+
+@functools.cache
+def _loaded(name: str) -> ModuleType:
     here = Path(__file__).parent
     for folder in (here / "_proofs", here.parent / "proofs"):
         file = folder / f"{name}.py"

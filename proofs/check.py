@@ -14,8 +14,8 @@ has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layo
 is in certificates.md.  Anything that is not exactly so is refused.
 
 Why the claim follows from what is tested is said at each function: `cost_of` for the upper
-bound; `busy_time`, `priced`, `by_paths`, `by_holdings` and `searched` for the rules that prove
-a lower bound.
+bound; `busy_time`, `priced`, `by_paths`, `by_holdings`, `by_worth` and `searched` for the rules
+that prove a lower bound.
 Prices and bounds are integers throughout; there is no floating point number in this file.
 """
 
@@ -44,9 +44,11 @@ MAX_LABELS = 150_000_000  # of these, times rounds
 MAX_LABEL = 2**62
 MAX_HORIZON = 10**6
 MAX_NODES = 50_000_000  # kept in a search, all times together
+MAX_EDGES = 2_000_000  # of a graph of profiles, and...
+MAX_ROUNDS = 10**9  # ...of all graphs together, times the rounds for which they are needed
 MAX_SLOTS = 64  # with slot weights
 MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
-MAX_BITS = 100_000  # of a state in a search
+MAX_BITS = 100_000  # of a profile
 MAX_SEARCHED = 1_000  # requests in a search
 
 
@@ -121,13 +123,15 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         proved = by_paths(memory, types, proof)
     elif rule == "holdings":
         proved = by_holdings(memory, types, low, proof)
+    elif rule == "worth":
+        proved = by_worth(memory, types, proof)
     elif rule == "exhaustive":
         fields(proof, "proof", ("rule", "states"))
         limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
         searched(memory, types, low, limit)
         return "exhaustive"
     else:
-        known = "busy-time, prices, paths, holdings or exhaustive"
+        known = "busy-time, prices, paths, holdings, worth or exhaustive"
         raise Refused(f"proof.rule: must be {known}, got {short(rule)}")
     if proved < low:
         raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
@@ -388,14 +392,11 @@ def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
     for m, row in named(proof["staircase"], horizon, 0, "proof.staircase").items():
         stairs.append((m, [0, *accumulate(row)]))
         value -= m * sum(row)
-    worth = {}
-    for entry in listed(proof["worth"], "proof.worth"):
-        s, o, w = series(entry, 3, -(10**MAX_DIGITS), "proof.worth")
+    worth = read_worth(types, proof["worth"])
+    for (s, o), w in worth.items():
         if w > scale * (horizon + o):
+            entry = [s, o, w]
             raise Refused(f"proof.worth: is more than a late completion costs, got {short(entry)}")
-        worth[s, o] = w
-    if list(worth) != sorted(types) or len(worth) != len(proof["worth"]):
-        raise Refused("proof.worth: must name each type once, ascending")
 
     end = 0
     ends = []  # (peak, output, what completions cost at output, output + 1, ...) of each type
@@ -455,6 +456,17 @@ def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
             state[k] = [far] * (low + k) + grown if k else [far] * (memory + 1)
     best = min([best, *(min(row) + k * end for k, row in enumerate(state) if k)])
     return -(-(value + best) // scale)
+
+
+def read_worth(types: dict[tuple[int, int], int], given: Any) -> dict[tuple[int, int], int]:
+    """Return what a completion of each type is worth, in the order of the types."""
+    worth = {}
+    for entry in listed(given, "proof.worth"):
+        s, o, w = series(entry, 3, -(10**MAX_DIGITS), "proof.worth")
+        worth[s, o] = w
+    if list(worth) != sorted(types) or len(worth) != len(given):
+        raise Refused("proof.worth: must name each type once, ascending")
+    return worth
 
 
 def series(value: Any, length: int, low: int, place: str) -> list[int]:
@@ -702,6 +714,167 @@ def after_starts(held: Held, state: int) -> list[int]:
     return [one for one in found if one != 0]
 
 
+# --- Rule "worth" -------------------------------------------------------------------------------
+#
+# A profile tells the memory that those who run use in each coming round.  What can start now,
+# and the profile after the round, depend on it only.  So every schedule is a way through a graph:
+# it begins with the empty profile, and in each round an edge says what starts, and leads on.
+# If completions of type k are worth w_k,
+#     D * cost  =  sum of n_k w_k  +  the sum over all starts (k, t) of D (t + o_k) - w_k.
+# Leaving out starts after T_k = floor((w_k - D o_k) / D), which add more than 0, makes another
+# way.  So the last sum is at least the cost of the cheapest way that starts type k up to T_k only,
+# and any number of each type.
+#
+# Phases: between two of the T_k the same types may start, so there is a graph for each phase.  It
+# begins with the profiles of the phase before.  Once everything else has gone (`drained`), only
+# the `core` is needed, the profiles that the empty one leads to: what can be met depends on those
+# who run only.  If that were wrong, the rest being worth -LOST, the bound would be worthless.
+#
+# `usable`: more may be counted as used in a round than is, as long as no way on could use the
+# rest.  What starts from now on and runs in round r < (the shortest output) is at age r at most,
+# so it runs in round r + 1 too, using a token more: if at most U can be used there, at most
+# U - 1 can here, or nothing if U = 0.  And nothing can if there is no room for the smallest prompt
+# and one token.  (worth.md)
+
+LOST = 10**99  # more than any way can cost
+
+Edges = list[list[tuple[int, int]]]  # for each profile: (profile after the round, group), ...
+
+
+def by_worth(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
+    """Return the bound that prices of completions give, rounded up."""
+    fields(proof, "proof", ("rule", "scale", "worth"))
+    scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
+    worth = read_worth(types, proof["worth"])
+    last = {(s, o): (w - scale * o) // scale for (s, o), w in worth.items()}
+
+    phases: list[tuple[Any, ...]] = []
+    profiles, begin, steps = [0], 0, 0
+    for end in sorted({t for t in last.values() if t >= 0}):
+        chosen = [kind for kind in worth if last[kind] >= end]
+        drained = max([t + o for (_, o), t in last.items() if 0 <= t < end], default=0)
+        drained = min(max(drained, begin), end + 1)
+        profiles, edges, groups, core, entry = profile_graph(memory, list(worth), chosen, profiles)
+        steps += sum(map(len, edges)) * (drained - begin)
+        steps += sum(map(len, edges[:core])) * (end + 1 - drained)
+        if steps > MAX_ROUNDS:
+            raise Refused(f"proof.worth: takes more than {MAX_ROUNDS} steps to check")
+        costs = []  # of a group: at time 0, and more for each later time
+        for group in groups:
+            base = sum(c * (scale * kind[1] - worth[kind]) for c, kind in zip(group, chosen))
+            costs.append((base, scale * sum(group)))
+        phases.append((edges, costs, core, entry, begin, drained, end + 1))
+        begin = end + 1
+
+    values = [0] * len(profiles)  # of the cheapest ways on from each profile, after the last phase
+    enter = range(len(profiles))
+    for edges, costs, core, entry, begin, drained, end in reversed(phases):
+        values = [values[x] for x in enter]
+        if drained < end:
+            values = [
+                *ways_on(edges[:core], costs, values[:core], drained, end),
+                *[-LOST] * (len(edges) - core),
+            ]
+        values = ways_on(edges, costs, values, begin, drained)
+        enter = entry
+    total = sum(count * worth[kind] for kind, count in types.items())
+    return -(-(total + values[0]) // scale)
+
+
+def ways_on(edges: Edges, costs: list[Any], values: list[int], low: int, high: int) -> list[int]:
+    """Return the costs of the cheapest ways on at time `low`, from those at time `high`."""
+    # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
+    order = sorted(range(len(edges)), key=lambda x: -len(edges[x]))
+    place = {x: i for i, x in enumerate(order)}
+    ranks = []  # the first edges of all, the second of all who have one, ...: to where, with what
+    for i in range(len(edges[order[0]])):
+        own = [edges[x][i] for x in order if i < len(edges[x])]
+        ranks.append(([place[after] for after, _ in own], [group for _, group in own]))
+    values = [values[x] for x in order]
+    for t in range(high - 1, low - 1, -1):
+        now = [base + more * t for base, more in costs]
+        before = [values[x] for x in ranks[0][0]]  # nothing starts
+        for after, which in ranks[1:]:
+            before[: len(after)] = [
+                a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
+            ]
+        values = before
+    return [values[place[x]] for x in range(len(edges))]
+
+
+def profile_graph(
+    memory: int,
+    kinds: list[tuple[int, int]],
+    chosen: list[tuple[int, int]],
+    profiles_before: list[int],
+) -> tuple[list[int], Edges, list[tuple[int, ...]], int, list[int]]:
+    """Return profiles, the edges of each, groups, core, and the places of the profiles before.
+
+    Chosen types may start.  Profile 0 is the empty one; those that it leads to are the first
+    ones, `core` in number.  Group 0 starts nothing, and the first edge of each is of that group.
+    """
+    width, field, tops, spare, _ = packed(memory, kinds)
+    shapes = packed(memory, chosen)[-1]
+    shortest, least = min(o for _, o in chosen), min(s for s, _ in chosen) + 1
+
+    def usable(profile: int) -> int:
+        near = later = 0
+        for place in range(width * (shortest - 1), -1, -width):
+            used = max((profile >> place) & field, later + 1 if later else 0)
+            later = used if used + least <= memory else memory
+            near = near << width | later
+        return profile >> (width * shortest) << (width * shortest) | near
+
+    nothing = (0,) * len(chosen)
+    groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
+    edges: list[list[tuple[int, int]]] = []
+    entry: list[int] = []
+    core = total = 0
+    for profile in profiles:  # which grow on the way
+        own = []
+        ways = [(profile, nothing, 0)]
+        while ways:
+            used, started, k = ways.pop()
+            after = usable(used >> width)
+            if after not in nodes:
+                nodes[after] = len(profiles)
+                profiles.append(after)
+            own.append((nodes[after], groups.setdefault(started, len(groups))))
+            if total + len(own) > MAX_EDGES:
+                raise Refused(f"proof.worth: there are more than {MAX_EDGES} edges in a graph")
+            for j in range(k, len(chosen)):
+                if not (used + shapes[j] + spare) & tops:
+                    more = (*started[:j], started[j] + 1, *started[j + 1 :])
+                    ways.append((used + shapes[j], more, j))
+        edges.append(own)
+        total += len(own)
+        if not core and len(edges) == len(profiles):  # all that the empty one leads to is there
+            core = len(profiles)
+            for before in map(usable, profiles_before):
+                if before not in nodes:
+                    nodes[before] = len(profiles)
+                    profiles.append(before)
+                entry.append(nodes[before])
+    return profiles, edges, list(groups), core, entry
+
+
+def packed(memory: int, kinds: list[tuple[int, int]]) -> tuple[int, int, int, int, list[int]]:
+    """Return width, field, tops, spare and shapes, for memory in coming rounds as one integer.
+
+    Each round has a field of `width` bits, the next round the lowest; a field holds up to 2 M,
+    and after adding `spare` its bit in `tops` says whether it exceeds M.  A shape is the memory
+    of a whole run.
+    """
+    width = memory.bit_length() + 2
+    longest = max(o for _, o in kinds)
+    if width * longest > MAX_BITS:
+        raise Refused("proof: the outputs are too long for this rule")
+    ones = sum(1 << (width * j) for j in range(longest))
+    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
+    top = 1 << (width - 1)
+    return width, 2 * top - 1, ones * top, ones * (top - 1 - memory), shapes
+
+
 # --- Rule "exhaustive" --------------------------------------------------------------------------
 
 
@@ -721,19 +894,13 @@ def searched(memory: int, types: dict[tuple[int, int], int], low: int, limit: in
     that gives the i-th completion time, and the sum of these less the outputs is a bound on the
     sum of the starts from now.  So is the busy-time bound of those that wait, less the outputs.
 
-    The memory in the coming rounds is one integer, with a field of `width` bits for each; a
-    field holds up to 2 M, and after adding `spare` its top bit says whether it exceeds M.
-    `limit` bounds the choices looked at; returned is how many there were.
+    The memory in the coming rounds is one integer (see `packed`).  `limit` bounds the choices
+    looked at; returned is how many there were.
     """
     kinds = sorted(types)
-    width = memory.bit_length() + 2
-    if width * max(o for _, o in kinds) > MAX_BITS or sum(types.values()) > MAX_SEARCHED:
+    if sum(types.values()) > MAX_SEARCHED:
         raise Refused("proof: the instance is too large for an exhaustive search")
-    ones = sum(1 << (width * j) for j in range(max(o for _, o in kinds)))
-    tops = ones << (width - 1)
-    spare = ones * ((1 << (width - 1)) - 1 - memory)
-    field = (1 << width) - 1
-    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
+    width, field, tops, spare, shapes = packed(memory, kinds)
     known: dict[tuple[int, ...], tuple[list[int], int, int]] = {}
 
     def to_come(waiting: tuple[int, ...], profile: int) -> int:

@@ -23,12 +23,15 @@ SHORT = {
     "lower_bounds": "L",
     "state_search": "S",
     "paths": "W",
+    "holdings": "H",
+    "worth": "V",
     "ratio_bounds": "R",
     "sharper_bounds": "B",
     "random_bounds": "E",
     "certified_slices": "C",
     "uniform_bound": "U",
     "online_lower_bound": "O",
+    "worst_cases": "X",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
 
@@ -46,6 +49,14 @@ NEEDS = {
     "W3": "W2",
     "W4": "W3",
     "W5": "W3 W4",
+    "H1": "M0 M1",
+    "H2": "H1",
+    "H4": "H2 H3",
+    "H5": "H3 H4",
+    "V1": "M0",
+    "V3": "V1 V2",
+    "V4": "V3",
+    "V5": "V3",
     "R1": "P4",
     "R2": "R1 L1",
     "R3": "R1 L1",
@@ -77,6 +88,8 @@ NEEDS = {
     "O2": "O1",
     "O3": "O1 O2",
     "O4": "O1 O2",
+    "X4": "L2 M4",
+    "X5": "X1 X2 X3 X4 B17 B18",
 }
 """What a statement needs, other than definitions."""
 

@@ -17,6 +17,7 @@ COMPANIONS = (
     "state_search",
     "paths",
     "holdings",
+    "worth",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",

@@ -8,6 +8,7 @@ import functools
 import json
 import math
 import random
+import re
 import subprocess
 import sys
 import time
@@ -35,6 +36,7 @@ from kvopt.exact.path_kernel import PLAIN, Functions, compiled
 from kvopt.exact.paths import PathPrices, PathRelaxation, path_bound, usable
 from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
 from kvopt.exact.result import Result
+from kvopt.exact.worth import worth_bound
 from kvopt.files import curated_instances, find_certificates
 from kvopt.lower_bounds import best_lower_bound, busy_time_bound, slot_bound
 
@@ -114,6 +116,19 @@ def holding_prices(instance: Instance, rng: random.Random, size: int, nodes: int
     return labels.content(nodes)
 
 
+def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
+    """Prices of completions that were looked for, or anything at all."""
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    found = worth_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Budget())
+    assert found is not None
+    content = found.content(instance)
+    if rng.random() < 0.6:
+        scale = content["scale"] = rng.randint(1, 5)
+        for row in content["worth"]:
+            row[2] = rng.randint(-scale, 15 * scale)
+    return building.Proof(checker().by_worth(instance.memory, types, content), content)
+
+
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Certificates of tiny instances, by every rule."""
     rng = random.Random(seed)
@@ -145,6 +160,9 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
             if value >= 0:
                 proof = building.Proof(min(value, result.objective), content)
                 yield certificate(result, proof)
+        worth = worth_proof(instance, rng)
+        if worth.lower_bound >= 0:
+            yield certificate(result, worth)
 
 
 def test_accepts_a_proof_by_every_rule() -> None:
@@ -157,7 +175,7 @@ def test_accepts_a_proof_by_every_rule() -> None:
         rules[claim.rule] = rules.get(claim.rule, 0) + 1
         del content["starts"], content["upper_bound"]
         assert check(certificate_text(content)).upper_bound is None
-    assert rules.keys() == {"busy-time", "prices", "paths", "holdings", "exhaustive"}
+    assert rules.keys() == {"busy-time", "prices", "paths", "holdings", "worth", "exhaustive"}
 
 
 def test_prices_are_evaluated_alike_twice() -> None:
@@ -466,6 +484,7 @@ def altered(path: tuple[Any, ...], value: Any) -> str:
 
 
 TREE = ("proof", "tree")
+RULES = "proof.rule: must be busy-time, prices, paths, holdings, worth or exhaustive"
 FIRST_LEAF = (*TREE, 1)
 
 
@@ -498,11 +517,15 @@ FIRST_LEAF = (*TREE, 1)
         (("starts", 1), 4, "starts: round 5 uses 7 tokens, memory is 5"),
         (("starts", 1), "5", "starts[1]: must be an integer"),
         (("proof",), None, "certificate: has no 'proof'"),
-        (("proof",), [], "proof.rule: must be busy-time, prices, paths, holdings or exhaustive"),
+        (
+            ("proof",),
+            [],
+            "proof.rule: must be busy-time, prices, paths, holdings, worth or exhaustive",
+        ),
         (
             ("proof", "rule"),
             "faith",
-            "proof.rule: must be busy-time, prices, paths, holdings or exhaustive",
+            "proof.rule: must be busy-time, prices, paths, holdings, worth or exhaustive",
         ),
         (("proof", "scale"), 0, "proof.scale: must be an integer from 1"),
         (("proof", "extra"), 0, "proof: has an unknown key 'extra'"),
@@ -588,6 +611,58 @@ def test_refusals_of_paths_say_why(path: tuple[Any, ...], value: Any, reason: st
     else:
         inside[path[-1]] = value
     assert reason in refusal(json.dumps(content))[1]
+
+
+WORTH: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 11,
+    "proof": {"rule": "worth", "scale": 1, "worth": [[0, 1, 2], [1, 4, 9]]},
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("scale",), 0, "proof.scale: must be an integer from 1"),
+        (("scale",), None, "proof: has no 'scale'"),
+        (("extra",), 0, "proof: has an unknown key 'extra'"),
+        (("worth",), None, "proof: has no 'worth'"),
+        (("worth",), {}, "proof.worth: must be a list"),
+        (("worth",), [], "proof.worth: must name each type once, ascending"),
+        (("worth", 1), [0, 1, 1], "proof.worth: must name each type once, ascending"),
+        (("worth", 0), [1, 4, 1], "proof.worth: must name each type once, ascending"),
+        (("worth", 0), [0, 1], "proof.worth: must hold 3 integers"),
+        (("worth", 0, 2), True, "proof.worth: must be an integer from"),
+        (("worth", 1, 2), 10**12, "proof.worth: takes more than 1000000000 steps"),
+        (("worth", 1, 2), -(10**12), "lower_bound: is 11, the proof gives -"),
+        (("worth", 1, 2), 8, "lower_bound: is 11, the proof gives"),
+    ],
+)
+def test_refusals_of_worth_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    content = copy.deepcopy(WORTH)
+    inside = content["proof"]
+    for key in path[:-1]:
+        inside = inside[key]
+    if value is None:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    assert reason in refusal(json.dumps(content))[1]
+
+
+@pytest.mark.parametrize("limit", ["MAX_EDGES", "MAX_ROUNDS"])
+def test_refuses_many_profiles(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    check(json.dumps(WORTH))
+    monkeypatch.setattr(checker(), limit, 5)
+    assert re.search("than 5 (steps to check|edges)", refusal(json.dumps(WORTH))[1])
+
+
+def test_refuses_long_profiles() -> None:
+    instance = {"memory": 30_000, "requests": [{"prompt": 0, "output": 20_000}]}
+    proof = {"rule": "worth", "scale": 1, "worth": [[0, 20_000, 30_000]]}
+    content = repaired({**WORTH, "instance": instance, "proof": proof})
+    del content["starts"], content["upper_bound"]
+    assert "the outputs are too long" in refusal(json.dumps(content))[1]
 
 
 @pytest.mark.parametrize(
@@ -747,7 +822,7 @@ def test_the_checker_stands_alone() -> None:
             imported.add(str(node.module))
     plain = {"__future__", "array", "hashlib", "itertools", "json", "math", "sys", "typing"}
     assert imported == plain
-    assert len(text.splitlines()) < 950
+    assert len(text.splitlines()) < 1150
 
 
 def run_alone(*arguments: object) -> subprocess.CompletedProcess[str]:

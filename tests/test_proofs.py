@@ -21,6 +21,7 @@ NAMES = [
     "state_search",
     "paths",
     "holdings",
+    "worth",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",
@@ -347,3 +348,28 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
     prices.memory = 9
     with pytest.raises(AssertionError):
         companion.check_schedule(instance, starts, prices)
+
+
+@pytest.mark.parametrize("companion", ["worth"], indirect=True)
+def test_taking_away_memory_that_is_used_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1, 0], [4, 4, 1])
+
+    def check(**wrong: int) -> None:
+        for starts in ([0, 4, 0], [1, 5, 0], [0, 5, 4]):
+            companion.check_schedule(instance, starts, [2, 9], 1, **wrong)
+        dense = Instance(10, [1] * 6, [3] * 6)
+        for seed in range(20):
+            starts = list(companion.random_feasible(dense, random.Random(seed)))
+            companion.check_schedule(dense, starts, [9], 1, **wrong)
+
+    check()
+    with pytest.raises(AssertionError):
+        check(taken=3)
+
+
+@pytest.mark.parametrize("companion", ["worth"], indirect=True)
+def test_a_larger_bound_by_worth_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    assert companion.check_bound(instance, 12, [8], 1)
+    with pytest.raises(AssertionError):
+        companion.check_bound(instance, 11, [8], 1)

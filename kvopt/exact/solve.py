@@ -19,6 +19,7 @@ from kvopt.exact.kernel import accepts, compiled, solve_by_kernel
 from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
+from kvopt.exact.worth import Worth, has_few_profiles, worth_bound
 from kvopt.instance import Instance, IntArray
 from kvopt.lower_bounds import best_lower_bound
 from kvopt.schedule import exact_sum
@@ -42,8 +43,8 @@ is worth a second to load numba, or half a minute to compile when that is for th
 
 This does not depend on what is loaded already, so the same optimum comes out every time."""
 
-SEARCH_SHARE = 0.4
-"""Which part of the time it gets if something else follows."""
+SEARCH_SHARE, BRANCHED_SEARCH_SHARE = 0.4, 0.15
+"""Which part of the time it gets if something else follows, and if that is branch and bound."""
 
 PROGRAM_ENTRIES = 1_500_000
 PROGRAM_ROUNDS = 10_000
@@ -54,6 +55,21 @@ ENTRIES_A_SECOND, VARIABLES_A_SECOND = 400_000, 10_000
 
 PROGRAM_TYPES = 12
 """With more types of requests the program hardly ever finishes."""
+
+WORTH = "prices of completions"
+"""What `Result.bound_from` says of the relaxation in which only the counts are priced."""
+
+WORTH_SHARE = 0.9
+"""Which part of the time it gets if its graph is small enough; then it is the best there is."""
+
+BRANCHES = "branch and bound on prices"
+"""What it says of branch and bound on the linear relaxation."""
+
+BRANCHED_ROUNDS = 200
+"""With fewer rounds than this the relaxation by paths is better."""
+
+BRANCHES_SHARE = 0.9
+"""Which part of the time left branch and bound gets."""
 
 PATHS = "relaxation by paths"
 """What `Result.bound_from` then says."""
@@ -111,18 +127,30 @@ def solve(
     starts = _cheapest(instance, budget, known)
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
-    if best.status is not Status.OPTIMAL:
-        follows = (
-            _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2
-        )
-        best = _searched(best, budget.part(budget.left() * (SEARCH_SHARE if follows else 1)))
+    priced = False
+    if best.status is not Status.OPTIMAL and len(instance) > KERNEL_REQUESTS:
+        best, priced = _priced(best, budget, report)
+    if best.status is not Status.OPTIMAL and not priced:
+        if _branches_follow(best, budget):
+            share = BRANCHED_SEARCH_SHARE
+        elif _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2:
+            share = SEARCH_SHARE
+        else:
+            share = 1.0
+        best = _searched(best, budget.part(share * budget.left()))
         report(best)
     if best.status is not Status.OPTIMAL and _holdings_follow(best, budget):
         best = _bounded_by_holdings(best, budget, report)
     if best.status is not Status.OPTIMAL:
         best = _improved(best, budget, seed=0)
         report(best)
-    if best.status is not Status.OPTIMAL and _paths_follow(best, budget):
+    if best.status is not Status.OPTIMAL and len(instance) <= KERNEL_REQUESTS:
+        best, priced = _priced(best, budget, report)
+    branched = False
+    if best.status is not Status.OPTIMAL and not priced and _branches_follow(best, budget):
+        best, branched = _branched(best, budget, report), True
+    follows = not (priced or branched) and _paths_follow(best, budget)
+    if best.status is not Status.OPTIMAL and follows:
         best = _bounded_by_paths(best, budget, report)
         if len(instance.types()) > PROGRAM_TYPES:
             best = _improved(best, budget, seed=1)
@@ -158,12 +186,31 @@ def _searched(best: Result, budget: Budget) -> Result:
     return best
 
 
+def _priced(best: Result, budget: Budget, report: Callable[[Result], None]) -> tuple[Result, bool]:
+    """Price completions if there are few profiles; tell whether that gave a bound."""
+    instance = best.instance
+    if not has_few_profiles(instance) or budget.over():
+        return best, False
+
+    def keep(worth: Worth) -> None:
+        nonlocal best
+        starts = best.starts if worth.starts is None else worth.starts
+        proof = worth.content(instance)
+        best = best.merged(Result.checked(instance, starts, worth.bound, WORTH, 0.0, proof))
+        report(best)
+
+    found = worth_bound(instance, best.starts, budget.part(WORTH_SHARE * budget.left()), keep)
+    return best, found is not None and best.bound_from == WORTH
+
+
 def _improved(best: Result, budget: Budget, seed: int) -> Result:
     """Look for a cheaper schedule, for a part of the time that depends on what follows."""
     instance = best.instance
     many = len(instance.types()) > PROGRAM_TYPES
     if seed > 0:
         share = 1.0  # nothing follows
+    elif _branches_follow(best, budget):
+        share = FAIR_SHARE
     elif _paths_follow(best, budget) or _program_follows(best, budget):
         share = FAIR_SHARE if many else BRIEF_SHARE
     else:
@@ -189,6 +236,34 @@ def _bounded_by_holdings(best: Result, budget: Budget, report: Callable[[Result]
     part = budget.part(HOLDINGS_SHARE * budget.left())
     found = solve_by_holdings(instance, starts, part, lambda found: report(known.merged(found)))
     return best.merged(found)
+
+
+def _branches_follow(best: Result, budget: Budget) -> bool:
+    """Tell whether branch and bound is the thing to do: few requests, and long ones."""
+    makespan = int((best.starts + best.instance.outputs).max())
+    few = len(best.instance) <= KERNEL_REQUESTS and makespan <= PROGRAM_ROUNDS
+    return few and makespan >= BRANCHED_ROUNDS and not budget.over()
+
+
+def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+    """Raise the lower bound by branch and bound."""
+    from kvopt.exact.branching import branch_and_bound  # loads HiGHS
+
+    instance = best.instance
+
+    def keep(bound: int, starts: IntArray) -> None:
+        nonlocal best
+        best = best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
+        report(best.merged(Result.checked(instance, best.starts, bound, BRANCHES, 0.0)))
+
+    part = budget.part(BRANCHES_SHARE * budget.left())
+    tree = branch_and_bound(instance, best.starts, part, keep)
+    if tree is None:
+        return best
+    proof = {"rule": "prices", "scale": tree.scale, "tree": list(tree.nodes)}
+    return best.merged(
+        Result.checked(instance, best.starts, tree.lower_bound, BRANCHES, 0.0, proof)
+    )
 
 
 def _paths_follow(best: Result, budget: Budget) -> bool:

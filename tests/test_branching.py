@@ -1,0 +1,115 @@
+"""Branch and bound on prices: its trees are sound, and close brackets that one leaf leaves open."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from kvopt import Budget, Instance, solve
+from kvopt.checker import checker
+from kvopt.exact import branching
+from kvopt.exact import solve as solving
+from kvopt.exact.branching import SparseProgram, branch_and_bound
+from kvopt.exact.heuristics import best_list_schedule
+from kvopt.exact.prices import Branch, PriceTree
+from kvopt.exact.result import Result
+from kvopt.exact.stategraph import solve_by_state_graph
+from kvopt.generate import generate_random
+
+
+def proved(instance: Instance, tree: PriceTree) -> int:
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    nodes = json.loads(json.dumps(tree.nodes))
+    value = checker().priced(instance.memory, types, tree.scale, nodes)
+    assert value == tree.lower_bound
+    return value
+
+
+@pytest.mark.parametrize("number", range(25))
+def test_trees_of_tiny_instances_are_sound(number: int) -> None:
+    instance = generate_random("tiny", 61, number)
+    best = solve_by_state_graph(instance)
+    seen: list[int] = []
+    poor = np.cumsum(instance.outputs) - instance.outputs
+    costs = [int(poor.sum()) + instance.total_output]
+
+    def keep(bound: int, starts: np.ndarray) -> None:
+        seen.append(bound)
+        costs.append(Result.checked(instance, starts, bound, "branches", 0.0).objective)
+
+    tree = branch_and_bound(instance, poor, Budget(), keep, node_limit=40)
+    assert tree is not None
+    assert proved(instance, tree) <= best.objective <= costs[-1]
+    assert seen == sorted(seen)
+    assert seen[-1] <= tree.lower_bound
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_branches_close_what_the_relaxation_leaves_open() -> None:
+    instance = generate_random("small", 5, 0)
+    best = solve(instance, Budget())
+    root = branch_and_bound(instance, best.starts, Budget(), node_limit=1)
+    tree = branch_and_bound(instance, best.starts, Budget(), node_limit=300)
+    assert root is not None
+    assert tree is not None
+    assert len(root.nodes) == 1
+    assert proved(instance, root) < proved(instance, tree) == best.objective
+    again = branch_and_bound(instance, best.starts, Budget(), node_limit=300)
+    assert again is not None
+    assert again.nodes == tree.nodes
+
+
+def test_a_long_instance_is_bracketed_with_a_tree() -> None:
+    instance = generate_random("long", 1, 33)
+    starts = best_list_schedule(instance)
+    tree = branch_and_bound(instance, starts, Budget(60), node_limit=9)
+    assert tree is not None
+    cost = int(starts.sum()) + instance.total_output
+    assert 0.94 * cost < proved(instance, tree) <= cost
+
+
+def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(solving, "_searched", lambda best, budget: best)
+    monkeypatch.setattr(solving, "BRANCHED_ROUNDS", 1)
+    monkeypatch.setattr(solving, "has_few_profiles", lambda instance: False)
+    instance = Instance(23, [0] * 6, [17, 9, 8, 7, 5, 3])
+    result = solve(instance, Budget(5))
+    if result.bound_from == solving.BRANCHES:
+        assert result.proof is not None
+        types = {(r.prompt, r.output): n for r, n in instance.types()}
+        tree = result.proof["tree"]
+        value = checker().priced(instance.memory, types, result.proof["scale"], tree)
+        assert value == result.lower_bound
+    assert result.bound_from in (solving.BRANCHES, "HiGHS")
+
+
+def test_sparse_rows_prove_what_they_say() -> None:
+    """The value of the sparse program is the bound of its prices, rounding aside."""
+    instance = generate_random("long", 1, 7)
+    program = SparseProgram(instance, 600, 10_000)
+    branches = (Branch(((1, 90),), 0, below=False), Branch(((2, 40),), 0, below=True))
+    for k, before in ((1, 90), (2, 40)):
+        program.add_split(k, before)
+    for some in ((), branches[:1], branches):
+        assert program.solve(some, 2, 4) is not None
+        value = program.highs.getInfo().objective_function_value
+        bound = program.exact.bound(program.prices(some), some)
+        assert np.ceil(value - 0.1) <= bound <= np.ceil(value + 0.1)
+
+
+def test_asking_too_much_costs_the_penalty() -> None:
+    instance = Instance(10, [1, 1], [9, 9])
+    program = SparseProgram(instance, 18, 1000)
+    program.add_split(0, 5)
+    branch = Branch(((0, 5),), 1, below=False)  # both start before 5, which is impossible
+    assert program.solve((branch,), 0, 0) is not None
+    assert program.exact.bound(program.prices((branch,)), (branch,)) > 27
+
+
+def test_time_may_be_over() -> None:
+    instance = generate_random("long", 1, 7)
+    tree = branch_and_bound(instance, best_list_schedule(instance), Budget(0))
+    assert tree is None or proved(instance, tree) > 0
+    assert branching.MOST_ROWS > 3 * branching.ROWS
