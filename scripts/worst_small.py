@@ -30,21 +30,21 @@ from kvopt.store import Store
 FILE = Path(__file__).parent.parent / "docs" / "worst_small.json"
 
 DEFAULT: dict[str, tuple[int, int]] = {
-    "gsa:alpha=2": (11, 22),
+    "gsa:alpha=2": (12, 24),
     "gsa:alpha=phi": (10, 20),
     "gsa": (10, 20),
     "gsa:spacing=tight": (10, 20),
-    "gba:alpha=2": (12, 22),
-    "gba": (10, 19),
-    "mc-sf": (5, 13),
-    "svf": (5, 13),
-    "spt-pipeline": (5, 13),
-    "fcfs": (5, 13),
-    "sorted-f": (4, 11),
-    "a-min": (3, 12),
-    "gsa-spec": (3, 13),
-    "gba-d": (3, 11),
-    "route": (3, 9),
+    "gba:alpha=2": (12, 24),
+    "gba": (9, 18),
+    "mc-sf": (5, 12),
+    "svf": (5, 12),
+    "spt-pipeline": (5, 12),
+    "fcfs": (5, 12),
+    "sorted-f": (4, 10),
+    "a-min": (3, 11),
+    "gsa-spec": (3, 12),
+    "gba-d": (3, 10),
+    "route": (3, 8),
 }
 """Policies, and up to how many requests and tokens about a minute goes."""
 

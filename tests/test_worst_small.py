@@ -30,10 +30,14 @@ def test_every_cell_is_there_once(script: ModuleType) -> None:
     entries = script.stored_entries()
     names = [(entry["policy"], entry["prompts"]) for entry in entries]
     assert len(set(names)) == len(names)
-    assert {(name, "common") for name in script.DEFAULT} <= set(names)
+    for kind, default in (("common", script.DEFAULT), ("any", script.DEFAULT_MIXED)):
+        limits = {
+            e["policy"]: (e["requests"], e["memory"]) for e in entries if e["prompts"] == kind
+        }
+        assert limits == default
     for entry in entries:
-        limits = Limits(entry["requests"], entry["memory"], entry["prompts"] == "any")
-        expected = [(c.requests, c.memory, "mixed" if c.mixed else "common") for c in cells(limits)]
+        most = Limits(entry["requests"], entry["memory"], entry["prompts"] == "any")
+        expected = [(c.requests, c.memory, "mixed" if c.mixed else "common") for c in cells(most)]
         assert [tuple(row[:3]) for row in entry["cells"]] == expected
 
 
