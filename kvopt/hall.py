@@ -95,7 +95,7 @@ def problem_with(record: Record) -> str:
         schedule = simulate(record.instance, policy_from_spec(record.policy))
         text = read_text(record.certificate)
     except KvoptError as error:
-        return str(error)
+        return f"{record.certificate.name}: {error}"
     if found := violations(schedule):
         return f"{record.policy}: {found[0]}"
     if reason := refusal(text)[1]:
