@@ -13,25 +13,9 @@ __all__ = ["NO_MATTER", "code_version"]
 
 NO_MATTER = frozenset(
     {
-        *(
-            "__main__.py",
-            "audit.py",
-            "checker.py",
-            "cli",
-            "executors.py",
-            "explain.py",
-            "generate.py",
-        ),
-        *(
-            "hall.py",
-            "plot",
-            "progress.py",
-            "ratio.py",
-            "report.py",
-            "sources.py",
-            "store.py",
-            "traces",
-        ),
+        *("__main__.py", "audit.py", "checker.py", "cli", "executors.py", "explain.py"),
+        *("generate.py", "hall.py", "plot", "progress.py", "ratio.py", "report.py", "sources.py"),
+        *("store.py", "traces"),
     }
 )
 """Files and folders of the package that what a search finds does not depend on.
