@@ -42,7 +42,7 @@ def curated() -> Iterator[Instance]:
     yield named(
         identical(memory=100, prompt=5, output=20, count=50),
         "identical-50",
-        "identical requests, too many to prove the optimum of: a bracket",
+        "identical requests: too many for the other solvers, proved by pricing completions",
     )
     yield named(
         generate_random("tiny", 1, 5),
