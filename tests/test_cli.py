@@ -431,6 +431,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
         (["search", "--policy", "gsa", "--requests", "0"], "'--requests': 0 is not in the range"),
         (["search", "--policy", "gsa", "--executor", "threads"], "executor: must be local or"),
         (["search", "--policy", "gsa", "--store", "small.json"], "not a store of kvopt"),
+        (["search", "--policy", "gsa", "--plot", "x.gif"], "x.gif: must end in .png or .svg"),
         (["import", "lengths", "small.json", "--memory", "1e3", "-o", "x"], "'--memory': '1e3'"),
         (["import", "lengths", "small.json", "--memory", "9", "-o", "x"], "small.json: line 1: "),
         (["import", "azure", "missing", "--memory", "9", "-o", "x"], "missing: cannot be read: No"),

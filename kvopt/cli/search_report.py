@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kvopt.exact.result import Result
     from kvopt.schedule import Schedule
 
-__all__ = ["Report"]
+__all__ = ["Report", "check_picture"]
 
 MINIMISE_SECONDS = 20
 """How long it may take to make the worst instance small."""
@@ -37,6 +37,20 @@ def _made_small(hunt: Hunt, candidate: Candidate) -> Candidate:
         return candidate
     with interruptible(MINIMISE_SECONDS) as budget, status_line("making it small"):
         return minimised(hunt, candidate, budget)
+
+
+def check_picture(file: Path) -> str:
+    """Return the type of a picture to make, or refuse it.
+
+    Raises
+    ------
+    InputError
+        If the file is not a .png or .svg.
+    """
+    kind = file.suffix.removeprefix(".")
+    if kind not in ("png", "svg"):
+        raise InputError(f"{file}: must end in .png or .svg")
+    return kind
 
 
 class Report:
@@ -110,9 +124,7 @@ class Report:
         InputError
             If that is not known, or the file is not a .png or .svg.
         """
-        kind = file.suffix.removeprefix(".")
-        if kind not in ("png", "svg"):
-            raise InputError(f"{file}: must end in .png or .svg")
+        kind = check_picture(file)
         if self.explanation is None:
             raise InputError(f"{file}: cannot be drawn: the instance has too many attempts")
         from kvopt.plot.pictures import figure_of, rendered

@@ -19,7 +19,7 @@ from kvopt.cli.options import (
     output_file,
     print_json,
 )
-from kvopt.cli.search_report import Report
+from kvopt.cli.search_report import Report, check_picture
 from kvopt.cli.terminal import interruptible, status_line
 from kvopt.exact.compiling import has_numba
 from kvopt.files import write_instance
@@ -111,6 +111,8 @@ def search(
 
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
+    if picture is not None:
+        check_picture(picture)
     exact = against is None and (has_numba() if score is None else score == "exact")
     hunt = Hunt(spec, against, Limits(requests, memory, mixed), seed, method, exact)
     store = Store(store_path) if store_path else None
