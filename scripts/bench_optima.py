@@ -7,7 +7,7 @@ The instances are those of `kvopt generate model1`; a size n stands for the firs
 of each, so that only the number of requests differs from the published setting. Every result is
 certified, the certificate is checked by proofs/check.py, and it is a line of STORE as soon as
 it is there; what STORE holds is not run again. `--keep` writes the certificates into a folder,
-`--write` makes docs/optima.md of all that STORE holds.
+`--write` makes docs/optima.md of all that STORE holds; the page is made of docs/optima.jsonl.
 """
 
 from __future__ import annotations
