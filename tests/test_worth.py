@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -118,6 +119,16 @@ def test_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert worth_bound(instance, starts, Budget(0)) is None
     monkeypatch.setattr(pricing, "STEPS", 10**5)
     assert worth_bound(instance, starts, Budget()) is None
+
+
+def test_stopped_anywhere_leaves_a_true_bracket() -> None:
+    instance = generate_random("alike", 1, 6)
+    for looks in range(1, 60):
+        seen: list[Result] = []
+        asked = itertools.count(1)
+        budget = Budget(stopped=lambda last=looks, asked=asked: next(asked) >= last)
+        seen.append(solve(instance, budget, report=seen.append))
+        assert all(r.lower_bound <= 79051 <= r.objective for r in seen)
 
 
 @pytest.mark.parametrize(("limit", "most"), [("STEPS", 100), ("CHOICES", 100), ("EDGES", 3)])

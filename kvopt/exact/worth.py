@@ -577,7 +577,7 @@ def worth_bound(
     Returns
     -------
     Worth or None
-        None if the graphs of profiles are too large.
+        None if the graphs of profiles are too large, or no prices were looked at in time.
     """
     function: Callable[..., None] | None = None
     if budget.left() > COMPILING_SECONDS or _compiled.cache_info().currsize > 0:
@@ -592,9 +592,10 @@ def worth_bound(
         search.find_first_prices(budget.part(budget.left() / 2))
     going = True
     while going and not search.cost <= search.best.bound:
-        going = search.step(budget)
-        report(search.best)
-    return search.best
+        before, going = search.best, search.step(budget)
+        if search.best is not before:
+            report(search.best)
+    return search.best if search.best.worth else None
 
 
 class _Search:
