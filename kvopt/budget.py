@@ -10,7 +10,7 @@ __all__ = ["Budget"]
 
 
 class Budget:
-    """A time limit that can also be ended from outside, by Ctrl-C for example.
+    """A limit of time or work that can also be ended from outside, by Ctrl-C for example.
 
     Long-running code asks it now and then and stops in good order when it is over.
 
@@ -20,6 +20,14 @@ class Budget:
         Wall-clock time from now on (seconds); infinite by default.
     stopped
         Tells whether somebody else has ended it; asked whenever the budget is.
+    nodes
+        Number of nodes after which searches stop: states, labels, nodes of trees of branches.
+        They look now and then, so it may be a little more; infinite by default.
+
+    Attributes
+    ----------
+    nodes
+        How many nodes searches have counted so far, in its parts, too.
 
     Examples
     --------
@@ -32,8 +40,14 @@ class Budget:
     """
 
     def __init__(
-        self, seconds: float = math.inf, stopped: Callable[[], bool] = lambda: False
+        self,
+        seconds: float = math.inf,
+        stopped: Callable[[], bool] = lambda: False,
+        nodes: float = math.inf,
     ) -> None:
+        self.nodes = 0
+        self._node_limit = nodes
+        self._whole: Budget | None = None
         self._stopped = stopped
         self._end = time.perf_counter() + seconds
         self._interrupted = False
@@ -47,14 +61,28 @@ class Budget:
         """End it, and all its parts, now."""
         self._interrupted = True
 
+    def count(self, nodes: int = 1) -> None:
+        """Count nodes of a search, here and in the budget that this one is a part of."""
+        self.nodes += nodes
+        if self._whole is not None:
+            self._whole.count(nodes)
+
+    def nodes_left(self) -> float:
+        """Return how many nodes are left."""
+        left = self._node_limit - self.nodes
+        return max(0, left if self._whole is None else min(left, self._whole.nodes_left()))
+
     def left(self) -> float:
         """Return the time that is left (seconds)."""
-        return 0.0 if self.interrupted else max(0.0, self._end - time.perf_counter())
+        done = self.interrupted or self.nodes_left() <= 0
+        return 0.0 if done else max(0.0, self._end - time.perf_counter())
 
     def over(self) -> bool:
         """Tell whether it is used up or was interrupted."""
-        return time.perf_counter() >= self._end or self.interrupted
+        return time.perf_counter() >= self._end or self.nodes_left() <= 0 or self.interrupted
 
     def part(self, seconds: float) -> Budget:
         """Return a budget that ends after `seconds`, and no later than this one."""
-        return Budget(min(seconds, self.left()), lambda: self.interrupted)
+        budget = Budget(min(seconds, self.left()), lambda: self.interrupted)
+        budget._whole = self
+        return budget

@@ -62,6 +62,8 @@ def test_solve(run: Run, small: Path) -> None:
     assert list(lows) == sorted(lows)
     assert list(highs) == sorted(highs, reverse=True)
     assert (lows[-1], highs[-1]) == (200, 200)
+    bracket = parsed(run("solve", small, "--json", "--node-limit", 1))
+    assert bracket["lower_bound"] < 200 <= bracket["objective"]
     code, out, err = run("solve", small, "-o", "best.json")
     assert (code, err) == (0, "")
     assert "objective    200" in out
@@ -413,6 +415,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
         (["solve"], "Missing argument 'FILE'"),
         (["solve", "missing.json"], "missing.json: cannot be read: No such file or directory"),
         (["solve", "."], ".: cannot be read: Is a directory"),
+        (["solve", "small.json", "--node-limit", "0"], "'--node-limit': 0 is not in the range"),
         (["solve", "small.json", "--time-limit", "nan"], "positive number of seconds, got 'nan'"),
         (["solve", "small.json", "--time-limit", "-1"], "positive number of seconds, got '-1'"),
         (["solve", "small.json", "--time-limit", "inf"], "positive number of seconds, got 'inf'"),

@@ -278,3 +278,29 @@ def test_tightest_spacing_just_fits() -> None:
 def test_an_optimum_of_one_request_is_its_output() -> None:
     result = solve(Instance(10**9, [0], [10**9]), Budget(math.inf))
     assert (result.objective, result.status) == (10**9, Status.OPTIMAL)
+
+
+@pytest.mark.parametrize(("suite", "number", "optimum"), [("small", 1, 208), ("small", 5, 77)])
+def test_a_limit_of_nodes_leaves_a_true_bracket(suite: str, number: int, optimum: int) -> None:
+    instance = generate_random(suite, 1, number)
+    gaps = []
+    for limit in (1, 40, 2_000, 10**6):
+        budget = Budget(60, nodes=limit)
+        result = solve(instance, budget)
+        assert result.lower_bound <= optimum <= result.objective
+        assert 0 < budget.nodes <= limit
+        gaps.append(result.objective - result.lower_bound)
+        assert budget.over() == (budget.nodes == limit)
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[0] > gaps[-1] == 0
+
+
+def test_nodes_are_counted_in_all_parts() -> None:
+    budget = Budget(nodes=10)
+    part = budget.part(60)
+    part.part(60).count(4)
+    assert (budget.nodes, part.nodes, part.nodes_left()) == (4, 4, 6)
+    budget.count(6)
+    assert part.over()
+    assert part.left() == 0
+    assert not part.interrupted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,12 @@ ATTEMPTS_SHOWN = 10_000
 @click.argument("file", type=PATH)
 @time_limit_option(60, "altogether")
 @click.option(
+    "--node-limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Stop after N nodes of searches: states, labels, nodes of trees.",
+)
+@click.option(
     "--certificate",
     type=output_file,
     help="Write a certificate of the bracket; to prove it may take as long again.",
@@ -45,7 +52,12 @@ ATTEMPTS_SHOWN = 10_000
 @click.option("-o", "--output", type=output_file, help="Write the best schedule to this file.")
 @as_json
 def solve(
-    file: Path, time_limit: float, certificate: Path | None, output: Path | None, as_json: bool
+    file: Path,
+    time_limit: float,
+    node_limit: int | None,
+    certificate: Path | None,
+    output: Path | None,
+    as_json: bool,
 ) -> int:
     """Bracket the optimal total completion time of an instance."""
     from kvopt.exact.solve import solve as run
@@ -54,11 +66,13 @@ def solve(
     instance = read_instance(file)
     began = time.perf_counter()
     history: list[tuple[float, int, int]] = []
-    with interruptible(time_limit) as budget, status_line(f"solving {file.name}") as status:
+    nodes = math.inf if node_limit is None else node_limit
+    with interruptible(time_limit, nodes) as budget, status_line(f"solving {file.name}") as status:
 
         def report(bracket: Result) -> None:
             gap = 100 * (1 - bracket.lower_bound / bracket.objective)
-            status(f"{optimum_text(bracket)}, gap {gap:.2f} %, {bracket.bound_from}")
+            found = f"{optimum_text(bracket)}, gap {gap:.2f} %"
+            status(f"{found}, {bracket.bound_from}, {budget.nodes} nodes")
             ends = (bracket.lower_bound, bracket.objective)
             if not history or history[-1][1:] != ends:
                 history.append((round(time.perf_counter() - began, 3), *ends))

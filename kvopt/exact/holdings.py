@@ -446,6 +446,7 @@ def search(labels: Labels, below: int, budget: Budget, width: int | None = None)
             whole = False
         layers.append((pool.state[:size].copy(), pool.parent[:size].copy(), kept))
         nodes += size
+        budget.count(size)
         if nodes > NODES or budget.over():
             return Searched(False, None, nodes)
         ends = np.flatnonzero((pool.who[:size] == everyone) & (pool.state[:size] == 0))

@@ -1351,7 +1351,9 @@ class _Search:
         numbers = np.array([1, base, self.ceiling, -1, base, 0], dtype=np.int64)
         while not budget.over():
             step = self.step if children is None else children
+            before = int(numbers[0])
             code = functions.best_first(kinds, prices, self.pool, rivals, buckets, numbers, step)
+            budget.count(int(numbers[0]) - before)
             if code == FULL and 3 * len(self.pool.key) * self.row <= self.state_bytes:
                 self.pool = _grown(self.pool)
             elif code != MORE or children is not None:

@@ -155,6 +155,8 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class condit
             solution = highspy.HighsSolution()
             solution.col_value = [v.value() or 0 for v in lp.variables()]
             highs.setSolution(solution)
+        if math.isfinite(self.budget.nodes_left()):
+            highs.setOptionValue("mip_max_nodes", int(self.budget.nodes_left()))
         highs.HandleUserInterrupt = True
         highs.startSolve()
         while not highs.wait(0.05)[0]:
@@ -199,6 +201,7 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
         if status not in _BOUND_HOLDS:
             raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
         info = highs.getInfo()
+        budget.count(max(0, int(info.mip_node_count)))
         bound = max(bound, _integer_bound(info.mip_dual_bound))
         if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
             known = min(known, program.starts(), key=np.sum)
@@ -213,6 +216,7 @@ _OPTIMAL = highspy.HighsModelStatus.kOptimal
 _BOUND_HOLDS = (
     _OPTIMAL,
     highspy.HighsModelStatus.kTimeLimit,
+    highspy.HighsModelStatus.kSolutionLimit,  # of nodes
     highspy.HighsModelStatus.kInterrupt,
 )
 """How a run may end; its dual bound is then a lower bound.

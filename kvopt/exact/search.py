@@ -259,6 +259,7 @@ def _best_first(
             rivals[:] = [rival for rival in rivals if not rival.dropped]
             rivals.append(child)
             states += 1
+            budget.count()
             heapq.heappush(heap, (child_bound, states, child))
     return ceiling, best
 
