@@ -61,6 +61,13 @@ UNIT = 1024
 LARGEST_DELAY = 8
 """Delays that moves give (rounds); those of the first schedule may be larger."""
 
+LONG_OUTPUT, LONG_REQUESTS = 100, 50
+"""If an output is so long and there are no more requests, delays may be as long as it, ..."""
+
+SOME_DELAYS, MANY_DELAYS = 3, 25
+"""...and of 100 moves so many change one, instead of so few: the memory in use at an end
+is often just right only because several starts before it wait."""
+
 
 def improve(
     instance: Instance,
@@ -162,7 +169,10 @@ class Annealing:
         )
         self._first_order = np.lexsort((instance.outputs, starts))
         first_delay = _delays(instance, starts, self._first_order)
-        rounds = instance.total_output + n * LARGEST_DELAY + int(first_delay.sum()) + 2
+        longest = int(instance.outputs.max())
+        long_ones = longest >= LONG_OUTPUT and n <= LONG_REQUESTS
+        largest_delay = longest if long_ones else LARGEST_DELAY
+        rounds = instance.total_output + n * largest_delay + int(first_delay.sum()) + 2
         sizes = {"used": rounds, "scratch": rounds, "floor": n + 1, "new_floor": n + 1}
         names = ("order", "new_order", "delay", "new_delay", "start", "new_start", *sizes)
         self._arrays = {name: self._zeros(sizes.get(name, n)) for name in names}
@@ -174,6 +184,9 @@ class Annealing:
             self._as_sequence(instance.prompts),
             self._as_sequence(instance.outputs),
             int(instance.prompts.min()),
+            MANY_DELAYS if long_ones else SOME_DELAYS,
+            largest_delay,
+            longest.bit_length() if long_ones else 0,
             self._as_sequence(
                 np.array(
                     [round(-UNIT * math.log((k + 0.5) / UNIT)) for k in range(UNIT)], dtype=np.int64
@@ -261,6 +274,9 @@ def anneal(
     prompts: Any,
     outputs: Any,
     smallest: int,
+    delays: int,
+    largest_delay: int,
+    delay_bits: int,
     exponential: Any,
     draws: Any,
     temperature: int,
@@ -288,6 +304,9 @@ def anneal(
     ----------
     memory, prompts, outputs, smallest
         Memory budget, prompt and output lengths, smallest prompt (tokens).
+    delays, largest_delay, delay_bits
+        How many of 100 moves change a delay, the largest that they give (rounds), and by up
+        to how many bits they change it; 0 for up to 3 rounds.
     exponential
         Quantiles of the exponential distribution, in units of 1/1024, shape (1024,).
     draws
@@ -326,17 +345,25 @@ def anneal(
             allowed = state[0] + (temperature * exponential[draws[drawn + 5] % UNIT] >> 20)
             extra = draws[drawn + 6]
             drawn += 7
-            if kind < 3:
+            if kind < delays:
                 delayed = order[a]
-                if delay[delayed] > 0 and extra % 2 == 0:
+                if delay_bits > 0:
+                    step = 1 + extra // 64 % (1 << (extra // 4 % delay_bits))
+                    if delay[delayed] > 0 and extra % 4 == 0:
+                        new_delay[delayed] = 0
+                    elif extra % 4 == 1:
+                        new_delay[delayed] = max(0, delay[delayed] - step)
+                    else:
+                        new_delay[delayed] = min(largest_delay, delay[delayed] + step)
+                elif delay[delayed] > 0 and extra % 2 == 0:
                     new_delay[delayed] = 0
-                elif delay[delayed] < LARGEST_DELAY:
-                    new_delay[delayed] = min(LARGEST_DELAY, delay[delayed] + 1 + extra // 2 % 3)
+                elif delay[delayed] < largest_delay:
+                    new_delay[delayed] = min(largest_delay, delay[delayed] + 1 + extra // 2 % 3)
                 else:
                     new_delay[delayed] = delay[delayed] - 1 - extra // 2 % 3
                 first = a
             else:
-                length = 2 + extra % 3 if kind < 13 else 1
+                length = 2 + extra % 3 if kind < delays + 10 else 1
                 if b < 0 or max(a, b) + length > n:
                     continue
                 i = order[a]
