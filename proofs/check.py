@@ -14,8 +14,8 @@ has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layo
 is in certificates.md.  Anything that is not exactly so is refused.
 
 Why the claim follows from what is tested is said at each function: `cost_of` for the upper
-bound; `busy_time`, `priced`, `by_paths`, `by_holdings`, `by_worth` and `searched` for the rules
-that prove a lower bound.
+bound; `busy_time`, `priced`, `by_windows`, `by_paths`, `by_holdings`, `by_worth` and `searched`
+for the rules that prove a lower bound.
 Prices and bounds are integers throughout; there is no floating point number in this file.
 """
 
@@ -26,7 +26,8 @@ import json
 import math
 import sys
 from array import array
-from itertools import accumulate
+from collections.abc import Iterator
+from itertools import accumulate, compress
 from typing import Any, NamedTuple
 
 FORMAT = "kvopt-certificate/1"
@@ -54,6 +55,9 @@ MAX_SEARCHED = 1_000  # requests in a search
 
 class Refused(Exception):  # noqa: N818  # a verdict, not an error
     """The certificate does not prove its claim; the message says why."""
+
+
+Starts = dict[tuple[int, int], bytearray]  # which starts of each type are left
 
 
 class Claim(NamedTuple):
@@ -119,6 +123,8 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         fields(proof, "proof", ("rule", "scale", "tree"))
         scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
         proved = priced(memory, types, scale, listed(proof["tree"], "proof.tree"))
+    elif rule == "windows":
+        proved = by_windows(memory, types, proof)
     elif rule == "paths":
         proved = by_paths(memory, types, proof)
     elif rule == "holdings":
@@ -131,7 +137,7 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         searched(memory, types, low, limit)
         return "exhaustive"
     else:
-        known = "busy-time, prices, paths, holdings, worth or exhaustive"
+        known = "busy-time, prices, windows, paths, holdings, worth or exhaustive"
         raise Refused(f"proof.rule: must be {known}, got {short(rule)}")
     if proved < low:
         raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
@@ -251,22 +257,29 @@ def priced(memory: int, types: dict[tuple[int, int], int], scale: int, tree: lis
         above = open_nodes.pop()
         if isinstance(node, dict) and "split" in node:
             fields(node, place, ("split", "at_most"))
-            most = integer(node["at_most"], 0, MAX_REQUESTS, f"{place}.at_most")
-            until = {}  # type: the time before which its starts count
-            for prompt, output, time in rows(node["split"], 3, f"{place}.split"):
-                if (prompt, output) not in types or (prompt, output) in until:
-                    raise Refused(f"{place}.split: must name types of the instance, each once")
-                until[prompt, output] = integer(time, 1, MAX_PRICED, f"{place}.split")
-            if not until or len(above) == MAX_DEPTH:
-                raise Refused(f"{place}.split: is empty, or deeper than {MAX_DEPTH}")
-            open_nodes.append((*above, (until, -1, -(most + 1))))  # -N <= -(most + 1)
-            open_nodes.append((*above, (until, 1, most)))  # N <= most: comes first
+            open_nodes += sides(types, node, above, MAX_PRICED, place)
         else:
             bound = leaf_bound(memory, types, scale, node, above, place)
             lowest = bound if lowest is None else min(lowest, bound)
     if open_nodes or lowest is None:
         raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
     return lowest
+
+
+def sides(
+    types: dict[tuple[int, int], int], node: Any, above: tuple[Any, ...], last: int, place: str
+) -> list[tuple[Any, ...]]:
+    """Return the splits above both subtrees of a split, those of the first one last."""
+    most = integer(node["at_most"], 0, MAX_REQUESTS, f"{place}.at_most")
+    until = {}  # type: the time before which its starts count
+    for prompt, output, time in rows(node["split"], 3, f"{place}.split"):
+        if (prompt, output) not in types or (prompt, output) in until:
+            raise Refused(f"{place}.split: must name types of the instance, each once")
+        until[prompt, output] = integer(time, 1, last, f"{place}.split")
+    if not until or len(above) == MAX_DEPTH:
+        raise Refused(f"{place}.split: is empty, or deeper than {MAX_DEPTH}")
+    # -N <= -(most + 1), and N <= most, which comes first
+    return [(*above, (until, -1, -(most + 1))), (*above, (until, 1, most))]
 
 
 def leaf_bound(
@@ -279,18 +292,36 @@ def leaf_bound(
 ) -> int:
     """Return the bound that the prices of a leaf give, rounded up."""
     fields(leaf, place, ("memory", "staircase", "branch"))
-    on_memory = rows(leaf["memory"], 2, f"{place}.memory")
-    on_stairs = rows(leaf["staircase"], 3, f"{place}.staircase")
-    on_splits = listed(leaf["branch"], f"{place}.branch")
+    value, costs = charged(memory, types, scale, leaf, above, 0, place)
+    value += sum(count * min(costs[kind]) for kind, count in types.items())
+    return -(-value // scale)
+
+
+def charged(
+    memory: int,
+    types: dict[tuple[int, int], int],
+    scale: int,
+    given: Any,
+    above: tuple[Any, ...],
+    least: int,
+    place: str,
+) -> tuple[int, dict[tuple[int, int], list[int]]]:
+    """Return - sum of p b, and the costs c_k(t) of starts up to the last priced time.
+
+    The costs go on up to time `least` at least.
+    """
+    on_memory = rows(given["memory"], 2, f"{place}.memory")
+    on_stairs = rows(given["staircase"], 3, f"{place}.staircase")
+    on_splits = listed(given["branch"], f"{place}.branch")
     if len(on_splits) != len(above):
         raise Refused(f"{place}.branch: must be {len(above)} prices, got {len(on_splits)}")
-    last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_stairs] + [0])
+    last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_stairs] + [least])
     last = max([last, *(time for until, _, _ in above for time in until.values())])
     levels = sorted({m for m, _, _ in on_stairs})
     if last > MAX_PRICED or (last + 1) * len(types) * (1 + len(levels)) > MAX_WORK:
         raise Refused(f"{place}: has prices too late, at {last}")
 
-    value = 0  # becomes scale times the bound
+    value = 0
     prices = [0] * (last + 1)  # prices[r] of memory row r
     for r, price in increasing(on_memory, 1, f"{place}.memory"):
         prices[r] = price
@@ -311,10 +342,11 @@ def leaf_bound(
     weighted = list(accumulate(r * price for r, price in enumerate(prices)))
     stairs = [(m, list(accumulate(steps[m]))) for m in levels]
     smallest = min(s for s, _ in types)
-    for (s, o), count in types.items():
+    found = {}
+    for s, o in types:
         # Rows t + 1 .. t + o with s + r - t each: (s - t) * (sum of p) + (sum of r p).
         costs = [
-            scale * t + (s - t) * (p1 - p0) + q1 - q0
+            scale * (t + o) + (s - t) * (p1 - p0) + q1 - q0
             for t, p0, p1, q0, q1 in zip(
                 range(last + 1), to_round, ahead(to_round, o), weighted, ahead(weighted, o)
             )
@@ -326,13 +358,153 @@ def leaf_bound(
         if (s, o) in ends:  # a start at t pays for every time > t
             pays = list(accumulate(reversed(ends[s, o])))
             costs = [c + p for c, p in zip(costs, reversed(pays))]
-        value += count * (min(costs) + scale * o)
-    return -(-value // scale)
+        found[s, o] = costs
+    return value, found
 
 
 def ahead(sums: list[int], by: int) -> list[int]:
     """Return the list of sums[t + by], the last one going on for ever."""
     return sums[by:] + sums[-1:] * min(by, len(sums))
+
+
+# --- Rule "windows" -----------------------------------------------------------------------------
+#
+# A tree of splits and prices as above, with two things more.  It looks only at schedules that
+# cost less than a goal, and keeps for each type k a set X_k of the starts, among 0..H, that
+# can belong to one; H, the horizon, stands for all times t >= H.  Every price is of a row or a
+# split up to H, so no coefficient is left from there on.  Each split is of one type.
+#
+# The splits above a node say of the j-th request of a type (by start) that it starts in some
+# window a..b.  Two things take starts away:
+#   - Suppose that no schedule of the node below the goal starts the request outside a..b, and
+#     b < H.  Then it runs in rounds b + 1 .. a + o and uses s + r - b there at least.
+#     Another request cannot start at a time t < H where that, added up over all others, and its
+#     own s + r - t are more than M in some round r of its run.  Windows shrink with what is left.
+#   - By rule "prices" a schedule costs at least V = sum of count_k * (min over X_k of c_k) - sum
+#     of p b, and V + c_k(t) - (min over X_k of c_k) if it starts a k at t.  Where this is more
+#     than goal - 1 the start is taken away.  For H it stands for all later times, which cost
+#     more.
+# If nothing is left for some request, or V rounded up is the goal, no schedule of the node costs
+# less.  Prices, bounds and sets hold for the nodes below, too, where prices of splits are 0 if
+# they are not told.  So every schedule costs at least the goal or the bound of its leaf.
+
+
+def by_windows(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
+    """Return the least bound of the leaves, or the goal if that is less."""
+    fields(proof, "proof", ("rule", "scale", "horizon", "goal", "tree"))
+    scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
+    horizon = integer(proof["horizon"], 1, MAX_PRICED, "proof.horizon")
+    goal = lowest = integer(proof["goal"], 1, 10**MAX_DIGITS, "proof.goal")
+    if (horizon + 1) * len(types) > MAX_WORK:
+        raise Refused(f"proof.horizon: is too late, {horizon}")
+    everything: Starts | None = {kind: bytearray([1]) * (horizon + 1) for kind in types}
+    # The splits above each subtree still to come, its starts, bound, and prices from above.
+    open_nodes: list[Any] = [((), everything, 0, None)]
+    for i, node in enumerate(listed(proof["tree"], "proof.tree")):
+        place = f"proof.tree[{i}]"
+        if not open_nodes:
+            raise Refused(f"{place}: is left over, the tree ended before it")
+        above, left, bound, given = open_nodes.pop()
+        own = isinstance(node, dict) and "memory" in node
+        split = isinstance(node, dict) and "split" in node
+        known = ("split", "at_most") * split + ("memory", "staircase", "branch") * own
+        fields(node, place, known)
+        left = left and fitting(memory, types, left, above)
+        for prices in ([] if given is None else [given]) + [node] * own:
+            padded = dict(prices)
+            if prices is not node:
+                padded["branch"] = prices["branch"] + [0] * (len(above) - len(prices["branch"]))
+            value, costs = charged(memory, types, scale, padded, above, horizon, place)
+            if any(len(row) > horizon + 1 for row in costs.values()):
+                raise Refused(f"{place}: has prices after the horizon")
+            while left:
+                least = {k: min(compress(costs[k], there)) for k, there in left.items()}
+                total = value + sum(count * least[k] for k, count in types.items())
+                bound = max(bound, -(-total // scale))
+                spare = (goal - 1) * scale - total
+                if spare < 0:
+                    left = None
+                    break
+                fewer = {
+                    k: bytearray(a and c <= least[k] + spare for a, c in zip(there, costs[k]))
+                    for k, there in left.items()
+                }
+                if fewer == left:
+                    break
+                left = fitting(memory, types, fewer, above)
+        if split:
+            one, two = sides(types, node, above, horizon, place)
+            if len(one[-1][0]) > 1:
+                raise Refused(f"{place}.split: must be of one type")
+            held = node if own else given
+            open_nodes += [(one, left, bound, held), (two, left, bound, held)]
+        elif left:
+            lowest = min(lowest, bound)
+    if open_nodes:
+        raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
+    return lowest
+
+
+def fitting(
+    memory: int, types: dict[tuple[int, int], int], left: Starts, above: tuple[Any, ...]
+) -> Starts | None:
+    """Return the starts that fit beside what runs for certain; None if none is left for some."""
+    horizon = len(next(iter(left.values()))) - 1
+    requests = [(kind, j) for kind, count in types.items() for j in range(count)]
+    windows = dict.fromkeys(requests, (0, horizon))
+    for until, sign, most in above:
+        ((kind, time),) = until.items()
+        for j in range(types[kind]):
+            low, high = windows[kind, j]
+            if sign > 0 and j >= most:
+                windows[kind, j] = (max(low, time), high)
+            elif sign < 0 and j < -most:
+                windows[kind, j] = (low, min(high, time - 1))
+    changed = True
+    while changed:
+        changed = False
+        fits: Starts = {kind: bytearray(horizon + 1) for kind in types}
+        for place in requests:
+            kind, (low, high) = place[0], windows[place]
+            others = [other for other in requests if other != place]
+            runs = [(b, a + o, s) for (s, o), a, b in ((q[0], *windows[q]) for q in others)]
+            runs = [run for run in runs if run[0] < min(run[1], horizon)]
+            rest = bytearray(horizon - max(high, low - 1))
+            own = bytearray(low) + left[kind][low : high + 1] + rest
+            for first, last in too_much(memory, *kind, runs):
+                first, last = max(first, 0), min(last, horizon - 1)
+                if first <= last:
+                    own[first : last + 1] = bytearray(last + 1 - first)
+            if 1 not in own:
+                return None
+            if (now := (own.index(1), own.rindex(1))) != (low, high):
+                windows[place] = now
+                changed = True
+            fits[kind] = bytearray(map(max, fits[kind], own)) if types[kind] > 1 else own
+    return fits
+
+
+def too_much(
+    memory: int, s: int, o: int, runs: list[tuple[int, int, int]]
+) -> Iterator[tuple[int, int]]:
+    """Yield stretches of starts t of (s, o) with s + r - t + U(r) > M in a round r of the run.
+
+    U(r) is what others use for certain, s' + r - b for each of `runs` (b, e, s') with b < r <= e.
+    A round that is not the last of the run nor some e is followed by one in which all of it is
+    larger, so only those rounds matter.
+    """
+    for _, r, _ in runs:  # rounds e: starts r - o .. r - 1 are in their run there
+        used = sum(more + r - b for b, e, more in runs if b < r <= e)
+        yield r - o, min(r - 1, s + r + used - memory - 1)
+    # The last round, r = t + o: between changes U(r) goes up by `number` a round.
+    changes = sorted({x + 1 for b, e, _ in runs for x in (b, e)})
+    for i in range(1, len(changes)):
+        r, after = changes[i - 1], changes[i]
+        there = [(b, more) for b, e, more in runs if b < r <= e]
+        used, number = sum(more + r - b for b, more in there), len(there)
+        if number and used + number * (after - 1 - r) > memory - s - o:
+            late = max(0, -(-(memory - s - o + 1 - used) // number))  # rounds until it is too much
+            yield r + late - o, after - 1 - o
 
 
 # --- Rule "paths" -------------------------------------------------------------------------------

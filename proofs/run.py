@@ -18,6 +18,7 @@ COMPANIONS = (
     "paths",
     "holdings",
     "worth",
+    "windows",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",

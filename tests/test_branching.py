@@ -11,19 +11,20 @@ from kvopt import Budget, Instance, solve
 from kvopt.checker import checker
 from kvopt.exact import branching
 from kvopt.exact import solve as solving
-from kvopt.exact.branching import SparseProgram, branch_and_bound
+from kvopt.exact.branching import SparseProgram, WindowTree, branch_and_bound
 from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.prices import Branch, PriceTree
+from kvopt.exact.prices import Branch
 from kvopt.exact.result import Result
 from kvopt.exact.stategraph import solve_by_state_graph
+from kvopt.exact.windows import all_starts
 from kvopt.generate import generate_random
 
 
-def proved(instance: Instance, tree: PriceTree) -> int:
+def proved(instance: Instance, tree: WindowTree) -> int:
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    nodes = json.loads(json.dumps(tree.nodes))
-    value = checker().priced(instance.memory, types, tree.scale, nodes)
-    assert value == tree.lower_bound
+    content = json.loads(json.dumps(tree.content()))
+    value = checker().by_windows(instance.memory, types, content)
+    assert tree.lower_bound <= value <= tree.goal
     return value
 
 
@@ -72,7 +73,7 @@ def test_a_long_instance_is_bracketed_with_a_tree() -> None:
 
 def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solving, "_searched", lambda best, budget: best)
-    monkeypatch.setattr(solving, "BRANCHED_ROUNDS", 1)
+    monkeypatch.setattr(solving, "has_few_long_runs", lambda instance, makespan: True)
     monkeypatch.setattr(solving, "has_few_profiles", lambda instance: False)
     monkeypatch.setattr(solving, "has_room_to_hold", lambda instance, horizon: False)
     instance = Instance(23, [0] * 6, [17, 9, 8, 7, 5, 3])
@@ -80,8 +81,7 @@ def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     if result.bound_from == solving.BRANCHES:
         assert result.proof is not None
         types = {(r.prompt, r.output): n for r, n in instance.types()}
-        tree = result.proof["tree"]
-        value = checker().priced(instance.memory, types, result.proof["scale"], tree)
+        value = checker().by_windows(instance.memory, types, result.proof)
         assert value == result.lower_bound
     assert result.bound_from in (solving.BRANCHES, "HiGHS")
 
@@ -94,7 +94,7 @@ def test_sparse_rows_prove_what_they_say() -> None:
     for k, before in ((1, 90), (2, 40)):
         program.add_split(k, before)
     for some in ((), branches[:1], branches):
-        assert program.solve(some, 2, 4) is not None
+        assert program.solve(some, all_starts(program.exact), 2, 4) is not None
         value = program.highs.getInfo().objective_function_value
         bound = program.exact.bound(program.prices(some), some)
         assert np.ceil(value - 0.1) <= bound <= np.ceil(value + 0.1)
@@ -105,7 +105,7 @@ def test_asking_too_much_costs_the_penalty() -> None:
     program = SparseProgram(instance, 18, 1000)
     program.add_split(0, 5)
     branch = Branch(((0, 5),), 1, below=False)  # both start before 5, which is impossible
-    assert program.solve((branch,), 0, 0) is not None
+    assert program.solve((branch,), all_starts(program.exact), 0, 0) is not None
     assert program.exact.bound(program.prices((branch,)), (branch,)) > 27
 
 

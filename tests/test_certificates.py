@@ -29,6 +29,7 @@ from kvopt.cli import main
 from kvopt.errors import SolverError
 from kvopt.exact import certificate as building
 from kvopt.exact import holding_kernel
+from kvopt.exact.branching import branch_and_bound
 from kvopt.exact.certificate import certificate, certificate_text, certify
 from kvopt.exact.holdings import SCALE as HOLDING_SCALE
 from kvopt.exact.holdings import Holdings, Labels, first_guess, search
@@ -150,6 +151,10 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         assert proof.lower_bound == tree.lower_bound <= result.objective
         if proof.lower_bound >= 0:
             yield certificate(result, proof)
+        poor = np.cumsum(instance.outputs) - instance.outputs
+        grown = branch_and_bound(instance, poor, Budget(), node_limit=rng.randint(1, 9))
+        assert grown is not None
+        yield certificate(result, building.Proof(grown.lower_bound, grown.content()))
         paths = building.paths_proof(result, path_prices(instance, rng, PLAIN))
         if paths.lower_bound >= 0:
             yield certificate(result, paths)
@@ -175,7 +180,9 @@ def test_accepts_a_proof_by_every_rule() -> None:
         rules[claim.rule] = rules.get(claim.rule, 0) + 1
         del content["starts"], content["upper_bound"]
         assert check(certificate_text(content)).upper_bound is None
-    assert rules.keys() == {"busy-time", "prices", "paths", "holdings", "worth", "exhaustive"}
+    assert rules.keys() == {
+        *("busy-time", "prices", "windows", "paths", "holdings", "worth", "exhaustive")
+    }
 
 
 def test_prices_are_evaluated_alike_twice() -> None:
@@ -484,7 +491,7 @@ def altered(path: tuple[Any, ...], value: Any) -> str:
 
 
 TREE = ("proof", "tree")
-RULES = "proof.rule: must be busy-time, prices, paths, holdings, worth or exhaustive"
+RULES = "proof.rule: must be busy-time, prices, windows, paths, holdings, worth or exhaustive"
 FIRST_LEAF = (*TREE, 1)
 
 
@@ -520,12 +527,12 @@ FIRST_LEAF = (*TREE, 1)
         (
             ("proof",),
             [],
-            "proof.rule: must be busy-time, prices, paths, holdings, worth or exhaustive",
+            RULES,
         ),
         (
             ("proof", "rule"),
             "faith",
-            "proof.rule: must be busy-time, prices, paths, holdings, worth or exhaustive",
+            RULES,
         ),
         (("proof", "scale"), 0, "proof.scale: must be an integer from 1"),
         (("proof", "extra"), 0, "proof: has an unknown key 'extra'"),
@@ -611,6 +618,77 @@ def test_refusals_of_paths_say_why(path: tuple[Any, ...], value: Any, reason: st
     else:
         inside[path[-1]] = value
     assert reason in refusal(json.dumps(content))[1]
+
+
+WINDOWS: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 11,
+    "proof": {
+        "rule": "windows",
+        "scale": 4,
+        "horizon": 9,
+        "goal": 15,
+        "tree": [
+            {
+                "split": [[1, 4, 3]],
+                "at_most": 0,
+                "memory": [[4, 1]],
+                "staircase": [[1, 3, 4]],
+                "branch": [],
+            },
+            {"memory": [[4, 1]], "staircase": [[1, 3, 4]], "branch": [8]},
+            {},
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("goal",), 0, "proof.goal: must be an integer from 1"),
+        (("goal",), 10, "lower_bound: is 11, the proof gives 10"),
+        (("horizon",), 0, "proof.horizon: must be an integer from 1"),
+        (("horizon",), 10**7, "proof.horizon: is too late, 10000000"),
+        (("horizon",), 2, "proof.tree[0]: has prices after the horizon"),
+        (("extra",), 0, "proof: has an unknown key 'extra'"),
+        (("tree",), [], "proof.tree: ends with 1 subtrees missing"),
+        (("tree", 2), None, "proof.tree: ends with 1 subtrees missing"),
+        (("tree", 2), 7, "proof.tree[2]: must be an object"),
+        (("tree", 2), {"extra": 1}, "proof.tree[2]: has an unknown key 'extra'"),
+        (("tree", 2), {"branch": [0]}, "proof.tree[2]: has an unknown key 'branch'"),
+        (("tree", 2), {"memory": []}, "proof.tree[2]: has no 'staircase'"),
+        (("tree", 0, "at_most"), None, "proof.tree[0]: has no 'at_most'"),
+        (("tree", 0, "at_most"), -1, "proof.tree[0].at_most: must be an integer from 0"),
+        (("tree", 0, "split"), [], "proof.tree[0].split: is empty"),
+        (("tree", 0, "split", 0, 2), 10, "proof.tree[0].split: must be an integer from 1"),
+        (("tree", 0, "split", 0, 1), 3, "proof.tree[0].split: must name types of the instance"),
+        (
+            ("tree", 0, "split"),
+            [[0, 1, 3], [1, 4, 3]],
+            "proof.tree[0].split: must be of one type",
+        ),
+        (("tree", 1, "branch"), [], "proof.tree[1].branch: must be 1 prices, got 0"),
+        (("tree", 1, "memory", 0, 1), -1, "proof.tree[1].memory: must be an integer from 0"),
+    ],
+)
+def test_refusals_of_windows_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    check(json.dumps(WINDOWS))
+    content = copy.deepcopy(WINDOWS)
+    inside = content["proof"]
+    for key in path[:-1]:
+        inside = inside[key]
+    if value is None:
+        del inside[path[-1]]
+    else:
+        inside[path[-1]] = value
+    assert reason in refusal(json.dumps(content))[1]
+
+
+def test_refuses_a_tree_that_goes_on() -> None:
+    content = copy.deepcopy(WINDOWS)
+    content["proof"]["tree"].append({})
+    assert "proof.tree[3]: is left over" in refusal(json.dumps(content))[1]
 
 
 WORTH: dict[str, Any] = {

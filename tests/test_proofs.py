@@ -22,6 +22,7 @@ NAMES = [
     "paths",
     "holdings",
     "worth",
+    "windows",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",
@@ -348,6 +349,22 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
     prices.memory = 9
     with pytest.raises(AssertionError):
         companion.check_schedule(instance, starts, prices)
+
+
+@pytest.mark.parametrize("companion", ["windows"], indirect=True)
+def test_windows_that_end_too_early_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(9, [1, 1, 1], [6, 5, 4])
+    starts = solve(instance, Budget()).starts.tolist()
+
+    def check(late: int) -> None:
+        for seed in range(20):
+            rng = random.Random(seed)
+            splits = list(companion.splits_of(companion.by_type(instance, starts), 15, rng))
+            companion.check_certain(instance, starts, splits, 15, late)
+
+    check(0)
+    with pytest.raises(AssertionError):
+        check(1)
 
 
 @pytest.mark.parametrize("companion", ["worth"], indirect=True)

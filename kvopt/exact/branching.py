@@ -6,9 +6,11 @@ only, first a coarse grid, then those that solutions violate.  Between rows the 
 start is linear in its time, so columns at the ends of the pieces are enough, and the value
 is that of all columns.
 
-Nodes are split by how many requests of a type start before a time.  A node of the tree is
-settled by prices, rounded and evaluated in integers; so what comes out is a tree of prices that
-proofs/check.py accepts.
+Nodes are split by how many requests of a type start before a time.  A node has prices,
+rounded and evaluated in integers, and only those starts that can still belong to a cheaper
+schedule than the best one known (`kvopt.exact.windows`).  First it is looked at with the prices
+of the node above; the program is solved when its turn comes.  What comes out is a tree of prices
+that proofs/check.py accepts.
 """
 
 from __future__ import annotations
@@ -28,10 +30,11 @@ from kvopt.budget import Budget
 from kvopt.exact.facts import staircase_windows
 from kvopt.exact.heuristics import earliest_fit
 from kvopt.exact.highs import quiet_highs
-from kvopt.exact.prices import Branch, PriceProgram, Prices, PriceTree
+from kvopt.exact.prices import Branch, PriceProgram, Prices
+from kvopt.exact.windows import BoolArray, Left, all_starts, fitting, told
 from kvopt.instance import Instance, IntArray
 
-__all__ = ["SparseProgram", "branch_and_bound"]
+__all__ = ["SparseProgram", "WindowTree", "branch_and_bound"]
 
 LEVELS = (1, 2)
 """Levels of the staircase rows."""
@@ -43,13 +46,20 @@ VIOLATION = 0.05
 """Rows are added that are violated by more than this part of their right-hand side."""
 
 ROOT_PASSES, ROOT_ROWS = 2, 6
-NODE_PASSES, NODE_ROWS = 1, 1
+NODE_PASSES, NODE_ROWS = 0, 0
 """How often rows are looked for, and how many of a kind are added at a time."""
 
 EXACT_PASSES, EXACT_ROWS = 20, 6
 """The same where a solution is nearly a schedule, however little it violates."""
 
-MOST_ROWS = 700
+HARD_PASSES, HARD_ROWS, HARD_VIOLATION = 1, 4, 0.02
+"""The same where the program told nothing new."""
+
+EARLY, LEAST_SPREAD = 0.03, 1e-3
+"""A start is split that is spread most for its time; this part of the horizon is added to all
+times.  With less spread than the second number (rounds) it is not split."""
+
+MOST_ROWS = 500
 """With so many rows no more are added."""
 
 LARGEST_PRICE = 2.0**40
@@ -61,13 +71,20 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(slots=True, eq=False)
 class _Node:
-    """A node of the tree, with the best prices known for it."""
+    """A node of the tree, with the best prices known for it and the starts that are left."""
 
     branches: tuple[Branch, ...]
-    bound: int
+    entry: Left  # what the prices of the node above tell
+    left: Left
     prices: Prices
     solution: FloatArray
+    priced: bool = False  # whether the prices are its own
     children: list[_Node] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Keep only what the tree is written from."""
+        self.entry = self.left = Left(self.left.bound, None)
+        self.solution = np.zeros(0)
 
 
 class SparseProgram:
@@ -81,7 +98,8 @@ class SparseProgram:
         Last round with a price, >= 1.
     penalty
         What it costs to start one request too few before a time, where a branch asks for
-        more: so much that it is as good as infeasible (rounds).
+        more: so much that it is as good as infeasible (rounds).  Not to start one at all
+        costs twice as much.
     """
 
     def __init__(self, instance: Instance, horizon: int, penalty: int) -> None:
@@ -107,6 +125,9 @@ class SparseProgram:
         for k in range(len(self.outputs)):
             ends = [t for kind, at in self.rows for t in self._ends(k, kind, at)]
             self._add_columns(k, [0, horizon, *ends])
+            # If too few starts are left, requests are missing; time -1 says so.
+            self.columns[-1 - k, -1] = self.highs.getNumCol()
+            self.highs.addCol(2.0 * penalty, 0.0, INFINITY, 1, [k], [1.0])
 
     def _ends(self, k: int, kind: int, at: int) -> tuple[int, ...]:
         """Return the starts of type k just before and after a row counts them."""
@@ -186,13 +207,17 @@ class SparseProgram:
             values[there],
         )
 
-    def solve(self, branches: tuple[Branch, ...], passes: int, more: int) -> FloatArray | None:
+    def solve(
+        self, branches: tuple[Branch, ...], starts: BoolArray, passes: int, more: int
+    ) -> FloatArray | None:
         """Solve with some branches, adding violated rows; return the solution.
 
         Parameters
         ----------
         branches
             Branches of one type each.
+        starts
+            The starts that are left, shape (types, horizon + 1).
         passes, more
             How often rows are looked for, and how many of a kind are added at a time.
         """
@@ -206,6 +231,7 @@ class SparseProgram:
         for place, (low, high) in limits.items():
             self.highs.changeRowBounds(self.splits[place], float(low), float(high))
         for number in itertools.count():
+            self._leave(starts)
             self.highs.run()
             if self.highs.getModelStatus() != highspy.HighsModelStatus.kOptimal:
                 return None
@@ -213,6 +239,20 @@ class SparseProgram:
             if number == passes or not self._cut(solution, more):
                 return solution
         return None
+
+    def _leave(self, starts: BoolArray) -> None:
+        """Leave only some starts, with columns at the ends of their stretches."""
+        for k, row in enumerate(starts):
+            ends = np.flatnonzero(row[1:] != row[:-1])
+            self._add_columns(k, [t for t in (*ends, *(ends + 1)) if row[t]])
+        owners, times = np.array(list(self.columns)).T
+        there = (owners < 0) | starts[np.maximum(owners, 0), np.maximum(times, 0)]
+        self.highs.changeColsBounds(
+            len(owners),
+            np.arange(len(owners), dtype=np.int32),
+            np.zeros(len(owners)),
+            np.where(there, INFINITY, 0.0),
+        )
 
     def _cut(self, solution: FloatArray, more: int) -> bool:
         """Add rows that a solution violates most; tell whether there were any."""
@@ -270,13 +310,48 @@ class SparseProgram:
         return Prices(memory, stairs, tuple(on_branches))
 
 
+@dataclass(frozen=True, slots=True)
+class WindowTree:
+    """A tree of prices over windows of starts, as it stands in a certificate.
+
+    Parameters
+    ----------
+    nodes
+        Splits and leaves in preorder, as JSON objects.
+    scale
+        The prices are multiples of 1 / scale.
+    horizon
+        Times from this one on are not told apart (rounds).
+    goal
+        Schedules that cost as much as this or more were not looked at (rounds).
+    lower_bound
+        The bound that the tree proves (rounds).
+    """
+
+    nodes: tuple[dict[str, Any], ...]
+    scale: int
+    horizon: int
+    goal: int
+    lower_bound: int
+
+    def content(self) -> dict[str, Any]:
+        """Return the object "proof" of a certificate of the bound."""
+        return {
+            "rule": "windows",
+            "scale": self.scale,
+            "horizon": self.horizon,
+            "goal": self.goal,
+            "tree": list(self.nodes),
+        }
+
+
 def branch_and_bound(
     instance: Instance,
     starts: IntArray,
     budget: Budget,
     report: Callable[[int, IntArray], None] = lambda bound, starts: None,
     node_limit: int | None = None,
-) -> PriceTree | None:
+) -> WindowTree | None:
     """Return a tree of prices that proves a good bound.
 
     On the way requests are placed in the order of their mean starts, each where it fits.
@@ -296,78 +371,145 @@ def branch_and_bound(
 
     Returns
     -------
-    PriceTree or None
+    WindowTree or None
         None if not even the relaxation could be solved.
     """
-    horizon = min(int((starts + instance.outputs).max()), instance.total_output)
-    cost = int(starts.sum()) + instance.total_output
-    program = SparseProgram(instance, horizon, cost)
-    program.highs.setOptionValue("time_limit", max(1.0, budget.left()))
-    root = _settled(program, (), None, ROOT_PASSES, ROOT_ROWS)
-    if root is None:
+    search = _Search(instance, starts, budget)
+    if search.root is None:
         return None
-    known = root.bound
-    report(known, starts)
-    nodes = 1
-    numbers = itertools.count()
-    waiting = [(root.bound, next(numbers), root)]
-    while waiting and waiting[0][0] < cost and not budget.over():
-        if node_limit is not None and nodes >= node_limit:
+    known = 0
+    while True:
+        bound, cost = search.bound(), search.cost
+        if bound > known:
+            known = bound
+            report(known, search.starts)
+        enough = node_limit is not None and search.nodes >= node_limit
+        if bound >= cost or enough or budget.over():
             break
-        bound, _, node = heapq.heappop(waiting)
-        placed = _placed(program, node.solution)
-        if bound > known or int(placed.sum()) < int(starts.sum()):
-            known, starts = max(bound, known), min(placed, starts, key=lambda s: int(s.sum()))
-            cost = int(starts.sum()) + instance.total_output
-            report(min(known, cost), starts)
-        split = _split(program, node)
+        before = search.nodes
+        if not search.step():
+            break
+        budget.count(search.nodes - before)
+        if search.cost < cost:
+            report(known, search.starts)
+    return search.tree()
+
+
+class _Search:
+    """Best first: the node whose bound is lowest is looked at next.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    starts
+        Starts of a good schedule (rounds), shape (n,).
+    budget
+        The first program may take so long, and at least a second.
+    """
+
+    def __init__(self, instance: Instance, starts: IntArray, budget: Budget) -> None:
+        horizon = min(int((starts + instance.outputs).max()), instance.total_output)
+        self.instance = instance
+        self.starts = starts
+        self.cost = int(starts.sum()) + instance.total_output
+        self.program = SparseProgram(instance, horizon, self.cost)
+        self.program.highs.setOptionValue("time_limit", max(1.0, budget.left()))
+        self.nodes = 1
+        self.waiting: list[tuple[int, int, _Node]] = []
+        self.root: _Node | None = None
+        exact = self.program.exact
+        memory = np.zeros(horizon + 1, dtype=np.int64)
+        free = Prices(memory, np.zeros((len(exact.levels), horizon), dtype=np.int64), ())
+        entry = Left(0, all_starts(exact))
+        root = _Node((), entry, entry, free, np.zeros(0))
+        if self._price(root, ROOT_PASSES, ROOT_ROWS):
+            self.root = root
+            self._wait(root)
+
+    def bound(self) -> int:
+        """Return the bound that is proved so far (rounds)."""
+        return min(self.waiting[0][0], self.cost) if self.waiting else self.cost
+
+    def _wait(self, node: _Node) -> None:
+        if node.left.bound < self.cost:
+            heapq.heappush(self.waiting, (node.left.bound, self.nodes, node))
+        else:
+            node.forget()
+        self.nodes += 1
+
+    def step(self) -> bool:
+        """Look at a node: solve its program, or split it; tell whether anything came of it."""
+        bound, _, node = heapq.heappop(self.waiting)
+        if not node.priced:
+            if not self._price(node, NODE_PASSES, NODE_ROWS) or node.left.bound == node.entry.bound:
+                self._price_closely(node, HARD_PASSES, HARD_ROWS, HARD_VIOLATION)
+            node.priced = True
+            self._wait(node)
+            return True
+        placed = _placed(self.program, node.solution)
+        if int(placed.sum()) < int(self.starts.sum()):
+            self.starts = placed
+            self.cost = int(placed.sum()) + self.instance.total_output
+        split = _split(self.program, node)
         if split is None:
-            # Nearly a schedule: only rows that are missing can tell more.
-            program.tolerance = 0.0
-            again = _settled(program, node.branches, None, EXACT_PASSES, EXACT_ROWS)
-            program.tolerance = VIOLATION
-            gained = again is not None and again.bound > bound
-            if again is not None and gained:
-                node.bound, node.prices, node.solution = again.bound, again.prices, again.solution
-            heapq.heappush(waiting, (node.bound, next(numbers), node))
-            if not gained:
-                break
-            continue
-        k, before, at_most = split
-        program.add_split(k, before)
+            # Nearly a schedule: rows that are missing can tell more...
+            self._price_closely(node, EXACT_PASSES, EXACT_ROWS, 0.0)
+            split = _any_split(node)  # ...and fewer starts can.
+            if node.left.bound > bound or split is None:
+                self._wait(node)
+                return node.left.bound > bound
+        self._branch(node, *split)
+        return True
+
+    def _branch(self, node: _Node, k: int, before: int, at_most: int) -> None:
+        """Split a node, and look at both parts with its prices."""
+        exact = self.program.exact
+        self.program.add_split(k, before)
+        own = node.prices
+        prices = Prices(own.memory, own.staircase, (*own.branch, 0))
+        assert node.left.starts is not None
         for below in (True, False):
             branches = (*node.branches, Branch(((k, before),), at_most, below))
-            child = _settled(program, branches, node, NODE_PASSES, NODE_ROWS)
-            assert child is not None  # at least the prices of the node above hold
-            nodes += 1
+            left = Left(self.cost, None)
+            fits = fitting(exact, branches, node.left.starts)
+            if fits is not None:
+                left = told(exact, prices, branches, fits, self.cost)
+                left = Left(max(left.bound, node.left.bound), left.starts)
+            child = _Node(branches, left, left, prices, node.solution)
             node.children.append(child)
-            if child.bound < cost:
-                heapq.heappush(waiting, (child.bound, next(numbers), child))
-    lowest = min(leaf.bound for leaf in _leaves(root))
-    return PriceTree(tuple(_written(program.exact, root)), program.exact.scale, lowest)
+            self._wait(child)
+        node.forget()
 
-
-def _settled(
-    program: SparseProgram,
-    branches: tuple[Branch, ...],
-    above: _Node | None,
-    passes: int,
-    more: int,
-) -> _Node | None:
-    """Return the node of some branches; the prices of the node above hold for it, too."""
-    solution = program.solve(branches, passes, more)
-    prices = None if solution is None else program.prices(branches)
-    bound = 0 if prices is None else program.exact.bound(prices, branches)
-    if above is not None and bound <= above.bound:
-        # A new branch without a price changes nothing.
-        own = above.prices
-        prices = Prices(own.memory, own.staircase, (*own.branch, 0))
-        bound = above.bound
+    def _price(self, node: _Node, passes: int, more: int) -> bool:
+        """Solve the program of a node, and keep the prices if they tell more."""
+        program, starts = self.program, node.entry.starts
+        if starts is None:
+            return False
+        solution = program.solve(node.branches, starts, passes, more)
         if solution is None:
-            solution = above.solution
-    if prices is None or solution is None:
-        return None
-    return _Node(branches, bound, prices, solution)
+            return False
+        prices = program.prices(node.branches)
+        left = told(program.exact, prices, node.branches, starts, self.cost)
+        if left.bound >= node.left.bound:
+            node.prices = prices
+            node.left = left
+        node.priced = True
+        node.solution = solution
+        return True
+
+    def _price_closely(self, node: _Node, passes: int, more: int, violation: float) -> None:
+        """Solve the program of a node with rows that are hardly violated, too."""
+        self.program.tolerance = violation
+        self._price(node, passes, more)
+        self.program.tolerance = VIOLATION
+
+    def tree(self) -> WindowTree:
+        """Return the tree so far."""
+        assert self.root is not None
+        exact = self.program.exact
+        nodes = tuple(_written(exact, self.root, None))
+        return WindowTree(nodes, exact.scale, exact.horizon, self.cost, self.bound())
 
 
 def _placed(program: SparseProgram, solution: FloatArray) -> IntArray:
@@ -407,29 +549,45 @@ def _per_request(
 
 
 def _split(program: SparseProgram, node: _Node) -> tuple[int, int, int] | None:
-    """Return type, time and number of the split of a node; None if nothing is split."""
-    best, split = 1e-3, None
+    """Return type, time and number of the split of a node; None if nothing is split.
+
+    Early starts come first: what follows depends on them.
+    """
+    best, split = 0.0, None
     for k, parts in enumerate(_per_request(program, node.solution)):
         for number, part in enumerate(parts):
             mean = sum(t * y for t, y in part)
             spread = sum(y * abs(t - mean) for t, y in part)
-            if spread > best:
-                best, split = spread, (k, math.floor(mean) + 1, number)
+            weight = spread / (EARLY * program.horizon + mean)
+            if spread > LEAST_SPREAD and weight > best:
+                best, split = weight, (k, math.floor(mean) + 1, number)
     return split
 
 
-def _leaves(node: _Node) -> Iterator[_Node]:
-    if not node.children:
-        yield node
-    for child in node.children:
-        yield from _leaves(child)
+def _any_split(node: _Node) -> tuple[int, int, int] | None:
+    """Return the split of the type with the most starts left, in their middle."""
+    if node.left.starts is None:
+        return None
+    left = [np.flatnonzero(row) for row in node.left.starts]
+    k = max(range(len(left)), key=lambda k: len(left[k]))
+    if len(left[k]) < 2:
+        return None
+    before = int(left[k][len(left[k]) // 2])
+    seen = {(branch.until[0], branch.at_most) for branch in node.branches}
+    return None if ((k, before), 0) in seen else (k, before, 0)
 
 
-def _written(exact: PriceProgram, node: _Node) -> Iterator[dict[str, Any]]:
+def _written(exact: PriceProgram, node: _Node, above: Prices | None) -> Iterator[dict[str, Any]]:
     """Yield the nodes of a tree in preorder, as in a certificate."""
-    if not node.children:
-        yield exact.leaf(node.prices)
-        return
-    yield exact.split(node.children[0].branches[-1])
+    own = node.prices
+    held = (
+        above is not None
+        and own.memory is above.memory
+        and own.staircase is above.staircase
+        and own.branch == (*above.branch, 0)
+    )
+    prices = {} if held else exact.leaf(own)
+    split = exact.split(node.children[0].branches[-1]) if node.children else {}
+    yield split | prices
     for child in node.children:
-        yield from _written(exact, child)
+        yield from _written(exact, child, own)

@@ -17,6 +17,8 @@ from typing import Any
 from kvopt.budget import Budget
 from kvopt.checker import checker
 from kvopt.errors import SolverError
+from kvopt.exact.branching import branch_and_bound
+from kvopt.exact.facts import has_few_long_runs
 from kvopt.exact.holdings import has_room, solve_by_holdings
 from kvopt.exact.paths import PathPrices, path_bound
 from kvopt.exact.prices import PriceTree, root_prices
@@ -234,6 +236,13 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         if held.proof is not None and held.lower_bound > best:
             best = held.lower_bound
             yield Proof(best, held.proof)
+    few = has_few_long_runs(result.instance, horizon)
+    if result.proof is None and best < result.objective and few and not budget.over():
+        part = budget.part(budget.left() / 2)
+        grown = branch_and_bound(result.instance, result.starts, part)
+        if grown is not None and grown.lower_bound > best:
+            best = grown.lower_bound
+            yield Proof(best, grown.content())
     large = result.proof is not None and len(result.instance) > SEARCHED_REQUESTS
     if result.proof is None and not budget.over():
         root = root_prices(result.instance, budget.part(budget.left() / 2), horizon)

@@ -5,12 +5,37 @@ from __future__ import annotations
 from kvopt.instance import Instance
 from kvopt.lower_bounds import best_lower_bound
 
-__all__ = ["STAIRCASE_LEVELS", "latest_starts", "program_size", "staircase_windows"]
+__all__ = [
+    "STAIRCASE_LEVELS",
+    "has_few_long_runs",
+    "latest_starts",
+    "program_size",
+    "staircase_windows",
+]
 
 STAIRCASE_LEVELS = (1,)
 """Levels m of the staircase inequalities that the integer program contains.
 
 Levels 2 and 3 raise the linear relaxation little and triple the size."""
+
+
+BRANCHED_REQUESTS, BRANCHED_ROUNDS = 20, (200, 10_000)
+"""Up to so many requests, and with a makespan in this range, branch and bound on start times is
+worth while: with fewer rounds the relaxations by states and paths are better."""
+
+
+def has_few_long_runs(instance: Instance, makespan: int) -> bool:
+    """Tell whether branch and bound on start times is the thing to do.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    makespan
+        Last round of a good schedule.
+    """
+    first, last = BRANCHED_ROUNDS
+    return len(instance) <= BRANCHED_REQUESTS and first <= makespan <= last
 
 
 def latest_starts(instance: Instance, upper_bound: int) -> list[int]:

@@ -243,6 +243,28 @@ class PriceProgram:
         branches
             The branches, root first.
         """
+        value, costs = self.charged(prices, branches)
+        for count, least in zip(self.counts, costs.min(axis=1).tolist(), strict=True):
+            value += count * int(least)
+        return -(-value // self.scale)
+
+    def charged(self, prices: Prices, branches: Sequence[Branch] = ()) -> tuple[int, Any]:
+        """Return what every schedule costs, and what starts cost besides, at some prices.
+
+        Parameters
+        ----------
+        prices
+            The prices, those of the branches in the same order as `branches`.
+        branches
+            The branches, root first.
+
+        Returns
+        -------
+        tuple
+            The cost of no start at all, usually below 0, and of a start of each type at each
+            time, shape (types, times), both in multiples of 1 / scale.  The times end with
+            the last priced one; a later start costs no less than one there.
+        """
         horizon, scale = self.horizon, self.scale
         last = max([horizon, *(u for branch in branches for _, u in branch.until)])
         total = int(prices.memory.sum(dtype=object)) + int(prices.staircase.sum(dtype=object))
@@ -251,7 +273,7 @@ class PriceProgram:
         largest = (scale + 4 * total) * (last + self.instance.memory)
         kind: Any = np.int64 if largest < 2**62 else object
         times = np.arange(last + 1)
-        costs = (times[None, :] * np.ones_like(self._outputs)[:, None]).astype(kind) * scale
+        costs = (times[None, :] + self._outputs[:, None]).astype(kind) * scale
         memory = np.zeros(last + 1, dtype=kind)
         memory[: horizon + 1] = prices.memory
         sums, weighted = np.cumsum(memory), np.cumsum(memory * times.astype(kind))
@@ -270,10 +292,7 @@ class PriceProgram:
             value -= price * branch.limit
             for k, u in branch.until:
                 costs[k, :u] += branch.sign * price
-        cheapest = costs.min(axis=1).tolist()
-        for least, request, count in zip(cheapest, self.requests, self.counts, strict=True):
-            value += count * (int(least) + scale * request.output)
-        return -(-value // scale)
+        return value, costs
 
     def leaf(self, prices: Prices) -> dict[str, Any]:
         """Return prices as a leaf of a certificate's tree, a JSON object."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from kvopt.budget import Budget
 from kvopt.exact.compiling import has_numba
-from kvopt.exact.facts import program_size
+from kvopt.exact.facts import has_few_long_runs, program_size
 from kvopt.exact.heuristics import list_schedules
 from kvopt.exact.holdings import HOLDINGS, solve_by_holdings
 from kvopt.exact.holdings import has_room as has_room_to_hold
@@ -65,11 +65,14 @@ WORTH_SHARE = 0.9
 BRANCHES = "branch and bound on prices"
 """What it says of branch and bound on the linear relaxation."""
 
-BRANCHED_ROUNDS = 200
-"""With fewer rounds than this the relaxation by paths is better."""
-
 BRANCHES_SHARE = 0.9
 """Which part of the time left branch and bound gets."""
+
+BRANCHED_IMPROVING_SHARE = 0.1
+"""Which part of the time left goes into better schedules before it."""
+
+LONG_OUTPUT = 100
+"""With an output as long as this the compiled search over states is left out before it."""
 
 PATHS = "relaxation by paths"
 """What `Result.bound_from` then says."""
@@ -149,6 +152,9 @@ def solve(
     branched = False
     if best.status is not Status.OPTIMAL and not priced and _branches_follow(best, budget):
         best, branched = _branched(best, budget, report), True
+        if best.status is not Status.OPTIMAL:
+            best = _improved(best, budget, seed=1)
+            report(best)
     follows = not (priced or branched) and _paths_follow(best, budget)
     if best.status is not Status.OPTIMAL and follows:
         best = _bounded_by_paths(best, budget, report)
@@ -178,7 +184,9 @@ def _searched(best: Result, budget: Budget) -> Result:
     if len(instance) <= FIRST_REQUESTS if kernel or holdings else few:
         states = FIRST_STATES if kernel or holdings else STATE_LIMIT
         best = best.merged(solve_by_search(instance, best.starts, budget, states))
-    if kernel and not holdings and best.status is not Status.OPTIMAL and not budget.over():
+    long = _branches_follow(best, budget) and int(instance.outputs.max()) >= LONG_OUTPUT
+    kernel = kernel and not holdings and not long
+    if kernel and best.status is not Status.OPTIMAL and not budget.over():
         if compiled() is not None:
             best = best.merged(solve_by_kernel(instance, best.starts, budget))
         elif few:
@@ -210,7 +218,7 @@ def _improved(best: Result, budget: Budget, seed: int) -> Result:
     if seed > 0:
         share = 1.0  # nothing follows
     elif _branches_follow(best, budget):
-        share = FAIR_SHARE
+        share = BRANCHED_IMPROVING_SHARE
     elif _paths_follow(best, budget) or _program_follows(best, budget):
         share = FAIR_SHARE if many else BRIEF_SHARE
     else:
@@ -241,8 +249,7 @@ def _bounded_by_holdings(best: Result, budget: Budget, report: Callable[[Result]
 def _branches_follow(best: Result, budget: Budget) -> bool:
     """Tell whether branch and bound is the thing to do: few requests, and long ones."""
     makespan = int((best.starts + best.instance.outputs).max())
-    few = len(best.instance) <= KERNEL_REQUESTS and makespan <= PROGRAM_ROUNDS
-    return few and makespan >= BRANCHED_ROUNDS and not budget.over()
+    return has_few_long_runs(best.instance, makespan) and not budget.over()
 
 
 def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
@@ -260,9 +267,8 @@ def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) ->
     tree = branch_and_bound(instance, best.starts, part, keep)
     if tree is None:
         return best
-    proof = {"rule": "prices", "scale": tree.scale, "tree": list(tree.nodes)}
     return best.merged(
-        Result.checked(instance, best.starts, tree.lower_bound, BRANCHES, 0.0, proof)
+        Result.checked(instance, best.starts, tree.lower_bound, BRANCHES, 0.0, tree.content())
     )
 
 
