@@ -162,11 +162,15 @@ def open_table(rows: list[Row]) -> str:
 
 
 def instances_of(groups: dict[str, list[Row]]) -> str:
-    """Return the numbers of the instances of each size."""
-    return "\n".join(
-        f"- {named(size)}: {', '.join(str(row['number']) for row in sorted(rows, key=number_of))}"
-        for size, rows in groups.items()
-    )
+    """Return the numbers of the instances of each size, many in a row as a range."""
+    lines = []
+    for size, rows in groups.items():
+        numbers = sorted(map(number_of, rows))
+        if numbers == list(range(numbers[0], numbers[-1] + 1)):
+            lines.append(f"- {named(size)}: {numbers[0]} to {numbers[-1]}")
+        else:
+            lines.append(f"- {named(size)}: {', '.join(map(str, numbers))}")
+    return "\n".join(lines)
 
 
 def number_of(row: Row) -> int:
@@ -185,8 +189,9 @@ The set model1 (`kvopt generate model1 --seed {seed}`) is our reading of the syn
 setting of Jaillet et al. 2025 (arXiv 2502.07115): M from 30 to 50, one prompt from 1 to 5, 40
 to 60 requests, outputs from 1 to M less the prompt, all uniform. Smaller sizes are the first
 requests of the same instances. Made by `scripts/bench_optima.py --write`, with a limit of
-{limits} seconds an instance. Times are wall-clock seconds on a two-core machine that was busy
-with several other jobs, of which this one got about a third of a core.
+{limits} seconds an instance. Times are wall-clock seconds on a busy two-core machine: about
+a third of a core for the smaller sizes and every tenth instance of the full one, nearly a core
+for the others.
 
 ## What is proved
 
