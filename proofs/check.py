@@ -26,7 +26,6 @@ import json
 import math
 import sys
 from array import array
-from collections.abc import Iterator
 from itertools import accumulate, compress
 from typing import Any, NamedTuple
 
@@ -39,6 +38,7 @@ MAX_TIME = 10**15  # of a start
 MAX_PRICED = 10**7  # last round or time with a price
 MAX_DEPTH = 1_000  # of a tree
 MAX_WORK = 10**8  # elementary steps for one leaf
+MAX_STARTS = 10**7  # that are left in a node
 MAX_STEPS = 2 * 10**9  # of paths: (horizon, K, W, type or prompt)
 MAX_HELD = 400_000  # ways to hold tokens
 MAX_LABELS = 150_000_000  # of these, times rounds
@@ -395,7 +395,7 @@ def by_windows(memory: int, types: dict[tuple[int, int], int], proof: dict[str, 
     scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
     horizon = integer(proof["horizon"], 1, MAX_PRICED, "proof.horizon")
     goal = lowest = integer(proof["goal"], 1, 10**MAX_DIGITS, "proof.goal")
-    if (horizon + 1) * len(types) > MAX_WORK:
+    if (horizon + 1) * len(types) > MAX_STARTS:
         raise Refused(f"proof.horizon: is too late, {horizon}")
     everything: Starts | None = {kind: bytearray([1]) * (horizon + 1) for kind in types}
     # The splits above each subtree still to come, its starts, bound, and prices from above.
@@ -486,16 +486,17 @@ def fitting(
 
 def too_much(
     memory: int, s: int, o: int, runs: list[tuple[int, int, int]]
-) -> Iterator[tuple[int, int]]:
-    """Yield stretches of starts t of (s, o) with s + r - t + U(r) > M in a round r of the run.
+) -> list[tuple[int, int]]:
+    """Return stretches of starts t of (s, o) with s + r - t + U(r) > M in a round r of the run.
 
     U(r) is what others use for certain, s' + r - b for each of `runs` (b, e, s') with b < r <= e.
     A round that is not the last of the run nor some e is followed by one in which all of it is
     larger, so only those rounds matter.
     """
+    found = []
     for _, r, _ in runs:  # rounds e: starts r - o .. r - 1 are in their run there
         used = sum(more + r - b for b, e, more in runs if b < r <= e)
-        yield r - o, min(r - 1, s + r + used - memory - 1)
+        found.append((r - o, min(r - 1, s + r + used - memory - 1)))
     # The last round, r = t + o: between changes U(r) goes up by `number` a round.
     changes = sorted({x + 1 for b, e, _ in runs for x in (b, e)})
     for i in range(1, len(changes)):
@@ -504,7 +505,8 @@ def too_much(
         used, number = sum(more + r - b for b, more in there), len(there)
         if number and used + number * (after - 1 - r) > memory - s - o:
             late = max(0, -(-(memory - s - o + 1 - used) // number))  # rounds until it is too much
-            yield r + late - o, after - 1 - o
+            found.append((r + late - o, after - 1 - o))
+    return found
 
 
 # --- Rule "paths" -------------------------------------------------------------------------------
