@@ -478,8 +478,8 @@ SOUND: dict[str, Any] = {
 }
 
 
-def altered(path: tuple[Any, ...], value: Any) -> str:
-    content = copy.deepcopy(SOUND)
+def altered(path: tuple[Any, ...], value: Any, sound: dict[str, Any] = SOUND) -> str:
+    content = copy.deepcopy(sound)
     inside: Any = content
     for key in path[:-1]:
         inside = inside[key]
@@ -609,15 +609,7 @@ PATHS: dict[str, Any] = {
     ],
 )
 def test_refusals_of_paths_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
-    content = copy.deepcopy(PATHS)
-    inside = content["proof"]
-    for key in path[:-1]:
-        inside = inside[key]
-    if value is None:
-        del inside[path[-1]]
-    else:
-        inside[path[-1]] = value
-    assert reason in refusal(json.dumps(content))[1]
+    assert reason in refusal(altered(("proof", *path), value, PATHS))[1]
 
 
 WINDOWS: dict[str, Any] = {
@@ -674,15 +666,7 @@ WINDOWS: dict[str, Any] = {
 )
 def test_refusals_of_windows_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
     check(json.dumps(WINDOWS))
-    content = copy.deepcopy(WINDOWS)
-    inside = content["proof"]
-    for key in path[:-1]:
-        inside = inside[key]
-    if value is None:
-        del inside[path[-1]]
-    else:
-        inside[path[-1]] = value
-    assert reason in refusal(json.dumps(content))[1]
+    assert reason in refusal(altered(("proof", *path), value, WINDOWS))[1]
 
 
 def test_refuses_a_tree_that_goes_on() -> None:
@@ -717,15 +701,7 @@ WORTH: dict[str, Any] = {
     ],
 )
 def test_refusals_of_worth_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
-    content = copy.deepcopy(WORTH)
-    inside = content["proof"]
-    for key in path[:-1]:
-        inside = inside[key]
-    if value is None:
-        del inside[path[-1]]
-    else:
-        inside[path[-1]] = value
-    assert reason in refusal(json.dumps(content))[1]
+    assert reason in refusal(altered(("proof", *path), value, WORTH))[1]
 
 
 @pytest.mark.parametrize("limit", ["MAX_EDGES", "MAX_ROUNDS"])
