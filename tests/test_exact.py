@@ -285,7 +285,7 @@ def test_a_limit_of_nodes_leaves_a_true_bracket(suite: str, number: int, optimum
     instance = generate_random(suite, 1, number)
     gaps = []
     for limit in (1, 40, 2_000, 10**6):
-        budget = Budget(60, nodes=limit)
+        budget = Budget(60, node_limit=limit)
         result = solve(instance, budget)
         assert result.lower_bound <= optimum <= result.objective
         assert 0 < budget.nodes <= limit
@@ -295,8 +295,18 @@ def test_a_limit_of_nodes_leaves_a_true_bracket(suite: str, number: int, optimum
     assert gaps[0] > gaps[-1] == 0
 
 
+def test_the_program_stops_at_a_limit_of_nodes() -> None:
+    instance = generate_random("small", 1, 1)
+    known = np.cumsum(instance.outputs) - instance.outputs
+    budget = Budget(60, node_limit=1)
+    result = solve_by_program(instance, known, budget)
+    assert 0 < result.lower_bound <= 208 <= result.objective
+    assert result.lower_bound < result.objective
+    assert budget.nodes == 1
+
+
 def test_nodes_are_counted_in_all_parts() -> None:
-    budget = Budget(nodes=10)
+    budget = Budget(node_limit=10)
     part = budget.part(60)
     part.part(60).count(4)
     assert (budget.nodes, part.nodes, part.nodes_left()) == (4, 4, 6)

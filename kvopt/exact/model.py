@@ -163,6 +163,15 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class condit
             if self.budget.over():
                 highs.cancelSolve()
 
+    def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
+        try:
+            status: tuple[int, int] = super().findSolutionValues(lp)
+        except KeyError:  # PuLP has no word for a limit of nodes; the values are there
+            if lp.solverModel.getModelStatus() != highspy.HighsModelStatus.kSolutionLimit:
+                raise
+            return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound
+        return status
+
 
 def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Result:
     """Solve an instance by the hindsight program with HiGHS.
