@@ -20,14 +20,9 @@ class Budget:
         Wall-clock time from now on (seconds); infinite by default.
     stopped
         Tells whether somebody else has ended it; asked whenever the budget is.
-    nodes
+    node_limit
         Number of nodes after which searches stop: states, labels, nodes of trees of branches.
         They look now and then, so it may be a little more; infinite by default.
-
-    Attributes
-    ----------
-    nodes
-        How many nodes searches have counted so far, in its parts, too.
 
     Examples
     --------
@@ -43,11 +38,11 @@ class Budget:
         self,
         seconds: float = math.inf,
         stopped: Callable[[], bool] = lambda: False,
-        nodes: float = math.inf,
+        node_limit: float = math.inf,
     ) -> None:
-        self.nodes = 0
-        self._node_limit = nodes
-        self._whole: Budget | None = None
+        self._whole = self  # which counts the nodes of all its parts
+        self._nodes = 0
+        self._node_limit = node_limit
         self._stopped = stopped
         self._end = time.perf_counter() + seconds
         self._interrupted = False
@@ -61,16 +56,18 @@ class Budget:
         """End it, and all its parts, now."""
         self._interrupted = True
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes searches have counted, in all parts of the whole budget."""
+        return self._whole._nodes
+
     def count(self, nodes: int = 1) -> None:
-        """Count nodes of a search, here and in the budget that this one is a part of."""
-        self.nodes += nodes
-        if self._whole is not None:
-            self._whole.count(nodes)
+        """Count nodes of a search."""
+        self._whole._nodes += nodes
 
     def nodes_left(self) -> float:
         """Return how many nodes are left."""
-        left = self._node_limit - self.nodes
-        return max(0, left if self._whole is None else min(left, self._whole.nodes_left()))
+        return max(0, self._whole._node_limit - self._whole._nodes)
 
     def left(self) -> float:
         """Return the time that is left (seconds)."""
@@ -84,5 +81,5 @@ class Budget:
     def part(self, seconds: float) -> Budget:
         """Return a budget that ends after `seconds`, and no later than this one."""
         budget = Budget(min(seconds, self.left()), lambda: self.interrupted)
-        budget._whole = self
+        budget._whole = self._whole
         return budget

@@ -6,9 +6,10 @@
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
 it is there; what FILE holds is not run again, so a run that was killed goes on where it
-was. Every solver starts from the best list schedule, which is not timed. CP-SAT is left
-out unless ortools is installed; it runs in a process of its own, because ortools and
-highspy do not live together in one. Optima of different solvers must agree.
+was; with `--suites ""` nothing is run. The page is made of docs/exact.jsonl. Every solver
+starts from the best list schedule, which is not timed. CP-SAT is left out unless ortools is
+installed; it runs in a process of its own, because ortools and highspy do not live together
+in one. Optima of different solvers must agree.
 """
 
 from __future__ import annotations
@@ -260,15 +261,15 @@ def main() -> None:
         cp_sat_worker()
         return
     chosen = {name: solvers()[name] for name in options.solvers.split(",")}
-    if {"kernel", "solve"} & set(chosen):  # what is compiled is not timed
+    if options.suites and {"kernel", "solve"} & set(chosen):  # what is compiled is not timed
         kernel.compiled()
         improve(warm := generate_random("model1", 0, 0), best_list_schedule(warm), Budget(9.0))
         path_bound(warm, best_list_schedule(warm), Budget(1.0))
     rows = read_rows(options.results)
     with options.results.open("a") as file:
-        if file.tell():
+        if options.suites and file.tell():
             file.write("\n")  # in case the last line is torn
-        for suite in options.suites.split(","):
+        for suite in filter(None, options.suites.split(",")):
             for number in range(
                 options.first, min(options.count or SUITES[suite], SUITES[suite]), options.every
             ):

@@ -40,7 +40,7 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
         seen.append(bound)
         costs.append(Result.checked(instance, starts, bound, "branches", 0.0).objective)
 
-    tree = branch_and_bound(instance, poor, Budget(), keep, node_limit=40)
+    tree = branch_and_bound(instance, poor, Budget(node_limit=40), keep)
     assert tree is not None
     assert proved(instance, tree) <= best.objective <= costs[-1]
     assert seen == sorted(seen)
@@ -51,13 +51,13 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
 def test_branches_close_what_the_relaxation_leaves_open() -> None:
     instance = generate_random("small", 5, 0)
     best = solve(instance, Budget())
-    root = branch_and_bound(instance, best.starts, Budget(), node_limit=1)
-    tree = branch_and_bound(instance, best.starts, Budget(), node_limit=300)
+    root = branch_and_bound(instance, best.starts, Budget(node_limit=1))
+    tree = branch_and_bound(instance, best.starts, Budget(node_limit=300))
     assert root is not None
     assert tree is not None
     assert len(root.nodes) == 1
     assert proved(instance, root) < proved(instance, tree) == best.objective
-    again = branch_and_bound(instance, best.starts, Budget(), node_limit=300)
+    again = branch_and_bound(instance, best.starts, Budget(node_limit=300))
     assert again is not None
     assert again.nodes == tree.nodes
 
@@ -65,7 +65,7 @@ def test_branches_close_what_the_relaxation_leaves_open() -> None:
 def test_a_long_instance_is_bracketed_with_a_tree() -> None:
     instance = generate_random("long", 1, 33)
     starts = best_list_schedule(instance)
-    tree = branch_and_bound(instance, starts, Budget(60), node_limit=9)
+    tree = branch_and_bound(instance, starts, Budget(60, node_limit=9))
     assert tree is not None
     cost = int(starts.sum()) + instance.total_output
     assert 0.94 * cost < proved(instance, tree) <= cost

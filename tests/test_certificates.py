@@ -152,7 +152,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         if proof.lower_bound >= 0:
             yield certificate(result, proof)
         poor = np.cumsum(instance.outputs) - instance.outputs
-        grown = branch_and_bound(instance, poor, Budget(), node_limit=rng.randint(1, 9))
+        grown = branch_and_bound(instance, poor, Budget(node_limit=rng.randint(1, 9)))
         assert grown is not None
         yield certificate(result, building.Proof(grown.lower_bound, grown.content()))
         paths = building.paths_proof(result, path_prices(instance, rng, PLAIN))

@@ -16,17 +16,17 @@ __all__ = ["interruptible", "progress_bar", "status_line"]
 
 
 @contextmanager
-def interruptible(seconds: float = math.inf, nodes: float = math.inf) -> Iterator[Budget]:
+def interruptible(seconds: float = math.inf, node_limit: float = math.inf) -> Iterator[Budget]:
     """Provide a budget that Ctrl-C ends in good order; a second Ctrl-C kills.
 
     Parameters
     ----------
     seconds
         Wall-clock time it lasts (seconds).
-    nodes
+    node_limit
         Number of nodes after which searches stop.
     """
-    budget = Budget(seconds, nodes=nodes)
+    budget = Budget(seconds, node_limit=node_limit)
     if threading.current_thread() is not threading.main_thread():
         yield budget
         return

@@ -350,7 +350,6 @@ def branch_and_bound(
     starts: IntArray,
     budget: Budget,
     report: Callable[[int, IntArray], None] = lambda bound, starts: None,
-    node_limit: int | None = None,
 ) -> WindowTree | None:
     """Return a tree of prices that proves a good bound.
 
@@ -366,8 +365,6 @@ def branch_and_bound(
         How long it may take.
     report
         Called with the bound and the starts of the best schedule whenever one is better.
-    node_limit
-        Largest number of nodes, roughly.
 
     Returns
     -------
@@ -377,19 +374,16 @@ def branch_and_bound(
     search = _Search(instance, starts, budget)
     if search.root is None:
         return None
-    known = 0
+    known = counted = 0
     while True:
         bound, cost = search.bound(), search.cost
         if bound > known:
             known = bound
             report(known, search.starts)
-        enough = node_limit is not None and search.nodes >= node_limit
-        if bound >= cost or enough or budget.over():
+        budget.count(search.nodes - counted)
+        counted = search.nodes
+        if bound >= cost or budget.over() or not search.step():
             break
-        before = search.nodes
-        if not search.step():
-            break
-        budget.count(search.nodes - before)
         if search.cost < cost:
             report(known, search.starts)
     return search.tree()

@@ -1,4 +1,4 @@
-"""What is true of schedules that are worth finding: horizons and valid inequalities."""
+"""What is true of schedules that are worth finding, and what sizes tell of instances."""
 
 from __future__ import annotations
 

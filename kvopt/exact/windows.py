@@ -152,7 +152,9 @@ def told(
         if bound >= goal:
             return Left(goal, None)
         spare = (goal - 1) * scale - value
-        cheap = starts & (costs <= np.array(least)[:, None] + spare)
+        # No limit exceeds what stands in its row, so none is too large for the row's numbers.
+        limits = [min(int(cost) + spare, row.max()) for row, cost in zip(costs, least, strict=True)]
+        cheap = starts & (costs <= np.array(limits, dtype=costs.dtype)[:, None])
         if (cheap == starts).all():
             return Left(bound, starts)
         fits = fitting(program, branches, cheap)
