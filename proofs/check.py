@@ -14,8 +14,8 @@ has `starts`, that these are a schedule of cost exactly `upper_bound`.  The layo
 is in certificates.md.  Anything that is not exactly so is refused.
 
 Why the claim follows from what is tested is said at each function: `cost_of` for the upper
-bound; `busy_time`, `priced`, `by_windows`, `by_paths`, `by_holdings`, `by_worth` and `searched`
-for the rules that prove a lower bound.
+bound; `busy_time`, `priced`, `by_windows`, `by_paths`, `by_holdings`, `by_worth`, `by_parts` and
+`searched` for the rules that prove a lower bound.
 Prices and bounds are integers throughout; there is no floating point number in this file.
 """
 
@@ -45,8 +45,8 @@ MAX_LABELS = 150_000_000  # of these, times rounds
 MAX_LABEL = 2**62
 MAX_HORIZON = 10**6
 MAX_NODES = 50_000_000  # kept in a search, all times together
-MAX_EDGES = 2_000_000  # of a graph of profiles, and...
-MAX_ROUNDS = 10**9  # ...of all graphs together, times the rounds for which they are needed
+MAX_EDGES = 10_000_000  # of a graph of profiles, and...
+MAX_ROUNDS = 4 * 10**9  # ...of all graphs together, times the rounds for which they are needed
 MAX_SLOTS = 64  # with slot weights
 MAX_STATES = 5_000_000  # looked at in a search, or at one time of a path
 MAX_BITS = 100_000  # of a profile
@@ -131,13 +131,15 @@ def proved_by(memory: int, types: dict[tuple[int, int], int], low: int, proof: A
         proved = by_holdings(memory, types, low, proof)
     elif rule == "worth":
         proved = by_worth(memory, types, proof)
+    elif rule == "parts":
+        proved = by_parts(memory, types, proof)
     elif rule == "exhaustive":
         fields(proof, "proof", ("rule", "states"))
         limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
         searched(memory, types, low, limit)
         return "exhaustive"
     else:
-        known = "busy-time, prices, windows, paths, holdings, worth or exhaustive"
+        known = "busy-time, prices, windows, paths, holdings, worth, parts or exhaustive"
         raise Refused(f"proof.rule: must be {known}, got {short(rule)}")
     if proved < low:
         raise Refused(f"lower_bound: is {low}, the proof gives {proved}")
@@ -566,7 +568,7 @@ def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
     for m, row in named(proof["staircase"], horizon, 0, "proof.staircase").items():
         stairs.append((m, [0, *accumulate(row)]))
         value -= m * sum(row)
-    worth = read_worth(types, proof["worth"])
+    worth = read_worth(types, proof["worth"], "proof.worth")
     for (s, o), w in worth.items():
         if w > scale * (horizon + o):
             entry = [s, o, w]
@@ -632,14 +634,16 @@ def by_paths(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
     return -(-(value + best) // scale)
 
 
-def read_worth(types: dict[tuple[int, int], int], given: Any) -> dict[tuple[int, int], int]:
+def read_worth(
+    types: dict[tuple[int, int], int], given: Any, place: str
+) -> dict[tuple[int, int], int]:
     """Return what a completion of each type is worth, in the order of the types."""
     worth = {}
-    for entry in listed(given, "proof.worth"):
-        s, o, w = series(entry, 3, -(10**MAX_DIGITS), "proof.worth")
+    for entry in listed(given, place):
+        s, o, w = series(entry, 3, -(10**MAX_DIGITS), place)
         worth[s, o] = w
     if list(worth) != sorted(types) or len(worth) != len(given):
-        raise Refused("proof.worth: must name each type once, ascending")
+        raise Refused(f"{place}: must name each type once, ascending")
     return worth
 
 
@@ -888,16 +892,22 @@ def after_starts(held: Held, state: int) -> list[int]:
     return [one for one in found if one != 0]
 
 
-# --- Rule "worth" -------------------------------------------------------------------------------
+# --- Rules "worth" and "parts" ------------------------------------------------------------------
 #
 # A profile tells the memory that those who run use in each coming round.  What can start now,
 # and the profile after the round, depend on it only.  So every schedule is a way through a graph:
 # it begins with the empty profile, and in each round an edge says what starts, and leads on.
 # If completions of type k are worth w_k,
 #     D * cost  =  sum of n_k w_k  +  the sum over all starts (k, t) of D (t + o_k) - w_k.
-# Leaving out starts after T_k = floor((w_k - D o_k) / D), which add more than 0, makes another
-# way.  So the last sum is at least the cost of the cheapest way that starts type k up to T_k only,
-# and any number of each type.
+# Leaving out starts after T_k, the last t at which this is not more than 0, makes another way.
+# So the last sum is at least the cost of the cheapest way that starts type k up to T_k only, and
+# any number of each type.
+#
+# Rule "parts" divides the types into parts.  In every schedule those of a part are a way, too, and
+# in round r all together use at most M tokens: for prices q_r >= 0, in fractions of D,
+#     D * cost  >=  sum of n_k w_k - sum of M q_r + the sum over all starts (k, t) of c_k(t) - w_k
+# where c_k(t) = D (t + o_k) + the sum of (s_k + r - t) q_r over rounds r of the run.  The last sum
+# is at least the sum over the parts of what the cheapest way of each costs.
 #
 # Phases: between two of the T_k the same types may start, so there is a graph for each phase.  It
 # begins with the profiles of the phase before.  Once everything else has gone (`drained`), only
@@ -918,9 +928,61 @@ Edges = list[list[tuple[int, int]]]  # for each profile: (profile after the roun
 def by_worth(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
     """Return the bound that prices of completions give, rounded up."""
     fields(proof, "proof", ("rule", "scale", "worth"))
-    scale = integer(proof["scale"], 1, 10**MAX_DIGITS, "proof.scale")
-    worth = read_worth(types, proof["worth"])
-    last = {(s, o): (w - scale * o) // scale for (s, o), w in worth.items()}
+    parts = [read_worth(types, proof["worth"], "proof.worth")]
+    return worth_of_parts(memory, types, proof["scale"], parts, [])
+
+
+def by_parts(memory: int, types: dict[tuple[int, int], int], proof: dict[str, Any]) -> int:
+    """Return the bound that prices of completions and of memory give, rounded up."""
+    fields(proof, "proof", ("rule", "scale", "memory", "parts"))
+    left = dict(types)
+    parts = []
+    for i, part in enumerate(listed(proof["parts"], "proof.parts")):
+        place = f"proof.parts[{i}]"
+        rows_of = [series(row, 3, -(10**MAX_DIGITS), place) for row in listed(part, place)]
+        own = {(s, o): left.pop((s, o)) for s, o, _ in rows_of if (s, o) in left}
+        parts.append(read_worth(own, part, place))
+    if left or not all(parts):
+        raise Refused("proof.parts: must name each type once, and none may be empty")
+    return worth_of_parts(memory, types, proof["scale"], parts, proof["memory"])
+
+
+def worth_of_parts(
+    memory: int,
+    types: dict[tuple[int, int], int],
+    scale: Any,
+    parts: list[dict[tuple[int, int], int]],
+    on_memory: Any,
+) -> int:
+    """Return the bound of parts with these prices of completions, and those on memory."""
+    scale = integer(scale, 1, 10**MAX_DIGITS, "proof.scale")
+    given = {"memory": on_memory, "staircase": [], "branch": []}
+    total, costs = charged(memory, types, scale, given, (), 0, "proof")
+    total += sum(types[kind] * w for part in parts for kind, w in part.items())
+    steps = 0
+    for worth in parts:
+        value, more = cheapest_way(memory, worth, costs, scale, MAX_ROUNDS - steps)
+        total += value
+        steps += more
+    return -(-total // scale)
+
+
+def cheapest_way(
+    memory: int,
+    worth: dict[tuple[int, int], int],
+    costs: dict[tuple[int, int], list[int]],
+    scale: int,
+    most: int,
+) -> tuple[int, int]:
+    """Return the cost of the cheapest way that starts these types, and the steps it took.
+
+    Costs of starts go on with `scale` more for each round.
+    """
+    last = {}
+    for (s, o), w in worth.items():
+        end = (w - scale * o) // scale
+        pays = [t for t, cost in enumerate(costs[s, o]) if cost <= w]
+        last[s, o] = end if end >= len(costs[s, o]) else max(pays, default=-1)
 
     phases: list[tuple[Any, ...]] = []
     profiles, begin, steps = [0], 0, 0
@@ -931,32 +993,36 @@ def by_worth(memory: int, types: dict[tuple[int, int], int], proof: dict[str, An
         profiles, edges, groups, core, entry = profile_graph(memory, list(worth), chosen, profiles)
         steps += sum(map(len, edges)) * (drained - begin)
         steps += sum(map(len, edges[:core])) * (end + 1 - drained)
-        if steps > MAX_ROUNDS:
-            raise Refused(f"proof.worth: takes more than {MAX_ROUNDS} steps to check")
-        costs = []  # of a group: at time 0, and more for each later time
-        for group in groups:
-            base = sum(c * (scale * kind[1] - worth[kind]) for c, kind in zip(group, chosen))
-            costs.append((base, scale * sum(group)))
-        phases.append((edges, costs, core, entry, begin, drained, end + 1))
+        if steps > most:
+            raise Refused(f"proof: takes more than {MAX_ROUNDS} steps to check")
+        starts = [(costs[kind], scale * kind[1], worth[kind]) for kind in chosen]
+
+        def now(t: int, groups: Any = groups, starts: Any = starts) -> list[int]:
+            each = [(c[t] if t < len(c) else scale * t + late) - w for c, late, w in starts]
+            return [sum(n * cost for n, cost in zip(group, each)) for group in groups]
+
+        phases.append((edges, now, core, entry, begin, drained, end + 1))
         begin = end + 1
 
     values = [0] * len(profiles)  # of the cheapest ways on from each profile, after the last phase
     enter = range(len(profiles))
-    for edges, costs, core, entry, begin, drained, end in reversed(phases):
+    for edges, now, core, entry, begin, drained, end in reversed(phases):
         values = [values[x] for x in enter]
         if drained < end:
             values = [
-                *ways_on(edges[:core], costs, values[:core], drained, end),
+                *ways_on(edges[:core], now, values[:core], drained, end),
                 *[-LOST] * (len(edges) - core),
             ]
-        values = ways_on(edges, costs, values, begin, drained)
+        values = ways_on(edges, now, values, begin, drained)
         enter = entry
-    total = sum(count * worth[kind] for kind, count in types.items())
-    return -(-(total + values[0]) // scale)
+    return values[0], steps
 
 
-def ways_on(edges: Edges, costs: list[Any], values: list[int], low: int, high: int) -> list[int]:
-    """Return the costs of the cheapest ways on at time `low`, from those at time `high`."""
+def ways_on(edges: Edges, costs: Any, values: list[int], low: int, high: int) -> list[int]:
+    """Return the costs of the cheapest ways on at time `low`, from those at time `high`.
+
+    costs(t) are those of the groups at time t.
+    """
     # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
     order = sorted(range(len(edges)), key=lambda x: -len(edges[x]))
     place = {x: i for i, x in enumerate(order)}
@@ -966,7 +1032,7 @@ def ways_on(edges: Edges, costs: list[Any], values: list[int], low: int, high: i
         ranks.append(([place[after] for after, _ in own], [group for _, group in own]))
     values = [values[x] for x in order]
     for t in range(high - 1, low - 1, -1):
-        now = [base + more * t for base, more in costs]
+        now = costs(t)
         before = [values[x] for x in ranks[0][0]]  # nothing starts
         for after, which in ranks[1:]:
             before[: len(after)] = [
@@ -1015,7 +1081,7 @@ def profile_graph(
                 profiles.append(after)
             own.append((nodes[after], groups.setdefault(started, len(groups))))
             if total + len(own) > MAX_EDGES:
-                raise Refused(f"proof.worth: there are more than {MAX_EDGES} edges in a graph")
+                raise Refused(f"proof: there are more than {MAX_EDGES} edges in a graph")
             for j in range(k, len(chosen)):
                 if not (used + shapes[j] + spare) & tops:
                     more = (*started[:j], started[j] + 1, *started[j + 1 :])

@@ -14,7 +14,7 @@ from paths import without_idle_rounds
 from kvopt import Budget, Instance
 from kvopt.checker import checker
 from kvopt.exact.holding_kernel import PLAIN
-from kvopt.exact.holdings import SCALE, Holdings, Labels, ascend, first_guess, search
+from kvopt.exact.holdings import SCALE, Holdings, Labels, ascend, search
 from kvopt.exact.stategraph import solve_by_state_graph
 from kvopt.generate import generate_random
 
@@ -156,7 +156,7 @@ def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
     """Return prices that the library finds; its search finds the optimum with them."""
     holdings = Holdings(instance)
     labels = Labels(holdings, horizon, PLAIN)
-    value = ascend(labels, first_guess(instance, holdings), Budget(0.05))
+    value = ascend(labels, holdings.first_worth(), Budget(0.05))
     worth = dict(zip(holdings.kinds, labels.worth.tolist(), strict=True))
     prices = Priced(instance, SCALE, horizon, worth)
     assert value is not None

@@ -1,4 +1,4 @@
-"""Companion of worth.md: ways are schedules, unusable memory changes nothing, and the bound."""
+"""Companion of worth.md: ways are schedules, unusable memory changes nothing, and the bounds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from model import random_feasible
 
 from kvopt import Budget, Instance
 from kvopt.checker import checker
+from kvopt.exact.profiles import profile_graph
 from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.exact.worth import WorthRelaxation, descend, profile_graph
+from kvopt.exact.worth import WorthRelaxation, descend
 from kvopt.generate import generate_random
 
 Kinds = tuple[tuple[int, int], ...]
@@ -144,6 +145,68 @@ def check_bound(instance: Instance, optimum: int, worth: list[int], scale: int) 
     return bound == optimum
 
 
+def cheapest_of_part(
+    memory: int, part: list[int], kinds: Kinds, costs: Callable[[int, int], int], last: list[int]
+) -> int:
+    """Return V_p of theorem 6; costs(k, t) is c_k(t), and `last` has the T_k."""
+    own = tuple(kinds[k] for k in part)
+
+    @functools.cache
+    def way_on(profile: Profile, t: int) -> int:
+        if t > max(last[k] for k in part):
+            return 0
+        return min(
+            sum(c * costs(k, t) for k, c in zip(part, group, strict=False)) + way_on(after, t + 1)
+            for group, after in edges(memory, own, profile)
+            if all(t <= last[k] for k, c in zip(part, group, strict=False) if c)
+        )
+
+    return way_on((), 0)
+
+
+def check_parts(
+    instance: Instance,
+    optimum: int,
+    parts: list[list[int]],
+    worth: list[int],
+    tokens: dict[int, int],
+    scale: int,
+    paid_back: int | None = None,
+) -> bool:
+    """Theorem 6, and the checker; return whether it is tight.
+
+    A `paid_back` other than M is wrong.
+    """
+    memory = instance.memory
+    types = instance.types()
+    kinds = tuple((r.prompt, r.output) for r, _ in types)
+
+    def costs(k: int, t: int) -> int:
+        s, o = kinds[k]
+        use = sum(price * (s + r - t) for r, price in tokens.items() if t < r <= t + o)
+        return scale * (t + o) - worth[k] + use
+
+    far = max([0, *tokens, *worth])
+    last = [
+        max((t for t in range(far + 1) if costs(k, t) <= 0), default=-1) for k in range(len(kinds))
+    ]
+    total = sum(n * w for (_, n), w in zip(types, worth, strict=True))
+    total -= (memory if paid_back is None else paid_back) * sum(tokens.values())
+    total += sum(cheapest_of_part(memory, part, kinds, costs, last) for part in parts)
+    bound = -(-total // scale)
+    assert bound <= optimum
+    proof: dict[str, Any] = {
+        "rule": "parts",
+        "scale": scale,
+        "memory": [[r, tokens[r]] for r in sorted(tokens)],
+        "parts": [sorted([*kinds[k], worth[k]] for k in part) for part in parts],
+    }
+    counts = {(r.prompt, r.output): n for r, n in types}
+    if paid_back is None:
+        assert bound == checker().by_parts(memory, counts, proof)
+    return bound == optimum
+
+
 def check_graph(instance: Instance, rng: random.Random) -> None:
     """Compare the library's graph with the ways of this file: as many, and as cheap."""
     kinds = tuple((r.prompt, r.output) for r, _ in instance.types())
@@ -171,7 +234,7 @@ def check_graph(instance: Instance, rng: random.Random) -> None:
 
 def main(fast: bool) -> None:
     rng = random.Random(4)
-    tight = 0
+    tight = shared = 0
     for number in range(12 if fast else 400):
         instance = generate_random("tiny", 41, number)
         best = solve_by_state_graph(instance)
@@ -187,8 +250,16 @@ def main(fast: bool) -> None:
             tight += check_bound(instance, best.objective, worth, scale)
             check_schedule(instance, best.starts.tolist(), worth, scale)
             check_schedule(instance, list(random_feasible(instance, rng)), worth, scale)
+            types = list(range(len(worth)))
+            rng.shuffle(types)
+            cut = rng.randint(0, len(types))
+            parts = [part for part in (types[:cut], types[cut:]) if part]
+            tokens = {r: rng.randint(0, scale) for r in range(1, rng.randint(1, 9))}
+            check_parts(instance, best.objective, parts, worth, tokens, scale)
+            shared += check_parts(instance, best.objective, parts, worth, {}, scale)
         check_graph(instance, rng)
     assert tight > 0
+    assert shared > 0
 
 
 if __name__ == "__main__":

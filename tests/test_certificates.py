@@ -32,12 +32,13 @@ from kvopt.exact import holding_kernel
 from kvopt.exact.branching import branch_and_bound
 from kvopt.exact.certificate import certificate, certificate_text, certify
 from kvopt.exact.holdings import SCALE as HOLDING_SCALE
-from kvopt.exact.holdings import Holdings, Labels, first_guess, search
+from kvopt.exact.holdings import Holdings, Labels, search
 from kvopt.exact.path_kernel import PLAIN, Functions, compiled
 from kvopt.exact.paths import PathPrices, PathRelaxation, path_bound, usable
 from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
 from kvopt.exact.result import Result
-from kvopt.exact.worth import worth_bound
+from kvopt.exact.worth import Worth, WorthRelaxation, descend
+from kvopt.exact.worth_search import worth_bound
 from kvopt.files import curated_instances, find_certificates
 from kvopt.lower_bounds import best_lower_bound, busy_time_bound, slot_bound
 
@@ -111,7 +112,7 @@ def holding_prices(instance: Instance, rng: random.Random, size: int, nodes: int
     """Prices of what is held: good ones, or with some noise."""
     horizon = rng.randint(1, 20)
     labels = Labels(Holdings(instance), horizon, holding_kernel.PLAIN)
-    guess = first_guess(instance, labels.holdings)
+    guess = labels.holdings.first_worth()
     noise = [rng.gauss(0, size) for _ in guess]
     labels.settle(np.rint((guess + noise) * HOLDING_SCALE).astype(np.int64))
     return labels.content(nodes)
@@ -128,6 +129,20 @@ def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
         for row in content["worth"]:
             row[2] = rng.randint(-scale, 15 * scale)
     return building.Proof(checker().by_worth(instance.memory, types, content), content)
+
+
+def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
+    """Prices of parts: a guess, with some noise."""
+    kinds = range(len(instance.types()))
+    relaxation = WorthRelaxation(instance, descend, [kinds[:1], kinds[1:]])
+    noise = rng.choice([0, 0, 1, 4096])
+    moves = [rng.randint(-noise, noise) for _ in relaxation.first_prices]
+    prices = np.maximum(0, relaxation.first_prices // rng.randint(1, 2) + moves)
+    worth = tuple(prices[: len(kinds)].tolist())
+    memory = tuple(relaxation.memory_prices(prices).tolist())
+    content = Worth(worth, 0, None, relaxation.parts, memory).content(instance)
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    return building.Proof(checker().by_parts(instance.memory, types, content), content)
 
 
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -168,6 +183,10 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         worth = worth_proof(instance, rng)
         if worth.lower_bound >= 0:
             yield certificate(result, worth)
+        if len(instance.types()) > 1:
+            parts = parts_proof(instance, rng)
+            if parts.lower_bound >= 0:
+                yield certificate(result, parts)
 
 
 def test_accepts_a_proof_by_every_rule() -> None:
@@ -181,7 +200,7 @@ def test_accepts_a_proof_by_every_rule() -> None:
         del content["starts"], content["upper_bound"]
         assert check(certificate_text(content)).upper_bound is None
     assert rules.keys() == {
-        *("busy-time", "prices", "windows", "paths", "holdings", "worth", "exhaustive")
+        *("busy-time", "prices", "windows", "paths", "holdings", "worth", "parts", "exhaustive")
     }
 
 
@@ -491,7 +510,9 @@ def altered(path: tuple[Any, ...], value: Any, sound: dict[str, Any] = SOUND) ->
 
 
 TREE = ("proof", "tree")
-RULES = "proof.rule: must be busy-time, prices, windows, paths, holdings, worth or exhaustive"
+RULES = (
+    "proof.rule: must be busy-time, prices, windows, paths, holdings, worth, parts or exhaustive"
+)
 FIRST_LEAF = (*TREE, 1)
 
 
@@ -695,13 +716,53 @@ WORTH: dict[str, Any] = {
         (("worth", 0), [1, 4, 1], "proof.worth: must name each type once, ascending"),
         (("worth", 0), [0, 1], "proof.worth: must hold 3 integers"),
         (("worth", 0, 2), True, "proof.worth: must be an integer from"),
-        (("worth", 1, 2), 10**12, "proof.worth: takes more than 1000000000 steps"),
+        (("worth", 1, 2), 10**12, "proof: takes more than 4000000000 steps"),
         (("worth", 1, 2), -(10**12), "lower_bound: is 11, the proof gives -"),
         (("worth", 1, 2), 8, "lower_bound: is 11, the proof gives"),
     ],
 )
 def test_refusals_of_worth_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
     assert reason in refusal(altered(("proof", *path), value, WORTH))[1]
+
+
+PARTS: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 13,
+    "proof": {
+        "rule": "parts",
+        "scale": 2,
+        "memory": [[3, 1], [4, 1]],
+        "parts": [[[0, 1, 2]], [[1, 4, 18]]],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("scale",), 0, "proof.scale: must be an integer from 1"),
+        (("extra",), 0, "proof: has an unknown key 'extra'"),
+        (("memory",), None, "proof: has no 'memory'"),
+        (("memory", 0), [1, -1], "proof.memory: must be an integer from 0"),
+        (("memory", 0), [0, 1], "proof.memory: rows must increase from 1"),
+        (("memory", 1), [3, 1], "proof.memory: rows must increase from 1"),
+        (("memory", 1), [10**9, 1], "proof: has prices too late, at 1000000000"),
+        (("parts",), {}, "proof.parts: must be a list"),
+        (("parts",), [[[0, 1, 2]]], "proof.parts: must name each type once"),
+        (("parts", 0), [], "proof.parts: must name each type once, and none may be empty"),
+        (("parts", 0), [[1, 4, 18]], "proof.parts[1]: must name each type once, ascending"),
+        (("parts", 0), [[7, 1, 2]], "proof.parts[0]: must name each type once, ascending"),
+        (("parts", 0), [[1, 4, 1], [0, 1, 2]], "proof.parts[0]: must name each type once"),
+        (("parts", 0), [[0, 1]], "proof.parts[0]: must hold 3 integers"),
+        (("parts", 0), 7, "proof.parts[0]: must be a list"),
+        (("parts", 0, 0, 2), 1.0, "numbers must be integers"),
+        (("parts", 1, 0, 2), 10**12, "proof: takes more than 4000000000 steps"),
+        (("parts", 1, 0, 2), 10, "lower_bound: is 13, the proof gives"),
+    ],
+)
+def test_refusals_of_parts_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    assert check(json.dumps(PARTS)).rule == "parts"
+    assert reason in refusal(altered(("proof", *path), value, PARTS))[1]
 
 
 @pytest.mark.parametrize("limit", ["MAX_EDGES", "MAX_ROUNDS"])
@@ -876,7 +937,7 @@ def test_the_checker_stands_alone() -> None:
             imported.add(str(node.module))
     plain = {"__future__", "array", "hashlib", "itertools", "json", "math", "sys", "typing"}
     assert imported == plain
-    assert len(text.splitlines()) < 1280
+    assert len(text.splitlines()) < 1350
 
 
 def run_alone(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -22,7 +22,6 @@ from kvopt.exact.holdings import (
     Holdings,
     Labels,
     ascend,
-    first_guess,
     has_room,
     number_of_states,
     search,
@@ -98,7 +97,7 @@ def test_small_pools_grow_without_a_difference(monkeypatch: pytest.MonkeyPatch) 
     functions = compiled()
     assert functions is not None
     labels = Labels(Holdings(instance), 200, functions)
-    labels.settle((first_guess(instance, labels.holdings) * holdings.SCALE).astype(np.int64))
+    labels.settle((labels.holdings.first_worth() * holdings.SCALE).astype(np.int64))
     below = int(best_list_schedule(instance).sum()) + instance.total_output + 1
     wide = search(labels, below, Budget())
     monkeypatch.setattr(holdings, "FIRST_POOL", 1)
@@ -114,7 +113,7 @@ def test_a_beam_proves_nothing() -> None:
     functions = compiled()
     assert functions is not None
     labels = Labels(Holdings(instance), 300, functions)
-    labels.settle((first_guess(instance, labels.holdings) * holdings.SCALE).astype(np.int64))
+    labels.settle((labels.holdings.first_worth() * holdings.SCALE).astype(np.int64))
     optimum = 927
     exact = search(labels, optimum + 5, Budget())
     assert exact.finished
@@ -165,7 +164,7 @@ def test_looking_at_promising_states_finds_the_same(monkeypatch: pytest.MonkeyPa
     for few in (10**9, 0):
         monkeypatch.setattr(holdings, "FEW_LABELS", few)
         labels = Labels(Holdings(instance), 300, functions)
-        value = ascend(labels, first_guess(instance, labels.holdings), Budget(60))
+        value = ascend(labels, labels.holdings.first_worth(), Budget(60))
         assert value is not None
         assert value == labels.settle(labels.worth)
         found.append(value / holdings.SCALE)

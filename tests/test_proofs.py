@@ -390,3 +390,12 @@ def test_a_larger_bound_by_worth_is_refuted(companion: ModuleType) -> None:
     assert companion.check_bound(instance, 12, [8], 1)
     with pytest.raises(AssertionError):
         companion.check_bound(instance, 11, [8], 1)
+
+
+@pytest.mark.parametrize("companion", ["worth"], indirect=True)
+def test_less_memory_paid_back_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1, 0], [4, 4, 1])
+    prices = ([[0], [1]], [2, 18], {3: 1, 4: 1}, 2)
+    assert not companion.check_parts(instance, 15, *prices)
+    with pytest.raises(AssertionError):
+        companion.check_parts(instance, 15, *prices, paid_back=1)

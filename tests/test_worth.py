@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,18 +14,20 @@ from kvopt import Budget, Instance, solve
 from kvopt.checker import checker
 from kvopt.exact import solve as solving
 from kvopt.exact import worth as pricing
+from kvopt.exact import worth_search as searching
 from kvopt.exact.heuristics import best_list_schedule
+from kvopt.exact.profiles import number_of_sets, profile_graph
 from kvopt.exact.result import Result, Status
 from kvopt.exact.stategraph import solve_by_state_graph
 from kvopt.exact.worth import (
     SCALE,
     WorthRelaxation,
+    compiled,
     descend,
     descend_by_arrays,
-    has_few_profiles,
-    profile_graph,
-    worth_bound,
+    start_times,
 )
+from kvopt.exact.worth_search import divided, in_sequence, worth_bound
 from kvopt.generate import generate_random
 
 
@@ -63,7 +67,7 @@ def test_alike_requests_are_solved(number: int, optimum: int | None) -> None:
 def test_arrays_take_the_same_way() -> None:
     rng = random.Random(5)
     functions = [descend, descend_by_arrays]
-    if (fast := pricing._compiled()) is not None:
+    if (fast := compiled()) is not None:
         functions.append(fast)
     for number in range(40):
         instance = generate_random(rng.choice(["tiny", "small"]), 52, number)
@@ -81,34 +85,14 @@ def test_arrays_take_the_same_way() -> None:
         assert cost == ways[0][0]
 
 
-def test_smaller_instances_tell_where_to_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    instance = generate_random("alike", 1, 6)
-    steps = []
-    look = pricing._Search._look
-
-    def counted(search: pricing._Search, budget: Budget) -> object:
-        steps.append(int(search.counts.sum()))
-        return look(search, budget)
-
-    monkeypatch.setattr(pricing._Search, "_look", counted)
-    starts = best_list_schedule(instance)
-    assert (found := worth_bound(instance, starts, Budget())) is not None
-    usual = steps.count(len(instance))
-    steps.clear()
-    monkeypatch.setattr(pricing, "FRACTION_STEPS", 0)
-    assert (again := worth_bound(instance, starts, Budget())) is not None
-    assert again.bound == found.bound == 79051
-    assert len(set(steps)) == 1 + len(pricing.FRACTIONS)
-    assert steps.count(len(instance)) < usual
-
-
-def test_mended_ways_are_schedules() -> None:
+def test_ways_are_made_into_schedules() -> None:
     instance = Instance.from_groups(20, [(1, 4, 7), (2, 9, 5)])
     relaxation = WorthRelaxation(instance, descend)
     for worth in ([40 * SCALE, 40 * SCALE], [0, 60 * SCALE], [90 * SCALE, 0], [0, 0]):
         found = relaxation.best_way(np.array(worth, dtype=np.int64), Budget())
         assert found is not None
-        assert cost_of(instance, relaxation.mended(found[1], Budget())) >= instance.total_output
+        starts = start_times(instance, relaxation.placed(found[1]))
+        assert cost_of(instance, starts) >= instance.total_output
 
 
 def test_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,8 +130,9 @@ def test_phases_leave_out_what_does_not_pay() -> None:
     instance = generate_random("alike", 1, 3)
     relaxation = WorthRelaxation(instance, descend)
     worth = np.array([300, 700, 20, 30, 5], dtype=np.int64) * SCALE  # one of them never pays
-    phases = relaxation.phases(worth, Budget())
-    assert phases is not None
+    parts = relaxation.phases(worth, Budget())
+    assert parts is not None
+    (phases,) = parts
     ends = sorted(
         int(w) // SCALE - r.output
         for w, (r, _) in zip(worth, instance.types(), strict=True)
@@ -159,11 +144,143 @@ def test_phases_leave_out_what_does_not_pay() -> None:
     assert WorthRelaxation(instance, descend).best_way(worth * 0, Budget()) == (0, [])
 
 
+def sets(instance: Instance) -> float:
+    return number_of_sets(instance, range(len(instance.types())), 10**6)
+
+
 def test_few_profiles_are_told_from_many() -> None:
-    assert has_few_profiles(generate_random("alike", 1, 36))
-    assert not has_few_profiles(generate_random("alike", 1, 8))
-    assert not has_few_profiles(generate_random("model1", 1, 0))
-    assert not has_few_profiles(generate_random("long", 1, 0))
-    assert has_few_profiles(Instance(10**6, [10**6 - 2], [2]))
-    assert not has_few_profiles(Instance(10**6, [10] * 9, [5_000] * 9))
-    assert not has_few_profiles(Instance(20, [10] * 10**4, [10] * 10**4))
+    assert sets(Instance(5, [1], [4])) == 4  # alone at ages 1 to 3, or nobody
+    assert sets(generate_random("alike", 1, 36)) < math.inf
+    assert sets(generate_random("alike", 1, 8)) == math.inf
+    assert sets(generate_random("model1", 1, 0)) == math.inf
+    assert sets(generate_random("long", 1, 0)) == math.inf
+    assert sets(Instance(10**6, [10**6 - 2], [2])) < math.inf
+    assert sets(Instance(10**6, [10] * 9, [5_000] * 9)) == math.inf
+    assert sets(Instance(20, [10] * 10**4, [10] * 10**4)) < math.inf
+
+
+def test_types_are_divided_into_similar_ones() -> None:
+    instance = generate_random("alike", 1, 8)
+    parts = divided(instance, 10**6)
+    assert parts is not None
+    areas = [[instance.types()[k][0].area for k in part] for part in parts]
+    assert len(areas) == 2
+    assert max(areas[0]) < min(areas[1])
+    assert divided(instance, 10) is None
+    assert divided(generate_random("model1", 1, 0), 10**6) is None
+    assert divided(Instance(60, [10, 1, 2], [49, 20, 30]), 10**4) is None  # one of each type
+
+
+def test_graphs_are_those_of_the_checker() -> None:
+    rng = random.Random(6)
+    for number in range(60):
+        instance = generate_random(rng.choice(["tiny", "small"]), 53, number)
+        kinds = [(r.prompt, r.output) for r, _ in instance.types()][:4]
+        instance = Instance.from_groups(instance.memory, [(s, o, 1) for s, o in kinds])
+        kinds = [(r.prompt, r.output) for r, _ in instance.types()]
+        before, known = None, [0]
+        for size in range(len(kinds), 0, -1):
+            chosen = rng.sample(range(len(kinds)), size)
+            graph = profile_graph(instance, Budget(), chosen=chosen, profiles_before=before)
+            assert graph is not None
+            known, edges, groups, core, entry = checker().profile_graph(
+                instance.memory, kinds, [kinds[k] for k in chosen], known
+            )
+            assert (len(graph.profiles), graph.core) == (len(known), core)
+            assert len(graph.target) == sum(map(len, edges))
+            assert len(graph.groups) == len(groups)
+            assert len(set(graph.entry.tolist())) == len(set(entry))
+            before = graph.profiles
+
+
+def test_bounds_of_parts_are_true_and_those_of_the_checker() -> None:
+    rng = random.Random(7)
+    tight = 0
+    for number in range(80):
+        instance = generate_random("tiny", 54, number)
+        kinds = range(len(instance.types()))
+        parts = [[k for k in kinds if k % 3 == i] for i in range(min(3, len(kinds)))]
+        relaxation = WorthRelaxation(instance, descend, parts)
+        prices = relaxation.first_prices.copy()
+        if number % 2:
+            noise = [rng.randint(-3 * SCALE, 3 * SCALE) for _ in prices]
+            prices[len(kinds) :] //= rng.randint(1, 3)
+            prices = np.maximum(0, prices + noise)
+        found = relaxation.best_way(prices, Budget())
+        assert found is not None
+        bound = -(-(found[0] + relaxation.constant(prices)) // SCALE)
+        optimum = solve_by_state_graph(instance).objective
+        assert bound <= optimum
+        tight += bound == optimum
+        tokens = relaxation.memory_prices(prices).tolist()
+        worth = tuple(prices[: len(kinds)].tolist())
+        content = pricing.Worth(worth, bound, None, relaxation.parts, tuple(tokens))
+        types = {(r.prompt, r.output): n for r, n in instance.types()}
+        proof = content.content(instance)
+        proved = checker().by_worth if len(parts) == 1 else checker().by_parts
+        assert proved(instance.memory, types, proof) == bound
+        fast = WorthRelaxation(instance, descend_by_arrays, parts).best_way(prices, Budget())
+        assert fast == found
+    assert tight > 0
+
+
+def test_slopes_are_right() -> None:
+    """The bound at other prices is at most the plane of a way."""
+    rng = random.Random(8)
+    for number in range(20):
+        instance = generate_random("small", 55, 2 * number)
+        if len(instance.types()) < 2:
+            continue
+        parts = [[0], list(range(1, len(instance.types())))]
+        relaxation = WorthRelaxation(instance, descend_by_arrays, parts)
+
+        def look(prices: np.ndarray, relaxation: WorthRelaxation = relaxation) -> tuple[float, Any]:
+            found = relaxation.best_way(prices, Budget())
+            assert found is not None
+            value = (found[0] + relaxation.constant(prices)) / SCALE
+            return value, relaxation.slope(found[1])
+
+        prices = relaxation.first_prices
+        value, slope = look(prices)
+        for _ in range(5):
+            move = np.array([rng.randint(-SCALE, 2 * SCALE) for _ in prices])
+            move = np.maximum(prices + move, 0) - prices
+            # Prices of memory are rounded down, each by less than 1 / SCALE.
+            rounding = instance.memory * relaxation.knots[-1] / SCALE
+            assert look(prices + move)[0] <= value + slope @ move / SCALE + rounding
+
+
+def test_parts_share_the_memory_at_a_price(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With too small a limit for the graph of all types there still is a good bound."""
+    instance = generate_random("alike", 1, 3)
+    starts = best_list_schedule(instance)
+    monkeypatch.setattr(searching, "SETS", 0)
+    monkeypatch.setattr(searching, "PART_SETS", 200)
+    monkeypatch.setattr(searching, "SEQUENCE_SETS", 200)
+    seen: list[pricing.Worth] = []
+    budget = Budget(stopped=lambda: len(seen) >= 12)
+    found = worth_bound(instance, starts, budget, seen.append)
+    assert found is not None
+    assert found is seen[-1]
+    assert len(found.parts) > 1
+    assert 0.96 * 708794 < found.bound <= 708794
+    content = found.content(instance)
+    assert content["rule"] == "parts"
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    assert checker().by_parts(instance.memory, types, content) == found.bound
+
+
+def test_parts_start_one_after_the_other() -> None:
+    instance = generate_random("alike", 1, 3)
+    parts = divided(instance, 200)
+    assert parts is not None
+    assert len(parts) > 1
+    found = in_sequence(instance, compiled() or descend_by_arrays, parts, Budget(10))
+    assert found is not None
+    starts, worth = found
+    assert set(np.flatnonzero(worth)) == set(parts[-1])
+    times = start_times(instance, starts)
+    assert 708794 <= cost_of(instance, times) < 1.06 * 708794
+    of_part = [[t for t, k in starts if k in part] for part in parts]
+    assert all(max(a) <= min(b) for a, b in itertools.pairwise(of_part))
+    assert in_sequence(instance, descend_by_arrays, parts, Budget(0)) is None

@@ -31,7 +31,7 @@ import numpy as np
 from kvopt.budget import Budget
 from kvopt.exact.bundle import Bundle
 from kvopt.exact.compiling import has_numba
-from kvopt.exact.heuristics import tightest_spacing
+from kvopt.exact.heuristics import fluid_worth
 from kvopt.exact.holding_kernel import OVERFLOW, Functions, Index, Pool, Table, compiled
 from kvopt.exact.path_kernel import FloatArray
 from kvopt.exact.result import Result, Status
@@ -80,9 +80,6 @@ BEAM_SHARE = 0.3
 
 FIRST_POOL = 1 << 14
 """Room for so many nodes at one time at first."""
-
-PIPELINE_SHARE = 0.8
-"""What decides how much time a request takes from others, at first: see `first_guess`."""
 
 FEW_LABELS = 4_000_000
 """With more labels, most steps of the ascent look at promising states only."""
@@ -207,6 +204,11 @@ class Holdings:
             np.array(kind, dtype=np.int32),
         )
 
+    def first_worth(self) -> FloatArray:
+        """Return a first guess of the prices (rounds), shape (types,)."""
+        requests = [Request(s, o) for s, o in self.kinds]
+        return fluid_worth(requests, self.counts.tolist(), self.instance.memory)
+
 
 class Labels:
     """Labels of the states of an instance for some prices.
@@ -296,27 +298,6 @@ class Labels:
             return None
         self._cheapest = int(cheapest)
         return self._cheapest + int((self.holdings.counts * self.worth).sum())
-
-
-def first_guess(instance: Instance, holdings: Holdings) -> FloatArray:
-    """Return what one request more of each type would cost, roughly (rounds).
-
-    Requests are taken as a fluid, shortest first.  How much time one takes from those behind it
-    is between its share of the memory and the distance of copies of it in a pipeline.
-    """
-    requests = [Request(s, o) for s, o in holdings.kinds]
-    memory = instance.memory
-    volumes = np.array([r.area for r in requests]) / memory
-    spacings = np.array([tightest_spacing(r, memory) for r in requests])
-    takes = PIPELINE_SHARE * spacings + (1 - PIPELINE_SHARE) * volumes
-    worth = np.empty(len(takes))
-    now, after = 0.0, len(instance)
-    for k in np.argsort(takes, kind="stable").tolist():
-        count = int(holdings.counts[k])
-        now += takes[k] * count
-        after -= count
-        worth[k] = now + takes[k] * (after + 1)
-    return worth
 
 
 def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int | None:
@@ -585,9 +566,7 @@ def solve_by_holdings(
 
     holdings = Holdings(instance)
     labels = Labels(holdings, int((known + instance.outputs).max()), functions)
-    value = ascend(
-        labels, first_guess(instance, holdings), budget.part(ASCENT_SHARE * budget.left())
-    )
+    value = ascend(labels, holdings.first_worth(), budget.part(ASCENT_SHARE * budget.left()))
     if value is None:
         return best
     bound = min(max(0, -(-value // SCALE)), best.objective)

@@ -19,7 +19,8 @@ from kvopt.exact.kernel import accepts, compiled, solve_by_kernel
 from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
-from kvopt.exact.worth import Worth, has_few_profiles, worth_bound
+from kvopt.exact.worth import Worth
+from kvopt.exact.worth_search import worth_bound
 from kvopt.instance import Instance, IntArray
 from kvopt.lower_bounds import best_lower_bound
 from kvopt.schedule import exact_sum
@@ -197,7 +198,7 @@ def _searched(best: Result, budget: Budget) -> Result:
 def _priced(best: Result, budget: Budget, report: Callable[[Result], None]) -> tuple[Result, bool]:
     """Price completions if there are few profiles; tell whether that gave a bound."""
     instance = best.instance
-    if not has_few_profiles(instance) or budget.over():
+    if budget.over():
         return best, False
 
     def keep(worth: Worth) -> None:
@@ -215,7 +216,7 @@ def _improved(best: Result, budget: Budget, seed: int) -> Result:
     """Look for a cheaper schedule, for a part of the time that depends on what follows."""
     instance = best.instance
     many = len(instance.types()) > PROGRAM_TYPES
-    if seed > 0:
+    if seed > 0 or best.bound_from == WORTH:
         share = 1.0  # nothing follows
     elif _branches_follow(best, budget):
         share = BRANCHED_IMPROVING_SHARE

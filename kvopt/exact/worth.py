@@ -1,19 +1,21 @@
 """Bounds and schedules for many requests of few types: the memory is exact, counts are priced.
 
-What can start from now on depends on the memory that the running requests will use in the
-coming rounds.  With few types there are few such profiles; they are the nodes of a graph,
-and one round is an edge: some requests start, then a round passes.  When a start of a type
-no longer pays, a smaller graph follows.  If every completion of
-type k is worth a price w_k, and any number of requests of any type may be served, the best
-way through the graph is found round by round.  It bounds the cost of every schedule:
+A schedule is a way through the graph of profiles (`kvopt.exact.profiles`).  When a start of a
+type no longer pays, a smaller graph follows.  If every completion of type k is worth a price
+w_k, and any number of requests of any type may be served, the best way through the graph is
+found round by round.  It bounds the cost of every schedule:
 
     cost  >=  sum over k of n_k w_k  +  min over ways of sum over runs of (completion - w_k)
 
 (proofs/worth.md), and at the best prices the best way serves nearly the right numbers,
 often exactly: then it is an optimal schedule.  Otherwise it is mended into a good one.
 
-The prices, one for each type, are found by cutting planes in a box around the best ones so
-far.  Values are integers, multiples of 1 / SCALE of a round.
+Where even few types have too many profiles, they are divided into parts.  Each part has the
+whole memory to itself, and a graph of its own; that together they may not use more is priced,
+too: every token in use in round r costs q_r, and M q_r is paid back.
+
+Values are integers, multiples of 1 / SCALE of a round.  `kvopt.exact.worth_search` looks for the
+best prices.
 """
 
 from __future__ import annotations
@@ -24,112 +26,43 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kvopt.budget import Budget
 from kvopt.exact.compiling import jitted, working
-from kvopt.exact.heuristics import pulled_forward
+from kvopt.exact.heuristics import fluid_worth
+from kvopt.exact.path_kernel import FloatArray
+from kvopt.exact.profiles import EDGES, ProfileGraph, profile_graph
 from kvopt.instance import Instance, IntArray
 from kvopt.profile import LiveProfile
 
 __all__ = [
     "SCALE",
-    "ProfileGraph",
+    "Started",
+    "Starts",
     "Worth",
     "WorthRelaxation",
+    "compiled",
     "descend",
     "descend_by_arrays",
-    "has_few_profiles",
-    "profile_graph",
-    "worth_bound",
+    "start_times",
 ]
 
 SCALE = 1 << 12
 """Prices are multiples of 1 / SCALE."""
 
-TYPES = 12
-"""With more types there are too many profiles, nearly always."""
+STEPS = 4_000_000_000
+"""Most edges of all graphs together, times the rounds for which they are needed."""
 
-REQUESTS = 5_000
-"""With more requests mending schedules takes too long."""
-
-COUNTING_WORK = 500_000_000
-"""Additions that counting sets of requests may take..."""
-
-CONFIGURATIONS = 700_000
-"""With more sets of requests that can run together the graph is too large to be tried."""
-
-EDGES = 600_000
-"""Most edges of a graph..."""
-
-STEPS = 1_000_000_000
-"""...and of all graphs together, times the rounds for which they are needed."""
-
-LOOK_EVERY = 256
-"""Nodes expanded between two looks at the budget."""
-
-CHOICES = 400_000_000
+CHOICES = 1_500_000_000
 """Most choices to keep, one for each node and time: nearly always a byte each."""
 
 LARGEST = 1 << 62
 """No value may exceed this in size."""
 
-FRACTION_STEPS = 200_000_000
-"""With more steps than this the first prices are those of..."""
-
-FRACTIONS = (16, 4)
-"""...instances with these fractions of the counts."""
-
-FIRST_BOX, BOX_AFTER = 1 / 8, 16.0
-"""Half the side of the first box, as a part of the makespan, and of that after a smaller
-instance (rounds)."""
-
-LEAST_GAIN = 0.01
-"""A possible gain below this part of a round ends the search for prices..."""
-
-ROUGH_GAIN = 1e-4
-"""...for the smaller instances, a part of the bound..."""
-
-SMALLEST_BOX = 1.0
-"""...when the box is at least so wide (rounds)."""
-
-MENDED_SHARE = 0.1
-"""Up to this part of the requests in excess or missing, a way is mended into a schedule."""
-
-COMPILING_SECONDS = 8.0
-"""With less time than this nothing is compiled; it takes a few seconds, once."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ProfileGraph:
-    """The profiles of memory that can be met, and what may start in a round.
-
-    Attributes
-    ----------
-    first
-        Number of the first edge of each node and of the end, shape (nodes + 1,); node 0 is
-        the idle machine, and the first edge of a node starts nothing.
-    target
-        The profile after the round, shape (edges,).
-    group
-        What starts: a row of `groups`, shape (edges,).
-    groups
-        How many requests of each type of the instance start, shape (groups, types); row 0
-        is zero.
-    core
-        The nodes before this one can be reached from the idle machine; they come first.
-    entry
-        The nodes of the profiles from which the graph was built, in their order.
-    profiles
-        The memory in coming rounds, packed, of each node.
-    """
-
-    first: IntArray
-    target: IntArray
-    group: IntArray
-    groups: IntArray
-    core: int
-    entry: IntArray
-    profiles: list[int]
+KNOTS, PRICED = 8, 1.25
+"""Prices of memory are linear between so many times, of which more are early, and 0 from that
+multiple on of the time up to which a type of a part that is not the last may pay."""
 
 
 class Started(NamedTuple):
@@ -137,6 +70,10 @@ class Started(NamedTuple):
 
     time: int
     group: tuple[int, ...]
+
+
+Starts = list[tuple[int, int]]
+"""Time and type of each start."""
 
 
 class Phase(NamedTuple):
@@ -162,7 +99,7 @@ class Phase(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """Prices of completions, and what they tell.
+    """Prices of completions and of memory, and what they tell.
 
     Attributes
     ----------
@@ -173,11 +110,18 @@ class Worth:
         Lower bound that they prove (rounds).
     starts
         Starts of the best schedule that was met (rounds), shape (n,); None if there was none.
+    parts
+        The types of each part.
+    memory
+        Price of a token in round r at place r, multiples of 1 / SCALE; empty if there is one
+        part.
     """
 
     worth: tuple[int, ...]
     bound: int
     starts: IntArray | None
+    parts: tuple[tuple[int, ...], ...] = ()
+    memory: tuple[int, ...] = ()
 
     def content(self, instance: Instance) -> dict[str, Any]:
         """Return the object "proof" of a certificate of the bound.
@@ -188,135 +132,56 @@ class Worth:
             The instance that the prices belong to.
         """
         pairs = zip(instance.types(), self.worth, strict=True)
-        rows = sorted([request.prompt, request.output, w] for (request, _), w in pairs)
-        return {"rule": "worth", "scale": SCALE, "worth": rows}
-
-
-def profile_graph(
-    instance: Instance,
-    budget: Budget,
-    edges: int = EDGES,
-    chosen: Sequence[int] | None = None,
-    profiles_before: Sequence[int] = (0,),
-) -> ProfileGraph | None:
-    """Return the graph of profiles of some types.
-
-    Memory that nobody can use is taken away, so that profiles that differ in nothing else
-    become one: proofs/worth.md, lemma 2.
-
-    Parameters
-    ----------
-    instance
-        The instance.
-    budget
-        How long it may take.
-    edges
-        Largest number of edges.
-    chosen
-        Which of the instance's types may start; by default all.
-    profiles_before
-        What the profile may be at first, packed.
-
-    Returns
-    -------
-    ProfileGraph or None
-        None if it is too large, or takes too long.
-    """
-    types = [(r.prompt, r.output) for r, _ in instance.types()]
-    chosen = range(len(types)) if chosen is None else chosen
-    kinds = [types[k] for k in chosen]
-    longest = max(o for _, o in types)
-    memory, shortest = instance.memory, min(o for _, o in kinds)
-    least = min(s for s, _ in kinds) + 1
-    width = memory.bit_length() + 2  # of the field for a round: it holds up to 2 M and a bit
-    field = (1 << width) - 1
-    ones = sum(1 << (width * j) for j in range(longest))
-    tops, spare = ones << (width - 1), ones * ((1 << (width - 1)) - 1 - memory)
-    shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
-    places = [width * r for r in range(shortest - 1, -1, -1)]
-
-    def usable(profile: int) -> int:
-        later = near = 0
-        for place in places:
-            used = max((profile >> place) & field, later + 1 if later else 0)
-            later = used if used + least <= memory else memory
-            near = near << width | later
-        return profile >> (width * shortest) << (width * shortest) | near
-
-    nothing = (0,) * len(kinds)
-    groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
-    first, target, group = [0], [], []
-    entry: list[int] = []
-    core = -1
-    for profile in profiles:  # grows on the way
-        ways = [(profile, nothing, 0)]
-        while ways:
-            used, started, k = ways.pop()
-            after = usable(used >> width)
-            if after not in nodes:
-                nodes[after] = len(profiles)
-                profiles.append(after)
-            target.append(nodes[after])
-            group.append(groups.setdefault(started, len(groups)))
-            for j in range(k, len(kinds)):
-                more = used + shapes[j]
-                if not (more + spare) & tops:
-                    ways.append((more, (*started[:j], started[j] + 1, *started[j + 1 :]), j))
-        first.append(len(target))
-        if len(target) > edges or (len(first) % LOOK_EVERY == 0 and budget.over()):
-            return None
-        if core < 0 and len(first) > len(profiles):  # all that the idle machine leads to is there
-            core = len(profiles)
-            for before in map(usable, profiles_before):
-                if before not in nodes:
-                    nodes[before] = len(profiles)
-                    profiles.append(before)
-                entry.append(nodes[before])
-    all_groups = np.zeros((len(groups), len(types)), dtype=np.int64)
-    all_groups[:, list(chosen)] = list(groups)
-    starts, ends, what, into = (
-        np.array(column, dtype=np.int64) for column in (first, target, group, entry)
-    )
-    return ProfileGraph(starts, ends, what, all_groups, core, into, profiles)
+        rows = [[request.prompt, request.output, w] for (request, _), w in pairs]
+        if len(self.parts) == 1:
+            return {"rule": "worth", "scale": SCALE, "worth": sorted(rows)}
+        return {
+            "rule": "parts",
+            "scale": SCALE,
+            "memory": [[r, price] for r, price in enumerate(self.memory) if price > 0],
+            "parts": [sorted(rows[k] for k in part) for part in self.parts],
+        }
 
 
 def descend(
     first: IntArray,
-    target: IntArray,
-    group: IntArray,
-    base: IntArray,
-    step: IntArray,
-    last: int,
+    target: NDArray[np.int32],
+    group: NDArray[np.int32],
+    groups: IntArray,
+    costs: IntArray,
     values: IntArray,
     other: IntArray,
     choices: IntArray,
 ) -> None:
-    """Go back from time `last + 1`, one time for each row of `choices`, starting from the end.
+    """Go back one time for each row of `choices`, starting from the last.
 
     Parameters
     ----------
-    first, target, group
+    first, target, group, groups
         The graph.
-    base, step
-        A group costs base + step * t at time t, shape (groups,) each.
-    last
-        Time of the last row of `choices`.
+    costs
+        Cost of a start of each type at each of the times, shape (times, types).
     values
-        Cost of the cheapest way on from each node, at first at `last` + 1; changed in place.
+        Cost of the cheapest way on from each node, at first after the last time; changed in
+        place.
     other
         Room, like `values`.
     choices
         Number of the best edge of each node among its own, the first of equals, shape
         (times, nodes); filled in.
     """
+    now = np.zeros(groups.shape[0], np.int64)
     for row in range(choices.shape[0] - 1, -1, -1):
-        t = last - (choices.shape[0] - 1 - row)
+        for g in range(groups.shape[0]):
+            now[g] = 0
+            for k in range(groups.shape[1]):
+                now[g] += groups[g, k] * costs[row, k]
         for x in range(values.shape[0]):
             begin = first[x]
             best = values[target[begin]]
             choice = 0
             for e in range(begin + 1, first[x + 1]):
-                value = values[target[e]] + base[group[e]] + step[group[e]] * t
+                value = values[target[e]] + now[group[e]]
                 if value < best:
                     best = value
                     choice = e - begin
@@ -327,11 +192,10 @@ def descend(
 
 def descend_by_arrays(
     first: IntArray,
-    target: IntArray,
-    group: IntArray,
-    base: IntArray,
-    step: IntArray,
-    last: int,
+    target: NDArray[np.int32],
+    group: NDArray[np.int32],
+    groups: IntArray,
+    costs: IntArray,
     values: IntArray,
     other: IntArray,
     choices: IntArray,
@@ -339,8 +203,8 @@ def descend_by_arrays(
     """Do the same as `descend` by array operations."""
     begins, degrees = first[:-1], np.diff(first)
     numbers = np.arange(len(target)) - np.repeat(begins, degrees)
-    for back, row in enumerate(choices[::-1]):
-        through = values[target] + (base + step * (last - back))[group]
+    for now, row in zip(costs[::-1], choices[::-1], strict=True):
+        through = values[target] + (groups @ now)[group]
         np.minimum.reduceat(through, begins, out=other)
         others = np.where(through == np.repeat(other, degrees), numbers, len(target))
         row[:] = np.minimum.reduceat(others, begins)
@@ -348,7 +212,7 @@ def descend_by_arrays(
 
 
 @functools.cache
-def _compiled() -> Callable[..., None] | None:
+def compiled() -> Callable[..., None] | None:
     """Return `descend` compiled, or None if numba is not there or fails."""
 
     def build(cache: bool) -> Callable[..., None]:
@@ -363,62 +227,163 @@ def _compiled() -> Callable[..., None] | None:
 class WorthRelaxation:
     """The relaxation of one instance.
 
+    Its prices are an array of integers, multiples of 1 / SCALE: first the worth of each type;
+    then, if there are several parts, of a token in use at each of the `knots`, between which they
+    are linear.
+
     Parameters
     ----------
     instance
         The instance.
     function
         `descend`, compiled or not, or `descend_by_arrays`.
+    parts
+        The types of each part; by default one part has all.  Others are left out.
+    fixed
+        Requests of other types that have started before (one part only).
     """
 
-    def __init__(self, instance: Instance, function: Callable[..., None]) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        function: Callable[..., None],
+        parts: Sequence[Sequence[int]] | None = None,
+        fixed: Starts | None = None,
+    ) -> None:
         types = instance.types()
         self.instance = instance
         self.function = function
-        self.counts = np.array([n for _, n in types], dtype=np.int64)
+        self.parts = tuple(map(tuple, [range(len(types))] if parts is None else parts))
+        self.fixed = sorted(fixed or [])
+        counts = [n for _, n in types]
+        own = [k for part in self.parts for k in part]
+        self.counts = np.array([n if k in own else 0 for k, n in enumerate(counts)], dtype=np.int64)
         self.prompts = np.array([r.prompt for r, _ in types], dtype=np.int64)
         self.outputs = np.array([r.output for r, _ in types], dtype=np.int64)
+        seen = sorted({*own, *(k for _, k in self.fixed)})
+        worth = np.zeros(len(types))
+        worth[seen] = fluid_worth(
+            [types[k][0] for k in seen], [counts[k] for k in seen], instance.memory
+        )
+        areas = np.array([r.area for r, _ in types])
+        # Who may start in a part before the last should not pay long after it has, so a token
+        # then costs what makes up for waiting.
+        early = [k for part in self.parts[:-1] for k in part]
+        pays = np.maximum(1.0, (worth - self.outputs)[early])
+        self.knots = np.zeros(1)
+        if early:
+            self.knots = PRICED * pays.max() * np.linspace(0, 1, KNOTS + 1) ** 2
+        most = (pays[:, None] - self.knots[:-1]) / areas[early, None] if early else np.zeros((1, 0))
+        tokens = np.maximum(0.0, most.max(axis=0))
+        self.first_prices = np.rint(np.concatenate([worth, tokens]) * SCALE).astype(np.int64)
+        self.units = np.concatenate([np.ones(len(types)), np.full(len(tokens), 1 / areas.min())])
+        rounds = np.arange(int(self.knots[-1]) + 1)
+        each = np.eye(KNOTS + 1)[: len(tokens)]
+        self._tents = np.array([np.interp(rounds, self.knots, one) for one in each])
         self._graphs: dict[tuple[tuple[int, ...], ...], ProfileGraph | None] = {}
+        self._begin, self._drained, self._first = 0, 0, None
+        if self.fixed:
+            self._begin = self.fixed[-1][0]
+            self._drained = max(t + int(self.outputs[k]) for t, k in self.fixed)
+            self._first = self._profile_after_fixed()
 
-    def phases(self, worth: IntArray, budget: Budget) -> list[Phase] | None:
-        """Return the phases in which starts can pay; None if there is no time, or no room.
+    def _profile_after_fixed(self) -> NDArray[Any]:
+        """Return the profile, as a row, when the last of the fixed requests has just started."""
+        memory = self.instance.memory
+        profile = np.zeros((1, int(self.outputs.max())), dtype=np.min_scalar_type(2 * memory))
+        for t, k in self.fixed:
+            age = self._begin - t
+            left = int(self.outputs[k]) - age
+            if left > 0:
+                profile[0, :left] += (self.prompts[k] + age + 1 + np.arange(left)).astype(
+                    profile.dtype
+                )
+        return profile
+
+    def memory_prices(self, prices: IntArray) -> IntArray:
+        """Return the price of a token in round r at place r, up to the last round with one."""
+        tokens = prices[len(self.counts) :]
+        if not len(tokens):
+            return np.zeros(1, dtype=np.int64)
+        by_round: IntArray = np.floor(tokens @ self._tents).astype(np.int64)
+        by_round[0] = 0
+        return by_round
+
+    def costs(self, prices: IntArray, low: int, high: int) -> IntArray:
+        """Return what a start of each type costs at times low..high - 1, shape (times, types)."""
+        by_round = self.memory_prices(prices)
+        sums, weighted = np.cumsum(by_round), np.cumsum(by_round * np.arange(len(by_round)))
+        starts = np.arange(low, high)[:, None]
+        a = np.minimum(starts, len(by_round) - 1)
+        b = np.minimum(starts + self.outputs, len(by_round) - 1)
+        use = (self.prompts - starts) * (sums[b] - sums[a]) + weighted[b] - weighted[a]
+        found: IntArray = SCALE * (starts + self.outputs) - prices[: len(self.counts)] + use
+        return found
+
+    def last_starts(self, prices: IntArray) -> list[int]:
+        """Return the last time at which a start of each type pays, or -1 if there is none."""
+        rounds = len(self.memory_prices(prices))
+        last = ((prices[: len(self.counts)] - SCALE * self.outputs) // SCALE).tolist()
+        pays = self.costs(prices, 0, rounds) <= 0
+        return [
+            t if t >= rounds else int(np.flatnonzero(column).max(initial=-1))
+            for t, column in zip(last, pays.T, strict=True)
+        ]
+
+    def constant(self, prices: IntArray) -> int:
+        """Return what is paid in any case (1 / SCALE)."""
+        served = int((self.counts * prices[: len(self.counts)]).sum())
+        return served - self.instance.memory * int(self.memory_prices(prices).sum())
+
+    def phases(self, prices: IntArray, budget: Budget) -> list[list[Phase]] | None:
+        """Return the phases of each part in which starts can pay.
 
         Parameters
         ----------
-        worth
-            Prices, multiples of 1 / SCALE, shape (types,).
+        prices
+            The prices.
         budget
             How long it may take.
+
+        Returns
+        -------
+        list of lists of Phase, or None
+            None if there is no time, or no room.
         """
-        last = ((worth - SCALE * self.outputs) // SCALE).tolist()
-        phases: list[Phase] = []
-        path: tuple[tuple[int, ...], ...] = ()
-        begin = drained = 0
-        for end in sorted({t for t in last if t >= 0}):
-            path = (*path, tuple(k for k, t in enumerate(last) if t >= end))
-            graph = self._graph(path, budget)
-            if graph is None:
-                return None
-            phases.append(Phase(graph, begin, end, drained))
-            for t, o in zip(last, self.outputs.tolist(), strict=True):
-                drained = max(drained, t + o if t == end else 0)
-            begin = end + 1
-        most = max((int(phase.graph.groups.sum(axis=1).max()) for phase in phases), default=0)
-        each = SCALE * (begin + int(self.outputs.max())) + int(abs(worth).max())
-        own = int((self.counts * abs(worth)).sum())
-        steps = room = 0
-        for phase in phases:
-            for nodes, low, high in phase.parts():
-                steps += int(phase.graph.first[nodes]) * (high - low)
-                room += nodes * (high - low)
-        if steps > STEPS or room > CHOICES or begin * most * each + own > LARGEST:
-            return None
-        return phases
+        last = self.last_starts(prices)
+        found: list[list[Phase]] = []
+        steps = room = most = 0
+        for part in self.parts:
+            phases: list[Phase] = []
+            path: tuple[tuple[int, ...], ...] = ()
+            begin, drained = self._begin, self._drained
+            for end in sorted({last[k] for k in part if last[k] >= begin}):
+                path = (*path, tuple(k for k in part if last[k] >= end))
+                graph = self._graph(path, budget)
+                if graph is None:
+                    return None
+                phase = Phase(graph, begin, end, drained)
+                for nodes, low, high in phase.parts():
+                    steps += int(phase.graph.first[nodes]) * (high - low)
+                    room += nodes * (high - low)
+                if steps > STEPS or room > CHOICES:
+                    return None
+                most = max(most, int(graph.groups.sum(axis=1).max()))
+                for k in part:
+                    drained = max(drained, end + int(self.outputs[k]) if last[k] == end else 0)
+                phases.append(phase)
+                begin = end + 1
+            found.append(phases)
+        tokens = self.instance.memory * int(self.memory_prices(prices).sum())
+        worth = abs(prices[: len(self.counts)])
+        each = SCALE * (max(last) + 1 + int(self.outputs.max())) + int(worth.max()) + tokens
+        own = int((self.counts * worth).sum()) + tokens
+        return found if (max(last) + 1) * most * each + own <= LARGEST else None
 
     def _graph(self, path: tuple[tuple[int, ...], ...], budget: Budget) -> ProfileGraph | None:
         """Return the graph of the last types of a path, after those before them."""
         if path not in self._graphs:
-            before: Sequence[int] = (0,)
+            before = self._first
             if len(path) > 1:
                 earlier = self._graph(path[:-1], budget)
                 if earlier is None:
@@ -430,26 +395,36 @@ class WorthRelaxation:
             self._graphs[path] = graph
         return self._graphs[path]
 
-    def best_way(self, worth: IntArray, budget: Budget) -> tuple[int, list[Started]] | None:
-        """Return what the cheapest way costs (1 / SCALE), and what it starts, by time.
+    def best_way(self, prices: IntArray, budget: Budget) -> tuple[int, list[Started]] | None:
+        """Return what the cheapest ways cost (1 / SCALE), and what they start, by time.
 
         Parameters
         ----------
-        worth
-            Prices, multiples of 1 / SCALE, shape (types,).
+        prices
+            The prices.
         budget
             None is returned if it is over.
         """
-        phases = self.phases(worth, budget)
+        phases = self.phases(prices, budget)
         if phases is None:
             return None
+        total, ways = 0, []
+        for part in phases:
+            found = self._best_way_of(part, prices, budget)
+            if found is None:
+                return None
+            total += found[0]
+            ways += found[1]
+        return total, sorted(ways)
+
+    def _best_way_of(
+        self, phases: list[Phase], prices: IntArray, budget: Budget
+    ) -> tuple[int, list[Started]] | None:
         kept: list[tuple[Phase, int, IntArray]] = []  # phase, first time, choices
         values = np.zeros(len(phases[-1].graph.profiles) if phases else 1, dtype=np.int64)
         for number in range(len(phases) - 1, -1, -1):
             phase = phases[number]
             graph = phase.graph
-            base = graph.groups @ (SCALE * self.outputs - worth)
-            step = SCALE * graph.groups.sum(axis=1)
             kind: Any = np.uint8 if np.diff(graph.first).max() < 1 << 8 else np.uint32
             if number + 1 < len(phases):
                 values = values[phases[number + 1].graph.entry]
@@ -460,14 +435,17 @@ class WorthRelaxation:
                 piece = max(1, 100_000_000 // edges)  # about a second
                 part = values[:nodes]
                 other = np.zeros(nodes, dtype=np.int64)
+                arrays = (graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges])
                 for end in range(high, low, -piece):
                     if budget.over():
                         return None
-                    choices = np.zeros((min(piece, end - low), nodes), dtype=kind)
-                    arrays = (graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges])
-                    self.function(*arrays, base, step, end - 1, part, other, choices)
-                    kept.append((phase, end - len(choices), choices))
-        node, now, way = 0, phases[0] if phases else None, []
+                    begin = max(low, end - piece)
+                    choices = np.zeros((end - begin, nodes), dtype=kind)
+                    costs = self.costs(prices, begin, end)
+                    self.function(*arrays, graph.groups, costs, part, other, choices)
+                    kept.append((phase, begin, choices))
+        first = node = int(phases[0].graph.entry[0]) if phases else 0
+        now, way = phases[0] if phases else None, []
         for phase, low, choices in reversed(kept):
             graph = phase.graph
             if phase is not now:
@@ -477,237 +455,76 @@ class WorthRelaxation:
                 if row[node]:
                     way.append(Started(t, tuple(graph.groups[graph.group[edge]].tolist())))
                 node = int(graph.target[edge])
-        return int(values[0]), way
+        return int(values[first]), way
+
+    def slope(self, way: list[Started]) -> FloatArray:
+        """Return how the bound changes with each price: what is missing, of requests and use."""
+        use = np.zeros(self._tents.shape[1] if len(self._tents) else 0)
+        for t, group in way:
+            for k in np.flatnonzero(group).tolist():
+                ages = np.arange(1, min(int(self.outputs[k]), len(use) - 1 - t) + 1)
+                use[t + ages] += group[k] * (self.prompts[k] + ages)
+        use[1:] -= self.instance.memory
+        tokens = self._tents @ use if len(use) else use
+        return np.concatenate([self.counts - self.served(way), tokens])
 
     def served(self, way: list[Started]) -> IntArray:
         """Return how many requests of each type a way serves, shape (types,)."""
         return sum((np.array(group) for _, group in way), start=0 * self.counts)
 
-    def mended(self, way: list[Started], budget: Budget) -> IntArray:
-        """Make a way into a schedule: without the last in excess, with the missing added.
+    def placed(self, way: list[Started]) -> Starts:
+        """Make a way into starts that fit: without the last in excess, with the missing added.
+
+        The missing start after the last of their type, or after all, whatever is better.  What
+        does not fit, as parts know nothing of each other, starts later.
 
         Parameters
         ----------
         way
             What it starts, by time.
-        budget
-            How long pulling forward may take.
 
         Returns
         -------
-        ndarray of int64, shape (n,)
-            Start times in instance order (rounds).
+        list of pairs
+            Time and type of each start, with the fixed ones.
         """
         times: list[list[int]] = [[] for _ in self.counts]
         for t, group in way:
-            for k, number in enumerate(group):
-                times[k] += [t] * number
+            for k in np.flatnonzero(group).tolist():
+                times[k] += [t] * int(group[k])
+        end = max((t for t, _ in way), default=self._begin)
+        found = []
+        for last in ([end] * len(times), [max(own, default=end) for own in times]):
+            order = [(t, 0, k) for t, k in self.fixed]
+            for k, count in enumerate(self.counts.tolist()):
+                own = times[k][:count]
+                order += [(t, 1, k) for t in own] + [(last[k], 2, k)] * (count - len(own))
+            found.append(self._fitted([(t, k) for t, _, k in sorted(order)]))
+        return min(found, key=self.burden)
+
+    def _fitted(self, order: Starts) -> Starts:
+        """Return starts at these times or later, so that they fit; the first ones come first."""
         profile = LiveProfile(self.instance.memory)
-        shapes = list(zip(self.prompts.tolist(), self.outputs.tolist(), strict=True))
-        for k, (s, o) in enumerate(shapes):
-            del times[k][int(self.counts[k]) :]
-            for t in times[k]:
-                profile.add(t, s, t + o)
-        for k, (s, o) in enumerate(shapes):
-            for _ in range(int(self.counts[k]) - len(times[k])):
-                t = profile.earliest_start(s, o, 0)
-                profile.add(t, s, t + o)
-                times[k].append(t)
-        starts = np.zeros(len(self.instance), dtype=np.int64)
-        for k, (s, o) in enumerate(shapes):
-            own = (self.instance.prompts == s) & (self.instance.outputs == o)
-            starts[own] = sorted(times[k])
-        return pulled_forward(self.instance, starts, budget)
+        found = []
+        for t, k in order:
+            s, o = int(self.prompts[k]), int(self.outputs[k])
+            start = profile.earliest_start(s, o, t)
+            profile.add(start, s, start + o)
+            found.append((start, k))
+        return found
+
+    def burden(self, starts: Starts) -> int:
+        """Return the sum of starts, those to come counting as the last (rounds)."""
+        later = len(self.instance) - len(starts)
+        return sum(t for t, _ in starts) + later * max((t for t, _ in starts), default=0)
 
 
-def has_few_profiles(instance: Instance, most: float = CONFIGURATIONS) -> bool:
-    """Tell whether at most so many sets of requests can run together, types and ages told apart.
-
-    Of the graph's profiles there are fewer; it is a quick way to know what not to try.
-
-    Parameters
-    ----------
-    instance
-        The instance.
-    most
-        How many sets are few.
-    """
-    kinds = [(r.prompt, r.output) for r, _ in instance.types()]
-    memory = instance.memory
-    running = min(len(instance), memory // (min(s for s, _ in kinds) + 1))
-    work = sum(o for _, o in kinds) * (running + 1) * (memory + 1)
-    if len(kinds) > TYPES or len(instance) > REQUESTS or work > COUNTING_WORK:
-        return False
-    # sets[m, w]: so many sets of m requests that hold w tokens.  Who has most rounds to go comes
-    # first; each must fit beside those before it up to its own end.
-    sets = np.zeros((running + 1, memory + 1))
-    sets[0, 0] = 1
-    for left in range(max(o for _, o in kinds) - 1, 0, -1):
-        for s, o in kinds:
-            held = s + o - left
-            for m in range(running):
-                room = memory - (m + 1) * left - held + 1
-                if left < o and room > 0:
-                    sets[m + 1, held : held + room] += sets[m, :room]
-        if sets.sum() > most:
-            return False
-    return True
-
-
-def worth_bound(
-    instance: Instance,
-    starts: IntArray,
-    budget: Budget,
-    report: Callable[[Worth], None] = lambda worth: None,
-) -> Worth | None:
-    """Look for prices of completions that prove a good bound, and for schedules on the way.
-
-    Parameters
-    ----------
-    instance
-        The instance.
-    starts
-        Starts of a good schedule (rounds), shape (n,); the first prices are its last
-        completions.
-    budget
-        How long it may take.
-    report
-        Called whenever bound or schedule have become better.
-
-    Returns
-    -------
-    Worth or None
-        None if the graphs of profiles are too large, or no prices were looked at in time.
-    """
-    function: Callable[..., None] | None = None
-    if budget.left() > COMPILING_SECONDS or _compiled.cache_info().currsize > 0:
-        function = _compiled()
-    relaxation = WorthRelaxation(instance, function or descend_by_arrays)
-    search = _Search(relaxation, starts)
-    phases = relaxation.phases(search.prices, budget)
-    if phases is None:
-        return None
-    steps = sum(int(p.graph.first[n]) * (high - low) for p in phases for n, low, high in p.parts())
-    if steps > FRACTION_STEPS:
-        search.find_first_prices(budget.part(budget.left() / 2))
-    going = True
-    while going and not search.cost <= search.best.bound:
-        before, going = search.best, search.step(budget)
-        if search.best is not before:
-            report(search.best)
-    return search.best if search.best.worth else None
-
-
-class _Search:
-    """Cutting planes for the best prices.
-
-    The bound is a concave function of the prices, and a best way tells a slope at each of
-    them: counts less what it serves.  The next prices are where the least of the planes so
-    far is highest, in a box around the best prices so far; the box is doubled when that paid
-    and halved when it did not.
-
-    Parameters
-    ----------
-    relaxation
-        The relaxation.
-    starts
-        Starts of a good schedule (rounds), shape (n,).
-    """
-
-    def __init__(self, relaxation: WorthRelaxation, starts: IntArray) -> None:
-        instance = relaxation.instance
-        ends = starts + instance.outputs
-        last = [
-            int(ends[(instance.prompts == r.prompt) & (instance.outputs == r.output)].max())
-            for r, _ in instance.types()
-        ]
-        self.relaxation = relaxation
-        self.cost = int(starts.sum()) + instance.total_output
-        self.best = Worth((), 0, None)
-        self._begin(relaxation.counts, np.array(last) * SCALE, max(last) * FIRST_BOX)
-
-    def _begin(self, counts: IntArray, prices: IntArray, box: float) -> None:
-        self.counts = counts
-        self.prices = self.center = prices
-        self.box = max(SMALLEST_BOX, box)
-        self.planes: list[tuple[float, IntArray, IntArray]] = []
-        self.value = -LARGEST
-
-    def find_first_prices(self, budget: Budget) -> None:
-        """Choose prices by those of smaller instances, with a fraction of each count.
-
-        If all counts are a times as large, so is nearly every completion less the output.
-        """
-        counts, outputs = self.counts, SCALE * self.relaxation.outputs
-        before = counts
-        for fraction in FRACTIONS:
-            fewer = -(-counts // fraction)
-            prices = outputs + (self.center - outputs) * fewer // before
-            self._begin(fewer, prices, self.box / fraction if before is counts else BOX_AFTER)
-            while self._look(budget) is not None and self._choose(ROUGH_GAIN):
-                pass
-            before = fewer
-        prices = outputs + (self.center - outputs) * counts // before
-        self._begin(counts, prices, BOX_AFTER)
-
-    def step(self, budget: Budget) -> bool:
-        """Look at the current prices and choose the next ones; return whether to go on."""
-        relaxation = self.relaxation
-        way = self._look(budget)
-        if way is None:
-            return False
-        starts = self.best.starts
-        if abs(self.planes[-1][1]).sum() <= max(2, MENDED_SHARE * len(relaxation.instance)):
-            mended = relaxation.mended(way, budget.part(budget.left() / 10))
-            cost = int(mended.sum()) + relaxation.instance.total_output
-            if cost < self.cost:
-                self.cost, starts = cost, mended
-        self.best = Worth(tuple(self.center.tolist()), -(-self.value // SCALE), starts)
-        return self._choose()
-
-    def _look(self, budget: Budget) -> list[Started] | None:
-        """Return the best way at the current prices; None if there is no time or no room."""
-        relaxation = self.relaxation
-        found = relaxation.best_way(self.prices, budget)
-        if found is None:
-            return None
-        value = found[0] + int((self.counts * self.prices).sum())
-        slope = self.counts - relaxation.served(found[1])
-        if self.planes:
-            self.box *= 2 if value > self.value else 1 / 2
-        self.planes.append((value / SCALE, slope, self.prices))
-        if value > self.value:
-            self.value, self.center = value, self.prices
-        return found[1]
-
-    def _choose(self, rough: float = 0.0) -> bool:
-        """Choose the next prices; return False if not more than a part `rough` can be gained."""
-        least = max(LEAST_GAIN, rough * self.value / SCALE)
-        while True:
-            prices, top = self._highest()
-            self.prices = np.rint(prices * SCALE).astype(np.int64)
-            if top - self.value / SCALE >= least:
-                return not any((self.prices == seen).all() for _, _, seen in self.planes)
-            if self.box >= SMALLEST_BOX:
-                return False
-            self.box = 4 * SMALLEST_BOX
-
-    def _highest(self) -> tuple[Any, float]:
-        """Return where the least of the planes is highest in the box, and how high."""
-        from kvopt.exact.highs import quiet_highs  # loads HiGHS
-
-        center, best = self.center / SCALE, self.value / SCALE
-        types = len(center)
-        highs = quiet_highs()
-        for middle in center.tolist():  # all numbers relative to the center, so they stay small
-            highs.addVar(max(-middle, -self.box), self.box)
-        highs.addVar(-1e15, 1e15)
-        highs.changeColCost(types, -1.0)
-        places = np.arange(types + 1, dtype=np.int32)
-        for value, slope, prices in self.planes:
-            limit = value - best + float((slope * (center - prices / SCALE)).sum())
-            row = np.concatenate([-slope.astype(float), [1.0]])
-            highs.addRow(-1e30, limit, types + 1, places, row)
-        highs.run()
-        solution = np.array(highs.getSolution().col_value)
-        return center + solution[:types], best + float(solution[types])
+def start_times(instance: Instance, starts: Starts) -> IntArray:
+    """Return start times in instance order (rounds), shape (n,)."""
+    times: list[list[int]] = [[] for _ in instance.types()]
+    for t, k in sorted(starts):
+        times[k].append(t)
+    found = np.zeros(len(instance), dtype=np.int64)
+    for (r, _), own in zip(instance.types(), times, strict=True):
+        found[(instance.prompts == r.prompt) & (instance.outputs == r.output)] = own
+    return found
