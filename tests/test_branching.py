@@ -74,7 +74,7 @@ def test_a_long_instance_is_bracketed_with_a_tree() -> None:
 def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solving, "_searched", lambda best, budget: best)
     monkeypatch.setattr(solving, "has_few_long_runs", lambda instance, makespan: True)
-    monkeypatch.setattr(solving, "has_few_profiles", lambda instance: False)
+    monkeypatch.setattr(solving, "worth_bound", lambda *given: None)
     monkeypatch.setattr(solving, "has_room_to_hold", lambda instance, horizon: False)
     instance = Instance(23, [0] * 6, [17, 9, 8, 7, 5, 3])
     result = solve(instance, Budget(5))
