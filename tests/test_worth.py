@@ -115,6 +115,20 @@ def test_stopped_anywhere_leaves_a_true_bracket() -> None:
         assert all(r.lower_bound <= 79051 <= r.objective for r in seen)
 
 
+@pytest.mark.parametrize("looks", [1, 4, 16, 64, 256, 512, 768, 1024])
+def test_parts_stopped_anywhere_leave_a_true_bracket(
+    looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for limit, most in (("SETS", 0), ("PART_SETS", 200), ("SEQUENCE_SETS", 200)):
+        monkeypatch.setattr(searching, limit, most)
+    instance = generate_random("alike", 1, 3)
+    asked = itertools.count(1)
+    seen: list[Result] = []
+    budget = Budget(stopped=lambda: next(asked) >= looks)
+    seen.append(solve(instance, budget, report=seen.append))
+    assert all(r.lower_bound <= 708794 <= r.objective for r in seen)
+
+
 @pytest.mark.parametrize(("limit", "most"), [("STEPS", 100), ("CHOICES", 100), ("EDGES", 3)])
 def test_too_much_is_not_looked_at(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])

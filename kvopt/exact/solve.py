@@ -204,7 +204,7 @@ def _priced(best: Result, budget: Budget, report: Callable[[Result], None]) -> t
     def keep(worth: Worth) -> None:
         nonlocal best
         starts = best.starts if worth.starts is None else worth.starts
-        proof = worth.content(instance)
+        proof = worth.content(instance) if worth.worth else None
         best = best.merged(Result.checked(instance, starts, worth.bound, WORTH, 0.0, proof))
         report(best)
 

@@ -105,7 +105,7 @@ class Worth:
     ----------
     worth
         Price of a completion of each type in the order of `Instance.types`, multiples of
-        1 / SCALE.
+        1 / SCALE; empty before the first prices.
     bound
         Lower bound that they prove (rounds).
     starts

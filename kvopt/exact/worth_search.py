@@ -108,7 +108,8 @@ def worth_bound(
     budget
         How long it may take.
     report
-        Called whenever bound or schedule have become better.
+        Called whenever bound or schedule have become better; without prices if there are none
+        yet.
 
     Returns
     -------
@@ -144,9 +145,10 @@ def worth_bound(
         if (found := in_sequence(instance, function, sequence, part)) is not None:
             keep(found[0])
             last_worth = found[1]
+            report(best)
     for division in divisions:
         relaxation = WorthRelaxation(instance, function, division)
-        prices = relaxation.first_prices
+        prices = relaxation.first_prices.copy()
         if last_worth is not None:
             prices[:types] = np.where(last_worth > 0, last_worth, prices[:types])
         if relaxation.phases(prices, budget) is not None:
@@ -161,7 +163,6 @@ def worth_bound(
         before, going = best, search.step(budget)
         if search.placed is not None:
             keep(search.placed)
-            search.placed = None
         if search.bound > best.bound:
             best = search.worth(best.starts)
         if best is not before:
