@@ -17,6 +17,7 @@ from kvopt.exact.holdings import has_room as has_room_to_hold
 from kvopt.exact.improve import improve
 from kvopt.exact.kernel import accepts, compiled, solve_by_kernel
 from kvopt.exact.paths import PathPrices, has_room, path_bound, usable
+from kvopt.exact.profiles import number_of_sets
 from kvopt.exact.result import Result, Status
 from kvopt.exact.search import STATE_LIMIT, solve_by_search
 from kvopt.exact.worth import Worth
@@ -62,6 +63,9 @@ WORTH = "prices of completions"
 
 WORTH_SHARE = 0.9
 """Which part of the time it gets if its graph is small enough; then it is the best there is."""
+
+HOLDINGS_FIRST_SETS = 500_000
+"""With more sets of requests that can run together what is held comes first, if there is room."""
 
 BRANCHES = "branch and bound on prices"
 """What it says of branch and bound on the linear relaxation."""
@@ -132,7 +136,8 @@ def solve(
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
     priced = False
-    if best.status is not Status.OPTIMAL and len(instance) > KERNEL_REQUESTS:
+    many = len(instance) > KERNEL_REQUESTS
+    if best.status is not Status.OPTIMAL and many and not _holdings_come_first(best, budget):
         best, priced = _priced(best, budget, report)
     if best.status is not Status.OPTIMAL and not priced:
         if _branches_follow(best, budget):
@@ -233,6 +238,14 @@ def _holdings_follow(best: Result, budget: Budget) -> bool:
     """Tell whether what is held can be looked at state by state."""
     horizon = int((best.starts + best.instance.outputs).max())
     return budget.left() > PATHS_SECONDS and has_room_to_hold(best.instance, horizon)
+
+
+def _holdings_come_first(best: Result, budget: Budget) -> bool:
+    """Tell whether that is better than prices of completions: with many profiles it is."""
+    instance = best.instance
+    kinds = range(len(instance.types()))
+    many = number_of_sets(instance, kinds, HOLDINGS_FIRST_SETS) == math.inf
+    return many and _holdings_follow(best, budget)
 
 
 def _bounded_by_holdings(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
