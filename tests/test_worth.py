@@ -129,6 +129,19 @@ def test_parts_stopped_anywhere_leave_a_true_bracket(
     assert all(r.lower_bound <= 708794 <= r.objective for r in seen)
 
 
+def test_a_schedule_counts_before_there_are_prices(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = generate_random("alike", 1, 6)
+    best = solve(instance, Budget(60))
+
+    def stopped(_: Instance, __: np.ndarray, ___: Budget, report: Any) -> None:
+        report(pricing.Worth((), 0, best.starts))
+
+    monkeypatch.setattr(solving, "worth_bound", stopped)
+    result = solve(instance, Budget(0.5))
+    assert result.objective == best.objective
+    assert result.lower_bound <= best.objective
+
+
 @pytest.mark.parametrize(("limit", "most"), [("STEPS", 100), ("CHOICES", 100), ("EDGES", 3)])
 def test_too_much_is_not_looked_at(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
