@@ -14,7 +14,9 @@ import check_slices
 from lower_bounds import check_busy_time
 
 from kvopt import GBA, GSA, Budget, Instance, policy_from_spec, simulate, solve
-from kvopt.certified import (
+from kvopt.solver.combinatorial_bounds import best_lower_bound
+from kvopt.theory.pipeline import SPACINGS, slices_up_to
+from kvopt.theory.slice_plans import (
     Weights,
     best_plan,
     class_bound,
@@ -23,8 +25,6 @@ from kvopt.certified import (
     plan_of,
     plan_to_json,
 )
-from kvopt.lower_bounds import best_lower_bound
-from kvopt.pipeline import SPACINGS, slices_up_to
 
 HALF = Fraction(1, 2)
 THETAS = (Fraction(1), Fraction(1, 2), Fraction(1, 3), Fraction(0))

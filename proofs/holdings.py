@@ -12,11 +12,11 @@ from model import random_feasible
 from paths import without_idle_rounds
 
 from kvopt import Budget, Instance
-from kvopt.checker import checker
-from kvopt.exact.holding_kernel import PLAIN
-from kvopt.exact.holdings import SCALE, Holdings, Labels, ascend, search
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver.relaxations.batch_state import SCALE, Holdings, Labels, ascend, search
+from kvopt.solver.relaxations.batch_state_kernel import PLAIN
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
 Pair = tuple[int, int]

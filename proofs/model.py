@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 
 from kvopt import Budget, Instance, solve
-from kvopt.exact.facts import latest_starts, staircase_windows
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.generate import generate_random
+from kvopt.generate.families import generate_random
+from kvopt.solver.facts import latest_starts, staircase_windows
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 
 def memory_in_round(instance: Instance, starts: Sequence[int | None], r: int) -> int:

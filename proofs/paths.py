@@ -11,12 +11,12 @@ import numpy as np
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.checker import checker
-from kvopt.exact.facts import staircase_windows
-from kvopt.exact.path_kernel import PLAIN
-from kvopt.exact.paths import LEVELS, PathRelaxation
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver.facts import staircase_windows
+from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
+from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
 FAR = 10**60

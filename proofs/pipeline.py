@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from fractions import Fraction
 
-from kvopt.pipeline import sps_peak, sps_slots, sps_spacing
+from kvopt.theory.pipeline import sps_peak, sps_slots, sps_spacing
 
 
 def simulated_peak(prompt: int, slice: int, distance: Fraction, attempts: int) -> int:

@@ -6,15 +6,15 @@ import random
 from fractions import Fraction
 
 from kvopt import GBA, GSA, Budget, Instance, simulate, solve
-from kvopt.pipeline import geometric_slices, sps_spacing
-from kvopt.quadratic import GOLDEN_RATIO, Exact
-from kvopt.theory import (
+from kvopt.theory.bounds import (
     GSA_ALPHA,
     gba_bound,
     gba_bound_large_memory,
     gsa_bound,
     gsa_bound_large_memory,
 )
+from kvopt.theory.pipeline import geometric_slices, sps_spacing
+from kvopt.theory.quadratic import GOLDEN_RATIO, Exact
 
 ALPHAS: tuple[Exact, ...] = (
     Fraction(11, 10),

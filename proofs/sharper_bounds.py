@@ -12,10 +12,8 @@ from functools import lru_cache
 from itertools import pairwise
 
 from kvopt import GBA, GSA, Budget, Instance, policy_from_spec, simulate, solve
-from kvopt.generate import slice_boundary
-from kvopt.pipeline import SPACINGS, area_slices, geometric_slices, pipeline_peak, sps_slots
-from kvopt.quadratic import GOLDEN_RATIO, Exact, square_root
-from kvopt.theory import (
+from kvopt.generate.families import slice_boundary
+from kvopt.theory.bounds import (
     GSA_ALPHA,
     SHARPER,
     SPT_PIPELINE_THEOREM,
@@ -26,6 +24,8 @@ from kvopt.theory import (
     gsa_bound_sharper,
     phase_factor,
 )
+from kvopt.theory.pipeline import SPACINGS, area_slices, geometric_slices, pipeline_peak, sps_slots
+from kvopt.theory.quadratic import GOLDEN_RATIO, Exact, square_root
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
 ALPHAS: tuple[Exact, ...] = (

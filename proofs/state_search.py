@@ -9,8 +9,9 @@ from functools import cache
 import numpy as np
 
 from kvopt import Instance
-from kvopt.exact.facts import staircase_windows
-from kvopt.exact.kernel import (
+from kvopt.generate.families import generate_random
+from kvopt.solver.facts import staircase_windows
+from kvopt.solver.state_search.compiled import (
     Kinds,
     Prices,
     find_prices,
@@ -20,7 +21,6 @@ from kvopt.exact.kernel import (
     price_bound,
     tighten,
 )
-from kvopt.generate import generate_random
 
 Pair = tuple[int, int]
 

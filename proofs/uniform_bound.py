@@ -10,8 +10,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from kvopt.certified import Weights
-from kvopt.pipeline import SPACINGS
+from kvopt.theory.pipeline import SPACINGS
+from kvopt.theory.slice_plans import Weights
 
 RATIO = Fraction(10)
 EDGE = Fraction(62, 250)  # memory weights below, slot weights above

@@ -10,9 +10,9 @@ from typing import Any
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.checker import checker
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
 Split = tuple[Kind, int, int, bool]  # type, time u, number b, whether at most b start before u

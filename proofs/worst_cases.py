@@ -11,10 +11,10 @@ import numpy as np
 
 from kvopt import Budget, Instance, simulate
 from kvopt.adversary.classes import Kind, floors, has_classes
+from kvopt.adversary.enumeration_kernel import Scan
 from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.adversary.scan import Scan
-from kvopt.exact.search import solve_by_search
 from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+from kvopt.solver.state_search.reference import solve_by_search
 
 SPECS = (
     "gsa:alpha=2",

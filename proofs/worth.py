@@ -11,11 +11,11 @@ from typing import Any
 from model import random_feasible
 
 from kvopt import Budget, Instance
-from kvopt.checker import checker
-from kvopt.exact.profiles import profile_graph
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.exact.worth import WorthRelaxation, descend
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
+from kvopt.solver.relaxations.profile_graph import profile_graph
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kinds = tuple[tuple[int, int], ...]
 Profile = tuple[int, ...]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kvopt import Budget, policy_from_spec, simulate
 from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
-from kvopt.adversary.quick import PLAIN, compiled, upper_bound
+from kvopt.adversary.closed_forms import PLAIN, compiled, upper_bound
 from kvopt.adversary.score import cost_function
 
 PAGE = Path(__file__).parent.parent / "docs" / "adversary_speed.md"

@@ -28,17 +28,17 @@ from pathlib import Path
 from typing import Any
 
 from kvopt import Budget, Instance, solve
-from kvopt.checker import checker
-from kvopt.exact import kernel
-from kvopt.exact.certificate import certificate_text, certify
-from kvopt.exact.compiling import has_numba
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.improve import improve
-from kvopt.exact.paths import path_bound
-from kvopt.exact.result import Result
-from kvopt.exact.search import solve_by_search
-from kvopt.generate import generate_random
-from kvopt.instance import IntArray
+from kvopt.certificates.checker import checker
+from kvopt.certificates.write import certificate_text, certify
+from kvopt.generate.families import generate_random
+from kvopt.model.instance import IntArray
+from kvopt.solver.compiling import has_numba
+from kvopt.solver.primal.annealing import improve
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations.aggregate_state import path_bound
+from kvopt.solver.result import Result
+from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.reference import solve_by_search
 
 SUITES = {"tiny": 500, "small": 200, "model1": 200, "long": 50, "alike": 50}
 SEED = 1
@@ -58,7 +58,7 @@ def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
-    from kvopt.exact.model import solve_by_program
+    from kvopt.solver.milp import solve_by_program
 
     return solve_by_program(instance, known, Budget(limit))
 

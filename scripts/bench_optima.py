@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from kvopt import Budget, Instance, policy_from_spec, simulate, solve
-from kvopt.checker import checker
-from kvopt.exact.certificate import certificate_text, certify
-from kvopt.exact.result import Result
-from kvopt.files import write_text
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.certificates.write import certificate_text, certify
+from kvopt.generate.families import generate_random
+from kvopt.model.files import write_text
+from kvopt.solver.result import Result
 
 ALL = "all"
 TABLE = Path(__file__).parent.parent / "docs" / "optima.md"

@@ -16,9 +16,9 @@ import statistics
 from pathlib import Path
 
 from kvopt import Budget, Schedule, policy_from_spec, simulate, violations
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.improve import improve
-from kvopt.generate import generate_random
+from kvopt.generate.families import generate_random
+from kvopt.solver.primal.annealing import improve
+from kvopt.solver.primal.list_schedules import best_list_schedule
 
 COUNT, SAMPLED = 200, 5
 TABLE = Path(__file__).parent.parent / "docs" / "schedules.md"

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 
 from kvopt import Instance, policy_from_spec, simulate
-from kvopt.instance import IntArray
+from kvopt.model.instance import IntArray
 from kvopt.traces import FORMATS, Selection, import_trace
 
 PROMPT, MEMORY = 79, 16_492

@@ -21,20 +21,20 @@ from pathlib import Path
 import numpy as np
 
 from kvopt import Budget, Instance, policy_from_spec, simulate, solve
-from kvopt.certified import best_plan
-from kvopt.errors import InputError
-from kvopt.exact.prices import PriceProgram
-from kvopt.files import read_instance
-from kvopt.generate import generate_random, slice_boundary
-from kvopt.lower_bounds import (
+from kvopt.generate.families import generate_random, slice_boundary
+from kvopt.model.errors import InputError
+from kvopt.model.files import read_instance
+from kvopt.policies import Policy
+from kvopt.solver.combinatorial_bounds import (
     area_bound,
     best_lower_bound,
     busy_time_bound,
     slot_bound,
     total_output_bound,
 )
-from kvopt.policies import Policy
-from kvopt.theory import THEOREMS
+from kvopt.solver.relaxations.time_indexed import PriceProgram
+from kvopt.theory.bounds import THEOREMS
+from kvopt.theory.slice_plans import best_plan
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "docs" / "bounds.md"
@@ -145,7 +145,7 @@ def table_of_policies(limit: float) -> list[str]:
 
 def general_bound(spec: str) -> str:
     """Return our bound for all instances of a policy that has no row of its own."""
-    from kvopt.theory import GBA_ALPHA, GSA_ALPHA, gba_bound_sharper, gsa_bound_sharper
+    from kvopt.theory.bounds import GBA_ALPHA, GSA_ALPHA, gba_bound_sharper, gsa_bound_sharper
 
     third = Fraction(1, 3)
     if spec.startswith("gsa:slices=certified"):
@@ -216,8 +216,8 @@ def table_of_lower_bounds(limit: float) -> list[str]:
 
 def linear_bound(instance: Instance, horizon: int | None, levels: tuple[int, ...]) -> int | None:
     """Return what the linear program proves, with the staircase rows of some levels, or None."""
-    from kvopt.exact.heuristics import pipelined
-    from kvopt.exact.highs import quiet_highs
+    from kvopt.solver.highs import quiet_highs
+    from kvopt.solver.primal.list_schedules import pipelined
 
     if len(instance) > MOST_FOR_LINEAR:
         return None

@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from kvopt import Budget, solve
-from kvopt.checker import refusal
-from kvopt.exact.certificate import certify, write_certificate
-from kvopt.files import CERTIFICATES, curated_instances, find_certificates
-from kvopt.files import read_instance as read
+from kvopt.certificates.checker import refusal
+from kvopt.certificates.write import certify, write_certificate
+from kvopt.model.files import CERTIFICATES, curated_instances, find_certificates
+from kvopt.model.files import read_instance as read
 
 FOLDER = curated_instances()
 SECONDS = 30

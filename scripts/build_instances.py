@@ -11,10 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvopt.files import write_instance
-from kvopt.generate import generate_random, identical, slice_boundary, two_point
-from kvopt.instance import Instance
-from kvopt.quadratic import parse_exact
+from kvopt.generate.families import generate_random, identical, slice_boundary, two_point
+from kvopt.model.files import write_instance
+from kvopt.model.instance import Instance
+from kvopt.theory.quadratic import parse_exact
 
 FOLDER = Path(__file__).parent.parent / "instances"
 

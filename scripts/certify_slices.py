@@ -15,8 +15,8 @@ import csv
 import json
 from pathlib import Path
 
-from kvopt.certified import best_plan, plan_to_json
-from kvopt.checker import checker
+from kvopt.certificates.checker import checker
+from kvopt.theory.slice_plans import best_plan, plan_to_json
 
 TABLE = Path(__file__).parent.parent / "proofs" / "certified_slices.csv"
 HEAD = ("spacing", "memory", "worst_prompt", "bound")

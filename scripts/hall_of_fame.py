@@ -21,15 +21,15 @@ from pathlib import Path
 import kvopt
 from kvopt import Budget, Instance, policy_from_spec
 from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
-from kvopt.adversary.minimise import minimised
-from kvopt.exact.certificate import certify, write_certificate
-from kvopt.files import CERTIFICATES, HALL, curated_instances, write_instance
-from kvopt.hall import Record, claim, read_records
+from kvopt.adversary.shrink import minimised
+from kvopt.certificates.write import certify, write_certificate
+from kvopt.comparison.ratio import compare
+from kvopt.comparison.records import Record, claim, read_records
+from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
+from kvopt.parallel.store import Store
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
-from kvopt.quadratic import Exact, format_exact
-from kvopt.ratio import compare
-from kvopt.store import Store
-from kvopt.theory import THEOREMS, gba_bound_sharper, gsa_bound_area, gsa_bound_sharper
+from kvopt.theory.bounds import THEOREMS, gba_bound_sharper, gsa_bound_area, gsa_bound_sharper
+from kvopt.theory.quadratic import Exact, format_exact
 
 FOLDER = curated_instances() / HALL
 ROOT = Path(__file__).parent.parent

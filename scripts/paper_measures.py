@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kvopt.profile import MemoryProfile
-from kvopt.schedule import Schedule
+from kvopt.model.memory_profile import MemoryProfile
+from kvopt.model.schedule import Schedule
 
 CLEAR_TREND = 0.8
 """A rank correlation from which on something is said to grow."""

@@ -15,10 +15,10 @@ import paper_pictures as pictures
 from paper_measures import Comparison, Measurement, Results, Setting, average, comparison
 
 from kvopt import Instance, Schedule, policy_from_spec, simulate
-from kvopt.files import read_instance
-from kvopt.pipeline import sps_slots, sps_spacing
+from kvopt.model.files import read_instance
 from kvopt.plot import Run
 from kvopt.policies.phases import staggered
+from kvopt.theory.pipeline import sps_slots, sps_spacing
 
 ROOT = Path(__file__).parent.parent
 
@@ -478,7 +478,8 @@ def ratio_section(results: Results) -> Iterator[str]:
     yield "## Ratios to the optimum"
     yield (
         "Bracket of the competitive ratio, mean over the largest samples: at least cost / cheapest"
-        " schedule known, at most cost / best proved lower bound (`kvopt.lower_bounds`). The"
+        " schedule known, at most cost / best proved lower bound"
+        " (`kvopt.solver.combinatorial_bounds`). The"
         " picture shows the upper ends."
     )
     yield figure("ratios.png", "Total completion time over the lower bound", 3, 4, 5)

@@ -30,8 +30,8 @@ import paper_report
 from paper_measures import Measurement, Setting, measured
 
 from kvopt import Instance, policy_from_spec, simulate
-from kvopt.errors import InputError
-from kvopt.lower_bounds import best_lower_bound
+from kvopt.model.errors import InputError
+from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.traces import FORMATS, Selection, import_trace
 
 CHAT, CONVERSATION, CODE = "lmsys_lengths.csv.gz", "azure_conv.csv.gz", "azure_code.csv.gz"

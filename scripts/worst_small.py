@@ -24,8 +24,8 @@ from typing import Any
 
 from kvopt import Budget
 from kvopt.adversary import Hunt, Limits, Unit, search
-from kvopt.adversary.exhaustive import cells
-from kvopt.store import Store
+from kvopt.adversary.enumerate import cells
+from kvopt.parallel.store import Store
 
 FILE = Path(__file__).parent.parent / "docs" / "worst_small.json"
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from kvopt import Instance, Schedule
-from kvopt.quadratic import GOLDEN_RATIO
-from kvopt.theory import GSA_ALPHA
+from kvopt.theory.bounds import GSA_ALPHA
+from kvopt.theory.quadratic import GOLDEN_RATIO
 
 ALPHAS = [
     Fraction(4, 3),

@@ -20,12 +20,12 @@ from kvopt.adversary import (
     search,
 )
 from kvopt.adversary import local as climbing
+from kvopt.adversary.closed_forms import PLAIN, compiled
 from kvopt.adversary.families import growth, limit_ratio
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
-from kvopt.adversary.quick import PLAIN, compiled
 from kvopt.adversary.score import cost_function, score_function
-from kvopt.exact.kernel import optimum
-from kvopt.executors import Workers
+from kvopt.parallel.executors import Workers
+from kvopt.solver.state_search.compiled import optimum
 
 HUNT = Hunt("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
 

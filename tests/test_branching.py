@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from kvopt import Budget, Instance, solve
-from kvopt.checker import checker
-from kvopt.exact import branching
-from kvopt.exact import solve as solving
-from kvopt.exact.branching import SparseProgram, WindowTree, branch_and_bound
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.prices import Branch
-from kvopt.exact.result import Result
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.exact.windows import all_starts
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver import solve as solving
+from kvopt.solver.branch_and_bound import tree as branching
+from kvopt.solver.branch_and_bound.propagation import all_starts
+from kvopt.solver.branch_and_bound.tree import SparseProgram, WindowTree, branch_and_bound
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations.time_indexed import Branch
+from kvopt.solver.result import Result
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 
 def proved(instance: Instance, tree: WindowTree) -> int:

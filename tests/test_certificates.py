@@ -24,23 +24,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kvopt import Budget, Instance, read_instance, solve, write_instance
-from kvopt.checker import checker, refusal
+from kvopt.certificates import write as building
+from kvopt.certificates.checker import checker, refusal
+from kvopt.certificates.write import certificate, certificate_text, certify
 from kvopt.cli import main
-from kvopt.errors import SolverError
-from kvopt.exact import certificate as building
-from kvopt.exact import holding_kernel
-from kvopt.exact.branching import branch_and_bound
-from kvopt.exact.certificate import certificate, certificate_text, certify
-from kvopt.exact.holdings import SCALE as HOLDING_SCALE
-from kvopt.exact.holdings import Holdings, Labels, search
-from kvopt.exact.path_kernel import PLAIN, Functions, compiled
-from kvopt.exact.paths import PathPrices, PathRelaxation, path_bound, usable
-from kvopt.exact.prices import Branch, PriceProgram, PriceTree, root_prices
-from kvopt.exact.result import Result
-from kvopt.exact.worth import Worth, WorthRelaxation, descend
-from kvopt.exact.worth_search import worth_bound
-from kvopt.files import curated_instances, find_certificates
-from kvopt.lower_bounds import best_lower_bound, busy_time_bound, slot_bound
+from kvopt.model.errors import SolverError
+from kvopt.model.files import curated_instances, find_certificates
+from kvopt.solver.branch_and_bound.tree import branch_and_bound
+from kvopt.solver.combinatorial_bounds import best_lower_bound, busy_time_bound, slot_bound
+from kvopt.solver.relaxations import batch_state_kernel as holding_kernel
+from kvopt.solver.relaxations.aggregate_state import PathPrices, PathRelaxation, path_bound, usable
+from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN, Functions, compiled
+from kvopt.solver.relaxations.batch_state import SCALE as HOLDING_SCALE
+from kvopt.solver.relaxations.batch_state import Holdings, Labels, search
+from kvopt.solver.relaxations.demand_dual_search import worth_bound
+from kvopt.solver.relaxations.demand_duals import Worth, WorthRelaxation, descend
+from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram, PriceTree, root_prices
+from kvopt.solver.result import Result
 
 CHECKER = Path(__file__).parent.parent / "proofs" / "check.py"
 check = checker().check

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from kvopt import Instance, policy_from_spec, simulate
-from kvopt.certified import best_plan, class_bound, plan_of, plan_to_json
-from kvopt.checker import checker, refusal
+from kvopt.certificates.checker import checker, refusal
 from kvopt.cli import main
-from kvopt.pipeline import SPACINGS, slices_up_to, utilisation
+from kvopt.theory.pipeline import SPACINGS, slices_up_to, utilisation
+from kvopt.theory.slice_plans import best_plan, class_bound, plan_of, plan_to_json
 
 check = checker("check_slices").check
 Refused = checker("check_slices").Refused

@@ -13,8 +13,12 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Budget, Instance, Result, SolverError, Status, best_lower_bound, solve, violations
-from kvopt.exact.facts import latest_starts, program_size, staircase_windows
-from kvopt.exact.heuristics import (
+from kvopt.generate.families import generate_random
+from kvopt.model.instance import Request
+from kvopt.model.memory_profile import first_overflow
+from kvopt.solver.facts import latest_starts, program_size, staircase_windows
+from kvopt.solver.milp import HindsightProgram, solve_by_program
+from kvopt.solver.primal.list_schedules import (
     best_list_schedule,
     earliest_fit,
     pipelined,
@@ -22,12 +26,8 @@ from kvopt.exact.heuristics import (
     staggered_fit,
     tightest_spacing,
 )
-from kvopt.exact.model import HindsightProgram, solve_by_program
-from kvopt.exact.search import solve_by_search
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.generate import generate_random
-from kvopt.instance import Request
-from kvopt.profile import first_overflow
+from kvopt.solver.state_search.reference import solve_by_search
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 
 def rows(instance: Instance) -> list[tuple[int, int]]:

@@ -19,17 +19,17 @@ from pathlib import Path
 import pytest
 
 from kvopt import Budget, InputError
-from kvopt import executors as executors_module
 from kvopt.adversary import Hunt, Limits, search
-from kvopt.errors import WorkerError
-from kvopt.executors import Workers, workers_from_spec
-from kvopt.store import Store
+from kvopt.model.errors import WorkerError
+from kvopt.parallel import executors as executors_module
+from kvopt.parallel.executors import Workers, workers_from_spec
+from kvopt.parallel.store import Store
 
 CELLS = Hunt("fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive")
 LONG = Hunt("gsa", "mc-sf", Limits(200, 2000), seed=0)
 """A unit of it takes minutes."""
 
-search_module = importlib.import_module("kvopt.adversary.search")
+search_module = importlib.import_module("kvopt.adversary.run")
 
 needs_dask = pytest.mark.skipif(
     importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
@@ -68,8 +68,10 @@ def test_refuses_unknown_executors(spec: str) -> None:
 
 
 def test_what_is_not_needed_is_not_loaded() -> None:
-    code = "import sys, kvopt.cli, kvopt.store, kvopt.executors, kvopt.adversary\n"
-    code += "with kvopt.executors.workers_from_spec('local'): print(*sys.modules)"
+    code = (
+        "import sys, kvopt.cli, kvopt.parallel.store, kvopt.parallel.executors, kvopt.adversary\n"
+    )
+    code += "with kvopt.parallel.executors.workers_from_spec('local'): print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert not {"numba", "dask", "distributed"} & set(loaded)
 
@@ -169,7 +171,7 @@ def _sleeps_until_stopped() -> bool:
 
 ORPHANS = """
 import os, time
-from kvopt.executors import workers_from_spec
+from kvopt.parallel.executors import workers_from_spec
 if __name__ == "__main__":
     with workers_from_spec("processes=2") as workers:
         futures = [workers.executor.submit(os.getpid) for _ in range(2)]

@@ -14,16 +14,18 @@ from hypothesis import strategies as st
 from strategies import POLICY_SPECS, instances
 
 from kvopt import Budget, Instance, policy_from_spec, simulate
-from kvopt.adversary import Hunt, Limits, exhaustive, scan
+from kvopt.adversary import Hunt, Limits
+from kvopt.adversary import enumerate as exhaustive
+from kvopt.adversary import enumeration_kernel as scan
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.classes import floors, has_classes
-from kvopt.adversary.exhaustive import Cell, cells, run_unit
+from kvopt.adversary.closed_forms import PLAIN, common_prompt_only, compiled, quick_cost
+from kvopt.adversary.enumerate import Cell, cells, run_unit
 from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.adversary.quick import PLAIN, common_prompt_only, compiled, quick_cost
-from kvopt.exact import kernel
-from kvopt.exact.kernel import optima, optimum
-from kvopt.generate import generate_random
+from kvopt.generate.families import generate_random
 from kvopt.policies import GBA, GSA, Policy
+from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.compiled import optima, optimum
 
 Requests = tuple[tuple[int, int], ...]
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from strategies import feasible_starts, instances, policy_specs
 
-import kvopt.adversary.explain as explaining
+import kvopt.adversary.attribution as explaining
 from kvopt import FCFS, Budget, InputError, Instance, Schedule, policy_from_spec, simulate
 from kvopt.adversary import Candidate
-from kvopt.adversary.explain import CAUSES, account, explain
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.kernel import solve_by_kernel
+from kvopt.adversary.attribution import CAUSES, account, explain
 from kvopt.plot.pictures import CAUSE_LOOKS, figure_of, plot_causes, rendered
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.state_search.compiled import solve_by_kernel
 
 WITNESS = Candidate(23, ((0, 17, 3), (0, 9, 9))).instance()
 

@@ -18,7 +18,7 @@ from kvopt import (
     write_instance,
     write_schedule,
 )
-from kvopt.files import find_instances, read_any
+from kvopt.model.files import find_instances, read_any
 
 GOOD = {
     "format": "kvopt-instance/1",

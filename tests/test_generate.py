@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvopt import InputError, Instance
-from kvopt.generate import PARAMETRIC, RANDOM, family_from_spec, generate_random
+from kvopt.generate.families import PARAMETRIC, RANDOM, family_from_spec, generate_random
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from kvopt import Budget, InputError, Instance, solve
-from kvopt.exact.certificate import certify, write_certificate
-from kvopt.files import CERTIFICATES, HALL, curated_instances, write_instance
-from kvopt.hall import claim, problem_with, read_records
+from kvopt.certificates.write import certify, write_certificate
+from kvopt.comparison.records import claim, problem_with, read_records
+from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
 
 RATIO = Fraction(7, 3)
 

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Budget, Instance, Status, solve
-from kvopt.checker import checker
-from kvopt.exact import holdings
-from kvopt.exact.bundle import Bundle, lightest
-from kvopt.exact.certificate import certificate_text, certify
-from kvopt.exact.compiling import has_numba
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.holding_kernel import PLAIN, compiled
-from kvopt.exact.holdings import (
+from kvopt.certificates.checker import checker
+from kvopt.certificates.write import certificate_text, certify
+from kvopt.generate.families import generate_random
+from kvopt.solver.compiling import has_numba
+from kvopt.solver.dual_ascent.bundle import Bundle, lightest
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations import batch_state as holdings
+from kvopt.solver.relaxations.batch_state import (
     Holdings,
     Labels,
     ascend,
@@ -27,8 +27,8 @@ from kvopt.exact.holdings import (
     search,
     solve_by_holdings,
 )
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.generate import generate_random
+from kvopt.solver.relaxations.batch_state_kernel import PLAIN, compiled
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 compiled_only = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Budget, Instance, Schedule, SolverError, Status, solve, violations
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.improve import IMPROVED_REQUESTS, Annealing, _delays, improve
-from kvopt.generate import generate_random
-from kvopt.instance import IntArray
-from kvopt.profile import LiveProfile
+from kvopt.generate.families import generate_random
+from kvopt.model.instance import IntArray
+from kvopt.model.memory_profile import LiveProfile
+from kvopt.solver.primal.annealing import IMPROVED_REQUESTS, Annealing, _delays, improve
+from kvopt.solver.primal.list_schedules import best_list_schedule
 
 needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
 
@@ -59,7 +59,7 @@ def test_same_seed_same_result_whatever_the_clock_says() -> None:
 @needs_numba
 @pytest.mark.parametrize("family", ["model1", "long", "tiny"])
 def test_compiled_and_uncompiled_take_the_same_steps(family: str) -> None:
-    from kvopt.exact.improve import _compiled
+    from kvopt.solver.primal.annealing import _compiled
 
     instance = generate_random(family, seed=0, number=4)
     listed = best_list_schedule(instance)

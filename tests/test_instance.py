@@ -11,7 +11,7 @@ from hypothesis import given
 from strategies import instances
 
 from kvopt import InputError, Instance, Request
-from kvopt.instance import MAX_REQUESTS, MAX_TOKENS
+from kvopt.model.instance import MAX_REQUESTS, MAX_TOKENS
 
 
 def test_request_facts() -> None:

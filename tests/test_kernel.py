@@ -15,13 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
-import kvopt.exact.kernel as kernel
+import kvopt.solver.state_search.compiled as kernel
 from kvopt import Budget, InputError, Instance, SolverError, Status, solve, violations
-from kvopt.exact.compiling import has_numba
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.kernel import PLAIN, Functions, compiled, optima, optimum, solve_by_kernel
-from kvopt.exact.search import solve_by_search
-from kvopt.generate import generate_random
+from kvopt.generate.families import generate_random
+from kvopt.solver.compiling import has_numba
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.state_search.compiled import (
+    PLAIN,
+    Functions,
+    compiled,
+    optima,
+    optimum,
+    solve_by_kernel,
+)
+from kvopt.solver.state_search.reference import solve_by_search
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 WAYS = [pytest.param(False, id="plain"), pytest.param(True, id="compiled", marks=needs_numba)]
@@ -206,7 +213,7 @@ def test_a_known_schedule_must_be_feasible() -> None:
 def test_it_works_where_nothing_can_be_kept_on_disk(tmp_path: Path) -> None:
     """numba then has no place for its cache, and must not stop anybody."""
     code = (
-        "import kvopt.exact.kernel as k, numba.core.caching as c\n"
+        "import kvopt.solver.state_search.compiled as k, numba.core.caching as c\n"
         "c.CacheImpl._locator_classes = []\n"
         "k.KERNEL = k.KERNEL[:1]\n"
         "k.Functions = type('F', (k.Functions,), {'_fields': ()})\n"
@@ -221,7 +228,7 @@ def test_it_works_where_nothing_can_be_kept_on_disk(tmp_path: Path) -> None:
 
 
 def test_without_numba_the_plain_search_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kvopt.exact.solve.has_numba", lambda: False)
+    monkeypatch.setattr("kvopt.solver.solve.has_numba", lambda: False)
     instance = generate_random("small", seed=1, number=1)
     assert solve(instance, Budget(60)).status is Status.OPTIMAL
 

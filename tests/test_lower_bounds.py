@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from strategies import instances
 
 from kvopt import Budget, Instance, best_lower_bound, solve
-from kvopt.lower_bounds import area_bound, busy_time_bound, slot_bound, total_output_bound
+from kvopt.solver.combinatorial_bounds import (
+    area_bound,
+    busy_time_bound,
+    slot_bound,
+    total_output_bound,
+)
 
 
 @settings(max_examples=150)

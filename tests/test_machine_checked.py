@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 
 from kvopt import Instance
-from kvopt.exact.facts import staircase_windows
-from kvopt.lower_bounds import area_bound
-from kvopt.pipeline import pipeline_peak, sps_peak, tight_spacing
+from kvopt.model.schedule import Schedule
 from kvopt.policies import GBA, SPTPipeline
-from kvopt.schedule import Schedule
-from kvopt.simulate import simulate
+from kvopt.simulation.simulate import simulate
+from kvopt.solver.combinatorial_bounds import area_bound
+from kvopt.solver.facts import staircase_windows
+from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 COQ = PROOFS / "coq"

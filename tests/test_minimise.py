@@ -12,10 +12,10 @@ from strategies import instances
 
 from kvopt import Budget, Instance, policy_from_spec, simulate
 from kvopt.adversary import Candidate, Hunt, Limits
-from kvopt.adversary.minimise import minimised, reductions, size
 from kvopt.adversary.score import score_function
-from kvopt.exact.compiling import has_numba
-from kvopt.exact.kernel import optimum
+from kvopt.adversary.shrink import minimised, reductions, size
+from kvopt.solver.compiling import has_numba
+from kvopt.solver.state_search.compiled import optimum
 
 specs = st.sampled_from(["gsa:alpha=2", "gba:alpha=2", "fcfs", "mc-sf", "sorted-f"])
 
@@ -110,7 +110,7 @@ def test_a_budget_that_is_over_changes_nothing() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 def test_with_and_without_compiled_code(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if not fast:
-        monkeypatch.setattr("kvopt.exact.kernel.compiled", lambda: None)
+        monkeypatch.setattr("kvopt.solver.state_search.compiled.compiled", lambda: None)
     candidate = Candidate(12, ((0, 7, 2), (0, 4, 3)))
     smaller = minimised(hunt_for("gba:alpha=2", candidate), candidate, Budget())
     assert true_ratio(smaller, "gba:alpha=2") >= true_ratio(candidate, "gba:alpha=2")

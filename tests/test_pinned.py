@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-import kvopt.exact.model as model
-import kvopt.exact.solve as solving
+import kvopt.solver.milp as model
+import kvopt.solver.solve as solving
 from kvopt import Budget, Instance, read_instance
-from kvopt.exact.certificate import certify
-from kvopt.files import curated_instances
-from kvopt.generate import generate_random
+from kvopt.certificates.write import certify
+from kvopt.generate.families import generate_random
+from kvopt.model.files import curated_instances
 
 PINNED = json.loads((Path(__file__).parent / "data/pinned.json").read_text())
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ALPHAS
 
-from kvopt.pipeline import geometric_slices, sps_peak, sps_slots, sps_spacing
-from kvopt.quadratic import Quadratic
+from kvopt.theory.pipeline import geometric_slices, sps_peak, sps_slots, sps_spacing
+from kvopt.theory.quadratic import Quadratic
 
 
 def simulated_peak(prompt: int, slice: int, slots: int) -> int:

@@ -35,7 +35,7 @@ from kvopt import (
     write_schedule,
 )
 from kvopt.cli import main
-from kvopt.files import curated_instances
+from kvopt.model.files import curated_instances
 from kvopt.plot import page, pictures, trace_events
 from kvopt.plot.pictures import (
     figure_of,

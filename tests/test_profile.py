@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvopt.profile import LiveProfile, MemoryProfile, first_overflow, peak_memory
+from kvopt.model.memory_profile import LiveProfile, MemoryProfile, first_overflow, peak_memory
 
 attempts = st.tuples(st.integers(0, 30), st.integers(0, 9), st.integers(1, 15))
 """(start, prompt, rounds)"""

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvopt import InputError
-from kvopt.quadratic import GOLDEN_RATIO, Exact, Quadratic, format_exact, parse_exact
-from kvopt.theory import GSA_ALPHA
+from kvopt.theory.bounds import GSA_ALPHA
+from kvopt.theory.quadratic import GOLDEN_RATIO, Exact, Quadratic, format_exact, parse_exact
 
 rationals = st.fractions(-50, 50, max_denominator=60)
 radicands = st.sampled_from([2, 3, 5, 13, 21])

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from strategies import POLICY_SPECS, instances
 
 from kvopt import POLICIES, Budget, Instance, Ratio, Verdict, compare, policy_from_spec
-from kvopt.quadratic import Exact, Quadratic, format_exact
-from kvopt.report import bound_row, ratio_row, text_table, to_csv
-from kvopt.theory import (
+from kvopt.report.tables import bound_row, ratio_row, text_table, to_csv
+from kvopt.theory.bounds import (
     GSA_ALPHA,
     PAPER,
     THEOREMS,
@@ -21,6 +20,7 @@ from kvopt.theory import (
     gsa_bound,
     gsa_bound_area,
 )
+from kvopt.theory.quadratic import Exact, Quadratic, format_exact
 
 
 def ratio(cost: int, low: int, high: int, bound: Exact | None) -> Ratio:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Attempt, Instance, KvoptError, Schedule
-from kvopt.schedule import exact_sum, order_by
+from kvopt.model.schedule import exact_sum, order_by
 
 INSTANCE = Instance(10, [2, 2], [3, 5])
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from kvopt import Budget, Instance
-from kvopt.checker import checker
-from kvopt.exact.branching import branch_and_bound
-from kvopt.exact.prices import Branch, PriceProgram
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.exact.windows import all_starts, fitting, told
-from kvopt.generate import generate_random
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver.branch_and_bound.propagation import all_starts, fitting, told
+from kvopt.solver.branch_and_bound.tree import branch_and_bound
+from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
 

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 from kvopt import Budget, policy_from_spec, simulate
-from kvopt.adversary import Limits, exhaustive
+from kvopt.adversary import Limits
+from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.exhaustive import cells
-from kvopt.exact.kernel import optima
-from kvopt.exact.search import solve_by_search
+from kvopt.adversary.enumerate import cells
+from kvopt.solver.state_search.compiled import optima
+from kvopt.solver.state_search.reference import solve_by_search
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 

@@ -11,15 +11,14 @@ import numpy as np
 import pytest
 
 from kvopt import Budget, Instance, solve
-from kvopt.checker import checker
-from kvopt.exact import solve as solving
-from kvopt.exact import worth as pricing
-from kvopt.exact import worth_search as searching
-from kvopt.exact.heuristics import best_list_schedule
-from kvopt.exact.profiles import number_of_sets, profile_graph
-from kvopt.exact.result import Result, Status
-from kvopt.exact.stategraph import solve_by_state_graph
-from kvopt.exact.worth import (
+from kvopt.certificates.checker import checker
+from kvopt.generate.families import generate_random
+from kvopt.solver import solve as solving
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations import demand_dual_search as searching
+from kvopt.solver.relaxations import demand_duals as pricing
+from kvopt.solver.relaxations.demand_dual_search import divided, in_sequence, worth_bound
+from kvopt.solver.relaxations.demand_duals import (
     SCALE,
     WorthRelaxation,
     compiled,
@@ -27,8 +26,9 @@ from kvopt.exact.worth import (
     descend_by_arrays,
     start_times,
 )
-from kvopt.exact.worth_search import divided, in_sequence, worth_bound
-from kvopt.generate import generate_random
+from kvopt.solver.relaxations.profile_graph import number_of_sets, profile_graph
+from kvopt.solver.result import Result, Status
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 
 def cost_of(instance: Instance, starts: np.ndarray) -> int:

@@ -1,8 +1,8 @@
 """The adversary: search for instances on which a policy does badly."""
 
 from kvopt.adversary.candidate import Candidate, Limits
-from kvopt.adversary.hunt import METHODS, Find, Hunt, Unit, improvements
-from kvopt.adversary.search import number_of_units, prepare, run_unit, search
+from kvopt.adversary.configuration import METHODS, Find, Hunt, Unit, improvements
+from kvopt.adversary.run import number_of_units, prepare, run_unit, search
 
 __all__ = [
     "METHODS",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kvopt.instance import Instance, IntArray
+from kvopt.model.instance import Instance, IntArray
 
 __all__ = ["Candidate", "Group", "Limits"]
 

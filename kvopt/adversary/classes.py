@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from kvopt.adversary.quick import slices_of
-from kvopt.pipeline import SliceRule, area_slices, geometric_slices
+from kvopt.adversary.closed_forms import slices_of
 from kvopt.policies import GBA, GSA, Policy
+from kvopt.theory.pipeline import SliceRule, area_slices, geometric_slices
 
 __all__ = ["Kind", "floors", "has_classes"]
 

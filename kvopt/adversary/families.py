@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 from kvopt.adversary import local
 from kvopt.adversary.candidate import Candidate, Group
-from kvopt.adversary.hunt import Find, Hunt, Unit
-from kvopt.adversary.quick import phases, slices_of
+from kvopt.adversary.closed_forms import phases, slices_of
+from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.adversary.score import score_function
-from kvopt.budget import Budget
-from kvopt.pipeline import tight_spacing
+from kvopt.model.stopping import Budget
 from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+from kvopt.theory.pipeline import tight_spacing
 
 __all__ = ["Growth", "growth", "limit_ratio", "number_of_units", "run_unit"]
 

@@ -6,12 +6,12 @@ import math
 import random
 
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.hunt import Find, Hunt, Unit
+from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import score_function
-from kvopt.budget import Budget
-from kvopt.exact.kernel import optimum
+from kvopt.model.stopping import Budget
 from kvopt.policies import policy_from_spec
+from kvopt.solver.state_search.compiled import optimum
 
 __all__ = ["EVALUATIONS", "moves_of", "neighbour", "run_unit"]
 

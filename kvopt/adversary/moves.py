@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kvopt.adversary.candidate import Candidate, Group, Limits
-from kvopt.adversary.quick import geometric_ends
+from kvopt.adversary.closed_forms import geometric_ends
 from kvopt.policies import Policy
 
 __all__ = ["MOVES", "Landmarks", "Moves", "crossover", "random_candidate"]

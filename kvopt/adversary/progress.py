@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterable
 from fractions import Fraction
 
-from kvopt.adversary.hunt import Unit
-from kvopt.budget import Budget
+from kvopt.adversary.configuration import Unit
+from kvopt.model.stopping import Budget
 
 __all__ = ["Progress", "progress_text"]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.hunt import Hunt
-from kvopt.adversary.quick import (
+from kvopt.adversary.closed_forms import (
     PLAIN,
     Functions,
     common_prompt_only,
@@ -14,8 +13,9 @@ from kvopt.adversary.quick import (
     quick_cost,
     upper_bound,
 )
+from kvopt.adversary.configuration import Hunt
 from kvopt.policies import Policy, policy_from_spec
-from kvopt.simulate import simulate
+from kvopt.simulation.simulate import simulate
 
 __all__ = ["Score", "cost_function", "score_function"]
 
@@ -55,7 +55,7 @@ def cost_function(policy: Policy, functions: Functions = PLAIN) -> Callable[[Can
     Parameters
     ----------
     policy
-        The policy; the formulas of `kvopt.adversary.quick` are used where they hold.
+        The policy; the formulas of `kvopt.adversary.closed_forms` are used where they hold.
     functions
         Compiled functions or plain ones.
     """

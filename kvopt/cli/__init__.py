@@ -17,7 +17,7 @@ import click
 import kvopt
 from kvopt.cli import auditing, comparing, making, plotting, searching, solving
 from kvopt.cli.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
-from kvopt.errors import InputError, KvoptError
+from kvopt.model.errors import InputError, KvoptError
 
 __all__ = ["cli", "main"]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from kvopt.audit import Audited, Hunted, audit_instance, audit_search
 from kvopt.cli.options import (
     DONE,
     FAILED,
@@ -23,9 +22,10 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import interruptible, progress_bar
-from kvopt.errors import InputError, KvoptError
-from kvopt.files import curated_instances, find_certificates, instance_to_json, read_text
-from kvopt.hall import problem_with, read_records
+from kvopt.comparison.audit import Audited, Hunted, audit_instance, audit_search
+from kvopt.comparison.records import problem_with, read_records
+from kvopt.model.errors import InputError, KvoptError
+from kvopt.model.files import curated_instances, find_certificates, instance_to_json, read_text
 from kvopt.policies import Policy, policy_from_spec
 
 __all__ = ["audit"]
@@ -60,8 +60,8 @@ def audit(
     instances known, in a subfolder "worst".  The search is for instances on
     which GSA(2) and GBA(2) do badly.
     """
-    from kvopt.checker import refusal
-    from kvopt.report import ratio_row, to_csv
+    from kvopt.certificates.checker import refusal
+    from kvopt.report.tables import ratio_row, to_csv
 
     began = time.perf_counter()
     curated = curated_instances()
@@ -131,7 +131,7 @@ def audit(
 
 def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: list[str]) -> None:
     """Print the table of ratios, what the search found, and the problems."""
-    from kvopt.report import bound_texts, optimum_text, ratio_text, text_table
+    from kvopt.report.tables import bound_texts, optimum_text, ratio_text, text_table
 
     table = []
     for name, result in audited:
@@ -221,7 +221,7 @@ def _as_object(
     problems: list[str],
     summary: dict[str, Any],
 ) -> dict[str, Any]:
-    from kvopt.report import ratio_row, solve_object
+    from kvopt.report.tables import ratio_row, solve_object
 
     return {
         "instances": [

@@ -24,11 +24,11 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import interruptible, progress_bar
-from kvopt.errors import InputError
-from kvopt.pipeline import SPACINGS
+from kvopt.model.errors import InputError
 from kvopt.policies import POLICIES, Policy
 from kvopt.policies.policy import parameter_text, parameters
-from kvopt.quadratic import Exact
+from kvopt.theory.pipeline import SPACINGS
+from kvopt.theory.quadratic import Exact
 
 __all__ = ["bounds", "policies", "ratio", "slices"]
 
@@ -43,8 +43,15 @@ def ratio(
     paths: tuple[Path, ...], policies: list[Policy], time_limit: float, as_json: bool, as_csv: bool
 ) -> int:
     """Compare policies to the optimum, and their ratios to what is proved."""
-    from kvopt.ratio import Verdict, compare
-    from kvopt.report import bound_texts, optimum_text, ratio_row, ratio_text, text_table, to_csv
+    from kvopt.comparison.ratio import Verdict, compare
+    from kvopt.report.tables import (
+        bound_texts,
+        optimum_text,
+        ratio_row,
+        ratio_text,
+        text_table,
+        to_csv,
+    )
 
     instances = read_instances(paths)
     rows: list[dict[str, Any]] = []
@@ -85,8 +92,8 @@ def ratio(
 @as_csv
 def bounds(alpha: Exact | None, as_json: bool, as_csv: bool) -> int:
     """List every proved bound on a competitive ratio, with source and scope."""
-    from kvopt.report import bound_row, text_table, to_csv
-    from kvopt.theory import THEOREMS
+    from kvopt.report.tables import bound_row, text_table, to_csv
+    from kvopt.theory.bounds import THEOREMS
 
     rows = [bound_row(theorem, alpha) for theorem in THEOREMS]
     if as_json:
@@ -125,8 +132,8 @@ def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json:
 
     These are the slices of gsa:slices=certified; `kvopt verify` checks the certificate.
     """
-    from kvopt.certified import best_plan, plan_to_json
-    from kvopt.files import laid_out, write_text
+    from kvopt.model.files import laid_out, write_text
+    from kvopt.theory.slice_plans import best_plan, plan_to_json
 
     if prompt >= memory:
         raise InputError(f"prompt: must be less than the memory {memory}, got {prompt}")

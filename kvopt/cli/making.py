@@ -9,9 +9,9 @@ import click
 
 from kvopt.cli.options import DONE, PATH, TOKENS, complain
 from kvopt.cli.terminal import status_line
-from kvopt.errors import InputError
-from kvopt.files import write_instance
-from kvopt.instance import MAX_REQUESTS, MAX_TOKENS
+from kvopt.model.errors import InputError
+from kvopt.model.files import write_instance
+from kvopt.model.instance import MAX_REQUESTS, MAX_TOKENS
 
 __all__ = ["generate", "import_"]
 
@@ -109,7 +109,7 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
     Random families: tiny, small, model1, long, alike.  Parametric ones, written
     NAME:key=value:...: two-point, identical, slice-boundary.
     """
-    from kvopt.generate import family_from_spec, generate_random
+    from kvopt.generate.families import family_from_spec, generate_random
 
     found = family_from_spec(family)
     if not isinstance(found, str):

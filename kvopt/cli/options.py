@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from kvopt.errors import InputError
-from kvopt.files import check_writable, find_instances, read_instance
-from kvopt.instance import MAX_TOKENS, Instance
+from kvopt.model.errors import InputError
+from kvopt.model.files import check_writable, find_instances, read_instance
+from kvopt.model.instance import MAX_TOKENS, Instance
 from kvopt.policies import Policy, policy_from_spec
-from kvopt.quadratic import Exact, parse_exact
+from kvopt.theory.quadratic import Exact, parse_exact
 
 __all__ = [
     "BAD_INPUT",

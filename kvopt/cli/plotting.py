@@ -22,8 +22,8 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import interruptible, progress_bar
-from kvopt.errors import InputError
-from kvopt.files import (
+from kvopt.model.errors import InputError
+from kvopt.model.files import (
     INSTANCE_FORMAT,
     SCHEDULE_FORMAT,
     instance_from_json,
@@ -31,9 +31,9 @@ from kvopt.files import (
     schedule_from_json,
     write_text,
 )
-from kvopt.instance import Instance, abridged
+from kvopt.model.instance import Instance, abridged
+from kvopt.model.schedule import Schedule
 from kvopt.policies import Policy, spec_of
-from kvopt.schedule import Schedule
 
 if TYPE_CHECKING:
     from kvopt.plot.shapes import RatioBar, Run
@@ -135,8 +135,8 @@ def _draw_ratios(
     output: Path,
     file_type: str,
 ) -> int:
+    from kvopt.comparison.ratio import compare
     from kvopt.plot.shapes import ratio_bar
-    from kvopt.ratio import compare
 
     bars: list[RatioBar] = []
     with interruptible() as budget, progress_bar("comparing", len(contents)) as advance_to:
@@ -170,7 +170,7 @@ def _runs(
 ) -> list[Run]:
     """Return the schedules given, and those of the policies on the instances given."""
     from kvopt.plot.shapes import Run, instances_of
-    from kvopt.simulate import simulate
+    from kvopt.simulation.simulate import simulate
 
     count = sum(len(policies) if isinstance(c, Instance) else 1 for _, c in contents)
     if count > MAX_RUNS:
@@ -223,8 +223,8 @@ def _read(path: Path) -> Content:
 
 
 def _ratio_bars(content: dict[str, Any]) -> list[RatioBar]:
+    from kvopt.comparison.ratio import Verdict
     from kvopt.plot.shapes import RatioBar
-    from kvopt.ratio import Verdict
 
     rows = content["rows"]
     if not isinstance(rows, list) or not rows:

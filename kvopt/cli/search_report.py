@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvopt.cli.terminal import interruptible, status_line
-from kvopt.errors import InputError
-from kvopt.exact.result import Status
-from kvopt.files import instance_to_json
+from kvopt.model.errors import InputError
+from kvopt.model.files import instance_to_json
 from kvopt.policies import policy_from_spec
-from kvopt.quadratic import format_exact
+from kvopt.solver.result import Status
+from kvopt.theory.quadratic import format_exact
 
 if TYPE_CHECKING:
     from kvopt.adversary import Candidate, Find, Hunt
-    from kvopt.adversary.explain import Explanation
-    from kvopt.exact.result import Result
-    from kvopt.schedule import Schedule
+    from kvopt.adversary.attribution import Explanation
+    from kvopt.model.schedule import Schedule
+    from kvopt.solver.result import Result
 
 __all__ = ["Report", "check_picture"]
 
@@ -31,7 +31,7 @@ DOUBLINGS = 4
 
 def _made_small(hunt: Hunt, candidate: Candidate) -> Candidate:
     """Return an instance no less bad without what does not matter; families stay as they are."""
-    from kvopt.adversary.minimise import minimised
+    from kvopt.adversary.shrink import minimised
 
     if hunt.method == "families":
         return candidate
@@ -149,8 +149,8 @@ class Report:
         return "\n".join(lines)
 
     def _bracket(self, seconds: float) -> None:
-        from kvopt.ratio import compare
-        from kvopt.report import ratio_row, ratio_text
+        from kvopt.comparison.ratio import compare
+        from kvopt.report.tables import ratio_row, ratio_text
 
         with interruptible(seconds) as budget, status_line("verifying"):
             comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], budget)
@@ -166,7 +166,7 @@ class Report:
         self._explain(comparison.schedules[0], comparison.optimum.schedule, name)
 
     def _compare(self, against: str) -> None:
-        from kvopt.simulate import simulate
+        from kvopt.simulation.simulate import simulate
 
         schedule = simulate(self.worst, policy_from_spec(self.hunt.policy))
         reference = simulate(self.worst, policy_from_spec(against))
@@ -179,7 +179,7 @@ class Report:
 
     def _explain(self, schedule: Schedule, reference: Schedule, name: str) -> None:
         """Say where the cost comes from, unless the schedules are too large for that."""
-        from kvopt.adversary.explain import Explanation, account
+        from kvopt.adversary.attribution import Explanation, account
 
         with contextlib.suppress(InputError):
             self.explanation = Explanation(

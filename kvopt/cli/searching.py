@@ -21,13 +21,13 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.search_report import Report, check_picture
 from kvopt.cli.terminal import interruptible, status_line
-from kvopt.exact.compiling import has_numba
-from kvopt.files import write_instance
+from kvopt.model.files import write_instance
 from kvopt.policies import policy_from_spec
+from kvopt.solver.compiling import has_numba
 
 if TYPE_CHECKING:
     from kvopt.adversary import Hunt, Unit
-    from kvopt.store import Store
+    from kvopt.parallel.store import Store
 
 __all__ = ["search"]
 
@@ -107,7 +107,7 @@ def search(
 ) -> int:
     """Search for an instance on which a policy does badly, and verify the worst found."""
     from kvopt.adversary import Hunt, Limits, improvements, number_of_units
-    from kvopt.store import Store
+    from kvopt.parallel.store import Store
 
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
@@ -151,7 +151,7 @@ def _run(
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
-    from kvopt.executors import workers_from_spec
+    from kvopt.parallel.executors import workers_from_spec
 
     with (
         workers_from_spec(executor) as workers,

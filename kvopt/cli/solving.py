@@ -23,11 +23,11 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import interruptible, progress_bar, status_line
-from kvopt.errors import InputError
-from kvopt.exact.result import Result, Status
-from kvopt.files import CertificateText, attempt_rows, read_any, read_instance, write_schedule
-from kvopt.instance import Instance
+from kvopt.model.errors import InputError
+from kvopt.model.files import CertificateText, attempt_rows, read_any, read_instance, write_schedule
+from kvopt.model.instance import Instance
 from kvopt.policies import policy_from_spec, spec_of
+from kvopt.solver.result import Result, Status
 
 __all__ = ["simulate", "solve", "verify"]
 
@@ -60,8 +60,8 @@ def solve(
     as_json: bool,
 ) -> int:
     """Bracket the optimal total completion time of an instance."""
-    from kvopt.exact.solve import solve as run
-    from kvopt.report import optimum_text, solve_object
+    from kvopt.report.tables import optimum_text, solve_object
+    from kvopt.solver.solve import solve as run
 
     instance = read_instance(file)
     began = time.perf_counter()
@@ -81,7 +81,7 @@ def solve(
         report(result)
     certified = None
     if certificate is not None:
-        from kvopt.exact.certificate import certify, write_certificate
+        from kvopt.certificates.write import certify, write_certificate
 
         with (
             interruptible(0 if budget.interrupted else time_limit) as proving,
@@ -126,8 +126,8 @@ def simulate(
     file: Path, spec: str, params: tuple[str, ...], show: bool, output: Path | None, as_json: bool
 ) -> int:
     """Run a policy on an instance."""
-    from kvopt.report import text_table
-    from kvopt.simulate import simulate as run
+    from kvopt.report.tables import text_table
+    from kvopt.simulation.simulate import simulate as run
 
     policy = policy_from_spec(":".join((spec, *params)))
     instance = read_instance(file)
@@ -165,8 +165,8 @@ def verify(files: tuple[Path, ...], as_json: bool) -> int:
 
     Certificates go through proofs/check.py, a file that runs without kvopt too.
     """
-    from kvopt.check import violations
-    from kvopt.checker import refusal
+    from kvopt.certificates.checker import refusal
+    from kvopt.model.feasibility import violations
 
     checked: list[dict[str, Any]] = []
     refused = False

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from kvopt.budget import Budget
+from kvopt.model.stopping import Budget
 
 __all__ = ["interruptible", "progress_bar", "status_line"]
 

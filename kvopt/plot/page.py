@@ -27,7 +27,7 @@ from kvopt.plot.shapes import (
     running_bands,
     summary,
 )
-from kvopt.report import decimal
+from kvopt.report.tables import decimal
 
 __all__ = ["ratios_page", "runs_page"]
 

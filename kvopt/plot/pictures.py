@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kvopt.instance import IntArray
+from kvopt.comparison.ratio import Verdict
+from kvopt.model.instance import IntArray
 from kvopt.plot.shapes import (
     RatioBar,
     Run,
@@ -29,15 +30,14 @@ from kvopt.plot.shapes import (
     running_bands,
     summary,
 )
-from kvopt.ratio import Verdict
-from kvopt.report import decimal
+from kvopt.report.tables import decimal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from kvopt.adversary.explain import Explanation
+    from kvopt.adversary.attribution import Explanation
 
 __all__ = [
     "figure_of",
@@ -393,7 +393,7 @@ def plot_causes(explanation: Explanation, ax: Axes | None = None) -> Axes:
 
 
 def _cause_looks() -> dict[str, tuple[str, dict[str, Any]]]:
-    from kvopt.adversary.explain import CAUSES
+    from kvopt.adversary.attribution import CAUSES
 
     return {cause: (words, CAUSE_LOOKS[cause]) for cause, words in CAUSES.items()}
 

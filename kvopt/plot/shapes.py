@@ -14,11 +14,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from kvopt.errors import InputError
-from kvopt.instance import Instance, IntArray
-from kvopt.profile import MemoryProfile
-from kvopt.ratio import Ratio, Verdict
-from kvopt.schedule import Schedule, exact_sum
+from kvopt.comparison.ratio import Ratio, Verdict
+from kvopt.model.errors import InputError
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.memory_profile import MemoryProfile
+from kvopt.model.schedule import Schedule, exact_sum
 
 __all__ = [
     "Band",
@@ -64,7 +64,7 @@ class RatioBar:
     instance, policy
         What was run on what.
     low, high
-        Bracket of the ratio; `kvopt.ratio.Ratio.low` and `high`.
+        Bracket of the ratio; `kvopt.comparison.ratio.Ratio.low` and `high`.
     bound
         What is proved for the policy on the instance, or None.
     verdict

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from kvopt.instance import IntArray
+from kvopt.model.instance import IntArray
+from kvopt.model.memory_profile import MemoryProfile
 from kvopt.plot.shapes import Run, completion_curve, instances_of, lanes, summary
-from kvopt.profile import MemoryProfile
 
 __all__ = ["trace_text"]
 

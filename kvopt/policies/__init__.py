@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import cast
 
-from kvopt.errors import InputError
-from kvopt.instance import abridged
+from kvopt.model.errors import InputError
+from kvopt.model.instance import abridged
 from kvopt.policies.a_max import AMax
 from kvopt.policies.a_min import AMin
 from kvopt.policies.alpha_protection import AlphaProtection
@@ -27,7 +27,7 @@ from kvopt.policies.route import Rect, Response, Route
 from kvopt.policies.sorted_f import SortedF
 from kvopt.policies.spt_pipeline import SPTPipeline
 from kvopt.policies.svf import SVF
-from kvopt.spec import parse_values, split_spec
+from kvopt.theory.spec import parse_values, split_spec
 
 __all__ = [
     "FCFS",

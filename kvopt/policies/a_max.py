@@ -8,14 +8,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine, Wait
+from kvopt.model.instance import Instance
+from kvopt.model.memory_profile import LiveProfile
 from kvopt.policies.intervals import predicted
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameter
-from kvopt.profile import LiveProfile
-from kvopt.spec import at_least_one, optional
-from kvopt.theory import Guarantee, inherited
+from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.theory.bounds import Guarantee, inherited
+from kvopt.theory.spec import at_least_one, optional
 
 __all__ = ["AMax"]
 

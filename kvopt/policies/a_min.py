@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from kvopt.machine import Decisions, Machine, Wait
+from kvopt.model.memory_profile import LiveProfile
 from kvopt.policies.intervals import predicted
 from kvopt.policies.policy import Policy, parameter
-from kvopt.profile import LiveProfile
-from kvopt.spec import at_least_one, optional
+from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.theory.spec import at_least_one, optional
 
 __all__ = ["AMin"]
 

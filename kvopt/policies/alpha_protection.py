@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from kvopt.machine import Decisions, Machine
 from kvopt.policies.fcfs import run_fcfs
 from kvopt.policies.policy import Policy, parameter
-from kvopt.spec import fraction, integer, optional
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.spec import fraction, integer, optional
 
 __all__ = ["AlphaProtection"]
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kvopt.machine import Decisions, Machine, Wait
 from kvopt.policies.policy import Policy
+from kvopt.simulation.machine import Decisions, Machine, Wait
 
 __all__ = ["FCFS", "run_fcfs"]
 

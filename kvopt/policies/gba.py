@@ -8,10 +8,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.certified import CLASSES_SOURCE, MOST_PHASES, class_bound
-from kvopt.instance import Instance, IntArray
-from kvopt.machine import Decisions, Machine
-from kvopt.pipeline import (
+from kvopt.model.instance import Instance, IntArray
+from kvopt.policies.phases import staggered
+from kvopt.policies.policy import Policy, parameter
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import GBA_ALPHA, Guarantee, gba_guarantee, strongest
+from kvopt.theory.pipeline import (
     SPACINGS,
     SliceRule,
     area_slices,
@@ -19,11 +21,9 @@ from kvopt.pipeline import (
     slices_up_to,
     utilisation,
 )
-from kvopt.policies.phases import staggered
-from kvopt.policies.policy import Policy, parameter
-from kvopt.quadratic import Exact
-from kvopt.spec import choice, growth_factor, yes_or_no
-from kvopt.theory import GBA_ALPHA, Guarantee, gba_guarantee, strongest
+from kvopt.theory.quadratic import Exact
+from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
+from kvopt.theory.spec import choice, growth_factor, yes_or_no
 
 __all__ = ["GBA"]
 

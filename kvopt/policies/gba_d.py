@@ -7,14 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine
+from kvopt.model.instance import Instance
+from kvopt.model.memory_profile import LiveProfile
 from kvopt.policies.gba import GBA
 from kvopt.policies.policy import Policy, parameter
-from kvopt.profile import LiveProfile
-from kvopt.quadratic import Exact
-from kvopt.spec import growth_factor
-from kvopt.theory import GBA_ALPHA, Guarantee, inherited
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import GBA_ALPHA, Guarantee, inherited
+from kvopt.theory.quadratic import Exact
+from kvopt.theory.spec import growth_factor
 
 __all__ = ["GBAD"]
 

@@ -10,24 +10,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.certified import MOST_PHASES, PHASES_SOURCE, certified_slices, phase_bound
-from kvopt.errors import InputError
-from kvopt.instance import Instance, IntArray
-from kvopt.machine import Decisions, Machine, Until, Wait
-from kvopt.pipeline import (
-    SPACINGS,
-    SliceRule,
-    area_slices,
-    capped_slices,
-    geometric_slices,
-    slices_up_to,
-    utilisation,
-)
+from kvopt.model.errors import InputError
+from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.phases import run_one_at_a_time, run_pipeline, start_staggered
 from kvopt.policies.policy import Policy, parameter
-from kvopt.quadratic import Exact
-from kvopt.spec import at_least_one, choice, growth_factor, integer, yes_or_no
-from kvopt.theory import (
+from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.theory.bounds import (
     GSA_ALPHA,
     OFFSET_ROUNDING,
     UTILISATION,
@@ -36,6 +24,18 @@ from kvopt.theory import (
     gsa_guarantee,
     strongest,
 )
+from kvopt.theory.pipeline import (
+    SPACINGS,
+    SliceRule,
+    area_slices,
+    capped_slices,
+    geometric_slices,
+    slices_up_to,
+    utilisation,
+)
+from kvopt.theory.quadratic import Exact
+from kvopt.theory.slice_plans import MOST_PHASES, PHASES_SOURCE, certified_slices, phase_bound
+from kvopt.theory.spec import at_least_one, choice, growth_factor, integer, yes_or_no
 
 __all__ = ["GSA"]
 

@@ -11,15 +11,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance, IntArray
-from kvopt.machine import Decisions, Machine, Wait
-from kvopt.pipeline import geometric_slices, sps_spacing
+from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.gsa import GSA
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy, parameter
-from kvopt.quadratic import Exact
-from kvopt.spec import at_least_one, growth_factor
-from kvopt.theory import GSA_ALPHA, Guarantee, inherited
+from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.theory.bounds import GSA_ALPHA, Guarantee, inherited
+from kvopt.theory.pipeline import geometric_slices, sps_spacing
+from kvopt.theory.quadratic import Exact
+from kvopt.theory.spec import at_least_one, growth_factor
 
 __all__ = ["GSASpec"]
 

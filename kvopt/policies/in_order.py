@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from kvopt.machine import Decisions, Machine, Until
+from kvopt.simulation.machine import Decisions, Machine, Until
 
 __all__ = ["start_in_order"]
 

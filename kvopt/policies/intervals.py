@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from kvopt.instance import IntArray
-from kvopt.machine import Machine
+from kvopt.model.instance import IntArray
+from kvopt.simulation.machine import Machine
 
 __all__ = ["predicted"]
 

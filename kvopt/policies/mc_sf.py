@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance, IntArray
-from kvopt.machine import Decisions, Machine
+from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.policy import Policy
-from kvopt.theory import MCSF_THEOREM, Guarantee
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import MCSF_THEOREM, Guarantee
 
 __all__ = ["MCSF"]
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from kvopt.instance import IntArray
-from kvopt.machine import Decisions, Machine, Until, Wait
-from kvopt.pipeline import SpacingRule
+from kvopt.model.instance import IntArray
+from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.theory.pipeline import SpacingRule
 
 __all__ = ["run_one_at_a_time", "run_pipeline", "staggered", "start_staggered"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Protocol
 
-from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine
-from kvopt.quadratic import Exact, format_exact
-from kvopt.spec import Parser
-from kvopt.theory import Guarantee
+from kvopt.model.instance import Instance
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import Guarantee
+from kvopt.theory.quadratic import Exact, format_exact
+from kvopt.theory.spec import Parser
 
 __all__ = ["Policy", "parameter", "parameter_text", "parameters", "spec_of"]
 

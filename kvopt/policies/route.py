@@ -11,12 +11,12 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance
-from kvopt.machine import NEVER, Decisions, Machine, Until, Wait
-from kvopt.pipeline import sps_spacing
+from kvopt.model.instance import Instance
 from kvopt.policies.phases import run_pipeline, staggered
 from kvopt.policies.policy import Policy
-from kvopt.theory import RECT_THEOREM, Guarantee
+from kvopt.simulation.machine import NEVER, Decisions, Machine, Until, Wait
+from kvopt.theory.bounds import RECT_THEOREM, Guarantee
+from kvopt.theory.pipeline import sps_spacing
 
 __all__ = ["Rect", "Response", "Route"]
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance, IntArray
-from kvopt.machine import Decisions, Machine
+from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.in_order import start_in_order
 from kvopt.policies.policy import Policy
-from kvopt.theory import SORTED_F_THEOREM, Guarantee
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import SORTED_F_THEOREM, Guarantee
 
 __all__ = ["SortedF"]
 

@@ -8,13 +8,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.certified import CLASSES_SOURCE, MOST_PHASES, class_bound
-from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine
-from kvopt.pipeline import tight_spacing
+from kvopt.model.instance import Instance
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy
-from kvopt.theory import SPT_PIPELINE_THEOREM, Guarantee, strongest
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import SPT_PIPELINE_THEOREM, Guarantee, strongest
+from kvopt.theory.pipeline import tight_spacing
+from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
 
 __all__ = ["SPTPipeline"]
 

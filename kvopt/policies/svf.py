@@ -8,11 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.instance import Instance
-from kvopt.machine import Decisions, Machine
+from kvopt.model.instance import Instance
 from kvopt.policies.in_order import start_in_order
 from kvopt.policies.policy import Policy
-from kvopt.theory import SVF_THEOREM, Guarantee
+from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.bounds import SVF_THEOREM, Guarantee
 
 __all__ = ["SVF"]
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from kvopt.errors import InputError
-from kvopt.instance import MAX_TOKENS, abridged, check_integer
+from kvopt.model.errors import InputError
+from kvopt.model.instance import MAX_TOKENS, abridged, check_integer
 
 __all__ = ["FORMATS", "MAX_LINE", "Row", "TraceFormat", "csv_rows", "json_rows"]
 

@@ -16,8 +16,8 @@ from typing import Literal
 
 import numpy as np
 
-from kvopt.errors import InputError
-from kvopt.instance import (
+from kvopt.model.errors import InputError
+from kvopt.model.instance import (
     MAX_REQUESTS,
     MAX_TOKENS,
     Instance,

@@ -7,7 +7,7 @@ import pytest
 from kvopt import Budget, compare, policy_from_spec
 from kvopt.adversary import Hunt, Limits, improvements, search
 from kvopt.adversary.families import growth
-from kvopt.exact.compiling import has_numba
+from kvopt.solver.compiling import has_numba
 
 pytestmark = pytest.mark.slow
 

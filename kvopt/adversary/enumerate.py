@@ -1,0 +1,316 @@
+"""Exhaustive search: all instances of a size, so that the worst of them is proved to be it.
+
+A unit is a cell: all instances with exactly n requests, a memory budget of exactly M, and
+a common prompt or different ones.  A complete unit's last find is the worst instance of its
+cell, with the optimum as reference (proofs/worst_cases.md).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+
+from kvopt.adversary import enumeration_kernel as scan
+from kvopt.adversary.candidate import Candidate, Limits
+from kvopt.adversary.classes import Kind, floors, has_classes
+from kvopt.adversary.closed_forms import compiled, slices_of
+from kvopt.adversary.configuration import Find, Hunt, Unit
+from kvopt.adversary.orders import distinct_orders, number_of_orders, orders_to_try
+from kvopt.adversary.score import cost_function
+from kvopt.model.instance import IntArray
+from kvopt.model.stopping import Budget
+from kvopt.policies import FCFS, GBA, GBAD, GSA, GSASpec, Policy, policy_from_spec
+from kvopt.solver.state_search.compiled import Problem, optima
+
+__all__ = ["Cell", "cells", "run_unit"]
+
+BATCH = 64
+"""So many optima are computed at a time, those that promise most first."""
+
+PROMISING = 8
+"""So many instances of each prompt length are looked at before all others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A set of instances: all of one size, with a common prompt or without one.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    requests
+        Number of requests n.
+    mixed
+        Whether the prompts differ; else there is a common one.
+    """
+
+    memory: int
+    requests: int
+    mixed: bool = False
+
+    def __str__(self) -> str:
+        kind = "mixed prompts" if self.mixed else "common prompt"
+        return f"n = {self.requests}, M = {self.memory}, {kind}"
+
+
+def cells(limits: Limits) -> list[Cell]:
+    """Return the cells within the limits, small memories first; a unit's number is its place."""
+    kinds = (False, True) if limits.mixed else (False,)
+    return [
+        Cell(memory, requests, mixed)
+        for memory in range(1, limits.memory + 1)
+        for requests in range(1, limits.requests + 1)
+        for mixed in kinds
+        if not mixed or (requests > 1 and memory > 1)
+    ]
+
+
+def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+    """Find the worst instance of a cell.
+
+    Parameters
+    ----------
+    hunt
+        What is searched for.
+    number
+        Number of the cell in `cells`.
+    budget
+        When it is over, the unit is cut short.
+
+    Returns
+    -------
+    Unit
+        If it is complete, its last find is the worst of the cell.
+    """
+    return _Unit(hunt, number, budget).run(cells(hunt.limits)[number])
+
+
+Requests = Sequence[Kind]
+
+Cost = Callable[[Candidate], int]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rows:
+    """Sets of requests with a common prompt, made of an array of outputs when asked for."""
+
+    prompt: int
+    outputs: IntArray
+
+    def __getitem__(self, row: int) -> Requests:
+        return [(self.prompt, output) for output in self.outputs[row].tolist()]
+
+
+class _Unit:
+    """A cell on its way: the worst instance so far."""
+
+    def __init__(self, hunt: Hunt, number: int, budget: Budget) -> None:
+        self.number = number
+        self.budget = budget
+        self.policy = policy_from_spec(hunt.policy)
+        self.cost = cost_function(self.policy, compiled())
+        other = policy_from_spec(hunt.against) if hunt.against else None
+        self.other = cost_function(other, compiled()) if other else None
+        self.dearer = None if other else _dearer(self.policy)
+        self.dearer_cost = cost_function(self.dearer or self.policy, compiled())
+        self.shortest_only = other is None and has_classes(self.policy)
+        self.finds: list[Find] = []
+        self.ratio = Fraction(0)
+        self.evaluations = 0
+
+    def run(self, cell: Cell) -> Unit:
+        """Look at all instances of the cell."""
+        scannable = not cell.mixed and not self.other and slices_of(self.policy) is not None
+        complete = self._scan(cell) if scannable else self._one_by_one(cell)
+        return Unit(self.number, self.evaluations, tuple(self.finds), complete)
+
+    def _scan(self, cell: Cell) -> bool:
+        """Go through the instances in compiled code; False if the budget was over first.
+
+        First some that promise much, so that of the others few have to be looked at closely.
+        """
+        assert isinstance(self.policy, GSA | GBA)
+        function = scan.compiled()
+        promising: list[tuple[int, int, Requests]] = []
+        for prompt in range(cell.memory):
+            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            values, outputs = walk.more(Fraction(1))
+            sets = _Rows(prompt, outputs)
+            best = _by_promise(values)[:PROMISING].tolist()
+            promising += [(*values[row].tolist(), sets[row]) for row in best]
+        if not self._settle_list(cell.memory, promising):
+            return False
+        for prompt in range(cell.memory):
+            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            before = self.evaluations
+            while not walk.over:
+                values, outputs = walk.more(self.ratio)
+                self.evaluations = before + walk.seen
+                if not self._settle(cell.memory, values, _Rows(prompt, outputs).__getitem__):
+                    return False
+        return True
+
+    def _one_by_one(self, cell: Cell) -> bool:
+        """Go through sets of requests and their orders; False if the budget was over first."""
+        waiting: list[tuple[int, int, Requests]] = []
+        for requests in _sets(cell):
+            if self.shortest_only and not _shortest(self.policy, cell.memory, requests):
+                continue
+            waiting += self._worst_order(cell.memory, requests)
+            if len(waiting) >= BATCH or self.budget.over():
+                if not self._settle_list(cell.memory, waiting):
+                    return False
+                waiting = []
+        return self._settle_list(cell.memory, waiting)
+
+    def _worst_order(self, memory: int, requests: Requests) -> Iterator[tuple[int, int, Requests]]:
+        """Yield the worst order of a set of requests, if it may be worse than the worst so far."""
+        if self.other is not None:
+            yield from self._worst_against(self.other, memory, requests)
+            return
+        bound = scan.lower_bound(memory, requests)
+        if self.dearer is not None:
+            candidate = _candidate(memory, next(orders_to_try(self.dearer, memory, requests)))
+            if candidate.common_prompt is not None:
+                self.evaluations += 1
+                if Fraction(self.dearer_cost(candidate), bound) <= self.ratio:
+                    return
+        cost, order = self._worst_cost(memory, requests)
+        if Fraction(cost, bound) > self.ratio:
+            yield cost, bound, order
+
+    def _worst_cost(self, memory: int, requests: Requests) -> tuple[int, Requests]:
+        """Return the largest cost over all orders of a set of requests, and the order."""
+        if type(self.policy) is FCFS:
+            return self._worst_fcfs(memory, requests)
+        worst: tuple[int, Requests] | None = None
+        for order in orders_to_try(self.policy, memory, requests):
+            cost = self.cost(_candidate(memory, order))
+            self.evaluations += 1
+            if worst is None or cost > worst[0]:
+                worst = cost, order
+        assert worst is not None
+        return worst
+
+    def _worst_fcfs(self, memory: int, requests: Requests) -> tuple[int, Requests]:
+        kinds = sorted(set(requests))
+        prompts, outputs = np.array(kinds, dtype=np.int64).T.copy()
+        order = np.array(sorted(map(kinds.index, requests)), dtype=np.int64)
+        worst = np.zeros_like(order)
+        cost = compiled().worst_fcfs(memory, prompts, outputs, worst, order)
+        self.evaluations += number_of_orders(requests)
+        return int(cost), [kinds[k] for k in worst.tolist()]
+
+    def _worst_against(
+        self, other: Cost, memory: int, requests: Requests
+    ) -> Iterator[tuple[int, int, Requests]]:
+        """Yield the worst order compared to another policy, if it is worse than all so far."""
+        best = self.ratio
+        worst: tuple[int, int, Requests] | None = None
+        for order in distinct_orders(requests):
+            candidate = _candidate(memory, order)
+            cost, reference = self.cost(candidate), other(candidate)
+            self.evaluations += 1
+            if cost * best.denominator > best.numerator * reference:
+                best = Fraction(cost, reference)
+                worst = cost, reference, order
+        if worst is not None:
+            yield worst
+
+    def _settle_list(self, memory: int, waiting: list[tuple[int, int, Requests]]) -> bool:
+        values = np.array([one[:2] for one in waiting], dtype=np.int64).reshape(-1, 2)
+        return self._settle(memory, values, lambda row: waiting[row][2])
+
+    def _settle(
+        self, memory: int, values: IntArray, requests_of: Callable[[int], Requests]
+    ) -> bool:
+        """Replace bounds by optima wherever that may matter; False if the budget was over first.
+
+        Parameters
+        ----------
+        memory
+            Memory budget M (tokens).
+        values
+            Cost of the policy, and lower bound on the reference (rounds), shape (rows, 2).
+        requests_of
+            Gives the requests of a row.
+        """
+        rows = _by_promise(values)
+        while True:
+            p, q = self.ratio.numerator, self.ratio.denominator
+            rows = rows[values[rows, 0] * q > p * values[rows, 1]]
+            if not len(rows):
+                break
+            if self.budget.over():
+                return False
+            batch, rows = rows[:BATCH], rows[BATCH:]
+            sets = [requests_of(row) for row in batch.tolist()]
+            costs = values[batch, 0].tolist()
+            for cost, reference, requests in zip(
+                costs, self._references(memory, costs, values[batch, 1], sets), sets, strict=True
+            ):
+                if Fraction(cost, reference) > self.ratio:
+                    self.ratio = Fraction(cost, reference)
+                    candidate = _candidate(memory, requests)
+                    find = Find(self.number, self.evaluations, cost, reference, candidate)
+                    self.finds.append(find)
+        return not self.budget.over()
+
+    def _references(
+        self, memory: int, costs: list[int], bounds: IntArray, sets: list[Requests]
+    ) -> list[int]:
+        """Return the optima, or what is enough to know that the ratio is no news (rounds)."""
+        if self.other is not None:
+            given: list[int] = bounds.tolist()
+            return given
+        problems = [_problem(memory, requests) for requests in sets]
+        p, q = self.ratio.numerator, self.ratio.denominator
+        return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+
+
+def _candidate(memory: int, requests: Requests) -> Candidate:
+    return Candidate.of(memory, ((s, o, 1) for s, o in requests))
+
+
+def _dearer(policy: Policy) -> Policy | None:
+    """Return a policy that with a common prompt length never costs less, if one is known.
+
+    proofs/sharper_bounds.md, lemmas 17 and 18.
+    """
+    if type(policy) is GSASpec:
+        return GSA(policy.alpha, policy.beta)
+    return GBA(policy.alpha) if type(policy) is GBAD else None
+
+
+def _shortest(policy: Policy, memory: int, requests: Requests) -> bool:
+    """Tell whether no request could be shorter and still complete in its phase or class."""
+    outputs = [output - 1 for _, output in requests]
+    return outputs == floors(policy, memory, requests)
+
+
+def _by_promise(values: IntArray) -> IntArray:
+    """Return the rows of costs and bounds, those with the largest quotient first."""
+    rows: IntArray = np.argsort(-values[:, 0] / values[:, 1], kind="stable")
+    return rows
+
+
+def _problem(memory: int, requests: Requests) -> Problem:
+    return memory, [prompt for prompt, _ in requests], [output for _, output in requests]
+
+
+def _sets(cell: Cell) -> Iterator[Requests]:
+    """Yield all sets of requests of a cell, each once."""
+    if not cell.mixed:
+        for prompt in range(cell.memory):
+            kinds = [(prompt, o) for o in range(1, cell.memory - prompt + 1)]
+            yield from itertools.combinations_with_replacement(kinds, cell.requests)
+        return
+    kinds = [(s, o) for s in range(cell.memory) for o in range(1, cell.memory - s + 1)]
+    for requests in itertools.combinations_with_replacement(kinds, cell.requests):
+        if requests[0][0] != requests[-1][0]:  # sorted by prompt
+            yield requests

@@ -1,0 +1,242 @@
+"""Make a witness smaller without making it less bad.
+
+Whoever reads a bad instance wants to see why it is bad, and every request or token that does
+not matter is in the way.  The steps below are tried in a fixed order, and the first that loses
+nothing is taken, until none is left: so no step alone makes the result smaller, but several at
+once may.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from kvopt.adversary.candidate import Candidate, Group, Limits
+from kvopt.adversary.configuration import Hunt
+from kvopt.adversary.score import Score, score_function
+from kvopt.model.stopping import Budget
+from kvopt.solver.state_search import compiled as kernel
+
+__all__ = ["minimised", "reductions", "size"]
+
+SMALL_REQUESTS, SMALL_MEMORY = 14, 32
+"""Up to so many requests and tokens the reference is the optimum, with compiled code."""
+
+PLAIN_REQUESTS, PLAIN_MEMORY = 7, 16
+"""The same without compiled code."""
+
+PAIRS = 8
+"""With up to so many groups, steps change two of them at once too."""
+
+Ratio = tuple[int, int]
+"""Cost of the policy and of the reference (rounds)."""
+
+
+def minimised(hunt: Hunt, candidate: Candidate, budget: Budget) -> Candidate:
+    """Return a smaller instance whose ratio is at least that of a given one.
+
+    The ratio is that of the hunt.  Without a second policy the reference is the optimum where
+    the instance is small enough to prove it in milliseconds, else the feasible schedule of
+    `kvopt.adversary.score.score_function`; so the ratio known, a lower bound on the true
+    one, never falls.  Ratios are compared as exact fractions.
+
+    Parameters
+    ----------
+    hunt
+        What was searched for.
+    candidate
+        What was found.
+    budget
+        When it is over, the smallest instance so far is returned.
+
+    Returns
+    -------
+    Candidate
+        Smaller by `size`, or the given one.  Without an end to the budget it depends on the
+        hunt and the candidate alone, and on whether there is compiled code.
+
+    Raises
+    ------
+    PolicyError
+        If a policy misbehaves.
+    """
+    judge = _Judge(hunt)
+    ratio = judge.ratio(candidate)
+    seen = {candidate}
+    steps = reductions(candidate)
+    while not budget.over() and (smaller := next(steps, None)) is not None:
+        if smaller in seen:
+            continue
+        seen.add(smaller)
+        if (found := judge.at_least(smaller, ratio)) is not None:
+            candidate, ratio = smaller, found
+            steps = reductions(candidate)
+    return candidate
+
+
+class _Judge:
+    """Compares instances to a ratio."""
+
+    def __init__(self, hunt: Hunt) -> None:
+        self._score: Score = score_function(hunt)
+        self._against = hunt.against is not None
+        fast = not self._against and kernel.compiled() is not None
+        self._requests = SMALL_REQUESTS if fast else PLAIN_REQUESTS
+        self._memory = SMALL_MEMORY if fast else PLAIN_MEMORY
+
+    def ratio(self, candidate: Candidate) -> Ratio:
+        """Return the ratio of a candidate."""
+        cost, reference = self._score(candidate)
+        return cost, self._optimum(candidate, reference)
+
+    def at_least(self, candidate: Candidate, ratio: Ratio) -> Ratio | None:
+        """Return the ratio of a candidate if it is at least a given one, else None."""
+        cost, reference = self._score(candidate)
+        most = cost * ratio[1] // ratio[0]  # as a reference, for the ratio to be reached
+        reference = self._optimum(candidate, reference, most + 1)
+        return (cost, reference) if reference <= most else None
+
+    def _optimum(self, candidate: Candidate, reference: int, enough: int | None = None) -> int:
+        """Return the optimum if that is quick, else the reference.
+
+        Parameters
+        ----------
+        candidate
+            The instance.
+        reference
+            Cost of a feasible schedule, or of the other policy (rounds).
+        enough
+            If the optimum is at least that, it may be returned instead (rounds).
+        """
+        small = len(candidate) <= self._requests and candidate.memory <= self._memory
+        if self._against or not small:
+            return reference
+        prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
+        problem = (candidate.memory, prompts, outputs)
+        limits = None if enough is None else [enough]
+        return kernel.optima([problem], enough=limits)[0]
+
+
+def size(candidate: Candidate) -> tuple[int, ...]:
+    """Return what is to be small, what matters most first.
+
+    It is the number of requests, memory, sum of prompts, sum of outputs (tokens), and the
+    number of groups.
+    """
+    prompts = sum(s * c for s, _, c in candidate.groups)
+    outputs = sum(o * c for _, o, c in candidate.groups)
+    return len(candidate), candidate.memory, prompts, outputs, len(candidate.groups)
+
+
+def reductions(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield the instances one step smaller, the boldest steps of each kind first.
+
+    First fewer requests, then less memory with or without shorter lengths, then shorter
+    prompts, shorter outputs, and simpler orders.  A common prompt stays common.
+    """
+    common = candidate.common_prompt is not None
+    limits = Limits(len(candidate), candidate.memory, mixed=not common, groups=None)
+    least = size(candidate)
+    for steps in (_fewer_requests, _less_memory, _shorter_prompts, _shorter_outputs, _simpler):
+        for smaller in steps(candidate):
+            if smaller.valid(limits) and size(smaller) < least:
+                yield smaller
+
+
+def _lower(number: int, least: int) -> list[int]:
+    """Return numbers to try instead of one, from `least` over half of it to one less."""
+    tries = {least, least + 1, number // 2, 3 * number // 4, number - 1}
+    return sorted(k for k in tries if least <= k < number)
+
+
+def _fewer_requests(candidate: Candidate) -> Iterator[Candidate]:
+    groups = candidate.groups
+    for k in range(len(groups)):
+        yield _without(candidate, {k: 0})
+    for quarters in (2, 3):
+        yield _without(candidate, {k: -(-quarters * c // 4) for k, (_, _, c) in enumerate(groups)})
+    yield _without(candidate, {k: max(c - 1, 1) for k, (_, _, c) in enumerate(groups)})
+    for k, (_, _, count) in enumerate(groups):
+        for fewer in _lower(count, 1):
+            yield _without(candidate, {k: fewer})
+    for j, k in _pairs(candidate):
+        yield _without(candidate, {j: groups[j][2] - 1, k: groups[k][2] - 1})
+
+
+def _less_memory(candidate: Candidate) -> Iterator[Candidate]:
+    groups = candidate.groups
+    for memory in _lower(candidate.memory, 1):
+        if memory < candidate.memory - 1:  # everything scaled down
+            for up in (0, candidate.memory - 1):
+                scaled = (
+                    (s * memory // candidate.memory, -(-(o * memory - up) // candidate.memory), c)
+                    for s, o, c in groups
+                )
+                yield Candidate.of(memory, ((s, max(o, 1), c) for s, o, c in scaled))
+        yield Candidate.of(memory, groups)
+    memory = candidate.memory - 1
+    yield Candidate.of(memory, ((s, min(o, memory - s), c) for s, o, c in groups))
+    for fewer in _lengths_less_one(candidate):
+        yield Candidate.of(memory, fewer.groups)
+        clipped = ((s, min(o, memory - s), c) for s, o, c in fewer.groups)
+        yield Candidate.of(memory, clipped)
+
+
+def _shorter_prompts(candidate: Candidate) -> Iterator[Candidate]:
+    groups = candidate.groups
+    longest = max(s for s, _, _ in groups)
+    for prompt in _lower(longest, 0):
+        yield Candidate.of(candidate.memory, ((min(s, prompt), o, c) for s, o, c in groups))
+    for k, (s, o, c) in enumerate(groups):
+        for prompt in _lower(s, 0):
+            yield _with(candidate, {k: (prompt, o, c)})
+
+
+def _shorter_outputs(candidate: Candidate) -> Iterator[Candidate]:
+    for k, (s, o, c) in enumerate(candidate.groups):
+        for output in _lower(o, 1):
+            yield _with(candidate, {k: (s, output, c)})
+    yield from _lengths_less_one(candidate)
+
+
+def _simpler(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield the same requests in orders of fewer groups."""
+    groups = candidate.groups
+    for backwards in (True, False):
+        yield Candidate.of(candidate.memory, sorted(groups, key=_length, reverse=backwards))
+    for j, k in itertools.permutations(range(len(groups)), 2):
+        if groups[j][:2] == groups[k][:2]:  # move group j to group k
+            moved = [(*g[:2], g[2] + groups[j][2]) if i == k else g for i, g in enumerate(groups)]
+            yield Candidate.of(candidate.memory, moved[:j] + moved[j + 1 :])
+
+
+def _length(group: Group) -> tuple[int, int]:
+    return group[1], group[0]
+
+
+def _lengths_less_one(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield the candidate with the outputs, or the prompts, of some or all groups less by one."""
+    groups = candidate.groups
+    yield Candidate.of(candidate.memory, ((s, max(o - 1, 1), c) for s, o, c in groups))
+    yield Candidate.of(candidate.memory, ((max(s - 1, 0), o, c) for s, o, c in groups))
+    for some in (*((k,) for k in range(len(groups))), *_pairs(candidate)):
+        yield _with(candidate, {k: (groups[k][0], groups[k][1] - 1, groups[k][2]) for k in some})
+
+
+def _pairs(candidate: Candidate) -> Iterator[tuple[int, int]]:
+    """Yield pairs of groups, unless there are too many."""
+    if len(candidate.groups) <= PAIRS:
+        yield from itertools.combinations(range(len(candidate.groups)), 2)
+
+
+def _with(candidate: Candidate, places: dict[int, Group]) -> Candidate:
+    """Return the candidate with other groups in some places."""
+    return Candidate.of(
+        candidate.memory, (places.get(k, group) for k, group in enumerate(candidate.groups))
+    )
+
+
+def _without(candidate: Candidate, counts: dict[int, int]) -> Candidate:
+    """Return the candidate with other counts of some groups; those of none are dropped."""
+    groups = ((s, o, counts.get(k, c)) for k, (s, o, c) in enumerate(candidate.groups))
+    return Candidate.of(candidate.memory, (group for group in groups if group[2] > 0))

@@ -1,0 +1,1 @@
+"""Certificates of brackets: writing them, and running the stand-alone checker."""

@@ -1,0 +1,1 @@
+"""Policies against the optimum: ratios, verdicts, audits, records."""

@@ -1,0 +1,162 @@
+"""The audit: everything kvopt knows how to check, on a set of instances."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from kvopt.adversary import Hunt, Limits, improvements, search
+from kvopt.comparison.ratio import Comparison, Ratio, Verdict, compare
+from kvopt.model.feasibility import violations
+from kvopt.model.instance import Instance
+from kvopt.model.stopping import Budget
+from kvopt.policies import Policy, spec_of
+from kvopt.solver.result import PROGRAM, Result, Status
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
+
+__all__ = [
+    "Audited",
+    "Hunted",
+    "audit_instance",
+    "audit_search",
+]
+
+HUNT_LIMITS = Limits(requests=8, memory=16)
+HUNT_UNITS = 4
+
+GRAPH_REQUESTS, GRAPH_MEMORY = 6, 12
+PROGRAM_REQUESTS, PROGRAM_MEMORY = 12, 24
+"""Up to this size an optimum is proved a second time, by another solver."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Audited:
+    """What the audit of one instance found.
+
+    Parameters
+    ----------
+    comparison
+        Optimum and ratios.
+    witnesses
+        Which bounds and solvers proved the optimum, each by itself; they agree, or
+        there is a problem.
+    schedules
+        Number of schedules that went through the independent checker.
+    problems
+        Everything that is wrong, one line each.
+    """
+
+    comparison: Comparison
+    witnesses: tuple[str, ...]
+    schedules: int
+    problems: tuple[str, ...]
+
+
+def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budget) -> Audited:
+    """Bracket the optimum, run the policies, and check all of it.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    policies
+        The policies.
+    budget
+        How long the exact solver may take.
+    """
+    problems: list[str] = []
+    comparison = compare(instance, policies, budget, lambda error: problems.append(str(error)))
+    optimum = comparison.optimum
+    for name, schedule in (
+        ("the best schedule", optimum.schedule),
+        *zip((r.policy for r in comparison.ratios), comparison.schedules, strict=True),
+    ):
+        problems += [f"{name}: {violation}" for violation in violations(schedule)]
+    for ratio in comparison.ratios:
+        if ratio.verdict is Verdict.VIOLATES:
+            problems.append(_violated(ratio))
+    witnesses = [optimum.bound_from] if optimum.status is Status.OPTIMAL else []
+    for second in _second_opinions(optimum, budget):
+        witnesses.append(second.bound_from)
+        if second.objective != optimum.objective:
+            problems.append(
+                f"{second.bound_from} proves {second.objective} optimal,"
+                f" {optimum.bound_from} {optimum.objective}"
+            )
+    return Audited(comparison, tuple(witnesses), len(comparison.ratios) + 1, tuple(problems))
+
+
+def _second_opinions(optimum: Result, budget: Budget) -> Iterator[Result]:
+    """Yield what further exact solvers prove about an optimum, where they are able to."""
+    instance = optimum.instance
+    if optimum.status is not Status.OPTIMAL or budget.over():
+        return
+    if len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY:
+        yield solve_by_state_graph(instance)
+    small = len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY
+    if small and optimum.bound_from != PROGRAM:
+        from kvopt.solver.milp import solve_by_program  # loads PuLP and HiGHS
+
+        second = solve_by_program(instance, optimum.starts, budget)
+        if second.status is Status.OPTIMAL:
+            yield second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hunted:
+    """What the audit's short search for a bad instance found.
+
+    Parameters
+    ----------
+    instance
+        The worst instance found.
+    ratio
+        The policy's ratio on it, against the exact solver's bracket.
+    evaluations
+        How many instances were looked at.
+    problems
+        Everything that is wrong, one line each.
+    """
+
+    instance: Instance
+    ratio: Ratio
+    evaluations: int
+    problems: tuple[str, ...]
+
+
+def audit_search(policy: Policy, seed: int, budget: Budget) -> Hunted | None:
+    """Search briefly for an instance on which a policy does badly, and verify the worst.
+
+    Parameters
+    ----------
+    policy
+        The policy.
+    seed
+        Seed of the search.
+    budget
+        How long it may go on; the search is short and ends by itself.
+
+    Returns
+    -------
+    Hunted or None
+        None if the budget was over before anything was found.
+    """
+    hunt = Hunt(spec_of(policy), None, HUNT_LIMITS, seed)
+    units = search(hunt, budget, units=HUNT_UNITS)
+    finds = improvements(units)
+    if not finds:
+        return None
+    worst = finds[-1].candidate.instance(f"worst for {hunt.policy}")
+    audited = audit_instance(worst, [policy], budget)
+    if not audited.comparison.ratios:
+        return None
+    evaluations = sum(unit.evaluations for unit in units)
+    return Hunted(worst, audited.comparison.ratios[0], evaluations, audited.problems)
+
+
+def _violated(ratio: Ratio) -> str:
+    assert ratio.guarantee is not None
+    return (
+        f"{ratio.policy}: ratio is at least {ratio.low} = {float(ratio.low):.3f},"
+        f" its bound is {ratio.guarantee.bound} = {float(ratio.guarantee.bound):.3f}"
+    )

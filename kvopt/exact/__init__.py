@@ -1,1 +1,0 @@
-"""Exact optima, by several solvers that share as little as possible."""

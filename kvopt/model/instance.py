@@ -1,0 +1,287 @@
+"""Requests and instances: what there is to schedule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kvopt.model.errors import InputError
+
+__all__ = ["MAX_REQUESTS", "MAX_TOKENS", "Instance", "IntArray", "Request"]
+
+IntArray = NDArray[np.int64]
+
+MAX_TOKENS = 10**9
+"""Largest memory budget, prompt or output length accepted (tokens)."""
+
+MAX_REQUESTS = 10**7
+"""Largest number of requests accepted in one instance."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Request:
+    """One request: a prompt to hold and an output to generate.
+
+    Parameters
+    ----------
+    prompt
+        Prompt length s >= 0 (tokens), in memory as long as an attempt runs.
+    output
+        Output length o >= 1 (tokens); an attempt completes after o rounds.
+    """
+
+    prompt: int
+    output: int
+
+    @property
+    def peak(self) -> int:
+        """Memory in the last round, s + o (tokens)."""
+        return self.prompt + self.output
+
+    @property
+    def area(self) -> int:
+        """Memory summed over the rounds of a whole run, s*o + o(o+1)/2 (token-rounds)."""
+        return self.prompt * self.output + self.output * (self.output + 1) // 2
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
+class Instance(Sequence[Request]):
+    """A memory budget and the requests that share it, all released at time 0.
+
+    As a sequence it holds its `Request` objects in order; the arrays are there
+    for code that works on many requests at once.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens), 1 <= M <= `MAX_TOKENS`.
+    prompts
+        Prompt lengths (tokens), shape (n,), 1 <= n <= `MAX_REQUESTS`.
+    outputs
+        Output lengths (tokens), shape (n,).
+    name, comment, source
+        Free text: what to call it, why it is interesting, where it came from.
+
+    Raises
+    ------
+    InputError
+        If a number is not an integer in its range, or a request does not fit
+        into the memory even alone (s + o > M).
+
+    Examples
+    --------
+    >>> instance = Instance(10, prompts=[2, 2, 0], outputs=[3, 8, 1])
+    >>> len(instance), instance[1], instance.common_prompt
+    (3, Request(prompt=2, output=8), None)
+    """
+
+    memory: int
+    prompts: IntArray
+    outputs: IntArray
+    name: str
+    comment: str
+    source: str
+
+    def __init__(
+        self,
+        memory: int,
+        prompts: ArrayLike,
+        outputs: ArrayLike,
+        name: str = "",
+        comment: str = "",
+        source: str = "",
+    ) -> None:
+        put = object.__setattr__
+        put(self, "memory", check_integer(memory, "memory", 1))
+        put(self, "prompts", _lengths(prompts, "prompt", 0))
+        put(self, "outputs", _lengths(outputs, "output", 1))
+        for key, text in (("name", name), ("comment", comment), ("source", source)):
+            if not isinstance(text, str) or not _is_writable(text, one_line=key == "name"):
+                raise InputError(f"{key}: must be a printable string, got {abridged(text)}")
+            put(self, key, text)
+        if len(self.prompts) != len(self.outputs):
+            raise InputError(
+                f"outputs: must be as many as prompts, {len(self.prompts)}, got {len(self.outputs)}"
+            )
+        if not len(self.prompts):
+            raise InputError("requests: must not be empty, got []")
+        if len(self.prompts) > MAX_REQUESTS:
+            raise InputError(
+                f"requests: must be at most {MAX_REQUESTS} in number, got {len(self.prompts)}"
+            )
+        peaks = self.prompts + self.outputs
+        if (peaks > self.memory).any():
+            i = int(np.argmax(peaks > self.memory))
+            raise InputError(f"requests[{i}]: {does_not_fit(self[i], self.memory)}")
+
+    @classmethod
+    def from_groups(
+        cls,
+        memory: int,
+        groups: Iterable[tuple[int, int, int]],
+        name: str = "",
+        comment: str = "",
+        source: str = "",
+    ) -> Instance:
+        """Build an instance from runs of identical requests.
+
+        Parameters
+        ----------
+        memory
+            Memory budget (tokens).
+        groups
+            Triples (prompt, output, count), in request order.
+        name, comment, source
+            As for the class.
+
+        Raises
+        ------
+        InputError
+            As for the class; also if a count is not an integer >= 1, or the
+            counts add up to more than `MAX_REQUESTS`.
+        """
+        check_integer(memory, "memory", 1)
+        prompts, outputs, counts = [], [], []
+        for g, (prompt, output, count) in enumerate(groups):
+            prompts.append(check_integer(prompt, f"requests[{g}].prompt", 0))
+            outputs.append(check_integer(output, f"requests[{g}].output", 1))
+            counts.append(check_integer(count, f"requests[{g}].count", 1, MAX_REQUESTS))
+            if prompt + output > memory:
+                raise InputError(f"requests[{g}]: {does_not_fit(Request(prompt, output), memory)}")
+        if sum(counts) > MAX_REQUESTS:
+            raise InputError(f"requests: must be at most {MAX_REQUESTS}, got {sum(counts)}")
+        return cls(
+            memory, np.repeat(prompts, counts), np.repeat(outputs, counts), name, comment, source
+        )
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @overload
+    def __getitem__(self, i: int) -> Request: ...
+    @overload
+    def __getitem__(self, i: slice) -> tuple[Request, ...]: ...
+    def __getitem__(self, i: int | slice) -> Request | tuple[Request, ...]:
+        if isinstance(i, slice):
+            return tuple(map(Request, self.prompts[i].tolist(), self.outputs[i].tolist()))
+        return Request(int(self.prompts[i]), int(self.outputs[i]))
+
+    def __iter__(self) -> Iterator[Request]:
+        return map(Request, self.prompts.tolist(), self.outputs.tolist())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Instance):
+            return NotImplemented
+        return (
+            self.memory == other.memory
+            and (self.name, self.comment, self.source) == (other.name, other.comment, other.source)
+            and np.array_equal(self.prompts, other.prompts)
+            and np.array_equal(self.outputs, other.outputs)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.memory, self.prompts.tobytes(), self.outputs.tobytes()))
+
+    def __repr__(self) -> str:
+        return f"Instance(name={self.name!r}, memory={self.memory}, requests={len(self)})"
+
+    @property
+    def common_prompt(self) -> int | None:
+        """The prompt length all requests share (tokens), or None if they differ."""
+        first = int(self.prompts[0])
+        return first if (self.prompts == first).all() else None
+
+    @property
+    def total_output(self) -> int:
+        """Sum of the output lengths (tokens)."""
+        return int(self.outputs.sum())
+
+    def groups(self) -> list[tuple[int, int, int]]:
+        """Return the maximal runs of identical neighbours as (prompt, output, count)."""
+        change = (np.diff(self.prompts) != 0) | (np.diff(self.outputs) != 0)
+        first = np.concatenate(([0], np.flatnonzero(change) + 1))
+        counts = np.diff(np.concatenate((first, [len(self)])))
+        columns = (self.prompts[first], self.outputs[first], counts)
+        return list(zip(*(c.tolist() for c in columns), strict=True))
+
+    def types(self) -> list[tuple[Request, int]]:
+        """Return the distinct requests with their multiplicities, by (output, prompt)."""
+        keys, counts = np.unique((self.outputs << 30) | self.prompts, return_counts=True)
+        return [
+            (Request(key & ((1 << 30) - 1), key >> 30), count)
+            for key, count in zip(keys.tolist(), counts.tolist(), strict=True)
+        ]
+
+    def renamed(self, name: str) -> Instance:
+        """Return the same instance under another name."""
+        return Instance(self.memory, self.prompts, self.outputs, name, self.comment, self.source)
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) of the canonical JSON of memory and requests.
+
+        Requests are expanded to [prompt, output] pairs, keys sorted, no spaces;
+        names and comments do not enter.
+        """
+        pairs = np.stack((self.prompts, self.outputs), axis=1).tolist()
+        text = json.dumps({"memory": self.memory, "requests": pairs}, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def does_not_fit(request: Request, memory: int) -> str:
+    """Return the words for a request that exceeds the memory even alone."""
+    return (
+        f"prompt + output must be at most memory = {memory}, "
+        f"got {request.prompt} + {request.output}"
+    )
+
+
+def check_integer(value: object, field: str, low: int, high: int = MAX_TOKENS) -> int:
+    """Return `value` as an int if it is an integer in [low, high].
+
+    Raises
+    ------
+    InputError
+        If it is not; the message names `field`, the range and the value.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and low <= value <= high:
+        return int(value)
+    raise InputError(f"{field}: must be an integer from {low} to {high}, got {abridged(value)}")
+
+
+def abridged(value: object) -> str:
+    """Return `repr(value)`, cut to a length that fits on a line."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an integer of {value.bit_length()} bits"
+    text = repr(value)
+    return text if len(text) <= 60 else text[:60] + "..."
+
+
+def _is_writable(text: str, one_line: bool) -> bool:
+    """Tell whether a text can be printed: no lone surrogates, no control characters."""
+    return all(c.isprintable() or (c in "\n\t" and not one_line) for c in text)
+
+
+def _lengths(values: ArrayLike, what: str, low: int) -> IntArray:
+    """Return `values` as a read-only int64 array of lengths in [low, MAX_TOKENS]."""
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{what}s: must be a flat list, got nested lists") from None
+    if array.ndim != 1:
+        raise InputError(f"{what}s: must be a flat list, got {array.ndim} dimensions")
+    if array.dtype.kind not in "iu":
+        for i, value in enumerate(array.tolist()):
+            check_integer(value, f"requests[{i}].{what}", low)
+    wrong = (array < low) | (array > MAX_TOKENS)
+    if wrong.any():
+        i = int(np.argmax(wrong))
+        check_integer(array[i].item(), f"requests[{i}].{what}", low)
+    array = array.astype(np.int64)
+    array.setflags(write=False)
+    return array

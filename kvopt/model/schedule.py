@@ -1,0 +1,190 @@
+"""Schedules: which request runs when, what it costs and how much memory it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kvopt.model.errors import KvoptError
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.memory_profile import MemoryProfile, peak_memory
+
+__all__ = ["Attempt", "Schedule", "exact_sum"]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One uninterrupted run of a request.
+
+    Parameters
+    ----------
+    request
+        Index of the request, 0-based in instance order.
+    start, end
+        The attempt runs in the rounds start + 1, ..., end.
+    killed
+        True if it was killed at `end`, False if it completed there.
+    """
+
+    request: int
+    start: int
+    end: int
+    killed: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
+class Schedule:
+    """All attempts made on an instance, kept sorted by (start, request).
+
+    A schedule says what was done and recomputes everything else from it.  It
+    does not promise to be feasible: `kvopt.model.feasibility.violations` tells.
+
+    Parameters
+    ----------
+    instance
+        The instance that was scheduled.
+    request, start, end
+        Request index, start time and end time (rounds) of each attempt, in any
+        order, shape (a,) each.
+    killed
+        Whether the attempt was killed, shape (a,).
+    """
+
+    instance: Instance
+    request: IntArray
+    start: IntArray
+    end: IntArray
+    killed: NDArray[np.bool_]
+
+    def __init__(
+        self,
+        instance: Instance,
+        request: ArrayLike,
+        start: ArrayLike,
+        end: ArrayLike,
+        killed: ArrayLike,
+    ) -> None:
+        columns = [np.asarray(c, dtype=np.int64) for c in (request, start, end)]
+        columns.append(np.asarray(killed, dtype=np.bool_))
+        later = np.diff(columns[1])
+        if (later < 0).any() or ((later == 0) & (np.diff(columns[0]) < 0)).any():
+            order = order_by(columns[1], columns[0])
+            columns = [c[order] for c in columns]
+        object.__setattr__(self, "instance", instance)
+        for name, column in zip(("request", "start", "end", "killed"), columns, strict=True):
+            column = column.view()
+            column.setflags(write=False)
+            object.__setattr__(self, name, column)
+
+    @classmethod
+    def of(cls, instance: Instance, attempts: Iterable[Attempt]) -> Schedule:
+        """Build a schedule from attempts in any order."""
+        rows = [(a.request, a.start, a.end, a.killed) for a in attempts]
+        request, start, end, killed = zip(*rows, strict=True) if rows else ((), (), (), ())
+        return cls(instance, request, start, end, killed)
+
+    @classmethod
+    def from_starts(cls, instance: Instance, starts: ArrayLike) -> Schedule:
+        """Build the schedule that runs every request once, without kills.
+
+        Parameters
+        ----------
+        instance
+            The instance.
+        starts
+            Start time of each request in instance order (rounds), shape (n,).
+        """
+        start = np.asarray(starts, dtype=np.int64)
+        n = len(instance)
+        return cls(instance, np.arange(n), start, start + instance.outputs, np.zeros(n, np.bool_))
+
+    def __len__(self) -> int:
+        return len(self.request)
+
+    def __iter__(self) -> Iterator[Attempt]:
+        columns = (self.request, self.start, self.end, self.killed)
+        return map(Attempt, *(c.tolist() for c in columns))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule):
+            return NotImplemented
+        return self.instance == other.instance and all(
+            np.array_equal(getattr(self, c), getattr(other, c))
+            for c in ("request", "start", "end", "killed")
+        )
+
+    __hash__ = None  # type: ignore[assignment]  # arrays inside; nobody keys by schedules
+
+    def __repr__(self) -> str:
+        return f"Schedule({self.instance!r}, attempts={len(self)})"
+
+    @property
+    def kills(self) -> int:
+        """Number of killed attempts."""
+        return int(self.killed.sum())
+
+    @property
+    def makespan(self) -> int:
+        """Time at which the last attempt ends (rounds)."""
+        return int(self.end.max(initial=0))
+
+    def completion_times(self) -> IntArray:
+        """Return when each request completes, in instance order (rounds), shape (n,).
+
+        Raises
+        ------
+        KvoptError
+            If a request completes never or more than once.
+        """
+        n = len(self.instance)
+        done = ~self.killed
+        times = np.bincount(self.request[done], minlength=n)
+        if len(times) > n or (times != 1).any():
+            i = int(np.argmax(times != 1)) if len(times) == n else n
+            raise KvoptError(f"schedule: request {i} completes {times[i]} times instead of once")
+        completions = np.empty(n, dtype=np.int64)
+        completions[self.request[done]] = self.end[done]
+        return completions
+
+    def starts(self) -> IntArray:
+        """Return the start of each request's completing attempt (rounds), shape (n,)."""
+        return self.completion_times() - self.instance.outputs
+
+    def total_completion_time(self) -> int:
+        """Return the sum of the completion times (rounds), the objective."""
+        return exact_sum(self.completion_times())
+
+    def without_kills(self) -> Schedule:
+        """Return the schedule of the completing attempts alone; it costs the same."""
+        done = ~self.killed
+        columns = (self.request, self.start, self.end, self.killed)
+        return Schedule(self.instance, *(c[done] for c in columns))
+
+    def memory_profile(self) -> MemoryProfile:
+        """Return the memory in use in every round, exact and piecewise linear."""
+        return MemoryProfile.of(self.start, self.end, self.instance.prompts[self.request])
+
+    def peak_memory(self) -> int:
+        """Return the largest memory in use in any round (tokens)."""
+        return peak_memory(self.start, self.end, self.instance.prompts[self.request])
+
+
+def order_by(first: IntArray, second: IntArray) -> IntArray:
+    """Return the positions sorted by (first, second), shape (a,), equal pairs in their order.
+
+    Pairs of non-negative numbers that fit into one are sorted as one: several times as
+    fast as sorting twice, the more so the longer the runs that are in order already.
+    """
+    span = int(second.max(initial=0)) + 1
+    smallest = min(int(first.min(initial=0)), int(second.min(initial=0)))
+    if smallest < 0 or (int(first.max(initial=0)) + 1) * span > 2**63:
+        return np.lexsort((second, first))
+    return np.argsort(first * span + second, kind="stable")
+
+
+def exact_sum(values: IntArray) -> int:
+    """Return the sum of an integer array as a Python int, without overflow."""
+    return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())

@@ -1,0 +1,1 @@
+"""Where work is run, and what is kept of it."""

@@ -1,0 +1,51 @@
+"""Which code this is: what a search found with other code is not taken for done."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from importlib import resources
+from importlib.resources.abc import Traversable
+
+import kvopt
+
+__all__ = ["NO_MATTER", "code_version"]
+
+NO_MATTER = frozenset(
+    {
+        *("__main__.py", "adversary/attribution.py", "adversary/progress.py", "certificates"),
+        *("cli", "comparison", "generate", "parallel", "plot", "report", "traces"),
+    }
+)
+"""Files and folders of the package that what a search finds does not depend on.
+
+A new file counts until it is entered here, so that the mistake to make is a search too many.
+"""
+
+
+@functools.cache
+def code_version() -> str:
+    """Return the version of kvopt and a digest of the sources that a search depends on.
+
+    Examples
+    --------
+    >>> code_version().partition("+")[0] == kvopt.__version__
+    True
+    """
+    digest = hashlib.sha256()
+    for name, file in sorted(_files(resources.files(kvopt), "")):
+        digest.update(f"{name}\n".encode() + file.read_bytes())
+    return f"{kvopt.__version__}+{digest.hexdigest()[:12]}"
+
+
+def _files(folder: Traversable, path: str) -> list[tuple[str, Traversable]]:
+    """Return the Python files in a folder that matter, with their paths."""
+    found = []
+    for entry in folder.iterdir():
+        if path + entry.name in NO_MATTER or entry.name.startswith(("_", ".")):
+            continue
+        if entry.is_dir():
+            found += _files(entry, f"{path}{entry.name}/")
+        elif entry.name.endswith(".py"):
+            found.append((path + entry.name, entry))
+    return found

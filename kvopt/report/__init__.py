@@ -1,0 +1,1 @@
+"""Results as text tables, comma-separated values and JSON objects."""

@@ -1,0 +1,1 @@
+"""Policies at work: the machine they see, and the simulator that knows the truth."""

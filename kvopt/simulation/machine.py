@@ -1,0 +1,376 @@
+"""What a policy sees and may do: the clock, the memory, and its own attempts.
+
+A `Machine` holds public knowledge only.  The output lengths stay with the
+simulator, which alone knows when an attempt completes and tells the machine
+afterwards; a clairvoyant policy is handed them at the start.  So a
+non-clairvoyant policy cannot see a length: it is nowhere within its reach.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from kvopt.model.errors import PolicyError
+from kvopt.model.instance import IntArray, abridged
+from kvopt.model.memory_profile import LiveProfile
+
+__all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
+
+T = TypeVar("T", bound=np.generic)
+
+NEVER = np.iinfo(np.int64).max
+"""End of an attempt that nobody has announced (time)."""
+
+LATEST = 10**17
+"""Latest time a policy may plan for (rounds); sums of times stay within 64 bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let time pass to the next completion, or to `until` if that is earlier.
+
+    Parameters
+    ----------
+    until
+        Time to wake at if nothing completes before it (rounds), or None.
+    """
+
+    until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Let time pass to exactly `time`; completions on the way are told then."""
+
+    time: int
+
+
+Decisions = Generator[Wait | Until, IntArray, None]
+"""What `Policy.run` returns: it yields pauses and is sent the requests that completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """Attempts decided on in one go, as arrays.
+
+    Parameters
+    ----------
+    requests, starts
+        Request and start time (rounds) of each attempt, shape (a,) each.
+    kill_at
+        Age at which each attempt is killed unless it has completed by then
+        (rounds), shape (a,); `NEVER` for none.
+    """
+
+    requests: IntArray
+    starts: IntArray
+    kill_at: IntArray
+
+
+class Machine:
+    """The policy's side of a simulation: public knowledge, and decisions.
+
+    Decisions take effect at the current time; they are checked against public
+    knowledge at once and against the truth by the simulator.
+
+    Parameters
+    ----------
+    policy
+        Name of the policy, for messages.
+    memory
+        Memory budget M (tokens).
+    prompts
+        Prompt lengths (tokens), shape (n,).
+    outputs
+        Output lengths (tokens), shape (n,), for a clairvoyant policy; else None.
+
+    Attributes
+    ----------
+    now : int
+        Current time: rounds 1..now are over.
+    prompts : ndarray of int64, shape (n,)
+        Prompt lengths (tokens).
+    """
+
+    def __init__(
+        self, policy: str, memory: int, prompts: IntArray, outputs: IntArray | None
+    ) -> None:
+        self.policy = policy
+        self.memory = memory
+        # Copies: whatever a policy does to them, the simulator's truth stays as it is.
+        self.prompts = _read_only(prompts.copy())
+        self.now = 0
+        self._finished = np.zeros(len(prompts), dtype=np.bool_)
+        self._outputs = None if outputs is None else _read_only(outputs.copy())
+        # The latest attempt of each request: when it starts and ends by announcement.
+        self._start = np.zeros(len(prompts), dtype=np.int64)
+        self._end = np.zeros(len(prompts), dtype=np.int64)
+        # Memory in round r, of what runs: _constant + _running * r.
+        self._constant = 0
+        self._running = 0
+        self._profile: LiveProfile | None = None
+        self._kills: list[int] = []
+        self._starts: list[tuple[int, int]] = []
+        self._commitments: list[Commitment] = []
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    @property
+    def outputs(self) -> IntArray:
+        """Output lengths (tokens), shape (n,); for clairvoyant policies only.
+
+        Raises
+        ------
+        PolicyError
+            If the policy has not declared itself clairvoyant.
+        """
+        if self._outputs is None:
+            raise self._error(None, "a non-clairvoyant policy asks for the output lengths")
+        return self._outputs
+
+    @property
+    def finished(self) -> NDArray[np.bool_]:
+        """Which requests have completed, shape (n,); a read-only view that stays up to date."""
+        return _read_only(self._finished.view())
+
+    @property
+    def running(self) -> int:
+        """Number of attempts that run in the next round."""
+        return self._running
+
+    def unfinished(self) -> IntArray:
+        """Return the requests that have not completed, in request order."""
+        return np.flatnonzero(~self._finished)
+
+    def memory_next_round(self) -> int:
+        """Return the memory in the next round if nothing more is decided (tokens)."""
+        return self._constant + self._running * (self.now + 1)
+
+    def rounds_until_overflow(self) -> int | None:
+        """Return for how many more rounds what runs now fits, should none of it end.
+
+        Returns
+        -------
+        int or None
+            Zero if the very next round overflows; None if nothing runs.
+        """
+        if not self._running:
+            return None
+        return (self.memory - self._constant) // self._running - self.now
+
+    def start(self, request: int, kill_at: int | None = None) -> None:
+        """Start an attempt of a request now.
+
+        Parameters
+        ----------
+        request
+            Index of a request that is neither finished nor running nor planned.
+        kill_at
+            Age at which to kill it unless it has completed (rounds, >= 1), or
+            None to let it run.
+
+        Raises
+        ------
+        PolicyError
+            If the request may not start, or the next round would overflow.
+        """
+        request = self._integer(request, "request")
+        self._check_startable(request)
+        need = int(self.prompts[request]) + 1
+        free = self.memory - self.memory_next_round()
+        if need > free:
+            raise self._error(request, f"start needs {need} tokens, {free} are free")
+        age = NEVER if kill_at is None else self._integer(kill_at, "kill age")
+        if age < 1:
+            raise self._error(request, f"kill at age {age}, must be at least 1")
+        self._starts.append((request, age))
+        if self._outputs is not None:
+            age = min(age, int(self._outputs[request]))
+        self._start[request] = self.now
+        self._end[request] = NEVER if age == NEVER else self.now + age
+        self._announce(request)
+        self._constant += int(self.prompts[request]) - self.now
+        self._running += 1
+
+    def kill(self, request: int) -> None:
+        """Kill the running attempt of a request, at the end of the current round.
+
+        Raises
+        ------
+        PolicyError
+            If no attempt of the request ran in the current round.
+        """
+        request = self._integer(request, "request")
+        if not 0 <= request < len(self):
+            raise self._error(request, "kill of a request that does not exist")
+        start, end = int(self._start[request]), int(self._end[request])
+        if self._finished[request] or not start < self.now < end:
+            raise self._error(request, "kill of a request that is not running")
+        self._kills.append(request)
+        self._end[request] = self.now
+        self._constant -= int(self.prompts[request]) - start
+        self._running -= 1
+        if self._profile:
+            self._profile.remove(start, int(self.prompts[request]), end)
+
+    def commit(
+        self, requests: ArrayLike, starts: ArrayLike, kill_at: ArrayLike | None = None
+    ) -> None:
+        """Decide on many attempts at once, now or in the future; this cannot be taken back.
+
+        Parameters
+        ----------
+        requests
+            Distinct requests, none of them finished, running or planned, shape (a,).
+        starts
+            Start times, at least the current time (rounds), shape (a,).
+        kill_at
+            Age at which to kill each attempt unless it has completed (rounds,
+            >= 1), shape (a,) or a single number; None to let them run.
+
+        Raises
+        ------
+        PolicyError
+            If an attempt is not allowed.
+        """
+        requests = self._integers(requests, "requests")
+        starts = self._integers(starts, "starts")
+        ages = self._integers(NEVER if kill_at is None else kill_at, "kill ages")
+        if len(ages) == 1:
+            ages = np.repeat(ages, len(requests))
+        if not len(requests) == len(starts) == len(ages):
+            lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ages)} kill ages"
+            raise self._error(None, f"commitment of {lengths}")
+        self._refuse((requests < 0) | (requests >= len(self)), requests, "does not exist")
+        self._refuse(self._finished[requests], requests, "start of a finished request")
+        self._refuse(self._end[requests] > self.now, requests, "start of a running request")
+        self._refuse(starts < self.now, requests, "start in the past")
+        self._refuse(starts > LATEST, requests, f"start after time {LATEST}")
+        self._refuse(ages < 1, requests, "kill at an age below 1")
+        ages[ages > LATEST] = NEVER
+        places = np.arange(len(requests))
+        last = np.empty(len(self), dtype=np.int64)
+        last[requests] = places
+        if (last[requests] != places).any():
+            repeated = np.ones(len(requests), dtype=np.bool_)
+            repeated[np.unique(requests, return_index=True)[1]] = False
+            self._refuse(repeated, requests, "committed twice at once")
+        self._commitments.append(Commitment(requests, starts, ages))
+        if self._outputs is not None:
+            ages = np.minimum(ages, self._outputs[requests])
+        self._start[requests] = starts
+        self._end[requests] = np.where(ages == NEVER, NEVER, starts + ages)
+        at_once = starts == self.now
+        self._running += int(at_once.sum())
+        self._constant += int((self.prompts[requests[at_once]] - self.now).sum())
+        for request in requests.tolist() if self._profile else ():
+            self._announce(request)
+
+    def earliest_start(
+        self, request: int, rounds: int | None = None, not_before: int | None = None
+    ) -> int:
+        """Return the earliest time at which a request fits beside all that is announced.
+
+        Parameters
+        ----------
+        request
+            Index of the request.
+        rounds
+            How long it is to run (rounds); None for its output length, which
+            only a clairvoyant policy knows.
+        not_before
+            Earliest time to consider; None for now.
+
+        Raises
+        ------
+        PolicyError
+            If the request would not fit even alone, or an attempt runs or is
+            planned whose end nobody has announced.
+        """
+        prompt = int(self.prompts[request])
+        rounds = int(self.outputs[request]) if rounds is None else rounds
+        if prompt + rounds > self.memory:
+            raise self._error(request, f"{rounds} rounds of it never fit into the memory")
+        if self._profile is None:
+            self._profile = LiveProfile(self.memory)
+            self._profile.advance(self.now)
+            for other in np.flatnonzero(~self._finished & (self._end > self.now)).tolist():
+                self._announce(other)
+        if self._profile is None:
+            raise self._error(request, "earliest start beside an attempt of unannounced length")
+        return self._profile.earliest_start(
+            prompt, rounds, self.now if not_before is None else max(self.now, not_before)
+        )
+
+    # The rest is the simulator's side.
+
+    def undelivered(self) -> bool:
+        """Tell whether there are decisions that were not handed over."""
+        return bool(self._kills or self._starts or self._commitments)
+
+    def take_decisions(self) -> tuple[list[int], list[tuple[int, int]], list[Commitment]]:
+        """Hand over and forget the kills, starts and commitments since the last call."""
+        decisions = self._kills, self._starts, self._commitments
+        self._kills, self._starts, self._commitments = [], [], []
+        return decisions
+
+    def advance(self, now: int, completed: IntArray, constant: int, running: int) -> None:
+        """Move to time `now`, with what completed and the memory of what runs after it."""
+        self.now = now
+        self._finished[completed] = True
+        self._constant, self._running = constant, running
+        if self._profile:
+            for request in completed.tolist():
+                start, end = int(self._start[request]), int(self._end[request])
+                if end > now:  # it was announced to run longer
+                    self._profile.remove(start, int(self.prompts[request]), end)
+            self._profile.advance(now)
+
+    def _announce(self, request: int) -> None:
+        """Enter an attempt into the profile, if there is one; it must have an announced end."""
+        if self._profile is None:
+            return
+        start, end = int(self._start[request]), int(self._end[request])
+        if end == NEVER:
+            self._profile = None
+        else:
+            self._profile.add(start, int(self.prompts[request]), end)
+
+    def _check_startable(self, request: int) -> None:
+        if not 0 <= request < len(self):
+            raise self._error(request, "start of a request that does not exist")
+        if self._finished[request]:
+            raise self._error(request, "start of a finished request")
+        if self._end[request] > self.now:
+            raise self._error(request, "start of a running request")
+
+    def _integers(self, values: ArrayLike, what: str) -> IntArray:
+        """Return a policy's numbers as a one-dimensional array of its own."""
+        array = np.array(values, ndmin=1)
+        if array.ndim != 1 or (array.dtype.kind not in "iu" and len(array)):
+            raise self._error(None, f"{what} must be a list of integers, got {abridged(values)}")
+        return array.astype(np.int64)
+
+    def _integer(self, value: int, what: str) -> int:
+        """Return a policy's number as an int."""
+        if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
+            raise self._error(None, f"{what} must be an integer, got {abridged(value)}")
+        return int(value)
+
+    def _refuse(self, wrong: NDArray[np.bool_], requests: IntArray, reason: str) -> None:
+        if wrong.any():
+            raise self._error(int(requests[np.argmax(wrong)]), reason)
+
+    def _error(self, request: int | None, reason: str) -> PolicyError:
+        return PolicyError(self.policy, request, self.now + 1, reason)
+
+
+def _read_only(array: NDArray[T]) -> NDArray[T]:
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,333 @@
+"""The simulator: one event-driven engine for every policy.
+
+It owns the output lengths.  A policy decides through a `Machine`, which does not
+know them, and pauses; the engine works out when each attempt really ends, moves
+the clock to the next event the policy wants to hear of, and tells the machine
+what completed.  Time without events costs nothing, and a commitment of a million
+attempts is resolved by array operations.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.model.errors import KvoptError, PolicyError
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.memory_profile import Events, first_overflow
+from kvopt.model.schedule import Schedule, order_by
+from kvopt.simulation.machine import LATEST, Commitment, Decisions, Machine, Until, Wait
+
+if TYPE_CHECKING:
+    from kvopt.policies.policy import Policy
+
+__all__ = ["simulate"]
+
+IDLE_PAUSES = 100_000
+"""A policy that pauses so often in a row with nothing running or planned will never end."""
+
+logger = logging.getLogger(__name__)
+
+
+def simulate(
+    instance: Instance, policy: Policy, progress: Callable[[int], None] | None = None
+) -> Schedule:
+    """Run a policy on an instance and return what it did.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    policy
+        The policy.  If it is not clairvoyant it gets no output lengths.
+    progress
+        Called now and then with the number of requests completed so far.
+
+    Returns
+    -------
+    Schedule
+        All attempts, killed ones included; feasible.
+
+    Raises
+    ------
+    PolicyError
+        If the policy takes a decision the model does not allow, exceeds the
+        memory in any round, waits for ever, stops before all is done, or raises
+        an exception of its own.
+    """
+    if not isinstance(policy.clairvoyant, bool):
+        reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
+        raise PolicyError(str(policy.name), None, 1, reason)
+    outputs = instance.outputs if policy.clairvoyant else None
+    machine = Machine(policy.name, instance.memory, instance.prompts, outputs)
+    world = _World(instance, policy.name)
+    decisions: Decisions | None = None
+    completed = np.array([], dtype=np.int64)
+    pauses = idle = 0
+    while True:
+        try:
+            if decisions is None:
+                decisions = policy.run(machine)
+                pause = next(decisions)
+            else:
+                pause = decisions.send(completed)
+        except StopIteration:
+            break
+        except (KvoptError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # the exit of the program is not for a policy to decide
+            reason = f"the policy raises {type(error).__name__}: {error}"
+            raise PolicyError(policy.name, None, machine.now + 1, reason) from error
+        idle = idle + 1 if world.idle(machine) else 0
+        if idle > IDLE_PAUSES:
+            raise PolicyError(policy.name, None, machine.now + 1, "pauses for ever, nothing runs")
+        world.accept(machine)
+        completed = world.pass_time(machine, pause)
+        pauses += 1
+        if progress and pauses % 1024 == 0:
+            progress(int(machine.finished.sum()))
+    world.accept(machine)
+    schedule = world.schedule()
+    logger.debug("%s on %r: %d pauses, %d attempts", policy.name, instance, pauses, len(schedule))
+    return schedule
+
+
+class _World:
+    """The truth about a simulation: output lengths, and how every attempt ends."""
+
+    def __init__(self, instance: Instance, policy: str) -> None:
+        self.instance = instance
+        self.policy = policy
+        self.now = 0
+        self.singles = _Singles(instance)
+        self.batches: list[_Batch] = []
+        self.active: list[_Batch] = []  # the batches with attempts still to end
+
+    def accept(self, machine: Machine) -> None:
+        """Take over the decisions made since the last pause."""
+        kills, starts, commitments = machine.take_decisions()
+        for request in kills:
+            if not self.singles.kill(request, self.now):
+                batch = next(b for b in self.active if b.runs(request, self.now))
+                batch.kill(request, self.now)
+        for request, kill_at in starts:
+            self.singles.start(request, self.now, kill_at)
+        for commitment in commitments:
+            self.batches.append(_Batch(self.instance, commitment))
+            self.active.append(self.batches[-1])
+
+    def idle(self, machine: Machine) -> bool:
+        """Tell whether nothing runs, is planned, or was decided since the last pause."""
+        return not (machine.running or self.active or machine.undelivered())
+
+    def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
+        """Move to the end of a pause and return what completed on the way.
+
+        The requests come in order of (completion time, request).
+        """
+        self.now = self._wake(pause)
+        ends, completed = self.singles.tell(self.now)
+        for batch in self.active:
+            more_ends, more = batch.tell(self.now)
+            ends, completed = np.append(ends, more_ends), np.append(completed, more)
+        if self.active:
+            completed = completed[order_by(ends, completed)]
+            self.active = [batch for batch in self.active if batch.last > self.now]
+        constant, running = self.singles.constant, self.singles.running
+        for batch in self.active:
+            batch_constant, batch_running = batch.memory_after(self.now)
+            constant += batch_constant
+            running += batch_running
+        machine.advance(self.now, completed, constant, running)
+        return completed
+
+    def _wake(self, pause: Wait | Until) -> int:
+        """Return the time at which a pause ends."""
+        match pause:
+            case Until(time=int() | np.integer()):
+                time = pause.time
+            case Wait(until=bool()):
+                raise self._error(f"yields {pause!r} instead of a Wait or Until")
+            case Wait(until=None | int() | np.integer()):
+                limit = LATEST if pause.until is None else pause.until
+                time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
+                time = self.singles.next_completion(time)
+                if pause.until is None and time == LATEST:
+                    raise self._error("waits for a completion, but nothing that runs completes")
+            case _:
+                raise self._error(f"yields {pause!r} instead of a Wait or Until")
+        if not self.now < time <= LATEST:
+            raise self._error(f"pauses until {time} at time {self.now}")
+        return int(time)
+
+    def schedule(self) -> Schedule:
+        """Let everything that runs end, and return all attempts, verified."""
+        parts = [self.singles.record(), *(batch.record() for batch in self.batches)]
+        request, start, end, killed = (
+            np.concatenate(column) for column in zip(*parts, strict=True)
+        )
+        completions = np.bincount(request[~killed], minlength=len(self.instance))
+        if (completions > 1).any():
+            twice = int(np.argmax(completions))
+            raise PolicyError(self.policy, twice, self.now + 1, "completes more than once")
+        if (completions < 1).any():
+            missing = np.flatnonzero(completions == 0)
+            raise PolicyError(
+                self.policy,
+                int(missing[0]),
+                self.now + 1,
+                f"the policy stops with {len(missing)} requests unfinished",
+            )
+        prompts = self.instance.prompts[request]
+        if overflow := first_overflow(start, end, prompts, self.instance.memory):
+            round, i = overflow
+            raise PolicyError(
+                self.policy,
+                int(request[i]),
+                round,
+                f"memory overflows, budget is {self.instance.memory} tokens",
+            )
+        return Schedule(self.instance, request, start, end, killed)
+
+    def _error(self, reason: str) -> PolicyError:
+        return PolicyError(self.policy, None, self.now + 1, f"the policy {reason}")
+
+
+class _Singles:
+    """The attempts that were started one by one."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.prompts = instance.prompts
+        self.outputs = instance.outputs
+        self.request: list[int] = []
+        self.start_time: list[int] = []
+        self.end: list[int] = []
+        self.killed: list[bool] = []
+        self.position: dict[int, int] = {}  # of what runs, in the lists above
+        # Ends to come as (end, request, position); stale if the attempt was killed before.
+        self.ends: list[tuple[int, int, int]] = []
+        # Memory in round r of what runs: constant + running * r.
+        self.constant = 0
+        self.running = 0
+
+    def start(self, request: int, now: int, kill_at: int) -> None:
+        output = int(self.outputs[request])
+        end = now + min(output, kill_at)
+        position = len(self.request)
+        self.request.append(request)
+        self.start_time.append(now)
+        self.end.append(end)
+        self.killed.append(kill_at < output)
+        self.position[request] = position
+        heapq.heappush(self.ends, (end, request, position))
+        self.constant += int(self.prompts[request]) - now
+        self.running += 1
+
+    def kill(self, request: int, now: int) -> bool:
+        """Kill the running attempt of a request; False if there is none here."""
+        if request not in self.position:
+            return False
+        position = self.position[request]
+        self.end[position] = now
+        self.killed[position] = True
+        self._stop(request)
+        return True
+
+    def next_completion(self, limit: int) -> int:
+        """Return the time of the next completion if it is before `limit`, else `limit`."""
+        while self.ends and self.ends[0][0] < limit:
+            end, request, position = self.ends[0]
+            if self.end[position] == end and not self.killed[position]:
+                return end
+            heapq.heappop(self.ends)
+            if self.end[position] == end:  # a kill that was planned when it started
+                self._stop(request)
+        return limit
+
+    def tell(self, now: int) -> tuple[IntArray, IntArray]:
+        """Return (completion times, requests) of what completed up to `now`."""
+        done = []
+        while self.ends and self.ends[0][0] <= now:
+            end, request, position = heapq.heappop(self.ends)
+            if self.end[position] != end:
+                continue
+            self._stop(request)
+            if not self.killed[position]:
+                done.append((end, request))
+        array = np.array(done, dtype=np.int64).reshape(-1, 2)
+        return array[:, 0], array[:, 1]
+
+    def record(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.bool_]]:
+        """Return request, start, end and killed of every attempt."""
+        return (
+            np.array(self.request, dtype=np.int64),
+            np.array(self.start_time, dtype=np.int64),
+            np.array(self.end, dtype=np.int64),
+            np.array(self.killed, dtype=np.bool_),
+        )
+
+    def _stop(self, request: int) -> None:
+        position = self.position.pop(request)
+        self.constant -= int(self.prompts[request]) - self.start_time[position]
+        self.running -= 1
+
+
+class _Batch:
+    """A commitment, resolved."""
+
+    def __init__(self, instance: Instance, commitment: Commitment) -> None:
+        self.request = commitment.requests
+        self.start = commitment.starts
+        self.prompt = instance.prompts[self.request]
+        output = instance.outputs[self.request]
+        self.end = self.start + np.minimum(output, commitment.kill_at)
+        self.killed = commitment.kill_at < output
+        self._sort_completions(0)
+
+    def _sort_completions(self, now: int) -> None:
+        """Line up the completions after `now`."""
+        done = np.flatnonzero(~self.killed & (self.end > now))
+        done = done[order_by(self.end[done], self.request[done])]
+        self.done_end, self.done_request = self.end[done], self.request[done]
+        self.told = 0
+        self.last = int(self.end.max(initial=0))
+        self.events: Events | None = None
+
+    def runs(self, request: int, now: int) -> bool:
+        """Tell whether an attempt of a request runs in round `now` and goes on."""
+        mine = self.request == request
+        return bool((mine & (self.start < now) & (now < self.end)).any())
+
+    def kill(self, request: int, now: int) -> None:
+        """Kill the running attempt of a request."""
+        i = int(np.argmax(self.request == request))
+        self.end[i], self.killed[i] = now, True
+        self._sort_completions(now)
+
+    def next_completion(self, limit: int) -> int:
+        """Return the time of the next completion if it is before `limit`, else `limit`."""
+        if self.told == len(self.done_end):
+            return limit
+        return min(limit, int(self.done_end[self.told]))
+
+    def tell(self, now: int) -> tuple[IntArray, IntArray]:
+        """Return (completion times, requests) of what completed since the last call."""
+        new = slice(self.told, int(np.searchsorted(self.done_end, now, side="right")))
+        self.told = new.stop
+        return self.done_end[new], self.done_request[new]
+
+    def memory_after(self, now: int) -> tuple[int, int]:
+        """Return constant and number of what runs in round `now` + 1, as `_Singles` has them."""
+        if self.events is None:
+            self.events = Events(self.start, self.end, self.prompt)
+        used, running = self.events.memory(np.array([now + 1]))
+        return int(used[0] - running[0] * (now + 1)), int(running[0])
+
+    def record(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.bool_]]:
+        """Return request, start, end and killed of every attempt."""
+        return self.request, self.start, self.end, self.killed

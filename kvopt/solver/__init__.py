@@ -1,0 +1,1 @@
+"""Exact optima: bounds, schedules, searches and relaxations around one plan."""

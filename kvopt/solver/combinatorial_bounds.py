@@ -1,0 +1,161 @@
+"""Lower bounds on the optimal total completion time, for instances of any size.
+
+All of them are computed in integers over the distinct requests, and rounded up,
+as every cost is an integer.  Proofs: proofs/lower_bounds.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from kvopt.model.instance import Instance, Request
+
+__all__ = [
+    "LowerBound",
+    "area_bound",
+    "best_lower_bound",
+    "busy_time_bound",
+    "slot_bound",
+    "total_output_bound",
+]
+
+MOST_SLOTS = 64
+"""`slot_bound` is left out if more requests than this may run at once: it gains nothing then."""
+
+
+@dataclass(frozen=True, slots=True)
+class LowerBound:
+    """A proved lower bound on the optimal total completion time.
+
+    Parameters
+    ----------
+    value
+        The bound (rounds).
+    name
+        Which argument gives it.
+    """
+
+    value: int
+    name: str
+
+
+def best_lower_bound(instance: Instance) -> LowerBound:
+    """Return the best of the bounds in this module."""
+    bounds = [
+        LowerBound(total_output_bound(instance), "total output"),
+        LowerBound(area_bound(instance), "area"),
+        LowerBound(busy_time_bound(instance), "busy time"),
+    ]
+    if (value := slot_bound(instance)) is not None:
+        bounds.append(LowerBound(value, "slots"))
+    return max(bounds, key=lambda bound: bound.value)
+
+
+def total_output_bound(instance: Instance) -> int:
+    """Return the sum of the output lengths: no request completes before its own length."""
+    return instance.total_output
+
+
+def area_bound(instance: Instance) -> int:
+    """Return the area bound (1/M) * sum over i of the i smallest areas' sum, rounded up.
+
+    The i requests that complete first have used up at least the i smallest areas
+    by then, at no more than M token-rounds a round.
+    """
+    pairs, total = _pair_sums((r.area, count) for r, count in instance.types())
+    return -(-(pairs + total) // instance.memory)
+
+
+def busy_time_bound(instance: Instance) -> int:
+    """Return the bound P + V1/2 + sum of delta_i, rounded up.
+
+    With areas v_i: P = (1/M) * sum over pairs of min(v_i, v_j), V1 = (1/M) * sum of
+    v_i, and delta_i is o_i minus the mean age of the rounds of request i, weighted
+    by memory, round j having age j - 1/2.  Derived: proofs/lower_bounds.md, theorem 2.
+    """
+    memory = instance.memory
+    weights = [(Weights(r.area, _twelve_moments(r), 12), r, n) for r, n in instance.types()]
+    return _busy_time(weights, memory)
+
+
+def slot_bound(instance: Instance) -> int | None:
+    """Return the busy-time bound with weights that count how many attempts fit, rounded up.
+
+    An attempt that uses m tokens leaves room for at most (M - m) / (s + 1) others, s
+    being the smallest prompt, so 1 / (1 + floor((M - m) / (s + 1))) may take the place
+    of m / M in `busy_time_bound`.  Strong when few requests fit at once; None if more
+    than `MOST_SLOTS` might.  Derived: proofs/lower_bounds.md, theorem 2.
+    """
+    types = instance.types()
+    unit = min(r.prompt for r, _ in types) + 1
+    if instance.memory // unit > MOST_SLOTS:
+        return None
+    scale = math.lcm(*range(1, instance.memory // unit + 1))
+    weights = [(_slot_weights(r, instance.memory, unit, scale), r, n) for r, n in types]
+    return _busy_time(weights, scale)
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """The weights w_1..w_o of the rounds of a request, summed up.
+
+    Parameters
+    ----------
+    weight
+        Sum of w_j.
+    moment, unit
+        Sum of w_j * (j - 1/2), as the fraction moment / unit.
+    """
+
+    weight: int
+    moment: int
+    unit: int
+
+
+def _twelve_moments(request: Request) -> int:
+    """Return 12 times the sum over j of (s + j)(j - 1/2)."""
+    s, o = request.prompt, request.output
+    return 6 * s * o * o + o * (o + 1) * (4 * o - 1)
+
+
+def _slot_weights(request: Request, memory: int, unit: int, scale: int) -> Weights:
+    """Return the slot weights of a request, times `scale`."""
+    weight = moment = 0
+    first = 1
+    while first <= request.output:
+        others = (memory - request.prompt - first) // unit
+        last = min(request.output, memory - request.prompt - others * unit)
+        rounds = last - first + 1
+        weight += scale // (1 + others) * rounds
+        # Twice the sum of j - 1/2 over first..last is the difference of squares.
+        moment += scale // (1 + others) * (last * last - (first - 1) * (first - 1))
+        first = last + 1
+    return Weights(weight, moment, 2)
+
+
+def _busy_time(weights: Sequence[tuple[Weights, Request, int]], capacity: int) -> int:
+    """Return the bound for weights in units of 1 / capacity, rounded up.
+
+    That is the sum over pairs of min(w_i, w_j) plus half the sum of the w_i, both
+    divided by `capacity`, plus the sum of the delta_i.
+    """
+    pairs, total = _pair_sums((w.weight, count) for w, _, count in weights)
+    terms = [(2 * pairs + total, 2 * capacity)]
+    for w, request, count in weights:
+        terms.append((count * (request.output * w.weight * w.unit - w.moment), w.weight * w.unit))
+    # Each fraction rounded down to a multiple of 2^-64: still a lower bound, and no common
+    # denominator of thousands of digits.
+    total = sum((numerator << 64) // denominator for numerator, denominator in terms)
+    return -(-total >> 64)
+
+
+def _pair_sums(values: Iterable[tuple[int, int]]) -> tuple[int, int]:
+    """Return the sum of min over all pairs, and the sum, of values with multiplicities."""
+    pairs = total = later = 0
+    for value, count in sorted(values, reverse=True):
+        pairs += value * (count * (count - 1) // 2 + count * later)
+        total += value * count
+        later += count
+    return pairs, total

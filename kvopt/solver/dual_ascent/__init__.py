@@ -1,0 +1,1 @@
+"""Climbing concave functions: how dual values are found."""

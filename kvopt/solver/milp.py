@@ -1,0 +1,240 @@
+"""The hindsight integer program of the literature, in PuLP, solved by HiGHS.
+
+    minimise    sum over i, t of (t + o_i) x[i,t]
+    subject to  sum over t of x[i,t] = 1                                   for every i
+                sum over i and t < r <= t + o_i of (s_i + r - t) x[i,t] <= M   for every round r
+                x[i,t] in {0, 1}
+
+(Jaillet et al. 2025, arXiv 2502.07115.)  Identical requests are interchangeable,
+so here i stands for a type of requests and x[i,t] counts how many of its n_i
+requests start at t; with n_i = 1 this is the program above, line by line.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+
+import highspy
+import numpy as np
+import pulp
+
+from kvopt.model.errors import SolverError
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.stopping import Budget
+from kvopt.solver.facts import STAIRCASE_LEVELS, latest_starts, staircase_windows
+from kvopt.solver.highs import hear_greeting_out
+from kvopt.solver.result import PROGRAM, Result
+
+__all__ = ["HindsightProgram", "solve_by_program"]
+
+PRESOLVED_ENTRIES, PRESOLVED_ROUNDS = 200_000, 5_000
+"""Larger programs go to HiGHS without presolve, which may take a minute and stops for nobody."""
+
+
+class HindsightProgram:
+    """The program for one instance; one method for each family of constraints.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    upper_bound
+        Cost of some feasible schedule (rounds); gives a safe horizon.
+    """
+
+    def __init__(self, instance: Instance, upper_bound: int) -> None:
+        types = instance.types()
+        self.instance = instance
+        self.requests = [request for request, _ in types]
+        self.counts = [count for _, count in types]
+        self.latest = latest_starts(instance, upper_bound)
+        self.rounds = max(
+            last + r.output for last, r in zip(self.latest, self.requests, strict=True)
+        )
+        self.problem = pulp.LpProblem("hindsight", pulp.LpMinimize)
+        self.x = [
+            [
+                self.problem.add_variable(f"x_{k}_{t}", 0, self.counts[k], pulp.LpInteger)
+                for t in range(last + 1)
+            ]
+            for k, last in enumerate(self.latest)
+        ]
+        self.minimise_total_completion_time()
+        self.every_request_starts_once()
+        self.memory_suffices_in_every_round()
+        for level in STAIRCASE_LEVELS:
+            self.staircase(level)
+
+    def minimise_total_completion_time(self) -> None:
+        """Minimise the sum over i, t of (t + o_i) x[i,t]."""
+        self.problem.setObjective(
+            pulp.LpAffineExpression(
+                (x, t + r.output)
+                for r, row in zip(self.requests, self.x, strict=True)
+                for t, x in enumerate(row)
+            )
+        )
+
+    def every_request_starts_once(self) -> None:
+        """Require sum over t of x[i,t] = n_i for every type i."""
+        for k, (row, count) in enumerate(zip(self.x, self.counts, strict=True)):
+            self.problem += pulp.lpSum(row) == count, f"starts_{k}"
+
+    def memory_suffices_in_every_round(self) -> None:
+        """Require sum over t < r <= t + o_i of (s_i + r - t) x[i,t] <= M for every round r."""
+        for r in range(1, self.rounds + 1):
+            terms = [
+                (self.x[k][t], request.prompt + r - t)
+                for k, request in enumerate(self.requests)
+                for t in range(max(0, r - request.output), min(r - 1, self.latest[k]) + 1)
+            ]
+            if terms:
+                memory = pulp.LpAffineExpression(terms)
+                self.problem += memory <= self.instance.memory, f"memory_{r}"
+
+    def staircase(self, level: int) -> None:
+        """Add sum over t in (u - d_i, u] of x[i,t] <= m for every time u.
+
+        Every feasible schedule satisfies it (see `staircase_windows`); the linear
+        relaxation does not.
+        """
+        windows = staircase_windows(self.instance, level)
+        for u in range(max(self.latest) + 1):
+            terms = [
+                self.x[k][t]
+                for k, window in enumerate(windows)
+                for t in range(max(0, u - window + 1), min(u, self.latest[k]) + 1)
+            ]
+            if len(terms) > level:
+                self.problem += pulp.lpSum(terms) <= level, f"staircase_{level}_{u}"
+
+    def entries(self) -> int:
+        """Return the number of nonzero coefficients of the constraints."""
+        return sum(len(constraint) for constraint in self.problem.constraints())
+
+    def set_start(self, starts: IntArray) -> None:
+        """Enter a schedule (start times in instance order) as the values of the variables."""
+        kind = {(r.prompt, r.output): k for k, r in enumerate(self.requests)}
+        values = [[0] * len(row) for row in self.x]
+        for request, start in zip(self.instance, starts.tolist(), strict=True):
+            values[kind[request.prompt, request.output]][start] += 1
+        for row, numbers in zip(self.x, values, strict=True):
+            for variable, number in zip(row, numbers, strict=True):
+                variable.setInitialValue(number)
+
+    def starts(self) -> IntArray:
+        """Return the start times in instance order that the values of the variables say."""
+        queues = {}
+        for request, row in zip(self.requests, self.x, strict=True):
+            times = [t for t, x in enumerate(row) for _ in range(round(x.value() or 0))]
+            queues[request.prompt, request.output] = iter(times)
+        return np.array([next(queues[r.prompt, r.output], -1) for r in self.instance])
+
+
+class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
+    """PuLP's HiGHS, exact, started from the variables' initial values, open to interrupts."""
+
+    def __init__(self, budget: Budget, presolve: bool, warm: bool) -> None:
+        hear_greeting_out()
+        super().__init__(
+            msg=False,
+            gapRel=0.0,
+            gapAbs=0.0,
+            timeLimit=budget.left(),
+            threads=1,
+            random_seed=0,
+            presolve="on" if presolve else "off",
+        )
+        self.budget = budget
+        self.warm = warm
+
+    def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802  # PuLP's name
+        highs = lp.solverModel
+        if self.warm:
+            solution = highspy.HighsSolution()
+            solution.col_value = [v.value() or 0 for v in lp.variables()]
+            highs.setSolution(solution)
+        if math.isfinite(self.budget.nodes_left()):
+            highs.setOptionValue("mip_max_nodes", int(self.budget.nodes_left()))
+        highs.HandleUserInterrupt = True
+        highs.startSolve()
+        while not highs.wait(0.05)[0]:
+            if self.budget.over():
+                highs.cancelSolve()
+
+    def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
+        try:
+            status: tuple[int, int] = super().findSolutionValues(lp)
+        except KeyError:  # PuLP has no word for a limit of nodes; the values are there
+            if lp.solverModel.getModelStatus() != highspy.HighsModelStatus.kSolutionLimit:
+                raise
+            return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound
+        return status
+
+
+def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Result:
+    """Solve an instance by the hindsight program with HiGHS.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    known
+        Starts of some feasible schedule (rounds), shape (n,); the solver starts
+        from it, and its cost gives the horizon.
+    budget
+        How long it may take.
+
+    Returns
+    -------
+    Result
+        Optimal, or the bracket reached when the budget ran out.  Schedule and
+        cost are recomputed in integers; that there is no cheaper schedule is the
+        solver's word.
+
+    Raises
+    ------
+    SolverError
+        If the solver fails, or what it returns is not a feasible schedule.
+    """
+    began = time.perf_counter()
+    program = HindsightProgram(instance, int(known.sum()) + instance.total_output)
+    program.set_start(known)
+    presolve = program.entries() <= PRESOLVED_ENTRIES and program.rounds <= PRESOLVED_ROUNDS
+    bound = 0
+    for warm in (True, False):
+        program.problem.solve(_Highs(budget, presolve, warm))
+        highs = program.problem.solverModel
+        status = highs.getModelStatus()
+        if status not in _BOUND_HOLDS:
+            raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
+        info = highs.getInfo()
+        budget.count(max(0, int(info.mip_node_count)))
+        bound = max(bound, _integer_bound(info.mip_dual_bound))
+        if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
+            known = min(known, program.starts(), key=np.sum)
+        # HiGHS 1.16 can end "optimal" with its start in hand, where presolve had turned
+        # the start into something better: then it must do without a start.
+        if known.sum() + instance.total_output == bound or status != _OPTIMAL:
+            break
+    return Result.checked(instance, known, bound, PROGRAM, time.perf_counter() - began)
+
+
+_OPTIMAL = highspy.HighsModelStatus.kOptimal
+_BOUND_HOLDS = (
+    _OPTIMAL,
+    highspy.HighsModelStatus.kTimeLimit,
+    highspy.HighsModelStatus.kSolutionLimit,  # of nodes
+    highspy.HighsModelStatus.kInterrupt,
+)
+"""How a run may end; its dual bound is then a lower bound.
+
+PuLP's own status says "Optimal" after a timeout, so it is not asked."""
+
+
+def _integer_bound(dual_bound: float) -> int:
+    """Round a solver's bound on an integer objective up, with room for its tolerances."""
+    if not math.isfinite(dual_bound):
+        return 0
+    return max(0, math.ceil(dual_bound - 1e-6 * max(1.0, abs(dual_bound))))

@@ -1,0 +1,1 @@
+"""Good schedules, which are upper bounds."""

@@ -1,0 +1,271 @@
+"""Good feasible schedules, quickly: requests placed one by one, then pulled forward."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.model.instance import Instance, IntArray, Request
+from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.schedule import exact_sum
+from kvopt.model.stopping import Budget
+from kvopt.theory.pipeline import sps_spacing
+
+__all__ = [
+    "best_list_schedule",
+    "earliest_fit",
+    "fluid_worth",
+    "list_schedules",
+    "pipelined",
+    "pulled_forward",
+    "staggered_fit",
+    "tightest_spacing",
+]
+
+FILLED_REQUESTS = 3_000
+"""Up to this many requests gaps in schedules are looked for."""
+
+BISECTED_TYPES = 1_000
+"""With more types of requests the spacing of the pipeline must do."""
+
+PIPELINE_SHARE = 0.8
+"""What decides how much time a request takes from others as a fluid: see `fluid_worth`."""
+
+BISECTIONS = 20
+COUNTED_COPIES = 10_000
+
+LOOK_EVERY = 256
+"""Requests placed between two looks at the budget."""
+
+PASSES = 5
+"""How often at most a schedule is gone through to pull requests forward."""
+
+
+def best_list_schedule(instance: Instance) -> IntArray:
+    """Return the starts of the cheapest of `list_schedules` (rounds), shape (n,)."""
+    return min(list_schedules(instance, Budget()), key=exact_sum)
+
+
+def list_schedules(instance: Instance, budget: Budget) -> Iterator[IntArray]:
+    """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
+
+    The first is a pipeline, which costs array work only.  Then the requests are
+    listed by output length, by area and by peak; each list is placed staggered, as
+    early as possible in list order, and as early as possible with gaps filled; and
+    in the end all of these are pulled forward.  Beyond `FILLED_REQUESTS` requests
+    gaps are not looked for, so that time grows about linearly.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    budget
+        When it is over, no further schedule comes.
+    """
+    yield pipelined(instance)
+    prompts, outputs = instance.prompts, instance.outputs
+    areas = prompts * outputs + outputs * (outputs + 1) // 2
+    lists = {  # with a common prompt they are one and the same
+        tuple(np.lexsort(keys).tolist())
+        for keys in ((prompts, outputs), (outputs, areas), (outputs, prompts + outputs))
+    }
+    small = len(instance) <= FILLED_REQUESTS
+    placed = []
+    for order in sorted(lists):
+        for starts in (
+            earliest_fit(instance, order, budget, in_order=True),
+            staggered_fit(instance, order, budget),
+            earliest_fit(instance, order, budget, in_order=False) if small else None,
+        ):
+            if starts is not None:
+                placed.append(starts)
+                yield starts
+    for starts in placed if small else ():
+        if budget.over():
+            return
+        yield pulled_forward(instance, starts, budget)
+
+
+def pipelined(instance: Instance) -> IntArray:
+    """Start the requests shortest first, each as long after the last as its kind needs.
+
+    All are treated as if they had the largest prompt.  As the lengths do not decrease,
+    the memory suffices (proofs/pipeline.md).  Requests too long to run beside the largest
+    prompt's tokens come last, one at a time.
+    """
+    outputs, memory = instance.outputs, instance.memory
+    prompt = int(instance.prompts.max())
+    starts = np.zeros(len(instance), dtype=np.int64)
+    order = np.argsort(outputs, kind="stable")
+    lengths, counts = np.unique(outputs, return_counts=True)
+    now = end = done = 0
+    for length, count in zip(lengths.tolist(), counts.tolist(), strict=True):
+        members = order[done : done + count]
+        done += count
+        if prompt + length <= memory:
+            spacing = sps_spacing(prompt, length, memory)
+            numbers = np.arange(count)
+            starts[members] = now + numbers * spacing.numerator // spacing.denominator
+            end = int(starts[members[-1]]) + length
+            now += math.ceil(count * spacing)
+        else:
+            starts[members] = max(now, end) + np.arange(count) * length
+            now = end = max(now, end) + count * length
+    return starts
+
+
+def earliest_fit(
+    instance: Instance, order: Sequence[int], budget: Budget, in_order: bool
+) -> IntArray | None:
+    """Place requests one after another, each at the earliest start at which it fits.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    order
+        The requests in the order in which they are placed, shape (n,).
+    budget
+        How long it may take.
+    in_order
+        True if no request may start before the one placed before it.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,), or None
+        Start times in instance order (rounds); None if the budget was over first.
+    """
+    profile = LiveProfile(instance.memory)
+    prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    starts = np.zeros(len(instance), dtype=np.int64)
+    now = 0
+    for placed, i in enumerate(order):
+        if placed % LOOK_EVERY == 0 and budget.over():
+            return None
+        start = profile.earliest_start(prompts[i], outputs[i], now)
+        profile.add(start, prompts[i], start + outputs[i])
+        starts[i] = start
+        if in_order and start > now:
+            now = start
+            profile.advance(now)
+    return starts
+
+
+def staggered_fit(instance: Instance, order: Sequence[int], budget: Budget) -> IntArray | None:
+    """Place requests as far apart as requests of their own kind must be in the long run.
+
+    Starting many requests at once makes their memory peak at once; spread starts
+    use the memory evenly.  Parameters and result are as for `earliest_fit`.
+    """
+    if budget.over():
+        return None
+    profile = LiveProfile(instance.memory)
+    prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    types = [request for request, _ in instance.types()]
+    spacing_of = tightest_spacing if len(types) <= BISECTED_TYPES else _pipeline_spacing
+    spacing = {request: spacing_of(request, instance.memory) for request in types}
+    starts = np.zeros(len(instance), dtype=np.int64)
+    target = 0.0
+    for placed, i in enumerate(order):
+        if placed % LOOK_EVERY == 0 and budget.over():
+            return None
+        profile.advance(math.floor(target))
+        start = profile.earliest_start(prompts[i], outputs[i], math.floor(target))
+        profile.add(start, prompts[i], start + outputs[i])
+        starts[i] = start
+        target += spacing[instance[i]]
+    return starts
+
+
+def tightest_spacing(request: Request, memory: int) -> float:
+    """Return the smallest distance d, roughly, at which copies of a request fit.
+
+    Copies that start at floor(j * d), j = 0, 1, ..., use at most the sum over j with
+    j * d < o of s + o - floor(j * d) tokens in any round (proofs/pipeline.md).
+    """
+    low, high = request.area / memory, float(request.output)
+    if request.output / low > COUNTED_COPIES:  # then the pipeline is about as tight
+        return _pipeline_spacing(request, memory)
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        ages = np.arange(0.0, request.output, middle)
+        if len(ages) * request.peak - np.floor(ages).sum() <= memory:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _pipeline_spacing(request: Request, memory: int) -> float:
+    return float(sps_spacing(request.prompt, request.output, memory))
+
+
+def fluid_worth(
+    requests: Sequence[Request], counts: Sequence[int], memory: int
+) -> NDArray[np.float64]:
+    """Return what one request more of each type would cost, roughly (rounds).
+
+    Requests are taken as a fluid, shortest first.  How much time one takes from those behind it
+    is between its share of the memory and the distance of copies of it in a pipeline.
+
+    Parameters
+    ----------
+    requests
+        A request of each type.
+    counts
+        How many there are of each.
+    memory
+        M (tokens).
+    """
+    volumes = np.array([r.area for r in requests]) / memory
+    spacings = np.array([tightest_spacing(r, memory) for r in requests])
+    takes = PIPELINE_SHARE * spacings + (1 - PIPELINE_SHARE) * volumes
+    worth = np.empty(len(takes))
+    now, after = 0.0, sum(counts)
+    for k in np.argsort(takes, kind="stable").tolist():
+        now += takes[k] * counts[k]
+        after -= counts[k]
+        worth[k] = now + takes[k] * (after + 1)
+    return worth
+
+
+def pulled_forward(instance: Instance, starts: IntArray, budget: Budget) -> IntArray:
+    """Move single requests to earlier starts at which they fit, until none can move.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    starts
+        Start times of a feasible schedule (rounds), shape (n,).
+    budget
+        How long it may take.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Start times, none later than before; after a few passes, or when the budget
+        is over, it stops even if something could still move.
+    """
+    profile = LiveProfile(instance.memory)
+    prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    current = starts.tolist()
+    for i, start in enumerate(current):
+        profile.add(start, prompts[i], start + outputs[i])
+    for _ in range(PASSES):
+        moved = False
+        for seen, i in enumerate(sorted(range(len(current)), key=current.__getitem__)):
+            if seen % LOOK_EVERY == 0 and budget.over():
+                moved = False
+                break
+            start = current[i]
+            profile.remove(start, prompts[i], start + outputs[i])
+            current[i] = profile.earliest_start(prompts[i], outputs[i], 0)
+            profile.add(current[i], prompts[i], current[i] + outputs[i])
+            moved |= current[i] < start
+        if not moved:
+            break
+    return np.array(current, dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Lower bounds: linear, aggregate-state, batch-state and demand-dual relaxations."""

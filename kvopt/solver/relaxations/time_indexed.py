@@ -1,0 +1,358 @@
+"""Lower bounds from prices: a linear relaxation, and what its duals prove exactly.
+
+The relaxation lets y[k,t] >= 0 say how many requests of type k start at time t:
+
+    minimise    sum over k, t of (t + o_k) y[k,t]
+    subject to  sum over t of y[k,t] = n_k                                        for every k
+                sum over k and t < r <= t + o_k of (s_k + r - t) y[k,t] <= M      for rounds r
+                sum over k and t in (u - d_k, u] of y[k,t] <= m                   for times u
+
+(the last for some levels m, with d_k as in `staircase_windows`), and rows of branches may
+join them.  Any prices >= 0 on the rows prove a bound (proofs/check.py says why), so the
+solver's duals are rounded to multiples of 1 / scale and the bound is recomputed in
+integers: nothing that a solver says is believed.
+
+A branch and bound goes like this: solve the program with the rows of the branches, turn
+the duals into `Prices`, ask for their `bound`, and split or keep the `leaf`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import highspy
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.stopping import Budget
+from kvopt.solver.facts import staircase_windows
+from kvopt.solver.highs import quiet_highs
+from kvopt.solver.primal.list_schedules import pipelined
+
+__all__ = ["SCALE", "Branch", "PriceProgram", "PriceTree", "Prices", "root_prices"]
+
+SCALE = 1 << 20
+"""Prices are multiples of 1 / SCALE."""
+
+PRICED_ENTRIES = 3_000_000
+"""With more nonzero coefficients than this `root_prices` does not try."""
+
+FURTHER_LEVEL_ENTRIES = 1_500_000
+"""Up to so many entries there are staircase rows of level 2 as well."""
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch on N, the number of starts of some types before some times.
+
+    Parameters
+    ----------
+    until
+        Pairs (k, u): starts t < u of type k count; every k at most once, u >= 1 (rounds).
+    at_most
+        The b >= 0 of the split.
+    below
+        True for the branch N <= b, False for N >= b + 1.
+    """
+
+    until: tuple[tuple[int, int], ...]
+    at_most: int
+    below: bool
+
+    @property
+    def sign(self) -> int:
+        """Coefficient of N in the row, which is written as "at most"."""
+        return 1 if self.below else -1
+
+    @property
+    def limit(self) -> int:
+        """Right-hand side of the row: sign * N <= limit."""
+        return self.at_most if self.below else -(self.at_most + 1)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prices:
+    """Prices of the rows of a `PriceProgram`, in multiples of 1 / scale.
+
+    Parameters
+    ----------
+    memory
+        Price of the memory in round r at place r, shape (horizon + 1,).
+    staircase
+        Price of the staircase row of each level at each time, shape (levels, horizon).
+    branch
+        Prices of the branches, root first.
+    """
+
+    memory: IntArray
+    staircase: IntArray
+    branch: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTree:
+    """A tree of prices, as it stands in a certificate.
+
+    Parameters
+    ----------
+    nodes
+        Splits and leaves in preorder, as JSON objects.
+    scale
+        The prices are multiples of 1 / scale.
+    lower_bound
+        The bound that the tree proves (rounds).
+    """
+
+    nodes: tuple[dict[str, Any], ...]
+    scale: int
+    lower_bound: int
+
+
+class PriceProgram:
+    """The relaxation of one instance up to a horizon, and exact bounds from its prices.
+
+    Columns are (k, t) for t = 0..horizon, k by k; rows are those of the types, then
+    memory rows for r = 1..horizon, then for each level staircase rows for
+    u = 0..horizon - 1.  A start at the horizon meets no row, so the program is feasible
+    for any horizon, and its duals are as good in every schedule, however long.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    horizon
+        Last round with a price, >= 1.  Prices beyond the makespan of a good schedule
+        rarely help.
+    levels
+        The levels m of the staircase rows, increasing.
+    scale
+        Prices are multiples of 1 / scale.
+    """
+
+    def __init__(
+        self,
+        instance: Instance,
+        horizon: int,
+        levels: Sequence[int] = (1, 2),
+        scale: int = SCALE,
+    ) -> None:
+        types = instance.types()
+        self.instance = instance
+        self.requests = [request for request, _ in types]
+        self.counts = [count for _, count in types]
+        self.horizon = horizon
+        self.levels = tuple(levels)
+        self.scale = scale
+        self.windows = np.array([staircase_windows(instance, m) for m in self.levels]).reshape(
+            len(self.levels), len(types)
+        )
+        self._prompts = np.array([r.prompt for r in self.requests])
+        self._outputs = np.array([r.output for r in self.requests])
+
+    @property
+    def columns(self) -> int:
+        """Number of columns."""
+        return len(self.requests) * (self.horizon + 1)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows without those of branches."""
+        return len(self.requests) + self.horizon * (1 + len(self.levels))
+
+    @property
+    def entries(self) -> int:
+        """Number of nonzero coefficients, or slightly more."""
+        return self.horizon * int((1 + self._outputs + self.windows.sum(axis=0)).sum())
+
+    def column(self, k: int, t: int) -> int:
+        """Return the number of the column of y[k,t]."""
+        return k * (self.horizon + 1) + t
+
+    def program(self) -> highspy.HighsLp:
+        """Return the relaxation without branches."""
+        types, horizon = len(self.requests), self.horizon
+        times = np.arange(horizon + 1)[:, None]
+        lengths, places, values = [], [], []
+        for k, request in enumerate(self.requests):
+            ages = np.arange(1, request.output + 1)[None, :]
+            blocks = [(np.full_like(times, k), np.ones_like(times), times >= 0)]
+            rounds = times + ages
+            weights = np.broadcast_to(request.prompt + ages, rounds.shape)
+            blocks.append((types - 1 + rounds, weights, rounds <= horizon))
+            for level, window in enumerate(self.windows[:, k].tolist()):
+                at = times + np.arange(window)[None, :]
+                first = types + horizon * (1 + level)
+                blocks.append((first + at, np.ones_like(at), at < horizon))
+            row, value, there = (np.hstack(parts) for parts in zip(*blocks, strict=True))
+            lengths.append(there.sum(axis=1))
+            places.append(row[there])
+            values.append(value[there])
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = self.columns, self.rows
+        lp.col_cost_ = (self._outputs[:, None] + np.arange(horizon + 1)).ravel().astype(float)
+        lp.col_lower_ = np.zeros(self.columns)
+        lp.col_upper_ = np.full(self.columns, highspy.kHighsInf)
+        limits = [np.array(self.counts), np.full(horizon, self.instance.memory)]
+        limits += [np.full(horizon, m) for m in self.levels]
+        lp.row_upper_ = np.concatenate(limits).astype(float)
+        lp.row_lower_ = np.where(np.arange(self.rows) < types, lp.row_upper_, -highspy.kHighsInf)
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = np.concatenate(([0], np.cumsum(np.concatenate(lengths))))
+        lp.a_matrix_.index_ = np.concatenate(places)
+        lp.a_matrix_.value_ = np.concatenate(values).astype(float)
+        return lp
+
+    def branch_row(self, branch: Branch) -> tuple[float, IntArray, FloatArray]:
+        """Return upper limit, columns and coefficients of the row of a branch."""
+        columns = [
+            np.arange(self.column(k, 0), self.column(k, min(u, self.horizon + 1)))
+            for k, u in branch.until
+        ]
+        place = np.concatenate(columns)
+        return float(branch.limit), place, np.full(len(place), float(branch.sign))
+
+    def prices(self, duals: FloatArray) -> Prices:
+        """Round a solver's duals to prices.
+
+        Parameters
+        ----------
+        duals
+            Duals of the rows, those of branches last, shape (rows + branches,); at most 0
+            for rows of the kind "at most" in a minimisation.  Wrong ones give bad bounds,
+            never false ones.
+        """
+        finite = np.nan_to_num(-np.asarray(duals), nan=0.0, posinf=0.0, neginf=0.0)
+        prices = np.rint(np.clip(finite, 0.0, 2.0**40) * self.scale).astype(np.int64)
+        types, horizon = len(self.requests), self.horizon
+        memory = np.concatenate(([0], prices[types : types + horizon]))
+        staircase = prices[types + horizon : self.rows].reshape(len(self.levels), horizon)
+        return Prices(memory, staircase, tuple(prices[self.rows :].tolist()))
+
+    def bound(self, prices: Prices, branches: Sequence[Branch] = ()) -> int:
+        """Return the lower bound that prices prove under some branches, exactly (rounds).
+
+        Parameters
+        ----------
+        prices
+            The prices, those of the branches in the same order as `branches`.
+        branches
+            The branches, root first.
+        """
+        value, costs = self.charged(prices, branches)
+        for count, least in zip(self.counts, costs.min(axis=1).tolist(), strict=True):
+            value += count * int(least)
+        return -(-value // self.scale)
+
+    def charged(self, prices: Prices, branches: Sequence[Branch] = ()) -> tuple[int, Any]:
+        """Return what every schedule costs, and what starts cost besides, at some prices.
+
+        Parameters
+        ----------
+        prices
+            The prices, those of the branches in the same order as `branches`.
+        branches
+            The branches, root first.
+
+        Returns
+        -------
+        tuple
+            The cost of no start at all, usually below 0, and of a start of each type at each
+            time, shape (types, times), both in multiples of 1 / scale.  The times end with
+            the last priced one; a later start costs no less than one there.
+        """
+        horizon, scale = self.horizon, self.scale
+        last = max([horizon, *(u for branch in branches for _, u in branch.until)])
+        total = int(prices.memory.sum(dtype=object)) + int(prices.staircase.sum(dtype=object))
+        total += sum(prices.branch)
+        # No number below exceeds this in size; where 64 bits are too few, Python's integers do.
+        largest = (scale + 4 * total) * (last + self.instance.memory)
+        kind: Any = np.int64 if largest < 2**62 else object
+        times = np.arange(last + 1)
+        costs = (times[None, :] + self._outputs[:, None]).astype(kind) * scale
+        memory = np.zeros(last + 1, dtype=kind)
+        memory[: horizon + 1] = prices.memory
+        sums, weighted = np.cumsum(memory), np.cumsum(memory * times.astype(kind))
+        ends = np.minimum(times[None, :] + self._outputs[:, None], last)
+        ages = (self._prompts[:, None] - times[None, :]).astype(kind)
+        costs += ages * (sums[ends] - sums) + weighted[ends] - weighted
+        value = -self.instance.memory * int(sums[-1])
+        for m, row, windows in zip(self.levels, prices.staircase, self.windows, strict=True):
+            steps = np.zeros(last + 1, dtype=kind)
+            steps[1 : horizon + 1] = row
+            sums = np.cumsum(steps)
+            ends = np.minimum(times[None, :] + windows[:, None], last)
+            costs += sums[ends] - sums
+            value -= m * int(sums[-1])
+        for price, branch in zip(prices.branch, branches, strict=True):
+            value -= price * branch.limit
+            for k, u in branch.until:
+                costs[k, :u] += branch.sign * price
+        return value, costs
+
+    def leaf(self, prices: Prices) -> dict[str, Any]:
+        """Return prices as a leaf of a certificate's tree, a JSON object."""
+        rounds = np.flatnonzero(prices.memory)
+        rows = [
+            [m, u, int(row[u])]
+            for m, row in zip(self.levels, prices.staircase, strict=True)
+            for u in np.flatnonzero(row).tolist()
+        ]
+        return {
+            "memory": [[r, int(prices.memory[r])] for r in rounds.tolist()],
+            "staircase": rows,
+            "branch": list(prices.branch),
+        }
+
+    def split(self, branch: Branch) -> dict[str, Any]:
+        """Return the split that a branch belongs to as a node of a tree, a JSON object."""
+        types = [(self.requests[k], u) for k, u in branch.until]
+        return {"split": [[r.prompt, r.output, u] for r, u in types], "at_most": branch.at_most}
+
+
+def root_prices(
+    instance: Instance,
+    budget: Budget,
+    horizon: int | None = None,
+) -> PriceTree | None:
+    """Return the bound of the linear relaxation, proved by a tree of one leaf.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    budget
+        How long it may take.
+    horizon
+        Last round with a price; by default the makespan of a pipeline schedule.
+
+    Returns
+    -------
+    PriceTree or None
+        None if the program is too large, or not solved in time.
+    """
+    if horizon is None:
+        horizon = int((pipelined(instance) + instance.outputs).max())
+    horizon = min(horizon, instance.total_output)
+    program = PriceProgram(instance, horizon)
+    if program.entries > FURTHER_LEVEL_ENTRIES:
+        program = PriceProgram(instance, horizon, levels=(1,))
+    if program.entries > PRICED_ENTRIES or budget.over():
+        return None
+    highs = quiet_highs()
+    highs.setOptionValue("time_limit", budget.left())
+    highs.passModel(program.program())
+    highs.HandleUserInterrupt = True
+    highs.startSolve()
+    while not highs.wait(0.05)[0]:
+        if budget.over():
+            highs.cancelSolve()  # type: ignore[no-untyped-call]
+    duals = np.array(highs.getSolution().row_dual)
+    if duals.shape != (program.rows,):
+        return None
+    prices = program.prices(duals)
+    return PriceTree((program.leaf(prices),), program.scale, program.bound(prices))

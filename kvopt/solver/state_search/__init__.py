@@ -1,0 +1,1 @@
+"""Searches over states of the memory: optima of small instances."""

@@ -1,0 +1,1 @@
+"""What is proved, as exact numbers and functions: pipelines, bounds, slice plans."""
