@@ -11,7 +11,7 @@ from typing import Any
 from model import random_feasible
 from paths import without_idle_rounds
 
-from kvopt import Budget, Instance
+from kvopt import Instance, Stopping
 from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.relaxations.batch_state import SCALE, Holdings, Labels, ascend, search
@@ -156,15 +156,15 @@ def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
     """Return prices that the library finds; its search finds the optimum with them."""
     holdings = Holdings(instance)
     labels = Labels(holdings, horizon, PLAIN)
-    value = ascend(labels, holdings.first_worth(), Budget(0.05))
+    value = ascend(labels, holdings.first_worth(), Stopping(0.05))
     worth = dict(zip(holdings.kinds, labels.worth.tolist(), strict=True))
     prices = Priced(instance, SCALE, horizon, worth)
     assert value is not None
     assert -(-value // SCALE) == prices.bound()
-    below = search(labels, optimum, Budget())
+    below = search(labels, optimum, Stopping())
     assert below.finished
     assert below.starts is None
-    found = search(labels, optimum + 5, Budget())
+    found = search(labels, optimum + 5, Stopping())
     assert found.finished
     assert found.starts is not None
     assert int(found.starts.sum()) + instance.total_output == optimum

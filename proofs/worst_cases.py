@@ -9,7 +9,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from kvopt import Budget, Instance, simulate
+from kvopt import Instance, Stopping, simulate
 from kvopt.adversary.classes import Kind, floors, has_classes
 from kvopt.adversary.enumeration_kernel import Scan
 from kvopt.adversary.orders import distinct_orders, orders_to_try
@@ -48,7 +48,7 @@ def optimum(memory: int, requests: Sequence[Kind]) -> int:
     """Return the optimum by the plain search over states (rounds)."""
     instance = Instance(memory, *zip(*requests, strict=True))
     serial = np.cumsum(instance.outputs) - instance.outputs
-    result = solve_by_search(instance, serial, Budget())
+    result = solve_by_search(instance, serial, Stopping())
     assert result.objective == result.lower_bound
     return result.objective
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from model import random_feasible
 
-from kvopt import Budget, Instance
+from kvopt import Instance, Stopping
 from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
@@ -210,7 +210,7 @@ def check_parts(
 def check_graph(instance: Instance, rng: random.Random) -> None:
     """Compare the library's graph with the ways of this file: as many, and as cheap."""
     kinds = tuple((r.prompt, r.output) for r, _ in instance.types())
-    graph = profile_graph(instance, Budget())
+    graph = profile_graph(instance, Stopping())
     assert graph is not None
     reached, waiting = {()}, [()]
     total = 0
@@ -226,7 +226,7 @@ def check_graph(instance: Instance, rng: random.Random) -> None:
     assert graph.core == len(reached)
     relaxation = WorthRelaxation(instance, descend)
     worth = [rng.randint(0, 12) * 4096 for _ in kinds]
-    relaxed = relaxation.best_way(relaxation.counts * 0 + worth, Budget())
+    relaxed = relaxation.best_way(relaxation.counts * 0 + worth, Stopping())
     assert relaxed is not None
     node = functools.partial(with_usable, instance.memory)
     assert relaxed[0] == cheapest(instance.memory, kinds, worth, 4096, node)

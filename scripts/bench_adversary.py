@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from kvopt import Budget, policy_from_spec, simulate
+from kvopt import Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
 from kvopt.adversary.closed_forms import PLAIN, compiled, upper_bound
 from kvopt.adversary.score import cost_function
@@ -98,7 +98,7 @@ def found(seconds: float) -> list[str]:
     for hunt, asked in TARGETS:
         prepare(hunt)
         began = time.perf_counter()
-        units = search(hunt, Budget(seconds))
+        units = search(hunt, Stopping(seconds))
         spent = time.perf_counter() - began
         best = float(improvements(units)[-1].ratio)
         limits = hunt.limits

@@ -27,7 +27,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kvopt import Budget, Instance, solve
+from kvopt import Instance, Stopping, solve
 from kvopt.certificates.checker import checker
 from kvopt.certificates.write import certificate_text, certify
 from kvopt.generate.families import generate_random
@@ -50,21 +50,21 @@ Solver = Callable[[Instance, IntArray, float], Result]
 
 
 def by_kernel(instance: Instance, known: IntArray, limit: float) -> Result:
-    return kernel.solve_by_kernel(instance, known, Budget(limit))
+    return kernel.solve_by_kernel(instance, known, Stopping(limit))
 
 
 def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
-    return solve_by_search(instance, known, Budget(limit))
+    return solve_by_search(instance, known, Stopping(limit))
 
 
 def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
     from kvopt.solver.milp import solve_by_program
 
-    return solve_by_program(instance, known, Budget(limit))
+    return solve_by_program(instance, known, Stopping(limit))
 
 
 def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
-    return solve(instance, Budget(limit), [known])
+    return solve(instance, Stopping(limit), [known])
 
 
 class CpSat:
@@ -200,7 +200,7 @@ def table(rows: list[Row]) -> str:
 
 def certified(result: Result, limit: float) -> Row:
     """Certify a result; return how far, by which rule, and what it takes to check that."""
-    proved = certify(result, Budget(limit))
+    proved = certify(result, Stopping(limit))
     text = certificate_text(proved.content)
     began = time.perf_counter()
     checker().check(text)
@@ -263,8 +263,8 @@ def main() -> None:
     chosen = {name: solvers()[name] for name in options.solvers.split(",")}
     if options.suites and {"kernel", "solve"} & set(chosen):  # what is compiled is not timed
         kernel.compiled()
-        improve(warm := generate_random("model1", 0, 0), best_list_schedule(warm), Budget(9.0))
-        path_bound(warm, best_list_schedule(warm), Budget(1.0))
+        improve(warm := generate_random("model1", 0, 0), best_list_schedule(warm), Stopping(9.0))
+        path_bound(warm, best_list_schedule(warm), Stopping(1.0))
     rows = read_rows(options.results)
     with options.results.open("a") as file:
         if options.suites and file.tell():

@@ -21,7 +21,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from kvopt import Budget, Instance, policy_from_spec, simulate, solve
+from kvopt import Instance, Stopping, policy_from_spec, simulate, solve
 from kvopt.certificates.checker import checker
 from kvopt.certificates.write import certificate_text, certify
 from kvopt.generate.families import generate_random
@@ -53,8 +53,8 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
         if result.bound_from == "what is held":
             bounds.append(result.lower_bound)
 
-    result = solve(instance, Budget(limit), [], note)
-    certified = certify(result, Budget(limit))
+    result = solve(instance, Stopping(limit), [], note)
+    certified = certify(result, Stopping(limit))
     text = certificate_text(certified.content)
     began = time.perf_counter()
     checker().check(text)
@@ -244,7 +244,7 @@ def main() -> None:
         if (size, number) not in done
     ]
     if wanted:  # compile before anything is timed
-        solve(shortened(generate_random("model1", options.seed, 0), "20"), Budget(60))
+        solve(shortened(generate_random("model1", options.seed, 0), "20"), Stopping(60))
     for size, number in wanted:
         rows.append(measure(size, options.seed, number, options.limit, options.keep))
         with options.store.open("a") as file:

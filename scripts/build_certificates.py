@@ -13,7 +13,7 @@ import json
 import sys
 from pathlib import Path
 
-from kvopt import Budget, solve
+from kvopt import Stopping, solve
 from kvopt.certificates.checker import refusal
 from kvopt.certificates.write import certify, write_certificate
 from kvopt.model.files import CERTIFICATES, curated_instances, find_certificates
@@ -25,7 +25,7 @@ SECONDS = 30
 
 def build(file: Path) -> None:
     instance = read(file)
-    certified = certify(solve(instance, Budget(SECONDS)), Budget(SECONDS))
+    certified = certify(solve(instance, Stopping(SECONDS)), Stopping(SECONDS))
     target = FOLDER / CERTIFICATES / file.name
     if target.exists():
         old = json.loads(target.read_text())

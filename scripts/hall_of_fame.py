@@ -19,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import kvopt
-from kvopt import Budget, Instance, policy_from_spec
+from kvopt import Instance, Stopping, policy_from_spec
 from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
 from kvopt.adversary.shrink import minimised
 from kvopt.certificates.write import certify, write_certificate
@@ -105,26 +105,26 @@ def worst_of(hunt: Hunt, store: Store, seconds: float) -> tuple[Candidate, str] 
     None if no unit of work was completed in time.
     """
     prepare(hunt)
-    budget = Budget(seconds)
+    stop = Stopping(seconds)
     done = store.units(hunt)
 
     def keep(unit: kvopt.adversary.Unit) -> None:
         if unit.complete:
             store.add(hunt, unit)
 
-    units = search(hunt, budget, done=done, on_unit=keep)
+    units = search(hunt, stop, done=done, on_unit=keep)
     finds = improvements(unit for unit in units if unit.complete)
     if not finds:
         return None
     best = finds[-1]
-    return minimised(hunt, best.candidate, Budget(20)), command(hunt, best.unit + 1)
+    return minimised(hunt, best.candidate, Stopping(20)), command(hunt, best.unit + 1)
 
 
 def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     """Make a record of an instance if it is worse than the last; say what was done."""
     file = file_of(spec, size)
     instance = candidate.instance()
-    comparison = compare(instance, [policy_from_spec(spec)], Budget(60))
+    comparison = compare(instance, [policy_from_spec(spec)], Stopping(60))
     ratio = comparison.ratios[0].low
     last = {record.file: record.ratio for record in read_records(FOLDER.parent)}
     if ratio <= last.get(file, Fraction(1)):
@@ -137,7 +137,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
         claim(spec, ratio),
         found,
     )
-    certified = certify(comparison.optimum, Budget(60))
+    certified = certify(comparison.optimum, Stopping(60))
     (FOLDER / CERTIFICATES).mkdir(parents=True, exist_ok=True)
     write_certificate(FOLDER / CERTIFICATES / file.name, certified.content)
     write_instance(file, record)

@@ -22,7 +22,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from kvopt import Budget
+from kvopt import Stopping
 from kvopt.adversary import Hunt, Limits, Unit, search
 from kvopt.adversary.enumerate import cells
 from kvopt.parallel.store import Store
@@ -65,7 +65,7 @@ def run(policy: str, requests: int, memory: int, mixed: bool, store: Store | Non
     """Search all cells of a policy; None if it was interrupted."""
     hunt = Hunt(policy, None, Limits(requests, memory, mixed), 0, "exhaustive")
     done = store.units(hunt) if store else []
-    budget, began = Budget(), time.perf_counter()
+    stop, began = Stopping(), time.perf_counter()
     number = len(cells(hunt.limits))
     ended = len(done)
 
@@ -79,7 +79,7 @@ def run(policy: str, requests: int, memory: int, mixed: bool, store: Store | Non
             seconds = time.perf_counter() - began
             print(f"{policy}: {ended} of {number} cells, {seconds:.0f} s", file=sys.stderr)
 
-    units = search(hunt, budget, done=done, on_unit=on_unit)
+    units = search(hunt, stop, done=done, on_unit=on_unit)
     if len(units) < number or not all(unit.complete for unit in units):
         return None
     print(f"{policy}: done in {time.perf_counter() - began:.0f} s", file=sys.stderr)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kvopt import Budget, compare, policy_from_spec, simulate
+from kvopt import Stopping, compare, policy_from_spec, simulate
 from kvopt.adversary import (
     METHODS,
     Candidate,
@@ -71,18 +71,18 @@ def test_landmarks_are_at_the_ends_of_slices() -> None:
 @pytest.mark.parametrize("spec", ["gsa:alpha=2", "fcfs"])
 def test_same_seed_same_trajectory_whatever_the_executor(method: str, spec: str) -> None:
     hunt = Hunt(spec, None, Limits(4, 8), seed=3, method=method)
-    here = search(hunt, Budget(), units=3)
+    here = search(hunt, Stopping(), units=3)
     assert len(here) == min(3, number_of_units(hunt) or 3)
-    assert here == search(hunt, Budget(), units=3)
+    assert here == search(hunt, Stopping(), units=3)
     with ThreadPoolExecutor(3) as threads:
-        assert here == search(hunt, Budget(), units=3, workers=Workers(threads, 3))
+        assert here == search(hunt, Stopping(), units=3, workers=Workers(threads, 3))
     other = Hunt(hunt.policy, None, hunt.limits, seed=4, method=method)
     if method == "local":
-        assert search(other, Budget(), units=1) != here[:1]
+        assert search(other, Stopping(), units=1) != here[:1]
 
 
 def test_more_time_only_adds_to_the_history() -> None:
-    units = search(HUNT, Budget(), units=3)
+    units = search(HUNT, Stopping(), units=3)
     history = improvements(units)
     assert improvements(units[:2]) == [find for find in history if find.unit < 2]
     ratios = [find.ratio for find in history]
@@ -91,24 +91,26 @@ def test_more_time_only_adds_to_the_history() -> None:
 
 
 def test_best_find_is_confirmed_by_the_exact_solver() -> None:
-    best = improvements(search(HUNT, Budget(), units=2))[-1]
-    comparison = compare(best.candidate.instance(), [policy_from_spec(HUNT.policy)], Budget(60))
+    best = improvements(search(HUNT, Stopping(), units=2))[-1]
+    comparison = compare(best.candidate.instance(), [policy_from_spec(HUNT.policy)], Stopping(60))
     assert comparison.ratios[0].cost == best.cost
     assert comparison.ratios[0].low == comparison.ratios[0].high >= best.ratio > 4
 
 
 def test_an_exact_score_compares_the_best_to_their_optima() -> None:
     hunt = Hunt(HUNT.policy, None, Limits(5, 9), seed=3, exact=True)
-    finds = improvements(search(hunt, Budget(), units=2))
+    finds = improvements(search(hunt, Stopping(), units=2))
     prompts, outputs = (lengths.tolist() for lengths in finds[-1].candidate.arrays())
     assert finds[-1].reference == optimum(finds[-1].candidate.memory, prompts, outputs)
 
 
 def test_policy_against_policy() -> None:
     hunt = Hunt("fcfs", "mc-sf", Limits(6, 12), seed=1)
-    best = improvements(search(hunt, Budget(), units=1))[-1]
+    best = improvements(search(hunt, Stopping(), units=1))[-1]
     (fcfs, mc_sf) = compare(
-        best.candidate.instance(), [policy_from_spec("fcfs"), policy_from_spec("mc-sf")], Budget(60)
+        best.candidate.instance(),
+        [policy_from_spec("fcfs"), policy_from_spec("mc-sf")],
+        Stopping(60),
     ).ratios
     assert (best.cost, best.reference) == (fcfs.cost, mc_sf.cost)
     assert best.ratio > 1
@@ -117,10 +119,10 @@ def test_policy_against_policy() -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_an_over_budget_cuts_a_unit_short(method: str) -> None:
     hunt = Hunt(HUNT.policy, None, HUNT.limits, seed=3, method=method)
-    budget = Budget()
-    budget.interrupt()
-    assert search(hunt, budget) == []
-    unit = run_unit(hunt, 0, budget)
+    stop = Stopping()
+    stop.interrupt()
+    assert search(hunt, stop) == []
+    unit = run_unit(hunt, 0, stop)
     assert (unit.complete, unit.finds) == (False, ())
 
 
@@ -144,7 +146,7 @@ def test_scores_are_costs_of_the_policy_and_of_a_schedule(spec: str) -> None:
 
 def test_families_find_the_known_one_and_its_limit() -> None:
     hunt = Hunt("gsa:alpha=2", None, Limits(requests=600, memory=100), seed=0, method="families")
-    best = improvements(search(hunt, Budget()))[-1]
+    best = improvements(search(hunt, Stopping()))[-1]
     assert [output for _, output, _ in best.candidate.groups] == [65, 33]
     limit = limit_ratio(policy_from_spec(hunt.policy), best.candidate)
     assert limit is not None
@@ -162,7 +164,7 @@ def test_families_find_the_known_one_and_its_limit() -> None:
 def test_the_best_mix_is_at_least_as_bad_as_its_neighbours() -> None:
     policy = policy_from_spec("gsa:alpha=2")
     hunt = Hunt("gsa:alpha=2", None, Limits(requests=10_000, memory=48), seed=0, method="families")
-    best = improvements(search(hunt, Budget()))[-1].candidate
+    best = improvements(search(hunt, Stopping()))[-1].candidate
     worst = limit_ratio(policy, best)
     assert worst is not None
     counts = [c for _, _, c in best.groups]

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from kvopt import Budget, Instance, solve
+from kvopt import Instance, Stopping, solve
 from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver import solve as solving
@@ -40,7 +40,7 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
         seen.append(bound)
         costs.append(Result.checked(instance, starts, bound, "branches", 0.0).objective)
 
-    tree = branch_and_bound(instance, poor, Budget(node_limit=40), keep)
+    tree = branch_and_bound(instance, poor, Stopping(node_limit=40), keep)
     assert tree is not None
     assert proved(instance, tree) <= best.objective <= costs[-1]
     assert seen == sorted(seen)
@@ -50,14 +50,14 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
 
 def test_branches_close_what_the_relaxation_leaves_open() -> None:
     instance = generate_random("small", 5, 0)
-    best = solve(instance, Budget())
-    root = branch_and_bound(instance, best.starts, Budget(node_limit=1))
-    tree = branch_and_bound(instance, best.starts, Budget(node_limit=300))
+    best = solve(instance, Stopping())
+    root = branch_and_bound(instance, best.starts, Stopping(node_limit=1))
+    tree = branch_and_bound(instance, best.starts, Stopping(node_limit=300))
     assert root is not None
     assert tree is not None
     assert len(root.nodes) == 1
     assert proved(instance, root) < proved(instance, tree) == best.objective
-    again = branch_and_bound(instance, best.starts, Budget(node_limit=300))
+    again = branch_and_bound(instance, best.starts, Stopping(node_limit=300))
     assert again is not None
     assert again.nodes == tree.nodes
 
@@ -65,19 +65,19 @@ def test_branches_close_what_the_relaxation_leaves_open() -> None:
 def test_a_long_instance_is_bracketed_with_a_tree() -> None:
     instance = generate_random("long", 1, 33)
     starts = best_list_schedule(instance)
-    tree = branch_and_bound(instance, starts, Budget(60, node_limit=9))
+    tree = branch_and_bound(instance, starts, Stopping(60, node_limit=9))
     assert tree is not None
     cost = int(starts.sum()) + instance.total_output
     assert 0.94 * cost < proved(instance, tree) <= cost
 
 
 def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solving, "_searched", lambda best, budget: best)
+    monkeypatch.setattr(solving, "_searched", lambda best, stop: best)
     monkeypatch.setattr(solving, "has_few_long_runs", lambda instance, makespan: True)
     monkeypatch.setattr(solving, "worth_bound", lambda *given: None)
     monkeypatch.setattr(solving, "has_room_to_hold", lambda instance, horizon: False)
     instance = Instance(23, [0] * 6, [17, 9, 8, 7, 5, 3])
-    result = solve(instance, Budget(5))
+    result = solve(instance, Stopping(5))
     if result.bound_from == solving.BRANCHES:
         assert result.proof is not None
         types = {(r.prompt, r.output): n for r, n in instance.types()}
@@ -111,6 +111,6 @@ def test_asking_too_much_costs_the_penalty() -> None:
 
 def test_time_may_be_over() -> None:
     instance = generate_random("long", 1, 7)
-    tree = branch_and_bound(instance, best_list_schedule(instance), Budget(0))
+    tree = branch_and_bound(instance, best_list_schedule(instance), Stopping(0))
     assert tree is None or proved(instance, tree) > 0
     assert branching.MOST_ROWS > 3 * branching.ROWS

@@ -23,7 +23,7 @@ import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvopt import Budget, Instance, read_instance, solve, write_instance
+from kvopt import Instance, Stopping, read_instance, solve, write_instance
 from kvopt.certificates import write as building
 from kvopt.certificates.checker import checker, refusal
 from kvopt.certificates.write import certificate, certificate_text, certify
@@ -75,7 +75,7 @@ def random_branch(program: PriceProgram, rng: random.Random) -> Branch:
 
 def priced_tree(program: PriceProgram, rng: random.Random, depth: int) -> PriceTree:
     """A random tree whose prices are duals of the relaxation or anything at all."""
-    highs = building.root_prices(program.instance, Budget())
+    highs = building.root_prices(program.instance, Stopping())
     assert highs is not None
     nodes: list[dict[str, Any]] = []
     bounds = []
@@ -121,7 +121,7 @@ def holding_prices(instance: Instance, rng: random.Random, size: int, nodes: int
 def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
     """Prices of completions that were looked for, or anything at all."""
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    found = worth_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Budget())
+    found = worth_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Stopping())
     assert found is not None
     content = found.content(instance)
     if rng.random() < 0.6:
@@ -150,14 +150,14 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(seed)
     for _ in range(count):
         instance = random_instance(rng)
-        result = solve(instance, Budget())
+        result = solve(instance, Stopping())
         assert result.objective == optimum_of(instance)
-        exhaustive = building.exhaustive_proof(result, result.objective, Budget())
+        exhaustive = building.exhaustive_proof(result, result.objective, Stopping())
         assert exhaustive is not None
         yield certificate(result, exhaustive)
         for slots in (False, True):
             yield certificate(result, building.busy_time_proof(result, slots))
-        root = root_prices(instance, Budget())
+        root = root_prices(instance, Stopping())
         assert root is not None
         yield certificate(result, building.prices_proof(result, root))
         program = PriceProgram(instance, rng.randint(1, 8), levels=(1, 2, 3), scale=16)
@@ -167,7 +167,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         if proof.lower_bound >= 0:
             yield certificate(result, proof)
         poor = np.cumsum(instance.outputs) - instance.outputs
-        grown = branch_and_bound(instance, poor, Budget(node_limit=rng.randint(1, 9)))
+        grown = branch_and_bound(instance, poor, Stopping(node_limit=rng.randint(1, 9)))
         assert grown is not None
         yield certificate(result, building.Proof(grown.lower_bound, grown.content()))
         paths = building.paths_proof(result, path_prices(instance, rng, PLAIN))
@@ -269,7 +269,7 @@ def test_labels_are_evaluated_alike_twice(fast: bool) -> None:
         # The search finds the optimum from both sides, with as many nodes.
         best = optimum_of(instance)
         if proved < best:
-            below = search(labels, best, Budget())
+            below = search(labels, best, Stopping())
             assert (below.finished, below.starts) == (True, None)
             by = functools.partial(checker().by_holdings, instance.memory, types)
             assert by(best, labels.content(below.nodes)) == best
@@ -278,7 +278,7 @@ def test_labels_are_evaluated_alike_twice(fast: bool) -> None:
                     by(best, labels.content(below.nodes - 1))
             with pytest.raises(Refused, match="a schedule costs less"):
                 by(best + 1, labels.content(10**7))
-            found = search(labels, best + 1 + rng.randint(0, 9), Budget())
+            found = search(labels, best + 1 + rng.randint(0, 9), Stopping())
             assert found.starts is not None
             assert int(found.starts.sum()) + instance.total_output == best
     assert tight > 5
@@ -295,9 +295,9 @@ def test_labels_that_do_not_fit_prove_nothing() -> None:
 @pytest.mark.skipif(not usable(), reason="numba or scipy is not installed")
 def test_prices_that_were_looked_for_prove_more() -> None:
     instance = read_instance(curated_instances() / "small-mixed.json")
-    starts = solve(instance, Budget()).starts
+    starts = solve(instance, Stopping()).starts
     seen: list[int] = []
-    prices = path_bound(instance, starts, Budget(1), lambda found: seen.append(found.bound))
+    prices = path_bound(instance, starts, Stopping(1), lambda found: seen.append(found.bound))
     assert prices is not None
     assert prices.bound == max(seen) > best_lower_bound(instance).value
     poor = Result.checked(instance, starts, prices.bound, "paths", 0.0)
@@ -349,7 +349,7 @@ def test_many_requests_are_checked_quickly() -> None:
     starts = np.cumsum(outputs) - outputs
     bound = best_lower_bound(instance)
     result = Result.checked(instance, starts, bound.value, bound.name, 0.0)
-    certified = certify(result, Budget(0))
+    certified = certify(result, Stopping(0))
     assert certified.lower_bound == bound.value
     text = certificate_text(certified.content)
     began = time.process_time()
@@ -1014,16 +1014,16 @@ def test_prices_improve_on_a_poor_bound() -> None:
     bound = best_lower_bound(instance).value
     starts = np.cumsum(instance.outputs) - instance.outputs
     poor = Result.checked(instance, starts, bound, "busy time", 0.0)
-    root = root_prices(instance, Budget())
+    root = root_prices(instance, Stopping())
     assert root is not None
-    certified = certify(poor, Budget(0), tree=root)
+    certified = certify(poor, Stopping(0), tree=root)
     assert certified.lower_bound == certified.result.lower_bound == root.lower_bound > bound
     assert certified.result.bound_from == "certificate, prices"
 
 
 def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance.from_groups(12, [(1, 4, 3), (0, 6, 2), (0, 2, 2)])
-    result = solve(instance, Budget())
+    result = solve(instance, Stopping())
     starts = np.cumsum(instance.outputs) - instance.outputs
     relaxation = PathRelaxation(instance, result.objective, PLAIN)
     proof = building.paths_proof(result, relaxation.rounded(relaxation.first_guess()))
@@ -1035,20 +1035,20 @@ def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     assert own.merged(result).proof is None  # that of a better bound is not known
 
     monkeypatch.setattr(building, "busy_time_proof", lambda *_: building.Proof(0, {}))
-    certified = certify(own.merged(poor), Budget(0))
+    certified = certify(own.merged(poor), Stopping(0))
     assert certified.content["proof"] == certified.result.proof == proof.content
     assert certified.result.bound_from == "paths"
     own = Result.checked(instance, starts, proof.lower_bound + 1, "paths", 0.0, proof.content)
     with pytest.raises(SolverError, match="the proof gives"):
-        certify(own, Budget(0))
+        certify(own, Stopping(0))
 
 
 def test_a_false_tree_is_not_written() -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
-    result = solve(instance, Budget())
+    result = solve(instance, Stopping())
     leaf = {"memory": [[0, 1]], "staircase": [], "branch": []}
     with pytest.raises(Refused, match="must increase"):
-        certify(result, Budget(), PriceTree((leaf,), 1, 99))
+        certify(result, Stopping(), PriceTree((leaf,), 1, 99))
 
 
 def test_shipped_certificates_hold_and_are_complete() -> None:

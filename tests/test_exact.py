@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
-from kvopt import Budget, Instance, Result, SolverError, Status, best_lower_bound, solve, violations
+from kvopt import (
+    Instance,
+    Result,
+    SolverError,
+    Status,
+    Stopping,
+    best_lower_bound,
+    solve,
+    violations,
+)
 from kvopt.generate.families import generate_random
 from kvopt.model.instance import Request
 from kvopt.model.memory_profile import first_overflow
@@ -52,10 +61,10 @@ def test_all_witnesses_agree(part: int) -> None:
         known = best_list_schedule(instance)
         optimum = textbook.optimum(instance.memory, rows(instance))
         for result in (
-            solve_by_program(instance, known, Budget(60)),
-            solve_by_search(instance, known, Budget(60)),
+            solve_by_program(instance, known, Stopping(60)),
+            solve_by_search(instance, known, Stopping(60)),
             solve_by_state_graph(instance),
-            solve(instance, Budget(60)),
+            solve(instance, Stopping(60)),
         ):
             assert (result.status, result.objective) == (Status.OPTIMAL, optimum), rows(instance)
             assert violations(result.schedule) == []
@@ -67,8 +76,8 @@ def test_search_and_program_agree_on_larger_instances(part: int) -> None:
     for number in range(part, 60, 20):
         instance = generate_random("small", seed=8, number=number)
         known = best_list_schedule(instance)
-        search = solve_by_search(instance, known, Budget(60))
-        program = solve_by_program(instance, known, Budget(120))
+        search = solve_by_search(instance, known, Stopping(60))
+        program = solve_by_program(instance, known, Stopping(120))
         assert search.status is Status.OPTIMAL
         if program.status is Status.OPTIMAL:
             assert program.objective == search.objective
@@ -90,7 +99,7 @@ def test_optima_that_refute_tempting_rules(
     memory: int, prompts: list[int], outputs: list[int], starts: int, rule: str
 ) -> None:
     instance = Instance(memory, prompts, outputs)
-    for result in (solve_by_state_graph(instance), solve(instance, Budget(60))):
+    for result in (solve_by_state_graph(instance), solve(instance, Stopping(60))):
         assert int(result.starts.sum()) == starts, rule
         assert result.status is Status.OPTIMAL
 
@@ -106,27 +115,27 @@ def test_optima_that_refute_tempting_rules(
 def test_published_small_optima(
     memory: int, groups: list[tuple[int, int, int]], optimum: int
 ) -> None:
-    result = solve(Instance.from_groups(memory, groups), Budget(60))
+    result = solve(Instance.from_groups(memory, groups), Stopping(60))
     assert (result.objective, result.lower_bound) == (optimum, optimum)
 
 
 @settings(max_examples=40)
 @given(instances(max_requests=9, max_memory=18), st.data())
 def test_brackets_hold_whatever_the_limit(instance: Instance, data: st.DataObject) -> None:
-    optimum = solve(instance, Budget(120))
+    optimum = solve(instance, Stopping(120))
     assert optimum.status is Status.OPTIMAL
     start = np.array(data.draw(feasible_starts(instance)))
     limit = data.draw(st.integers(0, 50))
-    limited = solve_by_search(instance, start, Budget(60), state_limit=limit)
+    limited = solve_by_search(instance, start, Stopping(60), state_limit=limit)
     assert limited.lower_bound <= optimum.objective <= limited.objective
     assert violations(limited.schedule) == []
 
 
 def test_an_exhausted_budget_still_gives_a_true_bracket() -> None:
     instance = generate_random("model1", seed=3, number=0)
-    budget = Budget(3600)
-    budget.interrupt()
-    result = solve(instance, budget)
+    stop = Stopping(3600)
+    stop.interrupt()
+    result = solve(instance, stop)
     assert result.status is Status.BRACKET
     assert result.lower_bound == best_lower_bound(instance).value < result.objective
     assert violations(result.schedule) == []
@@ -134,7 +143,7 @@ def test_an_exhausted_budget_still_gives_a_true_bracket() -> None:
 
 def test_a_timeout_of_the_program_is_a_bracket_not_an_optimum() -> None:
     instance = generate_random("model1", seed=3, number=0)
-    result = solve_by_program(instance, best_list_schedule(instance), Budget(2))
+    result = solve_by_program(instance, best_list_schedule(instance), Stopping(2))
     assert result.status is Status.BRACKET
     assert result.lower_bound < result.objective
     assert violations(result.schedule) == []
@@ -143,7 +152,7 @@ def test_a_timeout_of_the_program_is_a_bracket_not_an_optimum() -> None:
 def test_an_interrupt_stops_the_program() -> None:
     instance = generate_random("model1", seed=3, number=0)
 
-    class Interrupted(Budget):
+    class Interrupted(Stopping):
         """A budget that is interrupted the third time somebody asks."""
 
         asked = 0
@@ -160,13 +169,13 @@ def test_an_interrupt_stops_the_program() -> None:
 
 def test_same_result_every_time() -> None:
     instance = generate_random("small", seed=1, number=1)
-    first, second = solve(instance, Budget(60)), solve(instance, Budget(60))
+    first, second = solve(instance, Stopping(60)), solve(instance, Stopping(60))
     assert first.starts.tolist() == second.starts.tolist()
 
 
 def test_two_point_instance_is_solved() -> None:
     instance = Instance.from_groups(256, [(96, 160, 6), (96, 1, 194)])
-    result = solve(instance, Budget(120))
+    result = solve(instance, Stopping(120))
     assert (result.status, result.objective) == (Status.OPTIMAL, 13439)
 
 
@@ -248,15 +257,15 @@ def test_heuristic_schedules_are_feasible_and_semi_active(instance: Instance, rn
     order = list(range(len(instance)))
     for starts in (
         pipelined(instance),
-        earliest_fit(instance, order, Budget(), in_order=True),
-        earliest_fit(instance, order, Budget(), in_order=False),
-        staggered_fit(instance, order, Budget()),
+        earliest_fit(instance, order, Stopping(), in_order=True),
+        earliest_fit(instance, order, Stopping(), in_order=False),
+        staggered_fit(instance, order, Stopping()),
         best_list_schedule(instance),
     ):
         assert starts is not None
         ends = starts + instance.outputs
         assert first_overflow(starts, ends, instance.prompts, instance.memory) is None
-        pulled = pulled_forward(instance, starts, Budget())
+        pulled = pulled_forward(instance, starts, Stopping())
         assert (pulled <= starts).all()
         assert (
             first_overflow(pulled, pulled + instance.outputs, instance.prompts, instance.memory)
@@ -276,7 +285,7 @@ def test_tightest_spacing_just_fits() -> None:
 
 
 def test_an_optimum_of_one_request_is_its_output() -> None:
-    result = solve(Instance(10**9, [0], [10**9]), Budget(math.inf))
+    result = solve(Instance(10**9, [0], [10**9]), Stopping(math.inf))
     assert (result.objective, result.status) == (10**9, Status.OPTIMAL)
 
 
@@ -285,12 +294,12 @@ def test_a_limit_of_nodes_leaves_a_true_bracket(suite: str, number: int, optimum
     instance = generate_random(suite, 1, number)
     gaps = []
     for limit in (1, 40, 2_000, 10**6):
-        budget = Budget(60, node_limit=limit)
-        result = solve(instance, budget)
+        stop = Stopping(60, node_limit=limit)
+        result = solve(instance, stop)
         assert result.lower_bound <= optimum <= result.objective
-        assert 0 < budget.nodes <= limit
+        assert 0 < stop.nodes <= limit
         gaps.append(result.objective - result.lower_bound)
-        assert budget.over() == (budget.nodes == limit)
+        assert stop.over() == (stop.nodes == limit)
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[0] > gaps[-1] == 0
 
@@ -298,19 +307,19 @@ def test_a_limit_of_nodes_leaves_a_true_bracket(suite: str, number: int, optimum
 def test_the_program_stops_at_a_limit_of_nodes() -> None:
     instance = generate_random("small", 1, 1)
     known = np.cumsum(instance.outputs) - instance.outputs
-    budget = Budget(60, node_limit=1)
-    result = solve_by_program(instance, known, budget)
+    stop = Stopping(60, node_limit=1)
+    result = solve_by_program(instance, known, stop)
     assert 0 < result.lower_bound <= 208 <= result.objective
     assert result.lower_bound < result.objective
-    assert budget.nodes == 1
+    assert stop.nodes == 1
 
 
 def test_nodes_are_counted_in_all_parts() -> None:
-    budget = Budget(node_limit=10)
-    part = budget.part(60)
+    stop = Stopping(node_limit=10)
+    part = stop.part(60)
     part.part(60).count(4)
-    assert (budget.nodes, part.nodes, part.nodes_left()) == (4, 4, 6)
-    budget.count(6)
+    assert (stop.nodes, part.nodes, part.nodes_left()) == (4, 4, 6)
+    stop.count(6)
     assert part.over()
     assert part.left() == 0
     assert not part.interrupted

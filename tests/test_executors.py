@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from kvopt import Budget, InputError
+from kvopt import InputError, Stopping
 from kvopt.adversary import Hunt, Limits, search
 from kvopt.model.errors import WorkerError
 from kvopt.parallel import executors as executors_module
@@ -45,13 +45,13 @@ def plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("plain")
 def test_same_units_whatever_the_executor() -> None:
-    here = search(CELLS, Budget())
+    here = search(CELLS, Stopping())
     with ThreadPoolExecutor(3) as threads:
-        assert here == search(CELLS, Budget(), workers=Workers(threads, 3))
+        assert here == search(CELLS, Stopping(), workers=Workers(threads, 3))
     with workers_from_spec("local") as workers:
-        assert here == search(CELLS, Budget(), workers=workers)
+        assert here == search(CELLS, Stopping(), workers=workers)
     with workers_from_spec("processes=2") as workers:
-        assert here == search(CELLS, Budget(), workers=workers)
+        assert here == search(CELLS, Stopping(), workers=workers)
 
 
 @pytest.mark.parametrize(
@@ -131,12 +131,12 @@ def test_a_unit_whose_worker_dies_is_run_again(
     store = Store(tmp_path / "finds.db")
     with workers_from_spec("processes=1") as workers, store.ledger(hunt) as ledger:
         if finds:
-            units = search(hunt, Budget(), workers=workers, ledger=ledger)
+            units = search(hunt, Stopping(), workers=workers, ledger=ledger)
             assert [unit.number for unit in units] == list(range(6))
             assert all(unit.complete for unit in units)
         else:
             with pytest.raises(WorkerError, match="unit 0: its worker died"):
-                search(hunt, Budget(), workers=workers, ledger=ledger)
+                search(hunt, Stopping(), workers=workers, ledger=ledger)
     assert len(deaths.read_text()) == times
 
 
@@ -144,7 +144,7 @@ def test_a_worker_with_other_code_is_refused(monkeypatch: pytest.MonkeyPatch) ->
     with workers_from_spec("processes=1") as workers:
         monkeypatch.setattr(search_module, "code_version", lambda: "0.0+other")
         with pytest.raises(WorkerError, match=r"a worker has other code: .*, not 0.0\+other"):
-            search(CELLS, Budget(), workers=workers)
+            search(CELLS, Stopping(), workers=workers)
 
 
 @pytest.mark.usefixtures("plain")
@@ -157,7 +157,7 @@ def test_an_error_does_not_wait_for_what_runs(tmp_path: Path) -> None:
         assert workers.executor is not None
         busy = workers.executor.submit(_sleeps_until_stopped)
         with pytest.raises(InputError, match="full"):
-            search(CELLS, Budget(), workers=workers, on_unit=on_unit)
+            search(CELLS, Stopping(), workers=workers, on_unit=on_unit)
         workers.stop()
         assert busy.result()
     assert time.monotonic() - began < 50
@@ -280,7 +280,7 @@ def test_dask_finds_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
     from distributed import LocalCluster
 
     hunt = Hunt("fcfs", "mc-sf", Limits(4, 7), 0, "exhaustive")
-    whole = search(hunt, Budget())
+    whole = search(hunt, Stopping())
     store = Store(tmp_path / "finds.db")
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
@@ -297,7 +297,7 @@ def test_dask_finds_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
             if len(ran) == 5:
                 os.kill(min(pids), signal.SIGKILL)
 
-        assert search(hunt, Budget(), workers=workers, ledger=ledger, on_unit=on_unit) == whole
+        assert search(hunt, Stopping(), workers=workers, ledger=ledger, on_unit=on_unit) == whole
         assert len(ran) == len(whole)
     assert store.units(hunt) == whole
 
@@ -307,10 +307,10 @@ def test_dask_finds_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
 def test_interrupting_cancels_what_runs_on_dask() -> None:
     with cluster() as made, workers_from_spec(f"dask={made.address}") as workers:
         assert workers.executor is not None
-        budget = Budget()
-        threading.Timer(5, budget.interrupt).start()
+        stop = Stopping()
+        threading.Timer(5, stop.interrupt).start()
         began = time.monotonic()
-        assert all(unit.complete for unit in search(LONG, budget, workers=workers))
+        assert all(unit.complete for unit in search(LONG, stop, workers=workers))
         assert time.monotonic() - began < 10
         # Both workers are free again.
         futures = [workers.executor.submit(time.sleep, 0.5) for _ in range(2)]
@@ -332,7 +332,7 @@ def test_a_scheduler_that_dies_is_named(
             pytest.raises(WorkerError, match=r"scheduler tcp://.* is gone"),
             workers_from_spec(f"dask={made.address}") as workers,
         ):
-            search(LONG, Budget(), workers=workers)
+            search(LONG, Stopping(), workers=workers)
         assert time.monotonic() - began < 30
     assert "Traceback" not in capfd.readouterr().err
 
@@ -351,5 +351,5 @@ def test_a_unit_that_kills_dask_workers_is_named(
         workers_from_spec(f"dask={local.scheduler_address}") as workers,
         pytest.raises(WorkerError, match=r"unit \d: its worker died"),
     ):
-        search(hunt, Budget(120), workers=workers)
+        search(hunt, Stopping(120), workers=workers)
     assert len(deaths.read_text()) > 2

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import POLICY_SPECS, instances
 
-from kvopt import Budget, Instance, policy_from_spec, simulate
+from kvopt import Instance, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Hunt, Limits
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as scan
@@ -62,7 +62,7 @@ def by_brute_force(spec: str, cell: Cell, against: str | None = None) -> Fractio
 def unit_of(spec: str, cell: Cell, against: str | None = None) -> exhaustive.Unit:
     limits = Limits(cell.requests, cell.memory, mixed=True)
     hunt = Hunt(spec, against, limits, 0, "exhaustive")
-    return run_unit(hunt, cells(limits).index(cell), Budget())
+    return run_unit(hunt, cells(limits).index(cell), Stopping())
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_cells_are_all_there_is() -> None:
 @pytest.mark.parametrize("mixed", [False, True])
 def test_an_over_budget_leaves_a_unit_incomplete(mixed: bool) -> None:
     limits = Limits(4, 6, mixed=mixed)
-    over = Budget()
+    over = Stopping()
     over.interrupt()
     for spec in ("gsa:alpha=2", "fcfs"):
         hunt = Hunt(spec, None, limits, 0, "exhaustive")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from strategies import feasible_starts, instances, policy_specs
 
 import kvopt.adversary.attribution as explaining
-from kvopt import FCFS, Budget, InputError, Instance, Schedule, policy_from_spec, simulate
+from kvopt import FCFS, InputError, Instance, Schedule, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate
 from kvopt.adversary.attribution import CAUSES, account, explain
 from kvopt.plot.pictures import CAUSE_LOOKS, figure_of, plot_causes, rendered
@@ -89,7 +89,7 @@ def test_the_work_does_not_grow_with_the_rounds() -> None:
 
 def witness_explained() -> explaining.Explanation:
     policy = policy_from_spec("gsa:alpha=2")
-    result = solve_by_kernel(WITNESS, best_list_schedule(WITNESS), Budget(60))
+    result = solve_by_kernel(WITNESS, best_list_schedule(WITNESS), Stopping(60))
     assert result.lower_bound == result.objective
     return explain(WITNESS, policy, result.starts)
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
-from kvopt import Budget, Instance, Status, solve
+from kvopt import Instance, Status, Stopping, solve
 from kvopt.certificates.checker import checker
 from kvopt.certificates.write import certificate_text, certify
 from kvopt.generate.families import generate_random
@@ -42,7 +42,7 @@ def shortened(number: int, n: int) -> Instance:
 @given(instances(max_requests=6, max_memory=10), st.data())
 def test_closes_the_bracket_of_tiny_instances(instance: Instance, data: st.DataObject) -> None:
     known = np.array(data.draw(feasible_starts(instance)))
-    result = solve_by_holdings(instance, known, Budget(), functions=PLAIN)
+    result = solve_by_holdings(instance, known, Stopping(), functions=PLAIN)
     assert result.status is Status.OPTIMAL
     assert result.objective == solve_by_state_graph(instance).objective
 
@@ -67,10 +67,10 @@ def test_too_much_to_hold_is_not_tried() -> None:
 @compiled_only
 def test_proves_twenty_requests_of_the_published_setting() -> None:
     instance = shortened(5, 20)
-    result = solve(instance, Budget(60))
+    result = solve(instance, Stopping(60))
     assert (result.status, result.objective) == (Status.OPTIMAL, 1330)
     assert result.proof is not None
-    certified = certify(result, Budget(60))
+    certified = certify(result, Stopping(60))
     claim = checker().check(certificate_text(certified.content))
     assert (claim.lower_bound, claim.upper_bound, claim.rule) == (1330, 1330, "holdings")
 
@@ -82,11 +82,11 @@ def test_a_search_that_is_cut_off_leaves_a_true_bracket(
 ) -> None:
     instance = shortened(10, 12)
     known = best_list_schedule(instance)
-    optimum = solve_by_holdings(instance, known, Budget())
+    optimum = solve_by_holdings(instance, known, Stopping())
     assert optimum.status is Status.OPTIMAL
     monkeypatch.setattr(holdings, limit, 20)
     monkeypatch.setattr(holdings, "FIRST_POOL", 1)
-    result = solve_by_holdings(instance, known, Budget())
+    result = solve_by_holdings(instance, known, Stopping())
     assert result.status is Status.BRACKET
     assert result.lower_bound <= optimum.objective <= result.objective
 
@@ -99,9 +99,9 @@ def test_small_pools_grow_without_a_difference(monkeypatch: pytest.MonkeyPatch) 
     labels = Labels(Holdings(instance), 200, functions)
     labels.settle((labels.holdings.first_worth() * holdings.SCALE).astype(np.int64))
     below = int(best_list_schedule(instance).sum()) + instance.total_output + 1
-    wide = search(labels, below, Budget())
+    wide = search(labels, below, Stopping())
     monkeypatch.setattr(holdings, "FIRST_POOL", 1)
-    narrow = search(labels, below, Budget())
+    narrow = search(labels, below, Stopping())
     assert wide.starts is not None
     assert narrow.starts is not None
     assert (wide.nodes, wide.starts.sum()) == (narrow.nodes, narrow.starts.sum())
@@ -115,21 +115,21 @@ def test_a_beam_proves_nothing() -> None:
     labels = Labels(Holdings(instance), 300, functions)
     labels.settle((labels.holdings.first_worth() * holdings.SCALE).astype(np.int64))
     optimum = 927
-    exact = search(labels, optimum + 5, Budget())
+    exact = search(labels, optimum + 5, Stopping())
     assert exact.finished
     assert exact.starts is not None
     assert int(exact.starts.sum()) + instance.total_output == optimum
     for width in (1, 30):
-        beam = search(labels, optimum + 5, Budget(), width)
+        beam = search(labels, optimum + 5, Stopping(), width)
         assert not beam.finished
-    assert not search(labels, optimum + 5, Budget(0)).finished
+    assert not search(labels, optimum + 5, Stopping(0)).finished
 
 
 def test_labels_that_do_not_fit_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = generate_random("tiny", 1, 3)
     known = best_list_schedule(instance)
     monkeypatch.setattr(holdings, "SCALE", 1 << 45)
-    result = solve_by_holdings(instance, known, Budget(), functions=PLAIN)
+    result = solve_by_holdings(instance, known, Stopping(), functions=PLAIN)
     assert (result.bound_from, result.proof) == ("nothing", None)
 
 
@@ -164,7 +164,7 @@ def test_looking_at_promising_states_finds_the_same(monkeypatch: pytest.MonkeyPa
     for few in (10**9, 0):
         monkeypatch.setattr(holdings, "FEW_LABELS", few)
         labels = Labels(Holdings(instance), 300, functions)
-        value = ascend(labels, labels.holdings.first_worth(), Budget(60))
+        value = ascend(labels, labels.holdings.first_worth(), Stopping(60))
         assert value is not None
         assert value == labels.settle(labels.worth)
         found.append(value / holdings.SCALE)

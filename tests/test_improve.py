@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
-from kvopt import Budget, Instance, Schedule, SolverError, Status, solve, violations
+from kvopt import Instance, Schedule, SolverError, Status, Stopping, solve, violations
 from kvopt.generate.families import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import LiveProfile
@@ -23,7 +23,7 @@ needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is no
 
 
 def improved(instance: Instance, starts: IntArray, evaluations: int, seed: int = 0) -> IntArray:
-    return improve(instance, starts, Budget(60), seed, evaluations=evaluations, compiled=False)
+    return improve(instance, starts, Stopping(60), seed, evaluations=evaluations, compiled=False)
 
 
 @settings(max_examples=40, deadline=None)
@@ -118,7 +118,7 @@ def test_reports_each_improvement() -> None:
     result = improve(
         instance,
         listed,
-        Budget(60),
+        Stopping(60),
         report=lambda starts: seen.append(int(starts.sum())),
         evaluations=500,
         compiled=False,
@@ -132,30 +132,30 @@ def test_the_budget_and_an_interrupt_end_it(family: str) -> None:
     instance = generate_random(family, seed=0, number=6)
     listed = best_list_schedule(instance)
     began = time.perf_counter()
-    improve(instance, listed, Budget(0.3), compiled=False)
+    improve(instance, listed, Stopping(0.3), compiled=False)
     assert time.perf_counter() - began < 1.5  # far less on an idle machine
-    budget = Budget(60)
-    improve(instance, listed, budget, report=lambda starts: budget.interrupt(), evaluations=500)
-    over = Budget(0)
+    stop = Stopping(60)
+    improve(instance, listed, stop, report=lambda starts: stop.interrupt(), evaluations=500)
+    over = Stopping(0)
     assert (improve(instance, listed, over) == listed).all()
 
 
 def test_large_instances_are_left_alone_and_one_request_is_fine() -> None:
     large = Instance(10, [1] * (IMPROVED_REQUESTS + 1), [1] * (IMPROVED_REQUESTS + 1))
     listed = best_list_schedule(large)
-    assert (improve(large, listed, Budget(60)) == listed).all()
-    assert improve(Instance(10, [1], [3]), np.array([0]), Budget(60)).tolist() == [0]
+    assert (improve(large, listed, Stopping(60)) == listed).all()
+    assert improve(Instance(10, [1], [3]), np.array([0]), Stopping(60)).tolist() == [0]
 
 
 def test_an_infeasible_schedule_is_refused() -> None:
     with pytest.raises(SolverError):
-        improve(Instance(5, [1, 1], [4, 4]), np.array([0, 0]), Budget(1))
+        improve(Instance(5, [1, 1], [4, 4]), np.array([0, 0]), Stopping(1))
 
 
 def test_solve_improves_what_it_cannot_solve() -> None:
     instance = generate_random("model1", seed=0, number=7)
     costs: list[int] = []
-    result = solve(instance, Budget(2), report=lambda r: costs.append(r.objective))
+    result = solve(instance, Stopping(2), report=lambda r: costs.append(r.objective))
     assert result.status is Status.BRACKET
     assert result.objective < int(best_list_schedule(instance).sum()) + instance.total_output
     assert costs == sorted(costs, reverse=True)

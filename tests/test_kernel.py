@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 import kvopt.solver.state_search.compiled as kernel
-from kvopt import Budget, InputError, Instance, SolverError, Status, solve, violations
+from kvopt import InputError, Instance, SolverError, Status, Stopping, solve, violations
 from kvopt.generate.families import generate_random
 from kvopt.solver.compiling import has_numba
 from kvopt.solver.primal.list_schedules import best_list_schedule
@@ -59,10 +59,10 @@ def test_compiled_search_agrees_with_brute_force_and_the_plain_search() -> None:
     for number in range(30):
         instance = generate_random("small", seed=9, number=number)
         known = best_list_schedule(instance)
-        result = solve_by_kernel(instance, late(instance), Budget(60))
+        result = solve_by_kernel(instance, late(instance), Stopping(60))
         assert result.status is Status.OPTIMAL
         assert violations(result.schedule) == []
-        plain = solve_by_search(instance, known, Budget(60), state_limit=300)
+        plain = solve_by_search(instance, known, Stopping(60), state_limit=300)
         assert plain.lower_bound <= result.objective <= plain.objective
 
 
@@ -70,8 +70,8 @@ def test_compiled_search_agrees_with_brute_force_and_the_plain_search() -> None:
 @settings(max_examples=150, deadline=None)
 @given(instances(max_requests=8, max_memory=16))
 def test_compiled_search_is_optimal_on_any_instance(instance: Instance) -> None:
-    result = solve_by_kernel(instance, late(instance), Budget(60))
-    plain = solve_by_search(instance, best_list_schedule(instance), Budget(60))
+    result = solve_by_kernel(instance, late(instance), Stopping(60))
+    plain = solve_by_search(instance, best_list_schedule(instance), Stopping(60))
     assert (result.status, result.objective) == (Status.OPTIMAL, plain.objective)
     assert violations(result.schedule) == []
 
@@ -82,7 +82,7 @@ def test_uncompiled_source_is_optimal_too(instance: Instance) -> None:
     rows = list(zip(instance.prompts.tolist(), instance.outputs.tolist(), strict=True))
     best = textbook.optimum(instance.memory, rows)
     assert optima([problem(instance)], PLAIN) == [best]
-    result = solve_by_kernel(instance, late(instance), Budget(), functions=PLAIN)
+    result = solve_by_kernel(instance, late(instance), Stopping(), functions=PLAIN)
     assert (result.objective, result.lower_bound) == (best, best)
 
 
@@ -132,7 +132,7 @@ def test_brackets_hold_wherever_it_stops(fast: bool) -> None:
             patch.setattr(kernel, "WIDE", data.draw(st.integers(1, 30)))
             patch.setattr(kernel, "PRICE_STEPS", data.draw(st.sampled_from([0, 1, 30])))
             size = data.draw(st.integers(0, 3_000))
-            stopped = solve_by_kernel(instance, start, Budget(), size, way)
+            stopped = solve_by_kernel(instance, start, Stopping(), size, way)
         assert stopped.lower_bound <= best <= stopped.objective
         assert violations(stopped.schedule) == []
 
@@ -143,7 +143,7 @@ def test_brackets_hold_wherever_it_stops(fast: bool) -> None:
 def test_an_interrupt_stops_the_search() -> None:
     instance = Instance(60, [1] * 20, list(range(5, 45, 2)))
 
-    class Interrupted(Budget):
+    class Interrupted(Stopping):
         """A budget that is interrupted the fifth time somebody asks."""
 
         asked = 0
@@ -171,7 +171,7 @@ def test_what_is_too_large_is_refused(memory: int, prompts: list[int], outputs: 
     instance = Instance(memory, prompts, outputs)
     assert not kernel.accepts(instance)
     with pytest.raises(InputError, match="beyond the limits of the compiled search"):
-        solve_by_kernel(instance, late(instance), Budget())
+        solve_by_kernel(instance, late(instance), Stopping())
     with pytest.raises(InputError, match="beyond the limits of the compiled search"):
         optimum(memory, prompts, outputs)
 
@@ -193,7 +193,7 @@ def test_the_largest_accepted_do_not_overflow(
     instance = Instance(memory, prompts, outputs)
     assert kernel.accepts(instance)
     known = best_list_schedule(instance)
-    result = solve_by_kernel(instance, known, Budget(2))
+    result = solve_by_kernel(instance, known, Stopping(2))
     assert 0 < result.lower_bound <= result.objective <= int(known.sum()) + instance.total_output
 
 
@@ -206,7 +206,7 @@ def test_bad_instances_are_named() -> None:
 
 def test_a_known_schedule_must_be_feasible() -> None:
     with pytest.raises(SolverError, match="exceeds memory"):
-        solve_by_kernel(Instance(4, [1, 1], [3, 3]), np.zeros(2, int), Budget(), functions=PLAIN)
+        solve_by_kernel(Instance(4, [1, 1], [3, 3]), np.zeros(2, int), Stopping(), functions=PLAIN)
 
 
 @needs_numba
@@ -230,13 +230,13 @@ def test_it_works_where_nothing_can_be_kept_on_disk(tmp_path: Path) -> None:
 def test_without_numba_the_plain_search_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kvopt.solver.solve.has_numba", lambda: False)
     instance = generate_random("small", seed=1, number=1)
-    assert solve(instance, Budget(60)).status is Status.OPTIMAL
+    assert solve(instance, Stopping(60)).status is Status.OPTIMAL
 
 
 def test_a_tiny_instance_does_not_load_numba() -> None:
     code = (
         "import sys, kvopt\n"
-        "kvopt.solve(kvopt.Instance(7, [1] * 4, [2, 2, 4, 4]), kvopt.Budget(60))\n"
+        "kvopt.solve(kvopt.Instance(7, [1] * 4, [2, 2, 4, 4]), kvopt.Stopping(60))\n"
         "print('numba' in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(kernel.__file__).parents[2])}

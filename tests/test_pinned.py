@@ -16,7 +16,7 @@ import pytest
 
 import kvopt.solver.milp as model
 import kvopt.solver.solve as solving
-from kvopt import Budget, Instance, read_instance
+from kvopt import Instance, Stopping, read_instance
 from kvopt.certificates.write import certify
 from kvopt.generate.families import generate_random
 from kvopt.model.files import curated_instances
@@ -85,9 +85,9 @@ def named(name: str) -> Instance:
 )
 def test_no_worse_than_pinned(pinned: dict[str, Any], stages: list[str]) -> None:
     instance = named(pinned["instance"])
-    result = solving.solve(instance, Budget(SECONDS))
+    result = solving.solve(instance, Stopping(SECONDS))
     trace = list(stages)
-    certified = certify(result, Budget(SECONDS))
+    certified = certify(result, Stopping(SECONDS))
     assert certified.lower_bound >= pinned["certified"]
     if pinned["objective"] > pinned["lower_bound"]:
         assert result.lower_bound <= pinned["objective"]

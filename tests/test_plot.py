@@ -181,12 +181,12 @@ def test_memory_picture() -> None:
     ax = plot_memory(run, axes())
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("time (rounds)", "memory (tokens)")
     assert ax.get_title("left") == "gsa: peak 256 of 256 tokens"
-    curve, budget = ax.get_lines()
+    curve, stop = ax.get_lines()
     x, y = memory_curve(run.schedule.memory_profile())
     assert np.array_equal(curve.get_xdata(), x)
     assert np.array_equal(curve.get_ydata(), y)
-    assert set(budget.get_ydata()) == {256}
-    assert budget.get_linestyle() != curve.get_linestyle()
+    assert set(stop.get_ydata()) == {256}
+    assert stop.get_linestyle() != curve.get_linestyle()
     assert ax.get_ylim()[1] > 256
     assert ax.get_xlim() == (0, pytest.approx(1.01 * run.schedule.makespan))
 

@@ -28,9 +28,9 @@ def test_profile_agrees_with_counting_round_by_round(rows: list[tuple[int, int, 
     assert [profile.at(r) for r in range(60)] == expected
     assert profile.peak() == peak_memory(starts, ends, prompts) == max(expected)
     assert profile.area() == sum(expected)
-    for budget in range(max(expected) + 2):
-        found = first_overflow(starts, ends, prompts, budget)
-        over = [r for r, used in enumerate(expected) if used > budget]
+    for stop in range(max(expected) + 2):
+        found = first_overflow(starts, ends, prompts, stop)
+        over = [r for r, used in enumerate(expected) if used > stop]
         assert (found is None) == (not over)
         if found is not None:
             round, position = found

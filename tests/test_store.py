@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 import kvopt
-from kvopt import Budget, InputError, read_instance
+from kvopt import InputError, Stopping, read_instance
 from kvopt.adversary import Candidate, Find, Hunt, Limits, Unit, search
 from kvopt.adversary.progress import Progress, progress_text
 from kvopt.parallel import code_version as sources_module
@@ -147,17 +147,17 @@ def test_no_search_depends_on_what_does_not_count() -> None:
 
 
 def test_store_resumes_without_repeating(tmp_path: Path) -> None:
-    whole = search(CELLS, Budget())
+    whole = search(CELLS, Stopping())
     store = Store(tmp_path / "finds.db")
     ran: list[int] = []
     for units in (4, None):
         with store.ledger(CELLS) as ledger:
             on_unit: Callable[[Unit], None] = lambda unit: ran.append(unit.number)  # noqa: E731
-            found = search(CELLS, Budget(), units=units, ledger=ledger, on_unit=on_unit)
+            found = search(CELLS, Stopping(), units=units, ledger=ledger, on_unit=on_unit)
         assert found == whole[:units] == store.units(CELLS)
     assert ran == list(range(len(whole)))
     done = store.units(CELLS)  # without a ledger, too
-    assert search(CELLS, Budget(), done=done, on_unit=lambda unit: ran.append(-1)) == whole
+    assert search(CELLS, Stopping(), done=done, on_unit=lambda unit: ran.append(-1)) == whole
     assert -1 not in ran
     assert shell(store.path, "SELECT * FROM claim") == []
 
@@ -169,7 +169,7 @@ import os, sys
 from pathlib import Path
 
 sys.modules["numba"] = None  # compiled functions take seconds to load
-from kvopt import Budget
+from kvopt import Stopping
 from kvopt.adversary import Hunt, Limits
 from kvopt.adversary import search
 from kvopt.adversary import run as _
@@ -190,7 +190,7 @@ while True:
         break
     if (child := os.fork()) == 0:
         with Store(Path("finds.db")).ledger(hunt) as ledger:
-            search(hunt, Budget(), ledger=ledger)
+            search(hunt, Stopping(), ledger=ledger)
         os._exit(0)
     os.write(1, b"%d\\n" % child)
     os.waitpid(child, 0)
@@ -250,7 +250,7 @@ class Searches:
 
 def kill_again_and_again(folder: Path, kills: int) -> None:
     """Kill searches at random moments; nothing that is complete may be lost or repeated."""
-    whole = {unit.number: unit for unit in search(CELLS, Budget())}
+    whole = {unit.number: unit for unit in search(CELLS, Stopping())}
     rng = random.Random(kills)
     searches = Searches(folder)
     stored: dict[int, Unit] = {}
@@ -336,7 +336,7 @@ def test_two_processes_share_the_work(tmp_path: Path) -> None:
         searches.wait()
         searches.close()
     begun = Counter(number for searches in both for number in searches.begun())
-    whole = search(CELLS, Budget())
+    whole = search(CELLS, Stopping())
     assert begun == Counter(range(len(whole)))
     assert Store(tmp_path / "a" / "finds.db").units(CELLS) == whole
 
@@ -402,7 +402,7 @@ def test_a_claim_holds_until_its_unit_is_complete_or_its_process_gone(
 def test_a_search_waits_for_what_others_are_at(
     tmp_path: Path, executor: bool, finishes: bool
 ) -> None:
-    whole = search(CELLS, Budget())
+    whole = search(CELLS, Stopping())
     store = Store(tmp_path / "finds.db")
     ran: list[int] = []
     with (
@@ -414,7 +414,7 @@ def test_a_search_waits_for_what_others_are_at(
         found = threads.submit(
             search,
             CELLS,
-            Budget(60),
+            Stopping(60),
             ledger=ours,
             workers=Workers(threads, 2) if executor else None,
             on_unit=lambda unit: ran.append(unit.number),
@@ -592,15 +592,15 @@ def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
 
 
 def test_progress_in_a_line() -> None:
-    budget = Budget(600)
-    progress = Progress(10, [UNIT], budget)
+    stop = Stopping(600)
+    progress = Progress(10, [UNIT], stop)
     assert str(progress).startswith("1 of 10 units, worst 2.5000, 10 min left")
     progress.add(Unit(1, 2000, (Find(1, 0, 4, 1, CANDIDATE),), complete=True))
     text = str(progress)
     assert text.startswith("2 of 10 units, ")
     assert "instances/s, worst 4.0000, 0 s left" in text
-    budget.interrupt()
-    assert str(Progress(None, [], budget)) == "0 units, 0 s left"
+    stop.interrupt()
+    assert str(Progress(None, [], stop)) == "0 units, 0 s left"
     text = progress_text(5, 8, None, run=2, evaluations=3000, seconds=200, budget_left=1e9)
     assert text == "5 of 8 units, 15 instances/s, 5 min left"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kvopt import Budget, Instance
+from kvopt import Instance, Stopping
 from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.branch_and_bound.propagation import all_starts, fitting, told
@@ -187,7 +187,7 @@ def test_trees_are_evaluated_alike_twice_and_prove_no_more_than_is_true() -> Non
 def test_long_instances_are_proved(number: int, starts: list[int]) -> None:
     """Few nodes are enough where thousands were not without windows."""
     instance = generate_random("long", 1, number)
-    tree = branch_and_bound(instance, np.array(starts), Budget(120, node_limit=2000))
+    tree = branch_and_bound(instance, np.array(starts), Stopping(120, node_limit=2000))
     assert tree is not None
     assert tree.lower_bound == tree.goal == sum(starts) + instance.total_output
     types = {(r.prompt, r.output): n for r, n in instance.types()}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kvopt import Budget, policy_from_spec, simulate
+from kvopt import Stopping, policy_from_spec, simulate
 from kvopt.adversary import Limits
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary.candidate import Candidate
@@ -61,7 +61,7 @@ def check_optima(rows: list[list[Any]]) -> None:
     for _, memory, _, _, _, reference, groups in rows:
         instance = Candidate(memory, tuple(map(tuple, groups))).instance()
         serial = np.cumsum(instance.outputs) - instance.outputs
-        result = solve_by_search(instance, serial, Budget())
+        result = solve_by_search(instance, serial, Stopping())
         assert result.lower_bound == result.objective == reference
 
 

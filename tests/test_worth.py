@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kvopt import Budget, Instance, solve
+from kvopt import Instance, Stopping, solve
 from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver import solve as solving
@@ -39,7 +39,7 @@ def cost_of(instance: Instance, starts: np.ndarray) -> int:
 def test_bounds_of_tiny_instances_are_true(number: int) -> None:
     instance = generate_random("tiny", 51, number)
     optimum = solve_by_state_graph(instance).objective
-    found = worth_bound(instance, best_list_schedule(instance), Budget())
+    found = worth_bound(instance, best_list_schedule(instance), Stopping())
     assert found is not None
     assert found.bound <= optimum
     types = {(r.prompt, r.output): n for r, n in instance.types()}
@@ -53,7 +53,7 @@ def test_bounds_of_tiny_instances_are_true(number: int) -> None:
 def test_alike_requests_are_solved(number: int, optimum: int | None) -> None:
     """The list schedules are 4 to 8 % above these optima; the certificates are a line long."""
     instance = generate_random("alike", 1, number)
-    result = solve(instance, Budget(60))
+    result = solve(instance, Stopping(60))
     assert result.status is Status.OPTIMAL
     assert result.bound_from == solving.WORTH
     if optimum is not None:
@@ -74,7 +74,7 @@ def test_arrays_take_the_same_way() -> None:
         if len(instance.types()) > 5:
             continue
         worth = np.array([rng.randint(0, 30 * SCALE) for _ in instance.types()], dtype=np.int64)
-        ways = [WorthRelaxation(instance, f).best_way(worth, Budget()) for f in functions]
+        ways = [WorthRelaxation(instance, f).best_way(worth, Stopping()) for f in functions]
         assert all(way == ways[0] for way in ways)
         assert ways[0] is not None
         cost = sum(
@@ -89,7 +89,7 @@ def test_ways_are_made_into_schedules() -> None:
     instance = Instance.from_groups(20, [(1, 4, 7), (2, 9, 5)])
     relaxation = WorthRelaxation(instance, descend)
     for worth in ([40 * SCALE, 40 * SCALE], [0, 60 * SCALE], [90 * SCALE, 0], [0, 0]):
-        found = relaxation.best_way(np.array(worth, dtype=np.int64), Budget())
+        found = relaxation.best_way(np.array(worth, dtype=np.int64), Stopping())
         assert found is not None
         starts = start_times(instance, relaxation.placed(found[1]))
         assert cost_of(instance, starts) >= instance.total_output
@@ -98,11 +98,11 @@ def test_ways_are_made_into_schedules() -> None:
 def test_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = generate_random("alike", 1, 36)
     starts = best_list_schedule(instance)
-    assert profile_graph(instance, Budget(), edges=100) is None
-    assert profile_graph(instance, Budget(0)) is None
-    assert worth_bound(instance, starts, Budget(0)) is None
+    assert profile_graph(instance, Stopping(), edges=100) is None
+    assert profile_graph(instance, Stopping(0)) is None
+    assert worth_bound(instance, starts, Stopping(0)) is None
     monkeypatch.setattr(pricing, "STEPS", 10**5)
-    assert worth_bound(instance, starts, Budget()) is None
+    assert worth_bound(instance, starts, Stopping()) is None
 
 
 def test_stopped_anywhere_leaves_a_true_bracket() -> None:
@@ -110,8 +110,8 @@ def test_stopped_anywhere_leaves_a_true_bracket() -> None:
     for looks in range(1, 60):
         seen: list[Result] = []
         asked = itertools.count(1)
-        budget = Budget(stopped=lambda last=looks, asked=asked: next(asked) >= last)
-        seen.append(solve(instance, budget, report=seen.append))
+        stop = Stopping(stopped=lambda last=looks, asked=asked: next(asked) >= last)
+        seen.append(solve(instance, stop, report=seen.append))
         assert all(r.lower_bound <= 79051 <= r.objective for r in seen)
 
 
@@ -124,20 +124,20 @@ def test_parts_stopped_anywhere_leave_a_true_bracket(
     instance = generate_random("alike", 1, 3)
     asked = itertools.count(1)
     seen: list[Result] = []
-    budget = Budget(stopped=lambda: next(asked) >= looks)
-    seen.append(solve(instance, budget, report=seen.append))
+    stop = Stopping(stopped=lambda: next(asked) >= looks)
+    seen.append(solve(instance, stop, report=seen.append))
     assert all(r.lower_bound <= 708794 <= r.objective for r in seen)
 
 
 def test_a_schedule_counts_before_there_are_prices(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = generate_random("alike", 1, 6)
-    best = solve(instance, Budget(60))
+    best = solve(instance, Stopping(60))
 
-    def stopped(_: Instance, __: np.ndarray, ___: Budget, report: Any) -> None:
+    def stopped(_: Instance, __: np.ndarray, ___: Stopping, report: Any) -> None:
         report(pricing.Worth((), 0, best.starts))
 
     monkeypatch.setattr(solving, "worth_bound", stopped)
-    result = solve(instance, Budget(0.5))
+    result = solve(instance, Stopping(0.5))
     assert result.objective == best.objective
     assert result.lower_bound <= best.objective
 
@@ -146,18 +146,18 @@ def test_a_schedule_counts_before_there_are_prices(monkeypatch: pytest.MonkeyPat
 def test_too_much_is_not_looked_at(limit: str, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
     worth = np.array([3 * SCALE, 50 * SCALE])
-    assert WorthRelaxation(instance, descend).phases(worth, Budget()) is not None
+    assert WorthRelaxation(instance, descend).phases(worth, Stopping()) is not None
     huge = np.array([SCALE, 1 << 60])
-    assert WorthRelaxation(instance, descend).best_way(huge, Budget()) is None
+    assert WorthRelaxation(instance, descend).best_way(huge, Stopping()) is None
     monkeypatch.setattr(pricing, limit, most)
-    assert WorthRelaxation(instance, descend).phases(worth, Budget()) is None
+    assert WorthRelaxation(instance, descend).phases(worth, Stopping()) is None
 
 
 def test_phases_leave_out_what_does_not_pay() -> None:
     instance = generate_random("alike", 1, 3)
     relaxation = WorthRelaxation(instance, descend)
     worth = np.array([300, 700, 20, 30, 5], dtype=np.int64) * SCALE  # one of them never pays
-    parts = relaxation.phases(worth, Budget())
+    parts = relaxation.phases(worth, Stopping())
     assert parts is not None
     (phases,) = parts
     ends = sorted(
@@ -168,7 +168,7 @@ def test_phases_leave_out_what_does_not_pay() -> None:
     assert [phase.end for phase in phases] == ends
     assert len(ends) < len(worth)
     assert len({phase.graph.core for phase in phases}) == len(phases)
-    assert WorthRelaxation(instance, descend).best_way(worth * 0, Budget()) == (0, [])
+    assert WorthRelaxation(instance, descend).best_way(worth * 0, Stopping()) == (0, [])
 
 
 def sets(instance: Instance) -> float:
@@ -208,7 +208,7 @@ def test_graphs_are_those_of_the_checker() -> None:
         before, known = None, [0]
         for size in range(len(kinds), 0, -1):
             chosen = rng.sample(range(len(kinds)), size)
-            graph = profile_graph(instance, Budget(), chosen=chosen, profiles_before=before)
+            graph = profile_graph(instance, Stopping(), chosen=chosen, profiles_before=before)
             assert graph is not None
             known, edges, groups, core, entry = checker().profile_graph(
                 instance.memory, kinds, [kinds[k] for k in chosen], known
@@ -233,7 +233,7 @@ def test_bounds_of_parts_are_true_and_those_of_the_checker() -> None:
             noise = [rng.randint(-3 * SCALE, 3 * SCALE) for _ in prices]
             prices[len(kinds) :] //= rng.randint(1, 3)
             prices = np.maximum(0, prices + noise)
-        found = relaxation.best_way(prices, Budget())
+        found = relaxation.best_way(prices, Stopping())
         assert found is not None
         bound = -(-(found[0] + relaxation.constant(prices)) // SCALE)
         optimum = solve_by_state_graph(instance).objective
@@ -246,7 +246,7 @@ def test_bounds_of_parts_are_true_and_those_of_the_checker() -> None:
         proof = content.content(instance)
         proved = checker().by_worth if len(parts) == 1 else checker().by_parts
         assert proved(instance.memory, types, proof) == bound
-        fast = WorthRelaxation(instance, descend_by_arrays, parts).best_way(prices, Budget())
+        fast = WorthRelaxation(instance, descend_by_arrays, parts).best_way(prices, Stopping())
         assert fast == found
     assert tight > 0
 
@@ -262,7 +262,7 @@ def test_slopes_are_right() -> None:
         relaxation = WorthRelaxation(instance, descend_by_arrays, parts)
 
         def look(prices: np.ndarray, relaxation: WorthRelaxation = relaxation) -> tuple[float, Any]:
-            found = relaxation.best_way(prices, Budget())
+            found = relaxation.best_way(prices, Stopping())
             assert found is not None
             value = (found[0] + relaxation.constant(prices)) / SCALE
             return value, relaxation.slope(found[1])
@@ -285,8 +285,8 @@ def test_parts_share_the_memory_at_a_price(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(searching, "PART_SETS", 200)
     monkeypatch.setattr(searching, "SEQUENCE_SETS", 200)
     seen: list[pricing.Worth] = []
-    budget = Budget(stopped=lambda: len(seen) >= 12)
-    found = worth_bound(instance, starts, budget, seen.append)
+    stop = Stopping(stopped=lambda: len(seen) >= 12)
+    found = worth_bound(instance, starts, stop, seen.append)
     assert found is not None
     assert found is seen[-1]
     assert len(found.parts) > 1
@@ -302,7 +302,7 @@ def test_parts_start_one_after_the_other() -> None:
     parts = divided(instance, 200)
     assert parts is not None
     assert len(parts) > 1
-    found = in_sequence(instance, compiled() or descend_by_arrays, parts, Budget(10))
+    found = in_sequence(instance, compiled() or descend_by_arrays, parts, Stopping(10))
     assert found is not None
     starts, worth = found
     assert set(np.flatnonzero(worth)) == set(parts[-1])
@@ -310,4 +310,4 @@ def test_parts_start_one_after_the_other() -> None:
     assert 708794 <= cost_of(instance, times) < 1.06 * 708794
     of_part = [[t for t, k in starts if k in part] for part in parts]
     assert all(max(a) <= min(b) for a, b in itertools.pairwise(of_part))
-    assert in_sequence(instance, descend_by_arrays, parts, Budget(0)) is None
+    assert in_sequence(instance, descend_by_arrays, parts, Stopping(0)) is None

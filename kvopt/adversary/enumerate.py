@@ -22,7 +22,7 @@ from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.adversary.orders import distinct_orders, number_of_orders, orders_to_try
 from kvopt.adversary.score import cost_function
 from kvopt.model.instance import IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.policies import FCFS, GBA, GBAD, GSA, GSASpec, Policy, policy_from_spec
 from kvopt.solver.state_search.compiled import Problem, optima
 
@@ -70,7 +70,7 @@ def cells(limits: Limits) -> list[Cell]:
     ]
 
 
-def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
     """Find the worst instance of a cell.
 
     Parameters
@@ -79,7 +79,7 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
         What is searched for.
     number
         Number of the cell in `cells`.
-    budget
+    stop
         When it is over, the unit is cut short.
 
     Returns
@@ -87,7 +87,7 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
     Unit
         If it is complete, its last find is the worst of the cell.
     """
-    return _Unit(hunt, number, budget).run(cells(hunt.limits)[number])
+    return _Unit(hunt, number, stop).run(cells(hunt.limits)[number])
 
 
 Requests = Sequence[Kind]
@@ -109,9 +109,9 @@ class _Rows:
 class _Unit:
     """A cell on its way: the worst instance so far."""
 
-    def __init__(self, hunt: Hunt, number: int, budget: Budget) -> None:
+    def __init__(self, hunt: Hunt, number: int, stop: Stopping) -> None:
         self.number = number
-        self.budget = budget
+        self.stop = stop
         self.policy = policy_from_spec(hunt.policy)
         self.cost = cost_function(self.policy, compiled())
         other = policy_from_spec(hunt.against) if hunt.against else None
@@ -162,7 +162,7 @@ class _Unit:
             if self.shortest_only and not _shortest(self.policy, cell.memory, requests):
                 continue
             waiting += self._worst_order(cell.memory, requests)
-            if len(waiting) >= BATCH or self.budget.over():
+            if len(waiting) >= BATCH or self.stop.over():
                 if not self._settle_list(cell.memory, waiting):
                     return False
                 waiting = []
@@ -246,7 +246,7 @@ class _Unit:
             rows = rows[values[rows, 0] * q > p * values[rows, 1]]
             if not len(rows):
                 break
-            if self.budget.over():
+            if self.stop.over():
                 return False
             batch, rows = rows[:BATCH], rows[BATCH:]
             sets = [requests_of(row) for row in batch.tolist()]
@@ -259,7 +259,7 @@ class _Unit:
                     candidate = _candidate(memory, requests)
                     find = Find(self.number, self.evaluations, cost, reference, candidate)
                     self.finds.append(find)
-        return not self.budget.over()
+        return not self.stop.over()
 
     def _references(
         self, memory: int, costs: list[int], bounds: IntArray, sets: list[Requests]

@@ -24,7 +24,7 @@ from kvopt.adversary.candidate import Candidate, Group
 from kvopt.adversary.closed_forms import phases, slices_of
 from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.adversary.score import score_function
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.policies import GBA, GSA, Policy, policy_from_spec
 from kvopt.theory.pipeline import tight_spacing
 
@@ -56,7 +56,7 @@ def applies(policy: Policy) -> bool:
     return isinstance(policy, GSA | GBA) and slices_of(policy) is not None
 
 
-def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
     """Find the worst mixes for a few memory budgets, or climb where there is no formula.
 
     Parameters
@@ -65,13 +65,13 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
         What is searched for.
     number
         Number of the unit: its memory budgets follow those of the unit before it.
-    budget
+    stop
         When it is over, the unit is cut short.
     """
     policy = policy_from_spec(hunt.policy)
     if number_of_units(hunt) is None:
         limits = replace(hunt.limits, groups=KINDS)
-        return local.run_unit(replace(hunt, limits=limits), number, budget)
+        return local.run_unit(replace(hunt, limits=limits), number, stop)
     assert isinstance(policy, GSA | GBA)
     score = score_function(hunt)
     mixes: list[_Mix] = []
@@ -79,7 +79,7 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
     largest = min(hunt.limits.memory, (number + 1) * MEMORIES)
     for memory in range(number * MEMORIES + 1, largest + 1):
         for prompt in sorted({0, 1, memory // 16, memory // 4} & set(range(memory))):
-            if budget.over():
+            if stop.over():
                 return Unit(number, evaluations, (), complete=False)
             evaluations += 1
             mixes += _mixes(policy, memory, prompt)

@@ -9,7 +9,7 @@ from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import score_function
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
 from kvopt.solver.state_search.compiled import optimum
 
@@ -44,11 +44,11 @@ class Log:
         What is searched for.
     number
         Number of the unit.
-    budget
+    stop
         When it is over, no more instances are looked at.
     """
 
-    def __init__(self, hunt: Hunt, number: int, budget: Budget) -> None:
+    def __init__(self, hunt: Hunt, number: int, stop: Stopping) -> None:
         self.number = number
         self.most = max(100, min(EVALUATIONS, REQUESTS // hunt.limits.requests))
         self.finds: list[Find] = []
@@ -56,7 +56,7 @@ class Log:
         self.cut = False
         self._score = score_function(hunt)
         self._exact = hunt.exact and hunt.against is None
-        self._budget = budget
+        self._budget = stop
         self._seen: dict[Candidate, float] = {}
 
     def more(self) -> bool:
@@ -84,7 +84,7 @@ class Log:
         return Unit(self.number, self.evaluations, tuple(self.finds), complete=not self.cut)
 
 
-def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
     """Run one unit: simulated annealing if its number is even, evolution if it is odd.
 
     Parameters
@@ -93,10 +93,10 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
         What is searched for.
     number
         Number of the unit, which with the hunt decides on all that is random.
-    budget
+    stop
         When it is over, the unit is cut short.
     """
-    log = Log(hunt, number, budget)
+    log = Log(hunt, number, stop)
     (evolve if number % 2 else anneal)(moves_of(hunt, number), log)
     return log.unit()
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from kvopt.adversary.configuration import Unit
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 
 __all__ = ["Progress", "progress_text"]
 
@@ -22,11 +22,11 @@ class Progress:
         Units there are; None if they never end.
     done
         Complete units of earlier runs.
-    budget
+    stop
         How long this run may go on.
     """
 
-    def __init__(self, total: int | None, done: Iterable[Unit], budget: Budget) -> None:
+    def __init__(self, total: int | None, done: Iterable[Unit], stop: Stopping) -> None:
         self.total = total
         self.units = 0
         self.evaluations = 0
@@ -34,7 +34,7 @@ class Progress:
         for unit in done:
             self.add(unit)
         self._earlier, self._evaluated = self.units, self.evaluations
-        self._budget = budget
+        self._budget = stop
         self._began = time.perf_counter()
 
     def add(self, unit: Unit) -> None:

@@ -21,7 +21,7 @@ from kvopt.adversary import enumeration_kernel as scan
 from kvopt.adversary import families, local
 from kvopt.adversary.configuration import Hunt, Unit
 from kvopt.model.errors import WorkerError
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import code_version
 from kvopt.parallel.executors import Workers, stopped
 from kvopt.policies import policy_from_spec, source_digest
@@ -29,7 +29,7 @@ from kvopt.solver.state_search import compiled as kernel
 
 __all__ = ["Ledger", "number_of_units", "prepare", "run_unit", "search"]
 
-RUN_UNIT: Mapping[str, Callable[[Hunt, int, Budget], Unit]] = {
+RUN_UNIT: Mapping[str, Callable[[Hunt, int, Stopping], Unit]] = {
     "local": local.run_unit,
     "exhaustive": exhaustive.run_unit,
     "families": families.run_unit,
@@ -43,10 +43,10 @@ TRIES = 3
 """A unit is run so often until it is taken for what kills its workers."""
 
 GRACE_SECONDS = 5.0
-"""How long after the end of the budget units may take to notice."""
+"""How long after the end of the time units may take to notice."""
 
 
-def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
+def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
     """Run one unit of a hunt by its method.
 
     Parameters
@@ -55,10 +55,10 @@ def run_unit(hunt: Hunt, number: int, budget: Budget) -> Unit:
         What is searched for.
     number
         Number of the unit.
-    budget
+    stop
         When it is over, the unit is cut short.
     """
-    return RUN_UNIT[hunt.method](hunt, number, budget)
+    return RUN_UNIT[hunt.method](hunt, number, stop)
 
 
 def prepare(hunt: Hunt) -> None:
@@ -91,7 +91,7 @@ class Ledger(Protocol):
 
 def search(
     hunt: Hunt,
-    budget: Budget,
+    stop: Stopping,
     *,
     units: int | None = None,
     done: Iterable[Unit] = (),
@@ -99,13 +99,13 @@ def search(
     workers: Workers | None = None,
     ledger: Ledger | None = None,
 ) -> list[Unit]:
-    """Run units until the budget is over.
+    """Run units until it is to stop.
 
     Parameters
     ----------
     hunt
         What is searched for.
-    budget
+    stop
         How long it may go on.
     units
         Stop once the units 0, ..., units - 1 are complete; None for all there are.
@@ -142,11 +142,7 @@ def search(
     if most is not None:
         units = most if units is None else min(units, most)
     todo = _Todo(ended, units, ledger)
-    run = (
-        _runs_on(hunt, budget, workers)
-        if workers and workers.executor
-        else _runs_here(hunt, budget)
-    )
+    run = _runs_on(hunt, stop, workers) if workers and workers.executor else _runs_here(hunt, stop)
     with closing(run(todo)) as results:
         for unit in results:
             if ledger is not None and unit.complete:
@@ -206,11 +202,11 @@ class _Todo:
 Run = Callable[[_Todo], Generator[Unit, None, None]]
 
 
-def _runs_here(hunt: Hunt, budget: Budget) -> Run:
+def _runs_here(hunt: Hunt, stop: Stopping) -> Run:
     def run(todo: _Todo) -> Generator[Unit, None, None]:
-        while not budget.over():
+        while not stop.over():
             if (number := todo.next()) is not None:
-                yield run_unit(hunt, number, budget)
+                yield run_unit(hunt, number, stop)
             elif todo.waits():
                 time.sleep(POLL_SECONDS)
             else:
@@ -219,11 +215,11 @@ def _runs_here(hunt: Hunt, budget: Budget) -> Run:
     return run
 
 
-def _runs_on(hunt: Hunt, budget: Budget, workers: Workers) -> Run:
+def _runs_on(hunt: Hunt, stop: Stopping, workers: Workers) -> Run:
     def run(todo: _Todo) -> Generator[Unit, None, None]:
-        crew = _Crew(hunt, budget, workers)
+        crew = _Crew(hunt, stop, workers)
         try:
-            while crew.start_from(todo) or (todo.waits() and not budget.over()):
+            while crew.start_from(todo) or (todo.waits() and not stop.over()):
                 yield from crew.results()
         finally:
             crew.stop()
@@ -238,15 +234,15 @@ class _Crew:
     ----------
     hunt
         What is searched for.
-    budget
+    stop
         How long it may go on.
     workers
         Who runs the units.
     """
 
-    def __init__(self, hunt: Hunt, budget: Budget, workers: Workers) -> None:
+    def __init__(self, hunt: Hunt, stop: Stopping, workers: Workers) -> None:
         self._hunt = hunt
-        self._budget = budget
+        self._until = stop
         self._workers = workers
         self._running: dict[Future[Unit], int] = {}
         self._again: list[int] = []
@@ -258,20 +254,20 @@ class _Crew:
         """Start units while there is room, and return how many are running."""
         assert self._workers.executor is not None
         places = self._workers.places()
-        while len(self._running) < places and not self._budget.over():
+        while len(self._running) < places and not self._until.over():
             number = self._again.pop() if self._again else todo.next()
             if number is None:
                 break
-            arguments = (self._code, self._hunt, number, self._budget.left())
+            arguments = (self._code, self._hunt, number, self._until.left())
             self._running[self._workers.executor.submit(_run_unit_for, *arguments)] = number
         return len(self._running)
 
     def results(self) -> Iterator[Unit]:
         """Wait a moment, and yield the units that have ended."""
         now = time.monotonic()
-        if self._budget.over():
+        if self._until.over():
             self._over_since = min(self._over_since, now)
-        if self._budget.interrupted or now > self._over_since + GRACE_SECONDS:
+        if self._until.interrupted or now > self._over_since + GRACE_SECONDS:
             self._workers.stop()
         if not self._running:
             time.sleep(POLL_SECONDS)
@@ -296,7 +292,7 @@ class _Crew:
 
     def _count_death(self, number: int) -> None:
         """See to it that the unit is run again, unless its workers keep dying."""
-        if self._budget.over():  # cancelled, or too late anyway
+        if self._until.over():  # cancelled, or too late anyway
             return
         self._deaths[number] += 1
         if self._deaths[number] >= TRIES:
@@ -313,7 +309,7 @@ def _run_unit_for(code: str, hunt: Hunt, number: int, seconds: float) -> Unit:
     """Run a unit in a worker, which has to have the same code."""
     if (own := _code(hunt)) != code:
         raise WorkerError(f"a worker has other code: {own}, not {code}")
-    return run_unit(hunt, number, Budget(seconds, stopped))
+    return run_unit(hunt, number, Stopping(seconds, stopped))
 
 
 def _code(hunt: Hunt) -> str:

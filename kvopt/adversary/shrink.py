@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from kvopt.adversary.candidate import Candidate, Group, Limits
 from kvopt.adversary.configuration import Hunt
 from kvopt.adversary.score import Score, score_function
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.state_search import compiled as kernel
 
 __all__ = ["minimised", "reductions", "size"]
@@ -32,7 +32,7 @@ Ratio = tuple[int, int]
 """Cost of the policy and of the reference (rounds)."""
 
 
-def minimised(hunt: Hunt, candidate: Candidate, budget: Budget) -> Candidate:
+def minimised(hunt: Hunt, candidate: Candidate, stop: Stopping) -> Candidate:
     """Return a smaller instance whose ratio is at least that of a given one.
 
     The ratio is that of the hunt.  Without a second policy the reference is the optimum where
@@ -46,7 +46,7 @@ def minimised(hunt: Hunt, candidate: Candidate, budget: Budget) -> Candidate:
         What was searched for.
     candidate
         What was found.
-    budget
+    stop
         When it is over, the smallest instance so far is returned.
 
     Returns
@@ -64,7 +64,7 @@ def minimised(hunt: Hunt, candidate: Candidate, budget: Budget) -> Candidate:
     ratio = judge.ratio(candidate)
     seen = {candidate}
     steps = reductions(candidate)
-    while not budget.over() and (smaller := next(steps, None)) is not None:
+    while not stop.over() and (smaller := next(steps, None)) is not None:
         if smaller in seen:
             continue
         seen.add(smaller)

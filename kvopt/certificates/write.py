@@ -17,7 +17,7 @@ from typing import Any
 from kvopt.certificates.checker import checker
 from kvopt.model.errors import SolverError
 from kvopt.model.files import CERTIFICATE_FORMAT, instance_to_json, laid_out, write_text
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.branch_and_bound.tree import branch_and_bound
 from kvopt.solver.facts import has_few_long_runs
 from kvopt.solver.relaxations.aggregate_state import PathPrices, path_bound
@@ -134,7 +134,7 @@ def paths_proof(result: Result, prices: PathPrices) -> Proof:
     return Proof(value, content)
 
 
-def exhaustive_proof(result: Result, lower_bound: int, budget: Budget) -> Proof | None:
+def exhaustive_proof(result: Result, lower_bound: int, stop: Stopping) -> Proof | None:
     """Return the proof of a bound by the checker's own search over states.
 
     Parameters
@@ -143,7 +143,7 @@ def exhaustive_proof(result: Result, lower_bound: int, budget: Budget) -> Proof 
         What is known of the instance.
     lower_bound
         The bound to prove (rounds).
-    budget
+    stop
         How long it may take; it is over when the next attempt would take longer.
 
     Returns
@@ -152,7 +152,7 @@ def exhaustive_proof(result: Result, lower_bound: int, budget: Budget) -> Proof 
         None if that takes too long, or the bound does not hold.
     """
     limit = FIRST_STATES
-    while not budget.over():
+    while not stop.over():
         began = time.perf_counter()
         try:
             states = checker().searched(result.instance.memory, _types(result), lower_bound, limit)
@@ -162,7 +162,7 @@ def exhaustive_proof(result: Result, lower_bound: int, budget: Budget) -> Proof 
             if (
                 not str(refused).startswith("proof.states")  # it is not the limit that failed
                 or limit > checker().MAX_STATES
-                or expected > budget.left()
+                or expected > stop.left()
             ):
                 return None
             continue
@@ -170,14 +170,14 @@ def exhaustive_proof(result: Result, lower_bound: int, budget: Budget) -> Proof 
     return None
 
 
-def certify(result: Result, budget: Budget, tree: PriceTree | None = None) -> Certified:
+def certify(result: Result, stop: Stopping, tree: PriceTree | None = None) -> Certified:
     """Find a proof of a result's lower bound, or the best there is, and certify it.
 
     Parameters
     ----------
     result
         The result.
-    budget
+    stop
         How long it may take.
     tree
         A tree of prices that a branch and bound has left, if any.
@@ -188,7 +188,7 @@ def certify(result: Result, budget: Budget, tree: PriceTree | None = None) -> Ce
         If the checker refuses the certificate.
     """
     best: Proof | None = None
-    for proof in _proofs(result, budget, tree):
+    for proof in _proofs(result, stop, tree):
         if best is None or proof.lower_bound > best.lower_bound:
             best = proof
         if best.lower_bound == result.objective:
@@ -208,7 +208,7 @@ def certify(result: Result, budget: Budget, tree: PriceTree | None = None) -> Ce
     return Certified(result, best.lower_bound, content)
 
 
-def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[Proof]:
+def _proofs(result: Result, stop: Stopping, tree: PriceTree | None) -> Iterator[Proof]:
     """Yield proofs of the lower bound or more, or of less: its own, then the cheap ones first."""
     best = 0
     if result.proof is not None:
@@ -226,31 +226,31 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         best = max(best, proof.lower_bound)
         yield proof
     if result.status is Status.OPTIMAL:
-        searched = exhaustive_proof(result, result.objective, budget.part(budget.left() / 2))
+        searched = exhaustive_proof(result, result.objective, stop.part(stop.left() / 2))
         if searched is not None:
             yield searched
     horizon = int((result.starts + result.instance.outputs).max())
-    if result.proof is None and not budget.over() and has_room(result.instance, horizon):
-        part = budget.part(budget.left() / 2)
+    if result.proof is None and not stop.over() and has_room(result.instance, horizon):
+        part = stop.part(stop.left() / 2)
         held = solve_by_holdings(result.instance, result.starts, part)
         if held.proof is not None and held.lower_bound > best:
             best = held.lower_bound
             yield Proof(best, held.proof)
     few = has_few_long_runs(result.instance, horizon)
-    if result.proof is None and best < result.objective and few and not budget.over():
-        part = budget.part(budget.left() / 2)
+    if result.proof is None and best < result.objective and few and not stop.over():
+        part = stop.part(stop.left() / 2)
         grown = branch_and_bound(result.instance, result.starts, part)
         if grown is not None and grown.lower_bound > best:
             best = grown.lower_bound
             yield Proof(best, grown.content())
     large = result.proof is not None and len(result.instance) > SEARCHED_REQUESTS
-    if result.proof is None and not budget.over():
-        root = root_prices(result.instance, budget.part(budget.left() / 2), horizon)
+    if result.proof is None and not stop.over():
+        root = root_prices(result.instance, stop.part(stop.left() / 2), horizon)
         if root is not None:
             proof = prices_proof(result, root)
             best = max(best, proof.lower_bound)
             yield proof
-        prices = path_bound(result.instance, result.starts, budget.part(budget.left() / 2))
+        prices = path_bound(result.instance, result.starts, stop.part(stop.left() / 2))
         if prices is not None and prices.bound > best:
             proof = paths_proof(result, prices)
             best = max(best, proof.lower_bound)
@@ -259,7 +259,7 @@ def _proofs(result: Result, budget: Budget, tree: PriceTree | None) -> Iterator[
         # The search may close the bracket, or else prove what a solver says.
         for bound in (result.objective, result.lower_bound):
             if bound > best:
-                part = budget.part(budget.left() / 2)
+                part = stop.part(stop.left() / 2)
                 searched = exhaustive_proof(result, bound, part)
                 if searched is not None:
                     best = bound

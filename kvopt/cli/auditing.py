@@ -76,29 +76,27 @@ def audit(
     certificates = [file for path in paths for file in find_certificates(path)]
     held = fame = 0
     steps = len(instances) + len(hunted_policies) + len(records)
-    with interruptible() as budget, progress_bar("auditing", steps) as advance_to:
+    with interruptible() as stop, progress_bar("auditing", steps) as advance_to:
         for name, instance in instances:
             try:
-                result = audit_instance(instance, policies, budget.part(time_limit))
+                result = audit_instance(instance, policies, stop.part(time_limit))
             except InputError:
                 raise
             except KvoptError as error:
                 problems.append(f"{name}: {error}")
                 continue
-            if budget.interrupted:
+            if stop.interrupted:
                 break
             audited.append((name, result))
             problems += [f"{name}: {problem}" for problem in result.problems]
             advance_to(len(audited))
         for spec in hunted_policies:
-            if not budget.interrupted and (
-                found := audit_search(policy_from_spec(spec), seed, budget)
-            ):
+            if not stop.interrupted and (found := audit_search(policy_from_spec(spec), seed, stop)):
                 hunted.append(found)
                 problems += [f"search: {problem}" for problem in found.problems]
             advance_to(len(audited) + len(hunted))
         for number, record in enumerate(records, start=1):
-            if budget.interrupted:
+            if stop.interrupted:
                 break
             if problem := problem_with(record):
                 problems.append(f"{record.file}: {problem}")
@@ -106,7 +104,7 @@ def audit(
                 fame += 1
             advance_to(len(audited) + len(hunted) + number)
         for file in certificates:
-            if budget.interrupted:
+            if stop.interrupted:
                 break
             if reason := refusal(read_text(file))[1]:
                 problems.append(f"{file}: {reason}")
@@ -122,7 +120,7 @@ def audit(
     else:
         _print(audited, hunted, problems)
         click.echo(_sentence(summary))
-    if budget.interrupted:
+    if stop.interrupted:
         return complain(
             f"interrupted; {len(audited)} of {len(instances)} instances were audited", INTERRUPTED
         )

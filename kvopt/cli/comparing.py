@@ -56,15 +56,15 @@ def ratio(
     instances = read_instances(paths)
     rows: list[dict[str, Any]] = []
     table, failures, violated = [], [], False
-    with interruptible() as budget, progress_bar("comparing", len(instances)) as advance_to:
+    with interruptible() as stop, progress_bar("comparing", len(instances)) as advance_to:
         for i, (name, instance) in enumerate(instances):
             comparison = compare(
                 instance,
                 policies,
-                budget.part(time_limit),
+                stop.part(time_limit),
                 lambda error, name=name: failures.append(f"{name}: {error}"),  # type: ignore[misc]
             )
-            if budget.interrupted:
+            if stop.interrupted:
                 break
             for r in comparison.ratios:
                 rows.append(ratio_row(name, r))
@@ -81,7 +81,7 @@ def ratio(
         click.echo(text_table(heads, table, right="llrrrrll"))
     for failure in failures:
         complain(failure, FAILED)
-    if budget.interrupted:
+    if stop.interrupted:
         return complain(f"interrupted; {len(rows)} rows were done", INTERRUPTED)
     return FAILED if violated or failures else DONE
 

@@ -139,13 +139,13 @@ def _draw_ratios(
     from kvopt.plot.shapes import ratio_bar
 
     bars: list[RatioBar] = []
-    with interruptible() as budget, progress_bar("comparing", len(contents)) as advance_to:
+    with interruptible() as stop, progress_bar("comparing", len(contents)) as advance_to:
         for i, (file, content) in enumerate(contents):
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                comparison = compare(content, policies, budget.part(time_limit))
-                if budget.interrupted:
+                comparison = compare(content, policies, stop.part(time_limit))
+                if stop.interrupted:
                     return complain("interrupted; nothing was drawn", INTERRUPTED)
                 bars += [ratio_bar(label(content, file), r) for r in comparison.ratios]
             else:

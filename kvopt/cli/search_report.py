@@ -35,8 +35,8 @@ def _made_small(hunt: Hunt, candidate: Candidate) -> Candidate:
 
     if hunt.method == "families":
         return candidate
-    with interruptible(MINIMISE_SECONDS) as budget, status_line("making it small"):
-        return minimised(hunt, candidate, budget)
+    with interruptible(MINIMISE_SECONDS) as stop, status_line("making it small"):
+        return minimised(hunt, candidate, stop)
 
 
 def check_picture(file: Path) -> str:
@@ -152,8 +152,8 @@ class Report:
         from kvopt.comparison.ratio import compare
         from kvopt.report.tables import ratio_row, ratio_text
 
-        with interruptible(seconds) as budget, status_line("verifying"):
-            comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], budget)
+        with interruptible(seconds) as stop, status_line("verifying"):
+            comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], stop)
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}

@@ -161,16 +161,16 @@ def _run(
     ):
         status("preparing")
         prepare(hunt)
-        budget = whole.part(seconds)
+        stop = whole.part(seconds)
         total = min((n for n in (most, number_of_units(hunt)) if n is not None), default=None)
         done = ledger.units() if ledger else []
-        progress = Progress(total, done, budget)
+        progress = Progress(total, done, stop)
 
         def on_unit(unit: Unit) -> None:
             progress.add(unit)
             status(str(progress))
 
         units = run(
-            hunt, budget, units=most, done=done, on_unit=on_unit, workers=workers, ledger=ledger
+            hunt, stop, units=most, done=done, on_unit=on_unit, workers=workers, ledger=ledger
         )
-    return units, budget.interrupted
+    return units, stop.interrupted

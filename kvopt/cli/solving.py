@@ -67,24 +67,24 @@ def solve(
     began = time.perf_counter()
     history: list[tuple[float, int, int]] = []
     nodes = math.inf if node_limit is None else node_limit
-    with interruptible(time_limit, nodes) as budget, status_line(f"solving {file.name}") as status:
+    with interruptible(time_limit, nodes) as stop, status_line(f"solving {file.name}") as status:
 
         def report(bracket: Result) -> None:
             gap = 100 * (1 - bracket.lower_bound / bracket.objective)
             found = f"{optimum_text(bracket)}, gap {gap:.2f} %"
-            status(f"{found}, {bracket.bound_from}, {budget.nodes} nodes")
+            status(f"{found}, {bracket.bound_from}, {stop.nodes} nodes")
             ends = (bracket.lower_bound, bracket.objective)
             if not history or history[-1][1:] != ends:
                 history.append((round(time.perf_counter() - began, 3), *ends))
 
-        result = run(instance, budget, report=report)
+        result = run(instance, stop, report=report)
         report(result)
     certified = None
     if certificate is not None:
         from kvopt.certificates.write import certify, write_certificate
 
         with (
-            interruptible(0 if budget.interrupted else time_limit) as proving,
+            interruptible(0 if stop.interrupted else time_limit) as proving,
             status_line(f"proving {optimum_text(result)}"),
         ):
             proved = certify(result, proving)
@@ -112,7 +112,7 @@ def solve(
         if certified is not None:
             click.echo(f"certified    {certified}")
         click.echo(f"seconds      {result.seconds:.2f}")
-    return INTERRUPTED if budget.interrupted else DONE
+    return INTERRUPTED if stop.interrupted else DONE
 
 
 @click.command()

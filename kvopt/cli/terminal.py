@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 
 __all__ = ["interruptible", "progress_bar", "status_line"]
 
 
 @contextmanager
-def interruptible(seconds: float = math.inf, node_limit: float = math.inf) -> Iterator[Budget]:
+def interruptible(seconds: float = math.inf, node_limit: float = math.inf) -> Iterator[Stopping]:
     """Provide a budget that Ctrl-C ends in good order; a second Ctrl-C kills.
 
     Parameters
@@ -26,19 +26,19 @@ def interruptible(seconds: float = math.inf, node_limit: float = math.inf) -> It
     node_limit
         Number of nodes after which searches stop.
     """
-    budget = Budget(seconds, node_limit=node_limit)
+    stop = Stopping(seconds, node_limit=node_limit)
     if threading.current_thread() is not threading.main_thread():
-        yield budget
+        yield stop
         return
     previous = signal.getsignal(signal.SIGINT)
 
     def on_interrupt(number: int, frame: FrameType | None) -> None:
-        budget.interrupt()
+        stop.interrupt()
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     signal.signal(signal.SIGINT, on_interrupt)
     try:
-        yield budget
+        yield stop
     finally:
         signal.signal(signal.SIGINT, previous)
 

@@ -9,7 +9,7 @@ from kvopt.adversary import Hunt, Limits, improvements, search
 from kvopt.comparison.ratio import Comparison, Ratio, Verdict, compare
 from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, spec_of
 from kvopt.solver.result import PROGRAM, Result, Status
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
@@ -52,7 +52,7 @@ class Audited:
     problems: tuple[str, ...]
 
 
-def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budget) -> Audited:
+def audit_instance(instance: Instance, policies: Sequence[Policy], stop: Stopping) -> Audited:
     """Bracket the optimum, run the policies, and check all of it.
 
     Parameters
@@ -61,11 +61,11 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budge
         The instance.
     policies
         The policies.
-    budget
+    stop
         How long the exact solver may take.
     """
     problems: list[str] = []
-    comparison = compare(instance, policies, budget, lambda error: problems.append(str(error)))
+    comparison = compare(instance, policies, stop, lambda error: problems.append(str(error)))
     optimum = comparison.optimum
     for name, schedule in (
         ("the best schedule", optimum.schedule),
@@ -76,7 +76,7 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budge
         if ratio.verdict is Verdict.VIOLATES:
             problems.append(_violated(ratio))
     witnesses = [optimum.bound_from] if optimum.status is Status.OPTIMAL else []
-    for second in _second_opinions(optimum, budget):
+    for second in _second_opinions(optimum, stop):
         witnesses.append(second.bound_from)
         if second.objective != optimum.objective:
             problems.append(
@@ -86,10 +86,10 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], budget: Budge
     return Audited(comparison, tuple(witnesses), len(comparison.ratios) + 1, tuple(problems))
 
 
-def _second_opinions(optimum: Result, budget: Budget) -> Iterator[Result]:
+def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
     """Yield what further exact solvers prove about an optimum, where they are able to."""
     instance = optimum.instance
-    if optimum.status is not Status.OPTIMAL or budget.over():
+    if optimum.status is not Status.OPTIMAL or stop.over():
         return
     if len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY:
         yield solve_by_state_graph(instance)
@@ -97,7 +97,7 @@ def _second_opinions(optimum: Result, budget: Budget) -> Iterator[Result]:
     if small and optimum.bound_from != PROGRAM:
         from kvopt.solver.milp import solve_by_program  # loads PuLP and HiGHS
 
-        second = solve_by_program(instance, optimum.starts, budget)
+        second = solve_by_program(instance, optimum.starts, stop)
         if second.status is Status.OPTIMAL:
             yield second
 
@@ -124,7 +124,7 @@ class Hunted:
     problems: tuple[str, ...]
 
 
-def audit_search(policy: Policy, seed: int, budget: Budget) -> Hunted | None:
+def audit_search(policy: Policy, seed: int, stop: Stopping) -> Hunted | None:
     """Search briefly for an instance on which a policy does badly, and verify the worst.
 
     Parameters
@@ -133,7 +133,7 @@ def audit_search(policy: Policy, seed: int, budget: Budget) -> Hunted | None:
         The policy.
     seed
         Seed of the search.
-    budget
+    stop
         How long it may go on; the search is short and ends by itself.
 
     Returns
@@ -142,12 +142,12 @@ def audit_search(policy: Policy, seed: int, budget: Budget) -> Hunted | None:
         None if the budget was over before anything was found.
     """
     hunt = Hunt(spec_of(policy), None, HUNT_LIMITS, seed)
-    units = search(hunt, budget, units=HUNT_UNITS)
+    units = search(hunt, stop, units=HUNT_UNITS)
     finds = improvements(units)
     if not finds:
         return None
     worst = finds[-1].candidate.instance(f"worst for {hunt.policy}")
-    audited = audit_instance(worst, [policy], budget)
+    audited = audit_instance(worst, [policy], stop)
     if not audited.comparison.ratios:
         return None
     evaluations = sum(unit.evaluations for unit in units)

@@ -10,7 +10,7 @@ from fractions import Fraction
 from kvopt.model.errors import PolicyError
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, spec_of
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.result import Result
@@ -103,7 +103,7 @@ class Comparison:
 def compare(
     instance: Instance,
     policies: Sequence[Policy],
-    budget: Budget,
+    stop: Stopping,
     on_error: Callable[[PolicyError], None] | None = None,
 ) -> Comparison:
     """Run policies on an instance and bracket their ratios to the optimum.
@@ -114,7 +114,7 @@ def compare(
         The instance.
     policies
         The policies, at least one.
-    budget
+    stop
         How long the exact solver may take; the simulations come on top.
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
@@ -134,7 +134,7 @@ def compare(
                 raise
             on_error(error)
     # The completing attempts of a run are a feasible schedule of the same cost.
-    optimum = solve(instance, budget, [schedule.starts() for _, schedule, _ in runs])
+    optimum = solve(instance, stop, [schedule.starts() for _, schedule, _ in runs])
     ratios = tuple(
         Ratio(
             spec_of(policy),

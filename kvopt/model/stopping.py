@@ -1,15 +1,18 @@
-"""How long a piece of work may go on."""
+"""When a piece of work is to stop: limits of time and of nodes, and interruptions."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-__all__ = ["Budget"]
+from kvopt.model.errors import InputError
+
+__all__ = ["Stopping"]
 
 
-class Budget:
+class Stopping:
     """A limit of time or work that can also be ended from outside, by Ctrl-C for example.
 
     Long-running code asks it now and then and stops in good order when it is over.
@@ -17,20 +20,25 @@ class Budget:
     Parameters
     ----------
     seconds
-        Wall-clock time from now on (seconds); infinite by default.
+        Wall-clock time from now on (seconds), >= 0; infinite by default.
     stopped
-        Tells whether somebody else has ended it; asked whenever the budget is.
+        Tells whether somebody else has ended it; asked whenever it is asked itself.
     node_limit
-        Number of nodes after which searches stop: states, labels, nodes of trees of branches.
+        Number of nodes after which searches stop: states, cost-to-go values, nodes of trees.
         They look now and then, so it may be a little more; infinite by default.
+
+    Raises
+    ------
+    InputError
+        If a limit is negative or not a number.
 
     Examples
     --------
-    >>> budget = Budget(3600)
-    >>> budget.over()
+    >>> stop = Stopping(3600)
+    >>> stop.over()
     False
-    >>> budget.interrupt()
-    >>> budget.over(), budget.left(), budget.interrupted
+    >>> stop.interrupt()
+    >>> stop.over(), stop.left(), stop.interrupted
     (True, 0.0, True)
     """
 
@@ -40,12 +48,17 @@ class Budget:
         stopped: Callable[[], bool] = lambda: False,
         node_limit: float = math.inf,
     ) -> None:
+        for name, value in (("seconds", seconds), ("node_limit", node_limit)):
+            if not value >= 0:  # nor nan
+                raise InputError(f"{name}: must be a number >= 0, got {value!r}")
         self._whole = self  # which counts the nodes of all its parts
+        self._above: Stopping | None = None  # what it is a part of
         self._nodes = 0
         self._node_limit = node_limit
         self._stopped = stopped
         self._end = time.perf_counter() + seconds
         self._interrupted = False
+        self._uncharged = 0.0
 
     @property
     def interrupted(self) -> bool:
@@ -58,7 +71,7 @@ class Budget:
 
     @property
     def nodes(self) -> int:
-        """How many nodes searches have counted, in all parts of the whole budget."""
+        """How many nodes searches have counted, in all parts of the whole."""
         return self._whole._nodes
 
     def count(self, nodes: int = 1) -> None:
@@ -78,8 +91,31 @@ class Budget:
         """Tell whether it is used up or was interrupted."""
         return time.perf_counter() >= self._end or self.nodes_left() <= 0 or self.interrupted
 
-    def part(self, seconds: float) -> Budget:
-        """Return a budget that ends after `seconds`, and no later than this one."""
-        budget = Budget(min(seconds, self.left()), lambda: self.interrupted)
-        budget._whole = self._whole
-        return budget
+    def part(self, seconds: float) -> Stopping:
+        """Return one that ends after `seconds`, and no later than this one."""
+        part = Stopping(min(seconds, self.left()), lambda: self.interrupted)
+        part._whole = self._whole
+        part._above = self
+        return part
+
+    @property
+    def uncharged_seconds(self) -> float:
+        """How long it was not charged, in all parts of the whole (seconds)."""
+        return self._whole._uncharged
+
+    @contextmanager
+    def uncharged(self) -> Iterator[None]:
+        """Let the time of a with block count neither here nor in what this is a part of.
+
+        For what happens once on a machine, such as compiling.
+        """
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            self._whole._uncharged += seconds
+            one: Stopping | None = self
+            while one is not None:
+                one._end += seconds
+                one = one._above

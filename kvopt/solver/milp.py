@@ -21,7 +21,7 @@ import pulp
 
 from kvopt.model.errors import SolverError
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.facts import STAIRCASE_LEVELS, latest_starts, staircase_windows
 from kvopt.solver.highs import hear_greeting_out
 from kvopt.solver.result import PROGRAM, Result
@@ -135,18 +135,18 @@ class HindsightProgram:
 class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
     """PuLP's HiGHS, exact, started from the variables' initial values, open to interrupts."""
 
-    def __init__(self, budget: Budget, presolve: bool, warm: bool) -> None:
+    def __init__(self, stop: Stopping, presolve: bool, warm: bool) -> None:
         hear_greeting_out()
         super().__init__(
             msg=False,
             gapRel=0.0,
             gapAbs=0.0,
-            timeLimit=budget.left(),
+            timeLimit=stop.left(),
             threads=1,
             random_seed=0,
             presolve="on" if presolve else "off",
         )
-        self.budget = budget
+        self.stop = stop
         self.warm = warm
 
     def callSolver(self, lp: pulp.LpProblem) -> None:  # noqa: N802  # PuLP's name
@@ -155,12 +155,12 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class condit
             solution = highspy.HighsSolution()
             solution.col_value = [v.value() or 0 for v in lp.variables()]
             highs.setSolution(solution)
-        if math.isfinite(self.budget.nodes_left()):
-            highs.setOptionValue("mip_max_nodes", int(self.budget.nodes_left()))
+        if math.isfinite(self.stop.nodes_left()):
+            highs.setOptionValue("mip_max_nodes", int(self.stop.nodes_left()))
         highs.HandleUserInterrupt = True
         highs.startSolve()
         while not highs.wait(0.05)[0]:
-            if self.budget.over():
+            if self.stop.over():
                 highs.cancelSolve()
 
     def findSolutionValues(self, lp: pulp.LpProblem) -> tuple[int, int]:  # noqa: N802
@@ -173,7 +173,7 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class condit
         return status
 
 
-def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Result:
+def solve_by_program(instance: Instance, known: IntArray, stop: Stopping) -> Result:
     """Solve an instance by the hindsight program with HiGHS.
 
     Parameters
@@ -183,7 +183,7 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
     known
         Starts of some feasible schedule (rounds), shape (n,); the solver starts
         from it, and its cost gives the horizon.
-    budget
+    stop
         How long it may take.
 
     Returns
@@ -204,13 +204,13 @@ def solve_by_program(instance: Instance, known: IntArray, budget: Budget) -> Res
     presolve = program.entries() <= PRESOLVED_ENTRIES and program.rounds <= PRESOLVED_ROUNDS
     bound = 0
     for warm in (True, False):
-        program.problem.solve(_Highs(budget, presolve, warm))
+        program.problem.solve(_Highs(stop, presolve, warm))
         highs = program.problem.solverModel
         status = highs.getModelStatus()
         if status not in _BOUND_HOLDS:
             raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
         info = highs.getInfo()
-        budget.count(max(0, int(info.mip_node_count)))
+        stop.count(max(0, int(info.mip_node_count)))
         bound = max(bound, _integer_bound(info.mip_dual_bound))
         if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
             known = min(known, program.starts(), key=np.sum)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.schedule import exact_sum
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.compiling import has_numba
 from kvopt.solver.facts import has_few_long_runs, program_size
@@ -101,7 +101,7 @@ IMPROVING_SECONDS = 60.0
 
 def solve(
     instance: Instance,
-    budget: Budget,
+    stop: Stopping,
     known: Iterable[IntArray] = (),
     report: Callable[[Result], None] = lambda result: None,
 ) -> Result:
@@ -111,7 +111,7 @@ def solve(
     ----------
     instance
         The instance.
-    budget
+    stop
         How long it may take.  The bounds and a pipeline schedule are computed
         whatever it says; search, improvement and integer program are left
         out for instances far beyond them.  HiGHS may overrun it by a few seconds.
@@ -132,49 +132,49 @@ def solve(
     """
     began = time.perf_counter()
     bound = best_lower_bound(instance)
-    starts = _cheapest(instance, budget, known)
+    starts = _cheapest(instance, stop, known)
     best = Result.checked(instance, starts, bound.value, bound.name, 0.0)
     report(best)
     priced = False
     many = len(instance) > KERNEL_REQUESTS
-    if best.status is not Status.OPTIMAL and many and not _holdings_come_first(best, budget):
-        best, priced = _priced(best, budget, report)
+    if best.status is not Status.OPTIMAL and many and not _holdings_come_first(best, stop):
+        best, priced = _priced(best, stop, report)
     if best.status is not Status.OPTIMAL and not priced:
-        if _branches_follow(best, budget):
+        if _branches_follow(best, stop):
             share = BRANCHED_SEARCH_SHARE
-        elif _paths_follow(best, budget) or _program_seconds(instance, best) < budget.left() / 2:
+        elif _paths_follow(best, stop) or _program_seconds(instance, best) < stop.left() / 2:
             share = SEARCH_SHARE
         else:
             share = 1.0
-        best = _searched(best, budget.part(share * budget.left()))
+        best = _searched(best, stop.part(share * stop.left()))
         report(best)
-    if best.status is not Status.OPTIMAL and _holdings_follow(best, budget):
-        best = _bounded_by_holdings(best, budget, report)
+    if best.status is not Status.OPTIMAL and _holdings_follow(best, stop):
+        best = _bounded_by_holdings(best, stop, report)
     if best.status is not Status.OPTIMAL:
-        best = _improved(best, budget, seed=0)
+        best = _improved(best, stop, seed=0)
         report(best)
     if best.status is not Status.OPTIMAL and len(instance) <= KERNEL_REQUESTS:
-        best, priced = _priced(best, budget, report)
+        best, priced = _priced(best, stop, report)
     branched = False
-    if best.status is not Status.OPTIMAL and not priced and _branches_follow(best, budget):
-        best, branched = _branched(best, budget, report), True
+    if best.status is not Status.OPTIMAL and not priced and _branches_follow(best, stop):
+        best, branched = _branched(best, stop, report), True
         if best.status is not Status.OPTIMAL:
-            best = _improved(best, budget, seed=1)
+            best = _improved(best, stop, seed=1)
             report(best)
-    follows = not (priced or branched) and _paths_follow(best, budget)
+    follows = not (priced or branched) and _paths_follow(best, stop)
     if best.status is not Status.OPTIMAL and follows:
-        best = _bounded_by_paths(best, budget, report)
+        best = _bounded_by_paths(best, stop, report)
         if len(instance.types()) > PROGRAM_TYPES:
-            best = _improved(best, budget, seed=1)
+            best = _improved(best, stop, seed=1)
             report(best)
-    if best.status is not Status.OPTIMAL and _program_follows(best, budget):
+    if best.status is not Status.OPTIMAL and _program_follows(best, stop):
         from kvopt.solver.milp import solve_by_program  # loads PuLP and HiGHS
 
-        best = best.merged(solve_by_program(instance, best.starts, budget))
+        best = best.merged(solve_by_program(instance, best.starts, stop))
     return dataclasses.replace(best, seconds=time.perf_counter() - began)
 
 
-def _searched(best: Result, budget: Budget) -> Result:
+def _searched(best: Result, stop: Stopping) -> Result:
     """Search over states if the instance is small enough for that."""
     instance = best.instance
     bits = int(instance.outputs.max()) * instance.memory.bit_length()
@@ -183,27 +183,27 @@ def _searched(best: Result, budget: Budget) -> Result:
     kernel = len(instance) <= KERNEL_REQUESTS and has_numba() and accepts(instance)
     holdings = (
         len(instance) > FEW_REQUESTS or instance.memory > SMALL_MEMORY
-    ) and _holdings_follow(best, budget)
+    ) and _holdings_follow(best, stop)
     few = len(instance) <= SEARCH_REQUESTS and (
         math.prod(count + 1 for _, count in instance.types()) <= SEARCH_REMAINDERS
     )
     if len(instance) <= FIRST_REQUESTS if kernel or holdings else few:
         states = FIRST_STATES if kernel or holdings else STATE_LIMIT
-        best = best.merged(solve_by_search(instance, best.starts, budget, states))
-    long = _branches_follow(best, budget) and int(instance.outputs.max()) >= LONG_OUTPUT
+        best = best.merged(solve_by_search(instance, best.starts, stop, states))
+    long = _branches_follow(best, stop) and int(instance.outputs.max()) >= LONG_OUTPUT
     kernel = kernel and not holdings and not long
-    if kernel and best.status is not Status.OPTIMAL and not budget.over():
+    if kernel and best.status is not Status.OPTIMAL and not stop.over():
         if compiled() is not None:
-            best = best.merged(solve_by_kernel(instance, best.starts, budget))
+            best = best.merged(solve_by_kernel(instance, best.starts, stop))
         elif few:
-            best = best.merged(solve_by_search(instance, best.starts, budget))
+            best = best.merged(solve_by_search(instance, best.starts, stop))
     return best
 
 
-def _priced(best: Result, budget: Budget, report: Callable[[Result], None]) -> tuple[Result, bool]:
+def _priced(best: Result, stop: Stopping, report: Callable[[Result], None]) -> tuple[Result, bool]:
     """Price completions if there are few profiles; tell whether that gave a bound."""
     instance = best.instance
-    if budget.over():
+    if stop.over():
         return best, False
 
     def keep(worth: Worth) -> None:
@@ -213,60 +213,60 @@ def _priced(best: Result, budget: Budget, report: Callable[[Result], None]) -> t
         best = best.merged(Result.checked(instance, starts, worth.bound, WORTH, 0.0, proof))
         report(best)
 
-    found = worth_bound(instance, best.starts, budget.part(WORTH_SHARE * budget.left()), keep)
+    found = worth_bound(instance, best.starts, stop.part(WORTH_SHARE * stop.left()), keep)
     return best, found is not None and best.bound_from == WORTH
 
 
-def _improved(best: Result, budget: Budget, seed: int) -> Result:
+def _improved(best: Result, stop: Stopping, seed: int) -> Result:
     """Look for a cheaper schedule, for a part of the time that depends on what follows."""
     instance = best.instance
     many = len(instance.types()) > PROGRAM_TYPES
     if seed > 0 or best.bound_from == WORTH:
         share = 1.0  # nothing follows
-    elif _branches_follow(best, budget):
+    elif _branches_follow(best, stop):
         share = BRANCHED_IMPROVING_SHARE
-    elif _paths_follow(best, budget) or _program_follows(best, budget):
+    elif _paths_follow(best, stop) or _program_follows(best, stop):
         share = FAIR_SHARE if many else BRIEF_SHARE
     else:
         share = LARGE_SHARE
-    seconds = min(IMPROVING_SECONDS, share * budget.left())
-    starts = improve(instance, best.starts, budget.part(seconds), seed)
+    seconds = min(IMPROVING_SECONDS, share * stop.left())
+    starts = improve(instance, best.starts, stop.part(seconds), seed)
     return best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
 
 
-def _holdings_follow(best: Result, budget: Budget) -> bool:
+def _holdings_follow(best: Result, stop: Stopping) -> bool:
     """Tell whether what is held can be looked at state by state."""
     horizon = int((best.starts + best.instance.outputs).max())
-    return budget.left() > PATHS_SECONDS and has_room_to_hold(best.instance, horizon)
+    return stop.left() > PATHS_SECONDS and has_room_to_hold(best.instance, horizon)
 
 
-def _holdings_come_first(best: Result, budget: Budget) -> bool:
+def _holdings_come_first(best: Result, stop: Stopping) -> bool:
     """Tell whether that is better than prices of completions: with many profiles it is."""
     instance = best.instance
     kinds = range(len(instance.types()))
     many = number_of_sets(instance, kinds, HOLDINGS_FIRST_SETS) == math.inf
-    return many and _holdings_follow(best, budget)
+    return many and _holdings_follow(best, stop)
 
 
-def _bounded_by_holdings(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+def _bounded_by_holdings(best: Result, stop: Stopping, report: Callable[[Result], None]) -> Result:
     """Close the bracket by what is held, or nearly so."""
     instance = best.instance
-    starts = improve(instance, best.starts, budget.part(BRIEF_SHARE * budget.left()))
+    starts = improve(instance, best.starts, stop.part(BRIEF_SHARE * stop.left()))
     best = best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
     report(best)
     known = best
-    part = budget.part(HOLDINGS_SHARE * budget.left())
+    part = stop.part(HOLDINGS_SHARE * stop.left())
     found = solve_by_holdings(instance, starts, part, lambda found: report(known.merged(found)))
     return best.merged(found)
 
 
-def _branches_follow(best: Result, budget: Budget) -> bool:
+def _branches_follow(best: Result, stop: Stopping) -> bool:
     """Tell whether branch and bound is the thing to do: few requests, and long ones."""
     makespan = int((best.starts + best.instance.outputs).max())
-    return has_few_long_runs(best.instance, makespan) and not budget.over()
+    return has_few_long_runs(best.instance, makespan) and not stop.over()
 
 
-def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+def _branched(best: Result, stop: Stopping, report: Callable[[Result], None]) -> Result:
     """Raise the lower bound by branch and bound."""
     from kvopt.solver.branch_and_bound.tree import branch_and_bound  # loads HiGHS
 
@@ -277,7 +277,7 @@ def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) ->
         best = best.merged(Result.checked(instance, starts, 0, "nothing", 0.0))
         report(best.merged(Result.checked(instance, best.starts, bound, BRANCHES, 0.0)))
 
-    part = budget.part(BRANCHES_SHARE * budget.left())
+    part = stop.part(BRANCHES_SHARE * stop.left())
     tree = branch_and_bound(instance, best.starts, part, keep)
     if tree is None:
         return best
@@ -286,18 +286,18 @@ def _branched(best: Result, budget: Budget, report: Callable[[Result], None]) ->
     )
 
 
-def _paths_follow(best: Result, budget: Budget) -> bool:
+def _paths_follow(best: Result, stop: Stopping) -> bool:
     """Tell whether the relaxation by paths is of use."""
     if best.bound_from == HOLDINGS:  # at least as good
         return False
     horizon = int((best.starts + best.instance.outputs).max())
-    return budget.left() > PATHS_SECONDS and usable() and has_room(best.instance, horizon)
+    return stop.left() > PATHS_SECONDS and usable() and has_room(best.instance, horizon)
 
 
-def _bounded_by_paths(best: Result, budget: Budget, report: Callable[[Result], None]) -> Result:
+def _bounded_by_paths(best: Result, stop: Stopping, report: Callable[[Result], None]) -> Result:
     """Raise the lower bound by the relaxation by paths."""
-    follows = len(best.instance.types()) <= PROGRAM_TYPES and _program_follows(best, budget)
-    part = budget.part(budget.left() * (PATHS_SHARE if follows else 1))
+    follows = len(best.instance.types()) <= PROGRAM_TYPES and _program_follows(best, stop)
+    part = stop.part(stop.left() * (PATHS_SHARE if follows else 1))
     starts = best.starts
 
     def keep(prices: PathPrices) -> None:
@@ -311,9 +311,9 @@ def _bounded_by_paths(best: Result, budget: Budget, report: Callable[[Result], N
     return best
 
 
-def _program_follows(best: Result, budget: Budget) -> bool:
+def _program_follows(best: Result, stop: Stopping) -> bool:
     """Tell whether there is time to try the integer program."""
-    return _program_seconds(best.instance, best) < budget.left()
+    return _program_seconds(best.instance, best) < stop.left()
 
 
 def _program_seconds(instance: Instance, best: Result) -> float:
@@ -324,6 +324,6 @@ def _program_seconds(instance: Instance, best: Result) -> float:
     return entries / ENTRIES_A_SECOND + variables / VARIABLES_A_SECOND
 
 
-def _cheapest(instance: Instance, budget: Budget, known: Iterable[IntArray]) -> IntArray:
+def _cheapest(instance: Instance, stop: Stopping, known: Iterable[IntArray]) -> IntArray:
     """Return the cheapest of the known schedules and of the list schedules time allows."""
-    return min(itertools.chain(known, list_schedules(instance, budget)), key=exact_sum)
+    return min(itertools.chain(known, list_schedules(instance, stop)), key=exact_sum)

@@ -3,8 +3,8 @@
 With outputs of hundreds of rounds the linear relaxation of
 `kvopt.solver.relaxations.time_indexed` has thousands of rows, of which few matter.  Here it
 has memory and staircase rows at some times only, first a coarse grid, then those that
-solutions violate.  Between rows the cost of a start is linear in its time, so columns at the ends of the pieces are enough, and the value
-is that of all columns.
+solutions violate.  Between rows the cost of a start is linear in its time, so columns at the
+ends of the pieces are enough, and the value is that of all columns.
 
 Nodes are split by how many requests of a type start before a time.  A node has prices,
 rounded and evaluated in integers, and only those starts that can still belong to a cheaper
@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.branch_and_bound.propagation import BoolArray, Left, all_starts, fitting, told
 from kvopt.solver.facts import staircase_windows
 from kvopt.solver.highs import quiet_highs
@@ -348,7 +348,7 @@ class WindowTree:
 def branch_and_bound(
     instance: Instance,
     starts: IntArray,
-    budget: Budget,
+    stop: Stopping,
     report: Callable[[int, IntArray], None] = lambda bound, starts: None,
 ) -> WindowTree | None:
     """Return a tree of prices that proves a good bound.
@@ -361,7 +361,7 @@ def branch_and_bound(
         The instance, of few requests.
     starts
         Starts of a good schedule (rounds), shape (n,); tells the horizon and when to stop.
-    budget
+    stop
         How long it may take.
     report
         Called with the bound and the starts of the best schedule whenever one is better.
@@ -371,7 +371,7 @@ def branch_and_bound(
     WindowTree or None
         None if not even the relaxation could be solved.
     """
-    search = _Search(instance, starts, budget)
+    search = _Search(instance, starts, stop)
     if search.root is None:
         return None
     known = counted = 0
@@ -380,9 +380,9 @@ def branch_and_bound(
         if bound > known:
             known = bound
             report(known, search.starts)
-        budget.count(search.nodes - counted)
+        stop.count(search.nodes - counted)
         counted = search.nodes
-        if bound >= cost or budget.over() or not search.step():
+        if bound >= cost or stop.over() or not search.step():
             break
         if search.cost < cost:
             report(known, search.starts)
@@ -398,17 +398,17 @@ class _Search:
         The instance.
     starts
         Starts of a good schedule (rounds), shape (n,).
-    budget
+    stop
         The first program may take so long, and at least a second.
     """
 
-    def __init__(self, instance: Instance, starts: IntArray, budget: Budget) -> None:
+    def __init__(self, instance: Instance, starts: IntArray, stop: Stopping) -> None:
         horizon = min(int((starts + instance.outputs).max()), instance.total_output)
         self.instance = instance
         self.starts = starts
         self.cost = int(starts.sum()) + instance.total_output
         self.program = SparseProgram(instance, horizon, self.cost)
-        self.program.highs.setOptionValue("time_limit", max(1.0, budget.left()))
+        self.program.highs.setOptionValue("time_limit", max(1.0, stop.left()))
         self.nodes = 1
         self.waiting: list[tuple[int, int, _Node]] = []
         self.root: _Node | None = None
@@ -514,7 +514,7 @@ def _placed(program: SparseProgram, solution: FloatArray) -> IntArray:
         request = program.exact.requests[k]
         own = (instance.prompts == request.prompt) & (instance.outputs == request.output)
         means[own] = [sum(t * y for t, y in part) for part in parts]
-    placed = earliest_fit(instance, np.argsort(means, kind="stable").tolist(), Budget(), False)
+    placed = earliest_fit(instance, np.argsort(means, kind="stable").tolist(), Stopping(), False)
     assert placed is not None  # there is no limit of time
     return placed
 

@@ -27,7 +27,7 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import jitted, working
 from kvopt.solver.result import Result
 
@@ -72,7 +72,7 @@ is often just right only because several starts before it wait."""
 def improve(
     instance: Instance,
     starts: IntArray,
-    budget: Budget,
+    stop: Stopping,
     seed: int = 0,
     report: Callable[[IntArray], None] = lambda starts: None,
     evaluations: float = math.inf,
@@ -86,7 +86,7 @@ def improve(
         The instance.  Beyond `IMPROVED_REQUESTS` or `IMPROVED_ROUNDS` nothing is done.
     starts
         Start times of a feasible schedule (rounds), shape (n,).
-    budget
+    stop
         How long it may take; looked at about every millisecond (uncompiled, every 90).
     seed
         Seed of the random choices.
@@ -116,17 +116,17 @@ def improve(
         len(instance) < 2
         or len(instance) > IMPROVED_REQUESTS
         or instance.total_output > IMPROVED_ROUNDS
-        or budget.over()
+        or stop.over()
     ):
         return best
     kernel: Callable[..., None] | None = None
     ready = _compiled.cache_info().currsize > 0
-    if compiled or (compiled is None and (ready or budget.left() > COMPILING_SECONDS)):
+    if compiled or (compiled is None and (ready or stop.left() > COMPILING_SECONDS)):
         kernel = _compiled()
         if kernel is None and compiled:
             raise ImportError("numba is not installed: pip install kvopt[fast]")
     search = Annealing(instance, best, seed, kernel)
-    while search.evaluations < evaluations and not budget.over():
+    while search.evaluations < evaluations and not stop.over():
         if search.leg():
             best = search.best()
             report(best)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from kvopt.model.instance import Instance, IntArray, Request
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.schedule import exact_sum
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.theory.pipeline import sps_spacing
 
 __all__ = [
@@ -46,10 +46,10 @@ PASSES = 5
 
 def best_list_schedule(instance: Instance) -> IntArray:
     """Return the starts of the cheapest of `list_schedules` (rounds), shape (n,)."""
-    return min(list_schedules(instance, Budget()), key=exact_sum)
+    return min(list_schedules(instance, Stopping()), key=exact_sum)
 
 
-def list_schedules(instance: Instance, budget: Budget) -> Iterator[IntArray]:
+def list_schedules(instance: Instance, stop: Stopping) -> Iterator[IntArray]:
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
     The first is a pipeline, which costs array work only.  Then the requests are
@@ -62,7 +62,7 @@ def list_schedules(instance: Instance, budget: Budget) -> Iterator[IntArray]:
     ----------
     instance
         The instance.
-    budget
+    stop
         When it is over, no further schedule comes.
     """
     yield pipelined(instance)
@@ -76,17 +76,17 @@ def list_schedules(instance: Instance, budget: Budget) -> Iterator[IntArray]:
     placed = []
     for order in sorted(lists):
         for starts in (
-            earliest_fit(instance, order, budget, in_order=True),
-            staggered_fit(instance, order, budget),
-            earliest_fit(instance, order, budget, in_order=False) if small else None,
+            earliest_fit(instance, order, stop, in_order=True),
+            staggered_fit(instance, order, stop),
+            earliest_fit(instance, order, stop, in_order=False) if small else None,
         ):
             if starts is not None:
                 placed.append(starts)
                 yield starts
     for starts in placed if small else ():
-        if budget.over():
+        if stop.over():
             return
-        yield pulled_forward(instance, starts, budget)
+        yield pulled_forward(instance, starts, stop)
 
 
 def pipelined(instance: Instance) -> IntArray:
@@ -118,7 +118,7 @@ def pipelined(instance: Instance) -> IntArray:
 
 
 def earliest_fit(
-    instance: Instance, order: Sequence[int], budget: Budget, in_order: bool
+    instance: Instance, order: Sequence[int], stop: Stopping, in_order: bool
 ) -> IntArray | None:
     """Place requests one after another, each at the earliest start at which it fits.
 
@@ -128,7 +128,7 @@ def earliest_fit(
         The instance.
     order
         The requests in the order in which they are placed, shape (n,).
-    budget
+    stop
         How long it may take.
     in_order
         True if no request may start before the one placed before it.
@@ -143,7 +143,7 @@ def earliest_fit(
     starts = np.zeros(len(instance), dtype=np.int64)
     now = 0
     for placed, i in enumerate(order):
-        if placed % LOOK_EVERY == 0 and budget.over():
+        if placed % LOOK_EVERY == 0 and stop.over():
             return None
         start = profile.earliest_start(prompts[i], outputs[i], now)
         profile.add(start, prompts[i], start + outputs[i])
@@ -154,13 +154,13 @@ def earliest_fit(
     return starts
 
 
-def staggered_fit(instance: Instance, order: Sequence[int], budget: Budget) -> IntArray | None:
+def staggered_fit(instance: Instance, order: Sequence[int], stop: Stopping) -> IntArray | None:
     """Place requests as far apart as requests of their own kind must be in the long run.
 
     Starting many requests at once makes their memory peak at once; spread starts
     use the memory evenly.  Parameters and result are as for `earliest_fit`.
     """
-    if budget.over():
+    if stop.over():
         return None
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
@@ -170,7 +170,7 @@ def staggered_fit(instance: Instance, order: Sequence[int], budget: Budget) -> I
     starts = np.zeros(len(instance), dtype=np.int64)
     target = 0.0
     for placed, i in enumerate(order):
-        if placed % LOOK_EVERY == 0 and budget.over():
+        if placed % LOOK_EVERY == 0 and stop.over():
             return None
         profile.advance(math.floor(target))
         start = profile.earliest_start(prompts[i], outputs[i], math.floor(target))
@@ -232,7 +232,7 @@ def fluid_worth(
     return worth
 
 
-def pulled_forward(instance: Instance, starts: IntArray, budget: Budget) -> IntArray:
+def pulled_forward(instance: Instance, starts: IntArray, stop: Stopping) -> IntArray:
     """Move single requests to earlier starts at which they fit, until none can move.
 
     Parameters
@@ -241,7 +241,7 @@ def pulled_forward(instance: Instance, starts: IntArray, budget: Budget) -> IntA
         The instance.
     starts
         Start times of a feasible schedule (rounds), shape (n,).
-    budget
+    stop
         How long it may take.
 
     Returns
@@ -258,7 +258,7 @@ def pulled_forward(instance: Instance, starts: IntArray, budget: Budget) -> IntA
     for _ in range(PASSES):
         moved = False
         for seen, i in enumerate(sorted(range(len(current)), key=current.__getitem__)):
-            if seen % LOOK_EVERY == 0 and budget.over():
+            if seen % LOOK_EVERY == 0 and stop.over():
                 moved = False
                 break
             start = current[i]

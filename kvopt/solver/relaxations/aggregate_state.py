@@ -35,7 +35,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray, Request
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import has_numba
 from kvopt.solver.facts import staircase_windows
 from kvopt.solver.relaxations.aggregate_state_kernel import (
@@ -367,7 +367,7 @@ def has_room(instance: Instance, horizon: int) -> bool:
 def path_bound(
     instance: Instance,
     starts: IntArray,
-    budget: Budget,
+    stop: Stopping,
     report: Callable[[PathPrices], None] = lambda prices: None,
 ) -> PathPrices | None:
     """Look for prices that prove a good lower bound.
@@ -378,7 +378,7 @@ def path_bound(
         The instance.
     starts
         Starts of a good schedule (rounds), shape (n,); tells the horizon and when to stop.
-    budget
+    stop
         How long it may take.
     report
         Called with the prices whenever a temperature is done.
@@ -401,7 +401,7 @@ def path_bound(
     report(best)
     heat = cost / len(instance) / 20
     if len(instance.types()) <= PROGRAM_TYPES:
-        y = _from_program(relaxation, budget.part(PROGRAM_SHARE * budget.left()))
+        y = _from_program(relaxation, stop.part(PROGRAM_SHARE * stop.left()))
         if y is not None and (better := relaxation.rounded(y)).bound > best.bound:
             x, best, heat = y, better, heat / 4
             report(best)
@@ -413,7 +413,7 @@ def path_bound(
         """The budget is over."""
 
     def falling(y: FloatArray, heat: float) -> tuple[float, FloatArray]:
-        if budget.over():
+        if stop.over():
             raise Over
         value, slope = relaxation.soft(y, heat, after)
         return (-value, -slope) if abs(value) < FAR / 1e4 else (FAR, 0 * slope)
@@ -427,7 +427,7 @@ def path_bound(
     relaxation.soft(x, heat, after)
     seconds = time.perf_counter() - began
     for _ in range(STAGES):
-        affordable = TIME_SHARE * budget.left() / seconds
+        affordable = TIME_SHARE * stop.left() / seconds
         steps = int(min(STEPS, max(FEWEST_STEPS, affordable)))
         try:
             found = minimize(
@@ -447,17 +447,17 @@ def path_bound(
         best = max(best, relaxation.rounded(x), key=lambda prices: prices.bound)
         report(best)
         little = before < best.bound < before * (1 + LEAST_GAIN)
-        if best.bound >= cost or little or budget.over():
+        if best.bound >= cost or little or stop.over():
             break
         heat /= 2
     return best
 
 
-def _from_program(relaxation: PathRelaxation, budget: Budget) -> FloatArray | None:
+def _from_program(relaxation: PathRelaxation, stop: Stopping) -> FloatArray | None:
     """Return the prices that the linear program finds, or None."""
     from kvopt.solver.relaxations.time_indexed import root_prices  # loads HiGHS
 
-    tree = root_prices(relaxation.instance, budget, relaxation.horizon)
+    tree = root_prices(relaxation.instance, stop, relaxation.horizon)
     if tree is None:
         return None
     price = np.zeros(relaxation.horizon + 1)

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray, Request
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import has_numba
 from kvopt.solver.dual_ascent.bundle import Bundle
 from kvopt.solver.primal.list_schedules import fluid_worth
@@ -307,7 +307,7 @@ class Labels:
         return self._cheapest + int((self.holdings.counts * self.worth).sum())
 
 
-def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int | None:
+def ascend(labels: Labels, worth: FloatArray, stop: Stopping) -> int | None:
     """Look for the prices that prove the highest bound; leave the best in `labels`, return it.
 
     The bound is a multiple of 1 / SCALE; None if a label does not fit.
@@ -318,7 +318,7 @@ def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int | None:
         The labels.
     worth
         First prices (rounds), shape (types,).
-    budget
+    stop
         How long it may take; one look at all states may overrun it.
     """
     counts = labels.holdings.counts
@@ -338,11 +338,11 @@ def ascend(labels: Labels, worth: FloatArray, budget: Budget) -> int | None:
         bundle.move(best_worth / SCALE, value)
     full = labels.label.size <= FEW_LABELS
     margin = MARGINS[0]
-    while best > -math.inf and not budget.over():
+    while best > -math.inf and not stop.over():
         few = not full and labels.choose(int(SCALE * margin * abs(best)))
         settle = labels.settle_chosen if few else labels.settle
         before, steps = best, 0
-        while (y := bundle.proposal()) is not None and not budget.over():
+        while (y := bundle.proposal()) is not None and not stop.over():
             if few and steps == CHOSEN_STEPS:
                 break
             steps += 1
@@ -392,7 +392,7 @@ Layer = tuple[Index, Index, IntArray | None]
 not all."""
 
 
-def search(labels: Labels, below: int, budget: Budget, width: int | None = None) -> Searched:
+def search(labels: Labels, below: int, stop: Stopping, width: int | None = None) -> Searched:
     """Look for the cheapest schedule that costs less than `below`.
 
     Parameters
@@ -401,7 +401,7 @@ def search(labels: Labels, below: int, budget: Budget, width: int | None = None)
         Labels, for any prices.
     below
         All schedules are found that cost less than this, and no others (rounds).
-    budget
+    stop
         How long it may take; it is looked at once for each round of the schedule.
     width
         Keep only so many of the most promising nodes in each round; then a schedule may be
@@ -434,8 +434,8 @@ def search(labels: Labels, below: int, budget: Budget, width: int | None = None)
             whole = False
         layers.append((pool.state[:size].copy(), pool.parent[:size].copy(), kept))
         nodes += size
-        budget.count(size)
-        if nodes > NODES or budget.over():
+        stop.count(size)
+        if nodes > NODES or stop.over():
             return Searched(False, None, nodes)
         ends = np.flatnonzero((pool.who[:size] == everyone) & (pool.state[:size] == 0))
         for i in ends.tolist():  # one at most
@@ -534,7 +534,7 @@ def grown(pool: Pool) -> Pool:
 def solve_by_holdings(
     instance: Instance,
     known: IntArray,
-    budget: Budget,
+    stop: Stopping,
     report: Callable[[Result], None] = lambda result: None,
     functions: Functions | None = None,
 ) -> Result:
@@ -546,7 +546,7 @@ def solve_by_holdings(
         The instance; see `has_room`.
     known
         Starts of a feasible schedule (rounds), shape (n,).
-    budget
+    stop
         How long it may take.
     report
         Called with the bracket whenever the bound has risen.
@@ -561,7 +561,7 @@ def solve_by_holdings(
     began = time.perf_counter()
     best = Result.checked(instance, known, 0, "nothing", 0.0)
     functions = functions or compiled()
-    if functions is None or budget.over():
+    if functions is None or stop.over():
         return best
 
     def keep(starts: IntArray, bound: int, nodes: int) -> None:
@@ -573,7 +573,7 @@ def solve_by_holdings(
 
     holdings = Holdings(instance)
     labels = Labels(holdings, int((known + instance.outputs).max()), functions)
-    value = ascend(labels, holdings.first_worth(), budget.part(ASCENT_SHARE * budget.left()))
+    value = ascend(labels, holdings.first_worth(), stop.part(ASCENT_SHARE * stop.left()))
     if value is None:
         return best
     bound = min(max(0, -(-value // SCALE)), best.objective)
@@ -584,7 +584,7 @@ def solve_by_holdings(
     def beam(part: float, width: int) -> bool:
         """Look for a schedule that costs little more than the bound."""
         below = min(best.objective, bound + 2 + int(part * bound))
-        found = search(labels, below, budget.part(BEAM_SHARE * budget.left()), width)
+        found = search(labels, below, stop.part(BEAM_SHARE * stop.left()), width)
         if found.starts is not None:
             keep(found.starts, bound, 0)
         return found.starts is not None
@@ -592,7 +592,7 @@ def solve_by_holdings(
     if best.status is not Status.OPTIMAL:
         beam(*FIRST_BEAM)
     step, nodes = 1, 0
-    climbing = budget.part(CLIMB_SHARE * budget.left())
+    climbing = stop.part(CLIMB_SHARE * stop.left())
     while best.status is not Status.OPTIMAL and not climbing.over():
         below = min(bound + step, best.objective)
         found = search(labels, below, climbing)
@@ -610,10 +610,10 @@ def solve_by_holdings(
         else:
             break
     for part, width in BEAMS:
-        if best.status is Status.OPTIMAL or budget.over() or beam(part, width):
+        if best.status is Status.OPTIMAL or stop.over() or beam(part, width):
             break
-    if best.status is not Status.OPTIMAL and not budget.over():
-        found = search(labels, best.objective, budget)  # it may just do
+    if best.status is not Status.OPTIMAL and not stop.over():
+        found = search(labels, best.objective, stop)  # it may just do
         if found.finished:
             starts = best.starts if found.starts is None else found.starts
             keep(starts, int(starts.sum()) + instance.total_output, found.nodes)

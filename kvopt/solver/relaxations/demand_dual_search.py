@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.primal.list_schedules import pulled_forward
 from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.demand_duals import (
@@ -95,7 +95,7 @@ def divided(instance: Instance, most: float) -> tuple[tuple[int, ...], ...] | No
 def worth_bound(
     instance: Instance,
     starts: IntArray,
-    budget: Budget,
+    stop: Stopping,
     report: Callable[[Worth], None] = lambda worth: None,
 ) -> Worth | None:
     """Look for prices that prove a good bound, and for schedules on the way.
@@ -106,7 +106,7 @@ def worth_bound(
         The instance.
     starts
         Starts of a good schedule (rounds), shape (n,).
-    budget
+    stop
         How long it may take.
     report
         Called whenever bound or schedule have become better; without prices if there are none
@@ -127,14 +127,14 @@ def worth_bound(
         divisions.append(parts)
     if not divisions:
         return None
-    compile_it = budget.left() > COMPILING_SECONDS or compiled.cache_info().currsize > 0
+    compile_it = stop.left() > COMPILING_SECONDS or compiled.cache_info().currsize > 0
     function = (compiled() if compile_it else None) or descend_by_arrays
     best = Worth((), 0, None)
     cost = int(starts.sum())
 
     def keep(found: Starts) -> None:
         nonlocal best, cost
-        times = pulled_forward(instance, start_times(instance, found), budget.part(1.0))
+        times = pulled_forward(instance, start_times(instance, found), stop.part(1.0))
         if times.sum() < cost:
             cost = int(times.sum())
             best = dataclasses.replace(best, starts=times)
@@ -142,7 +142,7 @@ def worth_bound(
     last_worth = None
     sequence = divided(instance, SEQUENCE_SETS) if divisions[-1] != whole else None
     if sequence is not None:
-        part = budget.part(SEQUENCE_SHARE * budget.left())
+        part = stop.part(SEQUENCE_SHARE * stop.left())
         if (found := in_sequence(instance, function, sequence, part)) is not None:
             keep(found[0])
             last_worth = found[1]
@@ -152,16 +152,16 @@ def worth_bound(
         prices = relaxation.first_prices.copy()
         if last_worth is not None:
             prices[:types] = np.where(last_worth > 0, last_worth, prices[:types])
-        if relaxation.phases(prices, budget) is not None:
+        if relaxation.phases(prices, stop) is not None:
             break
     else:
         return None
     if len(division) > 1:
-        budget = budget.part(PARTED_SHARE * budget.left())
+        stop = stop.part(PARTED_SHARE * stop.left())
     search = _Search(relaxation, prices)
     going = True
     while going and not cost + instance.total_output <= best.bound:
-        before, going = best, search.step(budget)
+        before, going = best, search.step(stop)
         if search.placed is not None:
             keep(search.placed)
         if search.bound > best.bound:
@@ -175,7 +175,7 @@ def in_sequence(
     instance: Instance,
     function: Callable[..., None],
     parts: Sequence[Sequence[int]],
-    budget: Budget,
+    stop: Stopping,
 ) -> tuple[Starts, IntArray] | None:
     """Start one part after the other, each as well as can be after those before it.
 
@@ -187,7 +187,7 @@ def in_sequence(
         `descend`, compiled or not, or `descend_by_arrays`.
     parts
         The types of each part.
-    budget
+    stop
         How long it may take.
 
     Returns
@@ -200,7 +200,7 @@ def in_sequence(
     for number, part in enumerate(parts):
         relaxation = WorthRelaxation(instance, function, [part], fixed)
         search = _Search(relaxation, relaxation.first_prices)
-        own = budget.part(budget.left() / (len(parts) - number))
+        own = stop.part(stop.left() / (len(parts) - number))
         best: Starts | None = None
         going = True
         while going:
@@ -261,10 +261,10 @@ class _Search:
         worth = tuple(self.center[: len(relaxation.counts)].tolist())
         return Worth(worth, self.bound, starts, relaxation.parts, memory)
 
-    def step(self, budget: Budget) -> bool:
+    def step(self, stop: Stopping) -> bool:
         """Look at the current prices and choose the next ones; return whether to go on."""
         relaxation = self.relaxation
-        found = relaxation.best_way(self.prices, budget)
+        found = relaxation.best_way(self.prices, stop)
         self.placed = None
         if found is None:
             return False

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import jitted, working
 from kvopt.solver.primal.list_schedules import fluid_worth
 from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
@@ -335,14 +335,14 @@ class WorthRelaxation:
         served = int((self.counts * prices[: len(self.counts)]).sum())
         return served - self.instance.memory * int(self.memory_prices(prices).sum())
 
-    def phases(self, prices: IntArray, budget: Budget) -> list[list[Phase]] | None:
+    def phases(self, prices: IntArray, stop: Stopping) -> list[list[Phase]] | None:
         """Return the phases of each part in which starts can pay.
 
         Parameters
         ----------
         prices
             The prices.
-        budget
+        stop
             How long it may take.
 
         Returns
@@ -359,7 +359,7 @@ class WorthRelaxation:
             begin, drained = self._begin, self._drained
             for end in sorted({last[k] for k in part if last[k] >= begin}):
                 path = (*path, tuple(k for k in part if last[k] >= end))
-                graph = self._graph(path, budget)
+                graph = self._graph(path, stop)
                 if graph is None:
                     return None
                 phase = Phase(graph, begin, end, drained)
@@ -380,37 +380,37 @@ class WorthRelaxation:
         own = int((self.counts * worth).sum()) + tokens
         return found if (max(last) + 1) * most * each + own <= LARGEST else None
 
-    def _graph(self, path: tuple[tuple[int, ...], ...], budget: Budget) -> ProfileGraph | None:
+    def _graph(self, path: tuple[tuple[int, ...], ...], stop: Stopping) -> ProfileGraph | None:
         """Return the graph of the last types of a path, after those before them."""
         if path not in self._graphs:
             before = self._first
             if len(path) > 1:
-                earlier = self._graph(path[:-1], budget)
+                earlier = self._graph(path[:-1], stop)
                 if earlier is None:
                     return None
                 before = earlier.profiles
-            graph = profile_graph(self.instance, budget, EDGES, path[-1], before)
-            if graph is None and budget.over():
+            graph = profile_graph(self.instance, stop, EDGES, path[-1], before)
+            if graph is None and stop.over():
                 return None
             self._graphs[path] = graph
         return self._graphs[path]
 
-    def best_way(self, prices: IntArray, budget: Budget) -> tuple[int, list[Started]] | None:
+    def best_way(self, prices: IntArray, stop: Stopping) -> tuple[int, list[Started]] | None:
         """Return what the cheapest ways cost (1 / SCALE), and what they start, by time.
 
         Parameters
         ----------
         prices
             The prices.
-        budget
+        stop
             None is returned if it is over.
         """
-        phases = self.phases(prices, budget)
+        phases = self.phases(prices, stop)
         if phases is None:
             return None
         total, ways = 0, []
         for part in phases:
-            found = self._best_way_of(part, prices, budget)
+            found = self._best_way_of(part, prices, stop)
             if found is None:
                 return None
             total += found[0]
@@ -418,7 +418,7 @@ class WorthRelaxation:
         return total, sorted(ways)
 
     def _best_way_of(
-        self, phases: list[Phase], prices: IntArray, budget: Budget
+        self, phases: list[Phase], prices: IntArray, stop: Stopping
     ) -> tuple[int, list[Started]] | None:
         kept: list[tuple[Phase, int, IntArray]] = []  # phase, first time, choices
         values = np.zeros(len(phases[-1].graph.profiles) if phases else 1, dtype=np.int64)
@@ -437,7 +437,7 @@ class WorthRelaxation:
                 other = np.zeros(nodes, dtype=np.int64)
                 arrays = (graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges])
                 for end in range(high, low, -piece):
-                    if budget.over():
+                    if stop.over():
                         return None
                     begin = max(low, end - piece)
                     choices = np.zeros((end - begin, nodes), dtype=kind)

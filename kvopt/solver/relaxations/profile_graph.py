@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 
 __all__ = ["EDGES", "ProfileGraph", "number_of_sets", "profile_graph"]
 
@@ -69,7 +69,7 @@ class ProfileGraph:
 
 def profile_graph(
     instance: Instance,
-    budget: Budget,
+    stop: Stopping,
     edges: int = EDGES,
     chosen: Sequence[int] | None = None,
     profiles_before: NDArray[Any] | None = None,
@@ -83,7 +83,7 @@ def profile_graph(
     ----------
     instance
         The instance.
-    budget
+    stop
         How long it may take.
     edges
         Largest number of edges.
@@ -137,7 +137,7 @@ def profile_graph(
         block = blocks[waiting]
         waiting += 1
         for first in range(0, len(block), EXPANDED):
-            if budget.over():
+            if stop.over():
                 return None
             profiles = block[first : first + EXPANDED]
             used, node, what = _ways_to_start(profiles, memory, shapes, groups)

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.facts import staircase_windows
 from kvopt.solver.highs import quiet_highs
 from kvopt.solver.primal.list_schedules import pipelined
@@ -316,7 +316,7 @@ class PriceProgram:
 
 def root_prices(
     instance: Instance,
-    budget: Budget,
+    stop: Stopping,
     horizon: int | None = None,
 ) -> PriceTree | None:
     """Return the bound of the linear relaxation, proved by a tree of one leaf.
@@ -325,7 +325,7 @@ def root_prices(
     ----------
     instance
         The instance.
-    budget
+    stop
         How long it may take.
     horizon
         Last round with a price; by default the makespan of a pipeline schedule.
@@ -341,15 +341,15 @@ def root_prices(
     program = PriceProgram(instance, horizon)
     if program.entries > FURTHER_LEVEL_ENTRIES:
         program = PriceProgram(instance, horizon, levels=(1,))
-    if program.entries > PRICED_ENTRIES or budget.over():
+    if program.entries > PRICED_ENTRIES or stop.over():
         return None
     highs = quiet_highs()
-    highs.setOptionValue("time_limit", budget.left())
+    highs.setOptionValue("time_limit", stop.left())
     highs.passModel(program.program())
     highs.HandleUserInterrupt = True
     highs.startSolve()
     while not highs.wait(0.05)[0]:
-        if budget.over():
+        if stop.over():
             highs.cancelSolve()  # type: ignore[no-untyped-call]
     duals = np.array(highs.getSolution().row_dual)
     if duals.shape != (program.rows,):

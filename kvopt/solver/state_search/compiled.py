@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from kvopt.model.errors import InputError, SolverError
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import jitted, working
 from kvopt.solver.result import Result
 
@@ -1233,7 +1233,7 @@ def _grown(pool: Pool) -> Pool:
 def solve_by_kernel(
     instance: Instance,
     known: IntArray,
-    budget: Budget,
+    stop: Stopping,
     state_bytes: int = STATE_BYTES,
     functions: Functions | None = None,
 ) -> Result:
@@ -1246,7 +1246,7 @@ def solve_by_kernel(
         more if many are identical or few run at once.
     known
         Starts of some feasible schedule (rounds), shape (n,).
-    budget
+    stop
         How long it may take; it is looked at about ten times a second.
     state_bytes
         Memory for states (bytes).
@@ -1269,7 +1269,7 @@ def solve_by_kernel(
         raise InputError(f"{instance!r}: is beyond the limits of the compiled search")
     began = time.perf_counter()
     search = _Search(instance, known, state_bytes, functions or compiled() or PLAIN)
-    search.run(budget)
+    search.run(stop)
     return Result.checked(
         instance,
         search.starts,
@@ -1310,21 +1310,21 @@ class _Search:
         self.pool = _make_pool(rows, len(self.kinds.tops))
         self.step = max(100, WORK_A_STEP // (int(self.lengths.max()) + 20))
 
-    def run(self, budget: Budget) -> None:
+    def run(self, stop: Stopping) -> None:
         """Go on until the bracket has closed, the budget is over or the memory is full."""
         kinds = self.kinds
         types = len(kinds.counts)
         nothing = make_prices(types, 0)
         self._beam(nothing, NARROW, QUICK_CHILDREN)
-        self._best_first(nothing, budget, QUICK_CHILDREN)
-        if self.lower_bound == self.ceiling or budget.over():
+        self._best_first(nothing, stop, QUICK_CHILDREN)
+        if self.lower_bound == self.ceiling or stop.over():
             return
         rounds = int((self.starts[self.order] + self.lengths).max())
         prices = make_prices(types, rounds)
         steps = min(PRICE_STEPS, PRICE_WORK // (types * rounds))
         self.functions.find_prices(kinds, prices, self.ceiling, steps)
         self._beam(prices, WIDE, 2 * self.step)
-        self._best_first(prices, budget, None)
+        self._best_first(prices, stop, None)
 
     def _beam(self, prices: Prices, width: int, work: int) -> None:
         starts = np.zeros(len(self.order), dtype=np.int64)
@@ -1338,7 +1338,7 @@ class _Search:
             self.starts = np.empty_like(starts)
             self.starts[self.order] = starts
 
-    def _best_first(self, prices: Prices, budget: Budget, children: int | None) -> None:
+    def _best_first(self, prices: Prices, stop: Stopping, children: int | None) -> None:
         """Search best first; without a number of children, until something else ends it."""
         base = self.lower_bound
         if base >= self.ceiling:
@@ -1349,11 +1349,11 @@ class _Search:
         buckets = np.full(self.ceiling - base, -1, dtype=np.int32)
         buckets[0] = 0
         numbers = np.array([1, base, self.ceiling, -1, base, 0], dtype=np.int64)
-        while not budget.over():
+        while not stop.over():
             step = self.step if children is None else children
             before = int(numbers[0])
             code = functions.best_first(kinds, prices, self.pool, rivals, buckets, numbers, step)
-            budget.count(int(numbers[0]) - before)
+            stop.count(int(numbers[0]) - before)
             if code == FULL and 3 * len(self.pool.key) * self.row <= self.state_bytes:
                 self.pool = _grown(self.pool)
             elif code != MORE or children is not None:
@@ -1435,7 +1435,7 @@ def optima(
         search = _Search(instance, serial, 1 << 40, functions)
         if enough is not None:
             search.ceiling = min(search.ceiling, int(limits[i]))
-        search.run(Budget())
+        search.run(Stopping())
         found[i] = instance.total_output + search.lower_bound
         if enough is None or found[i] < enough[i]:
             found[i] = Result.checked(

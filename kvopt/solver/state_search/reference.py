@@ -21,7 +21,7 @@ from itertools import accumulate
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.stopping import Budget
+from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.result import Result
 
@@ -40,7 +40,7 @@ Counts = tuple[int, ...]
 def solve_by_search(
     instance: Instance,
     known: IntArray,
-    budget: Budget,
+    stop: Stopping,
     state_limit: int = STATE_LIMIT,
 ) -> Result:
     """Solve a small instance by search over states.
@@ -52,7 +52,7 @@ def solve_by_search(
         few dozen tokens.
     known
         Starts of some feasible schedule (rounds), shape (n,).
-    budget
+    stop
         How long it may take.
     state_limit
         Largest number of states to keep.
@@ -70,9 +70,9 @@ def solve_by_search(
     began = time.perf_counter()
     graph = _StateGraph(instance)
     ceiling = int(known.sum())
-    best = _beam(graph, ceiling, BEAM_WIDTH, budget)
+    best = _beam(graph, ceiling, BEAM_WIDTH, stop)
     ceiling = best.cost if best else ceiling
-    lower_bound, better = _best_first(graph, ceiling, state_limit, budget)
+    lower_bound, better = _best_first(graph, ceiling, state_limit, stop)
     best = better or best
     return Result.checked(
         instance,
@@ -198,14 +198,14 @@ class _StateGraph:
         return self._facts[waiting]
 
 
-def _beam(graph: _StateGraph, ceiling: int, width: int, budget: Budget) -> _State | None:
+def _beam(graph: _StateGraph, ceiling: int, width: int, stop: Stopping) -> _State | None:
     """Go through time keeping the best `width` states; return an end cheaper than `ceiling`."""
     best = None
     layer = [graph.root]
     while layer:
         scores: dict[_State, int] = {}
         for child in (c for state in layer for c in graph.children(state)):
-            if budget.over():
+            if stop.over():
                 return best
             if not any(child.waiting):
                 if child.cost < ceiling:
@@ -224,7 +224,7 @@ def _beam(graph: _StateGraph, ceiling: int, width: int, budget: Budget) -> _Stat
 
 
 def _best_first(
-    graph: _StateGraph, ceiling: int, state_limit: int, budget: Budget
+    graph: _StateGraph, ceiling: int, state_limit: int, stop: Stopping
 ) -> tuple[int, _State | None]:
     """Return a lower bound on the sum of starts, and an end cheaper than `ceiling` if found.
 
@@ -241,7 +241,7 @@ def _best_first(
         if state.dropped:
             continue
         for child in graph.children(state):
-            if states > state_limit or budget.over():
+            if states > state_limit or stop.over():
                 return bound, best
             if child.cost >= ceiling:
                 continue
@@ -259,7 +259,7 @@ def _best_first(
             rivals[:] = [rival for rival in rivals if not rival.dropped]
             rivals.append(child)
             states += 1
-            budget.count()
+            stop.count()
             heapq.heappush(heap, (child_bound, states, child))
     return ceiling, best
 
