@@ -16,8 +16,8 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.primal.list_schedules import pulled_forward
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.demand_duals import (
     LARGEST,
     SCALE,

@@ -31,9 +31,9 @@ from numpy.typing import NDArray
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.stopping import Stopping
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.compiling import jitted, working
 from kvopt.solver.primal.list_schedules import fluid_worth
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.profile_graph import EDGES, ProfileGraph, profile_graph
 
 __all__ = [
