@@ -11,7 +11,7 @@ import numpy as np
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.certificates.checker import checker
+from kvopt.certificates.inprocess import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.facts import staircase_windows
 from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
@@ -233,7 +233,7 @@ def check_bound(instance: Instance, optimum: int, proof: dict[str, Any], larger:
     prices = Priced(instance, proof, larger=larger)
     bound = -(-(prices.constant() + prices.cheapest()) // prices.scale)
     assert bound <= optimum
-    assert bound == checker().by_paths(instance.memory, dict(prices.counts), proof)
+    assert bound == checker().bound(instance.memory, dict(prices.counts), proof)
 
 
 def proofs_of(instance: Instance, horizon: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -250,7 +250,7 @@ def proofs_of(instance: Instance, horizon: int, rng: random.Random) -> list[dict
     proofs = [prices.content(instance) for prices in found]
     for prices, proof in zip(found, proofs, strict=True):
         types = {(r.prompt, r.output): n for r, n in instance.types()}
-        assert prices.bound == checker().by_paths(instance.memory, types, proof)
+        assert prices.bound == checker().bound(instance.memory, types, proof)
     assert len(proofs[0]["staircase"]) == len(LEVELS)
     return [*proofs, *(random_proof(instance, horizon, rng) for _ in range(3))]
 

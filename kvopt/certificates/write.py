@@ -1,7 +1,7 @@
-"""Certificates: brackets that a stranger can check with proofs/check.py alone.
+"""Certificates: brackets that a stranger can check with proofs/checker alone.
 
 A certificate holds the instance, the schedule whose cost is the upper bound, and a proof of
-the lower bound; proofs/certificates.md describes the file.  A proof is found with the
+the lower bound; proofs/checker/FORMAT.md describes the file.  A proof is found with the
 checker's own functions, and what is written has been checked.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kvopt.certificates.checker import checker
+from kvopt.certificates.inprocess import checker
 from kvopt.model.errors import SolverError
 from kvopt.model.files import CERTIFICATE_FORMAT, instance_to_json, laid_out, write_text
 from kvopt.model.stopping import Stopping
@@ -117,8 +117,8 @@ def prices_proof(result: Result, tree: PriceTree) -> Proof:
         If the tree is not sound.
     """
     nodes = list(tree.nodes)
-    value = checker().priced(result.instance.memory, _types(result), tree.scale, nodes)
-    return Proof(value, {"rule": "prices", "scale": tree.scale, "tree": nodes})
+    content = {"rule": "linear-duals", "scale": tree.scale, "tree": nodes}
+    return _proved(result, content)
 
 
 def paths_proof(result: Result, prices: PathPrices) -> Proof:
@@ -129,9 +129,7 @@ def paths_proof(result: Result, prices: PathPrices) -> Proof:
     checker().Refused
         If there are too many states for the checker.
     """
-    content = prices.content(result.instance)
-    value = checker().by_paths(result.instance.memory, _types(result), content)
-    return Proof(value, content)
+    return _proved(result, prices.content(result.instance))
 
 
 def exhaustive_proof(result: Result, lower_bound: int, stop: Stopping) -> Proof | None:
@@ -284,6 +282,10 @@ def certificate_text(content: dict[str, Any]) -> str:
         text = laid_out(value, "  ") if key in ("instance", "proof") else json.dumps(value)
         lines.append(f'  "{key}": {text}')
     return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def _proved(result: Result, content: dict[str, Any]) -> Proof:
+    return Proof(checker().bound(result.instance.memory, _types(result), content), content)
 
 
 def _types(result: Result) -> dict[tuple[int, int], int]:

@@ -293,10 +293,10 @@ class Labels:
         """
         worth = zip(self.holdings.kinds, self.worth.tolist(), strict=True)
         return {
-            "rule": "holdings",
+            "rule": "batch-state",
             "scale": SCALE,
             "horizon": self.horizon,
-            "worth": [[s, o, w] for (s, o), w in worth],
+            "duals": [[s, o, w] for (s, o), w in worth],
             "nodes": nodes,
         }
 
