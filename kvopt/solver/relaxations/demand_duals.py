@@ -114,14 +114,14 @@ class DualSolution:
         """
         types = instance.request_types()
         if len(self.blocks) == 1:
-            return {"rule": "worth", "scale": SCALE, "worth": types.rows(self.demand_duals)}
+            return {"rule": "demand-duals", "scale": SCALE, "duals": types.rows(self.demand_duals)}
         requests = types.requests
         rows = [[r.prompt, r.output, w] for r, w in zip(requests, self.demand_duals, strict=True)]
         return {
-            "rule": "parts",
+            "rule": "blocks",
             "scale": SCALE,
             "memory": [[r, dual] for r, dual in enumerate(self.linking_duals) if dual > 0],
-            "parts": [sorted(rows[k] for k in block) for block in self.blocks],
+            "blocks": [sorted(rows[k] for k in block) for block in self.blocks],
         }
 
 
