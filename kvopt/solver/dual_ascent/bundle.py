@@ -16,6 +16,7 @@ from kvopt.solver.params import BundleParams
 
 __all__ = ["Bundle"]
 
+
 class Bundle:
     """The planes, the centre, and how far to go from it.
 

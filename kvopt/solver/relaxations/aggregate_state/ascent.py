@@ -51,7 +51,7 @@ def ascend(
         Called with the best duals whenever a temperature is done.
     """
     params = params or AggregateStateParams()
-    x = relaxation.fluid_duals()
+    x = relaxation.area_duals()
     best = relaxation.rounded(x)
     temperature = params.first_temperature * objective / len(relaxation.instance)
     y = relaxation.from_linear_proof(linear) if linear is not None else None

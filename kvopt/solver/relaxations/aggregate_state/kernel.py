@@ -415,7 +415,8 @@ def warm_up(functions: Functions) -> None:
     shape = Shape(1, 1, one * 0, one, one, np.array([[0, 0], [0, 1]], dtype=np.int64))
 
     def costs(kind: type) -> EventCosts:
-        start, finish = np.zeros((1, 1), dtype=kind), np.zeros((1, 2), dtype=kind)
+        start: Any = np.zeros((1, 1), dtype=kind)
+        finish: Any = np.zeros((1, 2), dtype=kind)
         return EventCosts(start, finish, start[0], np.zeros(3, dtype=kind), finish.dtype.type(0))
 
     flow = Flow(np.zeros((1, 1)), np.zeros((1, 2)), np.zeros(2), np.zeros(2))

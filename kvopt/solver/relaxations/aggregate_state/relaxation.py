@@ -159,7 +159,7 @@ class AggregateRelaxation:
         """Return room for the states, shape (horizon + 1, running + 1, memory + 1)."""
         return np.empty((self.horizon + 1, self.shape.running + 1, self.shape.memory + 1))
 
-    def fluid_duals(self) -> FloatArray:
+    def area_duals(self) -> FloatArray:
         """Return the duals of the area bound: memory gets cheaper as time goes by."""
         areas = sorted(self.types.areas[self.types.index].tolist())
         ends = np.cumsum(areas) / self.shape.memory

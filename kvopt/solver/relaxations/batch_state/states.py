@@ -12,8 +12,8 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.arrays import FloatArray, Int32Array
-from kvopt.solver.primal.list_schedules import fluid_worth
 from kvopt.solver.relaxations.batch_state.kernel import StateTable
+from kvopt.solver.relaxations.fluid_duals import fluid_duals
 from kvopt.solver.sizes import longest_outputs
 
 __all__ = ["BatchStates"]
@@ -64,7 +64,7 @@ class BatchStates:
     def first_duals(self) -> FloatArray:
         """Return a first guess of the demand duals (rounds), shape (types,)."""
         counts = self.types.counts.tolist()
-        return fluid_worth(self.types.requests, counts, self.instance.memory)
+        return fluid_duals(self.types.requests, counts, self.instance.memory)
 
     def members(self, state: int) -> tuple[tuple[int, int], ...]:
         """Return a state as pairs (tokens, prompt), ascending."""
