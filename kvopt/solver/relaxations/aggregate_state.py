@@ -479,9 +479,9 @@ def path_bound(
 
 def _from_program(relaxation: PathRelaxation, stop: Stopping) -> FloatArray | None:
     """Return the prices that the linear program finds, or None."""
-    from kvopt.solver.relaxations.time_indexed import root_prices  # loads HiGHS
+    from kvopt.solver.relaxations.time_indexed import root_duals  # loads HiGHS
 
-    tree = root_prices(relaxation.instance, stop, relaxation.horizon)
+    tree = root_duals(relaxation.instance, stop, relaxation.horizon)
     if tree is None:
         return None
     price = np.zeros(relaxation.horizon + 1)
