@@ -37,7 +37,7 @@ def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
     An optimal schedule without idle rounds exists, so its makespan is at most the
     sum of the outputs; and if a schedule costs at most `upper_bound`, then a
     request completes no later than `upper_bound` minus a lower bound on the cost of
-    the others.  Derived: proofs/model.md, lemma 2.
+    the others.  Derived: proofs/text/model.md, lemma 2.
 
     Parameters
     ----------

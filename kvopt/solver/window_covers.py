@@ -2,7 +2,7 @@
 
 For a level m >= 1 and a request with n_i = s_i + o_i + m (s_min + o_i) - M > 0 let
 d_i = min(o_i, ceil(n_i / m)).  Then for every time u at most m requests have a start in
-(u - d_i, u] (derived: proofs/model.md, lemma 4).  At level 1 they are clique inequalities.
+(u - d_i, u] (derived: proofs/text/model.md, lemma 4).  At level 1 they are clique inequalities.
 """
 
 from __future__ import annotations
