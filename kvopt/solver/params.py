@@ -101,11 +101,14 @@ class ReferenceSearchParams:
         So many states are kept before the compiled search is worth its time to load.
     most_bits
         It does not apply if a memory profile has more bits.
+    beam_width
+        States that the beam search for a first good schedule keeps at each time.
     """
 
     most_requests: int = 12
     first_states: int = 8_000
     most_bits: int = 50_000
+    beam_width: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,25 @@ class StateSearchParams:
         With an output as long as this (rounds) branch and bound takes its place, if it applies.
     state_bytes
         Memory for states (bytes).
+    pool_bytes
+        Memory for states at the beginning (bytes); it is doubled when it is full.
+    beam_width, wide_beam_width
+        States that a beam search keeps at each time, before and with duals; at least 1.
+    first_children
+        So many children of states are generated before duals are worth their time.
+    rounds_between_looks
+        Rounds of children generated between two looks at the limits, roughly; 2,000,000 take
+        about 0.1 s.
+    dual_steps, dual_work
+        Subgradient steps at most, and rounds of types looked at in all of them.
+    dual_step_length
+        First length of a subgradient step, in 256ths of Polyak's; at most 256.
+    dual_patience
+        After so many steps without gain they become a quarter shorter.
+    dual_share
+        Share of the new subgradient in the direction, in 16ths; at most 16.
+    many_states
+        States that there is room for where many instances are solved together.
     """
 
     share: float = 0.3
@@ -133,6 +155,17 @@ class StateSearchParams:
     small_memory: int = 30
     long_output: int = 100
     state_bytes: int = 1 << 29
+    pool_bytes: int = 1 << 24
+    beam_width: int = 8
+    wide_beam_width: int = 50
+    first_children: int = 3_000
+    rounds_between_looks: int = 2_000_000
+    dual_steps: int = 1_000
+    dual_work: int = 50_000_000
+    dual_step_length: int = 256
+    dual_patience: int = 20
+    dual_share: int = 10
+    many_states: int = 4_096
 
 
 @dataclass(frozen=True, slots=True)
