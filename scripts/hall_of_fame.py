@@ -28,8 +28,10 @@ from kvopt.comparison.records import Record, claim, read_records
 from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
 from kvopt.parallel.store import Store
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
-from kvopt.theory.bounds import THEOREMS, gba_bound_sharper, gsa_bound_area, gsa_bound_sharper
+from kvopt.theory.gba_bounds import gba_bound_sharper
+from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper
 from kvopt.theory.quadratic import Exact, format_exact
+from kvopt.theory.theorems import THEOREMS
 
 FOLDER = curated_instances() / HALL
 ROOT = Path(__file__).parent.parent

@@ -26,7 +26,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from kvopt.model.errors import InputError, WorkerError
 from kvopt.model.instance import abridged
-from kvopt.theory.spec import integer
+from kvopt.model.spec import integer
 
 __all__ = ["Workers", "stopped", "workers_from_spec"]
 

@@ -10,12 +10,13 @@ import numpy as np
 
 from kvopt.model.instance import Instance
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Wait
-from kvopt.theory.bounds import Guarantee, inherited
-from kvopt.theory.spec import at_least_one, optional
+from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.parsing import at_least_one
 
 __all__ = ["AMax"]
 

@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Wait
-from kvopt.theory.spec import at_least_one, optional
+from kvopt.theory.parsing import at_least_one
 
 __all__ = ["AMin"]
 

@@ -9,10 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.spec import choice, yes_or_no
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import GBA_ALPHA, Guarantee, gba_guarantee, strongest
+from kvopt.theory.gba_bounds import GBA_ALPHA, gba_guarantee
+from kvopt.theory.guarantee import Guarantee, strongest
+from kvopt.theory.parsing import growth_factor
 from kvopt.theory.pipeline import (
     SPACINGS,
     SliceRule,
@@ -23,7 +26,6 @@ from kvopt.theory.pipeline import (
 )
 from kvopt.theory.quadratic import Exact
 from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
-from kvopt.theory.spec import choice, growth_factor, yes_or_no
 
 __all__ = ["GBA"]
 

@@ -12,9 +12,10 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.policies.gba import GBA
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import GBA_ALPHA, Guarantee, inherited
+from kvopt.theory.gba_bounds import GBA_ALPHA
+from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.parsing import growth_factor
 from kvopt.theory.quadratic import Exact
-from kvopt.theory.spec import growth_factor
 
 __all__ = ["GBAD"]
 

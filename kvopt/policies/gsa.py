@@ -12,18 +12,13 @@ import numpy as np
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.spec import choice, integer, yes_or_no
 from kvopt.policies.phases import run_one_at_a_time, run_pipeline, start_staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
-from kvopt.theory.bounds import (
-    GSA_ALPHA,
-    OFFSET_ROUNDING,
-    UTILISATION,
-    Guarantee,
-    gsa_expected_bound,
-    gsa_guarantee,
-    strongest,
-)
+from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_guarantee
+from kvopt.theory.guarantee import UTILISATION, Guarantee, strongest
+from kvopt.theory.parsing import at_least_one, growth_factor
 from kvopt.theory.pipeline import (
     SPACINGS,
     SliceRule,
@@ -34,8 +29,8 @@ from kvopt.theory.pipeline import (
     utilisation,
 )
 from kvopt.theory.quadratic import Exact
+from kvopt.theory.random_bounds import OFFSET_ROUNDING, gsa_expected_bound
 from kvopt.theory.slice_plans import MOST_PHASES, PHASES_SOURCE, certified_slices, phase_bound
-from kvopt.theory.spec import at_least_one, choice, growth_factor, integer, yes_or_no
 
 __all__ = ["GSA"]
 

@@ -16,10 +16,11 @@ from kvopt.policies.gsa import GSA
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Wait
-from kvopt.theory.bounds import GSA_ALPHA, Guarantee, inherited
+from kvopt.theory.gsa_bounds import GSA_ALPHA
+from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.parsing import at_least_one, growth_factor
 from kvopt.theory.pipeline import geometric_slices, sps_spacing
 from kvopt.theory.quadratic import Exact
-from kvopt.theory.spec import at_least_one, growth_factor
 
 __all__ = ["GSASpec"]
 

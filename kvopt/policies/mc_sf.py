@@ -10,7 +10,8 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import MCSF_THEOREM, Guarantee
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.other_bounds import MCSF_THEOREM
 
 __all__ = ["MCSF"]
 

@@ -6,10 +6,10 @@ import dataclasses
 from typing import Any, ClassVar, Protocol
 
 from kvopt.model.instance import Instance
+from kvopt.model.spec import Parser
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import Guarantee
+from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.quadratic import Exact, format_exact
-from kvopt.theory.spec import Parser
 
 __all__ = ["Policy", "parameter", "parameter_text", "parameters", "spec_of"]
 

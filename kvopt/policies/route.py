@@ -15,7 +15,8 @@ from kvopt.model.instance import Instance
 from kvopt.policies.phases import run_pipeline, staggered
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import NEVER, Decisions, Machine, Until, Wait
-from kvopt.theory.bounds import RECT_THEOREM, Guarantee
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.other_bounds import RECT_THEOREM
 from kvopt.theory.pipeline import sps_spacing
 
 __all__ = ["Rect", "Response", "Route"]

@@ -12,7 +12,8 @@ from kvopt.model.instance import Instance
 from kvopt.policies.phases import staggered
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import SPT_PIPELINE_THEOREM, Guarantee, strongest
+from kvopt.theory.guarantee import Guarantee, strongest
+from kvopt.theory.other_bounds import SPT_PIPELINE_THEOREM
 from kvopt.theory.pipeline import tight_spacing
 from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
 

@@ -12,7 +12,8 @@ from kvopt.model.instance import Instance
 from kvopt.policies.in_order import start_in_order
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import SVF_THEOREM, Guarantee
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.other_bounds import SVF_THEOREM
 
 __all__ = ["SVF"]
 
