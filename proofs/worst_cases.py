@@ -11,7 +11,7 @@ import numpy as np
 
 from kvopt import Instance, Stopping, simulate
 from kvopt.adversary.classes import Kind, floors, has_classes
-from kvopt.adversary.enumeration_kernel import Scan
+from kvopt.adversary.enumeration_kernel import Enumeration
 from kvopt.adversary.orders import distinct_orders, orders_to_try
 from kvopt.policies import GBA, GSA, Policy, policy_from_spec
 from kvopt.solver.state_search.reference import solve_by_search
@@ -88,7 +88,7 @@ def check_shortest(
 
 def rows_of(policy: GSA | GBA, memory: int, prompt: int, n: int) -> Iterator[tuple[int, ...]]:
     """Yield cost, bound and outputs of all instances, as the scan sees them."""
-    walk = Scan(policy, memory, prompt, n, lengths=np.arange(1, memory - prompt + 1))
+    walk = Enumeration(policy, memory, prompt, n, lengths=np.arange(1, memory - prompt + 1))
     while not walk.over:
         values, outputs = walk.more(Fraction(0))
         for value, row in zip(values.tolist(), outputs.tolist(), strict=True):

@@ -36,11 +36,11 @@ __all__ = [
     "PLAIN",
     "Cost",
     "Functions",
+    "closed_form",
     "common_prompt_only",
     "compiled",
     "geometric_ends",
     "phases",
-    "quick_cost",
     "slices_of",
     "spt_cost",
     "upper_bound",
@@ -420,7 +420,7 @@ def spt_cost(memory: int, prompt: int, outputs: IntArray) -> int:
     return total
 
 
-def quick_cost(policy: Policy, functions: Functions) -> Cost | None:
+def closed_form(policy: Policy, functions: Functions) -> Cost | None:
     """Return a formula for the cost of a policy, or None if there is none.
 
     That of the SPT pipeline holds for a common prompt length only; see

@@ -1,7 +1,7 @@
 """Exhaustive search: all instances of a size, so that the worst of them is proved to be it.
 
 A unit is a cell: all instances with exactly n requests, a memory budget of exactly M, and
-a common prompt or different ones.  A complete unit's last find is the worst instance of its
+a common prompt or different ones.  A complete unit's last record is the worst instance of its
 cell, with the optimum as reference (proofs/worst_cases.md).
 """
 
@@ -14,11 +14,11 @@ from fractions import Fraction
 
 import numpy as np
 
-from kvopt.adversary import enumeration_kernel as scan
+from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate, Limits
 from kvopt.adversary.classes import Kind, floors, has_classes
 from kvopt.adversary.closed_forms import compiled, slices_of
-from kvopt.adversary.configuration import Find, Hunt, Unit
+from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.orders import distinct_orders, number_of_orders, orders_to_try
 from kvopt.adversary.score import cost_function
 from kvopt.model.instance import IntArray
@@ -70,12 +70,12 @@ def cells(limits: Limits) -> list[Cell]:
     ]
 
 
-def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
+def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
     """Find the worst instance of a cell.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
         Number of the cell in `cells`.
@@ -85,9 +85,9 @@ def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
     Returns
     -------
     Unit
-        If it is complete, its last find is the worst of the cell.
+        If it is complete, its last record is the worst of the cell.
     """
-    return _Unit(hunt, number, stop).run(cells(hunt.limits)[number])
+    return _Unit(configuration, number, stop).run(cells(configuration.limits)[number])
 
 
 Requests = Sequence[Kind]
@@ -109,36 +109,38 @@ class _Rows:
 class _Unit:
     """A cell on its way: the worst instance so far."""
 
-    def __init__(self, hunt: Hunt, number: int, stop: Stopping) -> None:
+    def __init__(self, configuration: SearchConfiguration, number: int, stop: Stopping) -> None:
         self.number = number
         self.stop = stop
-        self.policy = policy_from_spec(hunt.policy)
+        self.policy = policy_from_spec(configuration.policy)
         self.cost = cost_function(self.policy, compiled())
-        other = policy_from_spec(hunt.against) if hunt.against else None
+        other = policy_from_spec(configuration.against) if configuration.against else None
         self.other = cost_function(other, compiled()) if other else None
         self.dearer = None if other else _dearer(self.policy)
         self.dearer_cost = cost_function(self.dearer or self.policy, compiled())
         self.shortest_only = other is None and has_classes(self.policy)
-        self.finds: list[Find] = []
+        self.records: list[Record] = []
         self.ratio = Fraction(0)
         self.evaluations = 0
 
-    def run(self, cell: Cell) -> Unit:
+    def run(self, cell: Cell) -> WorkUnit:
         """Look at all instances of the cell."""
-        scannable = not cell.mixed and not self.other and slices_of(self.policy) is not None
-        complete = self._scan(cell) if scannable else self._one_by_one(cell)
-        return Unit(self.number, self.evaluations, tuple(self.finds), complete)
+        enumerable = not cell.mixed and not self.other and slices_of(self.policy) is not None
+        complete = self._enumerate(cell) if enumerable else self._one_by_one(cell)
+        return WorkUnit(self.number, self.evaluations, tuple(self.records), complete)
 
-    def _scan(self, cell: Cell) -> bool:
+    def _enumerate(self, cell: Cell) -> bool:
         """Go through the instances in compiled code; False if the budget was over first.
 
         First some that promise much, so that of the others few have to be looked at closely.
         """
         assert isinstance(self.policy, GSA | GBA)
-        function = scan.compiled()
+        function = enumeration.compiled()
         promising: list[tuple[int, int, Requests]] = []
         for prompt in range(cell.memory):
-            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            walk = enumeration.Enumeration(
+                self.policy, cell.memory, prompt, cell.requests, function
+            )
             values, outputs = walk.more(Fraction(1))
             sets = _Rows(prompt, outputs)
             best = _by_promise(values)[:PROMISING].tolist()
@@ -146,7 +148,9 @@ class _Unit:
         if not self._settle_list(cell.memory, promising):
             return False
         for prompt in range(cell.memory):
-            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            walk = enumeration.Enumeration(
+                self.policy, cell.memory, prompt, cell.requests, function
+            )
             before = self.evaluations
             while not walk.over:
                 values, outputs = walk.more(self.ratio)
@@ -173,7 +177,7 @@ class _Unit:
         if self.other is not None:
             yield from self._worst_against(self.other, memory, requests)
             return
-        bound = scan.lower_bound(memory, requests)
+        bound = enumeration.lower_bound(memory, requests)
         if self.dearer is not None:
             candidate = _candidate(memory, next(orders_to_try(self.dearer, memory, requests)))
             if candidate.common_prompt is not None:
@@ -257,8 +261,8 @@ class _Unit:
                 if Fraction(cost, reference) > self.ratio:
                     self.ratio = Fraction(cost, reference)
                     candidate = _candidate(memory, requests)
-                    find = Find(self.number, self.evaluations, cost, reference, candidate)
-                    self.finds.append(find)
+                    record = Record(self.number, self.evaluations, cost, reference, candidate)
+                    self.records.append(record)
         return not self.stop.over()
 
     def _references(

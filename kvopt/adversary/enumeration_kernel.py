@@ -25,7 +25,7 @@ from kvopt.model.instance import IntArray
 from kvopt.policies import GBA, GSA
 from kvopt.solver.compiling import jitted, working
 
-__all__ = ["Scan", "Tables", "compiled", "count_of", "lower_bound", "shortest_outputs"]
+__all__ = ["Enumeration", "Tables", "compiled", "count_of", "lower_bound", "shortest_outputs"]
 
 SCALE_BITS = 20
 """Terms of the lower bounds are rounded down to multiples of 2^-20 rounds."""
@@ -41,7 +41,7 @@ STEPS = 5_000_000
 
 
 class Tables(NamedTuple):
-    """What the scan knows of a policy with memory M and a common prompt s.
+    """what the enumeration knows of a policy with memory M and a common prompt s.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class Tables(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where the scan is.
+    """Where the enumeration is.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ class Position(NamedTuple):
     changed: IntArray
 
 
-def scan(
+def enumerate_multisets(
     gsa: bool,
     tables: Tables,
     position: Position,
@@ -174,14 +174,16 @@ def scan(
 
 @functools.cache
 def compiled() -> Callable[..., int]:
-    """Return the compiled scan, or the plain one if numba is not there or fails."""
-    return working(_compile) or scan
+    """Return the compiled enumeration, or the plain one if numba is not there or fails."""
+    return working(_compile) or enumerate_multisets
 
 
 def _compile(cache: bool) -> Callable[..., int]:
-    names = jitted([scan], globals(), lambda _: {"cache": cache, "error_model": "numpy"})
-    function: Callable[..., int] = names["scan"]
-    trial = Scan(GSA(), 2, 0, 1, function)
+    names = jitted(
+        [enumerate_multisets], globals(), lambda _: {"cache": cache, "error_model": "numpy"}
+    )
+    function: Callable[..., int] = names["enumerate_multisets"]
+    trial = Enumeration(GSA(), 2, 0, 1, function)
     trial.more(Fraction(1))
     return function
 
@@ -197,7 +199,7 @@ def shortest_outputs(policy: GSA | GBA, memory: int, prompt: int) -> IntArray:
     return np.append(0, slices[:-1]) + 1
 
 
-class Scan:
+class Enumeration:
     """A walk through all multisets of some output lengths.
 
     Parameters
@@ -209,7 +211,7 @@ class Scan:
     requests
         Number of requests n.
     function
-        The scan to use, compiled or not.
+        The enumeration to use, compiled or not.
     lengths
         The output lengths, increasing (tokens), shape (l,); by default those that make
         the worst instances, `shortest_outputs`.
@@ -221,7 +223,7 @@ class Scan:
         memory: int,
         prompt: int,
         requests: int,
-        function: Callable[..., int] = scan,
+        function: Callable[..., int] = enumerate_multisets,
         lengths: IntArray | None = None,
     ) -> None:
         if lengths is None:
@@ -327,7 +329,7 @@ def halves_and_lates(
 
 
 def lower_bound(memory: int, requests: Sequence[Kind]) -> int:
-    """Return a lower bound on the optimum (rounds), quickly: the same as a scan's.
+    """Return a lower bound on the optimum (rounds), quickly: the same as the enumeration uses.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from kvopt.adversary import local
 from kvopt.adversary.candidate import Candidate, Group
 from kvopt.adversary.closed_forms import phases, slices_of
-from kvopt.adversary.configuration import Find, Hunt, Unit
+from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
 from kvopt.policies import GBA, GSA, Policy, policy_from_spec
@@ -45,10 +45,14 @@ TRIED = 4
 """So many of the best mixes of a unit are made into instances and evaluated exactly."""
 
 
-def number_of_units(hunt: Hunt) -> int | None:
-    """Return how many units a hunt through families has, or None if it never ends."""
-    policy = policy_from_spec(hunt.policy)
-    return -(-hunt.limits.memory // MEMORIES) if applies(policy) and not hunt.against else None
+def number_of_units(configuration: SearchConfiguration) -> int | None:
+    """Return how many units a search through families has, or None if it never ends."""
+    policy = policy_from_spec(configuration.policy)
+    return (
+        -(-configuration.limits.memory // MEMORIES)
+        if applies(policy) and not configuration.against
+        else None
+    )
 
 
 def applies(policy: Policy) -> bool:
@@ -56,41 +60,41 @@ def applies(policy: Policy) -> bool:
     return isinstance(policy, GSA | GBA) and slices_of(policy) is not None
 
 
-def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
+def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
     """Find the worst mixes for a few memory budgets, or climb where there is no formula.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
         Number of the unit: its memory budgets follow those of the unit before it.
     stop
         When it is over, the unit is cut short.
     """
-    policy = policy_from_spec(hunt.policy)
-    if number_of_units(hunt) is None:
-        limits = replace(hunt.limits, groups=KINDS)
-        return local.run_unit(replace(hunt, limits=limits), number, stop)
+    policy = policy_from_spec(configuration.policy)
+    if number_of_units(configuration) is None:
+        limits = replace(configuration.limits, groups=KINDS)
+        return local.run_unit(replace(configuration, limits=limits), number, stop)
     assert isinstance(policy, GSA | GBA)
-    score = score_function(hunt)
+    score = score_function(configuration)
     mixes: list[_Mix] = []
     evaluations = 0
-    largest = min(hunt.limits.memory, (number + 1) * MEMORIES)
+    largest = min(configuration.limits.memory, (number + 1) * MEMORIES)
     for memory in range(number * MEMORIES + 1, largest + 1):
         for prompt in sorted({0, 1, memory // 16, memory // 4} & set(range(memory))):
             if stop.over():
-                return Unit(number, evaluations, (), complete=False)
+                return WorkUnit(number, evaluations, (), complete=False)
             evaluations += 1
             mixes += _mixes(policy, memory, prompt)
     mixes.sort(key=lambda mix: -mix.limit)
-    finds: list[Find] = []
+    records: list[Record] = []
     for mix in mixes[:TRIED]:
-        candidate = mix.instance(hunt.limits.requests)
-        find = Find(number, evaluations, *score(candidate), candidate)
-        if not finds or find.ratio > finds[-1].ratio:
-            finds.append(find)
-    return Unit(number, evaluations, tuple(finds), complete=True)
+        candidate = mix.instance(configuration.limits.requests)
+        record = Record(number, evaluations, *score(candidate), candidate)
+        if not records or record.ratio > records[-1].ratio:
+            records.append(record)
+    return WorkUnit(number, evaluations, tuple(records), complete=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,19 +251,19 @@ class Growth:
         return len(self.ratios) > 2 and all(3 * b >= 4 * a for a, b in pairs)
 
 
-def growth(hunt: Hunt, candidate: Candidate, doublings: int) -> Growth:
+def growth(configuration: SearchConfiguration, candidate: Candidate, doublings: int) -> Growth:
     """Follow an instance as the memory doubles, changing it a little to stay bad.
 
     Parameters
     ----------
-    hunt
+    configuration
         What was searched for; the number of requests may double with the memory.
     candidate
         The instance to begin with.
     doublings
         How often the memory is doubled.
     """
-    score = score_function(hunt)
+    score = score_function(configuration)
 
     def ratio(one: Candidate) -> Fraction:
         return Fraction(*score(one))
@@ -267,9 +271,9 @@ def growth(hunt: Hunt, candidate: Candidate, doublings: int) -> Growth:
     family, ratios = [candidate], [ratio(candidate)]
     for doubling in range(1, doublings + 1):
         memory = 2 * family[-1].memory
-        requests = hunt.limits.requests << doubling
-        limits = replace(hunt.limits, memory=memory, requests=requests, groups=KINDS)
-        moves = local.moves_of(replace(hunt, limits=limits), memory)
+        requests = configuration.limits.requests << doubling
+        limits = replace(configuration.limits, memory=memory, requests=requests, groups=KINDS)
+        moves = local.moves_of(replace(configuration, limits=limits), memory)
         scored = [(ratio(one), one) for one in _doubled(family[-1]) if one.valid(limits)]
         if not scored:
             break

@@ -21,7 +21,7 @@ class Landmarks:
     Parameters
     ----------
     policies
-        The policies of the hunt.
+        The policies of the search.
     """
 
     policies: tuple[Policy, ...]

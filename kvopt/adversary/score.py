@@ -8,12 +8,12 @@ from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.closed_forms import (
     PLAIN,
     Functions,
+    closed_form,
     common_prompt_only,
     compiled,
-    quick_cost,
     upper_bound,
 )
-from kvopt.adversary.configuration import Hunt
+from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.simulation.simulate import simulate
 
@@ -23,23 +23,23 @@ Score = Callable[[Candidate], tuple[int, int]]
 """candidate -> cost of the policy, and cost of the reference (rounds)."""
 
 
-def score_function(hunt: Hunt, functions: Functions | None = None) -> Score:
-    """Return the score of a hunt.
+def score_function(configuration: SearchConfiguration, functions: Functions | None = None) -> Score:
+    """Return the score of a search.
 
     Without a second policy the reference is the cheapest schedule at hand, that of the
     policy included; so the true ratio is at least the score.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     functions
         Compiled functions or plain ones; by default compiled ones if there are any.
     """
     functions = functions or compiled()
-    cost = cost_function(policy_from_spec(hunt.policy), functions)
-    if hunt.against is not None:
-        other = cost_function(policy_from_spec(hunt.against), functions)
+    cost = cost_function(policy_from_spec(configuration.policy), functions)
+    if configuration.against is not None:
+        other = cost_function(policy_from_spec(configuration.against), functions)
         return lambda candidate: (cost(candidate), other(candidate))
 
     def score(candidate: Candidate) -> tuple[int, int]:
@@ -59,7 +59,7 @@ def cost_function(policy: Policy, functions: Functions = PLAIN) -> Callable[[Can
     functions
         Compiled functions or plain ones.
     """
-    quick = quick_cost(policy, functions)
+    quick = closed_form(policy, functions)
     common_only = common_prompt_only(policy)
 
     def cost(candidate: Candidate) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kvopt.adversary import Hunt, Limits, improvements, search
+from kvopt.adversary import Limits, SearchConfiguration, improvements, search
 from kvopt.comparison.ratio import Comparison, Ratio, Verdict, compare
 from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance
@@ -141,12 +141,12 @@ def audit_search(policy: Policy, seed: int, stop: Stopping) -> Hunted | None:
     Hunted or None
         None if the budget was over before anything was found.
     """
-    hunt = Hunt(spec_of(policy), None, HUNT_LIMITS, seed)
-    units = search(hunt, stop, units=HUNT_UNITS)
-    finds = improvements(units)
-    if not finds:
+    configuration = SearchConfiguration(spec_of(policy), None, HUNT_LIMITS, seed)
+    units = search(configuration, stop, units=HUNT_UNITS)
+    records = improvements(units)
+    if not records:
         return None
-    worst = finds[-1].candidate.instance(f"worst for {hunt.policy}")
+    worst = records[-1].candidate.instance(f"worst for {configuration.policy}")
     audited = audit_instance(worst, [policy], stop)
     if not audited.comparison.ratios:
         return None

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.configuration import Find, Hunt, Unit
+from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.model.errors import InputError
 from kvopt.model.files import INSTANCE_FORMAT
 from kvopt.parallel.code_version import code_version
@@ -190,7 +190,9 @@ class Store:
         self._look_at_file()
         self._use(self._prepare)
 
-    def units(self, hunt: Hunt, numbers: Collection[int] | None = None) -> list[Unit]:
+    def units(
+        self, configuration: SearchConfiguration, numbers: Collection[int] | None = None
+    ) -> list[WorkUnit]:
         """Return the complete units of a search, by number.
 
         Parameters
@@ -202,64 +204,72 @@ class Store:
         """
         wanted = f"AND number IN ({','.join(map(str, map(int, numbers)))})" if numbers else ""
         units = f"SELECT number, evaluations, finds FROM unit WHERE hunt = ? {wanted} ORDER BY 1"
-        finds = f"""SELECT unit, evaluation, cost, reference, ratio, instance FROM find
+        records = f"""SELECT unit, evaluation, cost, reference, ratio, instance FROM find
             WHERE hunt = ? {wanted.replace("number", "unit")} ORDER BY unit, position"""
 
         def read(db: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
             with _transaction(db, "DEFERRED"):  # both as of one moment
-                key = (self._hunt(db, hunt),)
-                return db.execute(units, key).fetchall(), db.execute(finds, key).fetchall()
+                key = (self._configuration(db, configuration),)
+                return db.execute(units, key).fetchall(), db.execute(records, key).fetchall()
 
         if numbers is not None and not numbers:
             return []
-        rows, find_rows = self._use(read)
-        found: dict[int, list[Find]] = {number: [] for number, _, _ in rows}
+        rows, record_rows = self._use(read)
+        found: dict[int, list[Record]] = {number: [] for number, _, _ in rows}
         with self._reading("a unit"):
-            for unit, evaluation, cost, reference, ratio, instance in find_rows:
+            for unit, evaluation, cost, reference, ratio, instance in record_rows:
                 candidate = _candidate(instance)
-                find = Find(unit, int(evaluation), int(cost), int(reference), candidate)
-                if ratio != _text(find.ratio):
+                record = Record(unit, int(evaluation), int(cost), int(reference), candidate)
+                if ratio != _text(record.ratio):
                     raise ValueError
-                found[unit].append(find)
+                found[unit].append(record)
             if any(len(found[number]) != count for number, _, count in rows):
                 raise ValueError
             return [
-                Unit(number, int(evaluations), tuple(found[number]), complete=True)
+                WorkUnit(number, int(evaluations), tuple(found[number]), complete=True)
                 for number, evaluations, _ in rows
             ]
 
-    def add(self, hunt: Hunt, unit: Unit) -> None:
+    def add(self, configuration: SearchConfiguration, unit: WorkUnit) -> None:
         """Keep a complete unit; one that is there already stays."""
         if not unit.complete:
             raise ValueError(f"unit {unit.number} was cut short")
-        finds = [
+        records = [
             (
-                *(unit.number, position, find.evaluation, _text(find.ratio), float(find.ratio)),
-                *(_number(find.cost), _number(find.reference), _instance(find.candidate)),
+                *(
+                    unit.number,
+                    position,
+                    record.evaluation,
+                    _text(record.ratio),
+                    float(record.ratio),
+                ),
+                *(_number(record.cost), _number(record.reference), _instance(record.candidate)),
             )
-            for position, find in enumerate(unit.finds)
+            for position, record in enumerate(unit.records)
         ]
 
         def insert(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                key = self._hunt_made(db, hunt)
+                key = self._id_made(db, configuration)
                 db.execute("DELETE FROM claim WHERE hunt = ? AND number = ?", (key, unit.number))
                 new = db.execute(
                     "INSERT OR IGNORE INTO unit VALUES (?, ?, ?, ?, datetime('now'))",
-                    (key, unit.number, unit.evaluations, len(finds)),
+                    (key, unit.number, unit.evaluations, len(records)),
                 )
                 if new.rowcount:
                     db.executemany(
-                        f"INSERT INTO find VALUES ({key}, ?, ?, ?, ?, ?, ?, ?, ?)", finds
+                        f"INSERT INTO find VALUES ({key}, ?, ?, ?, ?, ?, ?, ?, ?)", records
                     )
 
         self._use(insert)
 
-    def verified(self, hunt: Hunt) -> list[Verified]:
+    def verified(self, configuration: SearchConfiguration) -> list[Verified]:
         """Return the brackets of a search, in the order in which they were added."""
         query = """SELECT instance, cost, lower_bound, upper_bound, starts, seconds
             FROM verified WHERE hunt = ? ORDER BY position"""
-        rows = self._use(lambda db: db.execute(query, (self._hunt(db, hunt),)).fetchall())
+        rows = self._use(
+            lambda db: db.execute(query, (self._configuration(db, configuration),)).fetchall()
+        )
         with self._reading("a bracket"):
             return [
                 Verified(
@@ -272,7 +282,7 @@ class Store:
 
     def add_verified(
         self,
-        hunt: Hunt,
+        configuration: SearchConfiguration,
         candidate: Candidate,
         lower_bound: int,
         upper_bound: int,
@@ -308,7 +318,7 @@ class Store:
 
         def insert(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                key = self._hunt_made(db, hunt)
+                key = self._id_made(db, configuration)
                 same = """SELECT 1 FROM verified WHERE hunt = ? AND instance = ?
                     AND (cost, lower_bound, upper_bound) = (?, ?, ?)"""
                 if not db.execute(same, (key, row[8], *row[5:8])).fetchone():
@@ -322,9 +332,9 @@ class Store:
         self._use(insert)
 
     @contextmanager
-    def ledger(self, hunt: Hunt) -> Iterator[Ledger]:
+    def ledger(self, configuration: SearchConfiguration) -> Iterator[Ledger]:
         """Provide what lets several processes share a search, for the time of a with block."""
-        ledger = Ledger(self, hunt)
+        ledger = Ledger(self, configuration)
         over = threading.Event()
 
         def renew() -> None:
@@ -342,31 +352,31 @@ class Store:
             with suppress(InputError):  # claims end by themselves, too
                 ledger.give_up()
 
-    def _hunt(self, db: sqlite3.Connection, hunt: Hunt) -> int:
+    def _configuration(self, db: sqlite3.Connection, configuration: SearchConfiguration) -> int:
         """Return the id of a hunt, or -1."""
         query = "SELECT id FROM hunt WHERE (parameters, version, sources) = (?, ?, ?)"
-        row = db.execute(query, self._key(hunt)).fetchone()
+        row = db.execute(query, self._key(configuration)).fetchone()
         return int(row[0]) if row else -1
 
-    def _hunt_made(self, db: sqlite3.Connection, hunt: Hunt) -> int:
+    def _id_made(self, db: sqlite3.Connection, configuration: SearchConfiguration) -> int:
         """Return the id of a hunt, which is entered if it is new."""
-        limits = hunt.limits
+        limits = configuration.limits
         row = (
-            *(hunt.policy, hunt.against, hunt.method),
-            *map(_number, (hunt.seed, limits.requests, limits.memory, limits.mixed)),
-            *self._key(hunt),
+            *(configuration.policy, configuration.against, configuration.method),
+            *map(_number, (configuration.seed, limits.requests, limits.memory, limits.mixed)),
+            *self._key(configuration),
         )
-        if (key := self._hunt(db, hunt)) < 0:
+        if (key := self._configuration(db, configuration)) < 0:
             db.execute("INSERT INTO hunt VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            key = self._hunt(db, hunt)
+            key = self._configuration(db, configuration)
         return key
 
-    def _key(self, hunt: Hunt) -> tuple[str, str, str]:
+    def _key(self, configuration: SearchConfiguration) -> tuple[str, str, str]:
         digests: list[str] = []
-        for spec in filter(None, (hunt.policy, hunt.against)):
+        for spec in filter(None, (configuration.policy, configuration.against)):
             policy_from_spec(spec)  # a user's own has to be there to have a digest
             digests += filter(None, [source_digest(spec)])
-        parameters = json.dumps(asdict(hunt), sort_keys=True)
+        parameters = json.dumps(asdict(configuration), sort_keys=True)
         return parameters, self.version, json.dumps(digests)
 
     def _look_at_file(self) -> None:
@@ -483,26 +493,26 @@ class Ledger:
         What is searched for.
     """
 
-    def __init__(self, store: Store, hunt: Hunt) -> None:
+    def __init__(self, store: Store, configuration: SearchConfiguration) -> None:
         self._store = store
-        self._hunt = hunt
+        self._configuration = configuration
         self._owner = uuid.uuid4().hex
         self._host = socket.gethostname()
 
-    def units(self, numbers: Collection[int] | None = None) -> list[Unit]:
+    def units(self, numbers: Collection[int] | None = None) -> list[WorkUnit]:
         """Return the complete units, or those of them with these numbers."""
-        return self._store.units(self._hunt, numbers)
+        return self._store.units(self._configuration, numbers)
 
-    def add(self, unit: Unit) -> None:
+    def add(self, unit: WorkUnit) -> None:
         """Keep a complete unit."""
-        self._store.add(self._hunt, unit)
+        self._store.add(self._configuration, unit)
 
     def claim(self, number: int) -> bool:
         """Reserve a unit; False if it is complete, or another process is at it."""
 
         def work(db: sqlite3.Connection) -> bool:
             with _transaction(db):
-                unit = (self._store._hunt_made(db, self._hunt), number)
+                unit = (self._store._id_made(db, self._configuration), number)
                 where = "WHERE hunt = ? AND number = ?"
                 if db.execute(f"SELECT 1 FROM unit {where}", unit).fetchone():
                     return False
