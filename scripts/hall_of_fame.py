@@ -22,11 +22,11 @@ import kvopt
 from kvopt import Instance, Stopping, policy_from_spec
 from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
 from kvopt.adversary.shrink import shrunk
+from kvopt.adversary.store import Store
 from kvopt.certificates.write import certify, write_certificate
 from kvopt.comparison.ratio import compare
 from kvopt.comparison.records import ClaimedRecord, claim, read_records
 from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
-from kvopt.parallel.store import Store
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
 from kvopt.theory.gba_bounds import gba_bound_sharper
 from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper

@@ -25,7 +25,7 @@ from typing import Any
 from kvopt import Stopping
 from kvopt.adversary import Limits, SearchConfiguration, WorkUnit, search
 from kvopt.adversary.enumerate import cells
-from kvopt.parallel.store import Store
+from kvopt.adversary.store import Store
 
 FILE = Path(__file__).parent.parent / "docs" / "worst_small.json"
 

@@ -20,10 +20,10 @@ import pytest
 
 from kvopt import InputError, Stopping
 from kvopt.adversary import Limits, SearchConfiguration, search
+from kvopt.adversary.store import Store
 from kvopt.model.errors import WorkerError
 from kvopt.parallel import executors as executors_module
 from kvopt.parallel.executors import Workers, workers_from_spec
-from kvopt.parallel.store import Store
 
 CELLS = SearchConfiguration(
     "fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive"
@@ -71,7 +71,7 @@ def test_refuses_unknown_executors(spec: str) -> None:
 
 def test_what_is_not_needed_is_not_loaded() -> None:
     code = (
-        "import sys, kvopt.cli, kvopt.parallel.store, kvopt.parallel.executors, kvopt.adversary\n"
+        "import sys, kvopt.cli, kvopt.adversary.store, kvopt.parallel.executors, kvopt.adversary\n"
     )
     code += "with kvopt.parallel.executors.workers_from_spec('local'): print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()

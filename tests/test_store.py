@@ -26,11 +26,11 @@ import kvopt
 from kvopt import InputError, Stopping, read_instance
 from kvopt.adversary import Candidate, Limits, Record, SearchConfiguration, WorkUnit, search
 from kvopt.adversary.progress import Progress, progress_text
+from kvopt.adversary.store import Store
 from kvopt.parallel import code_version as sources_module
 from kvopt.parallel import store as store_module
 from kvopt.parallel.code_version import NO_MATTER, code_version
 from kvopt.parallel.executors import Workers
-from kvopt.parallel.store import Store
 
 ROOT = Path(__file__).parent.parent
 CELLS = SearchConfiguration(
@@ -177,7 +177,7 @@ from kvopt import Stopping
 from kvopt.adversary import Limits, SearchConfiguration
 from kvopt.adversary import search
 from kvopt.adversary import run as _
-from kvopt.parallel.store import Store
+from kvopt.adversary.store import Store
 
 module = sys.modules["kvopt.adversary.run"]
 run_unit = module.run_unit

@@ -52,7 +52,6 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events
 from kvopt.model.schedule import Schedule
 from kvopt.policies import Policy, spec_of
-from kvopt.report.tables import decimal
 from kvopt.simulation.simulate import simulate
 
 __all__ = ["CAUSES", "MOST_ATTEMPTS", "Account", "Attribution", "account", "attribute"]
@@ -133,7 +132,7 @@ class Attribution:
         main = max(CAUSES, key=self.excess)
         more = self.excess(main) > 0
         lines = [
-            f"{ours.label} pays {ours.cost:,} rounds, {decimal(self.ratio)} times "
+            f"{ours.label} pays {ours.cost:,} rounds, {float(self.ratio):.3f} times "
             f"the {theirs.cost:,} of {theirs.label}"
             + (f", above all for memory\n{CAUSES[main]}." if more else "."),
             "By what the memory held, as rounds and share of the cost:",

@@ -19,11 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kvopt.adversary.classes import Kind
-from kvopt.adversary.closed_forms import phases
 from kvopt.model.instance import IntArray
-from kvopt.policies import GBA, GSA
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies.policy import facts_of
 from kvopt.solver.compiling import jitted, working
+from kvopt.theory.orders import RequestType
+from kvopt.theory.phases import Phases
 
 __all__ = ["Enumeration", "Tables", "compiled", "count_of", "lower_bound", "shortest_outputs"]
 
@@ -95,7 +96,7 @@ class Position(NamedTuple):
 
 
 def enumerate_multisets(
-    gsa: bool,
+    everyone: bool,
     tables: Tables,
     position: Position,
     numerator: int,
@@ -108,8 +109,8 @@ def enumerate_multisets(
 
     Parameters
     ----------
-    gsa
-        True for GSA, False for GBA.
+    everyone
+        As in `kvopt.theory.phases.Phases`.
     tables, position
         See there; the position moves on.
     numerator, denominator
@@ -137,7 +138,7 @@ def enumerate_multisets(
         total, begin, alive = tokens[n], 0, n
         for q in range(slices.shape[0]):
             m = counts[q]
-            if gsa:
+            if everyone:
                 total += m * begin + sums[q, alive] - sums[q, alive - m]
                 if m == alive:
                     break
@@ -183,7 +184,7 @@ def _compile(cache: bool) -> Callable[..., int]:
         [enumerate_multisets], globals(), lambda _: {"cache": cache, "error_model": "numpy"}
     )
     function: Callable[..., int] = names["enumerate_multisets"]
-    trial = Enumeration(GSA(), 2, 0, 1, function)
+    trial = Enumeration(policy_from_spec("gsa"), 2, 0, 1, function)
     trial.more(Fraction(1))
     return function
 
@@ -193,10 +194,9 @@ def count_of(lengths: int, requests: int) -> int:
     return math.comb(lengths + requests - 1, requests)
 
 
-def shortest_outputs(policy: GSA | GBA, memory: int, prompt: int) -> IntArray:
+def shortest_outputs(phases: Phases) -> IntArray:
     """Return the smallest output length that completes in each phase (tokens), shape (p,)."""
-    slices, _ = phases(policy, memory, prompt)
-    return np.append(0, slices[:-1]) + 1
+    return np.append(0, phases.slices[:-1]) + 1
 
 
 class Enumeration:
@@ -205,7 +205,7 @@ class Enumeration:
     Parameters
     ----------
     policy
-        A GSA or GBA that `kvopt.adversary.closed_forms.slices_of` knows.
+        A policy that has phases, see `Policy.phases`.
     memory, prompt
         Memory budget M and common prompt length s (tokens).
     requests
@@ -219,18 +219,20 @@ class Enumeration:
 
     def __init__(
         self,
-        policy: GSA | GBA,
+        policy: Policy,
         memory: int,
         prompt: int,
         requests: int,
         function: Callable[..., int] = enumerate_multisets,
         lengths: IntArray | None = None,
     ) -> None:
+        phases = facts_of(policy).phases(memory, prompt)
+        assert phases is not None
         if lengths is None:
-            lengths = shortest_outputs(policy, memory, prompt)
-        self.gsa = isinstance(policy, GSA)
+            lengths = shortest_outputs(phases)
+        self.everyone = phases.everyone
         self.function = function
-        self.tables = _tables(policy, memory, prompt, requests, lengths)
+        self.tables = _tables(phases, memory, prompt, requests, lengths)
         counts = np.zeros(len(self.tables.slices), dtype=np.int64)
         counts[self.tables.phase[-1]] = requests
         self.position = Position(
@@ -263,7 +265,7 @@ class Enumeration:
             the output lengths, longest first (tokens), shape (rows, n).
         """
         rows = self.function(
-            self.gsa,
+            self.everyone,
             self.tables,
             self.position,
             ratio.numerator,
@@ -275,10 +277,8 @@ class Enumeration:
         return self.values[:rows].copy(), self.found[:rows].copy()
 
 
-def _tables(
-    policy: GSA | GBA, memory: int, prompt: int, requests: int, lengths: IntArray
-) -> Tables:
-    slices, (p, q) = phases(policy, memory, prompt)
+def _tables(phases: Phases, memory: int, prompt: int, requests: int, lengths: IntArray) -> Tables:
+    slices, (p, q) = phases.slices, phases.distances
     starts = np.arange(requests + 1) * p[:, None] // q[:, None]
     sums = np.zeros_like(starts)
     np.cumsum(starts[:, :-1], axis=1, out=sums[:, 1:])
@@ -328,7 +328,7 @@ def halves_and_lates(
     return tuple(found)
 
 
-def lower_bound(memory: int, requests: Sequence[Kind]) -> int:
+def lower_bound(memory: int, requests: Sequence[RequestType]) -> int:
     """Return a lower bound on the optimum (rounds), quickly: the same as the enumeration uses.
 
     Parameters

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from kvopt.adversary import local
 from kvopt.adversary.candidate import Candidate, Group
-from kvopt.adversary.closed_forms import phases, slices_of
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
-from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies.policy import facts_of
+from kvopt.theory.phases import Phases
 from kvopt.theory.pipeline import tight_spacing
 
 __all__ = ["Growth", "growth", "limit_ratio", "number_of_units", "run_unit"]
@@ -57,7 +58,14 @@ def number_of_units(configuration: SearchConfiguration) -> int | None:
 
 def applies(policy: Policy) -> bool:
     """Tell whether the costs of a policy are known as a quadratic form."""
-    return isinstance(policy, GSA | GBA) and slices_of(policy) is not None
+    return facts_of(policy).phases(1, 0) is not None
+
+
+def _phases(policy: Policy, memory: int, prompt: int) -> Phases:
+    """Return the phases of a policy that has them; see `Policy.phases`."""
+    phases = facts_of(policy).phases(memory, prompt)
+    assert phases is not None
+    return phases
 
 
 def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
@@ -76,7 +84,6 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
     if number_of_units(configuration) is None:
         limits = replace(configuration.limits, groups=KINDS)
         return local.run_unit(replace(configuration, limits=limits), number, stop)
-    assert isinstance(policy, GSA | GBA)
     score = score_function(configuration)
     mixes: list[_Mix] = []
     evaluations = 0
@@ -116,11 +123,11 @@ class _Mix:
         return Candidate.of(self.memory, ((self.prompt, o, c) for o, c in groups))
 
 
-def _mixes(policy: GSA | GBA, memory: int, prompt: int) -> list[_Mix]:
+def _mixes(policy: Policy, memory: int, prompt: int) -> list[_Mix]:
     """Return the best mix of each number of kinds, of lengths just above the slices."""
-    slices, _ = phases(policy, memory, prompt)
-    outputs = [1, *(slices[:-1] + 1).tolist()]
-    a, b = _forms(policy, memory, prompt, outputs)
+    phases = _phases(policy, memory, prompt)
+    outputs = [1, *(phases.slices[:-1] + 1).tolist()]
+    a, b = _forms(phases, memory, prompt, outputs)
     best = []
     for kinds in range(1, min(KINDS, len(outputs)) + 1):
         sets = np.array(list(itertools.combinations(range(len(outputs)), kinds)))
@@ -136,14 +143,14 @@ def _mixes(policy: GSA | GBA, memory: int, prompt: int) -> list[_Mix]:
 
 
 def _forms(
-    policy: GSA | GBA, memory: int, prompt: int, outputs: Sequence[int]
+    phases: Phases, memory: int, prompt: int, outputs: Sequence[int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the matrices of the quadratic forms of the policy's cost and the SPT pipeline's.
 
     Parameters
     ----------
-    policy
-        The policy.
+    phases
+        The phases of the policy.
     memory, prompt
         Memory budget M and common prompt length s (tokens).
     outputs
@@ -155,15 +162,14 @@ def _forms(
         Shape (K, K), symmetric: cost is about x'Ax n^2 with x n requests of each kind, those of
         longer ones first.
     """
-    slices, (p, q) = phases(policy, memory, prompt)
-    distances = p / q
-    phase = np.searchsorted(slices, outputs)
+    distances = phases.distances[0] / phases.distances[1]
+    phase = np.searchsorted(phases.slices, outputs)
     kinds = len(outputs)
     a, b = np.zeros((2, kinds, kinds))
     tight = [float(tight_spacing(prompt, output, memory)) for output in outputs]
     for k in range(kinds):
         # Kind k waits for the phases before its own, in which all longer ones take part too.
-        if isinstance(policy, GSA):
+        if phases.everyone:
             for earlier in range(phase[k]):
                 a[k, phase >= earlier] += distances[earlier]
             a[k, phase > phase[k]] += distances[phase[k]]
@@ -219,12 +225,13 @@ def limit_ratio(policy: Policy, candidate: Candidate) -> float | None:
     """
     prompt = candidate.common_prompt
     outputs = [output for _, output, _ in candidate.groups][::-1]
-    if prompt is None or not isinstance(policy, GSA | GBA) or not applies(policy):
+    if prompt is None or not applies(policy):
         return None
-    phase = np.searchsorted(phases(policy, candidate.memory, prompt)[0], outputs)
+    phases = _phases(policy, candidate.memory, prompt)
+    phase = np.searchsorted(phases.slices, outputs)
     if (np.diff(phase) < 1).any():
         return None
-    a, b = _forms(policy, candidate.memory, prompt, outputs)
+    a, b = _forms(phases, candidate.memory, prompt, outputs)
     x = np.array([count for _, _, count in candidate.groups][::-1], dtype=float)
     return float(x @ a @ x / (x @ b @ x))
 

@@ -15,10 +15,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from typing import Protocol
 
-from kvopt.adversary import closed_forms, families, local
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
+from kvopt.adversary import families, local
+from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import SearchConfiguration, WorkUnit
+from kvopt.adversary.score import score_function
 from kvopt.model.errors import WorkerError
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import code_version
@@ -62,7 +64,9 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
 
 def prepare(configuration: SearchConfiguration) -> None:
     """Load or compile what a search runs on, which may take half a minute the first time."""
-    closed_forms.compiled()
+    score = score_function(configuration)
+    for groups in ((0, 1, 2),), ((0, 1, 1), (1, 1, 1)):  # a common prompt, and others
+        score(Candidate(3, groups))
     if configuration.exact or configuration.method == "exhaustive":
         kernel.compiled()
         enumeration.compiled()
@@ -76,7 +80,7 @@ def number_of_units(configuration: SearchConfiguration) -> int | None:
 
 
 class Ledger(Protocol):
-    """What is done of a search, and which process is at what; see `kvopt.parallel.store.Ledger`."""
+    """What is done of a search, and which process is at what: `kvopt.adversary.store.Ledger`."""
 
     def units(self, numbers: Collection[int] | None = None) -> list[WorkUnit]:
         """Return the complete units, or those of them with these numbers."""

@@ -27,7 +27,7 @@ from kvopt.solver.compiling import has_numba
 
 if TYPE_CHECKING:
     from kvopt.adversary import SearchConfiguration, WorkUnit
-    from kvopt.parallel.store import Store
+    from kvopt.adversary.store import Store
 
 __all__ = ["search"]
 
@@ -107,7 +107,7 @@ def search(
 ) -> int:
     """Search for an instance on which a policy does badly, and verify the worst found."""
     from kvopt.adversary import Limits, SearchConfiguration, improvements, number_of_units
-    from kvopt.parallel.store import Store
+    from kvopt.adversary.store import Store
 
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
@@ -160,7 +160,7 @@ def _run(
     from kvopt.parallel.executors import workers_from_spec
 
     with (
-        workers_from_spec(executor) as workers,
+        workers_from_spec(executor, ["kvopt.adversary.run"]) as workers,
         store.ledger(configuration) if store else nullcontext() as ledger,
         interruptible() as whole,
         status_line(f"searching the worst for {configuration.policy}") as status,
