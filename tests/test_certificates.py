@@ -22,10 +22,11 @@ import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping, read_instance, solve, write_instance
 from kvopt.certificates import write as building
-from kvopt.certificates.checker import checker, refusal
+from kvopt.certificates.checker import refusal
 from kvopt.certificates.write import certificate, certificate_text, certify
 from kvopt.cli import main
 from kvopt.model.errors import SolverError
@@ -128,7 +129,7 @@ def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
         scale = content["scale"] = rng.randint(1, 5)
         for row in content["worth"]:
             row[2] = rng.randint(-scale, 15 * scale)
-    return building.Proof(checker().by_worth(instance.memory, types, content), content)
+    return building.Proof(checker().bound(instance.memory, types, content), content)
 
 
 def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
@@ -142,7 +143,7 @@ def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
     memory = tuple(relaxation.memory_prices(prices).tolist())
     content = Worth(worth, 0, None, relaxation.parts, memory).content(instance)
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    return building.Proof(checker().by_parts(instance.memory, types, content), content)
+    return building.Proof(checker().bound(instance.memory, types, content), content)
 
 
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -150,7 +151,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(seed)
     for _ in range(count):
         instance = random_instance(rng)
-        result = solve(instance, Stopping())
+        result = solve(instance, math.inf)
         assert result.objective == optimum_of(instance)
         exhaustive = building.exhaustive_proof(result, result.objective, Stopping())
         assert exhaustive is not None
@@ -241,7 +242,7 @@ def test_paths_are_evaluated_alike_twice(fast: bool) -> None:
         prices = path_prices(instance, rng, functions)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         content = prices.content(instance)
-        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert checker().bound(instance.memory, types, content) == prices.bound
         assert prices.bound <= optimum_of(instance)
         tight += prices.bound == optimum_of(instance)
     assert tight > 10
@@ -295,7 +296,7 @@ def test_labels_that_do_not_fit_prove_nothing() -> None:
 @pytest.mark.skipif(not usable(), reason="numba or scipy is not installed")
 def test_prices_that_were_looked_for_prove_more() -> None:
     instance = read_instance(curated_instances() / "small-mixed.json")
-    starts = solve(instance, Stopping()).starts
+    starts = solve(instance, math.inf).starts
     seen: list[int] = []
     prices = path_bound(instance, starts, Stopping(1), lambda found: seen.append(found.bound))
     assert prices is not None
@@ -315,7 +316,7 @@ def test_huge_prices_prove_no_more_than_is_true() -> None:
         prices = relaxation.rounded(x)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         content = prices.content(instance)
-        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert checker().bound(instance.memory, types, content) == prices.bound
         assert prices.bound <= optimum_of(instance)
 
 
@@ -1018,26 +1019,26 @@ def test_prices_improve_on_a_poor_bound() -> None:
     assert root is not None
     certified = certify(poor, Stopping(0), tree=root)
     assert certified.lower_bound == certified.result.lower_bound == root.lower_bound > bound
-    assert certified.result.bound_from == "certificate, prices"
+    assert certified.result.rule == "certificate, prices"
 
 
 def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance.from_groups(12, [(1, 4, 3), (0, 6, 2), (0, 2, 2)])
-    result = solve(instance, Stopping())
+    result = solve(instance, math.inf)
     starts = np.cumsum(instance.outputs) - instance.outputs
     relaxation = PathRelaxation(instance, result.objective, PLAIN)
     proof = building.paths_proof(result, relaxation.rounded(relaxation.first_guess()))
     own = Result.checked(instance, starts, proof.lower_bound, "paths", 0.0, proof.content)
     poor = Result.checked(instance, result.starts, proof.lower_bound, "somebody", 0.0)
     for merged in (own.merged(poor), poor.merged(own)):
-        assert (merged.proof, merged.bound_from) == (proof.content, "paths")
+        assert (merged.proof, merged.rule) == (proof.content, "paths")
         assert merged.objective == result.objective
     assert own.merged(result).proof is None  # that of a better bound is not known
 
     monkeypatch.setattr(building, "busy_time_proof", lambda *_: building.Proof(0, {}))
     certified = certify(own.merged(poor), Stopping(0))
     assert certified.content["proof"] == certified.result.proof == proof.content
-    assert certified.result.bound_from == "paths"
+    assert certified.result.rule == "paths"
     own = Result.checked(instance, starts, proof.lower_bound + 1, "paths", 0.0, proof.content)
     with pytest.raises(SolverError, match="the proof gives"):
         certify(own, Stopping(0))
@@ -1045,7 +1046,7 @@ def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_false_tree_is_not_written() -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
-    result = solve(instance, Stopping())
+    result = solve(instance, math.inf)
     leaf = {"memory": [[0, 1]], "staircase": [], "branch": []}
     with pytest.raises(Refused, match="must increase"):
         certify(result, Stopping(), PriceTree((leaf,), 1, 99))

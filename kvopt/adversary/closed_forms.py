@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import functools
 import types
+from collections import namedtuple
 from collections.abc import Callable
+from typing import Any, cast
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.solver.compiling import jitted, working
+from kvopt.solver.compiling import Kernel
 from kvopt.solver.primal.list_schedules import pipelined
 from kvopt.theory.ordering import best_layout, pipeline_cost
 
@@ -35,17 +37,15 @@ def plain(function: Callable[..., int]) -> Callable[..., int]:
 def compiled(function: Callable[..., int]) -> Callable[..., int]:
     """Return a compiled version of a function, with those of its module that it calls.
 
-    The function itself is returned if it cannot be compiled.
+    It is compiled, or loaded from disk, when it is called first.
     """
-
-    def build(cache: bool) -> Callable[..., int]:
-        assert isinstance(function, types.FunctionType)
-        options = {"cache": cache, "error_model": "numpy"}
-        names = jitted(_with_callees(function), function.__globals__, lambda _: options)
-        made: Callable[..., int] = names[function.__name__]
-        return made
-
-    return working(build) or function
+    assert isinstance(function, types.FunctionType)
+    name = function.__name__
+    exported = namedtuple("exported", [name])  # type: ignore[misc]
+    kernel = Kernel(
+        name, _with_callees(function), exported, lambda functions: None, error_model="numpy"
+    )
+    return cast("Callable[..., int]", kernel.compiled()[0])
 
 
 def _with_callees(function: types.FunctionType) -> list[types.FunctionType]:

@@ -22,7 +22,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import facts_of
-from kvopt.solver.compiling import jitted, working
+from kvopt.solver.compiling import Kernel
 from kvopt.theory.orders import RequestType
 from kvopt.theory.phases import Phases
 
@@ -173,20 +173,25 @@ def enumerate_multisets(
     return rows
 
 
-@functools.cache
-def compiled() -> Callable[..., int]:
-    """Return the compiled enumeration, or the plain one if numba is not there or fails."""
-    return working(_compile) or enumerate_multisets
+class Functions(NamedTuple):
+    """The functions of the kernel that are called from outside."""
+
+    enumerate_multisets: Callable[..., int]
 
 
-def _compile(cache: bool) -> Callable[..., int]:
-    names = jitted(
-        [enumerate_multisets], globals(), lambda _: {"cache": cache, "error_model": "numpy"}
-    )
-    function: Callable[..., int] = names["enumerate_multisets"]
-    trial = Enumeration(policy_from_spec("gsa"), 2, 0, 1, function)
+def _warm_up(functions: Functions) -> None:
+    trial = Enumeration(policy_from_spec("gsa"), 2, 0, 1, functions.enumerate_multisets)
     trial.more(Fraction(1))
-    return function
+
+
+KERNEL = Kernel(
+    "enumeration of instances", [enumerate_multisets], Functions, _warm_up, error_model="numpy"
+)
+
+
+def compiled() -> Callable[..., int]:
+    """Return the compiled `enumerate_multisets`."""
+    return KERNEL.compiled().enumerate_multisets
 
 
 def count_of(lengths: int, requests: int) -> int:

@@ -20,10 +20,7 @@ from kvopt.solver.state_search import compiled as kernel
 __all__ = ["reductions", "shrunk", "size"]
 
 SMALL_REQUESTS, SMALL_MEMORY = 14, 32
-"""Up to so many requests and tokens the reference is the optimum, with compiled code."""
-
-PLAIN_REQUESTS, PLAIN_MEMORY = 7, 16
-"""The same without compiled code."""
+"""Up to so many requests and tokens the reference is the optimum."""
 
 PAIRS = 8
 """With up to so many groups, steps change two of them at once too."""
@@ -53,7 +50,7 @@ def shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stopp
     -------
     Candidate
         Smaller by `size`, or the given one.  Without an end to the budget it depends on the
-        configuration and the candidate alone, and on whether there is compiled code.
+        configuration and the candidate alone.
 
     Raises
     ------
@@ -80,9 +77,6 @@ class _Judge:
     def __init__(self, configuration: SearchConfiguration) -> None:
         self._score: Score = score_function(configuration)
         self._against = configuration.against is not None
-        fast = not self._against and kernel.compiled() is not None
-        self._requests = SMALL_REQUESTS if fast else PLAIN_REQUESTS
-        self._memory = SMALL_MEMORY if fast else PLAIN_MEMORY
 
     def ratio(self, candidate: Candidate) -> Ratio:
         """Return the ratio of a candidate."""
@@ -108,7 +102,7 @@ class _Judge:
         enough
             If the optimum is at least that, it may be returned instead (rounds).
         """
-        small = len(candidate) <= self._requests and candidate.memory <= self._memory
+        small = len(candidate) <= SMALL_REQUESTS and candidate.memory <= SMALL_MEMORY
         if self._against or not small:
             return reference
         prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())

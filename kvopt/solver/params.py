@@ -1,0 +1,446 @@
+"""The tuning numbers of the solver, one section for each stage.
+
+They decide how long things take and how far they get, never whether a result is right.  A file
+in TOML changes some of them:
+
+    [annealing]
+    seconds = 120
+
+    [state_search]
+    state_bytes = 1_000_000_000
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kvopt.model.errors import InputError
+from kvopt.model.files import read_text
+from kvopt.model.instance import abridged
+
+__all__ = [
+    "AggregateStateParams",
+    "AnnealingParams",
+    "BatchStateParams",
+    "BranchAndBoundParams",
+    "DemandDualParams",
+    "ExhaustiveParams",
+    "ListScheduleParams",
+    "MilpParams",
+    "ReferenceSearchParams",
+    "SolverParams",
+    "StateSearchParams",
+    "TimeIndexedParams",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ListScheduleParams:
+    """List schedules: requests placed one after another, then moved to earlier starts.
+
+    Parameters
+    ----------
+    gap_filling_requests
+        Up to this many requests gaps in schedules are looked for.
+    passes
+        At most so often a schedule is gone through to move requests to earlier starts.
+    bisected_types
+        With more types of requests the spacing of the pipeline stands for the tightest one.
+    bisections
+        Steps of the bisection for the tightest spacing of a request's copies.
+    most_copies
+        With more copies than this at a time their spacing is that of the pipeline.
+    """
+
+    gap_filling_requests: int = 3_000
+    passes: int = 5
+    bisected_types: int = 1_000
+    bisections: int = 20
+    most_copies: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AnnealingParams:
+    """Simulated annealing over (order, delays).
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    brief_share
+        The same before a stage that finds good schedules by itself.
+    seconds
+        It takes no longer than this at a time (seconds).
+    most_requests, most_rounds
+        Beyond so many requests, or rounds if they ran one at a time, it does not apply.
+    """
+
+    share: float = 0.15
+    brief_share: float = 0.03
+    seconds: float = 60.0
+    most_requests: int = 2_000
+    most_rounds: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceSearchParams:
+    """The plain search over states, in Python integers.
+
+    Parameters
+    ----------
+    most_requests
+        Up to this many requests it comes first.
+    first_states
+        So many states are kept before the compiled search is worth its time to load.
+    most_bits
+        It does not apply if a memory profile has more bits.
+    """
+
+    most_requests: int = 12
+    first_states: int = 8_000
+    most_bits: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class StateSearchParams:
+    """The compiled search over states.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    most_requests
+        Up to this many requests it applies.
+    few_requests, small_memory
+        With more requests or memory (tokens) than this the batch-state relaxation takes its place,
+        if its states fit.
+    long_output
+        With an output as long as this (rounds) branch and bound takes its place, if it applies.
+    state_bytes
+        Memory for states (bytes).
+    """
+
+    share: float = 0.3
+    most_requests: int = 20
+    few_requests: int = 12
+    small_memory: int = 30
+    long_output: int = 100
+    state_bytes: int = 1 << 29
+
+
+@dataclass(frozen=True, slots=True)
+class ExhaustiveParams:
+    """The checker's own search, which completes the proof of a bound.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes.
+    most_requests
+        Beyond so many requests it does not apply.
+    """
+
+    share: float = 0.5
+    most_requests: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStateParams:
+    """The batch-state relaxation, and the search that it bounds.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    least_seconds
+        With less time left it does not apply (seconds).
+    """
+
+    share: float = 0.9
+    least_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class DemandDualParams:
+    """Lagrange multipliers of the demand rows on the graph of memory profiles.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    many_requests
+        With more requests than this it comes before the searches over states.
+    most_requests
+        With more requests repairing schedules takes too long.
+    most_types
+        With more types of requests there are too many profiles, nearly always.
+    most_sets, most_block_sets, most_relax_and_fix_sets
+        With more sets of requests that can run together a graph is too large to be tried: that of
+        all types, that of a block, and that of a block where one starts after the other.
+    most_sets_before_batch_states
+        With more sets of all types the batch-state relaxation comes first, if its states fit.
+    counting_work
+        So many additions counting those sets may take.
+    block_requests_per_type
+        With fewer requests of a type, in the mean, there is no partition into blocks.
+    most_edges
+        Most edges of a graph.
+    most_steps
+        Most edges of all graphs together, times the rounds for which they are needed.
+    most_choices
+        Most choices to keep, one for each node and time: nearly always a byte each.
+    pipeline_share
+        How much the spacing in a pipeline counts in the first duals, from 0 (the share of the
+        memory alone) to 1.
+    linking_knots
+        The duals that link blocks are linear between so many times, of which more are early.
+    linking_reach
+        They are 0 from that multiple on of the time up to which a type of a block that is not
+        the last may pay.
+    first_box
+        Half the side of the first box, as a part of the largest demand dual.
+    smallest_box
+        A box at least so wide may end the ascent (rounds).
+    least_gain
+        It ends if less than this can be gained in the box (rounds).
+    repaired_share
+        Up to this part of the requests in excess or missing, a path is repaired into a schedule.
+    relax_and_fix_share, blocks_share
+        Which part of the stage's time goes into relax and fix, if there are several blocks; and
+        which part of what is left after it into their duals.
+    """
+
+    share: float = 0.9
+    many_requests: int = 20
+    most_requests: int = 5_000
+    most_types: int = 12
+    most_sets: int = 10_000_000
+    most_block_sets: int = 1_000_000
+    most_relax_and_fix_sets: int = 100_000
+    most_sets_before_batch_states: int = 500_000
+    counting_work: int = 500_000_000
+    block_requests_per_type: int = 10
+    most_edges: int = 6_000_000
+    most_steps: int = 4_000_000_000
+    most_choices: int = 1_500_000_000
+    pipeline_share: float = 0.8
+    linking_knots: int = 8
+    linking_reach: float = 1.25
+    first_box: float = 1 / 32
+    smallest_box: float = 1.0
+    least_gain: float = 0.01
+    repaired_share: float = 0.1
+    relax_and_fix_share: float = 0.25
+    blocks_share: float = 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class BranchAndBoundParams:
+    """Branch and bound on start times, for few requests with long runs.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    most_requests
+        Up to this many requests it applies.
+    least_makespan, most_makespan
+        It applies to makespans in this range (rounds).
+    grid_rows
+        The program begins with so many rows of each family, on a grid of times.
+    most_rows
+        With so many rows no more are added.
+    violation
+        Rows are added that are violated by more than this part of their right-hand side.
+    root_passes, root_rows
+        At the root, how often rows are separated, and how many of a family at a time.
+    node_passes, node_rows
+        The same at other nodes.
+    hard_passes, hard_rows, hard_violation
+        The same, and the least violation, where a node's program proves nothing new.
+    exact_passes, exact_rows
+        The same, however little rows are violated, where a solution is nearly a schedule.
+    early_share
+        A start is branched on that is spread most for its time, plus this part of the horizon.
+    least_spread
+        With less spread than this it is not branched on (rounds).
+    """
+
+    share: float = 0.9
+    most_requests: int = 20
+    least_makespan: int = 200
+    most_makespan: int = 10_000
+    grid_rows: int = 96
+    most_rows: int = 500
+    violation: float = 0.05
+    root_passes: int = 2
+    root_rows: int = 6
+    node_passes: int = 0
+    node_rows: int = 0
+    hard_passes: int = 1
+    hard_rows: int = 4
+    hard_violation: float = 0.02
+    exact_passes: int = 20
+    exact_rows: int = 6
+    early_share: float = 0.03
+    least_spread: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class TimeIndexedParams:
+    """The time-indexed linear relaxation at the root.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    most_types
+        With more types of requests it does not apply.
+    most_entries
+        Nor with more nonzero coefficients.
+    second_level_entries
+        Up to so many nonzero coefficients there are window cover cuts of level 2 as well.
+    """
+
+    share: float = 0.4
+    most_types: int = 12
+    most_entries: int = 3_000_000
+    second_level_entries: int = 1_500_000
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateStateParams:
+    """The aggregate-state relaxation: shortest paths through (t, K, W).
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    least_seconds
+        With less time left it does not apply (seconds).
+    """
+
+    share: float = 0.6
+    least_seconds: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class MilpParams:
+    """The hindsight integer program, solved by HiGHS.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    most_types
+        With more types of requests it hardly ever finishes, and does not apply.
+    most_entries, most_rounds
+        Nor with more nonzero coefficients or rounds.
+    entries_per_second, variables_per_second
+        How fast a program is written down, roughly; without the time for it, it does not apply.
+    presolved_entries, presolved_rounds
+        With more nonzero coefficients or rounds there is no presolve, which may take a minute
+        and stops for nobody.
+    """
+
+    share: float = 1.0
+    most_types: int = 12
+    most_entries: int = 1_500_000
+    most_rounds: int = 10_000
+    entries_per_second: int = 400_000
+    variables_per_second: int = 10_000
+    presolved_entries: int = 200_000
+    presolved_rounds: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class SolverParams:
+    """All tuning numbers of the solver.
+
+    Parameters
+    ----------
+    list_schedules, annealing, reference_search, state_search, exhaustive, batch_state,
+    demand_duals, branch_and_bound, time_indexed, aggregate_state, milp
+        The section of each stage.
+
+    Examples
+    --------
+    >>> SolverParams(annealing=AnnealingParams(seconds=5)).annealing.seconds
+    5
+    """
+
+    list_schedules: ListScheduleParams = field(default_factory=ListScheduleParams)
+    annealing: AnnealingParams = field(default_factory=AnnealingParams)
+    reference_search: ReferenceSearchParams = field(default_factory=ReferenceSearchParams)
+    state_search: StateSearchParams = field(default_factory=StateSearchParams)
+    exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)
+    batch_state: BatchStateParams = field(default_factory=BatchStateParams)
+    demand_duals: DemandDualParams = field(default_factory=DemandDualParams)
+    branch_and_bound: BranchAndBoundParams = field(default_factory=BranchAndBoundParams)
+    time_indexed: TimeIndexedParams = field(default_factory=TimeIndexedParams)
+    aggregate_state: AggregateStateParams = field(default_factory=AggregateStateParams)
+    milp: MilpParams = field(default_factory=MilpParams)
+
+    def __post_init__(self) -> None:
+        for section in dataclasses.fields(self):
+            values = getattr(self, section.name)
+            for one in dataclasses.fields(values):
+                _check(getattr(values, one.name), one.default, f"{section.name}.{one.name}")
+
+    @classmethod
+    def from_toml(cls, path: str | Path) -> SolverParams:
+        """Read some of the numbers from a file; the others stay as they are by default.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be read, or names a section or number that does not exist, or
+            gives a value that is not acceptable.
+        """
+        try:
+            content = tomllib.loads(read_text(Path(path)))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f"{path}: is not valid TOML: {error}") from None
+        except InputError as error:
+            raise error.within(str(path)) from None
+        try:
+            return cls.from_mapping(content)
+        except InputError as error:
+            raise error.within(str(path)) from None
+
+    @classmethod
+    def from_mapping(cls, content: Mapping[str, Any]) -> SolverParams:
+        """Make parameters from sections of numbers by name; see `from_toml`."""
+        usual = cls()
+        sections = {}
+        for name, values in content.items():
+            known = [section.name for section in dataclasses.fields(cls)]
+            if name not in known:
+                raise InputError(f"{abridged(name)[1:-1]}: unknown section, known: {known}")
+            section = getattr(usual, name)
+            if not isinstance(values, Mapping):
+                raise InputError(f"{name}: must be a section [{name}], got {abridged(values)}")
+            numbers = {one.name: one.default for one in dataclasses.fields(section)}
+            for key, value in values.items():
+                if key not in numbers:
+                    raise InputError(
+                        f"{name}.{abridged(key)[1:-1]}: unknown number, known: {', '.join(numbers)}"
+                    )
+                _check(value, numbers[key], f"{name}.{key}")
+            sections[name] = dataclasses.replace(section, **values)
+        return cls(**sections)
+
+
+def _check(value: Any, usual: Any, place: str) -> None:
+    """Refuse a value that is not of the kind of the usual one, or negative, or not finite."""
+    kinds = (int,) if isinstance(usual, int) else (int, float)
+    wrong = isinstance(value, bool) or not isinstance(value, kinds)
+    if wrong or not 0 <= value < math.inf:
+        what = "an integer" if kinds == (int,) else "a number"
+        raise InputError(f"{place}: must be {what} >= 0, got {abridged(value)}")
