@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from kvopt.certificates.inprocess import checker
 from model import random_feasible
 
 from kvopt import Instance
+from kvopt.certificates.inprocess import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
 from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
 from model import random_feasible
 
 from kvopt import Instance, Stopping
+from kvopt.certificates.inprocess import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
 from kvopt.solver.relaxations.profile_graph import profile_graph

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kvopt.adversary.brief import BriefSearch, brief_search
 from kvopt.cli.options import (
     DONE,
     FAILED,
@@ -22,7 +23,7 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import interruptible, progress_bar
-from kvopt.comparison.audit import Audited, Hunted, audit_instance, audit_search
+from kvopt.comparison.audit import Audited, audit_instance
 from kvopt.comparison.records import problem_with, read_records
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import curated_instances, find_certificates, instance_to_json, read_text
@@ -70,7 +71,7 @@ def audit(
     instances = read_instances(files)
     records = [record for path in paths for record in read_records(path)]
     audited: list[tuple[str, Audited]] = []
-    hunted: list[Hunted] = []
+    hunted: list[BriefSearch] = []
     problems: list[str] = []
     hunted_policies = HUNTED_POLICIES if hunting else ()
     certificates = [file for path in paths for file in find_certificates(path)]
@@ -91,7 +92,7 @@ def audit(
             problems += [f"{name}: {problem}" for problem in result.problems]
             advance_to(len(audited))
         for spec in hunted_policies:
-            if not stop.interrupted and (found := audit_search(policy_from_spec(spec), seed, stop)):
+            if not stop.interrupted and (found := brief_search(policy_from_spec(spec), seed, stop)):
                 hunted.append(found)
                 problems += [f"search: {problem}" for problem in found.problems]
             advance_to(len(audited) + len(hunted))
@@ -127,7 +128,9 @@ def audit(
     return FAILED if problems else DONE
 
 
-def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: list[str]) -> None:
+def _print(
+    audited: list[tuple[str, Audited]], hunted: list[BriefSearch], problems: list[str]
+) -> None:
     """Print the table of ratios, what the search found, and the problems."""
     from kvopt.report.tables import bound_texts, optimum_text, ratio_text, text_table
 
@@ -174,7 +177,7 @@ def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: l
 
 def _summary(
     audited: list[tuple[str, Audited]],
-    hunted: list[Hunted],
+    hunted: list[BriefSearch],
     certificates: int,
     records: int,
     problems: list[str],
@@ -215,7 +218,7 @@ def _sentence(summary: dict[str, Any]) -> str:
 
 def _as_object(
     audited: list[tuple[str, Audited]],
-    hunted: list[Hunted],
+    hunted: list[BriefSearch],
     problems: list[str],
     summary: dict[str, Any],
 ) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def ratio(
 def bounds(alpha: Exact | None, as_json: bool, as_csv: bool) -> int:
     """List every proved bound on a competitive ratio, with source and scope."""
     from kvopt.report.tables import bound_row, text_table, to_csv
-    from kvopt.theory.bounds import THEOREMS
+    from kvopt.theory.theorems import THEOREMS
 
     rows = [bound_row(theorem, alpha) for theorem in THEOREMS]
     if as_json:

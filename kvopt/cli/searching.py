@@ -26,8 +26,8 @@ from kvopt.policies import policy_from_spec
 from kvopt.solver.compiling import has_numba
 
 if TYPE_CHECKING:
-    from kvopt.adversary import Hunt, Unit
-    from kvopt.parallel.store import Store
+    from kvopt.adversary import SearchConfiguration, WorkUnit
+    from kvopt.adversary.store import Store
 
 __all__ = ["search"]
 
@@ -106,30 +106,32 @@ def search(
     as_json: bool,
 ) -> int:
     """Search for an instance on which a policy does badly, and verify the worst found."""
-    from kvopt.adversary import Hunt, Limits, improvements, number_of_units
-    from kvopt.parallel.store import Store
+    from kvopt.adversary import Limits, SearchConfiguration, improvements, number_of_units
+    from kvopt.adversary.store import Store
 
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
     if picture is not None:
         check_picture(picture)
     exact = against is None and (has_numba() if score is None else score == "exact")
-    hunt = Hunt(spec, against, Limits(requests, memory, mixed), seed, method, exact)
+    configuration = SearchConfiguration(
+        spec, against, Limits(requests, memory, mixed), seed, method, exact
+    )
     store = Store(store_path) if store_path else None
-    units, interrupted = _run(hunt, seconds, restarts, store, executor)
-    finds = improvements(units)
-    if not finds:
+    units, interrupted = _run(configuration, seconds, restarts, store, executor)
+    records = improvements(units)
+    if not records:
         code = INTERRUPTED if interrupted else FAILED
         return complain("the budget was over before anything was found", code)
     complete = sum(unit.complete for unit in units)
-    report = Report(hunt, finds, number_of_units(hunt), complete)
+    report = Report(configuration, records, number_of_units(configuration), complete)
     report.verify(VERIFY_SECONDS_INTERRUPTED if interrupted else VERIFY_SECONDS)
     if store and report.optimum:
         optimum, cost = report.optimum, report.facts["cost"]
         bracket = (optimum.lower_bound, optimum.objective)
         starts = optimum.starts.tolist()
         store.add_verified(
-            hunt, report.candidate, *bracket, cost, starts=starts, seconds=optimum.seconds
+            configuration, report.candidate, *bracket, cost, starts=starts, seconds=optimum.seconds
         )
     if output is not None:
         write_instance(output, report.worst)
@@ -145,32 +147,44 @@ def search(
 
 
 def _run(
-    hunt: Hunt, seconds: float, most: int | None, store: Store | None, executor: str
-) -> tuple[list[Unit], bool]:
-    """Run the units of a hunt; tell whether that was interrupted."""
+    configuration: SearchConfiguration,
+    seconds: float,
+    most: int | None,
+    store: Store | None,
+    executor: str,
+) -> tuple[list[WorkUnit], bool]:
+    """Run the units of a search; tell whether that was interrupted."""
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
     from kvopt.parallel.executors import workers_from_spec
 
     with (
-        workers_from_spec(executor) as workers,
-        store.ledger(hunt) if store else nullcontext() as ledger,
+        workers_from_spec(executor, ["kvopt.adversary.run"]) as workers,
+        store.ledger(configuration) if store else nullcontext() as ledger,
         interruptible() as whole,
-        status_line(f"searching the worst for {hunt.policy}") as status,
+        status_line(f"searching the worst for {configuration.policy}") as status,
     ):
         status("preparing")
-        prepare(hunt)
+        prepare(configuration)
         stop = whole.part(seconds)
-        total = min((n for n in (most, number_of_units(hunt)) if n is not None), default=None)
+        total = min(
+            (n for n in (most, number_of_units(configuration)) if n is not None), default=None
+        )
         done = ledger.units() if ledger else []
         progress = Progress(total, done, stop)
 
-        def on_unit(unit: Unit) -> None:
+        def on_unit(unit: WorkUnit) -> None:
             progress.add(unit)
             status(str(progress))
 
         units = run(
-            hunt, stop, units=most, done=done, on_unit=on_unit, workers=workers, ledger=ledger
+            configuration,
+            stop,
+            units=most,
+            done=done,
+            on_unit=on_unit,
+            workers=workers,
+            ledger=ledger,
         )
     return units, stop.interrupted

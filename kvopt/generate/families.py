@@ -13,9 +13,10 @@ from fractions import Fraction
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import MAX_REQUESTS, Instance, abridged
+from kvopt.model.spec import Parser, integer, parse_values, split_spec
+from kvopt.theory.parsing import growth_factor
 from kvopt.theory.pipeline import geometric_slices
 from kvopt.theory.quadratic import Exact
-from kvopt.theory.spec import Parser, growth_factor, integer, parse_values, split_spec
 
 __all__ = [
     "PARAMETRIC",

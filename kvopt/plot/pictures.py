@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-    from kvopt.adversary.attribution import Explanation
+    from kvopt.adversary.attribution import Attribution
 
 __all__ = [
     "figure_of",
@@ -351,7 +351,7 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_causes(explanation: Explanation, ax: Axes | None = None) -> Axes:
+def plot_causes(explanation: Attribution, ax: Axes | None = None) -> Axes:
     """Draw the cost of a policy and of what it is compared to, by cause.
 
     Parameters
@@ -402,7 +402,7 @@ def figure_of(
     kind: str,
     runs: Sequence[Run] = (),
     bars: Sequence[RatioBar] = (),
-    explanation: Explanation | None = None,
+    explanation: Attribution | None = None,
 ) -> Callable[[], Figure]:
     """Return a function that makes the whole picture of a kind.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from kvopt.comparison.ratio import Ratio
 from kvopt.solver.result import Result
-from kvopt.theory.bounds import Theorem
+from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import format_exact
 
 __all__ = [
