@@ -17,10 +17,6 @@ from kvopt.policies import Policy, policy_from_spec
 from kvopt.theory.quadratic import Exact, parse_exact
 
 __all__ = [
-    "BAD_INPUT",
-    "DONE",
-    "FAILED",
-    "INTERRUPTED",
     "PATH",
     "TOKENS",
     "alpha",
@@ -35,8 +31,6 @@ __all__ = [
     "seconds",
     "time_limit_option",
 ]
-
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 PATH = click.Path(path_type=Path)
 TOKENS = click.IntRange(1, MAX_TOKENS)

@@ -7,9 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kvopt.cli.terminal import interruptible, status_line
+from kvopt.cli.terminal import status_line
 from kvopt.model.errors import InputError
-from kvopt.model.files import instance_to_json
+from kvopt.model.files import write_bytes
+from kvopt.model.formats import instance_to_json
 from kvopt.policies import policy_from_spec
 from kvopt.solver.result import Status
 from kvopt.theory.quadratic import format_exact
@@ -17,7 +18,9 @@ from kvopt.theory.quadratic import format_exact
 if TYPE_CHECKING:
     from kvopt.adversary import Candidate, Find, Hunt
     from kvopt.adversary.attribution import Explanation
+    from kvopt.cli.interrupts import Limit
     from kvopt.model.schedule import Schedule
+    from kvopt.parallel.store import Store
     from kvopt.solver.result import Result
 
 __all__ = ["Report", "check_picture"]
@@ -25,18 +28,21 @@ __all__ = ["Report", "check_picture"]
 MINIMISE_SECONDS = 20
 """How long it may take to make the worst instance small."""
 
+VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
+"""How long the exact solver may take on the worst instance found, the latter after a signal."""
+
 DOUBLINGS = 4
 """How often the memory of a family is doubled to see whether its ratio grows."""
 
 
-def _made_small(hunt: Hunt, candidate: Candidate) -> Candidate:
+def _made_small(hunt: Hunt, candidate: Candidate, limit: Limit) -> Candidate:
     """Return an instance no less bad without what does not matter; families stay as they are."""
     from kvopt.adversary.shrink import minimised
 
     if hunt.method == "families":
         return candidate
-    with interruptible(MINIMISE_SECONDS) as stop, status_line("making it small"):
-        return minimised(hunt, candidate, stop)
+    with status_line("making it small"):
+        return minimised(hunt, candidate, limit.rest(MINIMISE_SECONDS))
 
 
 def check_picture(file: Path) -> str:
@@ -66,6 +72,8 @@ class Report:
         Number of units the hunt has, or None if it never ends.
     complete
         Number of complete units.
+    limit
+        The limit of the command.
 
     Attributes
     ----------
@@ -77,11 +85,14 @@ class Report:
         Bracket of its optimum, once it is verified, unless it is compared to a policy.
     """
 
-    def __init__(self, hunt: Hunt, finds: list[Find], units: int | None, complete: int) -> None:
+    def __init__(
+        self, hunt: Hunt, finds: list[Find], units: int | None, complete: int, limit: Limit
+    ) -> None:
         self.hunt = hunt
         self.units = units
         self.complete = complete
-        self.candidate = _made_small(hunt, finds[-1].candidate)
+        self.limit = limit
+        self.candidate = _made_small(hunt, finds[-1].candidate, limit)
         self.worst = self.candidate.instance(name=f"worst for {hunt.policy}")
         self._lines: list[str] = []
         self._ratio = ""
@@ -105,16 +116,31 @@ class Report:
         ]
         self.facts["instance"] = instance_to_json(self.worst)
 
-    def verify(self, seconds: float) -> None:
+    def verify(self) -> None:
         """Bracket the ratio on the worst instance with the exact solver, and comment on it."""
         if self.hunt.against is None:
-            self._bracket(seconds)
+            self._bracket()
         else:
             self._compare(self.hunt.against)
         if self.hunt.method == "exhaustive":
             self._family()
         if self.hunt.method == "families":
             self._growth()
+
+    def keep(self, store: Store) -> None:
+        """Put the verified instance into a store, if it was compared to the optimum."""
+        if self.optimum is None:
+            return
+        optimum = self.optimum
+        store.add_verified(
+            self.hunt,
+            self.candidate,
+            optimum.lower_bound,
+            optimum.objective,
+            self.facts["cost"],
+            starts=optimum.starts.tolist(),
+            seconds=optimum.seconds,
+        )
 
     def draw(self, file: Path) -> None:
         """Draw where the cost comes from.
@@ -130,7 +156,7 @@ class Report:
         from kvopt.plot.pictures import figure_of, rendered
 
         explanation = self.explanation
-        file.write_bytes(rendered(figure_of("causes", explanation=explanation), kind))
+        write_bytes(file, rendered(figure_of("causes", explanation=explanation), kind))
 
     def text(self) -> str:
         """Return the report for people."""
@@ -148,11 +174,12 @@ class Report:
             lines += ["", self.explanation.text(), ""]
         return "\n".join(lines)
 
-    def _bracket(self, seconds: float) -> None:
+    def _bracket(self) -> None:
         from kvopt.comparison.ratio import compare
         from kvopt.report.tables import ratio_row, ratio_text
 
-        with interruptible(seconds) as stop, status_line("verifying"):
+        stop = self.limit.rest(VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED)
+        with status_line("verifying"):
             comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], stop)
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
@@ -211,6 +238,9 @@ class Report:
         self.facts["limit_float"] = limit
         if limit is not None:
             self._lines.append(f"limit        {limit:.4f} as the counts grow, estimated")
+            return
+        if self.limit.interrupted:
+            self._lines.append(f"growth       not tried: {self.limit.what}")
             return
         with status_line("doubling the memory"):
             found = growth(self.hunt, self.candidate, DOUBLINGS)

@@ -9,18 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kvopt.cli import options
-from kvopt.cli.options import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    PATH,
-    as_json,
-    complain,
-    output_file,
-    print_json,
-)
+from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
+from kvopt.cli.options import PATH, as_json, complain, output_file, print_json
 from kvopt.cli.search_report import Report, check_picture
-from kvopt.cli.terminal import interruptible, status_line
+from kvopt.cli.terminal import status_line
 from kvopt.model.files import write_instance
 from kvopt.policies import policy_from_spec
 from kvopt.solver.compiling import has_numba
@@ -32,9 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 METHODS = ("local", "exhaustive", "families")
-
-VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
-"""How long the exact solver may take on the worst instance found, the latter after Ctrl-C."""
 
 
 @click.command()
@@ -116,38 +105,34 @@ def search(
     exact = against is None and (has_numba() if score is None else score == "exact")
     hunt = Hunt(spec, against, Limits(requests, memory, mixed), seed, method, exact)
     store = Store(store_path) if store_path else None
-    units, interrupted = _run(hunt, seconds, restarts, store, executor)
-    finds = improvements(units)
-    if not finds:
-        code = INTERRUPTED if interrupted else FAILED
-        return complain("the budget was over before anything was found", code)
-    complete = sum(unit.complete for unit in units)
-    report = Report(hunt, finds, number_of_units(hunt), complete)
-    report.verify(VERIFY_SECONDS_INTERRUPTED if interrupted else VERIFY_SECONDS)
-    if store and report.optimum:
-        optimum, cost = report.optimum, report.facts["cost"]
-        bracket = (optimum.lower_bound, optimum.objective)
-        starts = optimum.starts.tolist()
-        store.add_verified(
-            hunt, report.candidate, *bracket, cost, starts=starts, seconds=optimum.seconds
-        )
-    if output is not None:
-        write_instance(output, report.worst)
-    if picture is not None:
-        report.draw(picture)
-    evaluations = sum(unit.evaluations for unit in units)
-    if as_json:
-        print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
-    else:
-        click.echo(report.text())
-        click.echo(f"searched     {evaluations} instances in {len(units)} units")
-    return INTERRUPTED if interrupted else DONE
+    with interruptible() as limit:
+        units = _run(hunt, limit, seconds, restarts, store, executor)
+        finds = improvements(units)
+        if not finds:
+            code = exit_code(limit.code, FAILED)
+            return complain("the time was over before anything was found", code)
+        complete = sum(unit.complete for unit in units)
+        report = Report(hunt, finds, number_of_units(hunt), complete, limit)
+        report.verify()
+        if store:
+            report.keep(store)
+        if output is not None:
+            write_instance(output, report.worst)
+        if picture is not None:
+            report.draw(picture)
+        evaluations = sum(unit.evaluations for unit in units)
+        if as_json:
+            print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
+        else:
+            click.echo(report.text())
+            click.echo(f"searched     {evaluations} instances in {len(units)} units")
+    return exit_code(limit.code, DONE)
 
 
 def _run(
-    hunt: Hunt, seconds: float, most: int | None, store: Store | None, executor: str
-) -> tuple[list[Unit], bool]:
-    """Run the units of a hunt; tell whether that was interrupted."""
+    hunt: Hunt, limit: Limit, seconds: float, most: int | None, store: Store | None, executor: str
+) -> list[Unit]:
+    """Run the units of a hunt."""
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
@@ -156,12 +141,11 @@ def _run(
     with (
         workers_from_spec(executor) as workers,
         store.ledger(hunt) if store else nullcontext() as ledger,
-        interruptible() as whole,
         status_line(f"searching the worst for {hunt.policy}") as status,
     ):
         status("preparing")
         prepare(hunt)
-        stop = whole.part(seconds)
+        stop = limit.part(seconds)
         total = min((n for n in (most, number_of_units(hunt)) if n is not None), default=None)
         done = ledger.units() if ledger else []
         progress = Progress(total, done, stop)
@@ -170,7 +154,6 @@ def _run(
             progress.add(unit)
             status(str(progress))
 
-        units = run(
+        return run(
             hunt, stop, units=most, done=done, on_unit=on_unit, workers=workers, ledger=ledger
         )
-    return units, stop.interrupted

@@ -1,46 +1,12 @@
-"""Progress on a terminal, and a clean stop on Ctrl-C."""
+"""Progress on a terminal."""
 
 from __future__ import annotations
 
-import math
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
-from kvopt.model.stopping import Stopping
-
-__all__ = ["interruptible", "progress_bar", "status_line"]
-
-
-@contextmanager
-def interruptible(seconds: float = math.inf, node_limit: float = math.inf) -> Iterator[Stopping]:
-    """Provide a budget that Ctrl-C ends in good order; a second Ctrl-C kills.
-
-    Parameters
-    ----------
-    seconds
-        Wall-clock time it lasts (seconds).
-    node_limit
-        Number of nodes after which searches stop.
-    """
-    stop = Stopping(seconds, node_limit=node_limit)
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    previous = signal.getsignal(signal.SIGINT)
-
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        stop.interrupt()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, previous)
+__all__ = ["progress_bar", "status_line"]
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """Instances by recipe: seeded random sets, and parametric families known to be hard."""
 
-from kvopt.generate.families import (
+from kvopt.generate import (
     PARAMETRIC,
     RANDOM,
     ParametricFamily,
