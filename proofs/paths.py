@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from kvopt.solver.facts import staircase_windows
 from model import random_feasible
 
 from kvopt import Instance
 from kvopt.certificates.checker import checker
-from kvopt.generate.families import generate_random
-from kvopt.solver.facts import staircase_windows
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
 from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN
 from kvopt.solver.state_search.state_graph import solve_by_state_graph

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
+from kvopt.solver.facts import staircase_windows
 
 from kvopt import Instance
-from kvopt.generate.families import generate_random
-from kvopt.solver.facts import staircase_windows
+from kvopt.generate import generate_random
 from kvopt.solver.state_search.compiled import (
     Kinds,
     Prices,

@@ -30,7 +30,7 @@ from typing import Any
 from kvopt import Instance, Stopping, solve
 from kvopt.certificates.checker import checker
 from kvopt.certificates.write import certificate_text, certify
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.solver.compiling import has_numba
 from kvopt.solver.primal.annealing import improve
@@ -64,7 +64,7 @@ def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
-    return solve(instance, Stopping(limit), [known])
+    return solve(instance, limit, [known])
 
 
 class CpSat:

@@ -22,7 +22,7 @@ from kvopt.adversary.classes import floors, has_classes
 from kvopt.adversary.closed_forms import PLAIN, common_prompt_only, compiled, quick_cost
 from kvopt.adversary.enumerate import Cell, cells, run_unit
 from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.policies import GBA, GSA, Policy
 from kvopt.solver.state_search import compiled as kernel
 from kvopt.solver.state_search.compiled import optima, optimum

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kvopt import InputError, Instance
-from kvopt.generate.families import PARAMETRIC, RANDOM, family_from_spec, generate_random
+from kvopt.generate import PARAMETRIC, RANDOM, family_from_spec, generate_random
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 
@@ -37,6 +37,41 @@ def test_a_seed_means_the_same_for_ever() -> None:
     """Numbers in papers and benchmarks rest on this."""
     digests = "".join(generate_random(f, 1, k).digest() for f in RANDOM for k in range(5))
     assert hashlib.sha256(digests.encode()).hexdigest()[:16] == "31c2a00544924713"
+
+
+@pytest.mark.parametrize("family", RANDOM)
+def test_random_families_take_parameters(family: str) -> None:
+    spec = f"{family}:prompt=3..4:output=2..5:memory=10..12:requests=7"
+    canonical = family_from_spec(spec)
+    assert canonical == f"{family}:requests=7:memory=10..12:prompt=3..4:output=2..5"
+    for k in range(30):
+        instance = generate_random(spec, 1, k)
+        assert instance == generate_random(str(canonical), 1, k)
+        assert len(instance) == 7
+        assert 10 <= instance.memory <= 12
+        assert set(instance.prompts.tolist()) <= {3, 4}
+        assert set(instance.outputs.tolist()) <= {2, 3, 4, 5}
+        assert instance.source == f"kvopt generate {canonical} --seed 1: number {k}"
+        assert instance.name == f"{str(canonical).replace(':', '-')}-1-{k:03d}"
+    assert len({generate_random(spec, 1, k).digest() for k in range(30)}) > 20
+
+
+def test_a_parameter_at_its_default_changes_nothing() -> None:
+    same = generate_random("model1:memory=30..50:requests=40..60", 1, 3)
+    assert same == generate_random("model1", 1, 3)
+    assert same.source == "kvopt generate model1 --seed 1: number 3"
+
+
+def test_alike_takes_a_number_of_types() -> None:
+    found = [len(generate_random("alike:types=9:memory=500", 0, k).groups()) for k in range(9)]
+    assert max(found) == 9
+
+
+def test_a_prompt_leaves_room_for_the_output() -> None:
+    for k in range(30):
+        instance = generate_random("tiny:memory=6:prompt=1..9:output=4..9", 0, k)
+        assert instance.prompts.max() <= 2
+        assert (instance.prompts + instance.outputs).max() <= 6
 
 
 @pytest.mark.parametrize(
@@ -69,7 +104,14 @@ def test_parametric_families(spec: str, memory: int, groups: list[tuple[int, int
     ("spec", "message"),
     [
         ("nope", "family: must be one of tiny, small, .* got 'nope'"),
-        ("tiny:n=3", "family tiny: 'n': unknown parameter, known: none"),
+        ("tiny:n=3", "family tiny: 'n': unknown parameter, known: output, requests, memory, prom"),
+        ("tiny:requests=0", "family tiny: requests: must be an integer from 1 .* got 0"),
+        ("tiny:requests=x", "family tiny: requests: must be an integer from 1 .* got 'x'"),
+        ("tiny:requests=3..", "family tiny: requests: must be an integer from 1 .* got ''"),
+        ("tiny:requests=4..3", r"family tiny: requests: must be LOW..HIGH .* got '4..3'"),
+        ("tiny:requests=3:requests=4", "family tiny: requests: given twice, got '4'"),
+        ("tiny:types=3", "family tiny: 'types': unknown parameter"),
+        ("tiny:prompt=5", r"memory: must be at least the smallest prompt \+ output = 6, got 2..12"),
         ("identical:n=3", "family identical: 'n': unknown parameter, known: memory, prompt"),
         ("identical:count=0", "family identical: count: must be an integer from 1"),
         ("identical:count=x", "family identical: count: must be an integer .* got 'x'"),

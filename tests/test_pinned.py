@@ -18,7 +18,7 @@ import kvopt.solver.milp as model
 import kvopt.solver.solve as solving
 from kvopt import Instance, Stopping, read_instance
 from kvopt.certificates.write import certify
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.files import curated_instances
 
 PINNED = json.loads((Path(__file__).parent / "data/pinned.json").read_text())
@@ -85,7 +85,7 @@ def named(name: str) -> Instance:
 )
 def test_no_worse_than_pinned(pinned: dict[str, Any], stages: list[str]) -> None:
     instance = named(pinned["instance"])
-    result = solving.solve(instance, Stopping(SECONDS))
+    result = solving.solve(instance, SECONDS)
     trace = list(stages)
     certified = certify(result, Stopping(SECONDS))
     assert certified.lower_bound >= pinned["certified"]
@@ -96,7 +96,7 @@ def test_no_worse_than_pinned(pinned: dict[str, Any], stages: list[str]) -> None
         assert width <= OPEN * (pinned["objective"] - pinned["lower_bound"])
         return
     assert (result.objective, result.lower_bound) == (pinned["objective"], pinned["lower_bound"])
-    assert BOUNDS.get(result.bound_from, result.bound_from) == pinned["bound"]
+    assert BOUNDS.get(result.rule, result.rule) == pinned["bound"]
     rule = certified.content["proof"]["rule"]
     assert RULES.get(rule, rule) == pinned["rule"]
     assert trace == pinned["stages"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 
 from kvopt.model.errors import KvoptError
-from kvopt.model.files import SLICES_FORMAT
+from kvopt.model.formats import SLICES_FORMAT
 
 __all__ = ["checker", "refusal"]
 

@@ -48,8 +48,9 @@ def ratio(
             comparison = compare(
                 instance,
                 policies,
-                limit.part(time_limit),
-                lambda error, name=name: compared.failures.append(f"{name}: {error}"),  # type: ignore[misc]
+                time_limit,
+                stop=limit,
+                on_error=lambda error, name=name: compared.failures.append(f"{name}: {error}"),  # type: ignore[misc]
             )
             if limit.interrupted:
                 break

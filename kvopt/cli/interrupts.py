@@ -96,7 +96,10 @@ class Limit(Stopping):
         """
         first = self.code == DONE
         self.code = exit_code(self.code, 128 + number)
-        self.interrupt()
+        try:
+            self.interrupt()
+        except KeyboardInterrupt:  # within work that does not look whether it is to stop
+            raise Ended(self.code) from None
         if self.at_once or not first:
             raise Ended(self.code)
 

@@ -107,8 +107,10 @@ def import_(
 def generate(family: str, count: int, seed: int, output: Path) -> int:
     """Make instances of a FAMILY.
 
-    Random families: tiny, small, model1, long, alike.  Parametric ones, written
-    NAME:key=value:...: two-point, identical, slice-boundary.
+    Random families: tiny, small, model1, long, alike.  Parametric ones: two-point,
+    identical, slice-boundary.  Both take parameters, NAME:key=value:...; those of the
+    random ones are requests, memory, prompt, output and (alike) types, each a number
+    or a range LOW..HIGH, as in model1:requests=24:memory=100..200.
     """
     from kvopt.generate import family_from_spec, generate_random
 

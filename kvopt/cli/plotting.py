@@ -136,7 +136,7 @@ def _draw_ratios(
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                comparison = compare(content, policies, limit.part(time_limit))
+                comparison = compare(content, policies, time_limit, stop=limit)
                 if limit.interrupted:
                     return complain(f"{limit.what}; nothing was drawn", limit.code)
                 bars += [ratio_bar(label(content, file), r) for r in comparison.ratios]

@@ -180,7 +180,8 @@ class Report:
 
         stop = self.limit.rest(VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED)
         with status_line("verifying"):
-            comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], stop)
+            policies = [policy_from_spec(self.hunt.policy)]
+            comparison = compare(self.worst, policies, stop.left(), stop=stop)
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}

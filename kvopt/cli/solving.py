@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -20,6 +22,7 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import status_line
 from kvopt.model.files import read_instance, write_schedule
+from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Result, Status
 
 __all__ = ["solve"]
@@ -35,9 +38,12 @@ __all__ = ["solve"]
     help="Stop after N nodes of searches: states, labels, nodes of trees.",
 )
 @click.option(
+    "--params", "params_file", type=PATH, metavar="FILE", help="Tuning numbers of the stages, TOML."
+)
+@click.option(
     "--certificate",
     type=output_file,
-    help="Write a certificate of the bracket; to prove it may take as long again.",
+    help="Write a certificate of the bracket, and go on until the bracket is proved.",
 )
 @click.option("-o", "--output", type=output_file, help="Write the best schedule to this file.")
 @as_json
@@ -45,58 +51,110 @@ def solve(
     file: Path,
     time_limit: float,
     node_limit: int | None,
+    params_file: Path | None,
     certificate: Path | None,
     output: Path | None,
     as_json: bool,
 ) -> int:
     """Bracket the optimal total completion time of an instance."""
-    from kvopt.report.tables import optimum_text, solve_object
-    from kvopt.solver.solve import solve as run
+    from kvopt.report.tables import solve_object, stage_rows
+    from kvopt.solver.params import SolverParams
 
+    params = SolverParams() if params_file is None else SolverParams.from_toml(params_file)
     instance = read_instance(file)
-    began = time.perf_counter()
-    history: list[tuple[float, int, int]] = []
     nodes = math.inf if node_limit is None else node_limit
-    with interruptible(time_limit, nodes) as limit, status_line(f"solving {file.name}") as status:
-
-        def report(bracket: Result) -> None:
-            gap = 100 * (1 - bracket.lower_bound / bracket.objective)
-            found = f"{optimum_text(bracket)}, gap {gap:.2f} %"
-            status(f"{found}, {bracket.bound_from}, {limit.nodes} nodes")
-            ends = (bracket.lower_bound, bracket.objective)
-            if not history or history[-1][1:] != ends:
-                history.append((round(time.perf_counter() - began, 3), *ends))
-
-        result = run(instance, limit, report=report)
-        report(result)
-    certified = None
-    if certificate is not None:
-        from kvopt.certificates.write import certify, write_certificate
-
-        with status_line(f"proving {optimum_text(result)}"):
-            proved = certify(result, limit.rest(time_limit))
-        result, certified = proved.result, proved.lower_bound
-        write_certificate(certificate, proved.content)
-        if certified < result.lower_bound:
-            complain(
-                f"{certificate}: proves the lower bound {certified}; that of {result.lower_bound}"
-                f" is the word of {result.bound_from}",
-                DONE,
+    with interruptible(node_limit=nodes) as limit:
+        with status_line(f"solving {file.name}") as status:
+            history = _History(status, limit)
+            result = _solver(certificate is not None)(
+                instance, time_limit, stop=limit, params=params, report=history.add
             )
-    if output is not None:
-        write_schedule(output, result.schedule)
-    if as_json:
-        answer = {**solve_object(result), "instance": label(instance, file), "history": history}
-        if certified is not None:
-            answer["certified_lower_bound"] = certified
-        print_json(answer)
-    else:
-        click.echo(f"status       {result.status.value}")
-        click.echo(f"objective    {result.objective}")
-        click.echo(f"lower bound  {result.lower_bound} ({result.bound_from})")
-        if result.status is Status.BRACKET:
-            click.echo(f"gap          {100 * (1 - result.lower_bound / result.objective):.2f} %")
-        if certified is not None:
-            click.echo(f"certified    {certified}")
-        click.echo(f"seconds      {result.seconds:.2f}")
+            history.add(result)
+        if output is not None:
+            write_schedule(output, result.schedule)
+        if certificate is not None:
+            _write_certificate(certificate, result)
+        if as_json:
+            answer = {**solve_object(result), "instance": label(instance, file)}
+            print_json({**answer, "stages": stage_rows(result), "history": history.rows})
+        else:
+            _print(result)
     return limit.code
+
+
+def _solver(certified: bool) -> Callable[..., Result]:
+    """Return the function that solves; it goes on until the bracket is proved if asked to."""
+    if certified:
+        from kvopt.certificates.solve import solve_certified
+
+        return solve_certified
+    from kvopt.solver.solve import solve
+
+    return solve
+
+
+class _History:
+    """The brackets so far, shown on the terminal.
+
+    Parameters
+    ----------
+    status
+        Shows the latest news.
+    stop
+        Counts the nodes of searches.
+
+    Attributes
+    ----------
+    rows
+        Seconds, lower bound and objective (rounds) each time the bracket became narrower.
+    """
+
+    def __init__(self, status: Callable[[str], None], stop: Stopping) -> None:
+        self.rows: list[tuple[float, int, int]] = []
+        self._status = status
+        self._stop = stop
+        self._began = time.perf_counter()
+
+    def add(self, bracket: Result) -> None:
+        """Take a bracket."""
+        from kvopt.report.tables import optimum_text
+
+        found = f"{optimum_text(bracket)}, gap {100 * bracket.gap:.2f} %"
+        self._status(f"{found}, {bracket.rule}, {self._stop.nodes} nodes")
+        ends = (bracket.lower_bound, bracket.objective)
+        if not self.rows or self.rows[-1][1:] != ends:
+            self.rows.append((round(time.perf_counter() - self._began, 3), *ends))
+
+
+def _write_certificate(file: Path, result: Result) -> None:
+    """Write what the stages proved, and say if that is less than they found."""
+    from kvopt.certificates.write import checked_certificate, write_certificate
+
+    write_certificate(file, checked_certificate(result))
+    if result.certified_lower_bound < result.lower_bound:
+        complain(
+            f"{file}: proves the lower bound {result.certified_lower_bound};"
+            f" that of {result.lower_bound} is the word of {result.rule}",
+            DONE,
+        )
+
+
+def _print(result: Result) -> None:
+    """Print a bracket and how it came about."""
+    from kvopt.report.tables import stage_table
+
+    facts: dict[str, Any] = {
+        "status": result.status.value,
+        "objective": result.objective,
+        "lower bound": f"{result.lower_bound} ({result.rule})",
+        "certified": f"{result.certified_lower_bound} ({result.certified.rule})",
+    }
+    if result.status is Status.BRACKET:
+        facts["gap"] = f"{100 * result.gap:.2f} %"
+    facts["seconds"] = f"{result.seconds:.2f}"
+    if result.compile_seconds >= 0.01:
+        facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"
+    for key, value in facts.items():
+        click.echo(f"{key:<11}  {value}")
+    click.echo()
+    click.echo(stage_table(result))

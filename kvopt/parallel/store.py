@@ -27,7 +27,7 @@ from typing import Any, TypeVar
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.model.errors import InputError
-from kvopt.model.files import INSTANCE_FORMAT
+from kvopt.model.formats import INSTANCE_FORMAT
 from kvopt.parallel.code_version import code_version
 from kvopt.policies import policy_from_spec, source_digest
 

@@ -22,6 +22,8 @@ __all__ = [
     "ratio_row",
     "ratio_text",
     "solve_object",
+    "stage_rows",
+    "stage_table",
     "text_table",
     "to_csv",
 ]
@@ -127,10 +129,38 @@ def solve_object(result: Result) -> dict[str, Any]:
         "status": result.status.value,
         "objective": result.objective,
         "lower_bound": result.lower_bound,
-        "lower_bound_from": result.bound_from,
+        "lower_bound_from": result.rule,
+        "certified_lower_bound": result.certified_lower_bound,
         "starts": result.starts.tolist(),
         "seconds": round(result.seconds, 3),
+        "compile_seconds": round(result.compile_seconds, 3),
     }
+
+
+def stage_rows(result: Result) -> list[dict[str, Any]]:
+    """Return what each stage of the solver did as JSON objects; the bracket is that after it."""
+    return [
+        {
+            "stage": stage.name,
+            "seconds": round(stage.seconds, 3),
+            "compile_seconds": round(stage.compile_seconds, 3),
+            "objective": stage.objective,
+            "lower_bound": stage.lower_bound,
+        }
+        for stage in result.stages
+    ]
+
+
+def stage_table(result: Result) -> str:
+    """Return what each stage of the solver did as a text table."""
+    compiled = any(stage.compile_seconds >= 0.01 for stage in result.stages)
+    heads = ("stage", "seconds", *(["compiling"] if compiled else []), "lower bound", "objective")
+    rows = []
+    for stage in result.stages:
+        compiling = [f"{stage.compile_seconds:.2f}"] if compiled else []
+        ends = (str(stage.lower_bound), str(stage.objective))
+        rows.append([stage.name, f"{stage.seconds:.2f}", *compiling, *ends])
+    return text_table(heads, rows, right="lrrrr")
 
 
 def bound_row(theorem: Theorem, alpha: Any = None) -> dict[str, Any]:
