@@ -30,6 +30,7 @@ from kvopt.cli import (
 )
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, INTERRUPTED, Ended, ending
 from kvopt.cli.options import complain
+from kvopt.cli.terminal import announce_compiling
 from kvopt.model.errors import InputError, KvoptError
 
 __all__ = ["cli", "main"]
@@ -62,6 +63,8 @@ def cli(context: click.Context, verbose: bool) -> int:
     """Exact optima, competitive ratios and worst cases of KV-cache scheduling."""
     if verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+    else:
+        announce_compiling()
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return BAD_INPUT

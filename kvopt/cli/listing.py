@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import click
 
 from kvopt.cli import options
 from kvopt.cli.interrupts import DONE
-from kvopt.cli.options import TOKENS, as_csv, as_json, output_file, print_json
+from kvopt.cli.options import TOKENS, as_csv, as_json, as_wide, output_file, print_json
 from kvopt.model.errors import InputError
 from kvopt.policies import POLICIES
 from kvopt.policies.policy import parameter_text, parameters
@@ -23,32 +25,22 @@ __all__ = ["bounds", "policies", "slices"]
 @click.option("--alpha", type=options.alpha, help="Evaluate the bounds that depend on alpha here.")
 @as_json
 @as_csv
-def bounds(alpha: Exact | None, as_json: bool, as_csv: bool) -> int:
-    """List every proved bound on a competitive ratio, with source and scope."""
-    from kvopt.report.tables import bound_row, text_table, to_csv
+@as_wide
+def bounds(alpha: Exact | None, as_json: bool, as_csv: bool, wide: bool) -> int:
+    """List every proved bound on a competitive ratio, with source and scope.
+
+    Bounds are upper bounds unless ">=" says otherwise. With --wide there are formulas
+    and sources too.
+    """
+    from kvopt.report.tables import bound_row, bound_table, to_csv
     from kvopt.theory.bounds import THEOREMS
 
-    rows = [bound_row(theorem, alpha) for theorem in THEOREMS]
     if as_json:
-        print_json({"bounds": rows})
+        print_json({"bounds": [bound_row(theorem, alpha) for theorem in THEOREMS]})
     elif as_csv:
-        click.echo(to_csv(rows), nl=False)
+        click.echo(to_csv([bound_row(theorem, alpha) for theorem in THEOREMS]), nl=False)
     else:
-        heads = ("policy", "bound", "value", "alpha", "regime", "formula", "status", "source")
-        table = [
-            [
-                row["policy"],
-                "at most" if row["kind"] == "upper" else "at least",
-                "-" if row["bound"] is None else f"{row['bound_float']:.4f}",
-                (row["alpha"] or "-").removesuffix("/1"),
-                row["regime"],
-                row["formula"],
-                row["status"],
-                row["source"],
-            ]
-            for row in rows
-        ]
-        click.echo(text_table(heads, table, right="llr"))
+        click.echo(bound_table(THEOREMS, alpha, wide))
     return DONE
 
 
@@ -67,6 +59,7 @@ def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json:
     """
     from kvopt.model.files import write_text
     from kvopt.model.formats import text_of
+    from kvopt.report.tables import rounded_up
     from kvopt.theory.slice_plans import best_plan, plan_to_json
 
     if prompt >= memory:
@@ -79,14 +72,15 @@ def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json:
         print_json({**content, "bound_float": float(plan.bound)})
     else:
         click.echo(f"slices       {', '.join(map(str, plan.slices))}")
-        click.echo(f"ratio        at most {float(plan.bound)}")
+        click.echo(f"ratio        at most {rounded_up(plan.bound, 6)}")
         click.echo(f"area weight  {plan.area_weight}")
     return DONE
 
 
 @click.command()
 @as_json
-def policies(as_json: bool) -> int:
+@as_wide
+def policies(as_json: bool, wide: bool) -> int:
     """List the policies and their parameters."""
     rows: list[dict[str, Any]] = [
         {
@@ -103,10 +97,22 @@ def policies(as_json: bool) -> int:
     if as_json:
         print_json({"policies": rows})
         return DONE
+    width = sys.maxsize if wide else 80
     for row in rows:
         kind = "clairvoyant" if row["clairvoyant"] else "non-clairvoyant"
-        click.echo(f"{row['name']:<8} {kind}")
-        click.echo(f"    {row['about']}")
-        for key, about in row["parameters"].items():
-            click.echo(f"    {key}: {about['about']}; default {about['default']}")
+        click.echo(f"{row['name']:<16} {kind}")
+        about = [
+            f"{key}: {a['about']}; default {a['default']}" for key, a in row["parameters"].items()
+        ]
+        for text in (row["about"], *about):
+            click.echo(
+                textwrap.fill(
+                    text,
+                    width,
+                    initial_indent="    ",
+                    subsequent_indent="        ",
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+            )
     return DONE

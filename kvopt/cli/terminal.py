@@ -1,12 +1,32 @@
-"""Progress on a terminal."""
+"""Progress and notices on a terminal."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["progress_bar", "status_line"]
+import click
+
+__all__ = ["announce_compiling", "progress_bar", "status_line"]
+
+
+class _Notices(logging.Handler):
+    """Shows log records as lines on stderr, above a progress bar if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record."""
+        click.echo(f"kvopt: {record.getMessage()}", err=True)
+
+
+def announce_compiling() -> None:
+    """Say on stderr what is compiled at first use, if that is a terminal."""
+    logger = logging.getLogger("kvopt.compiling")
+    if sys.stderr.isatty() and not logger.handlers:
+        logger.addHandler(_Notices())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 @contextmanager
