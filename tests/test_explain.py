@@ -16,7 +16,9 @@ import kvopt.adversary.attribution as explaining
 from kvopt import FCFS, InputError, Instance, Schedule, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate
 from kvopt.adversary.attribution import CAUSES, account, explain
-from kvopt.plot.pictures import CAUSE_LOOKS, figure_of, plot_causes, rendered
+from kvopt.plot.figures import figure_of, rendered
+from kvopt.plot.look import CAUSE_LOOKS
+from kvopt.plot.ratio_pictures import plot_causes
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.state_search.compiled import solve_by_kernel
 

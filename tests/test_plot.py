@@ -37,15 +37,9 @@ from kvopt import (
 from kvopt.cli import main
 from kvopt.model.files import curated_instances
 from kvopt.plot import page, pictures, trace_events
-from kvopt.plot.pictures import (
-    figure_of,
-    plot_completions,
-    plot_gantt,
-    plot_memory,
-    plot_ratios,
-    plot_running,
-    rendered,
-)
+from kvopt.plot.figures import figure_of, rendered
+from kvopt.plot.pictures import plot_completions, plot_gantt, plot_memory, plot_running
+from kvopt.plot.ratio_pictures import plot_ratios
 from kvopt.plot.shapes import (
     RatioBar,
     Run,

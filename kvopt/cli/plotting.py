@@ -113,7 +113,7 @@ def plot(
 
         write_text(output, runs_page(runs, kind))
     else:
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
         kind = kind or ("gantt" if len(runs) == 1 else "completions")
         write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:]))
@@ -150,7 +150,7 @@ def _draw_ratios(
 
         write_text(output, ratios_page(bars))
     else:
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
         write_bytes(output, rendered(figure_of("ratios", bars=bars), file_type[1:]))
     return DONE

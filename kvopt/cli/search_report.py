@@ -153,7 +153,7 @@ class Report:
         kind = check_picture(file)
         if self.explanation is None:
             raise InputError(f"{file}: cannot be drawn: the instance has too many attempts")
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
         explanation = self.explanation
         write_bytes(file, rendered(figure_of("causes", explanation=explanation), kind))

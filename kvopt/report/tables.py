@@ -18,6 +18,7 @@ from kvopt.theory.quadratic import Exact, format_exact
 __all__ = [
     "bound_row",
     "bound_table",
+    "bound_text",
     "bound_texts",
     "decimal",
     "optimum_text",
@@ -110,6 +111,18 @@ def rounded_down(x: Exact, decimals: int) -> str:
 def rounded_up(x: Exact, decimals: int) -> str:
     """Write a number >= 0 rounded up to so many decimals, exactly: an upper bound."""
     return _fixed(-math.floor(-(10**decimals) * x), decimals)
+
+
+def bound_text(bound: float) -> str:
+    """Write an upper bound that is known as a float rounded up to two decimals.
+
+    Examples
+    --------
+    >>> bound_text(9216.0), bound_text(61.9141)
+    ('9,216', '61.92')
+    """
+    hundredths = -math.floor(-100 * Fraction(repr(bound)))
+    return f"{hundredths / 100:,.2f}".removesuffix(".00")
 
 
 def _fixed(digits: int, decimals: int) -> str:
