@@ -12,7 +12,7 @@ from model import random_feasible
 from paths import without_idle_rounds
 
 from kvopt import Instance, Stopping
-from kvopt.certificates.checker import checker
+from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.relaxations.batch_state import SCALE, Holdings, Labels, ascend, search
 from kvopt.solver.relaxations.batch_state_kernel import PLAIN

@@ -31,7 +31,7 @@ __all__ = [
 
 INSTANCE_FORMAT = "kvopt-instance/1"
 SCHEDULE_FORMAT = "kvopt-schedule/1"
-CERTIFICATE_FORMAT = "kvopt-certificate/1"
+CERTIFICATE_FORMAT = "kvopt-certificate/2"
 SLICES_FORMAT = "kvopt-slices/1"
 
 MAX_TIME = 10**15
