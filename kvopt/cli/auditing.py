@@ -24,7 +24,7 @@ from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.audit import Audited, Hunted, audit_instance, audit_search
 from kvopt.comparison.records import Record, problem_with, read_records
 from kvopt.model.errors import InputError, KvoptError
-from kvopt.model.files import curated_instances, find_certificates, read_text
+from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
 from kvopt.policies import Policy, policy_from_spec
@@ -152,7 +152,7 @@ class _Audit:
         advance_to: Callable[[int], None],
     ) -> None:
         """Check the worst instances known, and certificates."""
-        from kvopt.certificates.checker import refusal
+        from kvopt.certificates.checker import verdicts_of_files
 
         for record in records:
             if limit.interrupted:
@@ -162,13 +162,19 @@ class _Audit:
             else:
                 self.records += 1
             self._advance(advance_to)
-        for file in certificates:
-            if limit.interrupted:
+        if limit.interrupted or not certificates:
+            return
+        try:
+            found = verdicts_of_files(certificates, limit)
+        except KvoptError:
+            if limit.interrupted:  # the signal has ended the checker, too
                 return
-            if reason := refusal(read_text(file))[1]:
-                self.problems.append(f"{file}: {reason}")
-            else:
+            raise
+        for file, verdict in zip(certificates, found, strict=True):
+            if verdict.holds:
                 self.certificates += 1
+            elif not limit.interrupted:
+                self.problems.append(f"{file}: {verdict.reason}")
             self._advance(advance_to)
 
     def show(self, seconds: float, as_json: bool, as_csv: bool) -> None:
