@@ -41,3 +41,12 @@ def wait_for_a_unit(store: Path) -> None:
                 if db.execute("SELECT count(*) FROM unit").fetchone()[0]:
                     return
     raise AssertionError("nothing was found in two minutes")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
+    for _ in range(1200):
+        if condition():
+            return
+        time.sleep(0.05)
+    raise AssertionError("nothing happened in a minute")
