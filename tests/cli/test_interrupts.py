@@ -196,8 +196,11 @@ def test_a_signal_while_something_is_compiled_ends_that() -> None:
     assert (end.value.code, limit.interrupted) == (143, True)
 
 
-@pytest.mark.parametrize("interrupts", [1, 2])
-def test_ctrl_c_ends_a_search_in_processes(tmp_path: Path, interrupts: int) -> None:
+@pytest.mark.parametrize("signals", [1, 2])
+@SIGNALS
+def test_signals_end_a_search_in_processes(
+    tmp_path: Path, number: int, code: int, word: str, signals: int
+) -> None:
     process = subprocess.Popen(
         [
             *[sys.executable, "-m", "kvopt", "search", "--policy", "gsa", "--budget", "600"],
@@ -210,9 +213,9 @@ def test_ctrl_c_ends_a_search_in_processes(tmp_path: Path, interrupts: int) -> N
         start_new_session=True,
     )
     wait_for_a_unit(tmp_path / "s.db")
-    for _ in range(interrupts):  # as a terminal does: to the whole process group
-        os.killpg(process.pid, signal.SIGINT)
+    for _ in range(signals):  # as a terminal does: to the whole process group
+        os.killpg(process.pid, number)
         time.sleep(0.05)
     _, err = process.communicate(timeout=40)
-    assert process.returncode == 130, err
+    assert process.returncode == code, err
     assert b"Traceback" not in err
