@@ -20,7 +20,7 @@ def test_audit_of_one_file(run: Run, small: Path) -> None:
     answer = parsed(run("audit", small, "--json"))
     (row,) = answer["instances"]
     assert (row["instance"], row["status"], row["objective"]) == ("twelve", "optimal", 200)
-    assert row["witnesses"] == ["search over states", "HiGHS"]
+    assert row["witnesses"] == ["reference-search", "milp"]
     assert {ratio["policy"] for ratio in row["ratios"]} >= {"gba", "gsa", "mc-sf", "fcfs"}
     assert {found["policy"] for found in answer["search"]} == {"gsa:alpha=2", "gba:alpha=2"}
     assert answer["summary"]["problems"] == 0

@@ -121,6 +121,22 @@ def test_a_signal_ends_generate_between_files(
     assert all(read_instance(file) for file in files)
 
 
+@SIGNALS
+def test_a_signal_ends_an_import_and_nothing_is_written(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    os.mkfifo(tmp_path / "endless.csv")
+    arguments = ["import", "lengths", "endless.csv", "--memory", 100, "-o", "x.json"]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    with (tmp_path / "endless.csv").open("w") as trace:  # once the command reads it
+        trace.write("prompt_tokens,output_tokens\n1,2\n")
+        trace.flush()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (code, "", f"kvopt: {word}\n")
+    assert not (tmp_path / "x.json").exists()
+
+
 def test_verify_keeps_what_is_checked(run: Run, small: Path, monkeypatch: Any) -> None:
     def end(*_: object) -> None:
         signal.raise_signal(signal.SIGTERM)

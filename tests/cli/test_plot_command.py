@@ -158,3 +158,35 @@ def test_no_other_command_loads_matplotlib(folder: Path, command: str) -> None:
         " assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, *command.split()], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("end", ["png", "svg", "html", "trace.json"])
+def test_what_was_there_survives_a_write_that_fails(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    file = folder / f"x.{end}"
+    assert main(["plot", "best.json", "-o", file.name]) == 0
+    before = file.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fdopen", full)
+    assert main(["plot", "small.json", "--policy", "fcfs", "-o", file.name]) == 2
+    assert f"x.{end}: cannot be written: No space left on device" in capsys.readouterr().err
+    assert file.read_bytes() == before
+    assert [f.name for f in folder.glob("x.*")] == [file.name]
+
+
+def test_search_writes_its_picture_whole_or_not_at_all(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    monkeypatch.setattr(
+        "kvopt.cli.search_report.write_bytes", lambda file, data: written.append((file.name, data))
+    )
+    arguments = ["search", "--policy", "gsa:alpha=2", "--requests", "4", "--memory", "8"]
+    assert main([*arguments, "--restarts", "1", "--plot", "x.svg"]) == 0
+    ((name, data),) = written
+    assert name == "x.svg"
+    assert data.startswith(b"<?xml")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from command_line import Run, parsed
 
+from kvopt import POLICIES, Instance, write_instance
+
 
 def test_ratio(run: Run, small: Path) -> None:
     rows = parsed(run("ratio", small, "--policy", "gsa:alpha=2,gba,fcfs", "--json"))["rows"]
@@ -47,3 +49,11 @@ def test_ratio_exits_1_on_a_violated_bound(run: Run, small: Path, tmp_path: Path
     assert code == 1
     assert "1 PROBLEMS" in out
     assert "its bound is 101/100 = 1.010" in out
+
+
+def test_all_means_every_built_in_policy(run: Run, tmp_path: Path) -> None:
+    write_instance(tmp_path / "one.json", Instance(5, [1, 1, 0], [4, 4, 1], "one"))
+    rows = parsed(run("ratio", "one.json", "--policy", "all", "--json"))["rows"]
+    assert [row["policy"].split(":")[0] for row in rows] == [policy.name for policy in POLICIES]
+    rows = parsed(run("ratio", "one.json", "--policy", "gsa:alpha=2,all", "--json"))["rows"]
+    assert len(rows) == len(POLICIES) + 1

@@ -6,8 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 from command_line import Run, kvopt_process
+
+from kvopt.cli import cli
 
 
 @pytest.mark.parametrize(
@@ -93,3 +96,58 @@ def test_a_closed_pipe_is_no_drama(tmp_path: Path) -> None:
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
     process.wait()
+
+
+COMPLETE = {
+    "audit": "small.json",
+    "solve": "small.json",
+    "simulate": "small.json --policy gsa",
+    "ratio": "small.json --policy gsa",
+    "search": "--policy gsa",
+    "verify": "small.json",
+    "import": "lengths t.csv --memory 9 -o x",
+    "generate": "tiny -o x",
+    "bounds": "",
+    "slices": "--memory 9",
+    "policies": "",
+    "plot": "small.json -o x.png",
+}
+"""Arguments of each command that leave nothing out which is required."""
+
+
+def required() -> list[tuple[str, str]]:
+    """Return each command with each of its required options and arguments."""
+    return [
+        (name, parameter.opts[0])
+        for name, command in cli.commands.items()
+        for parameter in command.params
+        if parameter.required
+    ]
+
+
+def test_every_command_is_looked_at() -> None:
+    assert set(COMPLETE) == set(cli.commands)
+    found = required()
+    assert ("ratio", "--policy") in found
+    assert len(found) >= 15
+    for name, text in COMPLETE.items():  # and what is said to be complete is
+        cli.commands[name].make_context(name, text.split()).close()
+
+
+@pytest.mark.parametrize(("name", "parameter"), required())
+def test_what_is_required_is(run: Run, small: Path, name: str, parameter: str) -> None:
+    command = cli.commands[name]
+    words = COMPLETE[name].split()
+    arguments = [p for p in command.params if isinstance(p, click.Argument)]
+    of_option = {o: p for p in command.params if isinstance(p, click.Option) for o in p.opts}
+    if parameter.startswith("-"):
+        (place,) = [i for i, w in enumerate(words) if w in of_option[parameter].opts]
+        del words[place : place + 2]
+        missing = "Missing option"
+    else:  # what comes first is taken for the others, so that the last one lacks
+        del words[[a.name for a in arguments].index(parameter)]
+        missing = "Missing argument"
+    code, out, err = run(name, *words)
+    assert (code, out) == (2, "")
+    assert missing in err
+    assert err.count("\n") == 1
