@@ -29,7 +29,7 @@ COUNT = click.IntRange(0, 2**63 - 1)
     "--sample",
     type=COUNT,
     metavar="SEED",
-    help="Keep --requests rows drawn by chance from all acceptable ones instead, in file order.",
+    help="Keep --requests rows drawn at random from all acceptable ones, in file order.",
 )
 @click.option("--skip", type=COUNT, default=0, help="Pass over the first so many rows.")
 @click.option("--prompt", type=LENGTH, help="Use this prompt length for all.")

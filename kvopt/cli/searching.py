@@ -34,7 +34,7 @@ METHODS = ("local", "exhaustive", "families")
     type=click.Choice(METHODS),
     default="local",
     show_default=True,
-    help="Climb from random instances; try all there are; or mix few kinds in large numbers.",
+    help="Climb from random instances; try all there are; or mix few types in large numbers.",
 )
 @click.option(
     "--requests",
@@ -58,12 +58,13 @@ METHODS = ("local", "exhaustive", "families")
     "  [default: exact with kvopt[fast], else feasible]",
 )
 @click.option(
+    "--time-limit",
     "--budget",
     "seconds",
     type=options.seconds,
     default=30,
     show_default=True,
-    help="Seconds to search; up to a minute is added to verify the worst instance found.",
+    help="Seconds to search; verifying the worst instance found may add up to a minute.",
 )
 @click.option("--restarts", type=click.IntRange(1), help="Stop after this many units of work.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)

@@ -35,7 +35,7 @@ __all__ = ["solve"]
     "--node-limit",
     type=click.IntRange(1),
     metavar="N",
-    help="Stop after N nodes of searches: states, labels, nodes of trees.",
+    help="Stop after N nodes of searches: states, costs-to-go, nodes of trees.",
 )
 @click.option(
     "--params", "params_file", type=PATH, metavar="FILE", help="Tuning numbers of the stages, TOML."

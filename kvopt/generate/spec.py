@@ -12,7 +12,7 @@ __all__ = ["family_from_spec"]
 
 
 def family_from_spec(spec: str) -> str | Instance:
-    """Read what kind of instance is wanted.
+    """Read a family with its parameters.
 
     Parameters
     ----------

@@ -137,8 +137,8 @@ def write_instance(path: PathLike, instance: Instance) -> None:
     Raises
     ------
     TypeError
-        If the path is neither a str nor a Path, or the instance is no Instance; most often the
-        two are the wrong way round.
+        If the path is neither a str nor a Path, or the instance is no Instance, as where the
+        two are in the wrong order.
     InputError
         If the file cannot be written.
     """
@@ -170,8 +170,8 @@ def write_schedule(path: PathLike, schedule: Schedule) -> None:
 def find_instances(path: PathLike) -> list[Path]:
     """Return the instance files meant by a file or folder, in name order.
 
-    Hidden files and folders, such as a virtual environment's, are left alone, and so
-    are subfolders of certificates.
+    Hidden files and folders, such as a virtual environment's, are ignored, and so are
+    subfolders of certificates.
 
     Raises
     ------
@@ -244,7 +244,7 @@ def read_text(path: PathLike) -> str:
 
 
 def check_writable(path: PathLike) -> None:
-    """Find out that a file cannot be written before the work for it is done.
+    """Refuse a file that cannot be written, before the work for it is done.
 
     Raises
     ------

@@ -80,7 +80,7 @@ STYLE: Any = {  # matplotlib types the keys one by one
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Use our settings alone, so that nobody's own change the picture."""
+    """Use these settings alone, whatever the user has set for other pictures."""
     import matplotlib as mpl
 
     with mpl.rc_context(), warnings.catch_warnings():
@@ -100,7 +100,7 @@ def axes_or_new(ax: Axes | None) -> Axes:
 
 
 def time_axis(ax: Axes, makespan: int) -> None:
-    """Set up the axis of time, to be long enough for what is there already too."""
+    """Set up the time axis (rounds), at least as long as what is drawn already."""
     ax.set_xlim(0, max(makespan * 1.01, ax.get_xlim()[1]))
     whole_numbers(ax.xaxis)
     ax.set_xlabel("time (rounds)")

@@ -39,8 +39,9 @@ def test_search_resumes_from_its_store(run: Run) -> None:
     resumed = parsed(run(*arguments, "--restarts", 3, "--store", "finds.db"))
     assert resumed == whole
     # Everything is in the store now: no time is needed.
-    arguments += ["--restarts", 3, "--store", "finds.db", "--budget", 1e-9]
-    assert parsed(run(*arguments)) == whole
+    arguments += ["--restarts", 3, "--store", "finds.db"]
+    assert parsed(run(*arguments, "--budget", 1e-9)) == whole
+    assert parsed(run(*arguments, "--time-limit", 1e-9)) == whole
 
 
 def test_an_unwritable_output_is_refused_before_the_work(run: Run, small: Path) -> None:
