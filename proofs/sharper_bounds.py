@@ -12,7 +12,7 @@ from functools import lru_cache
 from itertools import pairwise
 
 from kvopt import GBA, GSA, Instance, policy_from_spec, simulate, solve
-from kvopt.generate.families import slice_boundary
+from kvopt.generate import slice_boundary
 from kvopt.theory.gba_bounds import gba_bound_sharper
 from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound_area, gsa_bound_sharper, phase_factor
 from kvopt.theory.guarantee import SHARPER, UTILISATION

@@ -11,7 +11,7 @@ from model import random_feasible
 
 from kvopt import Instance
 from kvopt.certificates.inprocess import checker
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]

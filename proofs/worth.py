@@ -12,7 +12,7 @@ from model import random_feasible
 
 from kvopt import Instance, Stopping
 from kvopt.certificates.inprocess import checker
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
 from kvopt.solver.relaxations.profile_graph import profile_graph
 from kvopt.solver.state_search.state_graph import solve_by_state_graph

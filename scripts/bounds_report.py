@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from kvopt import Instance, policy_from_spec, simulate, solve
-from kvopt.generate.families import generate_random, slice_boundary
+from kvopt.generate import generate_random, slice_boundary
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance
 from kvopt.policies import Policy

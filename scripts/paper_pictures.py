@@ -13,7 +13,8 @@ from paper_measures import Measurement, Results, Setting, average
 from PIL import Image
 
 from kvopt.plot import Run, plot_completions, plot_memory
-from kvopt.plot.pictures import BLUE, COLOURS, MARKERS, ORANGE, STYLES, figure_of, rendered
+from kvopt.plot.figures import figure_of, rendered
+from kvopt.plot.look import BLUE, COLOURS, MARKERS, ORANGE, STYLES
 
 WIDTH = 8.0
 """Width of a picture (inches)."""

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kvopt.solver.state_search.compiled import optimum
 
 from kvopt import Stopping, compare, policy_from_spec, simulate
 from kvopt.adversary import (
@@ -25,7 +26,6 @@ from kvopt.adversary.families import growth, limit_ratio
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import cost_function, score_function
 from kvopt.parallel.executors import Workers
-from kvopt.solver.state_search.compiled import optimum
 
 CONFIGURATION = SearchConfiguration("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
 
@@ -94,9 +94,7 @@ def test_more_time_only_adds_to_the_history() -> None:
 
 def test_best_find_is_confirmed_by_the_exact_solver() -> None:
     best = improvements(search(CONFIGURATION, Stopping(), units=2))[-1]
-    comparison = compare(
-        best.candidate.instance(), [policy_from_spec(CONFIGURATION.policy)], 60
-    )
+    comparison = compare(best.candidate.instance(), [policy_from_spec(CONFIGURATION.policy)], 60)
     assert comparison.ratios[0].cost == best.cost
     assert comparison.ratios[0].low == comparison.ratios[0].high >= best.ratio > 4
 

@@ -11,6 +11,8 @@ import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.adversary.classes import floors, has_classes
+from kvopt.solver.state_search.compiled import optima, optimum
 from strategies import POLICY_SPECS, instances
 
 from kvopt import Instance, Stopping, policy_from_spec, simulate
@@ -18,14 +20,12 @@ from kvopt.adversary import Limits, SearchConfiguration
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.classes import floors, has_classes
 from kvopt.adversary.closed_forms import PLAIN, closed_form, common_prompt_only, compiled
 from kvopt.adversary.enumerate import Cell, cells, run_unit
 from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.policies import GBA, GSA, Policy
 from kvopt.solver.state_search import compiled as kernel
-from kvopt.solver.state_search.compiled import optima, optimum
 
 Requests = tuple[tuple[int, int], ...]
 
@@ -132,7 +132,9 @@ def test_an_over_budget_leaves_a_unit_incomplete(mixed: bool) -> None:
         assert not run_unit(configuration, number, over).records
 
 
-@pytest.mark.parametrize("function", [enumeration.enumerate_multisets, enumeration.compiled()], ids=["plain", "compiled"])
+@pytest.mark.parametrize(
+    "function", [enumeration.enumerate_multisets, enumeration.compiled()], ids=["plain", "compiled"]
+)
 @pytest.mark.parametrize("spec", ["gsa:alpha=2", "gsa:spacing=tight:slices=area", "gba"])
 def test_scan_sees_every_instance(spec: str, function: object) -> None:
     policy = policy_from_spec(spec)

@@ -9,6 +9,7 @@ import matplotlib as mpl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kvopt.solver.state_search.compiled import solve_by_kernel
 from matplotlib.figure import Figure
 from strategies import feasible_starts, instances, policy_specs
 
@@ -16,9 +17,10 @@ import kvopt.adversary.attribution as explaining
 from kvopt import FCFS, InputError, Instance, Schedule, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate
 from kvopt.adversary.attribution import CAUSES, account, attribute
-from kvopt.plot.pictures import CAUSE_LOOKS, figure_of, plot_causes, rendered
+from kvopt.plot.figures import figure_of, rendered
+from kvopt.plot.look import CAUSE_LOOKS
+from kvopt.plot.ratio_pictures import plot_causes
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.state_search.compiled import solve_by_kernel
 
 WITNESS = Candidate(23, ((0, 17, 3), (0, 9, 9))).instance()
 

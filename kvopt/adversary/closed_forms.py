@@ -12,7 +12,7 @@ import functools
 import types
 from collections import namedtuple
 from collections.abc import Callable
-from typing import Any, cast
+from typing import cast
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.compiling import Kernel
@@ -45,7 +45,7 @@ def compiled(function: Callable[..., int]) -> Callable[..., int]:
     kernel = Kernel(
         name, _with_callees(function), exported, lambda functions: None, error_model="numpy"
     )
-    return cast("Callable[..., int]", kernel.compiled()[0])
+    return cast("Callable[..., int]", getattr(kernel.compiled(), name))
 
 
 def _with_callees(function: types.FunctionType) -> list[types.FunctionType]:

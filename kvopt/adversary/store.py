@@ -15,7 +15,7 @@ from typing import Any
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.model.files import INSTANCE_FORMAT
+from kvopt.model.formats import INSTANCE_FORMAT
 from kvopt.parallel.store import Claims, Columns, FinishedUnit, Task, WorkStore
 from kvopt.policies import policy_from_spec, source_digest
 

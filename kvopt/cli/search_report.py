@@ -7,9 +7,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kvopt.cli.terminal import interruptible, status_line
+from kvopt.cli.terminal import status_line
 from kvopt.model.errors import InputError
-from kvopt.model.files import instance_to_json
+from kvopt.model.files import write_bytes
+from kvopt.model.formats import instance_to_json
 from kvopt.policies import policy_from_spec
 from kvopt.solver.result import Status
 from kvopt.theory.quadratic import format_exact
@@ -17,6 +18,8 @@ from kvopt.theory.quadratic import format_exact
 if TYPE_CHECKING:
     from kvopt.adversary import Candidate, Record, SearchConfiguration
     from kvopt.adversary.attribution import Attribution
+    from kvopt.adversary.store import Store
+    from kvopt.cli.interrupts import Limit
     from kvopt.model.schedule import Schedule
     from kvopt.solver.result import Result
 
@@ -25,18 +28,21 @@ __all__ = ["Report", "check_picture"]
 SHRINK_SECONDS = 20
 """How long it may take to make the worst instance small."""
 
+VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
+"""How long the exact solver may take on the worst instance found, the latter after a signal."""
+
 DOUBLINGS = 4
 """How often the memory of a family is doubled to see whether its ratio grows."""
 
 
-def _shrunk(configuration: SearchConfiguration, candidate: Candidate) -> Candidate:
+def _shrunk(configuration: SearchConfiguration, candidate: Candidate, limit: Limit) -> Candidate:
     """Return an instance no less bad without what does not matter; families stay as they are."""
     from kvopt.adversary.shrink import shrunk
 
     if configuration.method == "families":
         return candidate
-    with interruptible(SHRINK_SECONDS) as stop, status_line("making it small"):
-        return shrunk(configuration, candidate, stop)
+    with status_line("making it small"):
+        return shrunk(configuration, candidate, limit.rest(SHRINK_SECONDS))
 
 
 def check_picture(file: Path) -> str:
@@ -63,9 +69,11 @@ class Report:
     records
         The improvements, at least one; the last is the worst instance found.
     units
-        Number of units the search has, or None if it never ends.
+        Number of units the configuration has, or None if it never ends.
     complete
         Number of complete units.
+    limit
+        The limit of the command.
 
     Attributes
     ----------
@@ -83,11 +91,13 @@ class Report:
         records: list[Record],
         units: int | None,
         complete: int,
+        limit: Limit,
     ) -> None:
         self.configuration = configuration
         self.units = units
         self.complete = complete
-        self.candidate = _shrunk(configuration, records[-1].candidate)
+        self.limit = limit
+        self.candidate = _shrunk(configuration, records[-1].candidate, limit)
         self.worst = self.candidate.instance(name=f"worst for {configuration.policy}")
         self._lines: list[str] = []
         self._ratio = ""
@@ -111,16 +121,31 @@ class Report:
         ]
         self.facts["instance"] = instance_to_json(self.worst)
 
-    def verify(self, seconds: float) -> None:
+    def verify(self) -> None:
         """Bracket the ratio on the worst instance with the exact solver, and comment on it."""
         if self.configuration.against is None:
-            self._bracket(seconds)
+            self._bracket()
         else:
             self._compare(self.configuration.against)
         if self.configuration.method == "exhaustive":
             self._family()
         if self.configuration.method == "families":
             self._growth()
+
+    def keep(self, store: Store) -> None:
+        """Put the verified instance into a store, if it was compared to the optimum."""
+        if self.optimum is None:
+            return
+        optimum = self.optimum
+        store.add_verified(
+            self.configuration,
+            self.candidate,
+            optimum.lower_bound,
+            optimum.objective,
+            self.facts["cost"],
+            starts=optimum.starts.tolist(),
+            seconds=optimum.seconds,
+        )
 
     def draw(self, file: Path) -> None:
         """Draw where the cost comes from.
@@ -133,10 +158,10 @@ class Report:
         kind = check_picture(file)
         if self.explanation is None:
             raise InputError(f"{file}: cannot be drawn: the instance has too many attempts")
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
         explanation = self.explanation
-        file.write_bytes(rendered(figure_of("causes", explanation=explanation), kind))
+        write_bytes(file, rendered(figure_of("causes", explanation=explanation), kind))
 
     def text(self) -> str:
         """Return the report for people."""
@@ -154,14 +179,14 @@ class Report:
             lines += ["", self.explanation.text(), ""]
         return "\n".join(lines)
 
-    def _bracket(self, seconds: float) -> None:
+    def _bracket(self) -> None:
         from kvopt.comparison.ratio import compare
         from kvopt.report.tables import ratio_row, ratio_text
 
-        with interruptible(seconds) as stop, status_line("verifying"):
-            comparison = compare(
-                self.worst, [policy_from_spec(self.configuration.policy)], seconds, stop=stop
-            )
+        stop = self.limit.rest(VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED)
+        with status_line("verifying"):
+            policies = [policy_from_spec(self.configuration.policy)]
+            comparison = compare(self.worst, policies, stop.left(), stop=stop)
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}
@@ -219,6 +244,9 @@ class Report:
         self.facts["limit_float"] = limit
         if limit is not None:
             self._lines.append(f"limit        {limit:.4f} as the counts grow, estimated")
+            return
+        if self.limit.interrupted:
+            self._lines.append(f"growth       not tried: {self.limit.what}")
             return
         with status_line("doubling the memory"):
             found = growth(self.configuration, self.candidate, DOUBLINGS)

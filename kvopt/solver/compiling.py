@@ -136,8 +136,11 @@ class Kernel(Generic[Functions]):
             digest.update(Path(file).read_bytes())
         constants = {name: one for name, one in self._names.items() if _is_constant(one)}
         parts = (self._exported._fields, self._options, constants)  # type: ignore[attr-defined]
-        digest.update(repr([sorted(part.items()) if isinstance(part, dict) else part
-                            for part in parts]).encode())
+        digest.update(
+            repr(
+                [sorted(part.items()) if isinstance(part, dict) else part for part in parts]
+            ).encode()
+        )
         return digest.hexdigest()[:12]
 
 

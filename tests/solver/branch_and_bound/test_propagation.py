@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.branch_and_bound.propagation import all_starts, fitting, told
 from kvopt.solver.branch_and_bound.tree import branch_and_bound
 from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram

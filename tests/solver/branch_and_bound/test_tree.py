@@ -7,10 +7,10 @@ import math
 
 import numpy as np
 import pytest
-from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping, solve
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver import solve as solving
 from kvopt.solver.branch_and_bound import tree as branching
 from kvopt.solver.branch_and_bound.propagation import all_starts

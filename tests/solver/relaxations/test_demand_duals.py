@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kvopt.certificates.inprocess import checker
+from kvopt.solver.relaxations.demand_dual_search import divided, in_sequence, worth_bound
 
 from kvopt import Instance, Stopping, solve
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver import solve as solving
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.relaxations import demand_dual_search as searching
 from kvopt.solver.relaxations import demand_duals as pricing
-from kvopt.solver.relaxations.demand_dual_search import divided, in_sequence, worth_bound
 from kvopt.solver.relaxations.demand_duals import (
     SCALE,
     WorthRelaxation,

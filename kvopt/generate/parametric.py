@@ -1,105 +1,19 @@
-"""Instances by recipe: seeded random sets, and parametric families known to be hard.
-
-A random instance depends on family, seed and its number only, so a larger set
-begins with the smaller one.
-"""
+"""Parametric families of instances that are known to be hard, or easy, for a reason."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
 from kvopt.model.errors import InputError
-from kvopt.model.instance import MAX_REQUESTS, Instance, abridged
-from kvopt.model.spec import Parser, integer, parse_values, split_spec
+from kvopt.model.instance import MAX_REQUESTS, Instance
+from kvopt.model.spec import Parser, integer
 from kvopt.theory.parsing import growth_factor
 from kvopt.theory.pipeline import geometric_slices
 from kvopt.theory.quadratic import Exact
 
-__all__ = [
-    "PARAMETRIC",
-    "RANDOM",
-    "ParametricFamily",
-    "family_from_spec",
-    "generate_random",
-    "identical",
-    "slice_boundary",
-    "two_point",
-]
-
-Draw = tuple[int, list[int], list[int]]
-"""Memory budget, prompt lengths and output lengths (tokens)."""
-
-
-def _tiny(rng: random.Random) -> Draw:
-    return _up_to(rng, most=6, memory=rng.randint(2, 12))
-
-
-def _small(rng: random.Random) -> Draw:
-    return _up_to(rng, most=12, memory=rng.randint(8, 24))
-
-
-def _up_to(rng: random.Random, most: int, memory: int) -> Draw:
-    mixed = rng.random() < 0.5
-    n = rng.randint(1, most)
-    largest = min(5, memory - 1)
-    common = rng.randint(0, largest)
-    prompts = [rng.randint(0, largest) if mixed else common for _ in range(n)]
-    return memory, prompts, [rng.randint(1, memory - s) for s in prompts]
-
-
-def _model1(rng: random.Random) -> Draw:
-    memory, prompt, n = rng.randint(30, 50), rng.randint(1, 5), rng.randint(40, 60)
-    return memory, [prompt] * n, [rng.randint(1, memory - prompt) for _ in range(n)]
-
-
-def _long(rng: random.Random) -> Draw:
-    memory, prompt, n = rng.randint(400, 1000), rng.randint(0, 50), rng.randint(4, 12)
-    longest = min(400, memory - prompt)
-    return memory, [prompt] * n, [rng.randint(1, longest) for _ in range(n)]
-
-
-def _alike(rng: random.Random) -> Draw:
-    memory, prompt, n = rng.randint(20, 100), rng.randint(0, 10), rng.randint(100, 400)
-    lengths = [rng.randint(1, memory - prompt) for _ in range(rng.randint(1, 5))]
-    return memory, [prompt] * n, sorted(rng.choice(lengths) for _ in range(n))
-
-
-RANDOM: Mapping[str, Callable[[random.Random], Draw]] = {
-    "tiny": _tiny,
-    "small": _small,
-    "model1": _model1,
-    "long": _long,
-    "alike": _alike,
-}
-"""Random families: tiny (n <= 6, M <= 12, half with mixed prompts), small (n <= 12,
-M <= 24, likewise), model1 (the synthetic setting of Jaillet et al. 2025, arXiv
-2502.07115: M ~ U{30..50}, s ~ U{1..5}, n ~ U{40..60}, o ~ U{1..M-s}), long (outputs
-up to 400), alike (100 to 400 requests of at most 5 kinds)."""
-
-
-def generate_random(family: str, seed: int, number: int) -> Instance:
-    """Return one instance of a random family.
-
-    Parameters
-    ----------
-    family
-        A key of `RANDOM`.
-    seed
-        Seed of the set.
-    number
-        Number of the instance in the set, from 0.
-    """
-    memory, prompts, outputs = RANDOM[family](random.Random(f"{family}/{seed}/{number}"))
-    return Instance(
-        memory,
-        prompts,
-        outputs,
-        name=f"{family}-{seed}-{number:03d}",
-        source=f"kvopt generate {family} --seed {seed}: number {number}",
-    )
+__all__ = ["PARAMETRIC", "ParametricFamily", "identical", "slice_boundary", "two_point"]
 
 
 def two_point(memory: int = 256, prompt: int = 96, long: int = 6, short: int = 194) -> Instance:
@@ -228,42 +142,3 @@ PARAMETRIC: tuple[ParametricFamily, ...] = (
     ),
 )
 """Every parametric family; counts are written 2+7+3."""
-
-
-def family_from_spec(spec: str) -> str | Instance:
-    """Read what kind of instance is wanted.
-
-    Parameters
-    ----------
-    spec
-        Name of a random family, or NAME:key=value:... of a parametric one.
-
-    Returns
-    -------
-    str or Instance
-        The name of a random family (see `generate_random`), or the one instance
-        that the parameters define.
-
-    Raises
-    ------
-    InputError
-        If there is no such family, or a parameter is missing, unknown or unacceptable.
-
-    Examples
-    --------
-    >>> family_from_spec("slice-boundary:alpha=2:memory=23:counts=2+7+3").groups()
-    [(0, 17, 2), (0, 9, 7), (0, 5, 3)]
-    """
-    name, given = split_spec(spec, "family")
-    if name in RANDOM:
-        parse_values(given, {}, f"family {name}")
-        return name
-    for family in PARAMETRIC:
-        if family.name == name:
-            values = parse_values(given, family.parameters, f"family {name}")
-            for key in family.required:
-                if key not in values:
-                    raise InputError(f"family {name}: {key}: required parameter is missing")
-            return family.build(**values)
-    names = ", ".join([*RANDOM, *(family.name for family in PARAMETRIC)])
-    raise InputError(f"family: must be one of {names}, got {abridged(name)}")

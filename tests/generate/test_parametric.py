@@ -1,42 +1,11 @@
-from __future__ import annotations
+"""Parametric families, and how families are named."""
 
-import hashlib
-import sys
-from pathlib import Path
+from __future__ import annotations
 
 import pytest
 
 from kvopt import InputError, Instance
-from kvopt.generate.families import PARAMETRIC, RANDOM, family_from_spec, generate_random
-
-sys.path.append(str(Path(__file__).parent.parent / "scripts"))
-
-
-@pytest.mark.parametrize("family", RANDOM)
-def test_random_families_are_reproducible_and_within_their_limits(family: str) -> None:
-    sizes = {"tiny": (6, 12), "small": (12, 24), "model1": (60, 50), "long": (12, 1000),
-             "alike": (400, 100)}  # fmt: skip
-    most, memory = sizes[family]
-    instances = [generate_random(family, seed=5, number=k) for k in range(40)]
-    assert instances == [generate_random(family, seed=5, number=k) for k in range(40)]
-    assert instances != [generate_random(family, seed=6, number=k) for k in range(40)]
-    assert all(len(i) <= most and i.memory <= memory for i in instances)
-    assert len({i.digest() for i in instances}) > 30
-    assert family_from_spec(family) == family
-
-
-def test_model1_is_the_published_setting() -> None:
-    for k in range(50):
-        instance = generate_random("model1", 0, k)
-        assert 30 <= instance.memory <= 50
-        assert 40 <= len(instance) <= 60
-        assert instance.common_prompt in range(1, 6)
-
-
-def test_a_seed_means_the_same_for_ever() -> None:
-    """Numbers in papers and benchmarks rest on this."""
-    digests = "".join(generate_random(f, 1, k).digest() for f in RANDOM for k in range(5))
-    assert hashlib.sha256(digests.encode()).hexdigest()[:16] == "31c2a00544924713"
+from kvopt.generate import PARAMETRIC, family_from_spec
 
 
 @pytest.mark.parametrize(
@@ -69,7 +38,14 @@ def test_parametric_families(spec: str, memory: int, groups: list[tuple[int, int
     ("spec", "message"),
     [
         ("nope", "family: must be one of tiny, small, .* got 'nope'"),
-        ("tiny:n=3", "family tiny: 'n': unknown parameter, known: none"),
+        ("tiny:n=3", "family tiny: 'n': unknown parameter, known: output, requests, memory, prom"),
+        ("tiny:requests=0", "family tiny: requests: must be an integer from 1 .* got 0"),
+        ("tiny:requests=x", "family tiny: requests: must be an integer from 1 .* got 'x'"),
+        ("tiny:requests=3..", "family tiny: requests: must be an integer from 1 .* got ''"),
+        ("tiny:requests=4..3", r"family tiny: requests: must be LOW..HIGH .* got '4..3'"),
+        ("tiny:requests=3:requests=4", "family tiny: requests: given twice, got '4'"),
+        ("tiny:types=3", "family tiny: 'types': unknown parameter"),
+        ("tiny:prompt=5", r"memory: must be at least the smallest prompt \+ output = 6, got 2..12"),
         ("identical:n=3", "family identical: 'n': unknown parameter, known: memory, prompt"),
         ("identical:count=0", "family identical: count: must be an integer from 1"),
         ("identical:count=x", "family identical: count: must be an integer .* got 'x'"),
@@ -88,17 +64,3 @@ def test_refuses_bad_specs(spec: str, message: str) -> None:
 def test_every_parametric_family_documents_itself() -> None:
     for family in PARAMETRIC:
         assert family.build.__doc__
-
-
-def test_curated_instances_are_up_to_date() -> None:
-    from build_instances import differences
-
-    assert differences() == [], "run scripts/build_instances.py"
-
-
-def test_curated_instances_say_why_they_are_there() -> None:
-    from build_instances import curated
-
-    instances = list(curated())
-    assert all(instance.comment for instance in instances)
-    assert len({instance.name for instance in instances}) == len(instances)

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +20,7 @@ from kvopt import (
     write_instance,
     write_schedule,
 )
-from kvopt.model.files import find_instances, read_any
+from kvopt.model.files import find_instances, read_any, write_bytes
 
 GOOD = {
     "format": "kvopt-instance/1",
@@ -281,3 +283,88 @@ def test_hidden_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".venv" / "x.json").write_text("{}")
     write_instance(tmp_path / "a.json", INSTANCE)
     assert find_instances(tmp_path) == [tmp_path / "a.json"]
+
+
+def test_paths_are_str_or_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_instance("a.json", INSTANCE)
+    assert read_instance("a.json") == read_any("a.json") == INSTANCE
+    assert find_instances(".") == [Path("a.json")]
+    write_schedule("b.json", Schedule.from_starts(INSTANCE, [0, 3, 6]))
+    assert read_schedule("b.json") == read_schedule(tmp_path / "b.json")
+    write_bytes("c.bin", b"\x00")
+    assert Path("c.bin").read_bytes() == b"\x00"
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: read_instance(5), r"path: must be a str or a Path, got 5 \(int\)"),
+        (lambda: read_schedule(None), r"path: must be a str or a Path, got None \(NoneType\)"),
+        (lambda: read_any(b"x"), r"path: must be a str or a Path, got b'x' \(bytes\)"),
+        (lambda: write_bytes(INSTANCE, b""), r"path: must be a str or a Path, got .* \(Instance\)"),
+        (
+            lambda: write_instance(INSTANCE, "a.json"),
+            r"write_instance\(path, instance\): .* got .*\(Instance\), then 'a.json' \(str\)",
+        ),
+        (
+            lambda: write_instance("a.json", SCHEDULE),
+            r"write_instance\(path, instance\): .* got 'a.json' \(str\), then .* \(dict\)",
+        ),
+        (
+            lambda: write_schedule("a.json", INSTANCE),
+            r"write_schedule\(path, schedule\): .* \(str\), then .* \(Instance\)",
+        ),
+    ],
+)
+def test_a_wrong_type_is_a_type_error_that_says_what_is_expected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[[], object], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(TypeError, match=message) as error:
+        call()
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("release", "message"),
+    [
+        (3, r"requests\[1\].release: must be 0, got 3: releases above 0 are not supported yet"),
+        (-1, r"requests\[1\].release: must be an integer from 0 to .* got -1"),
+        (0.0, r"requests\[1\].release: must be an integer from 0 to .* got 0.0"),
+        (None, r"requests\[1\].release: must be an integer from 0 to .* got None"),
+    ],
+)
+def test_a_release_above_0_is_not_supported_yet(file: Path, release: Any, message: str) -> None:
+    file.write_text(request(release=release))
+    with pytest.raises(InputError, match=f"file.json: {message}") as error:
+        read_instance(file)
+    assert "\n" not in str(error.value)
+
+
+def test_a_release_of_0_is_as_none(file: Path) -> None:
+    file.write_text(request(release=0))
+    instance = read_instance(file)
+    file.write_text(request())
+    assert instance == read_instance(file)
+    write_instance(file, instance)
+    assert "release" not in file.read_text()
+
+
+def test_bytes_are_written_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "x.png"
+    write_bytes(file, b"good")
+    for failing in ("os.fdopen", "os.replace"):
+        with monkeypatch.context() as patch:
+            patch.setattr(failing, full_disk)
+            with pytest.raises(InputError, match="x.png: cannot be written: No space left"):
+                write_bytes(file, b"other")
+        assert file.read_bytes() == b"good"
+        assert [f.name for f in tmp_path.iterdir()] == ["x.png"]
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(28, "No space left on device")
