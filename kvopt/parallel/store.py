@@ -3,7 +3,7 @@
 A unit of work is written in one transaction when it is complete.  Whenever the
 process dies, what was complete is there and what was not is run again.  Several
 processes may share a file: each claims a unit before it begins it.  Tables and views
-are described in docs/search.md.
+are described in docs/how-to/search.md.
 """
 
 from __future__ import annotations

@@ -1,12 +1,13 @@
 """Search the worst instance of each policy and size, and keep it if it is worse than the last.
 
-    python scripts/hall_of_fame.py STORE [--policies gsa,gba-d] [--sizes small,large]
+    python scripts/build_worst.py STORE [--policies gsa,gba-d] [--sizes small,large]
         [--seed 1] [--seconds 60]
-    python scripts/hall_of_fame.py --page
+    python scripts/build_worst.py --table worst|records
 
 STORE keeps the units of work of all searches, so that an interrupted run goes on. The
 records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
-ever replaced by worse. `--page` writes docs/worst.md from them, part of which the README quotes.
+ever replaced by worse. `--table` prints a table of them in Markdown, for docs/results/worst.md
+(scripts/build_pages.py): the worst of each policy, or every record with how it was found.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ from kvopt.theory.bounds import THEOREMS, gba_bound_sharper, gsa_bound_area, gsa
 from kvopt.theory.quadratic import Exact, format_exact
 
 FOLDER = curated_instances() / HALL
-ROOT = Path(__file__).parent.parent
 
 POLICIES = (
     "gsa",
@@ -182,23 +182,9 @@ def table(records: list[Record]) -> str:
     return "\n".join(lines)
 
 
-def page(records: list[Record]) -> str:
-    """Return docs/worst.md: every record, with how it was found."""
+def record_table(records: list[Record]) -> str:
+    """Return the table of every record, with how it was found."""
     lines = [
-        "# The worst instances known",
-        "",
-        "Made by `python scripts/hall_of_fame.py --page` from instances/worst/. Every ratio is",
-        "exact: the cost of the policy over that of a feasible schedule, which the certificate",
-        "of the instance holds; so the true ratio is at least that. `kvopt audit` checks them.",
-        "*Proved at most* holds for every instance with a common prompt (Sorted-F: up to ten",
-        "requests), *known at least* for the instance shown, the worst of its policy.",
-        "",
-        "<!-- worst -->",
-        table(records),
-        "<!-- end worst -->",
-        "",
-        "## Every record",
-        "",
         "| policy | size | ratio at least | optimum | n | M | found by |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -216,11 +202,10 @@ def page(records: list[Record]) -> str:
             f"`{record.instance.source}`",
         )
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
-def write_page() -> None:
-    (ROOT / "docs" / "worst.md").write_text(page(read_records(FOLDER.parent)))
+TABLES = {"worst": table, "records": record_table}
 
 
 def main() -> None:
@@ -230,10 +215,10 @@ def main() -> None:
     parser.add_argument("--sizes", type=lambda text: text.split(","), default=["small", "large"])
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--page", action="store_true")
+    parser.add_argument("--table", choices=TABLES, help="print this table only")
     options = parser.parse_args()
-    if options.page:
-        write_page()
+    if options.table:
+        print(TABLES[options.table](read_records(FOLDER.parent)))
         return
     if options.store is None:
         parser.error("STORE is missing")

@@ -1,13 +1,15 @@
-"""Find the worst instance of every small size, and write docs/worst_small.md and .json.
+"""Find the worst instance of every small size: docs/results/worst-small.json.
 
-python scripts/worst_small.py [--policies A,B] [--requests N] [--memory M] [--mixed]
-    [--store DB] [--write]
+    python scripts/build_worst_small.py [--policies A,B] [--requests N] [--memory M] [--mixed]
+        [--store DB] [--write]
+    python scripts/build_worst_small.py --table worst|sizes
 
 For each policy all instances with at most N requests and a budget of at most M tokens are
 searched, cell by cell (proofs/worst_cases.md); by default as far as about a minute goes.
 With a store, an interrupted run goes on where it was.  With --write the result takes the place
-of what docs/worst_small.json says of the same policy, and the tables are written anew; the
-option --tables does only that.  Nothing depends on the machine, except how long it takes.
+of what docs/results/worst-small.json says of the same policy; --table prints a table of that file
+for docs/results/worst-small.md (scripts/build_pages.py).  Nothing depends on the machine, except
+how long it takes.
 """
 
 from __future__ import annotations
@@ -17,7 +19,6 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,10 @@ from typing import Any
 from kvopt import Stopping
 from kvopt.adversary import Hunt, Limits, Unit, search
 from kvopt.adversary.enumerate import cells
+from kvopt.model.files import write_text
 from kvopt.parallel.store import Store
 
-FILE = Path(__file__).parent.parent / "docs" / "worst_small.json"
+FILE = Path(__file__).parent.parent / "docs" / "results" / "worst-small.json"
 
 DEFAULT: dict[str, tuple[int, int]] = {
     "gsa:alpha=2": (12, 24),
@@ -124,47 +126,41 @@ def shown(row: list[Any]) -> str:
     return f"M = {memory}, s = {groups[0][0]}: {requests}"
 
 
-def tables(entries: list[Entry]) -> Iterator[str]:
-    """Yield the lines of docs/worst_small.md."""
-    yield "# The worst instances of small sizes"
-    yield ""
-    yield "Written by `python scripts/worst_small.py --write`; the witness of every cell, that is"
-    yield "of every n, M and kind of prompts, is in [worst_small.json](worst_small.json) as"
-    yield "`[n, M, prompts, ratio, cost, optimum, [[prompt, output, count], ...]]`."
-    yield ""
-    yield "Each line is a statement about **all** instances with at most n requests and a budget of"
-    yield "at most M tokens, all requests with the same prompt length (`common`) or not (`any`),"
-    yield "whatever the output lengths and the order of the requests: *the total completion time"
-    yield "of the policy is at most so many times the optimum, and exactly so many times on the"
-    yield "instance shown.* What that rests on: [worst_cases.md](../proofs/worst_cases.md). The"
-    yield "optima of the instances in this table are confirmed in the tests by the plain search"
-    yield "over states, which shares no code with the compiled one; that no other instance is worse"
-    yield "rests on the compiled one alone."
-    yield ""
-    yield "Requests are written as output length x count, in request order."
-    yield ""
-    yield "| policy | n | M | prompts | instances | worst ratio | | instance |"
-    yield "|---|---|---|---|---|---|---|---|"
+def worst_table(entries: list[Entry]) -> str:
+    """Return the worst instance of each policy, for all sizes searched."""
+    lines = [
+        "| policy | n | M | prompts | instances | worst ratio | | instance |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for entry in entries:
         row = worst_of(entry["cells"])
-        yield (
+        lines.append(
             f"| `{entry['policy']}` | {entry['requests']} | {entry['memory']} "
             f"| {entry['prompts']} | {number_of_instances(entry):.1e} "
             f"| {row[4]}/{row[5]} | {row[4] / row[5]:.3f} | {shown(row)} |"
         )
-    yield ""
-    yield "## By number of requests"
-    yield ""
-    yield "The worst with exactly n requests, for the same budgets."
+    return "\n".join(lines)
+
+
+def size_tables(entries: list[Entry]) -> str:
+    """Return for each policy the worst instance of each number of requests."""
+    lines = []
     for entry in entries:
-        yield ""
-        yield f"### `{entry['policy']}`, M <= {entry['memory']}, {entry['prompts']} prompts"
-        yield ""
-        yield "| n | worst ratio | | instance |"
-        yield "|---|---|---|---|"
+        lines += [
+            "",
+            f"### `{entry['policy']}`, M <= {entry['memory']}, {entry['prompts']} prompts",
+            "",
+            "| n | worst ratio | | instance |",
+            "|---|---|---|---|",
+        ]
         for n in range(1, entry["requests"] + 1):
             row = worst_of([row for row in entry["cells"] if row[0] == n])
-            yield f"| {n} | {row[4]}/{row[5]} | {row[4] / row[5]:.3f} | {shown(row)} |"
+            ratio = f"{row[4]}/{row[5]} | {row[4] / row[5]:.3f}"
+            lines.append(f"| {n} | {ratio} | {shown(row)} |")
+    return "\n".join(lines[1:])
+
+
+TABLES = {"worst": worst_table, "sizes": size_tables}
 
 
 def as_json(entries: list[Entry]) -> str:
@@ -178,7 +174,7 @@ def as_json(entries: list[Entry]) -> str:
 
 
 def stored_entries() -> list[Entry]:
-    """Return what docs/worst_small.json says."""
+    """Return what docs/results/worst-small.json says."""
     if not FILE.exists():
         return []
     entries: list[Entry] = json.loads(FILE.read_text())["entries"]
@@ -200,9 +196,8 @@ def merged(old: list[Entry], new: list[Entry]) -> list[Entry]:
 
 
 def write(entries: list[Entry]) -> None:
-    """Write both files."""
-    FILE.write_text(as_json(entries))
-    FILE.with_suffix(".md").write_text("\n".join(tables(entries)) + "\n")
+    """Write the file."""
+    write_text(FILE, as_json(entries))
 
 
 def main() -> None:
@@ -213,11 +208,11 @@ def main() -> None:
     parser.add_argument("--memory", type=int, metavar="M", help="a budget of at most so many")
     parser.add_argument("--mixed", action="store_true", help="with mixed prompts as well")
     parser.add_argument("--store", type=Path, metavar="DB", help="keep units, and resume")
-    parser.add_argument("--write", action="store_true", help="write the files in docs/")
-    parser.add_argument("--tables", action="store_true", help="only write the tables anew")
+    parser.add_argument("--write", action="store_true", help=f"write {FILE.name}")
+    parser.add_argument("--table", choices=TABLES, help="print this table of it only")
     options = parser.parse_args()
-    if options.tables:
-        write(stored_entries())
+    if options.table:
+        print(TABLES[options.table](stored_entries()))
         return
     defaults = DEFAULT_MIXED if options.mixed else DEFAULT
     policies = options.policies.split(",") if options.policies else [*defaults]
@@ -234,7 +229,7 @@ def main() -> None:
         entries.append(entry)
         if options.write:
             write(merged(stored_entries(), [entry]))
-    print("\n".join(tables(entries)))
+    print(worst_table(entries), size_tables(entries), sep="\n\n")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from paper_measures import Measurement, Results, Setting, average
 from PIL import Image
 
 from kvopt.plot import Run, plot_completions, plot_memory
 from kvopt.plot.pictures import BLUE, COLOURS, MARKERS, ORANGE, STYLES, figure_of, rendered
+from paper.measures import Measurement, Results, Setting, average
 
 WIDTH = 8.0
 """Width of a picture (inches)."""

@@ -1,6 +1,6 @@
 """The worst prompt for every memory: what certified slices prove, for every s.
 
-    python scripts/certify_slices.py [--up-to M] [--spacing sps|sps2|tight]
+    python scripts/build_slices.py [--up-to M] [--spacing sps|sps2|tight]
 
 Adds a row for each memory that is missing to proofs/certified_slices.csv: the largest bound over
 all prompts, and a prompt that has it.  Every bound is that of theorem 6 of

@@ -1,6 +1,6 @@
-"""Bounds beside bad instances, and lower bounds on the optimum beside each other: docs/bounds.md.
+"""Bounds beside bad instances, and lower bounds on the optimum: docs/results/bounds.md.
 
-    python scripts/bounds_report.py [--limit SECONDS]
+    python scripts/build_bounds.py [--limit SECONDS]
 
 The first table runs every policy on every instance in instances/ and instances/worst/ that has one
 prompt, and divides by the cost of the cheapest schedule found, so each ratio is one that the
@@ -23,7 +23,7 @@ import numpy as np
 from kvopt import Instance, Stopping, policy_from_spec, simulate, solve
 from kvopt.generate.families import generate_random, slice_boundary
 from kvopt.model.errors import InputError
-from kvopt.model.files import read_instance
+from kvopt.model.files import read_instance, write_text
 from kvopt.policies import Policy
 from kvopt.solver.combinatorial_bounds import (
     area_bound,
@@ -37,7 +37,7 @@ from kvopt.theory.bounds import THEOREMS
 from kvopt.theory.slice_plans import best_plan
 
 ROOT = Path(__file__).parent.parent
-REPORT = ROOT / "docs" / "bounds.md"
+REPORT = ROOT / "docs" / "results" / "bounds.md"
 CERTIFIED = "9.393 (M <= 150)"
 
 POLICIES = {
@@ -250,8 +250,8 @@ MOST_FOR_LINEAR = 12
 TEXTS = (
     """# Bounds, and how close instances come to them
 
-Made by `python scripts/bounds_report.py --limit {0:g}`. Bounds are rounded up, ratios reached are
-rounded down. What is proved where: [proofs/README.md](../proofs/README.md).
+Made by `python scripts/build_bounds.py --limit {0:g}`. Bounds are rounded up, ratios reached are
+rounded down. What is proved where: [proofs/README.md](../../proofs/README.md).
 
 ## Policies
 
@@ -262,13 +262,13 @@ instance, from its own slices, prompt and memory.""",
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /
 with tight spacing; all drains counted. For every s and M slices with 10 exist
-([proofs/uniform_bound.md](../proofs/uniform_bound.md)); what is above 10 here has more than 20,000
+([proofs/uniform_bound.md](../../proofs/uniform_bound.md)); what is above 10 here has more than 20,000
 rounds, beyond which the search leaves out the slot weights.""",
     """## Lower bounds on the optimum
 
 Mean of bound / cost of the cheapest schedule found, in percent; the last two columns are the gaps
 that the area bound and the best closed bound leave. Busy time is P + V1/2 + sum of delta
-([proofs/lower_bounds.md](../proofs/lower_bounds.md)); the linear programs, for up to {} requests,
+([proofs/lower_bounds.md](../../proofs/lower_bounds.md)); the linear programs, for up to {} requests,
 are the hindsight program without and with staircase rows.""",
 )
 
@@ -285,7 +285,7 @@ def main() -> None:
         TEXTS[2].format(MOST_FOR_LINEAR),
         "\n".join(table_of_lower_bounds(limit)),
     ]
-    REPORT.write_text("\n\n".join(parts) + "\n")
+    write_text(REPORT, "\n\n".join(parts) + "\n")
     print(REPORT.read_text())
 
 
