@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import random
 from collections.abc import Sequence
 from fractions import Fraction
@@ -13,7 +14,7 @@ from pathlib import Path
 import check_slices
 from lower_bounds import check_busy_time
 
-from kvopt import GBA, GSA, Instance, Stopping, policy_from_spec, simulate, solve
+from kvopt import GBA, GSA, Instance, policy_from_spec, simulate, solve
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.theory.pipeline import SPACINGS, slices_up_to
 from kvopt.theory.slice_plans import (
@@ -361,7 +362,7 @@ def main(fast: bool) -> None:
             check_classes(instance, False, "tight", spt=True)
     for _ in range(5 if fast else 60):
         small = random_instance(rng, rng.randint(1, 9), rng.randint(1, 5))
-        optimum = solve(small, Stopping())
+        optimum = solve(small, math.inf)
         prompt = small.common_prompt
         assert prompt is not None
         for theta in THETAS:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Sequence
 
-from kvopt import Instance, Stopping, solve
-from kvopt.generate.families import generate_random
 from kvopt.solver.facts import latest_starts, staircase_windows
+
+from kvopt import Instance, solve
+from kvopt.generate.families import generate_random
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 
@@ -48,7 +50,7 @@ def check_no_idle_round(instance: Instance) -> None:
 
 def check_horizon(instance: Instance, rng: random.Random) -> None:
     """Lemma 2 on an optimum, with the cost of a random schedule as upper bound."""
-    optimum = solve(instance, Stopping())
+    optimum = solve(instance, math.inf)
     upper_bound = sum(random_feasible(instance, rng)) + instance.total_output
     kinds = [request for request, _ in instance.types()]
     latest = dict(zip(kinds, latest_starts(instance, upper_bound), strict=True))

@@ -64,7 +64,7 @@ def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
-    return solve(instance, Stopping(limit), [known])
+    return solve(instance, limit, [known])
 
 
 class CpSat:

@@ -51,10 +51,10 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
     bounds: list[int] = []
 
     def note(result: Result) -> None:
-        if result.bound_from == "what is held":
+        if result.rule == "what is held":
             bounds.append(result.lower_bound)
 
-    result = solve(instance, Stopping(limit), [], note)
+    result = solve(instance, limit, [], note)
     certified = certify(result, Stopping(limit))
     text = certificate_text(certified.content)
     began = time.perf_counter()
@@ -219,7 +219,7 @@ def main() -> None:
         if (size, number) not in done
     ]
     if wanted:  # compile before anything is timed
-        solve(shortened(generate_random("model1", options.seed, 0), "20"), Stopping(60))
+        solve(shortened(generate_random("model1", options.seed, 0), "20"), 60)
     for size, number in wanted:
         rows.append(measure(size, options.seed, number, options.limit, options.keep))
         with options.store.open("a") as file:

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kvopt import Instance, Stopping, policy_from_spec, simulate, solve
+from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.generate.families import generate_random, slice_boundary
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance, write_text
@@ -95,7 +95,7 @@ def feasible(instance: Instance, limit: float) -> int:
         if len(instance) <= MOST_FOR_SLOW or spec not in SLOW
     ]
     if len(instance) <= 60:
-        costs.append(solve(instance, Stopping(limit)).objective)
+        costs.append(solve(instance, limit).objective)
     return min(costs)
 
 

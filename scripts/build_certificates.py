@@ -25,7 +25,7 @@ SECONDS = 30
 
 def build(file: Path) -> None:
     instance = read(file)
-    certified = certify(solve(instance, Stopping(SECONDS)), Stopping(SECONDS))
+    certified = certify(solve(instance, SECONDS), Stopping(SECONDS))
     target = FOLDER / CERTIFICATES / file.name
     if target.exists():
         old = json.loads(target.read_text())

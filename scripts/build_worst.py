@@ -124,7 +124,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     """Make a record of an instance if it is worse than the last; say what was done."""
     file = file_of(spec, size)
     instance = candidate.instance()
-    comparison = compare(instance, [policy_from_spec(spec)], Stopping(60))
+    comparison = compare(instance, [policy_from_spec(spec)], 60)
     ratio = comparison.ratios[0].low
     last = {record.file: record.ratio for record in read_records(FOLDER.parent)}
     if ratio <= last.get(file, Fraction(1)):

@@ -92,7 +92,7 @@ def test_more_time_only_adds_to_the_history() -> None:
 
 def test_best_find_is_confirmed_by_the_exact_solver() -> None:
     best = improvements(search(HUNT, Stopping(), units=2))[-1]
-    comparison = compare(best.candidate.instance(), [policy_from_spec(HUNT.policy)], Stopping(60))
+    comparison = compare(best.candidate.instance(), [policy_from_spec(HUNT.policy)], 60)
     assert comparison.ratios[0].cost == best.cost
     assert comparison.ratios[0].low == comparison.ratios[0].high >= best.ratio > 4
 
@@ -110,7 +110,7 @@ def test_policy_against_policy() -> None:
     (fcfs, mc_sf) = compare(
         best.candidate.instance(),
         [policy_from_spec("fcfs"), policy_from_spec("mc-sf")],
-        Stopping(60),
+        60,
     ).ratios
     assert (best.cost, best.reference) == (fcfs.cost, mc_sf.cost)
     assert best.ratio > 1

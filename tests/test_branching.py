@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -50,7 +51,7 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
 
 def test_branches_close_what_the_relaxation_leaves_open() -> None:
     instance = generate_random("small", 5, 0)
-    best = solve(instance, Stopping())
+    best = solve(instance, math.inf)
     root = branch_and_bound(instance, best.starts, Stopping(node_limit=1))
     tree = branch_and_bound(instance, best.starts, Stopping(node_limit=300))
     assert root is not None
@@ -77,13 +78,13 @@ def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solving, "worth_bound", lambda *given: None)
     monkeypatch.setattr(solving, "has_room_to_hold", lambda instance, horizon: False)
     instance = Instance(23, [0] * 6, [17, 9, 8, 7, 5, 3])
-    result = solve(instance, Stopping(5))
-    if result.bound_from == solving.BRANCHES:
+    result = solve(instance, 5)
+    if result.rule == solving.BRANCHES:
         assert result.proof is not None
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         value = checker().by_windows(instance.memory, types, result.proof)
         assert value == result.lower_bound
-    assert result.bound_from in (solving.BRANCHES, "HiGHS")
+    assert result.rule in (solving.BRANCHES, "HiGHS")
 
 
 def test_sparse_rows_prove_what_they_say() -> None:

@@ -150,7 +150,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     rng = random.Random(seed)
     for _ in range(count):
         instance = random_instance(rng)
-        result = solve(instance, Stopping())
+        result = solve(instance, math.inf)
         assert result.objective == optimum_of(instance)
         exhaustive = building.exhaustive_proof(result, result.objective, Stopping())
         assert exhaustive is not None
@@ -295,7 +295,7 @@ def test_labels_that_do_not_fit_prove_nothing() -> None:
 @pytest.mark.skipif(not usable(), reason="numba or scipy is not installed")
 def test_prices_that_were_looked_for_prove_more() -> None:
     instance = read_instance(curated_instances() / "small-mixed.json")
-    starts = solve(instance, Stopping()).starts
+    starts = solve(instance, math.inf).starts
     seen: list[int] = []
     prices = path_bound(instance, starts, Stopping(1), lambda found: seen.append(found.bound))
     assert prices is not None
@@ -1018,26 +1018,26 @@ def test_prices_improve_on_a_poor_bound() -> None:
     assert root is not None
     certified = certify(poor, Stopping(0), tree=root)
     assert certified.lower_bound == certified.result.lower_bound == root.lower_bound > bound
-    assert certified.result.bound_from == "certificate, prices"
+    assert certified.result.rule == "certificate, prices"
 
 
 def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = Instance.from_groups(12, [(1, 4, 3), (0, 6, 2), (0, 2, 2)])
-    result = solve(instance, Stopping())
+    result = solve(instance, math.inf)
     starts = np.cumsum(instance.outputs) - instance.outputs
     relaxation = PathRelaxation(instance, result.objective, PLAIN)
     proof = building.paths_proof(result, relaxation.rounded(relaxation.first_guess()))
     own = Result.checked(instance, starts, proof.lower_bound, "paths", 0.0, proof.content)
     poor = Result.checked(instance, result.starts, proof.lower_bound, "somebody", 0.0)
     for merged in (own.merged(poor), poor.merged(own)):
-        assert (merged.proof, merged.bound_from) == (proof.content, "paths")
+        assert (merged.proof, merged.rule) == (proof.content, "paths")
         assert merged.objective == result.objective
     assert own.merged(result).proof is None  # that of a better bound is not known
 
     monkeypatch.setattr(building, "busy_time_proof", lambda *_: building.Proof(0, {}))
     certified = certify(own.merged(poor), Stopping(0))
     assert certified.content["proof"] == certified.result.proof == proof.content
-    assert certified.result.bound_from == "paths"
+    assert certified.result.rule == "paths"
     own = Result.checked(instance, starts, proof.lower_bound + 1, "paths", 0.0, proof.content)
     with pytest.raises(SolverError, match="the proof gives"):
         certify(own, Stopping(0))
@@ -1045,7 +1045,7 @@ def test_a_result_brings_its_proof(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_false_tree_is_not_written() -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
-    result = solve(instance, Stopping())
+    result = solve(instance, math.inf)
     leaf = {"memory": [[0, 1]], "staircase": [], "branch": []}
     with pytest.raises(Refused, match="must increase"):
         certify(result, Stopping(), PriceTree((leaf,), 1, 99))

@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     hall = tmp_path / HALL
     (hall / CERTIFICATES).mkdir(parents=True)
     write_instance(hall / "record.json", instance)
-    result = solve(instance, Stopping(60))
+    result = solve(instance, 60)
     write_certificate(hall / CERTIFICATES / "record.json", certify(result, Stopping(10)).content)
     return tmp_path
 
@@ -56,7 +56,7 @@ def test_a_record_needs_its_own_certificate(folder: Path) -> None:
     (record,) = read_records(folder)
     content = json.loads(file.read_text())
     other = Instance(3, [0, 0], [1, 3])
-    write_certificate(file, certify(solve(other, Stopping(60)), Stopping(10)).content)
+    write_certificate(file, certify(solve(other, 60), Stopping(10)).content)
     assert "is of another instance" in problem_with(record)
     file.write_text(json.dumps({**content, "upper_bound": content["upper_bound"] - 1}))
     assert "record.json: " in problem_with(record)

@@ -67,7 +67,7 @@ def test_too_much_to_hold_is_not_tried() -> None:
 @compiled_only
 def test_proves_twenty_requests_of_the_published_setting() -> None:
     instance = shortened(5, 20)
-    result = solve(instance, Stopping(60))
+    result = solve(instance, 60)
     assert (result.status, result.objective) == (Status.OPTIMAL, 1330)
     assert result.proof is not None
     certified = certify(result, Stopping(60))
@@ -130,7 +130,7 @@ def test_labels_that_do_not_fit_are_not_used(monkeypatch: pytest.MonkeyPatch) ->
     known = best_list_schedule(instance)
     monkeypatch.setattr(holdings, "SCALE", 1 << 45)
     result = solve_by_holdings(instance, known, Stopping(), functions=PLAIN)
-    assert (result.bound_from, result.proof) == ("nothing", None)
+    assert (result.rule, result.proof) == ("nothing", None)
 
 
 def test_chosen_states_are_those_on_cheap_paths() -> None:

@@ -155,7 +155,7 @@ def test_an_infeasible_schedule_is_refused() -> None:
 def test_solve_improves_what_it_cannot_solve() -> None:
     instance = generate_random("model1", seed=0, number=7)
     costs: list[int] = []
-    result = solve(instance, Stopping(2), report=lambda r: costs.append(r.objective))
+    result = solve(instance, 2, report=lambda r: costs.append(r.objective))
     assert result.status is Status.BRACKET
     assert result.objective < int(best_list_schedule(instance).sum()) + instance.total_output
     assert costs == sorted(costs, reverse=True)

@@ -230,13 +230,13 @@ def test_it_works_where_nothing_can_be_kept_on_disk(tmp_path: Path) -> None:
 def test_without_numba_the_plain_search_does_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kvopt.solver.solve.has_numba", lambda: False)
     instance = generate_random("small", seed=1, number=1)
-    assert solve(instance, Stopping(60)).status is Status.OPTIMAL
+    assert solve(instance, 60).status is Status.OPTIMAL
 
 
 def test_a_tiny_instance_does_not_load_numba() -> None:
     code = (
         "import sys, kvopt\n"
-        "kvopt.solve(kvopt.Instance(7, [1] * 4, [2, 2, 4, 4]), kvopt.Stopping(60))\n"
+        "kvopt.solve(kvopt.Instance(7, [1] * 4, [2, 2, 4, 4]), 60)\n"
         "print('numba' in sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(kernel.__file__).parents[2])}

@@ -6,7 +6,7 @@ from math import ceil
 from hypothesis import given, settings
 from strategies import instances
 
-from kvopt import Instance, Stopping, best_lower_bound, solve
+from kvopt import Instance, best_lower_bound, solve
 from kvopt.solver.combinatorial_bounds import (
     area_bound,
     busy_time_bound,
@@ -18,7 +18,7 @@ from kvopt.solver.combinatorial_bounds import (
 @settings(max_examples=150)
 @given(instances(max_requests=7, max_memory=16))
 def test_no_bound_exceeds_the_optimum(instance: Instance) -> None:
-    optimum = solve(instance, Stopping(60)).objective
+    optimum = solve(instance, 60).objective
     assert total_output_bound(instance) <= optimum
     assert area_bound(instance) <= optimum
     assert busy_time_bound(instance) <= optimum

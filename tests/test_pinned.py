@@ -85,7 +85,7 @@ def named(name: str) -> Instance:
 )
 def test_no_worse_than_pinned(pinned: dict[str, Any], stages: list[str]) -> None:
     instance = named(pinned["instance"])
-    result = solving.solve(instance, Stopping(SECONDS))
+    result = solving.solve(instance, SECONDS)
     trace = list(stages)
     certified = certify(result, Stopping(SECONDS))
     assert certified.lower_bound >= pinned["certified"]
@@ -96,7 +96,7 @@ def test_no_worse_than_pinned(pinned: dict[str, Any], stages: list[str]) -> None
         assert width <= OPEN * (pinned["objective"] - pinned["lower_bound"])
         return
     assert (result.objective, result.lower_bound) == (pinned["objective"], pinned["lower_bound"])
-    assert BOUNDS.get(result.bound_from, result.bound_from) == pinned["bound"]
+    assert BOUNDS.get(result.rule, result.rule) == pinned["bound"]
     rule = certified.content["proof"]["rule"]
     assert RULES.get(rule, rule) == pinned["rule"]
     assert trace == pinned["stages"]

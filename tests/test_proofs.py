@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import math
 import random
 from fractions import Fraction
 from pathlib import Path
@@ -11,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from kvopt import Instance, Stopping, simulate, solve
+from kvopt import Instance, simulate, solve
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 NAMES = [
@@ -90,7 +91,7 @@ def test_wider_staircases_are_refuted(companion: ModuleType) -> None:
 @pytest.mark.parametrize("companion", ["lower_bounds"], indirect=True)
 def test_a_larger_busy_time_bound_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])
-    starts = solve(instance, Stopping()).starts.tolist()
+    starts = solve(instance, math.inf).starts.tolist()
     weights = companion.slot_weights(instance)
     companion.check_busy_time(instance, starts, weights)
     with pytest.raises(AssertionError):
@@ -179,7 +180,7 @@ def test_a_larger_pouring_bound_is_refuted(companion: ModuleType) -> None:
 @pytest.mark.parametrize("wrong", [{"larger": 1}, {"widened": 1}])
 def test_wrong_constants_of_paths_are_refuted(companion: ModuleType, wrong: dict[str, int]) -> None:
     instance = Instance(10, [1] * 12, [6] * 12)
-    starts = solve(instance, Stopping(1)).starts.tolist()
+    starts = solve(instance, 1).starts.tolist()
     for seed in range(5):
         proof = companion.random_proof(instance, 20, random.Random(seed))
         companion.check_schedule(instance, starts, companion.Priced(instance, proof))
@@ -342,7 +343,7 @@ def test_worth_beyond_the_horizon_is_refuted(companion: ModuleType) -> None:
 @pytest.mark.parametrize("companion", ["holdings"], indirect=True)
 def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
     instance = Instance(10, [1] * 4, [2, 3, 4, 4])
-    starts = solve(instance, Stopping(5)).starts.tolist()
+    starts = solve(instance, 5).starts.tolist()
     prices = companion.random_prices(instance, 9, random.Random(1))
     companion.check_schedule(instance, starts, prices)
     prices = companion.random_prices(instance, 9, random.Random(1))
@@ -354,7 +355,7 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
 @pytest.mark.parametrize("companion", ["windows"], indirect=True)
 def test_windows_that_end_too_early_are_refuted(companion: ModuleType) -> None:
     instance = Instance(9, [1, 1, 1], [6, 5, 4])
-    starts = solve(instance, Stopping()).starts.tolist()
+    starts = solve(instance, math.inf).starts.tolist()
 
     def check(late: int) -> None:
         for seed in range(20):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from strategies import POLICY_SPECS, instances
 
-from kvopt import POLICIES, Instance, Ratio, Stopping, Verdict, compare, policy_from_spec
+from kvopt import POLICIES, Instance, Ratio, Verdict, compare, policy_from_spec
 from kvopt.report.tables import bound_row, ratio_row, text_table, to_csv
 from kvopt.theory.bounds import (
     GSA_ALPHA,
@@ -51,7 +51,7 @@ def test_verdicts_are_exact(
 @settings(max_examples=60)
 @given(instances(max_requests=7, max_memory=14))
 def test_no_proved_bound_is_violated(instance: Instance) -> None:
-    comparison = compare(instance, [policy_from_spec(s) for s in POLICY_SPECS], Stopping(60))
+    comparison = compare(instance, [policy_from_spec(s) for s in POLICY_SPECS], 60)
     for result in comparison.ratios:
         assert 1 <= result.low == result.high
         assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), result
@@ -67,7 +67,7 @@ def test_no_proved_bound_is_violated_on_a_thousand_instances(mixed: bool) -> Non
         common = rng.randrange(memory)
         prompts = [rng.randrange(memory) if mixed else common for _ in range(n)]
         instance = Instance(memory, prompts, [rng.randint(1, memory - s) for s in prompts])
-        for result in compare(instance, policies, Stopping(60)).ratios:
+        for result in compare(instance, policies, 60).ratios:
             assert 1 <= result.low == result.high
             assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), (instance, result)
 
@@ -159,7 +159,7 @@ def test_scopes() -> None:
 
 def test_the_runs_own_attempts_are_an_upper_bound() -> None:
     instance = Instance.from_groups(100, [(3, 90, 40), (3, 1, 300)])
-    comparison = compare(instance, [policy_from_spec("mc-sf")], Stopping(0.001))
+    comparison = compare(instance, [policy_from_spec("mc-sf")], 0.001)
     assert comparison.ratios[0].low >= 1
 
 
@@ -219,7 +219,7 @@ def test_the_published_bound_is_beside_the_strongest() -> None:
         "mc-sf": Fraction(9216),
     }
     for spec, published in expected.items():
-        result = compare(instance, [policy_from_spec(spec)], Stopping(10)).ratios[0]
+        result = compare(instance, [policy_from_spec(spec)], 10).ratios[0]
         row = ratio_row("x", result)
         assert row["published_bound"] == (None if published is None else format_exact(published))
         assert result.guarantee is not None

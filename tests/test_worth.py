@@ -53,9 +53,9 @@ def test_bounds_of_tiny_instances_are_true(number: int) -> None:
 def test_alike_requests_are_solved(number: int, optimum: int | None) -> None:
     """The list schedules are 4 to 8 % above these optima; the certificates are a line long."""
     instance = generate_random("alike", 1, number)
-    result = solve(instance, Stopping(60))
+    result = solve(instance, 60)
     assert result.status is Status.OPTIMAL
-    assert result.bound_from == solving.WORTH
+    assert result.rule == solving.WORTH
     if optimum is not None:
         assert result.objective == optimum
     assert result.objective < 0.97 * cost_of(instance, best_list_schedule(instance))
@@ -111,7 +111,7 @@ def test_stopped_anywhere_leaves_a_true_bracket() -> None:
         seen: list[Result] = []
         asked = itertools.count(1)
         stop = Stopping(stopped=lambda last=looks, asked=asked: next(asked) >= last)
-        seen.append(solve(instance, stop, report=seen.append))
+        seen.append(solve(instance, math.inf, stop=stop, report=seen.append))
         assert all(r.lower_bound <= 79051 <= r.objective for r in seen)
 
 
@@ -125,19 +125,19 @@ def test_parts_stopped_anywhere_leave_a_true_bracket(
     asked = itertools.count(1)
     seen: list[Result] = []
     stop = Stopping(stopped=lambda: next(asked) >= looks)
-    seen.append(solve(instance, stop, report=seen.append))
+    seen.append(solve(instance, math.inf, stop=stop, report=seen.append))
     assert all(r.lower_bound <= 708794 <= r.objective for r in seen)
 
 
 def test_a_schedule_counts_before_there_are_prices(monkeypatch: pytest.MonkeyPatch) -> None:
     instance = generate_random("alike", 1, 6)
-    best = solve(instance, Stopping(60))
+    best = solve(instance, 60)
 
     def stopped(_: Instance, __: np.ndarray, ___: Stopping, report: Any) -> None:
         report(pricing.Worth((), 0, best.starts))
 
     monkeypatch.setattr(solving, "worth_bound", stopped)
-    result = solve(instance, Stopping(0.5))
+    result = solve(instance, 0.5)
     assert result.objective == best.objective
     assert result.lower_bound <= best.objective
 

@@ -61,8 +61,9 @@ def ratio(
             comparison = compare(
                 instance,
                 policies,
-                stop.part(time_limit),
-                lambda error, name=name: failures.append(f"{name}: {error}"),  # type: ignore[misc]
+                time_limit,
+                stop=stop,
+                on_error=lambda error, name=name: failures.append(f"{name}: {error}"),  # type: ignore[misc]
             )
             if stop.interrupted:
                 break

@@ -144,7 +144,7 @@ def _draw_ratios(
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                comparison = compare(content, policies, stop.part(time_limit))
+                comparison = compare(content, policies, time_limit, stop=stop)
                 if stop.interrupted:
                     return complain("interrupted; nothing was drawn", INTERRUPTED)
                 bars += [ratio_bar(label(content, file), r) for r in comparison.ratios]

@@ -153,7 +153,9 @@ class Report:
         from kvopt.report.tables import ratio_row, ratio_text
 
         with interruptible(seconds) as stop, status_line("verifying"):
-            comparison = compare(self.worst, [policy_from_spec(self.hunt.policy)], stop)
+            comparison = compare(
+                self.worst, [policy_from_spec(self.hunt.policy)], seconds, stop=stop
+            )
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}

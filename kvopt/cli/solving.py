@@ -47,7 +47,7 @@ ATTEMPTS_SHOWN = 10_000
 @click.option(
     "--certificate",
     type=output_file,
-    help="Write a certificate of the bracket; to prove it may take as long again.",
+    help="Write a certificate of the bracket, and go on until the bracket is proved.",
 )
 @click.option("-o", "--output", type=output_file, help="Write the best schedule to this file.")
 @as_json
@@ -60,8 +60,12 @@ def solve(
     as_json: bool,
 ) -> int:
     """Bracket the optimal total completion time of an instance."""
+    from kvopt.certificates.solve import solve_certified
+    from kvopt.certificates.write import checked_certificate, write_certificate
     from kvopt.report.tables import optimum_text, solve_object
-    from kvopt.solver.solve import solve as run
+    from kvopt.solver.solve import solve as solve_bracket
+
+    run = solve_bracket if certificate is None else solve_certified
 
     instance = read_instance(file)
     began = time.perf_counter()
@@ -72,28 +76,21 @@ def solve(
         def report(bracket: Result) -> None:
             gap = 100 * (1 - bracket.lower_bound / bracket.objective)
             found = f"{optimum_text(bracket)}, gap {gap:.2f} %"
-            status(f"{found}, {bracket.bound_from}, {stop.nodes} nodes")
+            status(f"{found}, {bracket.rule}, {stop.nodes} nodes")
             ends = (bracket.lower_bound, bracket.objective)
             if not history or history[-1][1:] != ends:
                 history.append((round(time.perf_counter() - began, 3), *ends))
 
-        result = run(instance, stop, report=report)
+        result = run(instance, time_limit, stop=stop, report=report)
         report(result)
     certified = None
     if certificate is not None:
-        from kvopt.certificates.write import certify, write_certificate
-
-        with (
-            interruptible(0 if stop.interrupted else time_limit) as proving,
-            status_line(f"proving {optimum_text(result)}"),
-        ):
-            proved = certify(result, proving)
-        result, certified = proved.result, proved.lower_bound
-        write_certificate(certificate, proved.content)
+        certified = result.certified_lower_bound
+        write_certificate(certificate, checked_certificate(result))
         if certified < result.lower_bound:
             complain(
                 f"{certificate}: proves the lower bound {certified}; that of {result.lower_bound}"
-                f" is the word of {result.bound_from}",
+                f" is the word of {result.rule}",
                 DONE,
             )
     if output is not None:
@@ -106,7 +103,7 @@ def solve(
     else:
         click.echo(f"status       {result.status.value}")
         click.echo(f"objective    {result.objective}")
-        click.echo(f"lower bound  {result.lower_bound} ({result.bound_from})")
+        click.echo(f"lower bound  {result.lower_bound} ({result.rule})")
         if result.status is Status.BRACKET:
             click.echo(f"gap          {100 * (1 - result.lower_bound / result.objective):.2f} %")
         if certified is not None:

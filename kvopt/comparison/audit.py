@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, spec_of
-from kvopt.solver.result import PROGRAM, Result, Status
+from kvopt.solver.result import Result, Status
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 __all__ = [
@@ -65,7 +66,9 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], stop: Stoppin
         How long the exact solver may take.
     """
     problems: list[str] = []
-    comparison = compare(instance, policies, stop, lambda error: problems.append(str(error)))
+    comparison = compare(
+        instance, policies, math.inf, stop=stop, on_error=lambda error: problems.append(str(error))
+    )
     optimum = comparison.optimum
     for name, schedule in (
         ("the best schedule", optimum.schedule),
@@ -75,13 +78,13 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], stop: Stoppin
     for ratio in comparison.ratios:
         if ratio.verdict is Verdict.VIOLATES:
             problems.append(_violated(ratio))
-    witnesses = [optimum.bound_from] if optimum.status is Status.OPTIMAL else []
+    witnesses = [optimum.rule] if optimum.status is Status.OPTIMAL else []
     for second in _second_opinions(optimum, stop):
-        witnesses.append(second.bound_from)
+        witnesses.append(second.rule)
         if second.objective != optimum.objective:
             problems.append(
-                f"{second.bound_from} proves {second.objective} optimal,"
-                f" {optimum.bound_from} {optimum.objective}"
+                f"{second.rule} proves {second.objective} optimal,"
+                f" {optimum.rule} {optimum.objective}"
             )
     return Audited(comparison, tuple(witnesses), len(comparison.ratios) + 1, tuple(problems))
 
@@ -94,7 +97,7 @@ def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
     if len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY:
         yield solve_by_state_graph(instance)
     small = len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY
-    if small and optimum.bound_from != PROGRAM:
+    if small and optimum.rule != "milp":
         from kvopt.solver.milp import solve_by_program  # loads PuLP and HiGHS
 
         second = solve_by_program(instance, optimum.starts, stop)

@@ -103,7 +103,9 @@ class Comparison:
 def compare(
     instance: Instance,
     policies: Sequence[Policy],
-    stop: Stopping,
+    time_limit: float = 10.0,
+    *,
+    stop: Stopping | None = None,
     on_error: Callable[[PolicyError], None] | None = None,
 ) -> Comparison:
     """Run policies on an instance and bracket their ratios to the optimum.
@@ -114,8 +116,10 @@ def compare(
         The instance.
     policies
         The policies, at least one.
+    time_limit
+        How long the exact solver may take (seconds); the simulations come on top.
     stop
-        How long the exact solver may take; the simulations come on top.
+        Further limits of the exact solver: of time, of nodes, an end from outside.
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
         out.  None to raise the error.
@@ -134,7 +138,8 @@ def compare(
                 raise
             on_error(error)
     # The completing attempts of a run are a feasible schedule of the same cost.
-    optimum = solve(instance, stop, [schedule.starts() for _, schedule, _ in runs])
+    known = [schedule.starts() for _, schedule, _ in runs]
+    optimum = solve(instance, time_limit, stop=stop, known=known)
     ratios = tuple(
         Ratio(
             spec_of(policy),

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import InputError
+from kvopt.model.request_types import RequestTypes
 
 __all__ = ["MAX_REQUESTS", "MAX_TOKENS", "Instance", "IntArray", "Request"]
 
@@ -210,13 +211,14 @@ class Instance(Sequence[Request]):
         columns = (self.prompts[first], self.outputs[first], counts)
         return list(zip(*(c.tolist() for c in columns), strict=True))
 
+    def request_types(self) -> RequestTypes:
+        """Return the distinct requests, in the order that every engine uses."""
+        return RequestTypes.of(self)
+
     def types(self) -> list[tuple[Request, int]]:
         """Return the distinct requests with their multiplicities, by (output, prompt)."""
-        keys, counts = np.unique((self.outputs << 30) | self.prompts, return_counts=True)
-        return [
-            (Request(key & ((1 << 30) - 1), key >> 30), count)
-            for key, count in zip(keys.tolist(), counts.tolist(), strict=True)
-        ]
+        types = self.request_types()
+        return list(zip(types.requests, types.counts.tolist(), strict=True))
 
     def renamed(self, name: str) -> Instance:
         """Return the same instance under another name."""

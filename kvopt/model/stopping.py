@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class Stopping:
         self._end = time.perf_counter() + seconds
         self._interrupted = False
         self._uncharged = 0.0
+        self._deaf = 0  # blocks of uncharged time that are being run
 
     @property
     def interrupted(self) -> bool:
@@ -66,8 +68,17 @@ class Stopping:
         return self._interrupted or self._stopped()
 
     def interrupt(self) -> None:
-        """End it, and all its parts, now."""
+        """End it, and all its parts, now.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            If that is asked for by a signal, within a block of `uncharged` time: what runs there
+            does not look whether it is to stop.
+        """
         self._interrupted = True
+        if self._whole._deaf and threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
 
     @property
     def nodes(self) -> int:
@@ -107,12 +118,14 @@ class Stopping:
     def uncharged(self) -> Iterator[None]:
         """Let the time of a with block count neither here nor in what this is a part of.
 
-        For what happens once on a machine, such as compiling.
+        For what happens once on a machine, such as compiling.  Ctrl-C breaks it off there.
         """
         began = time.perf_counter()
+        self._whole._deaf += 1
         try:
             yield
         finally:
+            self._whole._deaf -= 1
             seconds = time.perf_counter() - began
             self._whole._uncharged += seconds
             one: Stopping | None = self

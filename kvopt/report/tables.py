@@ -127,7 +127,7 @@ def solve_object(result: Result) -> dict[str, Any]:
         "status": result.status.value,
         "objective": result.objective,
         "lower_bound": result.lower_bound,
-        "lower_bound_from": result.bound_from,
+        "lower_bound_from": result.rule,
         "starts": result.starts.tolist(),
         "seconds": round(result.seconds, 3),
     }

@@ -11,8 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from kvopt.model.instance import Instance, Request
+from kvopt.model.stopping import Stopping
+from kvopt.solver.stage import Bound, Incumbent
 
 __all__ = [
+    "CombinatorialBounds",
     "LowerBound",
     "area_bound",
     "best_lower_bound",
@@ -51,6 +54,28 @@ def best_lower_bound(instance: Instance) -> LowerBound:
     if (value := slot_bound(instance)) is not None:
         bounds.append(LowerBound(value, "slots"))
     return max(bounds, key=lambda bound: bound.value)
+
+
+class CombinatorialBounds:
+    """The stage that proves the bounds in closed form: total output and busy time."""
+
+    name = "combinatorial-bounds"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Return True."""
+        return True
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Prove the busy-time bounds, none below the total output.
+
+        The area bound is never more than the busy-time bound (proofs/lower_bounds.md).
+        """
+        least = total_output_bound(state.instance)
+        bounds = {"memory": busy_time_bound(state.instance), "slots": slot_bound(state.instance)}
+        for weights, value in bounds.items():
+            if value is not None:
+                proof = {"rule": "busy-time", "weights": weights}
+                state.prove(Bound(max(value, least), "busy-time", proof))
 
 
 def total_output_bound(instance: Instance) -> int:

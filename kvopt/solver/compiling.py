@@ -1,61 +1,179 @@
-"""Compiling plain functions with numba, where it is installed."""
+"""Compiling plain functions with numba: several modules together, once, and cached on disk.
+
+The functions of a kernel are plain Python on integers and arrays.  numba compiles them when
+they are needed first; the tests run the same source both ways.
+"""
 
 from __future__ import annotations
 
-import importlib.util
+import hashlib
+import inspect
 import logging
+import threading
 import types
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 
-__all__ = ["has_numba", "jitted", "working"]
+from kvopt.model.errors import SolverError
+from kvopt.model.stopping import Stopping
 
-logger = logging.getLogger(__name__)
+__all__ = ["Kernel"]
 
-T = TypeVar("T")
+logger = logging.getLogger("kvopt.compiling")
+
+Functions = TypeVar("Functions", bound=tuple[Any, ...])
+
+QUIET_SECONDS = 2.0
+"""Loading what was compiled before takes less than this; only what takes longer is announced."""
+
+
+class Kernel(Generic[Functions]):
+    """Functions that are compiled together.
+
+    Parameters
+    ----------
+    name
+        What they do, for messages: "state search".
+    functions
+        The functions, each after those it calls.  They may be of several modules; a global name
+        that two of them use must mean the same.
+    exported
+        A NamedTuple of callables; its fields name the functions that are called from outside.
+    warm_up
+        Calls each exported function with the types of arguments that it gets, and little to do, so
+        that all is compiled there and then.
+    options
+        Further options of `numba.njit`.
+
+    Raises
+    ------
+    SolverError
+        If two modules use one global name for different things.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        functions: Sequence[Callable[..., Any]],
+        exported: type[Functions],
+        warm_up: Callable[[Functions], None],
+        **options: Any,
+    ) -> None:
+        self.name = name
+        self._functions = functions
+        self._exported = exported
+        self._warm_up = warm_up
+        self._options = options
+        self._names = _merged_globals(functions)
+        self._compiled: Functions | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def plain(self) -> Functions:
+        """The functions as they stand, about a hundred times as slow."""
+        fields: tuple[str, ...] = self._exported._fields  # type: ignore[attr-defined]
+        return self._exported(*(self._names[name] for name in fields))
+
+    @property
+    def ready(self) -> bool:
+        """Whether this process has compiled or loaded them."""
+        return self._compiled is not None
+
+    def compiled(self, stop: Stopping | None = None) -> Functions:
+        """Return the compiled functions; compile them, or load them from disk, the first time.
+
+        Parameters
+        ----------
+        stop
+            The time that takes is not charged to it; ending it from outside breaks it off.
+        """
+        if self._compiled is None:
+            with self._lock:
+                if self._compiled is None:
+                    self._compiled = self._first(stop or Stopping())
+        return self._compiled
+
+    def _first(self, stop: Stopping) -> Functions:
+        notice = threading.Timer(QUIET_SECONDS, logger.info, ("compiling the %s, once", self.name))
+        notice.daemon = True
+        with stop.uncharged():
+            notice.start()
+            try:
+                try:
+                    return self._built(cache=True)
+                except (OSError, RuntimeError) as error:  # no place to keep what is compiled
+                    logger.debug("%s: %s", self.name, error)
+                    return self._built(cache=False)
+            finally:
+                notice.cancel()
+
+    def _built(self, cache: bool) -> Functions:
+        from numba import njit
+
+        names = dict(self._names)
+        digest = self._digest()
+        for function in self._functions:
+            assert isinstance(function, types.FunctionType)
+            copy = types.FunctionType(function.__code__, names, function.__name__)
+            # The cache on disk goes by this name, and must know the sources of all functions.
+            copy.__qualname__ = f"{function.__qualname__}-{digest}"
+            inner = function.__name__ not in self._exported._fields  # type: ignore[attr-defined]
+            options = dict(self._options, cache=cache, no_cpython_wrapper=inner)
+            options["no_cfunc_wrapper"] = True
+            names[function.__name__] = njit(**options)(copy)
+        fields: tuple[str, ...] = self._exported._fields  # type: ignore[attr-defined]
+        functions = self._exported(*(names[name] for name in fields))
+        self._warm_up(functions)
+        return functions
+
+    def _digest(self) -> str:
+        files = sorted({inspect.getfile(function) for function in self._functions})
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(Path(file).read_bytes())
+        return digest.hexdigest()[:12]
+
+
+def _merged_globals(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
+    """Return the globals that the functions use, of all their modules together."""
+    merged: dict[str, Any] = {}
+    for function in functions:
+        own = function.__globals__
+        for name in {function.__name__, *_names_in(function.__code__)}:
+            if name not in own:
+                continue
+            if name in merged and merged[name] is not own[name]:
+                raise SolverError(f"{name}: means two things in one kernel")
+            merged[name] = own[name]
+    return merged
+
+
+def _names_in(code: types.CodeType) -> set[str]:
+    """Return the names that code and the code in it looks up."""
+    inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
+    return set(code.co_names).union(*map(_names_in, inner))
 
 
 def has_numba() -> bool:
-    """Tell whether numba is there, without loading it."""
-    return importlib.util.find_spec("numba") is not None
+    """Tell whether numba is there; it is."""
+    return True
 
 
-def working(build: Callable[[bool], T]) -> T | None:
-    """Return what `build` makes with compiled functions, or None if numba is missing or fails.
-
-    Parameters
-    ----------
-    build
-        Told whether to keep what is compiled on disk for the next process; called again
-        with False where that is not possible.
-    """
-    if not has_numba():
-        return None
-    for cache in (True, False):
-        try:
-            return build(cache)
-        except Exception as error:  # whatever happens in numba, there are other ways
-            # An OSError or RuntimeError says that there is no place to keep the result.
-            logger.info("numba, cache=%s: %s", cache, error)
-    return None
+def working(build: Callable[[bool], Any]) -> Any:
+    """Return what `build` makes with compiled functions, kept on disk if possible."""
+    try:
+        return build(True)
+    except (OSError, RuntimeError):
+        return build(False)
 
 
 def jitted(
-    functions: Iterable[Callable[..., Any]],
+    functions: Sequence[Callable[..., Any]],
     names: dict[str, Any],
     options: Callable[[Callable[..., Any]], dict[str, Any]],
 ) -> dict[str, Any]:
-    """Return the globals of a module with some of its functions compiled.
-
-    Parameters
-    ----------
-    functions
-        The functions; each sees the compiled versions of those before it.
-    names
-        The globals of their module, which stay as they are.
-    options
-        Tells numba's options for a function.
-    """
+    """Return the globals of a module with some of its functions compiled."""
     from numba import njit
 
     names = dict(names)

@@ -13,7 +13,6 @@ requests start at t; with n_i = 1 this is the program above, line by line.
 from __future__ import annotations
 
 import math
-import time
 
 import highspy
 import numpy as np
@@ -22,14 +21,45 @@ import pulp
 from kvopt.model.errors import SolverError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.solver.facts import STAIRCASE_LEVELS, latest_starts, staircase_windows
+from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.highs import hear_greeting_out
-from kvopt.solver.result import PROGRAM, Result
+from kvopt.solver.hindsight_stage import HindsightStage
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.stage import Incumbent, run_alone
+from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
 
-__all__ = ["HindsightProgram", "solve_by_program"]
+__all__ = ["HindsightProgram", "latest_starts", "run_program", "solve_by_program"]
 
 PRESOLVED_ENTRIES, PRESOLVED_ROUNDS = 200_000, 5_000
 """Larger programs go to HiGHS without presolve, which may take a minute and stops for nobody."""
+
+
+def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
+    """Return for each type the latest start in any schedule worth finding (rounds).
+
+    An optimal schedule without idle rounds exists, so its makespan is at most the
+    sum of the outputs; and if a schedule costs at most `upper_bound`, then a
+    request completes no later than `upper_bound` minus a lower bound on the cost of
+    the others.  Derived: proofs/model.md, lemma 2.
+
+    Parameters
+    ----------
+    instance
+        The instance; types in the order of `Instance.types`.
+    upper_bound
+        Cost of some feasible schedule (rounds).
+    """
+    types = instance.types()
+    latest = []
+    for k, (request, _) in enumerate(types):
+        others = [(r.prompt, r.output, n - (j == k)) for j, (r, n) in enumerate(types)]
+        others = [group for group in others if group[2]]
+        least = 0
+        if others:
+            least = best_lower_bound(Instance.from_groups(instance.memory, others)).value
+        completion = min(upper_bound - least, instance.total_output)
+        latest.append(completion - request.output)
+    return latest
 
 
 class HindsightProgram:
@@ -44,10 +74,10 @@ class HindsightProgram:
     """
 
     def __init__(self, instance: Instance, upper_bound: int) -> None:
-        types = instance.types()
+        self.types = instance.request_types()
         self.instance = instance
-        self.requests = [request for request, _ in types]
-        self.counts = [count for _, count in types]
+        self.requests = self.types.requests
+        self.counts = self.types.counts.tolist()
         self.latest = latest_starts(instance, upper_bound)
         self.rounds = max(
             last + r.output for last, r in zip(self.latest, self.requests, strict=True)
@@ -63,7 +93,7 @@ class HindsightProgram:
         self.minimise_total_completion_time()
         self.every_request_starts_once()
         self.memory_suffices_in_every_round()
-        for level in STAIRCASE_LEVELS:
+        for level in COVER_LEVELS:
             self.staircase(level)
 
     def minimise_total_completion_time(self) -> None:
@@ -96,10 +126,10 @@ class HindsightProgram:
     def staircase(self, level: int) -> None:
         """Add sum over t in (u - d_i, u] of x[i,t] <= m for every time u.
 
-        Every feasible schedule satisfies it (see `staircase_windows`); the linear
+        Every feasible schedule satisfies it (see `cover_windows`); the linear
         relaxation does not.
         """
-        windows = staircase_windows(self.instance, level)
+        windows = cover_windows(self.instance, level)
         for u in range(max(self.latest) + 1):
             terms = [
                 self.x[k][t]
@@ -115,21 +145,22 @@ class HindsightProgram:
 
     def set_start(self, starts: IntArray) -> None:
         """Enter a schedule (start times in instance order) as the values of the variables."""
-        kind = {(r.prompt, r.output): k for k, r in enumerate(self.requests)}
         values = [[0] * len(row) for row in self.x]
-        for request, start in zip(self.instance, starts.tolist(), strict=True):
-            values[kind[request.prompt, request.output]][start] += 1
+        for k, start in zip(self.types.index.tolist(), starts.tolist(), strict=True):
+            values[k][start] += 1
         for row, numbers in zip(self.x, values, strict=True):
             for variable, number in zip(row, numbers, strict=True):
                 variable.setInitialValue(number)
 
     def starts(self) -> IntArray:
         """Return the start times in instance order that the values of the variables say."""
-        queues = {}
-        for request, row in zip(self.requests, self.x, strict=True):
-            times = [t for t, x in enumerate(row) for _ in range(round(x.value() or 0))]
-            queues[request.prompt, request.output] = iter(times)
-        return np.array([next(queues[r.prompt, r.output], -1) for r in self.instance])
+        times = [
+            [t for t, x in enumerate(row) for _ in range(round(x.value() or 0))] for row in self.x
+        ]
+        try:
+            return self.types.to_instance_order(times)
+        except ValueError as error:
+            raise SolverError(f"{self.instance!r}: HiGHS returns no schedule: {error}") from None
 
 
 class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class conditionally
@@ -174,7 +205,7 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class condit
 
 
 def solve_by_program(instance: Instance, known: IntArray, stop: Stopping) -> Result:
-    """Solve an instance by the hindsight program with HiGHS.
+    """Solve an instance by the hindsight program with HiGHS alone.
 
     Parameters
     ----------
@@ -189,17 +220,21 @@ def solve_by_program(instance: Instance, known: IntArray, stop: Stopping) -> Res
     Returns
     -------
     Result
-        Optimal, or the bracket reached when the budget ran out.  Schedule and
-        cost are recomputed in integers; that there is no cheaper schedule is the
-        solver's word.
+        Optimal, or the bracket reached in time.  Schedule and cost are recomputed in
+        integers; that there is no cheaper schedule is the solver's word.
 
     Raises
     ------
     SolverError
         If the solver fails, or what it returns is not a feasible schedule.
     """
-    began = time.perf_counter()
-    program = HindsightProgram(instance, int(known.sum()) + instance.total_output)
+    return run_alone(HindsightStage(), instance, known, stop)
+
+
+def run_program(state: Incumbent, stop: Stopping) -> None:
+    """Solve the hindsight program of an instance with HiGHS, from the best schedule known."""
+    instance, known = state.instance, state.starts
+    program = HindsightProgram(instance, state.objective)
     program.set_start(known)
     presolve = program.entries() <= PRESOLVED_ENTRIES and program.rounds <= PRESOLVED_ROUNDS
     bound = 0
@@ -218,7 +253,8 @@ def solve_by_program(instance: Instance, known: IntArray, stop: Stopping) -> Res
         # the start into something better: then it must do without a start.
         if known.sum() + instance.total_output == bound or status != _OPTIMAL:
             break
-    return Result.checked(instance, known, bound, PROGRAM, time.perf_counter() - began)
+    state.offer(known)
+    state.prove(Bound(bound, "milp"))
 
 
 _OPTIMAL = highspy.HighsModelStatus.kOptimal

@@ -1,23 +1,16 @@
-"""What every exact solver returns: a bracket, with the schedule that gives its upper end."""
+"""What the solver returns: a bracket of the optimum, and how it came about."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike
-
-from kvopt.model.errors import SolverError
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.memory_profile import first_overflow
 from kvopt.model.schedule import Schedule
 
-__all__ = ["PROGRAM", "Result", "Status"]
-
-PROGRAM = "HiGHS"
-"""What `Result.bound_from` says of a lower bound that is a solver's word."""
+__all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
 
 
 class Status(enum.Enum):
@@ -28,11 +21,57 @@ class Status(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Bound:
+    """A lower bound on the optimal total completion time.
+
+    Parameters
+    ----------
+    value
+        The bound (rounds).
+    rule
+        By which argument: the name of a rule of certificates, or that of a stage whose word it
+        is ("state-search", "reference-search", "milp").
+    proof
+        The object "proof" of a certificate of it; None if it is the stage's word.
+    """
+
+    value: int
+    rule: str
+    proof: Mapping[str, Any] | None = None
+
+
+NOTHING = Bound(0, "nothing")
+"""What is known before anything was done."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageRecord:
+    """What a stage of the solver did.
+
+    Parameters
+    ----------
+    name
+        The stage.
+    seconds
+        Wall-clock time, without that for compiling (seconds).
+    compile_seconds
+        Wall-clock time to compile what it uses for the first time (seconds).
+    objective, lower_bound
+        The bracket after it (rounds).
+    """
+
+    name: str
+    seconds: float
+    compile_seconds: float
+    objective: int
+    lower_bound: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result:
     """A bracket around the optimal total completion time.
 
-    Made by `Result.checked` only, so that `objective` is always the recomputed
-    cost of a feasible schedule.
+    `objective` is always the recomputed cost of a feasible schedule.
 
     Parameters
     ----------
@@ -42,77 +81,41 @@ class Result:
         Start times of a feasible schedule (rounds), shape (n,).
     objective
         Its total completion time (rounds): the upper end of the bracket.
-    lower_bound
-        Proved lower bound on the optimum (rounds).
-    bound_from
-        Where the lower bound comes from.
+    bound
+        The highest lower bound.
+    certified
+        The highest lower bound with a proof; `kvopt.certificates.write` makes a file of it.
     seconds
-        Wall-clock time spent.
-    proof
-        The object "proof" of a certificate of `lower_bound`, if there is one already.
+        Wall-clock time, without that for compiling (seconds).
+    compile_seconds
+        Wall-clock time spent on compiling what was used for the first time (seconds).
+    stages
+        What each stage did, in order.
     """
 
     instance: Instance
     starts: IntArray
     objective: int
-    lower_bound: int
-    bound_from: str
+    bound: Bound
+    certified: Bound
     seconds: float
-    proof: dict[str, Any] | None = None
+    compile_seconds: float = 0.0
+    stages: tuple[StageRecord, ...] = ()
 
-    @classmethod
-    def checked(
-        cls,
-        instance: Instance,
-        starts: ArrayLike,
-        lower_bound: int,
-        bound_from: str,
-        seconds: float,
-        proof: dict[str, Any] | None = None,
-    ) -> Result:
-        """Make a result from what a solver says, recomputing everything in integers.
+    @property
+    def lower_bound(self) -> int:
+        """The lower end of the bracket (rounds)."""
+        return self.bound.value
 
-        Raises
-        ------
-        SolverError
-            If the start times are not a feasible schedule, or cost less than the
-            lower bound.
-        """
-        start = np.array(starts, dtype=np.int64)
-        if start.shape != (len(instance),) or (start < 0).any():
-            raise SolverError(f"{instance!r}: the starts are not {len(instance)} times >= 0")
-        end = start + instance.outputs
-        if overflow := first_overflow(start, end, instance.prompts, instance.memory):
-            raise SolverError(f"{instance!r}: the schedule exceeds memory in round {overflow[0]}")
-        objective = Schedule.from_starts(instance, start).total_completion_time()
-        if lower_bound > objective:
-            raise SolverError(
-                f"{instance!r}: a schedule costs {objective}, "
-                f"less than the lower bound {lower_bound} from {bound_from}"
-            )
-        start.setflags(write=False)
-        return cls(instance, start, objective, lower_bound, bound_from, seconds, proof)
+    @property
+    def certified_lower_bound(self) -> int:
+        """The lower bound that a certificate can prove (rounds), at most `lower_bound`."""
+        return self.certified.value
 
-    def merged(self, other: Result) -> Result:
-        """Return the best of two results on one instance: cheaper schedule, higher bound.
-
-        Of equal bounds, one with a proof is better.
-
-        Raises
-        ------
-        SolverError
-            If they contradict each other.
-        """
-        starts = min(self, other, key=lambda result: result.objective).starts
-        bound = max(self, other, key=lambda r: (r.lower_bound, r.proof is not None))
-        return Result.checked(
-            self.instance,
-            starts,
-            bound.lower_bound,
-            bound.bound_from,
-            self.seconds + other.seconds,
-            bound.proof,
-        )
+    @property
+    def rule(self) -> str:
+        """By which argument the lower bound holds; see `Bound.rule`."""
+        return self.bound.rule
 
     @property
     def status(self) -> Status:
@@ -120,6 +123,40 @@ class Result:
         return Status.OPTIMAL if self.objective == self.lower_bound else Status.BRACKET
 
     @property
+    def gap(self) -> float:
+        """1 - lower bound / objective."""
+        return 1 - self.lower_bound / self.objective
+
+    @property
     def schedule(self) -> Schedule:
         """The schedule with these start times."""
         return Schedule.from_starts(self.instance, self.starts)
+
+    def __repr__(self) -> str:
+        name = self.instance.name
+        return (
+            f"Result({name!r}, {self.status.value}, objective={self.objective}, "
+            f"lower_bound={self.lower_bound}, rule={self.rule!r})"
+        )
+
+    def __str__(self) -> str:
+        certified = f"certified {self.certified_lower_bound}"
+        if self.certified_lower_bound == self.lower_bound:
+            certified = "certified"
+        lines = [
+            f"{self.status.value}: {self.lower_bound}..{self.objective}"
+            if self.status is Status.BRACKET
+            else f"optimal: {self.objective}",
+            f"lower bound {self.lower_bound} by {self.rule}, {certified}",
+        ]
+        if self.status is Status.BRACKET:
+            lines.append(f"gap {100 * self.gap:.2f} %")
+        if self.stages:
+            lines.append(f"{'stage':<24} {'seconds':>8}  {'lower bound':>13}  {'objective':>13}")
+        for stage in self.stages:
+            line = f"{stage.name:<24} {stage.seconds:8.2f}  {stage.lower_bound:13}"
+            line += f"  {stage.objective:13}"
+            if stage.compile_seconds >= 0.01:
+                line += f"  compiling took {stage.compile_seconds:.1f} s"
+            lines.append(line)
+        return "\n".join(lines)

@@ -29,10 +29,10 @@ from numpy.typing import NDArray
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.branch_and_bound.propagation import BoolArray, Left, all_starts, fitting, told
-from kvopt.solver.facts import staircase_windows
 from kvopt.solver.highs import quiet_highs
 from kvopt.solver.primal.list_schedules import earliest_fit
 from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram, Prices
+from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["SparseProgram", "WindowTree", "branch_and_bound"]
 
@@ -103,8 +103,9 @@ class SparseProgram:
     """
 
     def __init__(self, instance: Instance, horizon: int, penalty: int) -> None:
-        levels = [m for m in LEVELS if max(staircase_windows(instance, m)) > 0]
+        levels = [m for m in LEVELS if max(cover_windows(instance, m)) > 0]
         self.exact = PriceProgram(instance, horizon, levels)
+        self.types = instance.request_types()
         self.horizon = horizon
         self.penalty = penalty
         self.tolerance = VIOLATION
@@ -511,9 +512,7 @@ def _placed(program: SparseProgram, solution: FloatArray) -> IntArray:
     instance = program.exact.instance
     means = np.zeros(len(instance))
     for k, parts in enumerate(_per_request(program, solution)):
-        request = program.exact.requests[k]
-        own = (instance.prompts == request.prompt) & (instance.outputs == request.output)
-        means[own] = [sum(t * y for t, y in part) for part in parts]
+        means[program.types.index == k] = [sum(t * y for t, y in part) for part in parts]
     placed = earliest_fit(instance, np.argsort(means, kind="stable").tolist(), Stopping(), False)
     assert placed is not None  # there is no limit of time
     return placed

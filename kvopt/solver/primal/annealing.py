@@ -29,9 +29,10 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import jitted, working
-from kvopt.solver.result import Result
+from kvopt.solver.sizes import batch_states_fit
+from kvopt.solver.stage import Incumbent, recomputed
 
-__all__ = ["IMPROVED_REQUESTS", "IMPROVED_ROUNDS", "Annealing", "improve"]
+__all__ = ["IMPROVED_REQUESTS", "IMPROVED_ROUNDS", "Annealing", "AnnealingStage", "improve"]
 
 IMPROVED_REQUESTS = 2_000
 IMPROVED_ROUNDS = 1_000_000
@@ -67,6 +68,34 @@ LONG_OUTPUT, LONG_REQUESTS = 100, 50
 SOME_DELAYS, MANY_DELAYS = 3, 25
 """...and of 100 moves so many change one, instead of so few: the memory in use at an end
 is often just right only because several starts before it wait."""
+
+
+class AnnealingStage:
+    """The stage that looks for cheaper schedules by simulated annealing.
+
+    Parameters
+    ----------
+    seed
+        Seed of the random choices.
+    brief
+        Whether it precedes a stage that finds good schedules by itself, and applies only then.
+    """
+
+    def __init__(self, seed: int = 0, brief: bool = False) -> None:
+        self.seed = seed
+        self.brief = brief
+        self.name = f"annealing-{seed}" if seed else "annealing"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether the instance is of a size that can be improved."""
+        if self.brief and not batch_states_fit(state):
+            return False
+        return len(state.instance) > 1 and state.bound.value < state.objective
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Offer each cheaper schedule."""
+        part = stop.part(state.params.annealing.seconds)
+        state.offer(improve(state.instance, state.starts, part, self.seed))
 
 
 def improve(
@@ -110,7 +139,7 @@ def improve(
     ImportError
         If `compiled` is true and numba is not installed.
     """
-    Result.checked(instance, starts, 0, "", 0.0)
+    recomputed(instance, starts)
     best = np.array(starts, dtype=np.int64)
     if (
         len(instance) < 2
@@ -130,7 +159,7 @@ def improve(
         if search.leg():
             best = search.best()
             report(best)
-    Result.checked(instance, best, 0, "", 0.0)
+    recomputed(instance, best)
     return best
 
 
@@ -257,7 +286,7 @@ def _delays(instance: Instance, starts: IntArray, order: IntArray) -> IntArray:
 
 
 @functools.cache
-def _compiled() -> Callable[..., None] | None:
+def _compiled() -> Callable[..., None]:
     """Return the compiled kernel, or None if numba is not there or fails."""
 
     def build(cache: bool) -> Callable[..., None]:
@@ -266,7 +295,8 @@ def _compiled() -> Callable[..., None] | None:
         ]
         return kernel
 
-    return working(build)
+    found: Callable[..., None] = working(build)
+    return found
 
 
 def anneal(

@@ -12,9 +12,11 @@ from kvopt.model.instance import Instance, IntArray, Request
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.schedule import exact_sum
 from kvopt.model.stopping import Stopping
+from kvopt.solver.stage import Incumbent
 from kvopt.theory.pipeline import sps_spacing
 
 __all__ = [
+    "ListSchedules",
     "best_list_schedule",
     "earliest_fit",
     "fluid_worth",
@@ -42,6 +44,21 @@ LOOK_EVERY = 256
 
 PASSES = 5
 """How often at most a schedule is gone through to pull requests forward."""
+
+
+class ListSchedules:
+    """The stage that offers the quick schedules."""
+
+    name = "list-schedules"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Return True."""
+        return True
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Offer each of `list_schedules`."""
+        for starts in list_schedules(state.instance, stop):
+            state.offer(starts)
 
 
 def best_list_schedule(instance: Instance) -> IntArray:

@@ -9,7 +9,7 @@ the states (t, K, W), and what a path of this kind lacks to be a schedule can be
 - at every time as many requests of a prompt start as later complete with such a start
   (`start`),
 - at most m requests start within their staircase windows (`stairs`, see
-  `kvopt.solver.facts.staircase_windows`),
+  `kvopt.solver.window_covers`),
 - the sum of the squares of the tokens held, which starts, rounds and completions change by
   amounts that K and W tell, is at least what it must be for K numbers of sum W (`moments`).
 
@@ -24,7 +24,6 @@ What takes the time is in `kvopt.solver.relaxations.aggregate_state_kernel`; it 
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import time
 from collections.abc import Callable
@@ -36,8 +35,6 @@ from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray, Request
 from kvopt.model.stopping import Stopping
-from kvopt.solver.compiling import has_numba
-from kvopt.solver.facts import staircase_windows
 from kvopt.solver.relaxations.aggregate_state_kernel import (
     FAR,
     NO_PATH,
@@ -46,8 +43,19 @@ from kvopt.solver.relaxations.aggregate_state_kernel import (
     Shape,
     compiled,
 )
+from kvopt.solver.result import Bound
+from kvopt.solver.stage import Incumbent
+from kvopt.solver.window_covers import cover_windows
 
-__all__ = ["LEVELS", "SCALE", "PathPrices", "PathRelaxation", "has_room", "path_bound", "usable"]
+__all__ = [
+    "LEVELS",
+    "SCALE",
+    "AggregateState",
+    "PathPrices",
+    "PathRelaxation",
+    "has_room",
+    "path_bound",
+]
 
 SCALE = 1 << 24
 """Prices are rounded to multiples of 1 / SCALE."""
@@ -154,7 +162,7 @@ class PathRelaxation:
         self.counts = np.array([n for _, n in kinds], dtype=np.int64)
         prompts = sorted({r.prompt for r, _ in kinds})
         self.prompt_of = np.array([prompts.index(r.prompt) for r, _ in kinds])
-        windows = [staircase_windows(instance, level) for level in LEVELS]
+        windows = [cover_windows(instance, level) for level in LEVELS]
         self.windows = np.array([[row[k] for k in order] for row in windows], dtype=np.int64)
         running = min(len(instance), instance.memory // (prompts[0] + 1))
         least = np.zeros((running + 1, instance.memory + 1), dtype=np.int64)
@@ -350,9 +358,25 @@ class PathRelaxation:
         return list(zip(low.tolist(), high.tolist(), strict=True))
 
 
-def usable() -> bool:
-    """Tell whether what is needed is installed, without loading it."""
-    return has_numba() and importlib.util.find_spec("scipy") is not None
+class AggregateState:
+    """The stage of the aggregate-state relaxation."""
+
+    name = "aggregate-state"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether its states fit, and no finer relaxation has had its say."""
+        if any(map(state.proved, ("batch-state", "demand-duals", "blocks", "propagation"))):
+            return False
+        return has_room(state.instance, state.makespan)
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Prove a bound at each temperature."""
+
+        def prove(prices: PathPrices) -> None:
+            value = min(prices.bound, state.objective)
+            state.prove(Bound(value, "aggregate-state", prices.content(state.instance)))
+
+        path_bound(state.instance, state.starts, stop, prove)
 
 
 def has_room(instance: Instance, horizon: int) -> bool:
@@ -386,10 +410,10 @@ def path_bound(
     Returns
     -------
     PathPrices or None
-        None if the instance is too large, or numba or SciPy is missing.
+        None if the instance is too large.
     """
     horizon = int((starts + instance.outputs).max())
-    functions = compiled() if usable() else None
+    functions = compiled()
     if functions is None or not has_room(instance, horizon):
         return None
     from scipy.optimize import minimize

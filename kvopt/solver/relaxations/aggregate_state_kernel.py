@@ -306,11 +306,12 @@ PLAIN = Functions(soft_forward, soft_backward, shortest)
 
 
 @functools.cache
-def compiled() -> Functions | None:
+def compiled() -> Functions:
     """Return the compiled functions, or None if numba is not there or fails."""
 
     def build(cache: bool) -> Functions:
         names = jitted(KERNEL, globals(), lambda _: {"cache": cache})
         return Functions(*(names[name] for name in Functions._fields))
 
-    return working(build)
+    found: Functions = working(build)
+    return found

@@ -21,7 +21,6 @@ proofs/holdings.md has the argument.  What takes the time is in
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -30,7 +29,6 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray, Request
 from kvopt.model.stopping import Stopping
-from kvopt.solver.compiling import has_numba
 from kvopt.solver.dual_ascent.bundle import Bundle
 from kvopt.solver.primal.list_schedules import fluid_worth
 from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
@@ -42,31 +40,22 @@ from kvopt.solver.relaxations.batch_state_kernel import (
     Table,
     compiled,
 )
-from kvopt.solver.result import Result, Status
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.sizes import batch_states_fit, longest_outputs
+from kvopt.solver.stage import Incumbent, run_alone
 
 __all__ = [
-    "HOLDINGS",
     "SCALE",
+    "BatchState",
     "Holdings",
     "Labels",
     "ascend",
-    "has_room",
-    "number_of_states",
     "search",
     "solve_by_holdings",
 ]
 
-HOLDINGS = "what is held"
-"""What `Result.bound_from` says."""
-
 SCALE = 1 << 10
 """Prices are multiples of 1 / SCALE."""
-
-LABELS = 130_000_000
-"""Most labels, states times rounds; 4 bytes each."""
-
-STATES = 400_000
-"""Most states."""
 
 WHO_BITS = 62
 """The numbers of completions fit into one integer of so many bits, or nothing is searched."""
@@ -111,42 +100,6 @@ GROWTH = 5.0
 """The limit is raised by so much that the next search is expected to be so many times larger."""
 
 
-def number_of_states(instance: Instance, most: float = math.inf) -> int:
-    """Return how many multisets of tokens running requests may hold after a round.
-
-    Parameters
-    ----------
-    instance
-        The instance.
-    most
-        If there are more than this, some number above it is returned.
-    """
-    ways = [1] + [0] * instance.memory
-    for prompt, longest in _longest(instance).items():
-        for held in range(prompt + 1, prompt + longest + 1):
-            for tokens in range(held, instance.memory + 1):
-                ways[tokens] += ways[tokens - held]
-            if sum(ways) > most:
-                return sum(ways)
-    return sum(ways)
-
-
-def has_room(instance: Instance, horizon: int) -> bool:
-    """Tell whether an instance is of a size that can be handled, with numba installed."""
-    if not has_numba() or instance.memory > STATES:
-        return False
-    states = number_of_states(instance, min(STATES, LABELS // (horizon + 1)))
-    return states <= STATES and states * (horizon + 1) <= LABELS
-
-
-def _longest(instance: Instance) -> dict[int, int]:
-    """Return the longest output of each prompt, prompts ascending."""
-    longest: dict[int, int] = {}
-    for request, _ in sorted(instance.types()):
-        longest[request.prompt] = max(longest.get(request.prompt, 0), request.output)
-    return longest
-
-
 class Holdings:
     """All that may be held after a round, and how one leads to another.
 
@@ -158,7 +111,7 @@ class Holdings:
     Attributes
     ----------
     kinds
-        The types as (prompt, output), ascending.
+        The types as (prompt, output), in the order of `RequestTypes`.
     counts
         Requests of each type, shape (types,).
     held
@@ -168,11 +121,11 @@ class Holdings:
     """
 
     def __init__(self, instance: Instance) -> None:
-        types = sorted(((r.prompt, r.output), n) for r, n in instance.types())
         self.instance = instance
-        self.kinds = [kind for kind, _ in types]
-        self.counts = np.array([n for _, n in types], dtype=np.int64)
-        longest = _longest(instance)
+        self.types = instance.request_types()
+        self.kinds = [(r.prompt, r.output) for r in self.types.requests]
+        self.counts = self.types.counts
+        longest = longest_outputs(instance)
         parts = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
         kind_of = {(s + o, s): k for k, (s, o) in enumerate(self.kinds)}
         level: list[tuple[tuple[tuple[int, int], ...], int]] = [((), 0)]
@@ -291,12 +244,11 @@ class Labels:
         nodes
             How many nodes a search for something cheaper keeps.
         """
-        worth = zip(self.holdings.kinds, self.worth.tolist(), strict=True)
         return {
             "rule": "holdings",
             "scale": SCALE,
             "horizon": self.horizon,
-            "worth": [[s, o, w] for (s, o), w in worth],
+            "worth": self.holdings.types.rows(self.worth.tolist()),
             "nodes": nodes,
         }
 
@@ -492,7 +444,7 @@ def _passed(
 def trace(holdings: Holdings, layers: list[Layer], end: tuple[int, int]) -> IntArray:
     """Return the starts of the schedule that ends in a node."""
     table = holdings.table
-    times: dict[tuple[int, int], list[int]] = {}
+    times: list[list[int]] = [[] for _ in holdings.kinds]
     t, i = end
     while t > 0:
         state, parent, _ = layers[t]
@@ -505,10 +457,10 @@ def trace(holdings: Holdings, layers: list[Layer], end: tuple[int, int]) -> IntA
         before = -1 - before
         for e in range(table.first[state[before]], table.first[state[before] + 1]):
             if table.left[e] == state[i]:
-                prompt, output = holdings.kinds[table.kind[e]]
-                times.setdefault((prompt, output), []).append(t - output)
+                kind = int(table.kind[e])
+                times[kind].append(t - holdings.kinds[kind][1])
         i = before
-    return np.array([times[r.prompt, r.output].pop() for r in holdings.instance], dtype=np.int64)
+    return holdings.types.to_instance_order(times)
 
 
 def make_pool(size: int) -> Pool:
@@ -531,6 +483,113 @@ def grown(pool: Pool) -> Pool:
     return taken(pool, np.arange(2 * len(pool.state)) % len(pool.state))
 
 
+class BatchState:
+    """The stage of the batch-state relaxation: duals, costs-to-go, searches with a rising cutoff.
+
+    Parameters
+    ----------
+    functions
+        The functions to use; by default the compiled ones.
+    """
+
+    name = "batch-state"
+
+    def __init__(self, functions: Functions | None = None) -> None:
+        self.functions = functions
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether all batch states and their costs-to-go fit."""
+        return batch_states_fit(state)
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Close the bracket, or nearly so."""
+        if stop.over():
+            return
+        instance = state.instance
+        holdings = Holdings(instance)
+        labels = Labels(holdings, state.makespan, self.functions or compiled())
+        value = ascend(labels, holdings.first_worth(), stop.part(ASCENT_SHARE * stop.left()))
+        if value is None:
+            return
+        _Climb(state, labels, min(max(0, -(-value // SCALE)), state.objective)).run(stop)
+
+
+class _Climb:
+    """Raising the lower bound by searches, and lowering the upper one by beams.
+
+    Parameters
+    ----------
+    state
+        The incumbent.
+    labels
+        The costs-to-go.
+    bound
+        What the duals alone prove (rounds).
+    """
+
+    def __init__(self, state: Incumbent, labels: Labels, bound: int) -> None:
+        self.state = state
+        self.labels = labels
+        self.bound = bound
+        self.prove(bound, 0)
+
+    def prove(self, bound: int, nodes: int) -> None:
+        """Prove a bound by the duals and a search of so many nodes."""
+        self.bound = bound
+        self.state.prove(Bound(bound, "batch-state", self.labels.content(nodes)))
+
+    @property
+    def open(self) -> bool:
+        """Whether the bracket is open as far as this stage can prove."""
+        return self.bound < self.state.objective
+
+    def beam(self, part: float, width: int, stop: Stopping) -> bool:
+        """Look for a schedule that costs little more than the bound."""
+        cutoff = min(self.state.objective, self.bound + 2 + int(part * self.bound))
+        found = search(self.labels, cutoff, stop.part(BEAM_SHARE * stop.left()), width)
+        return found.starts is not None and self.state.offer(found.starts)
+
+    def run(self, stop: Stopping) -> None:
+        """Go on until the bracket has closed, or time or memory are used up."""
+        if math.prod((self.labels.holdings.counts + 1).tolist()) >= 1 << WHO_BITS:
+            return
+        if self.open:
+            self.beam(*FIRST_BEAM, stop)
+        self.climb(stop.part(CLIMB_SHARE * stop.left()))
+        for part, width in BEAMS:
+            if not self.open or stop.over() or self.beam(part, width, stop):
+                break
+        if self.open and not stop.over():
+            self.finish(search(self.labels, self.state.objective, stop))  # it may just do
+
+    def climb(self, stop: Stopping) -> None:
+        """Raise the cutoff step by step, each search about `GROWTH` times the one before."""
+        state = self.state
+        step, nodes = 1, 0
+        while self.open and not stop.over():
+            cutoff = min(self.bound + step, state.objective)
+            found = search(self.labels, cutoff, stop)
+            if found.finished and found.starts is not None:
+                self.finish(found)
+            elif found.finished:
+                self.prove(cutoff, found.nodes)
+                if nodes:
+                    ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
+                    step = max(1, int(math.log(GROWTH) / math.log(ratio)))
+                nodes = found.nodes
+            elif step > 1:
+                step = (step + 1) // 2
+            else:
+                break
+
+    def finish(self, found: Searched) -> None:
+        """Take over what a search up to the best schedule has found, if it came to its end."""
+        if found.finished:
+            if found.starts is not None:
+                self.state.offer(found.starts)
+            self.prove(self.state.objective, found.nodes)
+
+
 def solve_by_holdings(
     instance: Instance,
     known: IntArray,
@@ -538,83 +597,24 @@ def solve_by_holdings(
     report: Callable[[Result], None] = lambda result: None,
     functions: Functions | None = None,
 ) -> Result:
-    """Bracket the optimum by what is held: prices, labels, and a search with a rising limit.
+    """Bracket the optimum by the batch-state relaxation alone.
 
     Parameters
     ----------
     instance
-        The instance; see `has_room`.
+        The instance; see `batch_states_have_room`.
     known
         Starts of a feasible schedule (rounds), shape (n,).
     stop
         How long it may take.
     report
-        Called with the bracket whenever the bound has risen.
+        Called with the bracket whenever it has become narrower.
     functions
-        The functions to use; by default the compiled ones, without which nothing is done.
+        The functions to use; by default the compiled ones.
 
     Raises
     ------
     SolverError
         If `known` is not feasible.
     """
-    began = time.perf_counter()
-    best = Result.checked(instance, known, 0, "nothing", 0.0)
-    functions = functions or compiled()
-    if functions is None or stop.over():
-        return best
-
-    def keep(starts: IntArray, bound: int, nodes: int) -> None:
-        nonlocal best
-        seconds = time.perf_counter() - began
-        proof = labels.content(nodes)
-        best = best.merged(Result.checked(instance, starts, bound, HOLDINGS, seconds, proof))
-        report(best)
-
-    holdings = Holdings(instance)
-    labels = Labels(holdings, int((known + instance.outputs).max()), functions)
-    value = ascend(labels, holdings.first_worth(), stop.part(ASCENT_SHARE * stop.left()))
-    if value is None:
-        return best
-    bound = min(max(0, -(-value // SCALE)), best.objective)
-    keep(known, bound, 0)
-    if math.prod((holdings.counts + 1).tolist()) >= 1 << WHO_BITS:
-        return best
-
-    def beam(part: float, width: int) -> bool:
-        """Look for a schedule that costs little more than the bound."""
-        below = min(best.objective, bound + 2 + int(part * bound))
-        found = search(labels, below, stop.part(BEAM_SHARE * stop.left()), width)
-        if found.starts is not None:
-            keep(found.starts, bound, 0)
-        return found.starts is not None
-
-    if best.status is not Status.OPTIMAL:
-        beam(*FIRST_BEAM)
-    step, nodes = 1, 0
-    climbing = stop.part(CLIMB_SHARE * stop.left())
-    while best.status is not Status.OPTIMAL and not climbing.over():
-        below = min(bound + step, best.objective)
-        found = search(labels, below, climbing)
-        if found.finished and found.starts is not None:
-            bound = int(found.starts.sum()) + instance.total_output
-            keep(found.starts, bound, found.nodes)
-        elif found.finished:
-            keep(best.starts, below, found.nodes)
-            if nodes:
-                ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
-                step = max(1, int(math.log(GROWTH) / math.log(ratio)))
-            nodes, bound = found.nodes, below
-        elif step > 1:
-            step = (step + 1) // 2
-        else:
-            break
-    for part, width in BEAMS:
-        if best.status is Status.OPTIMAL or stop.over() or beam(part, width):
-            break
-    if best.status is not Status.OPTIMAL and not stop.over():
-        found = search(labels, best.objective, stop)  # it may just do
-        if found.finished:
-            starts = best.starts if found.starts is None else found.starts
-            keep(starts, int(starts.sum()) + instance.total_output, found.nodes)
-    return best
+    return run_alone(BatchState(functions), instance, known, stop, report=report)

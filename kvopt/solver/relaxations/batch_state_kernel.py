@@ -446,11 +446,12 @@ PLAIN = Functions(label_states, label_chosen, choose, follow, complete, pass_rou
 
 
 @functools.cache
-def compiled() -> Functions | None:
+def compiled() -> Functions:
     """Return the compiled functions, or None if numba is not there or fails."""
 
     def build(cache: bool) -> Functions:
         names = jitted(KERNEL, globals(), lambda _: {"cache": cache, "error_model": "numpy"})
         return Functions(*(names[name] for name in Functions._fields))
 
-    return working(build)
+    found: Functions = working(build)
+    return found

@@ -29,8 +29,11 @@ from kvopt.solver.relaxations.demand_duals import (
     start_times,
 )
 from kvopt.solver.relaxations.profile_graph import TYPES, number_of_sets
+from kvopt.solver.result import Bound
+from kvopt.solver.sizes import batch_states_fit
+from kvopt.solver.stage import Incumbent
 
-__all__ = ["divided", "in_sequence", "worth_bound"]
+__all__ = ["DemandDuals", "divided", "in_sequence", "worth_bound"]
 
 REQUESTS = 5_000
 """With more requests mending schedules takes too long."""
@@ -38,6 +41,9 @@ REQUESTS = 5_000
 SETS, PART_SETS, SEQUENCE_SETS = 10_000_000, 1_000_000, 100_000
 """With more sets of requests that can run together the graph is too large to be tried: that of all
 types, that of a part of them, and that of a part where one starts after the other."""
+
+FIRST_SETS = 500_000
+"""With more sets of requests that can run together batch states come first, if they fit."""
 
 PARTED_COUNT = 10
 """With fewer requests of a type, in the mean, types are not divided into parts."""
@@ -90,6 +96,49 @@ def divided(instance: Instance, most: float) -> tuple[tuple[int, ...], ...] | No
         else:
             return None
     return tuple(parts) if len(parts) == 1 or len(instance) >= PARTED_COUNT * len(types) else None
+
+
+class DemandDuals:
+    """The stage of the demand-dual relaxation, on one graph of profiles or on blocks of types.
+
+    Parameters
+    ----------
+    many
+        Whether it applies to many requests, or to few.
+    """
+
+    name = "demand-duals"
+
+    def __init__(self, many: bool) -> None:
+        self.many = many
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether there are few enough types; with many profiles batch states come first."""
+        instance, params = state.instance, state.params.demand_duals
+        if (len(instance) > params.many_requests) is not self.many:
+            return False
+        if len(state.types) > TYPES or len(instance) > REQUESTS:
+            return False
+        if not self.many:
+            return not state.proved("batch-state")
+        if "profile sets" not in state.cache:
+            types = range(len(state.types))
+            state.cache["profile sets"] = number_of_sets(instance, types, FIRST_SETS)
+        return not (state.cache["profile sets"] == math.inf and batch_states_fit(state))
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Offer schedules and prove bounds on the way."""
+        if stop.over():
+            return
+
+        def keep(found: Worth) -> None:
+            if found.starts is not None:
+                state.offer(found.starts)
+            if found.worth:
+                proof = found.content(state.instance)
+                state.prove(Bound(min(found.bound, state.objective), proof["rule"], proof))
+
+        worth_bound(state.instance, state.starts, stop, keep)
 
 
 def worth_bound(

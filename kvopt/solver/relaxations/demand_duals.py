@@ -131,8 +131,8 @@ class Worth:
         instance
             The instance that the prices belong to.
         """
-        pairs = zip(instance.types(), self.worth, strict=True)
-        rows = [[request.prompt, request.output, w] for (request, _), w in pairs]
+        requests = instance.request_types().requests
+        rows = [[r.prompt, r.output, w] for r, w in zip(requests, self.worth, strict=True)]
         if len(self.parts) == 1:
             return {"rule": "worth", "scale": SCALE, "worth": sorted(rows)}
         return {
@@ -212,7 +212,7 @@ def descend_by_arrays(
 
 
 @functools.cache
-def compiled() -> Callable[..., None] | None:
+def compiled() -> Callable[..., None]:
     """Return `descend` compiled, or None if numba is not there or fails."""
 
     def build(cache: bool) -> Callable[..., None]:
@@ -221,7 +221,8 @@ def compiled() -> Callable[..., None] | None:
         ]
         return function
 
-    return working(build)
+    found: Callable[..., None] = working(build)
+    return found
 
 
 class WorthRelaxation:
@@ -521,10 +522,8 @@ class WorthRelaxation:
 
 def start_times(instance: Instance, starts: Starts) -> IntArray:
     """Return start times in instance order (rounds), shape (n,)."""
-    times: list[list[int]] = [[] for _ in instance.types()]
-    for t, k in sorted(starts):
+    types = instance.request_types()
+    times: list[list[int]] = [[] for _ in range(len(types))]
+    for t, k in starts:
         times[k].append(t)
-    found = np.zeros(len(instance), dtype=np.int64)
-    for (r, _), own in zip(instance.types(), times, strict=True):
-        found[(instance.prompts == r.prompt) & (instance.outputs == r.output)] = own
-    return found
+    return types.to_instance_order(times)

@@ -7,7 +7,7 @@ The relaxation lets y[k,t] >= 0 say how many requests of type k start at time t:
                 sum over k and t < r <= t + o_k of (s_k + r - t) y[k,t] <= M      for rounds r
                 sum over k and t in (u - d_k, u] of y[k,t] <= m                   for times u
 
-(the last for some levels m, with d_k as in `staircase_windows`), and rows of branches may
+(the last for some levels m, with d_k as in `cover_windows`), and rows of branches may
 join them.  Any prices >= 0 on the rows prove a bound (proofs/check.py says why), so the
 solver's duals are rounded to multiples of 1 / scale and the bound is recomputed in
 integers: nothing that a solver says is believed.
@@ -20,19 +20,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import highspy
 import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.solver.facts import staircase_windows
-from kvopt.solver.highs import quiet_highs
 from kvopt.solver.primal.list_schedules import pipelined
+from kvopt.solver.result import Bound
+from kvopt.solver.stage import Incumbent
+from kvopt.solver.window_covers import cover_windows
 
-__all__ = ["SCALE", "Branch", "PriceProgram", "PriceTree", "Prices", "root_prices"]
+if TYPE_CHECKING:
+    import highspy
+
+__all__ = ["SCALE", "Branch", "PriceProgram", "PriceTree", "Prices", "TimeIndexed", "root_prices"]
 
 SCALE = 1 << 20
 """Prices are multiples of 1 / SCALE."""
@@ -112,6 +115,10 @@ class PriceTree:
     scale: int
     lower_bound: int
 
+    def content(self) -> dict[str, Any]:
+        """Return the object "proof" of a certificate of the bound."""
+        return {"rule": "prices", "scale": self.scale, "tree": list(self.nodes)}
+
 
 class PriceProgram:
     """The relaxation of one instance up to a horizon, and exact bounds from its prices.
@@ -148,7 +155,7 @@ class PriceProgram:
         self.horizon = horizon
         self.levels = tuple(levels)
         self.scale = scale
-        self.windows = np.array([staircase_windows(instance, m) for m in self.levels]).reshape(
+        self.windows = np.array([cover_windows(instance, m) for m in self.levels]).reshape(
             len(self.levels), len(types)
         )
         self._prompts = np.array([r.prompt for r in self.requests])
@@ -175,6 +182,8 @@ class PriceProgram:
 
     def program(self) -> highspy.HighsLp:
         """Return the relaxation without branches."""
+        import highspy
+
         types, horizon = len(self.requests), self.horizon
         times = np.arange(horizon + 1)[:, None]
         lengths, places, values = [], [], []
@@ -314,6 +323,25 @@ class PriceProgram:
         return {"split": [[r.prompt, r.output, u] for r, u in types], "at_most": branch.at_most}
 
 
+class TimeIndexed:
+    """The stage of the time-indexed linear relaxation at the root, solved by HiGHS."""
+
+    name = "linear-duals"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether there are few types, and no finer relaxation has had its say."""
+        if any(map(state.proved, ("batch-state", "demand-duals", "blocks", "propagation"))):
+            return False
+        return len(state.types) <= state.params.time_indexed.most_types
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Prove the bound of its duals."""
+        tree = root_prices(state.instance, stop, state.makespan)
+        if tree is not None:
+            value = min(tree.lower_bound, state.objective)
+            state.prove(Bound(value, "linear-duals", tree.content()))
+
+
 def root_prices(
     instance: Instance,
     stop: Stopping,
@@ -343,6 +371,8 @@ def root_prices(
         program = PriceProgram(instance, horizon, levels=(1,))
     if program.entries > PRICED_ENTRIES or stop.over():
         return None
+    from kvopt.solver.highs import quiet_highs  # loads HiGHS
+
     highs = quiet_highs()
     highs.setOptionValue("time_limit", stop.left())
     highs.passModel(program.program())

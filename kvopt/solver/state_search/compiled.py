@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import math
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -26,12 +25,15 @@ from kvopt.model.errors import InputError, SolverError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import jitted, working
-from kvopt.solver.result import Result
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.sizes import batch_states_fit, has_few_long_runs
+from kvopt.solver.stage import Incumbent, recomputed, run_alone
 
 __all__ = [
     "PLAIN",
     "Functions",
     "Problem",
+    "StateSearch",
     "accepts",
     "compiled",
     "optima",
@@ -45,9 +47,6 @@ MOST_OUTPUT = 32767
 MOST_KEYS = 1 << 20
 """Largest memory budget (tokens), number of requests, sum of outputs (rounds), and number of
 ways to say who waits.  Then no number here reaches 2^63 (proofs/state_search.md, section 5)."""
-
-STATE_BYTES = 1 << 29
-"""States kept take at most so much memory, by default (bytes)."""
 
 SCALE_BITS = 16
 """Mean busy times are rounded down to multiples of 2^-16 rounds."""
@@ -1162,9 +1161,10 @@ PLAIN = Functions(make_kinds, find_prices, beam, best_first, start_pool, trace_b
 
 
 @functools.cache
-def compiled() -> Functions | None:
+def compiled() -> Functions:
     """Return the compiled functions, or None if numba is not there or fails."""
-    return working(_compile)
+    found: Functions = working(_compile)
+    return found
 
 
 def _compile(cache: bool) -> Functions:
@@ -1230,14 +1230,68 @@ def _grown(pool: Pool) -> Pool:
     return larger
 
 
+class StateSearch:
+    """The stage that searches over states in compiled code.
+
+    Parameters
+    ----------
+    state_bytes
+        Memory for states (bytes); by default what `StateSearchParams` says.
+    functions
+        The functions to use; by default the compiled ones.
+    """
+
+    name = "state-search"
+
+    def __init__(self, state_bytes: int | None = None, functions: Functions | None = None) -> None:
+        self.state_bytes = state_bytes
+        self.functions = functions
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether it is the best there is for an instance of this size."""
+        params, instance = state.params.state_search, state.instance
+        if len(instance) > params.most_requests or not accepts(instance):
+            return False
+        if state.bound.value == state.objective:
+            return False
+        small = len(instance) <= params.few_requests and instance.memory <= params.small_memory
+        if not small and batch_states_fit(state):
+            return False
+        long = int(instance.outputs.max()) >= params.long_output
+        return not (long and has_few_long_runs(state))
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Offer the best schedule found, and prove the bound that was reached.
+
+        Raises
+        ------
+        InputError
+            If the instance is not accepted (see `accepts`).
+        """
+        instance = state.instance
+        if not accepts(instance):
+            raise InputError(f"{instance!r}: is beyond the limits of the compiled search")
+        if stop.over():
+            return
+        search = _Search(
+            instance,
+            state.starts,
+            state.params.state_search.state_bytes if self.state_bytes is None else self.state_bytes,
+            self.functions or compiled() or PLAIN,
+        )
+        search.run(stop)
+        state.offer(search.starts)
+        state.prove(Bound(instance.total_output + search.lower_bound, "state-search"))
+
+
 def solve_by_kernel(
     instance: Instance,
     known: IntArray,
     stop: Stopping,
-    state_bytes: int = STATE_BYTES,
+    state_bytes: int | None = None,
     functions: Functions | None = None,
 ) -> Result:
-    """Solve a small instance by search over states.
+    """Solve a small instance by the compiled search over states alone.
 
     Parameters
     ----------
@@ -1248,15 +1302,8 @@ def solve_by_kernel(
         Starts of some feasible schedule (rounds), shape (n,).
     stop
         How long it may take; it is looked at about ten times a second.
-    state_bytes
-        Memory for states (bytes).
-    functions
-        The functions to use; by default the compiled ones, or `PLAIN` without numba.
-
-    Returns
-    -------
-    Result
-        Optimal, or the bracket reached when the budget ran out or the memory was full.
+    state_bytes, functions
+        As for `StateSearch`.
 
     Raises
     ------
@@ -1265,18 +1312,7 @@ def solve_by_kernel(
     SolverError
         If `known` is not feasible.
     """
-    if not accepts(instance):
-        raise InputError(f"{instance!r}: is beyond the limits of the compiled search")
-    began = time.perf_counter()
-    search = _Search(instance, known, state_bytes, functions or compiled() or PLAIN)
-    search.run(stop)
-    return Result.checked(
-        instance,
-        search.starts,
-        instance.total_output + search.lower_bound,
-        "search over states",
-        time.perf_counter() - began,
-    )
+    return run_alone(StateSearch(state_bytes, functions), instance, known, stop)
 
 
 class _Search:
@@ -1438,9 +1474,7 @@ def optima(
         search.run(Stopping())
         found[i] = instance.total_output + search.lower_bound
         if enough is None or found[i] < enough[i]:
-            found[i] = Result.checked(
-                instance, search.starts, found[i], "search over states", 0
-            ).objective
+            found[i] = recomputed(instance, search.starts)[1]
     return found
 
 

@@ -14,18 +14,17 @@ round at once are single operations.
 from __future__ import annotations
 
 import heapq
-import time
 from collections.abc import Iterator
 from itertools import accumulate
 
-import numpy as np
-
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.request_types import RequestTypes
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
-from kvopt.solver.result import Result
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.stage import Incumbent, run_alone
 
-__all__ = ["solve_by_search"]
+__all__ = ["ReferenceSearch", "solve_by_search"]
 
 BEAM_WIDTH = 30
 """States kept at each time when a first good schedule is looked for."""
@@ -37,13 +36,49 @@ Counts = tuple[int, ...]
 """A number of requests of each type."""
 
 
+class ReferenceSearch:
+    """The stage that searches over states in plain Python; exact for about a dozen requests.
+
+    Parameters
+    ----------
+    state_limit
+        Largest number of states to keep; by default what `ReferenceSearchParams` says.
+    """
+
+    name = "reference-search"
+
+    def __init__(self, state_limit: int | None = None) -> None:
+        self.state_limit = state_limit
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether the instance is small enough for that."""
+        params, instance = state.params.reference_search, state.instance
+        bits = int(instance.outputs.max()) * instance.memory.bit_length()
+        small = len(instance) <= params.most_requests and bits <= params.most_bits
+        return small and state.bound.value < state.objective
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Offer the best schedule found, and prove the bound that was reached."""
+        params, outputs = state.params.reference_search, state.instance.total_output
+        graph = _StateGraph(state.instance)
+        cutoff = state.objective - outputs
+        best = _beam(graph, cutoff, BEAM_WIDTH, stop)
+        cutoff = best.cost if best else cutoff
+        limit = params.first_states if self.state_limit is None else self.state_limit
+        lower_bound, better = _best_first(graph, cutoff, limit, stop)
+        best = better or best
+        if best:
+            state.offer(_starts(graph, best, state.types))
+        state.prove(Bound(outputs + lower_bound, "reference-search"))
+
+
 def solve_by_search(
     instance: Instance,
     known: IntArray,
     stop: Stopping,
     state_limit: int = STATE_LIMIT,
 ) -> Result:
-    """Solve a small instance by search over states.
+    """Solve a small instance by the plain search over states alone.
 
     Parameters
     ----------
@@ -57,30 +92,12 @@ def solve_by_search(
     state_limit
         Largest number of states to keep.
 
-    Returns
-    -------
-    Result
-        Optimal, or the bracket reached when the budget ran out or the limit struck.
-
     Raises
     ------
     SolverError
         If `known` is not feasible.
     """
-    began = time.perf_counter()
-    graph = _StateGraph(instance)
-    ceiling = int(known.sum())
-    best = _beam(graph, ceiling, BEAM_WIDTH, stop)
-    ceiling = best.cost if best else ceiling
-    lower_bound, better = _best_first(graph, ceiling, state_limit, stop)
-    best = better or best
-    return Result.checked(
-        instance,
-        _starts(graph, best) if best else known,
-        instance.total_output + lower_bound,
-        "search over states",
-        time.perf_counter() - began,
-    )
+    return run_alone(ReferenceSearch(state_limit), instance, known, stop)
 
 
 class _State:
@@ -198,8 +215,8 @@ class _StateGraph:
         return self._facts[waiting]
 
 
-def _beam(graph: _StateGraph, ceiling: int, width: int, stop: Stopping) -> _State | None:
-    """Go through time keeping the best `width` states; return an end cheaper than `ceiling`."""
+def _beam(graph: _StateGraph, cutoff: int, width: int, stop: Stopping) -> _State | None:
+    """Go through time keeping the best `width` states; return an end cheaper than `cutoff`."""
     best = None
     layer = [graph.root]
     while layer:
@@ -208,9 +225,9 @@ def _beam(graph: _StateGraph, ceiling: int, width: int, stop: Stopping) -> _Stat
             if stop.over():
                 return best
             if not any(child.waiting):
-                if child.cost < ceiling:
-                    best, ceiling = child, child.cost
-            elif (score := child.cost + graph.remaining(child)) < ceiling:
+                if child.cost < cutoff:
+                    best, cutoff = child, child.cost
+            elif (score := child.cost + graph.remaining(child)) < cutoff:
                 scores[child] = score
         layer = []
         seen = set()
@@ -224,9 +241,9 @@ def _beam(graph: _StateGraph, ceiling: int, width: int, stop: Stopping) -> _Stat
 
 
 def _best_first(
-    graph: _StateGraph, ceiling: int, state_limit: int, stop: Stopping
+    graph: _StateGraph, cutoff: int, state_limit: int, stop: Stopping
 ) -> tuple[int, _State | None]:
-    """Return a lower bound on the sum of starts, and an end cheaper than `ceiling` if found.
+    """Return a lower bound on the sum of starts, and an end cheaper than `cutoff` if found.
 
     The bound equals the cheapest sum known, unless a limit struck.
     """
@@ -236,20 +253,20 @@ def _best_first(
     states = 0
     while heap:
         bound, _, state = heapq.heappop(heap)
-        if bound >= ceiling:
+        if bound >= cutoff:
             break
         if state.dropped:
             continue
         for child in graph.children(state):
             if states > state_limit or stop.over():
                 return bound, best
-            if child.cost >= ceiling:
+            if child.cost >= cutoff:
                 continue
             if not any(child.waiting):
-                best, ceiling = child, child.cost
+                best, cutoff = child, child.cost
                 continue
             child_bound = max(bound, child.cost + graph.remaining(child))
-            if child_bound >= ceiling:
+            if child_bound >= cutoff:
                 continue
             rivals = kept.setdefault(child.waiting, [])
             if any(graph.no_worse(rival, child) for rival in rivals):
@@ -261,19 +278,18 @@ def _best_first(
             states += 1
             stop.count()
             heapq.heappush(heap, (child_bound, states, child))
-    return ceiling, best
+    return cutoff, best
 
 
-def _starts(graph: _StateGraph, end: _State) -> IntArray:
+def _starts(graph: _StateGraph, end: _State, types: RequestTypes) -> IntArray:
     """Return the start of every request in the schedule that leads to a state."""
     steps = []
     state: _State | None = end
     while state is not None and state.parent is not None:
         steps.append(state.started)
         state = state.parent
-    times: dict[tuple[int, int], list[int]] = {}
+    times: list[list[int]] = [[] for _ in graph.requests]
     for now, started in enumerate(reversed(steps)):
-        for request, number in zip(graph.requests, started, strict=True):
-            times.setdefault((request.prompt, request.output), []).extend([now] * number)
-    queues = {key: iter(values) for key, values in times.items()}
-    return np.array([next(queues[r.prompt, r.output]) for r in graph.instance], dtype=np.int64)
+        for own, number in zip(times, started, strict=True):
+            own += [now] * number
+    return types.to_instance_order(times)

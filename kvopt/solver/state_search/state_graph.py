@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import networkx as nx
-import numpy as np
 
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, SolverError
 from kvopt.model.instance import Instance, Request
-from kvopt.solver.result import Result
+from kvopt.solver.result import NOTHING, Bound, Result
+from kvopt.solver.stage import recomputed
 
 __all__ = ["solve_by_state_graph"]
 
@@ -66,13 +66,13 @@ def solve_by_state_graph(instance: Instance, state_limit: int = 200_000) -> Resu
     for now, edge in enumerate(pairwise(path)):
         for request in graph.edges[edge]["chosen"]:
             times.setdefault(request, []).append(now)
-    return Result.checked(
-        instance,
-        np.array([times[request].pop() for request in instance]),
-        weight + instance.total_output,
-        "state graph",
-        time.perf_counter() - began,
-    )
+    starts, objective = recomputed(instance, [times[request].pop() for request in instance])
+    bound = Bound(weight + instance.total_output, "state-graph")
+    if bound.value != objective:
+        raise SolverError(
+            f"{instance!r}: a path of cost {bound.value} is a schedule of {objective}"
+        )
+    return Result(instance, starts, objective, bound, NOTHING, time.perf_counter() - began)
 
 
 def _moves(state: State, memory: int) -> Iterator[tuple[Waiting, State]]:

@@ -1,0 +1,118 @@
+"""Solving with a certificate: the plan of the solver, and the checker's own search in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from numpy.typing import ArrayLike
+
+from kvopt.certificates.checker import checker
+from kvopt.model.instance import Instance
+from kvopt.model.stopping import Stopping
+from kvopt.solver.params import SolverParams
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.solve import PLAN, Step, solve
+from kvopt.solver.stage import Incumbent
+from kvopt.solver.state_search.compiled import StateSearch
+
+__all__ = ["CERTIFYING_PLAN", "Exhaustive", "solve_certified"]
+
+FIRST_STATES = 2_000
+MORE_STATES = 4
+"""A search that is not through after so many states is tried with so many times as many."""
+
+
+class Exhaustive:
+    """The stage that has the checker prove a bound by its own search over states.
+
+    The proof is a recipe, which the checker completes: the number of states that it needed.
+
+    Parameters
+    ----------
+    last
+        Whether it is the last resort for a bracket that is still open.
+    """
+
+    name = "exhaustive"
+
+    def __init__(self, last: bool = False) -> None:
+        self.last = last
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether a bound is known that is not proved, of an instance that is small enough."""
+        params = state.params
+        if self.last:
+            return len(state.instance) <= params.state_search.most_requests
+        closed = state.bound.value == state.objective > state.certified.value
+        return closed and len(state.instance) <= params.exhaustive.most_requests
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Prove that no schedule is cheaper than the best one, or else the bound that is known."""
+        for value in (state.objective, state.bound.value):
+            if value > state.certified.value:
+                states = _states_needed(state, value, stop.part(stop.left() / 2))
+                if states is not None:
+                    proof = {"rule": "exhaustive", "states": states}
+                    state.prove(Bound(value, "exhaustive", proof))
+
+
+def _states_needed(state: Incumbent, value: int, stop: Stopping) -> int | None:
+    """Return how many states the checker needs to prove a bound; None if it cannot in time."""
+    types = {(r.prompt, r.output): count for r, count in state.instance.types()}
+    limit = FIRST_STATES
+    while not stop.over():
+        began = time.perf_counter()
+        try:
+            return int(checker().searched(state.instance.memory, types, value, limit))
+        except checker().Refused as refused:
+            limit *= MORE_STATES
+            expected = MORE_STATES * (time.perf_counter() - began)
+            if (
+                not str(refused).startswith("proof.states")  # it is not the limit that failed
+                or limit > checker().MAX_STATES
+                or expected > stop.left()
+            ):
+                return None
+    return None
+
+
+def _certifying_plan() -> tuple[Step, ...]:
+    after = next(i for i, step in enumerate(PLAN) if isinstance(step.stage, StateSearch)) + 1
+    complete = Step(Exhaustive(), lambda params: params.exhaustive.share)
+    return (*PLAN[:after], complete, *PLAN[after:-1], Step(Exhaustive(last=True)), PLAN[-1])
+
+
+CERTIFYING_PLAN = _certifying_plan()
+"""The plan of `kvopt.solver.solve`, with the checker's search after the searches over states, and
+once more before the last stage."""
+
+
+def solve_certified(
+    instance: Instance,
+    time_limit: float = 60.0,
+    *,
+    stop: Stopping | None = None,
+    known: Iterable[ArrayLike] = (),
+    params: SolverParams | None = None,
+    report: Callable[[Result], None] = lambda result: None,
+) -> Result:
+    """Bracket the optimum as `solve` does, and go on until the bracket is certified.
+
+    Parameters and errors are as for `kvopt.solve`.
+
+    Returns
+    -------
+    Result
+        The bracket; `kvopt.certificates.write.certificate` makes a certificate of it.
+    """
+    return solve(
+        instance,
+        time_limit,
+        stop=stop,
+        known=known,
+        params=params,
+        report=report,
+        plan=CERTIFYING_PLAN,
+        certify=True,
+    )

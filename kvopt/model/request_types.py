@@ -1,0 +1,138 @@
+"""The distinct requests of an instance, in the one order that every engine uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from kvopt.model.instance import Instance, IntArray, Request
+
+__all__ = ["RequestTypes"]
+
+
+@dataclass(frozen=True, eq=False)
+class RequestTypes:
+    """The distinct requests of an instance, ordered by (output, prompt), with their numbers.
+
+    Identical requests are interchangeable, so a schedule is told by the start times of each type.
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output length of each type (tokens), shape (types,).
+    counts
+        Number of requests of each type, >= 1, shape (types,).
+    index
+        Type of each request of the instance, shape (n,).
+
+    Examples
+    --------
+    >>> from kvopt import Instance
+    >>> types = Instance(10, [2, 2, 0, 2], [3, 8, 3, 3]).request_types()
+    >>> types.outputs.tolist(), types.prompts.tolist(), types.counts.tolist()
+    ([3, 3, 8], [0, 2, 2], [1, 2, 1])
+    >>> types.to_instance_order([[0], [5, 1], [9]]).tolist()
+    [1, 9, 0, 5]
+    """
+
+    prompts: IntArray
+    outputs: IntArray
+    counts: IntArray
+    index: IntArray
+
+    @classmethod
+    def of(cls, instance: Instance) -> RequestTypes:
+        """Group the requests of an instance."""
+        keys = (instance.outputs << 30) | instance.prompts
+        distinct, index, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        arrays = (distinct & ((1 << 30) - 1), distinct >> 30, counts, index.reshape(-1))
+        for array in arrays:
+            array.setflags(write=False)
+        return cls(*arrays)
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+    @cached_property
+    def requests(self) -> list[Request]:
+        """A request of each type."""
+        from kvopt.model.instance import Request
+
+        return list(map(Request, self.prompts.tolist(), self.outputs.tolist()))
+
+    @cached_property
+    def peaks(self) -> IntArray:
+        """Memory in the last round of each type (tokens), shape (types,)."""
+        return self.prompts + self.outputs
+
+    @cached_property
+    def areas(self) -> IntArray:
+        """Memory summed over the rounds of a run of each type (token-rounds), shape (types,)."""
+        return self.prompts * self.outputs + self.outputs * (self.outputs + 1) // 2
+
+    def number_of(self, prompt: int, output: int) -> int:
+        """Return the number of the type with these lengths.
+
+        Raises
+        ------
+        KeyError
+            If no request has them.
+        """
+        return self._numbers[prompt, output]
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[int, int], int]:
+        lengths = zip(self.prompts.tolist(), self.outputs.tolist(), strict=True)
+        return {pair: k for k, pair in enumerate(lengths)}
+
+    def rows(self, values: Sequence[int]) -> list[list[int]]:
+        """Return rows [prompt, output, value] by (prompt, output), as certificates hold them.
+
+        Parameters
+        ----------
+        values
+            A number for each type, shape (types,).
+        """
+        columns = (self.prompts.tolist(), self.outputs.tolist(), values)
+        return sorted(map(list, zip(*columns, strict=True)))
+
+    def to_instance_order(self, times: Sequence[Iterable[int]]) -> IntArray:
+        """Return the start of every request from those of each type.
+
+        Parameters
+        ----------
+        times
+            The start times of each type (rounds), as many as it has requests, in any order.
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Start times in instance order; of one type, earlier requests start earlier.
+
+        Raises
+        ------
+        ValueError
+            If a type has more or fewer start times than requests.
+        """
+        starts = np.empty(len(self.index), dtype=np.int64)
+        by_type = np.argsort(self.index, kind="stable")
+        starts[by_type] = [t for k in range(len(self)) for t in self._sorted(k, times[k])]
+        return starts
+
+    def to_types(self, starts: IntArray) -> list[list[int]]:
+        """Return the start times of each type, ascending, from those of every request (rounds)."""
+        times: list[list[int]] = [[] for _ in range(len(self))]
+        for k, start in zip(self.index.tolist(), starts.tolist(), strict=True):
+            times[k].append(start)
+        return [sorted(own) for own in times]
+
+    def _sorted(self, k: int, times: Iterable[int]) -> list[int]:
+        own = sorted(times)
+        if len(own) != self.counts[k]:
+            raise ValueError(f"type {k} has {self.counts[k]} requests, {len(own)} start times")
+        return own

@@ -1,0 +1,36 @@
+"""The stage of branch and bound on start times; HiGHS is loaded when it runs."""
+
+from __future__ import annotations
+
+from kvopt.model.instance import IntArray
+from kvopt.model.stopping import Stopping
+from kvopt.solver.sizes import has_few_long_runs
+from kvopt.solver.stage import Bound, Incumbent
+
+__all__ = ["BranchAndBound"]
+
+
+class BranchAndBound:
+    """Branch and bound on start times, for few requests with long runs."""
+
+    name = "branch-and-bound"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether there are few requests and long runs, and no finer relaxation has spoken."""
+        duals = state.proved("demand-duals") or state.proved("blocks")
+        return has_few_long_runs(state) and not duals
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Raise the lower bound, and offer the schedules that are met."""
+        if stop.over():
+            return
+        from kvopt.solver.branch_and_bound.tree import branch_and_bound
+
+        def keep(bound: int, starts: IntArray) -> None:
+            state.offer(starts)
+            state.prove(Bound(min(bound, state.objective), self.name))
+
+        tree = branch_and_bound(state.instance, state.starts, stop, keep)
+        if tree is not None:
+            bound = min(tree.lower_bound, state.objective)
+            state.prove(Bound(bound, "propagation", tree.content()))

@@ -1,0 +1,104 @@
+"""What the size of an instance tells of which stage is worth running."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from kvopt.model.instance import Instance
+from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
+
+if TYPE_CHECKING:
+    from kvopt.solver.stage import Incumbent
+
+__all__ = [
+    "MOST_BATCH_STATES",
+    "MOST_COSTS_TO_GO",
+    "batch_states_fit",
+    "batch_states_have_room",
+    "has_few_long_runs",
+    "longest_outputs",
+    "number_of_batch_states",
+    "program_size",
+]
+
+MOST_COSTS_TO_GO = 130_000_000
+"""Most costs-to-go of the batch-state relaxation, states times rounds; 4 bytes each."""
+
+MOST_BATCH_STATES = 400_000
+"""Most batch states, as in the checker."""
+
+
+def has_few_long_runs(state: Incumbent) -> bool:
+    """Tell whether branch and bound on start times is the thing to do: few requests, long runs.
+
+    With fewer rounds the relaxations by batch states and aggregate states are better.
+    """
+    params = state.params.branch_and_bound
+    few = len(state.instance) <= params.most_requests
+    return few and params.least_makespan <= state.makespan <= params.most_makespan
+
+
+def batch_states_fit(state: Incumbent) -> bool:
+    """Tell whether the batch-state relaxation can handle an instance up to its makespan."""
+    key = f"batch states up to {state.makespan}"
+    if key not in state.cache:
+        state.cache[key] = batch_states_have_room(state.instance, state.makespan)
+    return bool(state.cache[key])
+
+
+def batch_states_have_room(instance: Instance, horizon: int) -> bool:
+    """Tell whether the batch-state relaxation of an instance is of a size that can be handled."""
+    if instance.memory > MOST_BATCH_STATES:
+        return False
+    most = min(MOST_BATCH_STATES, MOST_COSTS_TO_GO // (horizon + 1))
+    return number_of_batch_states(instance, most) <= most
+
+
+def number_of_batch_states(instance: Instance, most: float = math.inf) -> int:
+    """Return how many multisets of tokens running requests may hold after a round.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    most
+        If there are more than this, some number above it is returned.
+    """
+    ways = [1] + [0] * instance.memory
+    for prompt, longest in longest_outputs(instance).items():
+        for held in range(prompt + 1, prompt + longest + 1):
+            for tokens in range(held, instance.memory + 1):
+                ways[tokens] += ways[tokens - held]
+            if sum(ways) > most:
+                return sum(ways)
+    return sum(ways)
+
+
+def longest_outputs(instance: Instance) -> dict[int, int]:
+    """Return the longest output of each prompt, prompts ascending."""
+    longest: dict[int, int] = {}
+    for request, _ in sorted(instance.types()):
+        longest[request.prompt] = max(longest.get(request.prompt, 0), request.output)
+    return longest
+
+
+def program_size(instance: Instance, upper_bound: int) -> tuple[int, int]:
+    """Return at least the numbers of variables and of coefficients of the hindsight program.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    upper_bound
+        Cost of some feasible schedule (rounds).
+    """
+    windows = [cover_windows(instance, level) for level in COVER_LEVELS]
+    total = instance.total_output
+    variables = entries = 0
+    for (request, _), rows in zip(instance.types(), zip(*windows, strict=True), strict=True):
+        # A cruder horizon than that of `latest_starts`: the others cost their outputs.
+        last = min(upper_bound - (total - request.output), total) - request.output
+        variables += last + 1
+        entries += (last + 1) * (2 + request.output + sum(rows))
+    return variables, entries

@@ -1,0 +1,264 @@
+"""What a stage of the solver is, and what all stages work on.
+
+A stage looks at the incumbent, offers cheaper schedules and proves higher lower bounds.  It knows
+nothing of the other stages: `kvopt.solver.solve.PLAN` says which there are, and in which order.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kvopt.model.errors import SolverError
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.memory_profile import first_overflow
+from kvopt.model.request_types import RequestTypes
+from kvopt.model.schedule import exact_sum
+from kvopt.model.stopping import Stopping
+from kvopt.solver.params import SolverParams
+from kvopt.solver.result import NOTHING, Bound, Result, StageRecord
+
+__all__ = ["Bound", "Incumbent", "Stage", "run_alone"]
+
+
+class Stage(Protocol):
+    """A part of the solver that narrows the bracket.
+
+    Attributes
+    ----------
+    name
+        What `Result.stages` calls it.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `Result.stages` calls it."""
+        ...
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether it is worth running on what is known so far; quick."""
+        ...
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Offer schedules and prove bounds until that is done or `stop` is over."""
+        ...
+
+
+@dataclass(eq=False)
+class Incumbent:
+    """What is known of the optimum of one instance: the best schedule and the best bounds.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    params
+        The tuning numbers of all stages.
+    certify
+        Whether the bracket counts as closed only when its lower end is proved by a certificate.
+    report
+        Called with the bracket so far whenever it has become narrower.
+
+    Attributes
+    ----------
+    starts
+        Starts of the cheapest schedule so far (rounds), shape (n,); those of the requests one
+        after another, shortest first, at the beginning.
+    objective
+        Its total completion time (rounds).
+    bound
+        The highest lower bound so far.
+    certified
+        The highest one with a proof that a certificate can hold.
+    stages
+        What the stages did that have been run.
+    """
+
+    instance: Instance
+    params: SolverParams
+    certify: bool = False
+    report: Callable[[Result], None] = lambda result: None
+
+    def __post_init__(self) -> None:
+        self.types: RequestTypes = self.instance.request_types()
+        self.starts: IntArray = _one_after_another(self.instance)
+        self.objective = exact_sum(self.starts) + self.instance.total_output
+        self.bound = self.certified = NOTHING
+        self.stages: list[StageRecord] = []
+        self._bounds: dict[str, int] = {}
+        self._began = time.perf_counter()
+        self._compiling = 0.0
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing is left to do."""
+        bound = self.certified if self.certify else self.bound
+        return bound.value == self.objective
+
+    @property
+    def makespan(self) -> int:
+        """The last round of the best schedule."""
+        return int((self.starts + self.instance.outputs).max())
+
+    def proved(self, rule: str) -> int:
+        """Return the best bound by a rule so far (rounds), 0 if there is none."""
+        return self._bounds.get(rule, 0)
+
+    @cached_property
+    def cache(self) -> dict[str, Any]:
+        """What stages have found out about the instance alone, such as sizes, by name."""
+        return {}
+
+    def offer(self, starts: ArrayLike) -> bool:
+        """Take a schedule over if it is cheaper; tell whether it is.
+
+        Parameters
+        ----------
+        starts
+            Start times in instance order (rounds), shape (n,).
+
+        Raises
+        ------
+        SolverError
+            If they are not a feasible schedule, or cost less than a bound allows.
+        """
+        start, objective = recomputed(self.instance, starts)
+        if objective < self.bound.value:
+            raise SolverError(
+                f"{self.instance!r}: a schedule costs {objective}, "
+                f"less than the lower bound {self.bound.value} ({self.bound.rule})"
+            )
+        if objective >= self.objective:
+            return False
+        self.starts, self.objective = start, objective
+        self.report(self.result())
+        return True
+
+    def prove(self, bound: Bound) -> bool:
+        """Take a lower bound over if it is higher, or as high and with a proof; tell whether.
+
+        Raises
+        ------
+        SolverError
+            If it exceeds the cost of the best schedule.
+        """
+        if bound.value > self.objective:
+            raise SolverError(
+                f"{self.instance!r}: a schedule costs {self.objective}, "
+                f"less than the lower bound {bound.value} ({bound.rule})"
+            )
+        self._bounds[bound.rule] = max(bound.value, self.proved(bound.rule))
+        better = bound.value > self.certified.value and bound.proof is not None
+        if better:
+            self.certified = bound
+        if bound.value > self.bound.value or (
+            bound.value == self.bound.value and self.bound.proof is None and bound.proof is not None
+        ):
+            self.bound = bound
+            better = True
+        if better:
+            self.report(self.result())
+        return better
+
+    def run(self, stage: Stage, stop: Stopping) -> None:
+        """Run a stage and keep a record of what it did."""
+        began, uncharged = time.perf_counter(), stop.uncharged_seconds
+        try:
+            stage.run(self, stop)
+        except KeyboardInterrupt:
+            if not stop.interrupted:  # broken off while compiling
+                raise
+        finally:
+            compiling = stop.uncharged_seconds - uncharged
+            self._compiling += compiling
+            self.stages.append(
+                StageRecord(
+                    stage.name,
+                    time.perf_counter() - began - compiling,
+                    compiling,
+                    self.objective,
+                    self.bound.value,
+                )
+            )
+
+    def result(self) -> Result:
+        """Return what is known so far."""
+        seconds = time.perf_counter() - self._began - self._compiling
+        return Result(
+            self.instance,
+            self.starts,
+            self.objective,
+            self.bound,
+            self.certified,
+            seconds,
+            self._compiling,
+            tuple(self.stages),
+        )
+
+
+def run_alone(
+    stage: Stage,
+    instance: Instance,
+    starts: ArrayLike,
+    stop: Stopping,
+    params: SolverParams | None = None,
+    report: Callable[[Result], None] = lambda result: None,
+) -> Result:
+    """Run one stage by itself, whether it says that it applies or not.
+
+    Parameters
+    ----------
+    stage
+        The stage.
+    instance
+        The instance.
+    starts
+        Start times of a feasible schedule (rounds), shape (n,).
+    stop
+        How long it may take.
+    params
+        The tuning numbers; by default the usual ones.
+    report
+        Called with the bracket whenever it has become narrower.
+
+    Raises
+    ------
+    SolverError
+        If the schedule is not feasible.
+    """
+    state = Incumbent(instance, params or SolverParams(), report=report)
+    state.offer(starts)
+    state.run(stage, stop)
+    return state.result()
+
+
+def recomputed(instance: Instance, starts: ArrayLike) -> tuple[IntArray, int]:
+    """Return start times as a read-only array, and what they cost (rounds).
+
+    Raises
+    ------
+    SolverError
+        If they are not a feasible schedule.
+    """
+    start = np.array(starts, dtype=np.int64)
+    if start.shape != (len(instance),) or (start < 0).any():
+        raise SolverError(f"{instance!r}: the starts are not {len(instance)} times >= 0")
+    end = start + instance.outputs
+    if overflow := first_overflow(start, end, instance.prompts, instance.memory):
+        raise SolverError(f"{instance!r}: the schedule exceeds memory in round {overflow[0]}")
+    start.setflags(write=False)
+    return start, exact_sum(end)
+
+
+def _one_after_another(instance: Instance) -> IntArray:
+    """Return the starts of requests that run one at a time, shortest first (rounds)."""
+    order = np.argsort(instance.outputs, kind="stable")
+    starts = np.zeros(len(instance), dtype=np.int64)
+    starts[order[1:]] = np.cumsum(instance.outputs[order[:-1]])
+    return starts

@@ -1,0 +1,40 @@
+"""Window cover cuts: no more than m requests start within their windows.
+
+For a level m >= 1 and a request with n_i = s_i + o_i + m (s_min + o_i) - M > 0 let
+d_i = min(o_i, ceil(n_i / m)).  Then for every time u at most m requests have a start in
+(u - d_i, u] (derived: proofs/model.md, lemma 4).  At level 1 they are clique inequalities.
+"""
+
+from __future__ import annotations
+
+from kvopt.model.instance import Instance
+
+__all__ = ["COVER_LEVELS", "cover_windows"]
+
+COVER_LEVELS = (1,)
+"""Levels m of the cuts that the integer program contains.
+
+Levels 2 and 3 raise the linear relaxation little and triple the size."""
+
+
+def cover_windows(instance: Instance, level: int) -> list[int]:
+    """Return for each type the window d_i of the cuts of a level m (rounds).
+
+    With n_i = s_i + o_i + m (s_min + o_i) - M and d_i = min(o_i, ceil(n_i / m)), or 0
+    if n_i <= 0: for every time u at most m requests have a start in (u - d_i, u].
+    Derived: proofs/model.md, lemma 4.
+
+    Parameters
+    ----------
+    instance
+        The instance; types in the order of `Instance.types`.
+    level
+        The m of the cuts, >= 1.
+    """
+    requests = [request for request, _ in instance.types()]
+    smallest = min(r.prompt for r in requests)
+    windows = []
+    for r in requests:
+        excess = r.peak + level * (smallest + r.output) - instance.memory
+        windows.append(max(0, min(r.output, -(-excess // level))))
+    return windows
