@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from kvopt.certificates.inprocess import checker
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
-from kvopt.solver.facts import staircase_windows
 from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
 from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
+from kvopt.solver.window_covers import cover_windows
 
 Kind = tuple[int, int]
 FAR = 10**60
@@ -73,8 +73,7 @@ class Priced:
         kinds = [(r.prompt, r.output) for r, _ in instance.types()]
         self.windows = {
             m: {
-                kind: d + widened
-                for kind, d in zip(kinds, staircase_windows(instance, m), strict=True)
+                kind: d + widened for kind, d in zip(kinds, cover_windows(instance, m), strict=True)
             }
             for m in self.stairs
         }
@@ -233,7 +232,7 @@ def check_bound(instance: Instance, optimum: int, proof: dict[str, Any], larger:
     prices = Priced(instance, proof, larger=larger)
     bound = -(-(prices.constant() + prices.cheapest()) // prices.scale)
     assert bound <= optimum
-    assert bound == checker().by_paths(instance.memory, dict(prices.counts), proof)
+    assert bound == checker().bound(instance.memory, dict(prices.counts), proof)
 
 
 def proofs_of(instance: Instance, horizon: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -250,7 +249,7 @@ def proofs_of(instance: Instance, horizon: int, rng: random.Random) -> list[dict
     proofs = [prices.content(instance) for prices in found]
     for prices, proof in zip(found, proofs, strict=True):
         types = {(r.prompt, r.output): n for r, n in instance.types()}
-        assert prices.bound == checker().by_paths(instance.memory, types, proof)
+        assert prices.bound == checker().bound(instance.memory, types, proof)
     assert len(proofs[0]["staircase"]) == len(LEVELS)
     return [*proofs, *(random_proof(instance, horizon, rng) for _ in range(3))]
 

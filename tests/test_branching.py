@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping, solve
-from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver import solve as solving
 from kvopt.solver.branch_and_bound import tree as branching
@@ -24,7 +24,7 @@ from kvopt.solver.state_search.state_graph import solve_by_state_graph
 def proved(instance: Instance, tree: WindowTree) -> int:
     types = {(r.prompt, r.output): n for r, n in instance.types()}
     content = json.loads(json.dumps(tree.content()))
-    value = checker().by_windows(instance.memory, types, content)
+    value = checker().bound(instance.memory, types, content)
     assert tree.lower_bound <= value <= tree.goal
     return value
 
@@ -82,7 +82,7 @@ def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
     if result.rule == solving.BRANCHES:
         assert result.proof is not None
         types = {(r.prompt, r.output): n for r, n in instance.types()}
-        value = checker().by_windows(instance.memory, types, result.proof)
+        value = checker().bound(instance.memory, types, result.proof)
         assert value == result.lower_bound
     assert result.rule in (solving.BRANCHES, "HiGHS")
 

@@ -22,10 +22,11 @@ import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping, read_instance, solve, write_instance
 from kvopt.certificates import write as building
-from kvopt.certificates.checker import checker, refusal
+from kvopt.certificates.checker import refusal
 from kvopt.certificates.write import certificate, certificate_text, certify
 from kvopt.cli import main
 from kvopt.model.errors import SolverError
@@ -128,7 +129,7 @@ def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
         scale = content["scale"] = rng.randint(1, 5)
         for row in content["worth"]:
             row[2] = rng.randint(-scale, 15 * scale)
-    return building.Proof(checker().by_worth(instance.memory, types, content), content)
+    return building.Proof(checker().bound(instance.memory, types, content), content)
 
 
 def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
@@ -142,7 +143,7 @@ def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
     memory = tuple(relaxation.memory_prices(prices).tolist())
     content = Worth(worth, 0, None, relaxation.parts, memory).content(instance)
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    return building.Proof(checker().by_parts(instance.memory, types, content), content)
+    return building.Proof(checker().bound(instance.memory, types, content), content)
 
 
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -241,7 +242,7 @@ def test_paths_are_evaluated_alike_twice(fast: bool) -> None:
         prices = path_prices(instance, rng, functions)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         content = prices.content(instance)
-        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert checker().bound(instance.memory, types, content) == prices.bound
         assert prices.bound <= optimum_of(instance)
         tight += prices.bound == optimum_of(instance)
     assert tight > 10
@@ -315,7 +316,7 @@ def test_huge_prices_prove_no_more_than_is_true() -> None:
         prices = relaxation.rounded(x)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         content = prices.content(instance)
-        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert checker().bound(instance.memory, types, content) == prices.bound
         assert prices.bound <= optimum_of(instance)
 
 

@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, policy_from_spec, simulate
-from kvopt.certificates.checker import checker, refusal
+from kvopt.certificates.checker import refusal
 from kvopt.cli import main
 from kvopt.theory.pipeline import SPACINGS, slices_up_to, utilisation
 from kvopt.theory.slice_plans import best_plan, class_bound, plan_of, plan_to_json
 
-check = checker("check_slices").check
-Refused = checker("check_slices").Refused
+check = checker().check
+Refused = checker().Refused
 
 
 def content(prompt: int, memory: int, spacing: str = "sps") -> dict[str, Any]:
@@ -124,7 +125,7 @@ def test_no_mutant_is_accepted_unless_it_is_true(prompt: int, memory: int, spaci
         ({"phases": [[1]]}, "phases"),
         ({"phases": [[5, "1/1000000000000"]]}, "phases"),
         ({"phases": "all"}, "phases"),
-        ({"more": 1}, "keys"),
+        ({"more": 1}, "unknown key"),
     ],
 )
 def test_malformed_certificates_are_refused(change: dict[str, Any], reason: str) -> None:

@@ -199,7 +199,7 @@ def test_verify(run: Run, small: Path, tmp_path: Path) -> None:
     assert "  length: " in out
     answer = parsed(run("verify", "good.json", "bad.json", "--json"), code=1)
     assert [file["ok"] for file in answer["files"]] == [True, False]
-    (tmp_path / "cert.json").write_text('{"format": "kvopt-certificate/1"}')
+    (tmp_path / "cert.json").write_text('{"format": "kvopt-certificate/2"}')
     assert run("verify", "cert.json")[0] == 1
 
 

@@ -10,7 +10,6 @@ import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvopt.solver.facts import latest_starts, program_size, staircase_windows
 from strategies import feasible_starts, instances
 
 from kvopt import (
@@ -26,7 +25,7 @@ from kvopt import (
 from kvopt.generate.families import generate_random
 from kvopt.model.instance import Request
 from kvopt.model.memory_profile import first_overflow
-from kvopt.solver.milp import HindsightProgram, solve_by_program
+from kvopt.solver.milp import HindsightProgram, latest_starts, solve_by_program
 from kvopt.solver.primal.list_schedules import (
     best_list_schedule,
     earliest_fit,
@@ -35,8 +34,10 @@ from kvopt.solver.primal.list_schedules import (
     staggered_fit,
     tightest_spacing,
 )
+from kvopt.solver.sizes import program_size
 from kvopt.solver.state_search.reference import solve_by_search
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
+from kvopt.solver.window_covers import cover_windows
 
 
 def rows(instance: Instance) -> list[tuple[int, int]]:
@@ -223,7 +224,7 @@ def test_staircase_holds_for_every_feasible_schedule(data: st.DataObject) -> Non
 def check_staircase(instance: Instance, starts: list[int]) -> None:
     kind = {r: k for k, (r, _) in enumerate(instance.types())}
     for level in range(1, 5):
-        windows = staircase_windows(instance, level)
+        windows = cover_windows(instance, level)
         for u in range(max(starts) + 1):
             inside = sum(
                 u - windows[kind[request]] < start <= u

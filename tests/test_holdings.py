@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Status, Stopping, solve
-from kvopt.certificates.checker import checker
+from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate_text, certify
 from kvopt.generate.families import generate_random
 from kvopt.solver.compiling import has_numba
@@ -22,12 +22,11 @@ from kvopt.solver.relaxations.batch_state import (
     Holdings,
     Labels,
     ascend,
-    has_room,
-    number_of_states,
     search,
     solve_by_holdings,
 )
 from kvopt.solver.relaxations.batch_state_kernel import PLAIN, compiled
+from kvopt.solver.sizes import batch_states_have_room, number_of_batch_states
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 compiled_only = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
@@ -50,7 +49,7 @@ def test_closes_the_bracket_of_tiny_instances(instance: Instance, data: st.DataO
 @given(instances(max_requests=6, max_memory=10))
 def test_counts_the_states_that_there_are(instance: Instance) -> None:
     found = Holdings(instance)
-    assert len(found.held) == len(set(found.held)) == number_of_states(instance)
+    assert len(found.held) == len(set(found.held)) == number_of_batch_states(instance)
     for state, after in zip(found.held, found.table.grown.tolist(), strict=True):
         assert sum(b for b, _ in state) <= instance.memory
         older = tuple((b + 1, s) for b, s in state)
@@ -58,10 +57,10 @@ def test_counts_the_states_that_there_are(instance: Instance) -> None:
 
 
 def test_too_much_to_hold_is_not_tried() -> None:
-    assert has_room(generate_random("model1", 1, 0), 600) == has_numba()
-    assert not has_room(generate_random("model1", 1, 0), 10**6)
-    assert not has_room(Instance(100, [0] * 3, [40, 50, 100]), 200)
-    assert not has_room(Instance(10**9, [0], [10**9]), 200)
+    assert batch_states_have_room(generate_random("model1", 1, 0), 600)
+    assert not batch_states_have_room(generate_random("model1", 1, 0), 10**6)
+    assert not batch_states_have_room(Instance(100, [0] * 3, [40, 50, 100]), 200)
+    assert not batch_states_have_room(Instance(10**9, [0], [10**9]), 200)
 
 
 @compiled_only
@@ -72,7 +71,7 @@ def test_proves_twenty_requests_of_the_published_setting() -> None:
     assert result.proof is not None
     certified = certify(result, Stopping(60))
     claim = checker().check(certificate_text(certified.content))
-    assert (claim.lower_bound, claim.upper_bound, claim.rule) == (1330, 1330, "holdings")
+    assert (claim.lower_bound, claim.upper_bound, claim.rule) == (1330, 1330, "batch-state")
 
 
 @compiled_only

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping
-from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver.branch_and_bound.propagation import all_starts, fitting, told
 from kvopt.solver.branch_and_bound.tree import branch_and_bound
@@ -154,10 +154,10 @@ def random_tree(instance: Instance, rng: random.Random, goal: int) -> tuple[dict
 
     grow((), all_starts(program), 0, None)
     content = {
-        "rule": "windows",
+        "rule": "propagation",
         "scale": 16,
         "horizon": program.horizon,
-        "goal": goal,
+        "cutoff": goal,
         "tree": nodes,
     }
     return content, min(leaves)
@@ -172,7 +172,7 @@ def test_trees_are_evaluated_alike_twice_and_prove_no_more_than_is_true() -> Non
         optimum = solve_by_state_graph(instance).objective
         goal = max(1, optimum + rng.randint(-1, 4))
         content, value = random_tree(instance, rng, goal)
-        assert checker().by_windows(instance.memory, types, content) == value <= max(optimum, 0)
+        assert checker().bound(instance.memory, types, content) == value <= max(optimum, 0)
         tight += value == optimum
     assert tight > 40
 
@@ -191,4 +191,4 @@ def test_long_instances_are_proved(number: int, starts: list[int]) -> None:
     assert tree is not None
     assert tree.lower_bound == tree.goal == sum(starts) + instance.total_output
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    assert checker().by_windows(instance.memory, types, tree.content()) == tree.goal
+    assert checker().bound(instance.memory, types, tree.content()) == tree.goal

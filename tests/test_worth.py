@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kvopt.certificates.inprocess import checker
 
 from kvopt import Instance, Stopping, solve
-from kvopt.certificates.checker import checker
 from kvopt.generate.families import generate_random
 from kvopt.solver import solve as solving
 from kvopt.solver.primal.list_schedules import best_list_schedule
@@ -44,7 +44,7 @@ def test_bounds_of_tiny_instances_are_true(number: int) -> None:
     assert found.bound <= optimum
     types = {(r.prompt, r.output): n for r, n in instance.types()}
     content = found.content(instance)
-    assert checker().by_worth(instance.memory, types, content) == found.bound
+    assert checker().bound(instance.memory, types, content) == found.bound
     if found.starts is not None:
         assert cost_of(instance, found.starts) >= optimum
 
@@ -61,7 +61,7 @@ def test_alike_requests_are_solved(number: int, optimum: int | None) -> None:
     assert result.objective < 0.97 * cost_of(instance, best_list_schedule(instance))
     types = {(r.prompt, r.output): n for r, n in instance.types()}
     assert result.proof is not None
-    assert checker().by_worth(instance.memory, types, result.proof) == result.objective
+    assert checker().bound(instance.memory, types, result.proof) == result.objective
 
 
 def test_arrays_take_the_same_way() -> None:
@@ -244,8 +244,7 @@ def test_bounds_of_parts_are_true_and_those_of_the_checker() -> None:
         content = pricing.Worth(worth, bound, None, relaxation.parts, tuple(tokens))
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         proof = content.content(instance)
-        proved = checker().by_worth if len(parts) == 1 else checker().by_parts
-        assert proved(instance.memory, types, proof) == bound
+        assert checker().bound(instance.memory, types, proof) == bound
         fast = WorthRelaxation(instance, descend_by_arrays, parts).best_way(prices, Stopping())
         assert fast == found
     assert tight > 0
@@ -292,9 +291,9 @@ def test_parts_share_the_memory_at_a_price(monkeypatch: pytest.MonkeyPatch) -> N
     assert len(found.parts) > 1
     assert 0.96 * 708794 < found.bound <= 708794
     content = found.content(instance)
-    assert content["rule"] == "parts"
+    assert content["rule"] == "blocks"
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    assert checker().by_parts(instance.memory, types, content) == found.bound
+    assert checker().bound(instance.memory, types, content) == found.bound
 
 
 def test_parts_start_one_after_the_other() -> None:

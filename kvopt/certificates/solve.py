@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 from numpy.typing import ArrayLike
 
-from kvopt.certificates.checker import checker
+from kvopt.certificates.checker import verdicts
+from kvopt.certificates.write import certificate, certificate_text
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import SolverParams
@@ -18,9 +19,9 @@ from kvopt.solver.state_search.compiled import StateSearch
 
 __all__ = ["CERTIFYING_PLAN", "Exhaustive", "solve_certified"]
 
-FIRST_STATES = 2_000
-MORE_STATES = 4
-"""A search that is not through after so many states is tried with so many times as many."""
+FIRST_STATES, MORE_STATES, MOST_STATES = 20_000, 8, 5_000_000
+"""States that the checker's search may take at first, how many times as many it may take when that
+is not enough, and how many at most (proofs/checker/limits.py)."""
 
 
 class Exhaustive:
@@ -59,21 +60,22 @@ class Exhaustive:
 
 def _states_needed(state: Incumbent, value: int, stop: Stopping) -> int | None:
     """Return how many states the checker needs to prove a bound; None if it cannot in time."""
-    types = {(r.prompt, r.output): count for r, count in state.instance.types()}
     limit = FIRST_STATES
     while not stop.over():
+        recipe = Bound(value, "exhaustive", {"rule": "exhaustive", "states": limit})
         began = time.perf_counter()
-        try:
-            return int(checker().searched(state.instance.memory, types, value, limit))
-        except checker().Refused as refused:
-            limit *= MORE_STATES
-            expected = MORE_STATES * (time.perf_counter() - began)
-            if (
-                not str(refused).startswith("proof.states")  # it is not the limit that failed
-                or limit > checker().MAX_STATES
-                or expected > stop.left()
-            ):
-                return None
+        (verdict,) = verdicts([certificate_text(certificate(state.result(), recipe))], stop)
+        if verdict.holds:
+            return verdict.states
+        expected = MORE_STATES * (time.perf_counter() - began)
+        limit *= MORE_STATES
+        if (
+            not verdict.reason.startswith("proof.states")  # it is not the limit that failed
+            or limit > MORE_STATES * MOST_STATES
+            or expected > stop.left()
+        ):
+            return None
+        limit = min(limit, MOST_STATES)
     return None
 
 

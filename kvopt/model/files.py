@@ -47,7 +47,7 @@ __all__ = [
 
 INSTANCE_FORMAT = "kvopt-instance/1"
 SCHEDULE_FORMAT = "kvopt-schedule/1"
-CERTIFICATE_FORMAT = "kvopt-certificate/1"
+CERTIFICATE_FORMAT = "kvopt-certificate/2"
 SLICES_FORMAT = "kvopt-slices/1"
 
 CERTIFICATES = "certificates"

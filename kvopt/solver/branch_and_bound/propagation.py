@@ -7,7 +7,7 @@ beside which these certain parts of the others do not fit is none (time-tabling,
 resource-constrained projects); nor is a start whose price alone makes every schedule too
 costly (reduced cost fixing).  Both go on until neither takes a start away.
 
-The argument is in proofs/windows.md; proofs/check.py does the same in plain Python on
+The argument is in proofs/windows.md; proofs/checker does the same in plain Python on
 intervals instead of arrays.
 """
 

@@ -10,7 +10,7 @@ Nodes are split by how many requests of a type start before a time.  A node has 
 rounded and evaluated in integers, and only those starts that can still belong to a cheaper
 schedule than the best one known (`kvopt.solver.branch_and_bound.propagation`).  First it is
 looked at with the prices of the node above; the program is solved when its turn comes.
-What comes out is a tree of prices that proofs/check.py accepts.
+What comes out is a tree of prices that proofs/checker accepts.
 """
 
 from __future__ import annotations
@@ -338,10 +338,10 @@ class WindowTree:
     def content(self) -> dict[str, Any]:
         """Return the object "proof" of a certificate of the bound."""
         return {
-            "rule": "windows",
+            "rule": "propagation",
             "scale": self.scale,
             "horizon": self.horizon,
-            "goal": self.goal,
+            "cutoff": self.goal,
             "tree": list(self.nodes),
         }
 

@@ -67,7 +67,7 @@ STATES = 24_000_000
 """Most states of a relaxation, (horizon + 1) * (running + 1) * (memory + 1); 8 bytes each."""
 
 WORK = 2_000_000_000
-"""Most steps of one evaluation, states times types and prompts, as in proofs/check.py."""
+"""Most steps of one evaluation, states times types and prompts, as in proofs/checker."""
 
 STAGES = 10
 """Temperatures at most, each half of the one before; the first is a twentieth of the mean
@@ -124,12 +124,12 @@ class PathPrices:
         prompts = sorted({request.prompt for request in kinds})
         worth = zip(kinds, self.worth.tolist(), strict=True)
         return {
-            "rule": "paths",
+            "rule": "aggregate-state",
             "scale": SCALE,
             "start": [list(row) for row in zip(prompts, self.start.tolist(), strict=True)],
-            "worth": sorted([request.prompt, request.output, w] for request, w in worth),
-            "staircase": [list(row) for row in zip(LEVELS, self.stairs.tolist(), strict=True)],
-            "moments": self.moments.tolist(),
+            "duals": sorted([request.prompt, request.output, w] for request, w in worth),
+            "covers": [list(row) for row in zip(LEVELS, self.stairs.tolist(), strict=True)],
+            "second_moments": self.moments.tolist(),
         }
 
 
@@ -489,7 +489,7 @@ def _from_program(relaxation: PathRelaxation, stop: Stopping) -> FloatArray | No
     leaf = tree.nodes[0]
     for r, p in leaf["memory"]:
         price[r] = p / tree.scale
-    for m, u, p in leaf["staircase"]:
+    for m, u, p in leaf["covers"]:
         if m in LEVELS and u < relaxation.horizon:
             stairs[LEVELS.index(m), u] = p / tree.scale
     return relaxation.from_rounds(price, stairs)

@@ -245,10 +245,10 @@ class Labels:
             How many nodes a search for something cheaper keeps.
         """
         return {
-            "rule": "holdings",
+            "rule": "batch-state",
             "scale": SCALE,
             "horizon": self.horizon,
-            "worth": self.holdings.types.rows(self.worth.tolist()),
+            "duals": self.holdings.types.rows(self.worth.tolist()),
             "nodes": nodes,
         }
 

@@ -134,12 +134,12 @@ class Worth:
         requests = instance.request_types().requests
         rows = [[r.prompt, r.output, w] for r, w in zip(requests, self.worth, strict=True)]
         if len(self.parts) == 1:
-            return {"rule": "worth", "scale": SCALE, "worth": sorted(rows)}
+            return {"rule": "demand-duals", "scale": SCALE, "duals": sorted(rows)}
         return {
-            "rule": "parts",
+            "rule": "blocks",
             "scale": SCALE,
             "memory": [[r, price] for r, price in enumerate(self.memory) if price > 0],
-            "parts": [sorted(rows[k] for k in part) for part in self.parts],
+            "blocks": [sorted(rows[k] for k in part) for part in self.parts],
         }
 
 

@@ -8,7 +8,7 @@ The relaxation lets y[k,t] >= 0 say how many requests of type k start at time t:
                 sum over k and t in (u - d_k, u] of y[k,t] <= m                   for times u
 
 (the last for some levels m, with d_k as in `cover_windows`), and rows of branches may
-join them.  Any prices >= 0 on the rows prove a bound (proofs/check.py says why), so the
+join them.  Any prices >= 0 on the rows prove a bound (proofs/checker says why), so the
 solver's duals are rounded to multiples of 1 / scale and the bound is recomputed in
 integers: nothing that a solver says is believed.
 
@@ -117,7 +117,7 @@ class PriceTree:
 
     def content(self) -> dict[str, Any]:
         """Return the object "proof" of a certificate of the bound."""
-        return {"rule": "prices", "scale": self.scale, "tree": list(self.nodes)}
+        return {"rule": "linear-duals", "scale": self.scale, "tree": list(self.nodes)}
 
 
 class PriceProgram:
@@ -313,7 +313,7 @@ class PriceProgram:
         ]
         return {
             "memory": [[r, int(prices.memory[r])] for r in rounds.tolist()],
-            "staircase": rows,
+            "covers": rows,
             "branch": list(prices.branch),
         }
 
