@@ -30,9 +30,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
-
 from kvopt import Instance, Stopping, solve
+from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate_text, certify
 from kvopt.generate.families import generate_random
 from kvopt.model.instance import IntArray

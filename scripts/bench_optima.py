@@ -23,9 +23,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
-
 from kvopt import Instance, Stopping, policy_from_spec, simulate, solve
+from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate_text, certify
 from kvopt.generate.families import generate_random
 from kvopt.model.files import write_text

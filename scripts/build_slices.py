@@ -16,7 +16,6 @@ import json
 from pathlib import Path
 
 from kvopt.certificates.inprocess import checker
-
 from kvopt.theory.slice_plans import best_plan, plan_to_json
 
 TABLE = Path(__file__).parent.parent / "proofs" / "certified_slices.csv"
