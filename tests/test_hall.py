@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from kvopt import InputError, Instance, Stopping, solve
-from kvopt.certificates.write import certify, write_certificate
+from kvopt import InputError, Instance
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import certificate, write_certificate
 from kvopt.comparison.records import claim, problem_with, read_records
 from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
 
@@ -23,8 +24,8 @@ def folder(tmp_path: Path) -> Path:
     hall = tmp_path / HALL
     (hall / CERTIFICATES).mkdir(parents=True)
     write_instance(hall / "record.json", instance)
-    result = solve(instance, 60)
-    write_certificate(hall / CERTIFICATES / "record.json", certify(result, Stopping(10)).content)
+    content = certificate(solve_certified(instance, 60))
+    write_certificate(hall / CERTIFICATES / "record.json", content)
     return tmp_path
 
 
@@ -56,7 +57,7 @@ def test_a_record_needs_its_own_certificate(folder: Path) -> None:
     (record,) = read_records(folder)
     content = json.loads(file.read_text())
     other = Instance(3, [0, 0], [1, 3])
-    write_certificate(file, certify(solve(other, 60), Stopping(10)).content)
+    write_certificate(file, certificate(solve_certified(other, 60)))
     assert "is of another instance" in problem_with(record)
     file.write_text(json.dumps({**content, "upper_bound": content["upper_bound"] - 1}))
     assert "record.json: " in problem_with(record)

@@ -76,6 +76,7 @@ def test_state_search_and_state_graph_share_no_code() -> None:
     )
     assert {module for module in shared if module.count(".") < 3} <= {
         "kvopt.solver.result",
+        "kvopt.solver.stage",
         "kvopt.model.instance",
     }
 

@@ -19,7 +19,7 @@ from kvopt.solver.state_search.compiled import StateSearch
 
 __all__ = ["CERTIFYING_PLAN", "Exhaustive", "solve_certified"]
 
-FIRST_STATES, MORE_STATES, MOST_STATES = 20_000, 8, 5_000_000
+FIRST_STATES, MORE_STATES, MOST_STATES = 20_000, 4, 5_000_000
 """States that the checker's search may take at first, how many times as many it may take when that
 is not enough, and how many at most (proofs/checker/limits.py)."""
 
@@ -50,9 +50,11 @@ class Exhaustive:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove that no schedule is cheaper than the best one, or else the bound that is known."""
-        for value in (state.objective, state.bound.value):
+        values = sorted({state.objective, state.bound.value}, reverse=True)
+        for number, value in enumerate(values):
             if value > state.certified.value:
-                states = _states_needed(state, value, stop.part(stop.left() / 2))
+                part = stop.part(stop.left() / (len(values) - number))
+                states = _states_needed(state, value, part)
                 if states is not None:
                     proof = {"rule": "exhaustive", "states": states}
                     state.prove(Bound(value, "exhaustive", proof))
