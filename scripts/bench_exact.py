@@ -27,18 +27,22 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kvopt import Instance, Stopping, solve
 from kvopt.certificates.inprocess import checker
-from kvopt.certificates.write import certificate_text, certify
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import certificate_text, checked_certificate
 from kvopt.generate.families import generate_random
 from kvopt.model.instance import IntArray
+from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.relaxations.aggregate_state import path_bound
-from kvopt.solver.result import Result
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.stage import Incumbent
 from kvopt.solver.state_search import compiled as kernel
 from kvopt.solver.state_search.reference import solve_by_search
 
@@ -64,7 +68,11 @@ def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
-    return solve(instance, limit, [known])
+    return solve(instance, limit, known=[known])
+
+
+def by_everything_certified(instance: Instance, known: IntArray, limit: float) -> Result:
+    return solve_certified(instance, limit, known=[known])
 
 
 class CpSat:
@@ -87,7 +95,10 @@ class CpSat:
         print(json.dumps(task), file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline())
         starts, bound, seconds = answer["starts"], answer["bound"], answer["seconds"]
-        return Result.checked(instance, starts or known, bound, "CP-SAT", seconds)
+        state = Incumbent(instance, SolverParams())
+        state.offer(starts or known)
+        state.prove(Bound(bound, "cp-sat"))
+        return replace(state.result(), seconds=seconds)
 
 
 def cp_sat_worker() -> None:
@@ -201,15 +212,15 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def certified(result: Result, limit: float) -> Row:
-    """Certify a result; return how far, by which rule, and what it takes to check that."""
-    proved = certify(result, Stopping(limit))
-    text = certificate_text(proved.content)
+def certified(result: Result) -> Row:
+    """Return how far the certificate of a result goes, by which rule, and what checking takes."""
+    content = checked_certificate(result)
+    text = certificate_text(content)
     began = time.perf_counter()
     checker().check(text)
     return {
-        "certified": proved.lower_bound,
-        "rule": proved.content["proof"]["rule"],
+        "certified": result.certified_lower_bound,
+        "rule": content["proof"]["rule"],
         "bytes": len(text),
         "check_seconds": time.perf_counter() - began,
     }
@@ -252,7 +263,9 @@ def measure(suite: str, instance: Instance, name: str, options: argparse.Namespa
     """Run one solver on one instance; None if the solver does not accept it."""
     if name == "kernel" and not kernel.accepts(instance):
         return None
-    result = solvers()[name](instance, best_list_schedule(instance), options.limit)
+    certifying = options.certify and name == "solve"
+    run = by_everything_certified if certifying else solvers()[name]
+    result = run(instance, best_list_schedule(instance), options.limit)
     row: Row = {
         "suite": suite,
         "instance": instance.name,
@@ -261,8 +274,8 @@ def measure(suite: str, instance: Instance, name: str, options: argparse.Namespa
         "lower_bound": result.lower_bound,
         "seconds": result.seconds,
     }
-    if options.certify and name == "solve":
-        row |= certified(result, options.limit)
+    if certifying:
+        row |= certified(result)
     return row
 
 

@@ -23,9 +23,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from kvopt import Instance, Stopping, policy_from_spec, simulate, solve
+from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.certificates.inprocess import checker
-from kvopt.certificates.write import certificate_text, certify
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import certificate_text, checked_certificate
 from kvopt.generate.families import generate_random
 from kvopt.model.files import write_text
 from kvopt.solver.result import Result
@@ -51,12 +52,12 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
     bounds: list[int] = []
 
     def note(result: Result) -> None:
-        if result.rule == "what is held":
+        if result.rule == "batch-state":
             bounds.append(result.lower_bound)
 
-    result = solve(instance, limit, [], note)
-    certified = certify(result, Stopping(limit))
-    text = certificate_text(certified.content)
+    result = solve_certified(instance, limit, report=note)
+    content = checked_certificate(result)
+    text = certificate_text(content)
     began = time.perf_counter()
     checker().check(text)
     checked = time.perf_counter() - began
@@ -70,12 +71,12 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
         "limit": limit,
         "requests": len(instance),
         "mc-sf": simple,
-        "lower": certified.lower_bound,
-        "upper": certified.result.objective,
-        "by prices": bounds[0] if bounds else None,
+        "lower": result.certified_lower_bound,
+        "upper": result.objective,
+        "by duals": bounds[0] if bounds else None,
         "seconds": round(result.seconds, 3),
-        "rule": certified.content["proof"]["rule"],
-        "nodes": certified.content["proof"].get("nodes", 0),
+        "rule": content["proof"]["rule"],
+        "nodes": content["proof"].get("nodes", 0),
         "bytes": len(text),
         "check seconds": round(checked, 3),
     }
@@ -87,13 +88,13 @@ def percent(value: float | Fraction) -> str:
 
 def exact_table(groups: dict[str, list[Row]]) -> str:
     lines = [
-        "| requests | instances | proved optimal | mean gap | worst gap | mean gap of the prices "
+        "| requests | instances | proved optimal | mean gap | worst gap | mean gap of the duals "
         "| median s | worst s | median bytes | median check s | worst check s |",
         "|---|" + "--:|" * 10,
     ]
     for size, rows in groups.items():
         gaps = [1 - row["lower"] / row["upper"] for row in rows]
-        priced = [1 - row["by prices"] / row["upper"] for row in rows if row["by prices"]]
+        priced = [1 - row["by duals"] / row["upper"] for row in rows if row["by duals"]]
         seconds = [row["seconds"] for row in rows]
         checks = [row["check seconds"] for row in rows]
         cells = [
