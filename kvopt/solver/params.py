@@ -48,9 +48,21 @@ class ListScheduleParams:
     ----------
     gap_filling_requests
         Up to this many requests gaps in schedules are looked for.
+    passes
+        At most so often a schedule is gone through to move requests to earlier starts.
+    bisected_types
+        With more types of requests the spacing of the pipeline stands for the tightest one.
+    bisections
+        Steps of the bisection for the tightest spacing of a request's copies.
+    most_copies
+        With more copies than this at a time their spacing is that of the pipeline.
     """
 
     gap_filling_requests: int = 3_000
+    passes: int = 5
+    bisected_types: int = 1_000
+    bisections: int = 20
+    most_copies: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +176,68 @@ class DemandDualParams:
         Part of the time left that it takes where other stages follow.
     many_requests
         With more requests than this it comes before the searches over states.
+    most_requests
+        With more requests repairing schedules takes too long.
+    most_types
+        With more types of requests there are too many profiles, nearly always.
+    most_sets, most_block_sets, most_relax_and_fix_sets
+        With more sets of requests that can run together a graph is too large to be tried: that of
+        all types, that of a block, and that of a block where one starts after the other.
+    most_sets_before_batch_states
+        With more sets of all types the batch-state relaxation comes first, if its states fit.
+    counting_work
+        So many additions counting those sets may take.
+    block_requests_per_type
+        With fewer requests of a type, in the mean, there is no partition into blocks.
+    most_edges
+        Most edges of a graph.
+    most_steps
+        Most edges of all graphs together, times the rounds for which they are needed.
+    most_choices
+        Most choices to keep, one for each node and time: nearly always a byte each.
+    pipeline_share
+        How much the spacing in a pipeline counts in the first duals, from 0 (the share of the
+        memory alone) to 1.
+    linking_knots
+        The duals that link blocks are linear between so many times, of which more are early.
+    linking_reach
+        They are 0 from that multiple on of the time up to which a type of a block that is not
+        the last may pay.
+    first_box
+        Half the side of the first box, as a part of the largest demand dual.
+    smallest_box
+        A box at least so wide may end the ascent (rounds).
+    least_gain
+        It ends if less than this can be gained in the box (rounds).
+    repaired_share
+        Up to this part of the requests in excess or missing, a path is repaired into a schedule.
+    relax_and_fix_share, blocks_share
+        Which part of the stage's time goes into relax and fix, if there are several blocks; and
+        which part of what is left after it into their duals.
     """
 
     share: float = 0.9
     many_requests: int = 20
+    most_requests: int = 5_000
+    most_types: int = 12
+    most_sets: int = 10_000_000
+    most_block_sets: int = 1_000_000
+    most_relax_and_fix_sets: int = 100_000
+    most_sets_before_batch_states: int = 500_000
+    counting_work: int = 500_000_000
+    block_requests_per_type: int = 10
+    most_edges: int = 6_000_000
+    most_steps: int = 4_000_000_000
+    most_choices: int = 1_500_000_000
+    pipeline_share: float = 0.8
+    linking_knots: int = 8
+    linking_reach: float = 1.25
+    first_box: float = 1 / 32
+    smallest_box: float = 1.0
+    least_gain: float = 0.01
+    repaired_share: float = 0.1
+    relax_and_fix_share: float = 0.25
+    blocks_share: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +252,44 @@ class BranchAndBoundParams:
         Up to this many requests it applies.
     least_makespan, most_makespan
         It applies to makespans in this range (rounds).
+    grid_rows
+        The program begins with so many rows of each family, on a grid of times.
+    most_rows
+        With so many rows no more are added.
+    violation
+        Rows are added that are violated by more than this part of their right-hand side.
+    root_passes, root_rows
+        At the root, how often rows are separated, and how many of a family at a time.
+    node_passes, node_rows
+        The same at other nodes.
+    hard_passes, hard_rows, hard_violation
+        The same, and the least violation, where a node's program proves nothing new.
+    exact_passes, exact_rows
+        The same, however little rows are violated, where a solution is nearly a schedule.
+    early_share
+        A start is branched on that is spread most for its time, plus this part of the horizon.
+    least_spread
+        With less spread than this it is not branched on (rounds).
     """
 
     share: float = 0.9
     most_requests: int = 20
     least_makespan: int = 200
     most_makespan: int = 10_000
+    grid_rows: int = 96
+    most_rows: int = 500
+    violation: float = 0.05
+    root_passes: int = 2
+    root_rows: int = 6
+    node_passes: int = 0
+    node_rows: int = 0
+    hard_passes: int = 1
+    hard_rows: int = 4
+    hard_violation: float = 0.02
+    exact_passes: int = 20
+    exact_rows: int = 6
+    early_share: float = 0.03
+    least_spread: float = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,10 +302,16 @@ class TimeIndexedParams:
         Part of the time left that it takes where other stages follow.
     most_types
         With more types of requests it does not apply.
+    most_entries
+        Nor with more nonzero coefficients.
+    second_level_entries
+        Up to so many nonzero coefficients there are window cover cuts of level 2 as well.
     """
 
     share: float = 0.4
     most_types: int = 12
+    most_entries: int = 3_000_000
+    second_level_entries: int = 1_500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +344,9 @@ class MilpParams:
         Nor with more nonzero coefficients or rounds.
     entries_per_second, variables_per_second
         How fast a program is written down, roughly; without the time for it, it does not apply.
+    presolved_entries, presolved_rounds
+        With more nonzero coefficients or rounds there is no presolve, which may take a minute
+        and stops for nobody.
     """
 
     share: float = 1.0
@@ -244,6 +355,8 @@ class MilpParams:
     most_rounds: int = 10_000
     entries_per_second: int = 400_000
     variables_per_second: int = 10_000
+    presolved_entries: int = 200_000
+    presolved_rounds: int = 5_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from kvopt.solver.primal.annealing import AnnealingStage
 from kvopt.solver.primal.list_schedules import ListSchedules
 from kvopt.solver.relaxations.aggregate_state import AggregateState
 from kvopt.solver.relaxations.batch_state import BatchState
-from kvopt.solver.relaxations.demand_dual_search import DemandDuals
+from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
 from kvopt.solver.result import Result
 from kvopt.solver.stage import Incumbent, Stage

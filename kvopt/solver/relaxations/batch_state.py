@@ -30,7 +30,6 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray, Request
 from kvopt.model.stopping import Stopping
 from kvopt.solver.dual_ascent.bundle import Bundle
-from kvopt.solver.primal.list_schedules import fluid_worth
 from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.batch_state_kernel import (
     OVERFLOW,
@@ -40,6 +39,7 @@ from kvopt.solver.relaxations.batch_state_kernel import (
     Table,
     compiled,
 )
+from kvopt.solver.relaxations.fluid_duals import fluid_duals
 from kvopt.solver.result import Bound, Result
 from kvopt.solver.sizes import batch_states_fit, longest_outputs
 from kvopt.solver.stage import Incumbent, run_alone
@@ -167,7 +167,7 @@ class Holdings:
     def first_worth(self) -> FloatArray:
         """Return a first guess of the prices (rounds), shape (types,)."""
         requests = [Request(s, o) for s, o in self.kinds]
-        return fluid_worth(requests, self.counts.tolist(), self.instance.memory)
+        return fluid_duals(requests, self.counts.tolist(), self.instance.memory)
 
 
 class Labels:
