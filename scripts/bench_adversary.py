@@ -4,7 +4,8 @@
 
 Evaluations are costs of random instances of at most 12 requests and 24 tokens, the same ones
 for every way; they take turns in one process, so that ratios mean something on a busy
-machine. `--search S` searches S seconds for each target. `--write` makes docs/adversary_speed.md.
+machine. `--search S` searches S seconds for each target. `--write` makes
+docs/results/adversary-speed.md.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from kvopt import Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
 from kvopt.adversary.closed_forms import PLAIN, compiled, upper_bound
 from kvopt.adversary.score import cost_function
+from kvopt.model.files import write_text
 
-PAGE = Path(__file__).parent.parent / "docs" / "adversary_speed.md"
+PAGE = Path(__file__).parent.parent / "docs" / "results" / "adversary-speed.md"
 
 TARGETS = (
     (SearchConfiguration("gsa:alpha=2", None, Limits(12, 24), 1, exact=True), 7.3),
@@ -124,7 +126,7 @@ def main() -> None:
         what = "Costs of instances of at most 12 requests and 24 tokens, a second and core:"
         cold = "From a cold start, seed 1, one process, compiled functions at hand:"
         text = "\n\n".join((head, what, "\n".join(evaluations), cold, "\n".join(searches)))
-        PAGE.write_text(text + "\n")
+        write_text(PAGE, text + "\n")
 
 
 if __name__ == "__main__":
