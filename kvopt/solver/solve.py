@@ -21,8 +21,8 @@ from kvopt.solver.relaxations.demand_dual_search import DemandDuals
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
 from kvopt.solver.result import Result
 from kvopt.solver.stage import Incumbent, Stage
-from kvopt.solver.state_search.stage import StateSearch
 from kvopt.solver.state_search.reference import ReferenceSearch
+from kvopt.solver.state_search.stage import StateSearch
 
 __all__ = ["PLAN", "Step", "solve"]
 

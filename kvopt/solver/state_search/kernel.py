@@ -14,10 +14,9 @@ from kvopt.solver.state_search.bounds import BOUND_FUNCTIONS
 from kvopt.solver.state_search.duals import DUAL_FUNCTIONS, Ascent, make_duals
 from kvopt.solver.state_search.packed_states import (
     PACKED_STATE_FUNCTIONS,
-
     make_workspace,
 )
-from kvopt.solver.state_search.pool import POOL_FUNCTIONS, Pool, make_pool
+from kvopt.solver.state_search.pool import POOL_FUNCTIONS, make_pool
 from kvopt.solver.state_search.problem import PROBLEM_FUNCTIONS, PackedProblem
 from kvopt.solver.state_search.prove_many import PROVE_MANY_FUNCTIONS, ManyProblems
 

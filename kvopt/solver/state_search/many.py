@@ -104,9 +104,7 @@ def optima(
     return found
 
 
-def _one_behind_another(
-    problems: Sequence[Problem], cutoffs: Sequence[int] | None
-) -> ManyProblems:
+def _one_behind_another(problems: Sequence[Problem], cutoffs: Sequence[int] | None) -> ManyProblems:
     """Return the instances in arrays, with cutoffs on sums of starts.
 
     Raises
