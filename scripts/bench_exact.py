@@ -40,11 +40,13 @@ from kvopt.model.instance import IntArray
 from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.relaxations.aggregate_state import path_bound
+from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
 from kvopt.solver.result import Bound, Result
 from kvopt.solver.stage import Incumbent
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.kernel import STATE_SEARCH
+from kvopt.solver.state_search.problem import accepts
 from kvopt.solver.state_search.reference import solve_by_search
+from kvopt.solver.state_search.stage import solve_by_state_search
 
 SUITES = {"tiny": 500, "small": 200, "model1": 200, "long": 50, "alike": 50}
 SEED = 1
@@ -54,7 +56,7 @@ Solver = Callable[[Instance, IntArray, float], Result]
 
 
 def by_kernel(instance: Instance, known: IntArray, limit: float) -> Result:
-    return kernel.solve_by_kernel(instance, known, Stopping(limit))
+    return solve_by_state_search(instance, known, Stopping(limit))
 
 
 def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
@@ -254,14 +256,14 @@ def warm_up() -> None:
     """Compile what is compiled, so that it is not timed."""
     first = generate_random("model1", 0, 0)
     starts = best_list_schedule(first)
-    kernel.compiled()
+    STATE_SEARCH.compiled()
     improve(first, starts, Stopping(9.0))
-    path_bound(first, starts, Stopping(1.0))
+    AGGREGATE_STATE_KERNEL.compiled()
 
 
 def measure(suite: str, instance: Instance, name: str, options: argparse.Namespace) -> Row | None:
     """Run one solver on one instance; None if the solver does not accept it."""
-    if name == "kernel" and not kernel.accepts(instance):
+    if name == "kernel" and not accepts(instance):
         return None
     certifying = options.certify and name == "solve"
     run = by_everything_certified if certifying else solvers()[name]

@@ -7,7 +7,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kvopt.solver.state_search.compiled import optimum
 
 from kvopt import Stopping, compare, policy_from_spec, simulate
 from kvopt.adversary import (
@@ -26,6 +25,7 @@ from kvopt.adversary.families import growth, limit_ratio
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import cost_function, score_function
 from kvopt.parallel.executors import Workers
+from kvopt.solver.state_search.many import optimum
 
 CONFIGURATION = SearchConfiguration("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
 

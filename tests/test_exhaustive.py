@@ -12,7 +12,6 @@ import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kvopt.adversary.classes import floors, has_classes
-from kvopt.solver.state_search.compiled import optima, optimum
 from strategies import POLICY_SPECS, instances
 
 from kvopt import Instance, Stopping, policy_from_spec, simulate
@@ -26,6 +25,7 @@ from kvopt.adversary.orders import distinct_orders, orders_to_try
 from kvopt.generate import generate_random
 from kvopt.policies import GBA, GSA, Policy
 from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.many import optima, optimum
 
 Requests = tuple[tuple[int, int], ...]
 

@@ -8,7 +8,6 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvopt.solver.state_search.compiled import optimum
 from strategies import instances
 
 from kvopt import Instance, Stopping, policy_from_spec, simulate
@@ -16,6 +15,7 @@ from kvopt.adversary import Candidate, Limits, SearchConfiguration
 from kvopt.adversary.score import score_function
 from kvopt.adversary.shrink import reductions, shrunk, size
 from kvopt.solver.compiling import has_numba
+from kvopt.solver.state_search.many import optimum
 
 specs = st.sampled_from(["gsa:alpha=2", "gba:alpha=2", "fcfs", "mc-sf", "sorted-f"])
 

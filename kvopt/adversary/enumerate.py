@@ -24,7 +24,7 @@ from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import facts_of
-from kvopt.solver.state_search.compiled import Problem, optima
+from kvopt.solver.state_search.many import Problem, optima
 from kvopt.theory.orders import RequestType, distinct_orders, number_of_orders
 
 __all__ = ["Cell", "cells", "run_unit"]

@@ -11,7 +11,7 @@ from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_can
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
-from kvopt.solver.state_search.compiled import optimum
+from kvopt.solver.state_search.many import optimum
 
 __all__ = ["EVALUATIONS", "moves_of", "neighbour", "run_unit"]
 

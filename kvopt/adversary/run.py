@@ -26,7 +26,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import code_version
 from kvopt.parallel.executors import Workers, stopped
 from kvopt.policies import policy_from_spec, source_digest
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.kernel import STATE_SEARCH
 
 __all__ = ["Ledger", "number_of_units", "prepare", "run_unit", "search"]
 
@@ -68,7 +68,7 @@ def prepare(configuration: SearchConfiguration) -> None:
     for groups in ((0, 1, 2),), ((0, 1, 1), (1, 1, 1)):  # a common prompt, and others
         score(Candidate(3, groups))
     if configuration.exact or configuration.method == "exhaustive":
-        kernel.compiled()
+        STATE_SEARCH.compiled()
         enumeration.compiled()
 
 

@@ -15,7 +15,7 @@ from kvopt.adversary.candidate import Candidate, Group, Limits
 from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.adversary.score import Score, score_function
 from kvopt.model.stopping import Stopping
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.many import optima
 
 __all__ = ["reductions", "shrunk", "size"]
 
@@ -108,7 +108,7 @@ class _Judge:
         prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
         problem = (candidate.memory, prompts, outputs)
         limits = None if enough is None else [enough]
-        return kernel.optima([problem], enough=limits)[0]
+        return optima([problem], enough=limits)[0]
 
 
 def size(candidate: Candidate) -> tuple[int, ...]:

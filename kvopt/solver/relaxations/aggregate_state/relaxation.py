@@ -312,8 +312,6 @@ class AggregateRelaxation:
         ends = np.zeros((len(LEVELS), h + 1))
         for i, output in enumerate(shape.outputs):
             begun = flow.finishes[i, output:]
-            if len(begun) == 0:
-                continue
             if self._worst[0] == i and late:
                 begun = np.concatenate([begun, np.zeros(h + 1 - len(begun))])
                 begun[self._worst[1]] += late
