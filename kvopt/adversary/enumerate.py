@@ -268,7 +268,7 @@ class _CellSearch:
             return given
         problems = [_problem(memory, requests) for requests in sets]
         p, q = self.ratio.numerator, self.ratio.denominator
-        return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+        return optima(problems, cutoffs=[-(-cost * q // p) for cost in costs] if p else None)
 
 
 def _candidate(memory: int, requests: Requests) -> Candidate:

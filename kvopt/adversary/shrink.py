@@ -108,7 +108,7 @@ class _Judge:
         prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
         problem = (candidate.memory, prompts, outputs)
         limits = None if enough is None else [enough]
-        return optima([problem], enough=limits)[0]
+        return optima([problem], cutoffs=limits)[0]
 
 
 def size(candidate: Candidate) -> tuple[int, ...]:
