@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-import textbook
+from oracles import model
+from oracles import optimum as oracle
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kvopt.certificates.inprocess import checker
@@ -61,7 +62,7 @@ def random_instance(rng: random.Random) -> Instance:
 
 @cache
 def optimum(memory: int, requests: tuple[tuple[int, int], ...]) -> int:
-    return textbook.optimum(memory, list(requests))
+    return oracle.optimum(memory, list(requests))
 
 
 def optimum_of(instance: Instance) -> int:
@@ -438,8 +439,8 @@ def is_true(content: dict[str, Any]) -> bool:
     if "starts" in content:
         starts = content["starts"]
         attempts = [(i, start, start + requests[i][1], False) for i, start in enumerate(starts)]
-        fits = max(textbook.memory_by_round(memory, requests, attempts)) <= memory
-        cost = textbook.total_completion_time(attempts)
+        fits = max(model.memory_by_round(memory, requests, attempts)) <= memory
+        cost = model.total_completion_time(attempts)
         return len(starts) == len(requests) and fits and cost == content["upper_bound"]
     return True
 
