@@ -17,8 +17,7 @@ from paper_measures import Comparison, Measurement, Results, Setting, average, c
 from kvopt import Instance, Schedule, policy_from_spec, simulate
 from kvopt.model.files import read_instance
 from kvopt.plot import Run
-from kvopt.policies.phases import staggered
-from kvopt.theory.pipeline import sps_slots, sps_spacing
+from kvopt.theory.pipeline import sps_slots, sps_spacing, staggered
 
 ROOT = Path(__file__).parent.parent
 
