@@ -19,7 +19,7 @@ from pathlib import Path
 
 from kvopt import Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
-from kvopt.adversary.closed_forms import PLAIN, compiled, upper_bound
+from kvopt.adversary.closed_forms import compiled, plain, upper_bound
 from kvopt.adversary.score import cost_function
 from kvopt.model.files import write_text
 
@@ -74,8 +74,8 @@ def rates(seconds: float) -> list[str]:
             lambda candidate, policy=policy: simulate(
                 candidate.instance(), policy
             ).total_completion_time(),
-            cost_function(policy, PLAIN),
-            cost_function(policy, compiled()),
+            cost_function(policy, plain),
+            cost_function(policy, compiled),
         ]
         for candidate in candidates:
             assert len({way(candidate) for way in ways}) == 1
@@ -84,9 +84,7 @@ def rates(seconds: float) -> list[str]:
         factor = statistics.median(turn[2] / turn[0] for turn in turns)
         cells = [spec, *(f"{value:,.0f}" for value in medians), f"{factor:.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
-    bound = rate(
-        lambda one: upper_bound(compiled(), one.memory, *one.arrays()), candidates, seconds
-    )
+    bound = rate(lambda one: upper_bound(one.memory, *one.arrays()), candidates, seconds)
     lines += ["", f"The best of the quick schedules, to compare to: {bound:,.0f} a second."]
     return lines
 

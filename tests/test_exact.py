@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import optimum as oracle
 from strategies import feasible_starts, instances
 
 from kvopt import (
@@ -58,7 +58,7 @@ def test_all_witnesses_agree(part: int) -> None:
     """Integer program, state search, state graph and brute force find the same optimum."""
     for instance in WITNESSED[part::8]:
         known = best_list_schedule(instance)
-        optimum = textbook.optimum(instance.memory, rows(instance))
+        optimum = oracle.optimum(instance.memory, rows(instance))
         for result in (
             solve_by_program(instance, known, Stopping(60)),
             solve_by_search(instance, known, Stopping(60)),

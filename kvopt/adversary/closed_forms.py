@@ -40,12 +40,15 @@ def compiled(function: Callable[..., int]) -> Callable[..., int]:
     It is compiled, or loaded from disk, when it is called first.
     """
     assert isinstance(function, types.FunctionType)
-    name = function.__name__
-    exported = namedtuple("exported", [name])  # type: ignore[misc]
+    functions = _with_callees(function)
+    make: Any = namedtuple
+    # All are exported: two kernels that share a function must compile it alike, as the cache
+    # on disk takes it for the same.
+    exported = make("exported", [one.__name__ for one in functions])
     kernel = Kernel(
-        name, _with_callees(function), exported, lambda functions: None, error_model="numpy"
+        function.__name__, functions, exported, lambda functions: None, error_model="numpy"
     )
-    return cast("Callable[..., int]", getattr(kernel.compiled(), name))
+    return cast("Callable[..., int]", kernel.compiled()[-1])
 
 
 def _with_callees(function: types.FunctionType) -> list[types.FunctionType]:

@@ -32,7 +32,7 @@ from kvopt.parallel import store as store_module
 from kvopt.parallel.code_version import NO_MATTER, code_version
 from kvopt.parallel.executors import Workers
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CELLS = SearchConfiguration(
     "fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive"
 )
@@ -75,6 +75,27 @@ def test_a_person_can_ask_a_store(tmp_path: Path) -> None:
     ((text,),) = shell(file, "SELECT instance FROM worst")
     (tmp_path / "worst.json").write_text(str(text))
     assert read_instance(tmp_path / "worst.json") == CANDIDATE.instance()
+
+
+def test_a_store_written_before_is_read(tmp_path: Path) -> None:
+    """The file format stays: this one was written when the tables were made first."""
+    file = tmp_path / "finds.db"
+    with closing(sqlite3.connect(file)) as db:
+        db.executescript((Path(__file__).parent / "store_version_2.sql").read_text())
+    store = Store(file, "1.0")
+    huge = Record(2, 0, 3 * 10**30, 10**30, Candidate(10**9, ((1, 10**8, 10**15),)))
+    assert store.units(CONFIGURATION) == [UNIT, WorkUnit(2, 1, (huge,), complete=True)]
+    other = SearchConfiguration("fcfs", "mc-sf", Limits(3, 5, True), 2**70, "exhaustive")
+    assert store.units(other) == [WorkUnit(7, 3, (), complete=True)]
+    bracket, optimal = store.verified(CONFIGURATION)
+    assert (bracket.lower_bound, bracket.upper_bound, bracket.seconds) == (20, 25, 1.5)
+    assert (optimal.status, optimal.starts) == ("optimal", (0, 1, 2, 3))
+    tables = "SELECT name, sql FROM sqlite_master ORDER BY name"
+    new = Store(tmp_path / "new.db", "1.0")
+    new.add(CONFIGURATION, UNIT)
+    assert shell(new.path, tables) == shell(file, tables)
+    rows = "SELECT * FROM hunt WHERE seed = 3"
+    assert shell(new.path, rows) == shell(file, rows)
 
 
 def test_a_store_keeps_brackets(tmp_path: Path) -> None:
@@ -172,10 +193,9 @@ SCRIPT = """
 import os, sys
 from pathlib import Path
 
-sys.modules["numba"] = None  # compiled functions take seconds to load
 from kvopt import Stopping
 from kvopt.adversary import Limits, SearchConfiguration
-from kvopt.adversary import search
+from kvopt.adversary import prepare, search
 from kvopt.adversary import run as _
 from kvopt.adversary.store import Store
 
@@ -189,6 +209,7 @@ def logged(configuration, number, budget):
 
 module.run_unit = logged
 configuration = SearchConfiguration("fcfs", "mc-sf", Limits(3, 5), 0, "exhaustive")
+prepare(configuration)  # takes seconds, the first time
 while True:
     if os.read(0, 1) != b"x":
         break
@@ -292,8 +313,6 @@ def test_killed_at_fifty_moments_it_resumes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_command_is_killed_and_resumes(tmp_path: Path) -> None:
-    (tmp_path / "numba.py").write_text("raise ImportError")  # would take seconds to load
-    path = os.pathsep.join([str(tmp_path), str(ROOT)])
     arguments = ["--policy", "fcfs", "--against", "mc-sf", "--method", "exhaustive"]
     arguments += ["--requests", "4", "--memory", "7", "--json"]
 
@@ -301,7 +320,7 @@ def test_the_command_is_killed_and_resumes(tmp_path: Path) -> None:
         return subprocess.Popen(
             [sys.executable, "-m", "kvopt", "search", *arguments, *more],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
         )
 

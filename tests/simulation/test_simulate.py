@@ -73,7 +73,9 @@ def test_until_sleeps_through_completions() -> None:
         machine.start(0)
         machine.start(2)
         assert (yield Until(7)).tolist() == [0, 2]
-        assert machine.finished.tolist() == [True, False, True]
+        assert machine.completed_of(np.arange(3)).tolist() == [True, False, True]
+        assert (machine.completed(0), machine.completed(1)) == (True, False)
+        assert machine.waiting().tolist() == [1]
         assert machine.unfinished().tolist() == [1]
         machine.start(1)
 
@@ -234,7 +236,7 @@ def steps(*calls: Callable[[Machine], object]) -> Run:
         ([lambda m: m.commit([0], [5]), lambda m: m.start(0)], 0, 2, "start of a running"),
         ([lambda m: m.commit([0], [5]), lambda m: m.kill(0)], 0, 2, "not running"),
         ([lambda m: m.earliest_start(1, rounds=9)], 1, 1, "never fit"),
-        ([lambda m: m.outputs], None, 1, "asks for the output lengths"),
+        ([lambda m: m.outputs_of(m.waiting())], None, 1, "asks for the output lengths"),
         ([lambda m: m.start(0.0)], None, 1, "request must be an integer, got 0.0"),
         ([lambda m: m.start(True)], None, 1, "request must be an integer, got True"),
         ([lambda m: m.start(0, kill_at=2.5)], None, 1, "kill age must be an integer, got 2.5"),
@@ -276,7 +278,11 @@ def test_overflow_of_single_decisions_and_commitments_together_is_found() -> Non
 def test_a_policy_that_swallows_errors_gains_nothing() -> None:
     def run(machine: Machine) -> Decisions:
         machine.start(0)
-        for illegal in (lambda: machine.start(0), lambda: machine.kill(1), lambda: machine.outputs):
+        for illegal in (
+            lambda: machine.start(0),
+            lambda: machine.kill(1),
+            lambda: machine.output(0),
+        ):
             with pytest.raises(PolicyError):
                 illegal()
         yield Wait()
@@ -383,21 +389,48 @@ def test_random_legal_decisions_match_an_account_kept_by_hand(
     assert schedule == Schedule.of(roomy, record)
 
 
-def test_arrays_given_to_policies_are_read_only() -> None:
+def test_arrays_given_to_policies_are_their_own() -> None:
     def run(machine: Machine) -> Decisions:
-        with pytest.raises(ValueError, match="read-only"):
-            machine.prompts[0] = 5
+        everyone = machine.waiting()
+        for array in (machine.prompts_of(everyone), machine.waiting(), machine.unfinished()):
+            array[0] = 5
+        done = machine.completed_of(everyone)
+        done[:] = True
+        assert machine.prompt(0) == machine.prompts_of(everyone)[0] == INSTANCE[0].prompt
+        assert machine.waiting().tolist() == machine.unfinished().tolist() == [0, 1, 2]
+        assert not machine.completed(0)
         machine.commit(np.array([0, 1, 2]), np.array([0, 3, 8]))
+        assert machine.waiting().tolist() == []
         yield Until(20)
+
+    attempts(run)
+
+
+def test_what_waits_neither_runs_nor_is_planned() -> None:
+    def run(machine: Machine) -> Decisions:
+        assert machine.arrivals().tolist() == [0, 1, 2]
+        assert machine.arrivals().tolist() == []
+        machine.start(1)
+        machine.commit([0], [5], kill_at=2)
+        assert machine.waiting().tolist() == [2]
+        yield Until(4)
+        machine.kill(1)
+        assert machine.waiting().tolist() == [1, 2]
+        yield Until(7)
+        assert machine.waiting().tolist() == [0, 1, 2]  # request 0 was killed by its age
+        assert machine.unfinished(np.array([2, 0])).tolist() == [2, 0]
+        machine.commit([0, 1, 2], [7, 10, 15])
 
     attempts(run)
 
 
 def test_a_policy_cannot_change_the_truth() -> None:
     def run(machine: Machine) -> Decisions:
-        for array in (machine.outputs, machine.prompts):
-            array.setflags(write=True)
+        everyone = machine.waiting()
+        for array in (machine.outputs_of(everyone), machine.prompts_of(everyone)):
             array[:] = 1
+        machine._outputs[:] = 1  # type: ignore[index]
+        machine._prompts[:] = 1
         machine.commit([0, 1, 2], [0, 5, 10])
         yield Until(20)
 

@@ -14,7 +14,7 @@ from kvopt import Instance, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate, Limits, SearchConfiguration
 from kvopt.adversary.score import score_function
 from kvopt.adversary.shrink import reductions, shrunk, size
-from kvopt.solver.compiling import has_numba
+from kvopt.solver.state_search import compiled as kernel
 from kvopt.solver.state_search.many import optimum
 
 specs = st.sampled_from(["gsa:alpha=2", "gba:alpha=2", "fcfs", "mc-sf", "sorted-f"])
@@ -97,7 +97,6 @@ def test_what_does_not_matter_goes() -> None:
     )
 
 
-@pytest.mark.skipif(not has_numba(), reason="numba is not installed")
 def test_a_known_witness_is_reached_again_from_one_with_more_in_it() -> None:
     witness = Candidate(23, ((0, 17, 3), (0, 9, 9)))
     assert cost(witness, "gsa:alpha=2") == 2301
@@ -113,10 +112,13 @@ def test_a_budget_that_is_over_changes_nothing() -> None:
     assert shrunk(configuration_for("fcfs", candidate, "mc-sf"), candidate, stop) == candidate
 
 
-@pytest.mark.parametrize("fast", [True, False])
-def test_with_and_without_compiled_code(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not fast:
-        monkeypatch.setattr("kvopt.solver.state_search.compiled.compiled", lambda: None)
+@pytest.mark.parametrize("plainly", [True, False])
+def test_with_and_without_compiled_code(plainly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if plainly:
+        optima, functions = kernel.optima, kernel.PLAIN
+        monkeypatch.setattr(
+            kernel, "optima", lambda problems, cutoffs=None: optima(problems, functions, enough)
+        )
     candidate = Candidate(12, ((0, 7, 2), (0, 4, 3)))
     smaller = shrunk(configuration_for("gba:alpha=2", candidate), candidate, Stopping())
     assert true_ratio(smaller, "gba:alpha=2") >= true_ratio(candidate, "gba:alpha=2")

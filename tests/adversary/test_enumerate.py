@@ -8,24 +8,26 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvopt.adversary.classes import floors, has_classes
+from kvopt.generate.families import generate_random
+from oracles import optimum as oracle
 from strategies import POLICY_SPECS, instances
 
-from kvopt import Instance, Stopping, policy_from_spec, simulate
+from kvopt import Decisions, Instance, Machine, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Limits, SearchConfiguration
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.closed_forms import PLAIN, closed_form, common_prompt_only, compiled
+from kvopt.adversary.closed_forms import _with_callees, compiled, plain
 from kvopt.adversary.enumerate import Cell, cells, run_unit
-from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.generate import generate_random
-from kvopt.policies import GBA, GSA, Policy
+from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
+from kvopt.policies import FCFS, GSA, Policy
+from kvopt.policies.fcfs import fcfs_cost, worst_fcfs
+from kvopt.policies.policy import Compiler, facts_of
 from kvopt.solver.state_search import compiled as kernel
 from kvopt.solver.state_search.many import optima, optimum
+from kvopt.theory.orders import distinct_orders
 
 Requests = tuple[tuple[int, int], ...]
 
@@ -52,7 +54,7 @@ def by_brute_force(spec: str, cell: Cell, against: str | None = None) -> Fractio
         if other:
             reference = simulated(other, cell.memory, requests)
         elif kinds not in references:
-            references[kinds] = reference = textbook.optimum(cell.memory, list(kinds))
+            references[kinds] = reference = oracle.optimum(cell.memory, list(kinds))
         else:
             reference = references[kinds]
         best = max(best, Fraction(simulated(policy, cell.memory, requests), reference))
@@ -94,7 +96,7 @@ def test_a_unit_finds_the_worst_of_all(spec: str, cell: Cell) -> None:
     requests = list(zip(*(row.tolist() for row in worst.candidate.arrays()), strict=True))
     assert worst.candidate.memory == cell.memory
     assert worst.cost == simulated(policy_from_spec(spec), cell.memory, requests)
-    assert worst.reference == textbook.optimum(cell.memory, requests)
+    assert worst.reference == oracle.optimum(cell.memory, requests)
     assert [record.ratio for record in unit.records] == sorted(
         {record.ratio for record in unit.records}
     )
@@ -133,12 +135,13 @@ def test_an_over_budget_leaves_a_unit_incomplete(mixed: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    "function", [enumeration.enumerate_multisets, enumeration.compiled()], ids=["plain", "compiled"]
+    "function",
+    [enumeration.enumerate_multisets, enumeration.compiled()],
+    ids=["plain", "compiled"],
 )
 @pytest.mark.parametrize("spec", ["gsa:alpha=2", "gsa:spacing=tight:slices=area", "gba"])
-def test_scan_sees_every_instance(spec: str, function: object) -> None:
+def test_enumeration_sees_every_instance(spec: str, function: object) -> None:
     policy = policy_from_spec(spec)
-    assert isinstance(policy, GSA | GBA)
     memory, n = 7, 3
     for prompt in range(memory):
         lengths = np.arange(1, memory - prompt + 1)
@@ -156,7 +159,7 @@ def test_scan_sees_every_instance(spec: str, function: object) -> None:
             assert sum(outputs) <= bound <= optimum(memory, [prompt] * n, outputs)
 
 
-def test_scan_keeps_what_may_be_worse() -> None:
+def test_enumeration_keeps_what_may_be_worse() -> None:
     policy = GSA()
     everything, _ = enumeration.Enumeration(policy, 9, 1, 4).more(Fraction(0))
     ratio = sorted(Fraction(*row) for row in everything.tolist())[len(everything) // 2]
@@ -195,7 +198,7 @@ def test_the_starts_depend_on_the_classes_alone(spec: str, instance: Instance, i
     requests = [(r.prompt, r.output) for r in instance]
     i %= len(requests)
     prompt, output = requests[i]
-    floor = floors(policy, instance.memory, requests)[i]
+    floor = outlived_slices(policy, instance.memory, requests)[i]
     assert 0 <= floor < output
     shorter = [*requests[:i], (prompt, floor + 1), *requests[i + 1 :]]
     saved = output - floor - 1
@@ -203,33 +206,90 @@ def test_the_starts_depend_on_the_classes_alone(spec: str, instance: Instance, i
     assert costs[0] - costs[1] == saved
     if floor:  # one shorter still, and it completes earlier
         shortest = [*requests[:i], (prompt, floor), *requests[i + 1 :]]
-        assert floors(policy, instance.memory, shortest)[i] < floor
+        assert outlived_slices(policy, instance.memory, shortest)[i] < floor
 
 
 @given(st.sampled_from(POLICY_SPECS), instances(max_requests=8, max_memory=20))
-@pytest.mark.parametrize("functions", [PLAIN, compiled()], ids=["plain", "compiled"])
-def test_formulas_equal_the_simulator(functions: object, spec: str, instance: Instance) -> None:
+@pytest.mark.parametrize("compiler", [plain, compiled], ids=["plain", "compiled"])
+def test_formulas_equal_the_simulator(compiler: Compiler, spec: str, instance: Instance) -> None:
     policy = policy_from_spec(spec)
-    formula = closed_form(policy, functions)  # type: ignore[arg-type]
-    if formula is None or (common_prompt_only(policy) and instance.common_prompt is None):
+    formula = policy.cost_formula(compiler)
+    if formula is None:
         return
     cost = formula(instance.memory, instance.prompts, instance.outputs)
+    if cost is None:
+        assert instance.common_prompt is None
+        return
     assert cost == simulate(instance, policy).total_completion_time()
 
 
 def test_there_are_formulas() -> None:
     specs = ("gsa", "gsa:spacing=tight:slices=area", "gba:spacing=sps2", "mc-sf", "svf", "fcfs")
-    assert all(closed_form(policy_from_spec(spec), PLAIN) for spec in (*specs, "spt-pipeline"))
-    assert closed_form(policy_from_spec("gsa:order=random"), PLAIN) is None
-    assert closed_form(policy_from_spec("a-min"), PLAIN) is None
+    for compiler in (plain, compiled):
+        for spec in (*specs, "spt-pipeline"):
+            formula = policy_from_spec(spec).cost_formula(compiler)
+            assert formula is not None
+            assert formula(4, np.array([1, 1]), np.array([2, 3])) is not None
+    assert policy_from_spec("gsa:order=random").cost_formula(plain) is None
+    assert policy_from_spec("a-min").cost_formula(plain) is None
+
+
+def test_formulas_are_compiled_with_what_they_call() -> None:
+    function = compiled(fcfs_cost)
+    assert function is not fcfs_cost
+    assert function is compiled(fcfs_cost)
+    assert [f.__name__ for f in _with_callees(worst_fcfs)] == ["fcfs_cost", "worst_fcfs"]
+
+
+@given(instances(max_requests=5, max_memory=8))
+@pytest.mark.parametrize("compiler", [plain, compiled], ids=["plain", "compiled"])
+def test_the_worst_order_of_fcfs(compiler: Compiler, instance: Instance) -> None:
+    requests = [(r.prompt, r.output) for r in instance]
+    found = FCFS().worst_order(instance.memory, requests, compiler)
+    assert found is not None
+    cost, order = found
+    assert sorted(order) == sorted(requests)
+    assert cost == simulated(FCFS(), instance.memory, order)
+    every = distinct_orders(requests)
+    assert cost == max(simulated(FCFS(), instance.memory, one) for one in every)
+
+
+def test_what_is_known_of_a_policy_is_not_inherited() -> None:
+    class Other(GSA):
+        name = "other"
+
+    class Restated(FCFS):
+        name = "restated"
+        cost_formula = FCFS.cost_formula
+        worst_order = FCFS.worst_order
+
+    class Duck:
+        name = "duck"
+        clairvoyant = False
+
+        def run(self, machine: Machine) -> Decisions:
+            yield from ()
+
+        def guarantee(self, instance: Instance) -> None:
+            return None
+
+    assert facts_of(GSA()) == GSA()
+    assert isinstance(facts_of(Restated()), Restated)
+    for policy in (Other(), Duck()):
+        facts = facts_of(policy)  # type: ignore[arg-type]
+        assert facts.cost_formula(plain) is None
+        assert facts.phases(9, 0) is None
+        assert not facts.slice_lengths(9, 0)
+        assert facts.outlived_slices(9, [(0, 1)]) is None
+        assert facts.worst_order(9, [(0, 1)], plain) is None
+        assert facts.never_cheaper() is None
+        assert [*facts.worst_orders(9, [(0, 1), (0, 2)])] == [((0, 2), (0, 1)), ((0, 1), (0, 2))]
 
 
 @pytest.mark.parametrize("compiled_or_plain", ["plain", "compiled"])
 def test_enough_is_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
     is_compiled = compiled_or_plain == "compiled"
     functions = kernel.compiled() if is_compiled else kernel.PLAIN
-    if functions is None:
-        pytest.skip("numba is not installed")
     family, number = ("small", 12) if is_compiled else ("tiny", 10)
     problems = []
     for seed in range(number):

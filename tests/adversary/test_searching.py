@@ -20,7 +20,7 @@ from kvopt.adversary import (
     search,
 )
 from kvopt.adversary import local as climbing
-from kvopt.adversary.closed_forms import PLAIN, compiled
+from kvopt.adversary.closed_forms import compiled, plain
 from kvopt.adversary.families import growth, limit_ratio
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import cost_function, score_function
@@ -136,9 +136,9 @@ def test_an_over_budget_cuts_a_unit_short(method: str) -> None:
 def test_scores_are_costs_of_the_policy_and_of_a_schedule(spec: str) -> None:
     rng = random.Random(spec)
     policy = policy_from_spec(spec)
-    for functions in (PLAIN, compiled()):
+    for compiler in (plain, compiled):
         score = score_function(
-            SearchConfiguration(spec, None, Limits(9, 15, mixed=True), 0), functions
+            SearchConfiguration(spec, None, Limits(9, 15, mixed=True), 0), compiler
         )
         for _ in range(50):
             memory = rng.randint(1, 15)
