@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from kvopt.model.errors import SolverError
 from kvopt.model.stopping import Stopping
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "inlined", "lean"]
 
 logger = logging.getLogger("kvopt.compiling")
 
@@ -26,6 +26,28 @@ Functions = TypeVar("Functions", bound=tuple[Any, ...])
 
 QUIET_SECONDS = 2.0
 """Loading what was compiled before takes less than this; only what takes longer is announced."""
+
+
+_OPTIONS = "options_of_numba"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def lean(function: Function) -> Function:
+    """Mark a function that makes no arrays and returns none: it needs no reference counts."""
+    _options_of(function)["_nrt"] = False
+    return function
+
+
+def inlined(function: Function) -> Function:
+    """Mark a function that is to become a part of those that call it, which costs compile time."""
+    _options_of(function)["forceinline"] = True
+    return function
+
+
+def _options_of(function: Callable[..., Any]) -> dict[str, Any]:
+    options: dict[str, Any] = function.__dict__.setdefault(_OPTIONS, {})
+    return options
 
 
 class Kernel(Generic[Functions]):
@@ -122,6 +144,7 @@ class Kernel(Generic[Functions]):
             inner = function.__name__ not in self._exported._fields  # type: ignore[attr-defined]
             options = dict(self._options, cache=cache, no_cpython_wrapper=inner)
             options["no_cfunc_wrapper"] = True
+            options.update(getattr(function, _OPTIONS, {}))
             names[function.__name__] = njit(**options)(copy)
         fields: tuple[str, ...] = self._exported._fields  # type: ignore[attr-defined]
         functions = self._exported(*(names[name] for name in fields))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.compiling import inlined, lean
 from kvopt.solver.state_search.bounds import dual_bound, fluid_bound
 from kvopt.solver.state_search.duals import Duals
 from kvopt.solver.state_search.packed_states import (
@@ -48,6 +49,7 @@ class BestEnd(NamedTuple):
     """The state after which everything starts that waits, or -1."""
 
 
+@lean
 def run_serially(problem: PackedProblem, starts: IntArray) -> int:
     """Let the requests run one after another, shortest first; return the sum of starts."""
     total = now = place = 0
@@ -60,6 +62,8 @@ def run_serially(problem: PackedProblem, starts: IntArray) -> int:
     return total
 
 
+@inlined
+@lean
 def waiting_outputs(waiting: IntArray, problem: PackedProblem) -> int:
     """Return the sum of the outputs of what waits (rounds)."""
     total = 0
@@ -68,6 +72,7 @@ def waiting_outputs(waiting: IntArray, problem: PackedProblem) -> int:
     return total
 
 
+@lean
 def root_bound(pool: Pool, problem: PackedProblem, work: Workspace) -> int:
     """Return a lower bound on the sum of starts (rounds), from state 0."""
     count_waiting(pool.key[0], problem, work.waiting)
@@ -76,6 +81,7 @@ def root_bound(pool: Pool, problem: PackedProblem, work: Workspace) -> int:
     return bound - waiting_outputs(work.waiting, problem)
 
 
+@lean
 def place_in_layer(layer: Layer, pool: Pool, key: int, score: int, work: Workspace) -> int:
     """Return the place of the child in the workspace among the best of its time, or -1.
 
@@ -99,6 +105,7 @@ def place_in_layer(layer: Layer, pool: Pool, key: int, score: int, work: Workspa
     return place
 
 
+@lean
 def child_bound(
     cost: int, length: int, time: int, problem: PackedProblem, duals: Duals, work: Workspace
 ) -> int:
@@ -119,6 +126,7 @@ def child_bound(
     return max(0, fluid - outputs, dual)
 
 
+@lean
 def keep_child(
     layer: Layer,
     best: BestEnd,

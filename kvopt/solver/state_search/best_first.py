@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from kvopt.solver.compiling import inlined, lean
 from kvopt.solver.state_search.beam import waiting_outputs
 from kvopt.solver.state_search.bounds import dual_bound, fluid_bound
 from kvopt.solver.state_search.duals import Duals
@@ -65,6 +66,8 @@ def make_frontier(pool: Pool, base: int, cutoff: int) -> Frontier:
     )
 
 
+@inlined
+@lean
 def push(pool: Pool, frontier: Frontier, state: int, bound: int) -> None:
     """Put a state among those of a lower bound, to come next of them."""
     place = bound - frontier.base[0]
@@ -72,6 +75,8 @@ def push(pool: Pool, frontier: Frontier, state: int, bound: int) -> None:
     frontier.by_bound[place] = state
 
 
+@inlined
+@lean
 def pop(pool: Pool, frontier: Frontier) -> int:
     """Take a state of the lowest bound; -1 if there is none below the cutoff."""
     bound, cutoff, base = frontier.bound[0], frontier.cutoff[0], frontier.base[0]
@@ -85,6 +90,7 @@ def pop(pool: Pool, frontier: Frontier) -> int:
     return state  # type: ignore[no-any-return]
 
 
+@lean
 def bound_child(
     frontier: Frontier,
     cost: int,
@@ -118,6 +124,7 @@ def bound_child(
     return bound
 
 
+@lean
 def add_child(
     pool: Pool,
     frontier: Frontier,
@@ -156,6 +163,7 @@ def add_child(
     return True
 
 
+@lean
 def best_first(
     problem: PackedProblem,
     duals: Duals,

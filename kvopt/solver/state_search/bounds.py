@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.compiling import inlined, lean
 from kvopt.solver.state_search.duals import DUAL_BITS, Duals
 from kvopt.solver.state_search.problem import SCALE_BITS, WEIGHTINGS, PackedProblem
 
 __all__ = ["dual_bound", "fluid_bound"]
 
 
+@inlined
+@lean
 def round_capacity(
     weighting: int, problem: PackedProblem, free: int, windows: NDArray[np.int32], r: int
 ) -> int:
@@ -28,6 +31,7 @@ def round_capacity(
     return problem.capacity[weighting, 1, free]  # type: ignore[no-any-return]
 
 
+@lean
 def fluid_completions(
     weighting: int,
     waiting: IntArray,
@@ -81,6 +85,7 @@ def fluid_completions(
     return total
 
 
+@lean
 def fluid_bound(
     waiting: IntArray,
     free: IntArray,
@@ -118,6 +123,7 @@ def fluid_bound(
     return best
 
 
+@lean
 def dual_bound(
     waiting: IntArray,
     free: IntArray,

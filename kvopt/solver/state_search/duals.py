@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.compiling import lean
 from kvopt.solver.state_search.problem import PackedProblem
 
 __all__ = ["Ascent", "Duals", "find_duals", "make_duals"]
@@ -126,6 +127,7 @@ def settle(problem: PackedProblem, duals: Duals, cheapest: IntArray) -> int:
     return int(total)
 
 
+@lean
 def count_use(problem: PackedProblem, cheapest: IntArray, use: IntArray) -> None:
     """Write what all requests use of each row if each starts at its cheapest time."""
     rounds = use.shape[1]
@@ -140,6 +142,7 @@ def count_use(problem: PackedProblem, cheapest: IntArray, use: IntArray) -> None
                 use[2, start + j] += count
 
 
+@lean
 def turn(memory: int, iterate: Iterate, share: int) -> int:
     """Turn the direction towards the new subgradient; return the square of its length."""
     use, direction, whole = iterate.use, iterate.direction, iterate.whole
@@ -155,6 +158,7 @@ def turn(memory: int, iterate: Iterate, share: int) -> int:
     return norm
 
 
+@lean
 def move(memory: int, iterate: Iterate, duals: Duals, gain: int, norm: int) -> None:
     """Move the multipliers along the direction, so far that the bound might rise by `gain`."""
     direction, whole = iterate.direction, iterate.whole

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.compiling import inlined, lean
 from kvopt.solver.state_search.problem import PackedProblem
 
 __all__ = ["Workspace", "make_workspace", "tighten", "unpack"]
@@ -58,6 +59,8 @@ def make_workspace(problem: PackedProblem) -> Workspace:
     )
 
 
+@inlined
+@lean
 def unpack(profile: IntArray, problem: PackedProblem, free: IntArray) -> int:
     """Write the free memory of each coming round into `free`; return for how many rounds."""
     memory, bits, fields = problem.memory[0], problem.packing[0], problem.packing[1]
@@ -75,6 +78,8 @@ def unpack(profile: IntArray, problem: PackedProblem, free: IntArray) -> int:
     return r
 
 
+@inlined
+@lean
 def mark_usable(
     prompt: int, output: int, count: int, free: IntArray, length: int, usable: IntArray
 ) -> None:
@@ -100,6 +105,7 @@ def mark_usable(
             break
 
 
+@lean
 def tighten(
     free: IntArray,
     length: int,
@@ -139,6 +145,8 @@ def tighten(
             free[r] = unused
 
 
+@inlined
+@lean
 def count_waiting(key: int, problem: PackedProblem, waiting: IntArray) -> int:
     """Write how many requests of each type wait into `waiting`; return how many altogether."""
     total = 0
@@ -148,6 +156,8 @@ def count_waiting(key: int, problem: PackedProblem, waiting: IntArray) -> int:
     return total
 
 
+@inlined
+@lean
 def first_choice(profile: IntArray, problem: PackedProblem, work: Workspace) -> int:
     """Prepare `next_choice` for a state, nothing chosen; return the number of candidates."""
     words = problem.tops.shape[0]
@@ -168,6 +178,8 @@ def first_choice(profile: IntArray, problem: PackedProblem, work: Workspace) -> 
     return candidates
 
 
+@inlined
+@lean
 def next_choice(candidates: int, problem: PackedProblem, work: Workspace) -> bool:
     """Go to the next set of requests that can start together; False if there is none."""
     choice, stack = work.choice, work.stack
@@ -193,6 +205,8 @@ def next_choice(candidates: int, problem: PackedProblem, work: Workspace) -> boo
     return False
 
 
+@inlined
+@lean
 def chosen(candidates: int, work: Workspace) -> int:
     """Return how many requests start."""
     number = 0
@@ -201,6 +215,8 @@ def chosen(candidates: int, work: Workspace) -> int:
     return number
 
 
+@inlined
+@lean
 def start_chosen(
     candidates: int, before: NDArray[np.int32], problem: PackedProblem, work: Workspace
 ) -> int:
@@ -238,6 +254,8 @@ def start_chosen(
     return less
 
 
+@inlined
+@lean
 def pass_round(candidates: int, problem: PackedProblem, work: Workspace) -> None:
     """Write the memory profile with all that was chosen, a round later, into `profile`."""
     bits, fields = problem.packing[0], problem.packing[1]
@@ -250,6 +268,8 @@ def pass_round(candidates: int, problem: PackedProblem, work: Workspace) -> None
         work.profile[j] = word
 
 
+@inlined
+@lean
 def make_child(
     candidates: int, before: NDArray[np.int32], problem: PackedProblem, work: Workspace
 ) -> tuple[int, int]:

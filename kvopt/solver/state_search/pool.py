@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.compiling import inlined, lean
 from kvopt.solver.state_search.packed_states import Workspace
 from kvopt.solver.state_search.problem import PackedProblem
 
@@ -66,6 +67,7 @@ def enlarged(pool: Pool) -> Pool:
     return larger
 
 
+@lean
 def start_pool(pool: Pool, problem: PackedProblem) -> None:
     """Make state 0 the one in which everything waits."""
     key = 0
@@ -84,6 +86,8 @@ def start_pool(pool: Pool, problem: PackedProblem) -> None:
     pool.dropped[0] = False
 
 
+@inlined
+@lean
 def store_child(pool: Pool, row: int, parent: int, key: int, cost: int, work: Workspace) -> None:
     """Write the child of a state that is in the workspace into a row."""
     pool.key[row] = key
@@ -96,6 +100,8 @@ def store_child(pool: Pool, row: int, parent: int, key: int, cost: int, work: Wo
     pool.parent[row] = parent
 
 
+@inlined
+@lean
 def is_dominated(
     pool: Pool, first: int, cost: int, problem: PackedProblem, work: Workspace
 ) -> bool:
@@ -128,6 +134,8 @@ def is_dominated(
     return False
 
 
+@inlined
+@lean
 def drop_dominated(
     pool: Pool, first: int, cost: int, problem: PackedProblem, work: Workspace
 ) -> int:
@@ -157,6 +165,7 @@ def drop_dominated(
     return first
 
 
+@lean
 def trace_back(pool: Pool, problem: PackedProblem, end: int, starts: IntArray) -> None:
     """Write the starts of the schedule that leads through state `end`, requests by type."""
     types = problem.counts.shape[0]

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
+from kvopt.solver.compiling import inlined, lean
 
 __all__ = ["PackedProblem", "accepts", "make_problem"]
 
@@ -83,6 +84,8 @@ def words_of_profile(memory: int, longest: int) -> int:
     return -(-longest // (WORD_BITS // bits))
 
 
+@inlined
+@lean
 def round_weight(weighting: int, problem: PackedProblem, k: int, j: int) -> int:
     """Return the weight of round j of a request of type k.
 
@@ -93,6 +96,7 @@ def round_weight(weighting: int, problem: PackedProblem, k: int, j: int) -> int:
     return 1 if j <= problem.windows[weighting - 1, k] else 0
 
 
+@lean
 def weigh_type(weighting: int, problem: PackedProblem, k: int, heaviest: IntArray) -> int:
     """Fill in weight and delta of a type, and its rounds into `heaviest`; return the weight.
 
@@ -119,6 +123,7 @@ def weigh_type(weighting: int, problem: PackedProblem, k: int, heaviest: IntArra
     return total
 
 
+@lean
 def fill_capacity(weighting: int, problem: PackedProblem, heaviest: IntArray) -> None:
     """Fill in the capacities of a weighting: knapsacks with the rounds in `heaviest`."""
     memory = problem.memory[0]
@@ -200,6 +205,7 @@ def zero_problem(memory: int, types: int, longest: int) -> PackedProblem:
     return problem
 
 
+@lean
 def fill_type(problem: PackedProblem, k: int, key: int, smallest: int) -> None:
     """Fill in lengths, windows and packed run of type k.
 
