@@ -33,13 +33,13 @@ from kvopt.policies import Policy, policy_from_spec
 __all__ = ["audit"]
 
 AUDIT_POLICIES = "gba,gba:alpha=2,gsa,gsa:alpha=2,mc-sf,fcfs"
-HUNTED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
+SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 
 
 @click.command()
 @click.argument("paths", type=PATH, nargs=-1)
 @policies_option(AUDIT_POLICIES)
-@click.option("--search/--no-search", "hunting", default=True, help="Search for bad instances.")
+@click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")
 @time_limit_option(5, "for an instance")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @as_json
@@ -47,7 +47,7 @@ HUNTED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 def audit(
     paths: tuple[Path, ...],
     policies: list[Policy],
-    hunting: bool,
+    searching: bool,
     time_limit: float,
     seed: int,
     as_json: bool,
@@ -69,13 +69,13 @@ def audit(
     instances = read_instances(files)
     records = [record for path in paths for record in read_records(path)]
     certificates = [file for path in paths for file in find_certificates(path)]
-    hunted = HUNTED_POLICIES if hunting else ()
+    searched = SEARCHED_POLICIES if searching else ()
     audit = _Audit()
-    steps = len(instances) + len(hunted) + len(records) + len(certificates)
+    steps = len(instances) + len(searched) + len(records) + len(certificates)
     with interruptible() as limit:
         with progress_bar("auditing", steps) as advance_to:
             audit.run(instances, policies, limit, time_limit, advance_to)
-            audit.search(hunted, seed, limit, advance_to)
+            audit.search(searched, seed, limit, advance_to)
             audit.check(records, certificates, limit, advance_to)
         audit.show(time.perf_counter() - began, as_json, as_csv)
         if limit.interrupted:
@@ -91,7 +91,7 @@ class _Audit:
     ----------
     audited
         Each instance's name and what was found.
-    hunted
+    searched
         What the searches found.
     problems
         Everything that is wrong, one line each.
@@ -101,7 +101,7 @@ class _Audit:
 
     def __init__(self) -> None:
         self.audited: list[tuple[str, Audited]] = []
-        self.hunted: list[BriefSearch] = []
+        self.searched: list[BriefSearch] = []
         self.problems: list[str] = []
         self.certificates = self.records = 0
         self._steps = 0
@@ -141,7 +141,7 @@ class _Audit:
             if limit.interrupted:
                 return
             if found := brief_search(policy_from_spec(spec), seed, limit):
-                self.hunted.append(found)
+                self.searched.append(found)
                 self.problems += [f"search: {problem}" for problem in found.problems]
             self._advance(advance_to)
 
@@ -196,7 +196,7 @@ class _Audit:
     def _summary(self, seconds: float) -> dict[str, Any]:
         results = [result for _, result in self.audited]
         ratios = [ratio for result in results for ratio in result.comparison.ratios]
-        verdicts = [r.verdict.value for r in ratios + [found.ratio for found in self.hunted]]
+        verdicts = [r.verdict.value for r in ratios + [found.ratio for found in self.searched]]
         return {
             "instances": len(results),
             "optimal": sum(r.comparison.optimum.status.value == "optimal" for r in results),
@@ -240,7 +240,7 @@ class _Audit:
             "verdict",
         )
         click.echo(text_table(heads, table, right="lrrrrlrrll"))
-        for found in self.hunted:
+        for found in self.searched:
             groups = ", ".join(f"{o} x {count}" for _, o, count in found.instance.groups())
             click.echo(
                 f"\nworst of {found.evaluations} instances for {found.ratio.policy}:"
@@ -276,7 +276,7 @@ class _Audit:
                     "evaluations": found.evaluations,
                     "instance": instance_to_json(found.instance),
                 }
-                for found in self.hunted
+                for found in self.searched
             ],
             "problems": self.problems,
             "summary": summary,

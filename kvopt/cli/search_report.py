@@ -69,7 +69,7 @@ class Report:
     records
         The improvements, at least one; the last is the worst instance found.
     units
-        Number of units the configuration has, or None if it never ends.
+        Number of units the search has, or None if it never ends.
     complete
         Number of complete units.
     limit

@@ -15,7 +15,6 @@ from kvopt.cli.search_report import Report, check_picture
 from kvopt.cli.terminal import status_line
 from kvopt.model.files import write_instance
 from kvopt.policies import policy_from_spec
-from kvopt.solver.compiling import has_numba
 
 if TYPE_CHECKING:
     from kvopt.adversary import SearchConfiguration, WorkUnit
@@ -54,8 +53,9 @@ METHODS = ("local", "exhaustive", "families")
 @click.option(
     "--score",
     type=click.Choice(("exact", "feasible")),
-    help="What small instances are compared to while climbing: the optimum or a good schedule."
-    "  [default: exact with kvopt[fast], else feasible]",
+    default="exact",
+    show_default=True,
+    help="What small instances are compared to while climbing: the optimum or a good schedule.",
 )
 @click.option(
     "--time-limit",
@@ -85,7 +85,7 @@ def search(
     requests: int,
     memory: int,
     mixed: bool,
-    score: str | None,
+    score: str,
     seconds: float,
     restarts: int | None,
     seed: int,
@@ -103,7 +103,7 @@ def search(
         policy_from_spec(text)
     if picture is not None:
         check_picture(picture)
-    exact = against is None and (has_numba() if score is None else score == "exact")
+    exact = against is None and score == "exact"
     configuration = SearchConfiguration(
         spec, against, Limits(requests, memory, mixed), seed, method, exact
     )
@@ -140,14 +140,14 @@ def _run(
     store: Store | None,
     executor: str,
 ) -> list[WorkUnit]:
-    """Run the units of a configuration."""
+    """Run the units of a search."""
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
     from kvopt.parallel.executors import workers_from_spec
 
     with (
-        workers_from_spec(executor) as workers,
+        workers_from_spec(executor, ["kvopt.adversary.run"]) as workers,
         store.ledger(configuration) if store else nullcontext() as ledger,
         status_line(f"searching the worst for {configuration.policy}") as status,
     ):
