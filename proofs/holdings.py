@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
+from kvopt.solver.relaxations.batch_state_kernel import PLAIN
 from model import random_feasible
 from paths import without_idle_rounds
 
 from kvopt import Instance, Stopping
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.batch_state import SCALE, Holdings, Labels, ascend, search
-from kvopt.solver.relaxations.batch_state_kernel import PLAIN
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]

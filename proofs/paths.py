@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from kvopt.certificates.inprocess import checker
+from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
-from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 from kvopt.solver.window_covers import cover_windows
 

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
 from model import random_feasible
 
 from kvopt import Instance, Stopping
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
 from kvopt.solver.relaxations.profile_graph import profile_graph
 from kvopt.solver.state_search.state_graph import solve_by_state_graph

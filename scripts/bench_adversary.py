@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kvopt import Stopping, policy_from_spec, simulate
-from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
+from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
 from kvopt.adversary.closed_forms import PLAIN, compiled, upper_bound
 from kvopt.adversary.score import cost_function
 from kvopt.model.files import write_text
@@ -26,12 +26,12 @@ from kvopt.model.files import write_text
 PAGE = Path(__file__).parent.parent / "docs" / "results" / "adversary-speed.md"
 
 TARGETS = (
-    (Hunt("gsa:alpha=2", None, Limits(12, 24), 1, exact=True), 7.3),
-    (Hunt("gsa:alpha=phi", None, Limits(12, 24), 1, exact=True), 7.0),
-    (Hunt("gba:alpha=2", None, Limits(12, 24), 1, exact=True), 4.6),
-    (Hunt("gsa:alpha=2", None, Limits(60_000, 1600), 1, "families"), 14.5),
-    (Hunt("gsa", None, Limits(60_000, 800), 1, "families"), 12.0),
-    (Hunt("gba", None, Limits(5_000, 400), 1, "families"), 3.9),
+    (SearchConfiguration("gsa:alpha=2", None, Limits(12, 24), 1, exact=True), 7.3),
+    (SearchConfiguration("gsa:alpha=phi", None, Limits(12, 24), 1, exact=True), 7.0),
+    (SearchConfiguration("gba:alpha=2", None, Limits(12, 24), 1, exact=True), 4.6),
+    (SearchConfiguration("gsa:alpha=2", None, Limits(60_000, 1600), 1, "families"), 14.5),
+    (SearchConfiguration("gsa", None, Limits(60_000, 800), 1, "families"), 12.0),
+    (SearchConfiguration("gba", None, Limits(5_000, 400), 1, "families"), 3.9),
 )
 ROUNDS = 5
 SAMPLE = 400
@@ -97,15 +97,15 @@ def found(seconds: float) -> list[str]:
         "| policy | method | requests | memory | asked | found | seconds | evaluations a second |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for hunt, asked in TARGETS:
-        prepare(hunt)
+    for configuration, asked in TARGETS:
+        prepare(configuration)
         began = time.perf_counter()
-        units = search(hunt, Stopping(seconds))
+        units = search(configuration, Stopping(seconds))
         spent = time.perf_counter() - began
         best = float(improvements(units)[-1].ratio)
-        limits = hunt.limits
+        limits = configuration.limits
         evaluations = sum(unit.evaluations for unit in units) / spent
-        cells = [hunt.policy, hunt.method, limits.requests, limits.memory, asked]
+        cells = [configuration.policy, configuration.method, limits.requests, limits.memory, asked]
         cells += [f"{best:.3f}", f"{spent:.0f}", f"{evaluations:,.0f}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
         print(lines[-1], flush=True)

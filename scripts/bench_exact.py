@@ -35,7 +35,7 @@ from kvopt import Instance, Stopping, solve
 from kvopt.certificates.inprocess import checker
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate_text, checked_certificate
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import improve

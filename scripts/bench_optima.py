@@ -27,7 +27,7 @@ from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.certificates.inprocess import checker
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate_text, checked_certificate
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.files import write_text
 from kvopt.solver.result import Result
 

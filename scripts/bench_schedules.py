@@ -16,7 +16,7 @@ import statistics
 from pathlib import Path
 
 from kvopt import Schedule, Stopping, policy_from_spec, simulate, violations
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.files import write_text
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from kvopt import Instance, policy_from_spec, simulate, solve
-from kvopt.generate.families import generate_random, slice_boundary
+from kvopt.generate import generate_random, slice_boundary
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance, write_text
 from kvopt.policies import Policy
@@ -33,8 +33,8 @@ from kvopt.solver.combinatorial_bounds import (
     total_output_bound,
 )
 from kvopt.solver.relaxations.time_indexed import PriceProgram
-from kvopt.theory.bounds import THEOREMS
 from kvopt.theory.slice_plans import best_plan
+from kvopt.theory.theorems import THEOREMS
 
 ROOT = Path(__file__).parent.parent
 REPORT = ROOT / "docs" / "results" / "bounds.md"
@@ -145,7 +145,8 @@ def table_of_policies(limit: float) -> list[str]:
 
 def general_bound(spec: str) -> str:
     """Return our bound for all instances of a policy that has no row of its own."""
-    from kvopt.theory.bounds import GBA_ALPHA, GSA_ALPHA, gba_bound_sharper, gsa_bound_sharper
+    from kvopt.theory.gba_bounds import GBA_ALPHA, gba_bound_sharper
+    from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound_sharper
 
     third = Fraction(1, 3)
     if spec.startswith("gsa:slices=certified"):

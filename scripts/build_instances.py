@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvopt.generate.families import generate_random, identical, slice_boundary, two_point
+from kvopt.generate import generate_random, identical, slice_boundary, two_point
 from kvopt.model.files import write_instance
 from kvopt.model.instance import Instance
 from kvopt.theory.quadratic import parse_exact

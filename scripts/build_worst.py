@@ -21,17 +21,19 @@ from pathlib import Path
 
 import kvopt
 from kvopt import Instance, Stopping, policy_from_spec
-from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
-from kvopt.adversary.shrink import minimised
+from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
+from kvopt.adversary.shrink import shrunk
+from kvopt.adversary.store import Store
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import checked_certificate, write_certificate
 from kvopt.comparison.ratio import compare
-from kvopt.comparison.records import Record, claim, read_records
+from kvopt.comparison.records import ClaimedRecord, claim, read_records
 from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
-from kvopt.parallel.store import Store
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
-from kvopt.theory.bounds import THEOREMS, gba_bound_sharper, gsa_bound_area, gsa_bound_sharper
+from kvopt.theory.gba_bounds import gba_bound_sharper
+from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper
 from kvopt.theory.quadratic import Exact, format_exact
+from kvopt.theory.theorems import THEOREMS
 
 FOLDER = curated_instances() / HALL
 
@@ -78,21 +80,22 @@ SLOW = Limits(300, 48)
 """Large instances of policies that are simulated one by one."""
 
 
-def hunt_of(spec: str, size: str, seed: int) -> Hunt:
+def configuration_of(spec: str, size: str, seed: int) -> SearchConfiguration:
     kind = SIZES[size]
-    hunt = Hunt(spec, None, kind.limits, seed, kind.method, kind.exact)
-    if size != "small" and kvopt.adversary.number_of_units(hunt) is None:
-        hunt = Hunt(spec, None, SLOW, seed, kind.method, kind.exact)
-    return hunt
+    configuration = SearchConfiguration(spec, None, kind.limits, seed, kind.method, kind.exact)
+    if size != "small" and kvopt.adversary.number_of_units(configuration) is None:
+        configuration = SearchConfiguration(spec, None, SLOW, seed, kind.method, kind.exact)
+    return configuration
 
 
-def command(hunt: Hunt, units: int) -> str:
+def command(configuration: SearchConfiguration, units: int) -> str:
     """Return the command that finds the instance again."""
-    limits = hunt.limits
+    limits = configuration.limits
     return (
-        f"kvopt search --policy {hunt.policy} --method {hunt.method}"
+        f"kvopt search --policy {configuration.policy} --method {configuration.method}"
         f" --requests {limits.requests} --memory {limits.memory}"
-        f" --score {'exact' if hunt.exact else 'feasible'} --seed {hunt.seed} --restarts {units}"
+        f" --score {'exact' if configuration.exact else 'feasible'}"
+        f" --seed {configuration.seed} --restarts {units}"
     )
 
 
@@ -100,25 +103,29 @@ def file_of(spec: str, size: str) -> Path:
     return FOLDER / f"{spec.replace(':', '-').replace('=', '-')}--{size}.json"
 
 
-def worst_of(hunt: Hunt, store: Store, seconds: float) -> tuple[Candidate, str] | None:
+def worst_of(
+    configuration: SearchConfiguration, store: Store, seconds: float
+) -> tuple[Candidate, str] | None:
     """Search, and return the worst instance, made small, and how it was found.
 
     None if no unit of work was completed in time.
     """
-    prepare(hunt)
+    prepare(configuration)
     stop = Stopping(seconds)
-    done = store.units(hunt)
+    done = store.units(configuration)
 
-    def keep(unit: kvopt.adversary.Unit) -> None:
+    def keep(unit: kvopt.adversary.WorkUnit) -> None:
         if unit.complete:
-            store.add(hunt, unit)
+            store.add(configuration, unit)
 
-    units = search(hunt, stop, done=done, on_unit=keep)
-    finds = improvements(unit for unit in units if unit.complete)
-    if not finds:
+    units = search(configuration, stop, done=done, on_unit=keep)
+    records = improvements(unit for unit in units if unit.complete)
+    if not records:
         return None
-    best = finds[-1]
-    return minimised(hunt, best.candidate, Stopping(20)), command(hunt, best.unit + 1)
+    best = records[-1]
+    return shrunk(configuration, best.candidate, Stopping(20)), command(
+        configuration, best.unit + 1
+    )
 
 
 def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
@@ -159,7 +166,7 @@ def everywhere(policy: Policy) -> Exact | None:
     return constants.get(policy.name)
 
 
-def table(records: list[Record]) -> str:
+def table(records: list[ClaimedRecord]) -> str:
     """Return the table: proved bound, worst instance known and the gap, per policy."""
     lines = [
         "| policy | proved at most | known at least | gap | on: M, s: output x count |",
@@ -183,7 +190,7 @@ def table(records: list[Record]) -> str:
     return "\n".join(lines)
 
 
-def record_table(records: list[Record]) -> str:
+def record_table(records: list[ClaimedRecord]) -> str:
     """Return the table of every record, with how it was found."""
     lines = [
         "| policy | size | ratio at least | optimum | n | M | found by |",
@@ -226,8 +233,8 @@ def main() -> None:
     store = Store(options.store)
     for spec in options.policies:
         for size in options.sizes:
-            hunt = hunt_of(spec, size, options.seed)
-            worst = worst_of(hunt, store, options.seconds)
+            configuration = configuration_of(spec, size, options.seed)
+            worst = worst_of(configuration, store, options.seconds)
             news = enter(spec, size, *worst) if worst else "nothing in time"
             print(spec, size, news, flush=True)
 

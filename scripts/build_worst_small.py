@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from kvopt import Stopping
-from kvopt.adversary import Hunt, Limits, Unit, search
+from kvopt.adversary import Limits, SearchConfiguration, WorkUnit, search
 from kvopt.adversary.enumerate import cells
+from kvopt.adversary.store import Store
 from kvopt.model.files import write_text
-from kvopt.parallel.store import Store
 
 FILE = Path(__file__).parent.parent / "docs" / "results" / "worst-small.json"
 
@@ -65,29 +65,31 @@ Entry = dict[str, Any]
 
 def run(policy: str, requests: int, memory: int, mixed: bool, store: Store | None) -> Entry | None:
     """Search all cells of a policy; None if it was interrupted."""
-    hunt = Hunt(policy, None, Limits(requests, memory, mixed), 0, "exhaustive")
-    done = store.units(hunt) if store else []
+    configuration = SearchConfiguration(
+        policy, None, Limits(requests, memory, mixed), 0, "exhaustive"
+    )
+    done = store.units(configuration) if store else []
     stop, began = Stopping(), time.perf_counter()
-    number = len(cells(hunt.limits))
+    number = len(cells(configuration.limits))
     ended = len(done)
 
-    def on_unit(unit: Unit) -> None:
+    def on_unit(unit: WorkUnit) -> None:
         nonlocal ended
         if unit.complete:
             ended += 1
             if store:
-                store.add(hunt, unit)
+                store.add(configuration, unit)
         if ended % 20 == 0:
             seconds = time.perf_counter() - began
             print(f"{policy}: {ended} of {number} cells, {seconds:.0f} s", file=sys.stderr)
 
-    units = search(hunt, stop, done=done, on_unit=on_unit)
+    units = search(configuration, stop, done=done, on_unit=on_unit)
     if len(units) < number or not all(unit.complete for unit in units):
         return None
     print(f"{policy}: done in {time.perf_counter() - began:.0f} s", file=sys.stderr)
     rows = []
-    for unit, cell in zip(units, cells(hunt.limits), strict=True):
-        worst = unit.finds[-1]
+    for unit, cell in zip(units, cells(configuration.limits), strict=True):
+        worst = unit.records[-1]
         ratio = f"{worst.ratio.numerator}/{worst.ratio.denominator}"
         kind = "mixed" if cell.mixed else "common"
         groups = [list(group) for group in worst.candidate.groups]

@@ -7,13 +7,14 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kvopt.solver.state_search.compiled import optimum
 
 from kvopt import Stopping, compare, policy_from_spec, simulate
 from kvopt.adversary import (
     METHODS,
     Candidate,
-    Hunt,
     Limits,
+    SearchConfiguration,
     improvements,
     number_of_units,
     run_unit,
@@ -25,9 +26,8 @@ from kvopt.adversary.families import growth, limit_ratio
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import cost_function, score_function
 from kvopt.parallel.executors import Workers
-from kvopt.solver.state_search.compiled import optimum
 
-HUNT = Hunt("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
+CONFIGURATION = SearchConfiguration("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
 
 
 @pytest.fixture(autouse=True)
@@ -70,43 +70,47 @@ def test_landmarks_are_at_the_ends_of_slices() -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("spec", ["gsa:alpha=2", "fcfs"])
 def test_same_seed_same_trajectory_whatever_the_executor(method: str, spec: str) -> None:
-    hunt = Hunt(spec, None, Limits(4, 8), seed=3, method=method)
-    here = search(hunt, Stopping(), units=3)
-    assert len(here) == min(3, number_of_units(hunt) or 3)
-    assert here == search(hunt, Stopping(), units=3)
+    configuration = SearchConfiguration(spec, None, Limits(4, 8), seed=3, method=method)
+    here = search(configuration, Stopping(), units=3)
+    assert len(here) == min(3, number_of_units(configuration) or 3)
+    assert here == search(configuration, Stopping(), units=3)
     with ThreadPoolExecutor(3) as threads:
-        assert here == search(hunt, Stopping(), units=3, workers=Workers(threads, 3))
-    other = Hunt(hunt.policy, None, hunt.limits, seed=4, method=method)
+        assert here == search(configuration, Stopping(), units=3, workers=Workers(threads, 3))
+    other = SearchConfiguration(
+        configuration.policy, None, configuration.limits, seed=4, method=method
+    )
     if method == "local":
         assert search(other, Stopping(), units=1) != here[:1]
 
 
 def test_more_time_only_adds_to_the_history() -> None:
-    units = search(HUNT, Stopping(), units=3)
+    units = search(CONFIGURATION, Stopping(), units=3)
     history = improvements(units)
-    assert improvements(units[:2]) == [find for find in history if find.unit < 2]
-    ratios = [find.ratio for find in history]
+    assert improvements(units[:2]) == [record for record in history if record.unit < 2]
+    ratios = [record.ratio for record in history]
     assert ratios == sorted(set(ratios))
     assert improvements(reversed(units)) == history
 
 
 def test_best_find_is_confirmed_by_the_exact_solver() -> None:
-    best = improvements(search(HUNT, Stopping(), units=2))[-1]
-    comparison = compare(best.candidate.instance(), [policy_from_spec(HUNT.policy)], 60)
+    best = improvements(search(CONFIGURATION, Stopping(), units=2))[-1]
+    comparison = compare(best.candidate.instance(), [policy_from_spec(CONFIGURATION.policy)], 60)
     assert comparison.ratios[0].cost == best.cost
     assert comparison.ratios[0].low == comparison.ratios[0].high >= best.ratio > 4
 
 
 def test_an_exact_score_compares_the_best_to_their_optima() -> None:
-    hunt = Hunt(HUNT.policy, None, Limits(5, 9), seed=3, exact=True)
-    finds = improvements(search(hunt, Stopping(), units=2))
-    prompts, outputs = (lengths.tolist() for lengths in finds[-1].candidate.arrays())
-    assert finds[-1].reference == optimum(finds[-1].candidate.memory, prompts, outputs)
+    configuration = SearchConfiguration(
+        CONFIGURATION.policy, None, Limits(5, 9), seed=3, exact=True
+    )
+    records = improvements(search(configuration, Stopping(), units=2))
+    prompts, outputs = (lengths.tolist() for lengths in records[-1].candidate.arrays())
+    assert records[-1].reference == optimum(records[-1].candidate.memory, prompts, outputs)
 
 
 def test_policy_against_policy() -> None:
-    hunt = Hunt("fcfs", "mc-sf", Limits(6, 12), seed=1)
-    best = improvements(search(hunt, Stopping(), units=1))[-1]
+    configuration = SearchConfiguration("fcfs", "mc-sf", Limits(6, 12), seed=1)
+    best = improvements(search(configuration, Stopping(), units=1))[-1]
     (fcfs, mc_sf) = compare(
         best.candidate.instance(),
         [policy_from_spec("fcfs"), policy_from_spec("mc-sf")],
@@ -118,12 +122,14 @@ def test_policy_against_policy() -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 def test_an_over_budget_cuts_a_unit_short(method: str) -> None:
-    hunt = Hunt(HUNT.policy, None, HUNT.limits, seed=3, method=method)
+    configuration = SearchConfiguration(
+        CONFIGURATION.policy, None, CONFIGURATION.limits, seed=3, method=method
+    )
     stop = Stopping()
     stop.interrupt()
-    assert search(hunt, stop) == []
-    unit = run_unit(hunt, 0, stop)
-    assert (unit.complete, unit.finds) == (False, ())
+    assert search(configuration, stop) == []
+    unit = run_unit(configuration, 0, stop)
+    assert (unit.complete, unit.records) == (False, ())
 
 
 @pytest.mark.parametrize("spec", ["gsa:alpha=2", "gba", "gsa:alpha=phi:spacing=tight", "a-min"])
@@ -131,7 +137,9 @@ def test_scores_are_costs_of_the_policy_and_of_a_schedule(spec: str) -> None:
     rng = random.Random(spec)
     policy = policy_from_spec(spec)
     for functions in (PLAIN, compiled()):
-        score = score_function(Hunt(spec, None, Limits(9, 15, mixed=True), 0), functions)
+        score = score_function(
+            SearchConfiguration(spec, None, Limits(9, 15, mixed=True), 0), functions
+        )
         for _ in range(50):
             memory = rng.randint(1, 15)
             prompts = [rng.randrange(memory) for _ in range(rng.randint(1, 7))]
@@ -145,26 +153,30 @@ def test_scores_are_costs_of_the_policy_and_of_a_schedule(spec: str) -> None:
 
 
 def test_families_find_the_known_one_and_its_limit() -> None:
-    hunt = Hunt("gsa:alpha=2", None, Limits(requests=600, memory=100), seed=0, method="families")
-    best = improvements(search(hunt, Stopping()))[-1]
+    configuration = SearchConfiguration(
+        "gsa:alpha=2", None, Limits(requests=600, memory=100), seed=0, method="families"
+    )
+    best = improvements(search(configuration, Stopping()))[-1]
     assert [output for _, output, _ in best.candidate.groups] == [65, 33]
-    limit = limit_ratio(policy_from_spec(hunt.policy), best.candidate)
+    limit = limit_ratio(policy_from_spec(configuration.policy), best.candidate)
     assert limit is not None
     larger = Candidate.of(
         best.candidate.memory, ((s, o, 50 * c) for s, o, c in best.candidate.groups)
     )
-    cost, reference = score_function(hunt)(larger)
+    cost, reference = score_function(configuration)(larger)
     assert cost / reference == pytest.approx(limit, rel=0.003)
     assert float(best.ratio) > 12.5
     shortest_first = Candidate(100, ((0, 33, 400), (0, 65, 100)))
-    assert limit_ratio(policy_from_spec(hunt.policy), shortest_first) is None
+    assert limit_ratio(policy_from_spec(configuration.policy), shortest_first) is None
     assert limit_ratio(policy_from_spec("fcfs"), best.candidate) is None
 
 
 def test_the_best_mix_is_at_least_as_bad_as_its_neighbours() -> None:
     policy = policy_from_spec("gsa:alpha=2")
-    hunt = Hunt("gsa:alpha=2", None, Limits(requests=10_000, memory=48), seed=0, method="families")
-    best = improvements(search(hunt, Stopping()))[-1].candidate
+    configuration = SearchConfiguration(
+        "gsa:alpha=2", None, Limits(requests=10_000, memory=48), seed=0, method="families"
+    )
+    best = improvements(search(configuration, Stopping()))[-1].candidate
     worst = limit_ratio(policy, best)
     assert worst is not None
     counts = [c for _, _, c in best.groups]
@@ -178,18 +190,20 @@ def test_the_best_mix_is_at_least_as_bad_as_its_neighbours() -> None:
 
 def test_fcfs_grows_without_limit_and_gsa_does_not() -> None:
     start = Candidate(16, ((0, 16, 6), (0, 1, 90)))
-    grown = growth(Hunt("fcfs", None, Limits(100, 16), 0, "families"), start, 3)
+    grown = growth(SearchConfiguration("fcfs", None, Limits(100, 16), 0, "families"), start, 3)
     assert grown.unlimited
     assert [one.memory for one in grown.candidates] == sorted(
         one.memory for one in grown.candidates
     )
     ratios = [
-        Fraction(*score_function(Hunt("fcfs", None, Limits(100, 16), 0))(one))
+        Fraction(*score_function(SearchConfiguration("fcfs", None, Limits(100, 16), 0))(one))
         for one in grown.candidates
     ]
     assert ratios == list(grown.ratios)
     start = Candidate(23, ((0, 17, 2), (0, 9, 7), (0, 5, 3)))
-    assert not growth(Hunt("gsa:alpha=2", None, Limits(12, 23), 0, "families"), start, 3).unlimited
+    assert not growth(
+        SearchConfiguration("gsa:alpha=2", None, Limits(12, 23), 0, "families"), start, 3
+    ).unlimited
 
 
 def test_formulas_hold_for_policies_of_a_common_prompt_only() -> None:

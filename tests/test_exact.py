@@ -20,7 +20,7 @@ from kvopt import (
     solve,
     violations,
 )
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.instance import Request
 from kvopt.model.memory_profile import first_overflow
 from kvopt.solver.milp import HindsightProgram, latest_starts, solve_by_program

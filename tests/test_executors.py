@@ -19,14 +19,16 @@ from pathlib import Path
 import pytest
 
 from kvopt import InputError, Stopping
-from kvopt.adversary import Hunt, Limits, search
+from kvopt.adversary import Limits, SearchConfiguration, search
+from kvopt.adversary.store import Store
 from kvopt.model.errors import WorkerError
 from kvopt.parallel import executors as executors_module
 from kvopt.parallel.executors import Workers, workers_from_spec
-from kvopt.parallel.store import Store
 
-CELLS = Hunt("fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive")
-LONG = Hunt("gsa", "mc-sf", Limits(200, 2000), seed=0)
+CELLS = SearchConfiguration(
+    "fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive"
+)
+LONG = SearchConfiguration("gsa", "mc-sf", Limits(200, 2000), seed=0)
 """A unit of it takes minutes."""
 
 search_module = importlib.import_module("kvopt.adversary.run")
@@ -69,7 +71,7 @@ def test_refuses_unknown_executors(spec: str) -> None:
 
 def test_what_is_not_needed_is_not_loaded() -> None:
     code = (
-        "import sys, kvopt.cli, kvopt.parallel.store, kvopt.parallel.executors, kvopt.adversary\n"
+        "import sys, kvopt.cli, kvopt.adversary.store, kvopt.parallel.executors, kvopt.adversary\n"
     )
     code += "with kvopt.parallel.executors.workers_from_spec('local'): print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
@@ -113,30 +115,32 @@ class Killer(FCFS):
 """
 
 
-def killer(folder: Path, monkeypatch: pytest.MonkeyPatch, times: int) -> tuple[Hunt, Path]:
+def killer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> tuple[SearchConfiguration, Path]:
     """Return a hunt whose units kill their worker so many times, and the list of deaths."""
     module, deaths = f"killer{times}", folder / "deaths"
     deaths.touch()
     (folder / f"{module}.py").write_text(KILLER.format(path=str(deaths), times=times))
     monkeypatch.syspath_prepend(folder)
-    return Hunt(f"{module}:Killer", "mc-sf", Limits(2, 3), 0, "exhaustive"), deaths
+    return SearchConfiguration(f"{module}:Killer", "mc-sf", Limits(2, 3), 0, "exhaustive"), deaths
 
 
 @pytest.mark.usefixtures("plain")
 @pytest.mark.parametrize(("times", "finds"), [(2, True), (3, False)])
 def test_a_unit_whose_worker_dies_is_run_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, finds: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int, records: bool
 ) -> None:
-    hunt, deaths = killer(tmp_path, monkeypatch, times)
+    configuration, deaths = killer(tmp_path, monkeypatch, times)
     store = Store(tmp_path / "finds.db")
-    with workers_from_spec("processes=1") as workers, store.ledger(hunt) as ledger:
-        if finds:
-            units = search(hunt, Stopping(), workers=workers, ledger=ledger)
+    with workers_from_spec("processes=1") as workers, store.ledger(configuration) as ledger:
+        if records:
+            units = search(configuration, Stopping(), workers=workers, ledger=ledger)
             assert [unit.number for unit in units] == list(range(6))
             assert all(unit.complete for unit in units)
         else:
             with pytest.raises(WorkerError, match="unit 0: its worker died"):
-                search(hunt, Stopping(), workers=workers, ledger=ledger)
+                search(configuration, Stopping(), workers=workers, ledger=ledger)
     assert len(deaths.read_text()) == times
 
 
@@ -279,13 +283,13 @@ def cluster() -> Iterator[Cluster]:
 def test_dask_finds_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
     from distributed import LocalCluster
 
-    hunt = Hunt("fcfs", "mc-sf", Limits(4, 7), 0, "exhaustive")
-    whole = search(hunt, Stopping())
+    configuration = SearchConfiguration("fcfs", "mc-sf", Limits(4, 7), 0, "exhaustive")
+    whole = search(configuration, Stopping())
     store = Store(tmp_path / "finds.db")
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
         workers_from_spec(f"dask={local.scheduler_address}") as workers,
-        store.ledger(hunt) as ledger,
+        store.ledger(configuration) as ledger,
     ):
         assert workers.places() == 2
         assert workers.executor is not None
@@ -297,9 +301,12 @@ def test_dask_finds_the_same_though_a_worker_is_killed(tmp_path: Path) -> None:
             if len(ran) == 5:
                 os.kill(min(pids), signal.SIGKILL)
 
-        assert search(hunt, Stopping(), workers=workers, ledger=ledger, on_unit=on_unit) == whole
+        assert (
+            search(configuration, Stopping(), workers=workers, ledger=ledger, on_unit=on_unit)
+            == whole
+        )
         assert len(ran) == len(whole)
-    assert store.units(hunt) == whole
+    assert store.units(configuration) == whole
 
 
 @needs_dask
@@ -345,11 +352,11 @@ def test_a_unit_that_kills_dask_workers_is_named(
 ) -> None:
     from distributed import LocalCluster
 
-    hunt, deaths = killer(tmp_path, monkeypatch, times=99)
+    configuration, deaths = killer(tmp_path, monkeypatch, times=99)
     with (
         LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as local,
         workers_from_spec(f"dask={local.scheduler_address}") as workers,
         pytest.raises(WorkerError, match=r"unit \d: its worker died"),
     ):
-        search(hunt, Stopping(120), workers=workers)
+        search(configuration, Stopping(120), workers=workers)
     assert len(deaths.read_text()) > 2

@@ -11,21 +11,21 @@ import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.adversary.classes import floors, has_classes
+from kvopt.solver.state_search.compiled import optima, optimum
 from strategies import POLICY_SPECS, instances
 
 from kvopt import Instance, Stopping, policy_from_spec, simulate
-from kvopt.adversary import Hunt, Limits
+from kvopt.adversary import Limits, SearchConfiguration
 from kvopt.adversary import enumerate as exhaustive
-from kvopt.adversary import enumeration_kernel as scan
+from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.classes import floors, has_classes
-from kvopt.adversary.closed_forms import PLAIN, common_prompt_only, compiled, quick_cost
+from kvopt.adversary.closed_forms import PLAIN, closed_form, common_prompt_only, compiled
 from kvopt.adversary.enumerate import Cell, cells, run_unit
 from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.policies import GBA, GSA, Policy
 from kvopt.solver.state_search import compiled as kernel
-from kvopt.solver.state_search.compiled import optima, optimum
 
 Requests = tuple[tuple[int, int], ...]
 
@@ -59,10 +59,10 @@ def by_brute_force(spec: str, cell: Cell, against: str | None = None) -> Fractio
     return best
 
 
-def unit_of(spec: str, cell: Cell, against: str | None = None) -> exhaustive.Unit:
+def unit_of(spec: str, cell: Cell, against: str | None = None) -> exhaustive.WorkUnit:
     limits = Limits(cell.requests, cell.memory, mixed=True)
-    hunt = Hunt(spec, against, limits, 0, "exhaustive")
-    return run_unit(hunt, cells(limits).index(cell), Stopping())
+    configuration = SearchConfiguration(spec, against, limits, 0, "exhaustive")
+    return run_unit(configuration, cells(limits).index(cell), Stopping())
 
 
 @pytest.mark.parametrize(
@@ -89,13 +89,15 @@ def unit_of(spec: str, cell: Cell, against: str | None = None) -> exhaustive.Uni
 def test_a_unit_finds_the_worst_of_all(spec: str, cell: Cell) -> None:
     unit = unit_of(spec, cell)
     assert unit.complete
-    worst = unit.finds[-1]
+    worst = unit.records[-1]
     assert worst.ratio == by_brute_force(spec, cell)
     requests = list(zip(*(row.tolist() for row in worst.candidate.arrays()), strict=True))
     assert worst.candidate.memory == cell.memory
     assert worst.cost == simulated(policy_from_spec(spec), cell.memory, requests)
     assert worst.reference == textbook.optimum(cell.memory, requests)
-    assert [find.ratio for find in unit.finds] == sorted({find.ratio for find in unit.finds})
+    assert [record.ratio for record in unit.records] == sorted(
+        {record.ratio for record in unit.records}
+    )
     assert unit == unit_of(spec, cell)
 
 
@@ -103,7 +105,7 @@ def test_a_unit_finds_the_worst_of_all(spec: str, cell: Cell) -> None:
 def test_a_unit_compares_policies(cell: Cell) -> None:
     unit = unit_of("gsa:alpha=2", cell, "fcfs")
     assert unit.complete
-    assert unit.finds[-1].ratio == by_brute_force("gsa:alpha=2", cell, "fcfs")
+    assert unit.records[-1].ratio == by_brute_force("gsa:alpha=2", cell, "fcfs")
 
 
 def test_cells_are_all_there_is() -> None:
@@ -124,13 +126,15 @@ def test_an_over_budget_leaves_a_unit_incomplete(mixed: bool) -> None:
     over = Stopping()
     over.interrupt()
     for spec in ("gsa:alpha=2", "fcfs"):
-        hunt = Hunt(spec, None, limits, 0, "exhaustive")
+        configuration = SearchConfiguration(spec, None, limits, 0, "exhaustive")
         number = len(cells(limits)) - 1
-        assert not run_unit(hunt, number, over).complete
-        assert not run_unit(hunt, number, over).finds
+        assert not run_unit(configuration, number, over).complete
+        assert not run_unit(configuration, number, over).records
 
 
-@pytest.mark.parametrize("function", [scan.scan, scan.compiled()], ids=["plain", "compiled"])
+@pytest.mark.parametrize(
+    "function", [enumeration.enumerate_multisets, enumeration.compiled()], ids=["plain", "compiled"]
+)
 @pytest.mark.parametrize("spec", ["gsa:alpha=2", "gsa:spacing=tight:slices=area", "gba"])
 def test_scan_sees_every_instance(spec: str, function: object) -> None:
     policy = policy_from_spec(spec)
@@ -138,12 +142,12 @@ def test_scan_sees_every_instance(spec: str, function: object) -> None:
     memory, n = 7, 3
     for prompt in range(memory):
         lengths = np.arange(1, memory - prompt + 1)
-        walk = scan.Scan(policy, memory, prompt, n, function, lengths)  # type: ignore[arg-type]
+        walk = enumeration.Enumeration(policy, memory, prompt, n, function, lengths)  # type: ignore[arg-type]
         rows = []
         while not walk.over:
             values, outputs = walk.more(Fraction(0), steps=5)
             rows += np.hstack([values, outputs]).tolist()
-        assert walk.seen == len(rows) == scan.count_of(len(lengths), n)
+        assert walk.seen == len(rows) == enumeration.count_of(len(lengths), n)
         seen = [tuple(row[2:]) for row in rows]
         assert seen == [*itertools.combinations_with_replacement(lengths[::-1].tolist(), n)]
         for cost, bound, *outputs in rows:
@@ -154,9 +158,9 @@ def test_scan_sees_every_instance(spec: str, function: object) -> None:
 
 def test_scan_keeps_what_may_be_worse() -> None:
     policy = GSA()
-    everything, _ = scan.Scan(policy, 9, 1, 4).more(Fraction(0))
+    everything, _ = enumeration.Enumeration(policy, 9, 1, 4).more(Fraction(0))
     ratio = sorted(Fraction(*row) for row in everything.tolist())[len(everything) // 2]
-    kept, _ = scan.Scan(policy, 9, 1, 4).more(ratio)
+    kept, _ = enumeration.Enumeration(policy, 9, 1, 4).more(ratio)
     expected = [row for row in everything.tolist() if Fraction(*row) > ratio]
     assert kept.tolist() == expected
     assert expected
@@ -206,7 +210,7 @@ def test_the_starts_depend_on_the_classes_alone(spec: str, instance: Instance, i
 @pytest.mark.parametrize("functions", [PLAIN, compiled()], ids=["plain", "compiled"])
 def test_formulas_equal_the_simulator(functions: object, spec: str, instance: Instance) -> None:
     policy = policy_from_spec(spec)
-    formula = quick_cost(policy, functions)  # type: ignore[arg-type]
+    formula = closed_form(policy, functions)  # type: ignore[arg-type]
     if formula is None or (common_prompt_only(policy) and instance.common_prompt is None):
         return
     cost = formula(instance.memory, instance.prompts, instance.outputs)
@@ -215,9 +219,9 @@ def test_formulas_equal_the_simulator(functions: object, spec: str, instance: In
 
 def test_there_are_formulas() -> None:
     specs = ("gsa", "gsa:spacing=tight:slices=area", "gba:spacing=sps2", "mc-sf", "svf", "fcfs")
-    assert all(quick_cost(policy_from_spec(spec), PLAIN) for spec in (*specs, "spt-pipeline"))
-    assert quick_cost(policy_from_spec("gsa:order=random"), PLAIN) is None
-    assert quick_cost(policy_from_spec("a-min"), PLAIN) is None
+    assert all(closed_form(policy_from_spec(spec), PLAIN) for spec in (*specs, "spt-pipeline"))
+    assert closed_form(policy_from_spec("gsa:order=random"), PLAIN) is None
+    assert closed_form(policy_from_spec("a-min"), PLAIN) is None
 
 
 @pytest.mark.parametrize("compiled_or_plain", ["plain", "compiled"])

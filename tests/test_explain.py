@@ -9,16 +9,18 @@ import matplotlib as mpl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kvopt.solver.state_search.compiled import solve_by_kernel
 from matplotlib.figure import Figure
 from strategies import feasible_starts, instances, policy_specs
 
 import kvopt.adversary.attribution as explaining
 from kvopt import FCFS, InputError, Instance, Schedule, Stopping, policy_from_spec, simulate
 from kvopt.adversary import Candidate
-from kvopt.adversary.attribution import CAUSES, account, explain
-from kvopt.plot.pictures import CAUSE_LOOKS, figure_of, plot_causes, rendered
+from kvopt.adversary.attribution import CAUSES, account, attribute
+from kvopt.plot.figures import figure_of, rendered
+from kvopt.plot.look import CAUSE_LOOKS
+from kvopt.plot.ratio_pictures import plot_causes
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.state_search.compiled import solve_by_kernel
 
 WITNESS = Candidate(23, ((0, 17, 3), (0, 9, 9))).instance()
 
@@ -87,11 +89,11 @@ def test_the_work_does_not_grow_with_the_rounds() -> None:
     assert found.tokens["order"] == 2 * instance[0].area
 
 
-def witness_explained() -> explaining.Explanation:
+def witness_explained() -> explaining.Attribution:
     policy = policy_from_spec("gsa:alpha=2")
     result = solve_by_kernel(WITNESS, best_list_schedule(WITNESS), Stopping(60))
     assert result.lower_bound == result.objective
-    return explain(WITNESS, policy, result.starts)
+    return attribute(WITNESS, policy, result.starts)
 
 
 def test_a_known_witness() -> None:
@@ -116,7 +118,7 @@ def test_a_known_witness() -> None:
 
 
 def test_text_names_no_cause_where_there_is_no_difference() -> None:
-    text = explain(Instance(4, [0], [4]), FCFS(), [0], "the best schedule known").text()
+    text = attribute(Instance(4, [0], [4]), FCFS(), [0], "the best schedule known").text()
     assert text.splitlines()[0] == (
         "fcfs pays 4 rounds, 1.000 times the 4 of the best schedule known."
     )
@@ -124,12 +126,12 @@ def test_text_names_no_cause_where_there_is_no_difference() -> None:
 
 def test_what_cannot_be_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match=r"starts: must be 12 numbers, got shape \(2,\)"):
-        explain(WITNESS, FCFS(), [0, 1])
+        attribute(WITNESS, FCFS(), [0, 1])
     with pytest.raises(InputError, match="the optimum: must be feasible .* rounds 12..17 use"):
-        explain(WITNESS, FCFS(), [0, 0, 17, *range(34, 114, 9)])
+        attribute(WITNESS, FCFS(), [0, 0, 17, *range(34, 114, 9)])
     monkeypatch.setattr(explaining, "MOST_ATTEMPTS", 11)
     with pytest.raises(InputError, match="at most 11 attempts to be explained, got 12"):
-        explain(WITNESS, policy_from_spec("mc-sf"), range(0, 204, 17))
+        attribute(WITNESS, policy_from_spec("mc-sf"), range(0, 204, 17))
 
 
 def test_causes_picture() -> None:
@@ -176,6 +178,6 @@ def test_causes_legend_is_not_cut_off() -> None:
 
 @pytest.mark.parametrize("file_type", ["png", "svg"])
 def test_the_same_picture_gives_the_same_bytes(file_type: str) -> None:
-    found = explain(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
+    found = attribute(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
     first = rendered(figure_of("causes", explanation=found), file_type)
     assert first == rendered(figure_of("causes", explanation=found), file_type)

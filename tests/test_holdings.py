@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.solver.relaxations.batch_state_kernel import PLAIN, compiled
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Status, Stopping, solve
 from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate_text, certify
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.compiling import has_numba
 from kvopt.solver.dual_ascent.bundle import Bundle, lightest
 from kvopt.solver.primal.list_schedules import best_list_schedule
@@ -25,7 +26,6 @@ from kvopt.solver.relaxations.batch_state import (
     search,
     solve_by_holdings,
 )
-from kvopt.solver.relaxations.batch_state_kernel import PLAIN, compiled
 from kvopt.solver.sizes import batch_states_have_room, number_of_batch_states
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 

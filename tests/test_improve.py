@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Schedule, SolverError, Status, Stopping, solve, violations
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.primal.annealing import IMPROVED_REQUESTS, Annealing, _delays, improve

@@ -8,18 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kvopt.solver.state_search.compiled as kernel
 import numpy as np
 import pytest
 import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import feasible_starts, instances
-
-import kvopt.solver.state_search.compiled as kernel
-from kvopt import InputError, Instance, SolverError, Status, Stopping, solve, violations
-from kvopt.generate.families import generate_random
-from kvopt.solver.compiling import has_numba
-from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.state_search.compiled import (
     PLAIN,
     Functions,
@@ -28,6 +22,12 @@ from kvopt.solver.state_search.compiled import (
     optimum,
     solve_by_kernel,
 )
+from strategies import feasible_starts, instances
+
+from kvopt import InputError, Instance, SolverError, Status, Stopping, solve, violations
+from kvopt.generate import generate_random
+from kvopt.solver.compiling import has_numba
+from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.state_search.reference import solve_by_search
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")

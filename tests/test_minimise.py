@@ -8,14 +8,14 @@ from fractions import Fraction
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.solver.state_search.compiled import optimum
 from strategies import instances
 
 from kvopt import Instance, Stopping, policy_from_spec, simulate
-from kvopt.adversary import Candidate, Hunt, Limits
+from kvopt.adversary import Candidate, Limits, SearchConfiguration
 from kvopt.adversary.score import score_function
-from kvopt.adversary.shrink import minimised, reductions, size
+from kvopt.adversary.shrink import reductions, shrunk, size
 from kvopt.solver.compiling import has_numba
-from kvopt.solver.state_search.compiled import optimum
 
 specs = st.sampled_from(["gsa:alpha=2", "gba:alpha=2", "fcfs", "mc-sf", "sorted-f"])
 
@@ -24,9 +24,13 @@ def candidate_of(instance: Instance) -> Candidate:
     return Candidate.of(instance.memory, instance.groups())
 
 
-def hunt_for(spec: str, candidate: Candidate, against: str | None = None) -> Hunt:
+def configuration_for(
+    spec: str, candidate: Candidate, against: str | None = None
+) -> SearchConfiguration:
     mixed = candidate.common_prompt is None
-    return Hunt(spec, against, Limits(len(candidate), candidate.memory, mixed), seed=0)
+    return SearchConfiguration(
+        spec, against, Limits(len(candidate), candidate.memory, mixed), seed=0
+    )
 
 
 def cost(candidate: Candidate, spec: str) -> int:
@@ -52,14 +56,14 @@ def test_steps_are_valid_and_smaller(instance: Instance) -> None:
 @given(instances(max_requests=6, max_memory=14), specs)
 def test_the_ratio_to_the_optimum_never_falls(instance: Instance, spec: str) -> None:
     candidate = candidate_of(instance)
-    hunt = hunt_for(spec, candidate)
-    smaller = minimised(hunt, candidate, Stopping())
+    configuration = configuration_for(spec, candidate)
+    smaller = shrunk(configuration, candidate, Stopping())
     before, after = true_ratio(candidate, spec), true_ratio(smaller, spec)
     assert after >= before
     assert size(smaller) <= size(candidate)
-    assert minimised(hunt, candidate, Stopping()) == smaller
+    assert shrunk(configuration, candidate, Stopping()) == smaller
     # No step is left that loses nothing.
-    assert minimised(hunt, smaller, Stopping()) == smaller
+    assert shrunk(configuration, smaller, Stopping()) == smaller
     assert all(true_ratio(one, spec) < after for one in reductions(smaller))
 
 
@@ -67,7 +71,7 @@ def test_the_ratio_to_the_optimum_never_falls(instance: Instance, spec: str) -> 
 @given(instances(max_requests=9, max_memory=20), specs)
 def test_the_ratio_to_another_policy_never_falls(instance: Instance, spec: str) -> None:
     candidate = candidate_of(instance)
-    smaller = minimised(hunt_for(spec, candidate, "svf"), candidate, Stopping())
+    smaller = shrunk(configuration_for(spec, candidate, "svf"), candidate, Stopping())
 
     def ratio(one: Candidate) -> Fraction:
         return Fraction(cost(one, spec), cost(one, "svf"))
@@ -77,9 +81,9 @@ def test_the_ratio_to_another_policy_never_falls(instance: Instance, spec: str) 
 
 def test_beyond_what_is_proved_quickly_the_reference_is_a_feasible_schedule() -> None:
     candidate = Candidate(48, ((0, 33, 30), (0, 17, 120)))
-    hunt = hunt_for("gsa:alpha=2", candidate)
-    score = score_function(hunt)
-    smaller = minimised(hunt, candidate, Stopping())
+    configuration = configuration_for("gsa:alpha=2", candidate)
+    score = score_function(configuration)
+    smaller = shrunk(configuration, candidate, Stopping())
     assert Fraction(*score(smaller)) >= Fraction(*score(candidate))
     assert smaller.memory < 48
     assert len(smaller) < 150
@@ -88,7 +92,7 @@ def test_beyond_what_is_proved_quickly_the_reference_is_a_feasible_schedule() ->
 def test_what_does_not_matter_goes() -> None:
     # Either policy does the same on a lone request, so one token is the smallest of all.
     lone = Candidate(9, ((2, 5, 1), (2, 3, 4)))
-    assert minimised(hunt_for("mc-sf", lone, "mc-sf"), lone, Stopping()) == Candidate(
+    assert shrunk(configuration_for("mc-sf", lone, "mc-sf"), lone, Stopping()) == Candidate(
         1, ((0, 1, 1),)
     )
 
@@ -99,14 +103,14 @@ def test_a_known_witness_is_reached_again_from_one_with_more_in_it() -> None:
     assert cost(witness, "gsa:alpha=2") == 2301
     more = Candidate(23, ((0, 20, 1), (0, 17, 2), (0, 9, 4), (0, 10, 1), (0, 9, 4)))
     assert true_ratio(more, "gsa:alpha=2") < Fraction(2301, 303)
-    assert minimised(hunt_for("gsa:alpha=2", more), more, Stopping()) == witness
+    assert shrunk(configuration_for("gsa:alpha=2", more), more, Stopping()) == witness
 
 
 def test_a_budget_that_is_over_changes_nothing() -> None:
     stop = Stopping()
     stop.interrupt()
     candidate = Candidate(9, ((2, 5, 1), (2, 3, 4)))
-    assert minimised(hunt_for("fcfs", candidate, "mc-sf"), candidate, stop) == candidate
+    assert shrunk(configuration_for("fcfs", candidate, "mc-sf"), candidate, stop) == candidate
 
 
 @pytest.mark.parametrize("fast", [True, False])
@@ -114,5 +118,5 @@ def test_with_and_without_compiled_code(fast: bool, monkeypatch: pytest.MonkeyPa
     if not fast:
         monkeypatch.setattr("kvopt.solver.state_search.compiled.compiled", lambda: None)
     candidate = Candidate(12, ((0, 7, 2), (0, 4, 3)))
-    smaller = minimised(hunt_for("gba:alpha=2", candidate), candidate, Stopping())
+    smaller = shrunk(configuration_for("gba:alpha=2", candidate), candidate, Stopping())
     assert true_ratio(smaller, "gba:alpha=2") >= true_ratio(candidate, "gba:alpha=2")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kvopt import InputError
-from kvopt.theory.bounds import GSA_ALPHA
+from kvopt.theory.gsa_bounds import GSA_ALPHA
 from kvopt.theory.quadratic import GOLDEN_RATIO, Exact, Quadratic, format_exact, parse_exact
 
 rationals = st.fractions(-50, 50, max_denominator=60)

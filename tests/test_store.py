@@ -24,19 +24,23 @@ import pytest
 
 import kvopt
 from kvopt import InputError, Stopping, read_instance
-from kvopt.adversary import Candidate, Find, Hunt, Limits, Unit, search
+from kvopt.adversary import Candidate, Limits, Record, SearchConfiguration, WorkUnit, search
 from kvopt.adversary.progress import Progress, progress_text
+from kvopt.adversary.store import Store
 from kvopt.parallel import code_version as sources_module
 from kvopt.parallel import store as store_module
 from kvopt.parallel.code_version import NO_MATTER, code_version
 from kvopt.parallel.executors import Workers
-from kvopt.parallel.store import Store
 
 ROOT = Path(__file__).parent.parent
-CELLS = Hunt("fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive")
-HUNT = Hunt("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
+CELLS = SearchConfiguration(
+    "fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive"
+)
+CONFIGURATION = SearchConfiguration("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
 CANDIDATE = Candidate(8, ((1, 2, 3), (0, 7, 1)))
-UNIT = Unit(0, 5, (Find(0, 4, 9, 6, CANDIDATE), Find(0, 5, 10, 4, CANDIDATE)), complete=True)
+UNIT = WorkUnit(
+    0, 5, (Record(0, 4, 9, 6, CANDIDATE), Record(0, 5, 10, 4, CANDIDATE)), complete=True
+)
 
 
 def shell(file: Path, query: str) -> list[tuple[object, ...]]:
@@ -47,23 +51,23 @@ def shell(file: Path, query: str) -> list[tuple[object, ...]]:
 
 def test_a_store_gives_back_what_it_got(tmp_path: Path) -> None:
     store = Store(tmp_path / "finds.db", "1.0")
-    assert store.units(HUNT) == []
-    store.add(HUNT, UNIT)
-    huge = Find(2, 0, 3 * 10**30, 10**30, Candidate(10**9, ((1, 10**8, 10**15),)))
-    other = Unit(2, 1, (huge,), complete=True)
-    store.add(HUNT, other)
-    store.add(HUNT, replace(UNIT, finds=()))  # is there already
+    assert store.units(CONFIGURATION) == []
+    store.add(CONFIGURATION, UNIT)
+    huge = Record(2, 0, 3 * 10**30, 10**30, Candidate(10**9, ((1, 10**8, 10**15),)))
+    other = WorkUnit(2, 1, (huge,), complete=True)
+    store.add(CONFIGURATION, other)
+    store.add(CONFIGURATION, replace(UNIT, records=()))  # is there already
     again = Store(tmp_path / "finds.db", "1.0")
-    assert again.units(HUNT) == [UNIT, other]
-    assert again.units(HUNT, [2, 7]) == [other]
-    assert again.units(HUNT, []) == []
+    assert again.units(CONFIGURATION) == [UNIT, other]
+    assert again.units(CONFIGURATION, [2, 7]) == [other]
+    assert again.units(CONFIGURATION, []) == []
     with pytest.raises(ValueError, match="unit 3 was cut short"):
-        store.add(HUNT, Unit(3, 1, (), complete=False))
+        store.add(CONFIGURATION, WorkUnit(3, 1, (), complete=False))
 
 
 def test_a_person_can_ask_a_store(tmp_path: Path) -> None:
     file = tmp_path / "finds.db"
-    Store(file, "1.0").add(HUNT, UNIT)
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
     query = "SELECT policy, against, method, seed, unit, evaluation, ratio, ratio_real FROM "
     row = ("gsa:alpha=2", None, "local", 3, 0)
     assert shell(file, query + "found") == [(*row, 4, "3/2", 1.5), (*row, 5, "5/2", 2.5)]
@@ -76,38 +80,38 @@ def test_a_person_can_ask_a_store(tmp_path: Path) -> None:
 def test_a_store_keeps_brackets(tmp_path: Path) -> None:
     file = tmp_path / "finds.db"
     store = Store(file, "1.0")
-    store.add_verified(HUNT, CANDIDATE, 20, 25, 100, seconds=1.5)
-    store.add_verified(HUNT, CANDIDATE, 20, 25, 100, seconds=9)  # nothing new
-    store.add_verified(HUNT, CANDIDATE, 24, 24, 100, starts=[0, 1, 2, 3])
-    bracket, optimal = Store(file, "1.0").verified(HUNT)
+    store.add_verified(CONFIGURATION, CANDIDATE, 20, 25, 100, seconds=1.5)
+    store.add_verified(CONFIGURATION, CANDIDATE, 20, 25, 100, seconds=9)  # nothing new
+    store.add_verified(CONFIGURATION, CANDIDATE, 24, 24, 100, starts=[0, 1, 2, 3])
+    bracket, optimal = Store(file, "1.0").verified(CONFIGURATION)
     assert (bracket.status, bracket.ratio_low, bracket.ratio_high) == ("bracket", 4, 5)
     assert (bracket.candidate, bracket.seconds, bracket.starts) == (CANDIDATE, 1.5, None)
     assert (optimal.status, optimal.ratio_low) == ("optimal", Fraction(25, 6))
     assert optimal.starts == (0, 1, 2, 3)
-    assert store.verified(replace(HUNT, seed=4)) == []
+    assert store.verified(replace(CONFIGURATION, seed=4)) == []
     query = "SELECT policy, status, ratio_low, ratio_high, version FROM proved"
     assert shell(file, query)[0] == ("gsa:alpha=2", "bracket", "4/1", "5/1", "1.0")
     for lower, upper in ((0, 3), (4, 3)):
         with pytest.raises(ValueError, match="is no bracket"):
-            store.add_verified(HUNT, CANDIDATE, lower, upper, 100)
+            store.add_verified(CONFIGURATION, CANDIDATE, lower, upper, 100)
 
 
 def test_store_keeps_searches_apart(tmp_path: Path) -> None:
     store = Store(tmp_path / "finds.db", "1.0")
-    store.add(HUNT, UNIT)
+    store.add(CONFIGURATION, UNIT)
     for other in (
-        replace(HUNT, policy="gsa"),
-        replace(HUNT, against="fcfs"),
-        replace(HUNT, limits=Limits(7, 12)),
-        replace(HUNT, limits=Limits(6, 12, mixed=True)),
-        replace(HUNT, seed=4),
-        replace(HUNT, method="exhaustive"),
-        replace(HUNT, exact=True),
+        replace(CONFIGURATION, policy="gsa"),
+        replace(CONFIGURATION, against="fcfs"),
+        replace(CONFIGURATION, limits=Limits(7, 12)),
+        replace(CONFIGURATION, limits=Limits(6, 12, mixed=True)),
+        replace(CONFIGURATION, seed=4),
+        replace(CONFIGURATION, method="exhaustive"),
+        replace(CONFIGURATION, exact=True),
     ):
         assert store.units(other) == []
-    assert Store(tmp_path / "finds.db", "2.0").units(HUNT) == []
-    assert Store(tmp_path / "finds.db").units(HUNT) == []
-    assert store.units(HUNT) == [UNIT]
+    assert Store(tmp_path / "finds.db", "2.0").units(CONFIGURATION) == []
+    assert Store(tmp_path / "finds.db").units(CONFIGURATION) == []
+    assert store.units(CONFIGURATION) == [UNIT]
 
 
 def test_the_code_version_knows_the_sources(
@@ -152,7 +156,7 @@ def test_store_resumes_without_repeating(tmp_path: Path) -> None:
     ran: list[int] = []
     for units in (4, None):
         with store.ledger(CELLS) as ledger:
-            on_unit: Callable[[Unit], None] = lambda unit: ran.append(unit.number)  # noqa: E731
+            on_unit: Callable[[WorkUnit], None] = lambda unit: ran.append(unit.number)  # noqa: E731
             found = search(CELLS, Stopping(), units=units, ledger=ledger, on_unit=on_unit)
         assert found == whole[:units] == store.units(CELLS)
     assert ran == list(range(len(whole)))
@@ -170,27 +174,27 @@ from pathlib import Path
 
 sys.modules["numba"] = None  # compiled functions take seconds to load
 from kvopt import Stopping
-from kvopt.adversary import Hunt, Limits
+from kvopt.adversary import Limits, SearchConfiguration
 from kvopt.adversary import search
 from kvopt.adversary import run as _
-from kvopt.parallel.store import Store
+from kvopt.adversary.store import Store
 
 module = sys.modules["kvopt.adversary.run"]
 run_unit = module.run_unit
 log = os.open("log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-def logged(hunt, number, budget):
+def logged(configuration, number, budget):
     os.write(log, b"begin %d %d\\n" % (number, os.getpid()))
-    return run_unit(hunt, number, budget)
+    return run_unit(configuration, number, budget)
 
 module.run_unit = logged
-hunt = Hunt("fcfs", "mc-sf", Limits(3, 5), 0, "exhaustive")
+configuration = SearchConfiguration("fcfs", "mc-sf", Limits(3, 5), 0, "exhaustive")
 while True:
     if os.read(0, 1) != b"x":
         break
     if (child := os.fork()) == 0:
-        with Store(Path("finds.db")).ledger(hunt) as ledger:
-            search(hunt, Stopping(), ledger=ledger)
+        with Store(Path("finds.db")).ledger(configuration) as ledger:
+            search(configuration, Stopping(), ledger=ledger)
         os._exit(0)
     os.write(1, b"%d\\n" % child)
     os.waitpid(child, 0)
@@ -253,7 +257,7 @@ def kill_again_and_again(folder: Path, kills: int) -> None:
     whole = {unit.number: unit for unit in search(CELLS, Stopping())}
     rng = random.Random(kills)
     searches = Searches(folder)
-    stored: dict[int, Unit] = {}
+    stored: dict[int, WorkUnit] = {}
     killed_at = set()
     for _ in range(kills):
         before = len(searches.begun())
@@ -345,19 +349,19 @@ def test_threads_may_share_a_store(tmp_path: Path) -> None:
     stores = [Store(tmp_path / "finds.db", "1.0") for _ in range(2)]
     with ThreadPoolExecutor(8) as threads:
         futures = [
-            threads.submit(stores[k % 2].add, HUNT, Unit(k // 2, 1, (), complete=True))
+            threads.submit(stores[k % 2].add, CONFIGURATION, WorkUnit(k // 2, 1, (), complete=True))
             for k in range(60)
         ]
         for future in futures:
             future.result()
-    assert [unit.number for unit in stores[0].units(HUNT)] == list(range(30))
+    assert [unit.number for unit in stores[0].units(CONFIGURATION)] == list(range(30))
 
 
 def test_a_claim_holds_until_its_unit_is_complete_or_its_process_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Store(tmp_path / "finds.db", "1.0")
-    with store.ledger(HUNT) as ours, store.ledger(HUNT) as others:
+    with store.ledger(CONFIGURATION) as ours, store.ledger(CONFIGURATION) as others:
         assert others.claim(0)
         assert others.claim(0)
         assert not ours.claim(0)
@@ -391,7 +395,7 @@ def test_a_claim_holds_until_its_unit_is_complete_or_its_process_gone(
     assert shell(store.path, "SELECT * FROM claim") == []
 
     monkeypatch.setattr(store_module, "CLAIM_SECONDS", 0.2)
-    with store.ledger(HUNT) as ours, store.ledger(HUNT) as others:
+    with store.ledger(CONFIGURATION) as ours, store.ledger(CONFIGURATION) as others:
         assert others.claim(1)
         time.sleep(0.5)
         assert not ours.claim(1)  # it is renewed in the background
@@ -444,7 +448,7 @@ def test_store_refuses_what_is_damaged_and_leaves_it_untouched(
     file = tmp_path / "finds.db"
     store = Store(file, "1.0")
     for number in range(60):
-        store.add(HUNT, replace(UNIT, number=number, finds=UNIT.finds * 3))
+        store.add(CONFIGURATION, replace(UNIT, number=number, records=UNIT.records * 3))
     good = file.read_bytes()
     assert len(good) > 3 * 4096
     wal = bytearray(good)
@@ -470,7 +474,7 @@ def test_store_refuses_what_is_damaged_and_leaves_it_untouched(
 
 def test_a_journal_of_a_killed_process_is_used(tmp_path: Path) -> None:
     file = tmp_path / "finds.db"
-    Store(file, "1.0").add(HUNT, UNIT)
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
     code = (
         "import os, sqlite3; db = sqlite3.connect('finds.db', isolation_level=None);"
         "db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN IMMEDIATE');"
@@ -482,13 +486,13 @@ def test_a_journal_of_a_killed_process_is_used(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
     assert (tmp_path / "finds.db-journal").stat().st_size > 0
     before = snapshot(tmp_path)
-    assert Store(file, "1.0").units(HUNT) == [UNIT]
+    assert Store(file, "1.0").units(CONFIGURATION) == [UNIT]
     assert snapshot(tmp_path) != before
 
 
 def test_store_refuses_what_is_none(tmp_path: Path) -> None:
     file = tmp_path / "finds.db"
-    Store(file, "1.0").add(HUNT, UNIT)
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
     for version, message in (
         (99, "version: must be at most 2, got 99; it was made by a newer kvopt"),
         (1, "version: must be 2, got 1; it was made by an older kvopt, take another file"),
@@ -511,7 +515,7 @@ def test_store_refuses_what_is_none(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=message):
             Store(path, "1.0")
     (tmp_path / "empty.db").touch()  # what is left of a process killed early
-    assert Store(tmp_path / "empty.db", "1.0").units(HUNT) == []
+    assert Store(tmp_path / "empty.db", "1.0").units(CONFIGURATION) == []
 
 
 @pytest.mark.parametrize(
@@ -532,10 +536,10 @@ def test_store_refuses_what_is_none(tmp_path: Path) -> None:
 def test_store_reports_unreadable_units(tmp_path: Path, damage: str) -> None:
     file = tmp_path / "finds.db"
     store = Store(file, "1.0")
-    store.add(HUNT, UNIT)
+    store.add(CONFIGURATION, UNIT)
     shell(file, damage)
     with pytest.raises(InputError, match="is damaged: a unit cannot be read"):
-        store.units(HUNT)
+        store.units(CONFIGURATION)
 
 
 @contextmanager
@@ -562,7 +566,7 @@ def test_a_store_that_cannot_be_written_to_is_refused_at_once(
         Path(name).chmod(0o755)
         folder.mkdir()
         file = folder / "finds.db"
-        Store(file).add(HUNT, UNIT)
+        Store(file).add(CONFIGURATION, UNIT)
         before = snapshot(folder)
         file.chmod(file_mode)
         folder.chmod(folder_mode)
@@ -578,24 +582,26 @@ def test_a_store_that_cannot_be_written_to_is_refused_at_once(
 
 def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
     store = Store(tmp_path / "finds.db", "1.0")
-    store.add(HUNT, UNIT)
+    store.add(CONFIGURATION, UNIT)
     size = store.path.stat().st_size
-    many = Unit(1, 1, tuple(replace(UNIT.finds[0], unit=1) for _ in range(2000)), complete=True)
+    many = WorkUnit(
+        1, 1, tuple(replace(UNIT.records[0], unit=1) for _ in range(2000)), complete=True
+    )
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10_000, hard))  # as good as full
     try:
         with pytest.raises(InputError, match="finds.db: cannot be used: "):
-            store.add(HUNT, many)
+            store.add(CONFIGURATION, many)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert Store(store.path, "1.0").units(HUNT) == [UNIT]
+    assert Store(store.path, "1.0").units(CONFIGURATION) == [UNIT]
 
 
 def test_progress_in_a_line() -> None:
     stop = Stopping(600)
     progress = Progress(10, [UNIT], stop)
     assert str(progress).startswith("1 of 10 units, worst 2.5000, 10 min left")
-    progress.add(Unit(1, 2000, (Find(1, 0, 4, 1, CANDIDATE),), complete=True))
+    progress.add(WorkUnit(1, 2000, (Record(1, 0, 4, 1, CANDIDATE),), complete=True))
     text = str(progress)
     assert text.startswith("2 of 10 units, ")
     assert "instances/s, worst 4.0000, 0 s left" in text
@@ -607,6 +613,6 @@ def test_progress_in_a_line() -> None:
 
 def test_units_are_json_of_instances(tmp_path: Path) -> None:
     store = Store(tmp_path / "finds.db", "1.0")
-    store.add(HUNT, UNIT)
+    store.add(CONFIGURATION, UNIT)
     ((text,),) = shell(store.path, "SELECT DISTINCT instance FROM find")
     assert json.loads(str(text))["requests"][0] == {"prompt": 1, "output": 2, "count": 3}

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kvopt.solver.state_search.compiled import optima
 
 from kvopt import Stopping, policy_from_spec, simulate
 from kvopt.adversary import Limits
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.enumerate import cells
-from kvopt.solver.state_search.compiled import optima
 from kvopt.solver.state_search.reference import solve_by_search
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"

@@ -102,8 +102,8 @@ class Kernel(Generic[Functions]):
             try:
                 try:
                     return self._built(cache=True)
-                except (OSError, RuntimeError) as error:  # no place to keep what is compiled
-                    logger.debug("%s: %s", self.name, error)
+                except Exception as error:  # no place for the cache, or what is in it is broken
+                    logger.info("the %s is not cached on disk: %s", self.name, error)
                     return self._built(cache=False)
             finally:
                 notice.cancel()
@@ -116,6 +116,7 @@ class Kernel(Generic[Functions]):
         for function in self._functions:
             assert isinstance(function, types.FunctionType)
             copy = types.FunctionType(function.__code__, names, function.__name__)
+            copy.__module__ = function.__module__
             # The cache on disk goes by this name, and must know the sources of all functions.
             copy.__qualname__ = f"{function.__qualname__}-{digest}"
             inner = function.__name__ not in self._exported._fields  # type: ignore[attr-defined]
@@ -128,10 +129,18 @@ class Kernel(Generic[Functions]):
         return functions
 
     def _digest(self) -> str:
-        files = sorted({inspect.getfile(function) for function in self._functions})
+        """Return a digest of all that the compiled code depends on but numba's version."""
+        files = {inspect.getfile(function) for function in self._functions}
         digest = hashlib.sha256()
-        for file in files:
+        for file in [__file__, *sorted(files)]:
             digest.update(Path(file).read_bytes())
+        constants = {name: one for name, one in self._names.items() if _is_constant(one)}
+        parts = (self._exported._fields, self._options, constants)  # type: ignore[attr-defined]
+        digest.update(
+            repr(
+                [sorted(part.items()) if isinstance(part, dict) else part for part in parts]
+            ).encode()
+        )
         return digest.hexdigest()[:12]
 
 
@@ -143,10 +152,20 @@ def _merged_globals(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
         for name in {function.__name__, *_names_in(function.__code__)}:
             if name not in own:
                 continue
-            if name in merged and merged[name] is not own[name]:
+            if name in merged and not _same(merged[name], own[name]):
                 raise SolverError(f"{name}: means two things in one kernel")
             merged[name] = own[name]
     return merged
+
+
+def _is_constant(value: Any) -> bool:
+    return isinstance(value, (int, float, str, tuple))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two globals mean the same: one object, or equal constants."""
+    equal = type(one) is type(other) and _is_constant(one) and one == other
+    return one is other or equal
 
 
 def _names_in(code: types.CodeType) -> set[str]:

@@ -12,7 +12,8 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from kvopt.plot import Run, plot_completions, plot_memory
-from kvopt.plot.pictures import BLUE, COLOURS, MARKERS, ORANGE, STYLES, figure_of, rendered
+from kvopt.plot.figures import figure_of, rendered
+from kvopt.plot.look import BLUE, COLOURS, MARKERS, ORANGE, STYLES
 from paper.measures import Measurement, Results, Setting, average
 
 WIDTH = 8.0

@@ -104,7 +104,7 @@ def pipelined(instance: Instance) -> IntArray:
     """Start the requests shortest first, each as long after the last as its type needs.
 
     All are treated as if they had the largest prompt.  As the lengths do not decrease,
-    the memory suffices (derived: proofs/pipeline.md).  Requests too long to run beside the
+    the memory suffices (derived: proofs/text/pipeline.md).  Requests too long to run beside the
     largest prompt's tokens come last, one at a time.
     """
     outputs, memory = instance.outputs, instance.memory
@@ -209,7 +209,7 @@ def tightest_spacing(
     """Return the smallest distance d, roughly, at which copies of a request fit (rounds).
 
     Copies that start at floor(j * d), j = 0, 1, ..., use at most the sum over j with
-    j * d < o of s + o - floor(j * d) tokens in any round (derived: proofs/pipeline.md).
+    j * d < o of s + o - floor(j * d) tokens in any round (derived: proofs/text/pipeline.md).
     """
     params = params or ListScheduleParams()
     low, high = request.area / memory, float(request.output)

@@ -7,7 +7,7 @@ recursion over time.  It bounds the cost of every schedule:
 
     cost  >=  sum over k of n_k w_k  +  min over paths of sum over starts of (completion - w_k)
 
-(derived: proofs/worth.md), and at the best duals the cheapest path serves nearly the right
+(derived: proofs/text/demand_duals.md), and at the best duals the cheapest path serves nearly the right
 numbers, often exactly: then it is an optimal schedule.  Otherwise it is repaired into a good
 one (`kvopt.solver.primal.path_repair`).  When starts of a type no longer pay, a smaller graph
 follows.  Several blocks of types are linked by duals of the memory rows
@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import DemandDualParams
 from kvopt.solver.primal.path_repair import Started, Starts, repaired, served
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.blocks import LinkingDuals, Partition
 from kvopt.solver.relaxations.demand_dual_kernel import Descend
 from kvopt.solver.relaxations.fluid_duals import fluid_duals

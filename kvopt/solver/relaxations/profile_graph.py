@@ -2,7 +2,7 @@
 
 What can start from now on depends on that only.  With few types there are few such profiles;
 they are the nodes, and one round is an edge: some requests start, then a round passes
-(derived: proofs/worth.md).
+(derived: proofs/text/demand_duals.md).
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def profile_graph(
     """Return the graph of profiles of some types.
 
     Memory that nobody can use is taken away, so that profiles that differ in nothing else
-    become one (derived: proofs/worth.md, lemma 2).
+    become one (derived: proofs/text/demand_duals.md, lemma 2).
 
     Parameters
     ----------
