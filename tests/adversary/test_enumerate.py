@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvopt.generate.families import generate_random
 from oracles import optimum as oracle
 from strategies import POLICY_SPECS, instances
 
@@ -22,6 +21,7 @@ from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.closed_forms import _with_callees, compiled, plain
 from kvopt.adversary.enumerate import Cell, cells, run_unit
 from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
+from kvopt.generate import generate_random
 from kvopt.policies import FCFS, GSA, Policy
 from kvopt.policies.fcfs import fcfs_cost, worst_fcfs
 from kvopt.policies.policy import Compiler, facts_of

@@ -38,7 +38,7 @@ def test_ratio_exits_1_on_a_violated_bound(run: Run, small: Path, tmp_path: Path
     (tmp_path / "boastful.py").write_text(
         "from fractions import Fraction\n"
         "from kvopt import GSA\n"
-        "from kvopt.theory.bounds import Guarantee\n"
+        "from kvopt.theory.guarantee import Guarantee\n"
         "class Boastful(GSA):\n"
         "    def guarantee(self, instance):\n"
         "        return Guarantee(Fraction(101, 100), 'derived', 'wishful thinking')\n"

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvopt.generate.families import generate_random
 from small_instances import optimum_of, random_instance, types_of
 from strategies import feasible_starts, instances
 
@@ -17,6 +16,7 @@ from kvopt import Instance, Status, Stopping, solve
 from kvopt.certificates.checker import verdicts
 from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate, certificate_text
+from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.solver.params import BatchStateParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
