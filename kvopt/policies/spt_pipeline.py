@@ -1,4 +1,4 @@
-"""The SPT pipeline: shortest first, each request as soon after the last as requests like it allow."""
+"""The SPT pipeline: shortest first, each as soon after the last as requests like it allow."""
 
 from __future__ import annotations
 

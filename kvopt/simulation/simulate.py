@@ -57,11 +57,7 @@ def simulate(
         memory in any round, waits for ever, stops before all is done, or raises
         an exception of its own.
     """
-    if not isinstance(policy.clairvoyant, bool):
-        reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
-        raise PolicyError(str(policy.name), None, 1, reason)
-    outputs = instance.outputs if policy.clairvoyant else None
-    machine = Machine(policy.name, instance.memory, instance.prompts, outputs)
+    machine = _machine_for(policy, instance)
     world = _World(instance, policy.name)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -92,6 +88,15 @@ def simulate(
     schedule = world.schedule()
     logger.debug("%s on %r: %d pauses, %d attempts", policy.name, instance, pauses, len(schedule))
     return schedule
+
+
+def _machine_for(policy: Policy, instance: Instance) -> Machine:
+    """Return the machine that a policy sees: with output lengths if it is clairvoyant."""
+    if not isinstance(policy.clairvoyant, bool):
+        reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
+        raise PolicyError(str(policy.name), None, 1, reason)
+    outputs = instance.outputs if policy.clairvoyant else None
+    return Machine(policy.name, instance.memory, instance.prompts, outputs)
 
 
 class _World:
