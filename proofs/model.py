@@ -6,11 +6,11 @@ import math
 import random
 from collections.abc import Sequence
 
-from kvopt.solver.facts import latest_starts, staircase_windows
-
 from kvopt import Instance, solve
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
+from kvopt.solver.milp import latest_starts
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
+from kvopt.solver.window_covers import cover_windows
 
 
 def memory_in_round(instance: Instance, starts: Sequence[int | None], r: int) -> int:
@@ -78,7 +78,7 @@ def check_staircase(instance: Instance, rng: random.Random, widened: int = 0) ->
     starts = random_feasible(instance, rng)
     kinds = [request for request, _ in instance.types()]
     for level in (1, 2, 3):
-        windows = dict(zip(kinds, staircase_windows(instance, level), strict=True))
+        windows = dict(zip(kinds, cover_windows(instance, level), strict=True))
         for u in range(max(starts) + 1):
             inside = sum(
                 u - (windows[request] + widened) < start <= u

@@ -7,10 +7,6 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-
-from kvopt import Instance
-from kvopt.generate.families import generate_random
-from kvopt.solver.facts import staircase_windows
 from kvopt.solver.state_search.compiled import (
     Kinds,
     Prices,
@@ -21,6 +17,10 @@ from kvopt.solver.state_search.compiled import (
     price_bound,
     tighten,
 )
+
+from kvopt import Instance
+from kvopt.generate import generate_random
+from kvopt.solver.window_covers import cover_windows
 
 Pair = tuple[int, int]
 
@@ -67,7 +67,7 @@ class State:
     """
 
     def __init__(self, instance: Instance, kinds: Kinds, rng: random.Random) -> None:
-        one, two = staircase_windows(instance, 1), staircase_windows(instance, 2)
+        one, two = cover_windows(instance, 1), cover_windows(instance, 2)
         self.waiting: list[Pair] = []
         self.left = np.zeros(len(one), dtype=np.int64)
         # Started at times up to now, feasible in the past as well.

@@ -10,8 +10,8 @@ from typing import Any
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.certificates.checker import checker
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
@@ -116,7 +116,7 @@ def check_tree(instance: Instance, optimum: int, rng: random.Random, above: int 
     grow(0)
     proof = {"rule": "windows", "scale": 8, "horizon": horizon, "goal": max(1, goal), "tree": tree}
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    value = checker().by_windows(instance.memory, types, proof)
+    value = checker().bound(instance.memory, types, proof)
     assert value <= optimum
     return bool(value == optimum + above)
 

@@ -11,8 +11,8 @@ from typing import Any
 from model import random_feasible
 
 from kvopt import Instance, Stopping
-from kvopt.certificates.checker import checker
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
 from kvopt.solver.relaxations.profile_graph import profile_graph
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
@@ -141,7 +141,7 @@ def check_bound(instance: Instance, optimum: int, worth: list[int], scale: int) 
     rows = sorted([s, o, w] for (s, o), w in zip(kinds, worth, strict=True))
     proof: dict[str, Any] = {"rule": "worth", "scale": scale, "worth": rows}
     counts = {(r.prompt, r.output): n for r, n in types}
-    assert bound == checker().by_worth(instance.memory, counts, proof)
+    assert bound == checker().bound(instance.memory, counts, proof)
     return bound == optimum
 
 
@@ -203,7 +203,7 @@ def check_parts(
     }
     counts = {(r.prompt, r.output): n for r, n in types}
     if paid_back is None:
-        assert bound == checker().by_parts(memory, counts, proof)
+        assert bound == checker().bound(memory, counts, proof)
     return bound == optimum
 
 

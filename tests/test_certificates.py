@@ -19,13 +19,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN, Functions, compiled
+from kvopt.solver.relaxations.demand_dual_search import worth_bound
+from oracles import model
+from oracles import optimum as oracle
 
 from kvopt import Instance, Stopping, read_instance, solve, write_instance
 from kvopt.certificates import write as building
-from kvopt.certificates.checker import checker, refusal
+from kvopt.certificates.checker import refusal
+from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate, certificate_text, certify
 from kvopt.cli import main
 from kvopt.model.errors import SolverError
@@ -34,10 +38,8 @@ from kvopt.solver.branch_and_bound.tree import branch_and_bound
 from kvopt.solver.combinatorial_bounds import best_lower_bound, busy_time_bound, slot_bound
 from kvopt.solver.relaxations import batch_state_kernel as holding_kernel
 from kvopt.solver.relaxations.aggregate_state import PathPrices, PathRelaxation, path_bound, usable
-from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN, Functions, compiled
 from kvopt.solver.relaxations.batch_state import SCALE as HOLDING_SCALE
 from kvopt.solver.relaxations.batch_state import Holdings, Labels, search
-from kvopt.solver.relaxations.demand_dual_search import worth_bound
 from kvopt.solver.relaxations.demand_duals import Worth, WorthRelaxation, descend
 from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram, PriceTree, root_prices
 from kvopt.solver.result import Result
@@ -60,7 +62,7 @@ def random_instance(rng: random.Random) -> Instance:
 
 @cache
 def optimum(memory: int, requests: tuple[tuple[int, int], ...]) -> int:
-    return textbook.optimum(memory, list(requests))
+    return oracle.optimum(memory, list(requests))
 
 
 def optimum_of(instance: Instance) -> int:
@@ -128,7 +130,7 @@ def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
         scale = content["scale"] = rng.randint(1, 5)
         for row in content["worth"]:
             row[2] = rng.randint(-scale, 15 * scale)
-    return building.Proof(checker().by_worth(instance.memory, types, content), content)
+    return building.Proof(checker().bound(instance.memory, types, content), content)
 
 
 def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
@@ -142,7 +144,7 @@ def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
     memory = tuple(relaxation.memory_prices(prices).tolist())
     content = Worth(worth, 0, None, relaxation.parts, memory).content(instance)
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    return building.Proof(checker().by_parts(instance.memory, types, content), content)
+    return building.Proof(checker().bound(instance.memory, types, content), content)
 
 
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -241,7 +243,7 @@ def test_paths_are_evaluated_alike_twice(fast: bool) -> None:
         prices = path_prices(instance, rng, functions)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         content = prices.content(instance)
-        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert checker().bound(instance.memory, types, content) == prices.bound
         assert prices.bound <= optimum_of(instance)
         tight += prices.bound == optimum_of(instance)
     assert tight > 10
@@ -315,7 +317,7 @@ def test_huge_prices_prove_no_more_than_is_true() -> None:
         prices = relaxation.rounded(x)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         content = prices.content(instance)
-        assert checker().by_paths(instance.memory, types, content) == prices.bound
+        assert checker().bound(instance.memory, types, content) == prices.bound
         assert prices.bound <= optimum_of(instance)
 
 
@@ -437,8 +439,8 @@ def is_true(content: dict[str, Any]) -> bool:
     if "starts" in content:
         starts = content["starts"]
         attempts = [(i, start, start + requests[i][1], False) for i, start in enumerate(starts)]
-        fits = max(textbook.memory_by_round(memory, requests, attempts)) <= memory
-        cost = textbook.total_completion_time(attempts)
+        fits = max(model.memory_by_round(memory, requests, attempts)) <= memory
+        cost = model.total_completion_time(attempts)
         return len(starts) == len(requests) and fits and cost == content["upper_bound"]
     return True
 

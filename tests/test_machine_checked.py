@@ -22,7 +22,7 @@ from kvopt.model.schedule import Schedule
 from kvopt.policies import GBA, SPTPipeline
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import area_bound
-from kvopt.solver.facts import staircase_windows
+from kvopt.solver.window_covers import cover_windows
 from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
 
 PROOFS = Path(__file__).parent.parent / "proofs"
@@ -229,7 +229,7 @@ def test_windows_and_peaks_are_those_of_kvopt(coq: Coq) -> None:
         listed(f"peak {s} {tau} {k}" for s, tau, k in slots),
         listed(f"F {s} {tau} ({d.numerator} # {d.denominator})" for s, tau, d in spaced),
     )
-    assert windows == [d for one, m in cases for d in staircase_windows(one, m)]
+    assert windows == [d for one, m in cases for d in cover_windows(one, m)]
     assert peaks == [sps_peak(*case) for case in slots]
     assert others == [pipeline_peak(*case) for case in spaced]
 

@@ -1,45 +1,144 @@
-"""The stand-alone checkers of certificates, proofs/check.py and check_slices.py, as modules.
+"""Run the stand-alone checker, the folder proofs/checker, as a process of its own.
 
-Each stays one file that imports nothing of kvopt, so that somebody who trusts nothing of
-kvopt can read and run it; here they are loaded by their paths.
+The checker imports nothing of kvopt, so that somebody who trusts nothing of kvopt can read and
+run it; an installed kvopt carries it as kvopt/_checker.  A process of its own can be stopped at
+any moment, and what it prints is all that kvopt takes from it.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 from kvopt.model.errors import KvoptError
-from kvopt.model.files import SLICES_FORMAT
+from kvopt.model.stopping import Stopping
 
-__all__ = ["checker", "refusal"]
+__all__ = ["Verdict", "folder", "refusal", "verdicts", "verdicts_of_files"]
+
+PAUSE = 0.05
+"""Seconds between two looks at the stopping rule while the checker runs."""
 
 
-def checker(name: str = "check") -> ModuleType:
-    """Return a checker: "check" for brackets of optima, "check_slices" for slices.
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the checker says of a file.
+
+    Parameters
+    ----------
+    holds
+        Whether the file proves its claim.
+    claim
+        What it proves, in words; empty if it is refused.
+    reason
+        Why it is refused; empty if it holds.
+    rule
+        The rule that proves the lower bound; "slices" for certified slices.
+    lower_bound, upper_bound
+        The bounds on the optimum that are proved (rounds); None if there is none.
+    states
+        How many states an exhaustive search needed; None with other rules.
+    """
+
+    holds: bool
+    claim: str = ""
+    reason: str = ""
+    rule: str | None = None
+    lower_bound: int | None = None
+    upper_bound: int | None = None
+    states: int | None = None
+
+
+@functools.cache
+def folder() -> Path:
+    """Return the folder of the checker.
 
     Raises
     ------
     KvoptError
         If it is missing from the installation.
     """
-    return _loaded(name)
-
-
-@functools.cache
-def _loaded(name: str) -> ModuleType:
     here = Path(__file__).parent.parent
-    for folder in (here / "_proofs", here.parent / "proofs"):
-        file = folder / f"{name}.py"
-        spec = importlib.util.spec_from_file_location(f"kvopt_certificate_{name}", file)
-        if file.is_file() and spec is not None and spec.loader is not None:
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-            return module
-    raise KvoptError(f"the checker of certificates, proofs/{name}.py, is missing")
+    for place in (here / "_checker", here.parent / "proofs" / "checker"):
+        if (place / "__main__.py").is_file():
+            return place
+    raise KvoptError("the checker of certificates, proofs/checker, is missing")
+
+
+def verdicts_of_files(files: Sequence[str | Path], stop: Stopping | None = None) -> list[Verdict]:
+    """Check files, all in one process, in order.
+
+    Parameters
+    ----------
+    files
+        Certificates of brackets or of slices.
+    stop
+        When to give up; files not yet checked then are refused as stopped.
+
+    Raises
+    ------
+    KvoptError
+        If the checker cannot be run, or ends without a word.
+    """
+    names = [str(Path(file).absolute()) for file in files]
+    if not names:
+        return []
+    command = [sys.executable, "-I", "-S", "-B", str(folder()), "--json", *names]
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+        except OSError as error:
+            raise KvoptError(f"the checker of certificates cannot be run: {error}") from None
+        stopped = False
+        try:
+            stopped = not _ended(process, stop)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        out.seek(0)
+        err.seek(0)
+        # A line that was being written when the process was killed has no end.
+        lines = out.read().decode("ascii").split("\n")[:-1]
+        said = err.read().decode("utf-8", "replace").strip()
+    found = [_verdict(json.loads(line)) for line in lines]
+    if len(found) < len(names):
+        if not stopped:
+            last = said.splitlines()[-1] if said else f"exit code {process.returncode}"
+            raise KvoptError(f"the checker of certificates failed at {names[len(found)]}: {last}")
+        rest = Verdict(False, reason="the check was stopped before its end")
+        found += [rest] * (len(names) - len(found))
+    return found
+
+
+def verdicts(texts: Sequence[str | bytes], stop: Stopping | None = None) -> list[Verdict]:
+    """Check the contents of certificate files, all in one process, in order.
+
+    Parameters
+    ----------
+    texts
+        Certificates of brackets or of slices.
+    stop
+        When to give up; those not yet checked then are refused as stopped.
+
+    Raises
+    ------
+    KvoptError
+        If the checker cannot be run, or ends without a word.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place) / f"{i}.json" for i in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+            file.write_bytes(raw)
+        return verdicts_of_files(files, stop)
 
 
 def refusal(data: str | bytes) -> tuple[str, str]:
@@ -50,17 +149,23 @@ def refusal(data: str | bytes) -> tuple[str, str]:
     claim, reason
         What it proves, in words, and an empty reason; or no claim, and why it is refused.
     """
-    module = checker("check_slices" if _is_of_slices(data) else "check")
-    try:
-        return str(module.check(data)), ""
-    except module.Refused as error:
-        return "", str(error)
+    (verdict,) = verdicts([data])
+    return verdict.claim, verdict.reason
 
 
-def _is_of_slices(data: str | bytes) -> bool:
-    """Return whether the format says so; whatever is no JSON goes to the other checker."""
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(content, dict) and content.get("format") == SLICES_FORMAT
+def _ended(process: subprocess.Popen[bytes], stop: Stopping | None) -> bool:
+    """Wait for the process; return False if the stopping rule comes first."""
+    if stop is None:
+        process.wait()
+        return True
+    pause = 0.001
+    while process.poll() is None:
+        if stop.over():
+            return False
+        time.sleep(pause)
+        pause = min(PAUSE, 2 * pause)
+    return True
+
+
+def _verdict(row: dict[str, Any]) -> Verdict:
+    return Verdict(**{key: value for key, value in row.items() if key != "file"})

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 
 from numpy.typing import ArrayLike
 
-from kvopt.certificates.checker import checker
+from kvopt.certificates.checker import verdicts
+from kvopt.certificates.write import certificate, certificate_text
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import SolverParams
@@ -18,9 +19,9 @@ from kvopt.solver.state_search.stage import StateSearch
 
 __all__ = ["CERTIFYING_PLAN", "Exhaustive", "solve_certified"]
 
-FIRST_STATES = 2_000
-MORE_STATES = 4
-"""A search that is not through after so many states is tried with so many times as many."""
+FIRST_STATES, MORE_STATES, MOST_STATES = 20_000, 4, 5_000_000
+"""States that the checker's search may take at first, how many times as many it may take when that
+is not enough, and how many at most (proofs/checker/limits.py)."""
 
 
 class Exhaustive:
@@ -49,9 +50,11 @@ class Exhaustive:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove that no schedule is cheaper than the best one, or else the bound that is known."""
-        for value in (state.objective, state.bound.value):
+        values = sorted({state.objective, state.bound.value}, reverse=True)
+        for number, value in enumerate(values):
             if value > state.certified.value:
-                states = _states_needed(state, value, stop.part(stop.left() / 2))
+                part = stop.part(stop.left() / (len(values) - number))
+                states = _states_needed(state, value, part)
                 if states is not None:
                     proof = {"rule": "exhaustive", "states": states}
                     state.prove(Bound(value, "exhaustive", proof))
@@ -59,21 +62,22 @@ class Exhaustive:
 
 def _states_needed(state: Incumbent, value: int, stop: Stopping) -> int | None:
     """Return how many states the checker needs to prove a bound; None if it cannot in time."""
-    types = {(r.prompt, r.output): count for r, count in state.instance.types()}
     limit = FIRST_STATES
     while not stop.over():
+        recipe = Bound(value, "exhaustive", {"rule": "exhaustive", "states": limit})
         began = time.perf_counter()
-        try:
-            return int(checker().searched(state.instance.memory, types, value, limit))
-        except checker().Refused as refused:
-            limit *= MORE_STATES
-            expected = MORE_STATES * (time.perf_counter() - began)
-            if (
-                not str(refused).startswith("proof.states")  # it is not the limit that failed
-                or limit > checker().MAX_STATES
-                or expected > stop.left()
-            ):
-                return None
+        (verdict,) = verdicts([certificate_text(certificate(state.result(), recipe))], stop)
+        if verdict.holds:
+            return verdict.states
+        expected = MORE_STATES * (time.perf_counter() - began)
+        limit *= MORE_STATES
+        if (
+            not verdict.reason.startswith("proof.states")  # it is not the limit that failed
+            or limit > MORE_STATES * MOST_STATES
+            or expected > stop.left()
+        ):
+            return None
+        limit = min(limit, MOST_STATES)
     return None
 
 

@@ -1,7 +1,7 @@
 """Certificates: brackets that a stranger can check with the stand-alone checker alone.
 
 A certificate holds the instance, the schedule whose cost is the upper bound, and a proof of
-the lower bound; proofs/certificates.md describes the file.  It is written from what the stages
+the lower bound; proofs/checker/FORMAT.md describes the file.  It is written from what the stages
 of the solver have proved, and the checker has accepted what is written.
 """
 
@@ -11,9 +11,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kvopt.certificates.checker import checker
+from kvopt.certificates.checker import refusal
 from kvopt.model.errors import SolverError
-from kvopt.model.files import CERTIFICATE_FORMAT, instance_to_json, laid_out, write_text
+from kvopt.model.files import write_text
+from kvopt.model.formats import CERTIFICATE_FORMAT, instance_to_json, laid_out
 from kvopt.solver.result import Bound, Result
 
 __all__ = ["certificate", "certificate_text", "checked_certificate", "write_certificate"]
@@ -57,10 +58,8 @@ def checked_certificate(result: Result) -> dict[str, Any]:
         If the checker refuses it.
     """
     content = certificate(result)
-    try:
-        checker().check(certificate_text(content))
-    except checker().Refused as refused:
-        raise SolverError(f"{result.instance!r}: the checker says: {refused}") from None
+    if reason := refusal(certificate_text(content))[1]:
+        raise SolverError(f"{result.instance!r}: the checker says: {reason}")
     return content
 
 

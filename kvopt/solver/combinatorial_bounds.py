@@ -1,7 +1,7 @@
 """Lower bounds on the optimal total completion time, for instances of any size.
 
 All of them are computed in integers over the distinct requests, and rounded up,
-as every cost is an integer.  Proofs: proofs/lower_bounds.md.
+as every cost is an integer.  Proofs: proofs/text/lower_bounds.md.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class CombinatorialBounds:
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove the busy-time bounds, none below the total output.
 
-        The area bound is never more than the busy-time bound (proofs/lower_bounds.md).
+        The area bound is never more than the busy-time bound (proofs/text/lower_bounds.md).
         """
         least = total_output_bound(state.instance)
         bounds = {"memory": busy_time_bound(state.instance), "slots": slot_bound(state.instance)}
@@ -98,7 +98,7 @@ def busy_time_bound(instance: Instance) -> int:
 
     With areas v_i: P = (1/M) * sum over pairs of min(v_i, v_j), V1 = (1/M) * sum of
     v_i, and delta_i is o_i minus the mean age of the rounds of request i, weighted
-    by memory, round j having age j - 1/2.  Derived: proofs/lower_bounds.md, theorem 2.
+    by memory, round j having age j - 1/2.  Derived: proofs/text/lower_bounds.md, theorem 2.
     """
     memory = instance.memory
     weights = [(Weights(r.area, _twelve_moments(r), 12), r, n) for r, n in instance.types()]
@@ -111,7 +111,7 @@ def slot_bound(instance: Instance) -> int | None:
     An attempt that uses m tokens leaves room for at most (M - m) / (s + 1) others, s
     being the smallest prompt, so 1 / (1 + floor((M - m) / (s + 1))) may take the place
     of m / M in `busy_time_bound`.  Strong when few requests fit at once; None if more
-    than `MOST_SLOTS` might.  Derived: proofs/lower_bounds.md, theorem 2.
+    than `MOST_SLOTS` might.  Derived: proofs/text/lower_bounds.md, theorem 2.
     """
     types = instance.types()
     unit = min(r.prompt for r, _ in types) + 1

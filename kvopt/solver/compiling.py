@@ -133,7 +133,7 @@ class Kernel(Generic[Functions]):
     def _built(self, cache: bool) -> Functions:
         from numba import njit
 
-        names = dict(self._names)
+        names = dict(self._names, __name__=__name__)  # the cache on disk looks for a module
         digest = self._digest()
         for function in self._functions:
             assert isinstance(function, types.FunctionType)

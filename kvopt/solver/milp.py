@@ -30,9 +30,6 @@ from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
 
 __all__ = ["HindsightProgram", "latest_starts", "run_program", "solve_by_program"]
 
-PRESOLVED_ENTRIES, PRESOLVED_ROUNDS = 200_000, 5_000
-"""Larger programs go to HiGHS without presolve, which may take a minute and stops for nobody."""
-
 
 def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
     """Return for each type the latest start in any schedule worth finding (rounds).
@@ -40,25 +37,26 @@ def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
     An optimal schedule without idle rounds exists, so its makespan is at most the
     sum of the outputs; and if a schedule costs at most `upper_bound`, then a
     request completes no later than `upper_bound` minus a lower bound on the cost of
-    the others.  Derived: proofs/model.md, lemma 2.
+    the others.  Derived: proofs/text/model.md, lemma 2.
 
     Parameters
     ----------
     instance
-        The instance; types in the order of `Instance.types`.
+        The instance; types in the order of `RequestTypes`.
     upper_bound
         Cost of some feasible schedule (rounds).
     """
-    types = instance.types()
+    types = instance.request_types()
     latest = []
-    for k, (request, _) in enumerate(types):
-        others = [(r.prompt, r.output, n - (j == k)) for j, (r, n) in enumerate(types)]
-        others = [group for group in others if group[2]]
+    for k, output in enumerate(types.outputs.tolist()):
+        others = types.counts.copy()
+        others[k] -= 1
+        groups = np.column_stack([types.prompts, types.outputs, others])[others > 0].tolist()
         least = 0
-        if others:
-            least = best_lower_bound(Instance.from_groups(instance.memory, others)).value
+        if groups:
+            least = best_lower_bound(Instance.from_groups(instance.memory, groups)).value
         completion = min(upper_bound - least, instance.total_output)
-        latest.append(completion - request.output)
+        latest.append(completion - output)
     return latest
 
 
@@ -94,7 +92,7 @@ class HindsightProgram:
         self.every_request_starts_once()
         self.memory_suffices_in_every_round()
         for level in COVER_LEVELS:
-            self.staircase(level)
+            self.window_covers_hold(level)
 
     def minimise_total_completion_time(self) -> None:
         """Minimise the sum over i, t of (t + o_i) x[i,t]."""
@@ -123,8 +121,8 @@ class HindsightProgram:
                 memory = pulp.LpAffineExpression(terms)
                 self.problem += memory <= self.instance.memory, f"memory_{r}"
 
-    def staircase(self, level: int) -> None:
-        """Add sum over t in (u - d_i, u] of x[i,t] <= m for every time u.
+    def window_covers_hold(self, level: int) -> None:
+        """Add sum over i and t in (u - d_i, u] of x[i,t] <= m for every time u.
 
         Every feasible schedule satisfies it (see `cover_windows`); the linear
         relaxation does not.
@@ -137,7 +135,7 @@ class HindsightProgram:
                 for t in range(max(0, u - window + 1), min(u, self.latest[k]) + 1)
             ]
             if len(terms) > level:
-                self.problem += pulp.lpSum(terms) <= level, f"staircase_{level}_{u}"
+                self.problem += pulp.lpSum(terms) <= level, f"cover_{level}_{u}"
 
     def entries(self) -> int:
         """Return the number of nonzero coefficients of the constraints."""
@@ -145,10 +143,8 @@ class HindsightProgram:
 
     def set_start(self, starts: IntArray) -> None:
         """Enter a schedule (start times in instance order) as the values of the variables."""
-        values = [[0] * len(row) for row in self.x]
-        for k, start in zip(self.types.index.tolist(), starts.tolist(), strict=True):
-            values[k][start] += 1
-        for row, numbers in zip(self.x, values, strict=True):
+        for row, times in zip(self.x, self.types.to_types(starts), strict=True):
+            numbers = np.bincount(times, minlength=len(row)).tolist()
             for variable, number in zip(row, numbers, strict=True):
                 variable.setInitialValue(number)
 
@@ -236,7 +232,10 @@ def run_program(state: Incumbent, stop: Stopping) -> None:
     instance, known = state.instance, state.starts
     program = HindsightProgram(instance, state.objective)
     program.set_start(known)
-    presolve = program.entries() <= PRESOLVED_ENTRIES and program.rounds <= PRESOLVED_ROUNDS
+    params = state.params.milp
+    presolve = (
+        program.entries() <= params.presolved_entries and program.rounds <= params.presolved_rounds
+    )
     bound = 0
     for warm in (True, False):
         program.problem.solve(_Highs(stop, presolve, warm))

@@ -2,10 +2,12 @@
 
 For a level m >= 1 and a request with n_i = s_i + o_i + m (s_min + o_i) - M > 0 let
 d_i = min(o_i, ceil(n_i / m)).  Then for every time u at most m requests have a start in
-(u - d_i, u] (derived: proofs/model.md, lemma 4).  At level 1 they are clique inequalities.
+(u - d_i, u] (derived: proofs/text/model.md, lemma 4).  At level 1 they are clique inequalities.
 """
 
 from __future__ import annotations
+
+import numpy as np
 
 from kvopt.model.instance import Instance
 
@@ -20,21 +22,14 @@ Levels 2 and 3 raise the linear relaxation little and triple the size."""
 def cover_windows(instance: Instance, level: int) -> list[int]:
     """Return for each type the window d_i of the cuts of a level m (rounds).
 
-    With n_i = s_i + o_i + m (s_min + o_i) - M and d_i = min(o_i, ceil(n_i / m)), or 0
-    if n_i <= 0: for every time u at most m requests have a start in (u - d_i, u].
-    Derived: proofs/model.md, lemma 4.
-
     Parameters
     ----------
     instance
-        The instance; types in the order of `Instance.types`.
+        The instance; types in the order of `RequestTypes`.
     level
         The m of the cuts, >= 1.
     """
-    requests = [request for request, _ in instance.types()]
-    smallest = min(r.prompt for r in requests)
-    windows = []
-    for r in requests:
-        excess = r.peak + level * (smallest + r.output) - instance.memory
-        windows.append(max(0, min(r.output, -(-excess // level))))
+    types = instance.request_types()
+    excess = types.peaks + level * (types.prompts.min() + types.outputs) - instance.memory
+    windows: list[int] = np.clip(-(-excess // level), 0, types.outputs).tolist()
     return windows

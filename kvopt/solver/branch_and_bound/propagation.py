@@ -1,14 +1,15 @@
-"""Which starts are left in a part of the search, and what prices tell of them.
+"""Propagation: start-time domains, narrowed by timetabling and by reduced-cost fixing.
 
-In a node of a branch and bound on start times every request has a *window*, from the earliest
-to the latest start that is left for it.  From its latest start to its earliest end a request
-runs for certain, and holds at least what it would if it started last.  A start
-beside which these certain parts of the others do not fit is none (time-tabling, as for
-resource-constrained projects); nor is a start whose price alone makes every schedule too
-costly (reduced cost fixing).  Both go on until neither takes a start away.
+In a node of a branch and bound on start times every type has a domain, the starts that can
+still belong to a schedule below the cutoff, and every request an earliest and a latest start.
+From its latest start to its earliest end a request is certain to run: its compulsory part, in
+which it uses at least what it would if it started last.  A start beside which the compulsory
+parts of the others do not fit is impossible (timetabling, as for resource-constrained
+projects); so is a start whose reduced cost alone makes every schedule too costly (reduced-cost
+fixing).  Both go on until neither takes a start away.
 
-The argument is in proofs/windows.md; proofs/check.py does the same in plain Python on
-intervals instead of arrays.
+Derived: proofs/text/propagation.md; proofs/checker does the same in plain Python on intervals instead of
+arrays.
 """
 
 from __future__ import annotations
@@ -20,147 +21,172 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram, Prices
+from kvopt.solver.relaxations.time_indexed import Branch, Duals, TimeIndexedProgram
 
-__all__ = ["Left", "all_starts", "fitting", "told"]
+__all__ = ["BoolArray", "Propagated", "full_domains", "reduced_cost_fixing", "timetabling"]
 
 BoolArray = NDArray[np.bool_]
 
 
-class Left(NamedTuple):
-    """What is left of a node.
+class Propagated(NamedTuple):
+    """What propagation makes of a node.
 
     Attributes
     ----------
     bound
         Lower bound on what schedules of the node cost (rounds).
-    starts
-        Which starts of each type at times 0..horizon can belong to a cheaper schedule than
-        the goal, shape (types, horizon + 1); the last time stands for all later ones, too.
-        None if there is no such schedule.
+    domains
+        Which starts of each type at times 0..horizon can belong to a schedule below the cutoff,
+        shape (types, horizon + 1); the last time stands for all later ones, too.  None if there
+        is no such schedule.
     """
 
     bound: int
-    starts: BoolArray | None
+    domains: BoolArray | None
 
 
-def all_starts(program: PriceProgram) -> BoolArray:
-    """Return all starts, shape (types, horizon + 1)."""
-    return np.ones((len(program.requests), program.horizon + 1), dtype=np.bool_)
+def full_domains(program: TimeIndexedProgram) -> BoolArray:
+    """Return the domains of all starts, shape (types, horizon + 1)."""
+    return np.ones((len(program.types), program.horizon + 1), dtype=np.bool_)
 
 
-def fitting(
-    program: PriceProgram, branches: Sequence[Branch], starts: BoolArray
+def timetabling(
+    program: TimeIndexedProgram, branches: Sequence[Branch], domains: BoolArray
 ) -> BoolArray | None:
-    """Return the starts that fit beside what runs for certain.
+    """Return the starts that fit beside the compulsory parts of the other requests.
 
     Parameters
     ----------
     program
         The program of the instance; its last round is the horizon.
     branches
-        Branches of one type each: they make the windows of its first, second, ... request.
-    starts
-        The starts that are left, shape (types, horizon + 1).
+        Branches of one type each: they give earliest and latest starts of its first, second, ...
+        request.
+    domains
+        The domains so far, shape (types, horizon + 1).
 
     Returns
     -------
     ndarray of bool, shape (types, horizon + 1), or None
-        None if nothing is left for some request.
+        None if there is no start for some request.
     """
-    horizon, memory = program.horizon, program.instance.memory
-    outputs = [request.output for request in program.requests]
-    prompts = [request.prompt for request in program.requests]
-    requests = [(k, m) for k, count in enumerate(program.counts) for m in range(count)]
-    windows = {place: [0, horizon] for place in requests}
-    for branch in branches:
-        ((k, before),) = branch.until
-        if branch.below:
-            for m in range(branch.at_most, program.counts[k]):
-                windows[k, m][0] = max(windows[k, m][0], before)
-        else:
-            for m in range(min(branch.at_most + 1, program.counts[k])):
-                windows[k, m][1] = min(windows[k, m][1], before - 1)
-    rounds = np.arange(horizon + max(outputs) + 2)
-    times = rounds[: horizon + 1]
-
-    def certain(place: tuple[int, int]) -> IntArray:
-        """Return the memory that a request uses for certain in each round."""
-        first, last = windows[place]
-        k = place[0]
-        if last == horizon:  # it may start as late as it likes
-            return np.zeros(len(rounds), dtype=np.int64)
-        runs = (rounds > last) & (rounds <= first + outputs[k])
-        return np.where(runs, prompts[k] + rounds - last, 0)
-
-    parts = {place: certain(place) for place in requests}
-    total = np.sum(list(parts.values()), axis=0)
-    fit: dict[tuple[int, int], BoolArray] = {}
+    timetable = _Timetable(program, branches)
+    starts: list[BoolArray] = [domains[k] for k, _ in timetable.requests]
     changed = True
     while changed:
         changed = False
-        for place in requests:
-            k, first, last = place[0], *windows[place]
-            # A start t fits if s + r - t <= what is free, for all rounds r of the run.
-            earliest = prompts[k] + rounds - memory + (total - parts[place])
-            ready = _largest_ahead(earliest, outputs[k])[: horizon + 1] <= times
-            ready[horizon] = True
-            fit[place] = ready & starts[k] & (times >= first) & (times <= last)
-            left = np.flatnonzero(fit[place])
-            if len(left) == 0:
+        for i, (k, _) in enumerate(timetable.requests):
+            starts[i] = timetable.fitting(i) & domains[k]
+            times = np.flatnonzero(starts[i])
+            if len(times) == 0:
                 return None
-            if [left[0], left[-1]] != windows[place]:
-                windows[place] = [int(left[0]), int(left[-1])]
-                part = certain(place)
-                total += part - parts[place]
-                parts[place] = part
-                changed = True
-    fits = np.zeros_like(starts)
-    for (k, _), mask in fit.items():
+            changed |= timetable.narrow(i, int(times[0]), int(times[-1]))
+    fits = np.zeros_like(domains)
+    for (k, _), mask in zip(timetable.requests, starts, strict=True):
         fits[k] |= mask
     return fits
 
 
-def told(
-    program: PriceProgram,
-    prices: Prices,
+class _Timetable:
+    """The earliest and latest start of every request, and the sum of all compulsory parts.
+
+    Attributes
+    ----------
+    requests
+        (type, its number among those of the type by start) of each request.
+    """
+
+    def __init__(self, program: TimeIndexedProgram, branches: Sequence[Branch]) -> None:
+        types = program.types
+        self._horizon, self._memory = program.horizon, program.instance.memory
+        self._prompts, self._outputs = types.prompts.tolist(), types.outputs.tolist()
+        self._rounds = np.arange(self._horizon + max(self._outputs) + 2)
+        counts = types.counts.tolist()
+        self.requests = [(k, m) for k, count in enumerate(counts) for m in range(count)]
+        place = {request: i for i, request in enumerate(self.requests)}
+        self._earliest = [0] * len(self.requests)
+        self._latest = [self._horizon] * len(self.requests)
+        for branch in branches:
+            ((k, before),) = branch.until
+            if branch.below:
+                for i in (place[k, m] for m in range(branch.at_most, counts[k])):
+                    self._earliest[i] = max(self._earliest[i], before)
+            else:
+                for i in (place[k, m] for m in range(min(branch.at_most + 1, counts[k]))):
+                    self._latest[i] = min(self._latest[i], before - 1)
+        self._parts = [self._compulsory_part(i) for i in range(len(self.requests))]
+        self._total = np.sum(self._parts, axis=0)
+
+    def _compulsory_part(self, i: int) -> IntArray:
+        """Return the memory that a request is certain to use in each round (tokens)."""
+        k, latest = self.requests[i][0], self._latest[i]
+        if latest == self._horizon:  # it may start as late as it likes
+            return np.zeros(len(self._rounds), dtype=np.int64)
+        runs = (self._rounds > latest) & (self._rounds <= self._earliest[i] + self._outputs[k])
+        return np.where(runs, self._prompts[k] + self._rounds - latest, 0)
+
+    def fitting(self, i: int) -> BoolArray:
+        """Return which starts of a request fit, shape (horizon + 1,)."""
+        k, horizon = self.requests[i][0], self._horizon
+        times = self._rounds[: horizon + 1]
+        # A start t fits if s + r - t <= what is free, for all rounds r of the run.
+        ready = self._prompts[k] + self._rounds - self._memory + (self._total - self._parts[i])
+        fits = _largest_ahead(ready, self._outputs[k])[: horizon + 1] <= times
+        fits[horizon] = True
+        fits &= (times >= self._earliest[i]) & (times <= self._latest[i])
+        return fits
+
+    def narrow(self, i: int, earliest: int, latest: int) -> bool:
+        """Set the earliest and the latest start of a request; tell whether that is new."""
+        if (earliest, latest) == (self._earliest[i], self._latest[i]):
+            return False
+        self._earliest[i], self._latest[i] = earliest, latest
+        part = self._compulsory_part(i)
+        self._total += part - self._parts[i]
+        self._parts[i] = part
+        return True
+
+
+def reduced_cost_fixing(
+    program: TimeIndexedProgram,
+    duals: Duals,
     branches: Sequence[Branch],
-    starts: BoolArray,
-    goal: int,
-) -> Left:
-    """Return what prices tell of the starts that are left.
+    domains: BoolArray,
+    cutoff: int,
+) -> Propagated:
+    """Return bound and domains by what duals prove, and by timetabling whenever they change.
 
     Parameters
     ----------
     program
         The program of the instance.
-    prices
-        The prices, those of the branches in the same order as `branches`.
+    duals
+        The duals, those of the branches in the same order as `branches`.
     branches
         The branches, root first, of one type each and times up to the horizon.
-    starts
-        The starts that are left, shape (types, horizon + 1).
-    goal
+    domains
+        The domains so far, shape (types, horizon + 1).
+    cutoff
         Only schedules that cost less than this matter (rounds).
     """
-    scale = program.scale
-    base, costs = program.charged(prices, branches)
+    scale, counts = program.scale, program.types.counts.tolist()
+    base, costs = program.reduced_costs(duals, branches)
     while True:
-        least = [row[there].min() for row, there in zip(costs, starts, strict=True)]
-        value = base + sum(n * int(cost) for n, cost in zip(program.counts, least, strict=True))
+        least = [row[there].min() for row, there in zip(costs, domains, strict=True)]
+        value = base + sum(n * int(cost) for n, cost in zip(counts, least, strict=True))
         bound = -(-value // scale)
-        if bound >= goal:
-            return Left(goal, None)
-        spare = (goal - 1) * scale - value
+        if bound >= cutoff:
+            return Propagated(cutoff, None)
+        slack = (cutoff - 1) * scale - value
         # No limit exceeds what stands in its row, so none is too large for the row's numbers.
-        limits = [min(int(cost) + spare, row.max()) for row, cost in zip(costs, least, strict=True)]
-        cheap = starts & (costs <= np.array(limits, dtype=costs.dtype)[:, None])
-        if (cheap == starts).all():
-            return Left(bound, starts)
-        fits = fitting(program, branches, cheap)
+        limits = [min(int(cost) + slack, row.max()) for row, cost in zip(costs, least, strict=True)]
+        cheap = domains & (costs <= np.array(limits, dtype=costs.dtype)[:, None])
+        if (cheap == domains).all():
+            return Propagated(bound, domains)
+        fits = timetabling(program, branches, cheap)
         if fits is None:
-            return Left(goal, None)
-        starts = fits
+            return Propagated(cutoff, None)
+        domains = fits
 
 
 def _largest_ahead(values: IntArray, by: int) -> IntArray:

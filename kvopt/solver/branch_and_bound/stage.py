@@ -16,12 +16,16 @@ class BranchAndBound:
     name = "branch-and-bound"
 
     def applies(self, state: Incumbent) -> bool:
-        """Tell whether there are few requests and long runs, and no finer relaxation has spoken."""
+        """Tell whether there are few requests and long runs, and no demand duals."""
         duals = state.proved("demand-duals") or state.proved("blocks")
         return has_few_long_runs(state) and not duals
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
-        """Raise the lower bound, and offer the schedules that are met."""
+        """Raise the lower bound, and offer the schedules that are met.
+
+        On the way the bounds are the stage's word; the tree that proves the last one is written
+        once, at the end.
+        """
         if stop.over():
             return
         from kvopt.solver.branch_and_bound.tree import branch_and_bound
@@ -30,7 +34,8 @@ class BranchAndBound:
             state.offer(starts)
             state.prove(Bound(min(bound, state.objective), self.name))
 
-        tree = branch_and_bound(state.instance, state.starts, stop, keep)
+        params = state.params.branch_and_bound
+        tree = branch_and_bound(state.instance, state.starts, stop, keep, params)
         if tree is not None:
             bound = min(tree.lower_bound, state.objective)
             state.prove(Bound(bound, "propagation", tree.content()))

@@ -1,4 +1,4 @@
-"""Good feasible schedules, quickly: requests placed one by one, then pulled forward."""
+"""List schedules: requests placed one by one, then moved to earlier starts."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray, Request
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.request_types import RequestTypes
 from kvopt.model.schedule import exact_sum
 from kvopt.model.stopping import Stopping
+from kvopt.solver.params import ListScheduleParams
 from kvopt.solver.stage import Incumbent
 from kvopt.theory.pipeline import sps_spacing
 
@@ -19,7 +20,6 @@ __all__ = [
     "ListSchedules",
     "best_list_schedule",
     "earliest_fit",
-    "fluid_worth",
     "list_schedules",
     "pipelined",
     "pulled_forward",
@@ -27,23 +27,8 @@ __all__ = [
     "tightest_spacing",
 ]
 
-FILLED_REQUESTS = 3_000
-"""Up to this many requests gaps in schedules are looked for."""
-
-BISECTED_TYPES = 1_000
-"""With more types of requests the spacing of the pipeline must do."""
-
-PIPELINE_SHARE = 0.8
-"""What decides how much time a request takes from others as a fluid: see `fluid_worth`."""
-
-BISECTIONS = 20
-COUNTED_COPIES = 10_000
-
 LOOK_EVERY = 256
-"""Requests placed between two looks at the budget."""
-
-PASSES = 5
-"""How often at most a schedule is gone through to pull requests forward."""
+"""Requests placed between two looks at the limit."""
 
 
 class ListSchedules:
@@ -57,7 +42,7 @@ class ListSchedules:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer each of `list_schedules`."""
-        for starts in list_schedules(state.instance, stop):
+        for starts in list_schedules(state.instance, stop, state.params.list_schedules):
             state.offer(starts)
 
 
@@ -66,13 +51,15 @@ def best_list_schedule(instance: Instance) -> IntArray:
     return min(list_schedules(instance, Stopping()), key=exact_sum)
 
 
-def list_schedules(instance: Instance, stop: Stopping) -> Iterator[IntArray]:
+def list_schedules(
+    instance: Instance, stop: Stopping, params: ListScheduleParams | None = None
+) -> Iterator[IntArray]:
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
     The first is a pipeline, which costs array work only.  Then the requests are
     listed by output length, by area and by peak; each list is placed staggered, as
     early as possible in list order, and as early as possible with gaps filled; and
-    in the end all of these are pulled forward.  Beyond `FILLED_REQUESTS` requests
+    in the end the requests of all of these are moved to earlier starts.  With many requests
     gaps are not looked for, so that time grows about linearly.
 
     Parameters
@@ -81,20 +68,17 @@ def list_schedules(instance: Instance, stop: Stopping) -> Iterator[IntArray]:
         The instance.
     stop
         When it is over, no further schedule comes.
+    params
+        The tuning numbers.
     """
+    params = params or ListScheduleParams()
     yield pipelined(instance)
-    prompts, outputs = instance.prompts, instance.outputs
-    areas = prompts * outputs + outputs * (outputs + 1) // 2
-    lists = {  # with a common prompt they are one and the same
-        tuple(np.lexsort(keys).tolist())
-        for keys in ((prompts, outputs), (outputs, areas), (outputs, prompts + outputs))
-    }
-    small = len(instance) <= FILLED_REQUESTS
+    small = len(instance) <= params.gap_filling_requests
     placed = []
-    for order in sorted(lists):
+    for order in _lists(instance.request_types()):
         for starts in (
             earliest_fit(instance, order, stop, in_order=True),
-            staggered_fit(instance, order, stop),
+            staggered_fit(instance, order, stop, params),
             earliest_fit(instance, order, stop, in_order=False) if small else None,
         ):
             if starts is not None:
@@ -103,15 +87,25 @@ def list_schedules(instance: Instance, stop: Stopping) -> Iterator[IntArray]:
     for starts in placed if small else ():
         if stop.over():
             return
-        yield pulled_forward(instance, starts, stop)
+        yield pulled_forward(instance, starts, stop, params.passes)
+
+
+def _lists(types: RequestTypes) -> list[tuple[int, ...]]:
+    """Return the requests by output, by area and by peak; with a common prompt that is one list."""
+    keys = (
+        (types.prompts, types.outputs),
+        (types.outputs, types.areas),
+        (types.outputs, types.peaks),
+    )
+    return sorted({tuple(np.lexsort([key[types.index] for key in pair]).tolist()) for pair in keys})
 
 
 def pipelined(instance: Instance) -> IntArray:
-    """Start the requests shortest first, each as long after the last as its kind needs.
+    """Start the requests shortest first, each as long after the last as its type needs.
 
     All are treated as if they had the largest prompt.  As the lengths do not decrease,
-    the memory suffices (proofs/pipeline.md).  Requests too long to run beside the largest
-    prompt's tokens come last, one at a time.
+    the memory suffices (derived: proofs/text/pipeline.md).  Requests too long to run beside the
+    largest prompt's tokens come last, one at a time.
     """
     outputs, memory = instance.outputs, instance.memory
     prompt = int(instance.prompts.max())
@@ -153,7 +147,7 @@ def earliest_fit(
     Returns
     -------
     ndarray of int64, shape (n,), or None
-        Start times in instance order (rounds); None if the budget was over first.
+        Start times in instance order (rounds); None if `stop` was over first.
     """
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
@@ -171,8 +165,13 @@ def earliest_fit(
     return starts
 
 
-def staggered_fit(instance: Instance, order: Sequence[int], stop: Stopping) -> IntArray | None:
-    """Place requests as far apart as requests of their own kind must be in the long run.
+def staggered_fit(
+    instance: Instance,
+    order: Sequence[int],
+    stop: Stopping,
+    params: ListScheduleParams | None = None,
+) -> IntArray | None:
+    """Place requests as far apart as requests of their own type must be in the long run.
 
     Starting many requests at once makes their memory peak at once; spread starts
     use the memory evenly.  Parameters and result are as for `earliest_fit`.
@@ -181,9 +180,9 @@ def staggered_fit(instance: Instance, order: Sequence[int], stop: Stopping) -> I
         return None
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
-    types = [request for request, _ in instance.types()]
-    spacing_of = tightest_spacing if len(types) <= BISECTED_TYPES else _pipeline_spacing
-    spacing = {request: spacing_of(request, instance.memory) for request in types}
+    types = instance.request_types()
+    spacing = _spacings(types, instance.memory, params or ListScheduleParams())
+    index = types.index.tolist()
     starts = np.zeros(len(instance), dtype=np.int64)
     target = 0.0
     for placed, i in enumerate(order):
@@ -193,20 +192,30 @@ def staggered_fit(instance: Instance, order: Sequence[int], stop: Stopping) -> I
         start = profile.earliest_start(prompts[i], outputs[i], math.floor(target))
         profile.add(start, prompts[i], start + outputs[i])
         starts[i] = start
-        target += spacing[instance[i]]
+        target += spacing[index[i]]
     return starts
 
 
-def tightest_spacing(request: Request, memory: int) -> float:
-    """Return the smallest distance d, roughly, at which copies of a request fit.
+def _spacings(types: RequestTypes, memory: int, params: ListScheduleParams) -> list[float]:
+    """Return how far apart the starts of each type are (rounds)."""
+    if len(types) > params.bisected_types:
+        return [_pipeline_spacing(request, memory) for request in types.requests]
+    return [tightest_spacing(request, memory, params) for request in types.requests]
+
+
+def tightest_spacing(
+    request: Request, memory: int, params: ListScheduleParams | None = None
+) -> float:
+    """Return the smallest distance d, roughly, at which copies of a request fit (rounds).
 
     Copies that start at floor(j * d), j = 0, 1, ..., use at most the sum over j with
-    j * d < o of s + o - floor(j * d) tokens in any round (proofs/pipeline.md).
+    j * d < o of s + o - floor(j * d) tokens in any round (derived: proofs/text/pipeline.md).
     """
+    params = params or ListScheduleParams()
     low, high = request.area / memory, float(request.output)
-    if request.output / low > COUNTED_COPIES:  # then the pipeline is about as tight
+    if request.output / low > params.most_copies:  # then the pipeline is about as tight
         return _pipeline_spacing(request, memory)
-    for _ in range(BISECTIONS):
+    for _ in range(params.bisections):
         middle = (low + high) / 2
         ages = np.arange(0.0, request.output, middle)
         if len(ages) * request.peak - np.floor(ages).sum() <= memory:
@@ -220,36 +229,9 @@ def _pipeline_spacing(request: Request, memory: int) -> float:
     return float(sps_spacing(request.prompt, request.output, memory))
 
 
-def fluid_worth(
-    requests: Sequence[Request], counts: Sequence[int], memory: int
-) -> NDArray[np.float64]:
-    """Return what one request more of each type would cost, roughly (rounds).
-
-    Requests are taken as a fluid, shortest first.  How much time one takes from those behind it
-    is between its share of the memory and the distance of copies of it in a pipeline.
-
-    Parameters
-    ----------
-    requests
-        A request of each type.
-    counts
-        How many there are of each.
-    memory
-        M (tokens).
-    """
-    volumes = np.array([r.area for r in requests]) / memory
-    spacings = np.array([tightest_spacing(r, memory) for r in requests])
-    takes = PIPELINE_SHARE * spacings + (1 - PIPELINE_SHARE) * volumes
-    worth = np.empty(len(takes))
-    now, after = 0.0, sum(counts)
-    for k in np.argsort(takes, kind="stable").tolist():
-        now += takes[k] * counts[k]
-        after -= counts[k]
-        worth[k] = now + takes[k] * (after + 1)
-    return worth
-
-
-def pulled_forward(instance: Instance, starts: IntArray, stop: Stopping) -> IntArray:
+def pulled_forward(
+    instance: Instance, starts: IntArray, stop: Stopping, passes: int | None = None
+) -> IntArray:
     """Move single requests to earlier starts at which they fit, until none can move.
 
     Parameters
@@ -260,19 +242,21 @@ def pulled_forward(instance: Instance, starts: IntArray, stop: Stopping) -> IntA
         Start times of a feasible schedule (rounds), shape (n,).
     stop
         How long it may take.
+    passes
+        At most so often it goes through the schedule; by default as in `ListScheduleParams`.
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        Start times, none later than before; after a few passes, or when the budget
-        is over, it stops even if something could still move.
+        Start times, none later than before; after the last pass, or when `stop` is over, something
+        may be left that could still move.
     """
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
     current = starts.tolist()
     for i, start in enumerate(current):
         profile.add(start, prompts[i], start + outputs[i])
-    for _ in range(PASSES):
+    for _ in range(ListScheduleParams().passes if passes is None else passes):
         moved = False
         for seen, i in enumerate(sorted(range(len(current)), key=current.__getitem__)):
             if seen % LOOK_EVERY == 0 and stop.over():

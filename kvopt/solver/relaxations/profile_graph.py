@@ -2,7 +2,7 @@
 
 What can start from now on depends on that only.  With few types there are few such profiles;
 they are the nodes, and one round is an edge: some requests start, then a round passes
-(proofs/worth.md).
+(derived: proofs/text/demand_duals.md).
 """
 
 from __future__ import annotations
@@ -17,20 +17,12 @@ from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
+from kvopt.solver.params import DemandDualParams
 
-__all__ = ["EDGES", "ProfileGraph", "number_of_sets", "profile_graph"]
-
-EDGES = 6_000_000
-"""Most edges of a graph."""
-
-TYPES = 12
-"""With more types there are too many profiles, nearly always."""
-
-COUNTING_WORK = 500_000_000
-"""Additions that counting sets of requests may take."""
+__all__ = ["ProfileGraph", "number_of_sets", "profile_graph"]
 
 EXPANDED = 1 << 14
-"""At most so many nodes are expanded between two looks at the budget."""
+"""At most so many nodes are expanded between two looks at the limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,14 +62,14 @@ class ProfileGraph:
 def profile_graph(
     instance: Instance,
     stop: Stopping,
-    edges: int = EDGES,
     chosen: Sequence[int] | None = None,
     profiles_before: NDArray[Any] | None = None,
+    most_edges: int | None = None,
 ) -> ProfileGraph | None:
     """Return the graph of profiles of some types.
 
     Memory that nobody can use is taken away, so that profiles that differ in nothing else
-    become one: proofs/worth.md, lemma 2.
+    become one (derived: proofs/text/demand_duals.md, lemma 2).
 
     Parameters
     ----------
@@ -85,82 +77,113 @@ def profile_graph(
         The instance.
     stop
         How long it may take.
-    edges
-        Largest number of edges.
     chosen
         Which of the instance's types may start; by default all.
     profiles_before
         What the profile may be at first, as in `ProfileGraph.profiles`; by default that of
         the idle machine.
+    most_edges
+        Largest number of edges; by default that of `DemandDualParams`.
 
     Returns
     -------
     ProfileGraph or None
         None if it is too large, or takes too long.
     """
-    types = [(r.prompt, r.output) for r, _ in instance.types()]
-    chosen = range(len(types)) if chosen is None else chosen
-    kinds = [types[k] for k in chosen]
-    memory, longest = instance.memory, max(o for _, o in types)
-    shortest, least = min(o for _, o in kinds), min(s for s, _ in kinds) + 1
-    shapes = np.zeros((len(kinds), longest), dtype=np.min_scalar_type(2 * memory))
-    for shape, (s, o) in zip(shapes, kinds, strict=True):
-        shape[:o] = s + 1 + np.arange(o)
-    idle = np.zeros((1, longest), dtype=shapes.dtype)
+    most = DemandDualParams().most_edges if most_edges is None else most_edges
+    builder = _Builder(instance, chosen, most)
+    idle = np.zeros((1, builder.longest), dtype=builder.shapes.dtype)
     before = idle if profiles_before is None else profiles_before
+    builder.number(idle)
+    if not builder.expand(stop):
+        return None
+    core = len(builder.numbers)  # all that the idle machine leads to is there
+    entry = builder.number(builder.usable(before))
+    if not builder.expand(stop):
+        return None
+    return builder.graph(core, entry)
 
-    numbers: dict[bytes, int] = {}
-    blocks: list[NDArray[Any]] = []  # the profiles, in their order
 
-    def numbered(profiles: NDArray[Any]) -> NDArray[np.int32]:
-        """Return the nodes of these profiles; those not met before come into `blocks`."""
-        known = len(numbers)
-        keys = profiles.view(f"V{profiles.dtype.itemsize * longest}").ravel().tolist()
+class _Builder:
+    """A graph that is being built: numbered profiles, and the edges of those expanded."""
+
+    def __init__(self, instance: Instance, chosen: Sequence[int] | None, most_edges: int) -> None:
+        types = instance.request_types()
+        self.types = len(types)
+        self.chosen = list(range(len(types))) if chosen is None else list(chosen)
+        self.memory, self.most_edges = instance.memory, most_edges
+        self.longest = int(types.outputs.max())
+        prompts, outputs = types.prompts[self.chosen], types.outputs[self.chosen]
+        self.shortest, self.least = int(outputs.min()), int(prompts.min()) + 1
+        ages = np.arange(1, self.longest + 1)
+        use = np.where(ages <= outputs[:, None], prompts[:, None] + ages, 0)
+        self.shapes = use.astype(np.min_scalar_type(2 * self.memory))  # of the runs of each type
+        self.groups = _Groups(len(self.chosen))
+        self.numbers: dict[bytes, int] = {}  # of the profiles
+        self.waiting: list[NDArray[Any]] = []  # profiles by their numbers
+        self.expanded = self.edges = 0  # how many arrays of `waiting` are done; how many edges
+        self.degrees: list[IntArray] = []
+        self.target: list[NDArray[np.int32]] = []
+        self.group: list[NDArray[np.int32]] = []
+
+    def number(self, profiles: NDArray[Any]) -> NDArray[np.int32]:
+        """Return the nodes of profiles; those that are new wait for being expanded."""
+        known = len(self.numbers)
+        keys = profiles.view(f"V{profiles.dtype.itemsize * self.longest}").ravel().tolist()
+        numbers = self.numbers
         nodes = np.array([numbers.setdefault(key, len(numbers)) for key in keys], dtype=np.int32)
         _, places = np.unique(np.where(nodes >= known, nodes, -1), return_index=True)
         fresh = places[nodes[places] >= known]
         if len(fresh):
-            blocks.append(profiles[fresh])
+            self.waiting.append(profiles[fresh])
         return nodes
 
-    groups = _Groups(len(kinds))
-    degrees, target, group = [], [], []
-    entry = np.zeros(0, dtype=np.int32)
-    core = count = 0
-    numbered(idle)
-    waiting = 0  # of the blocks
-    while waiting < len(blocks) or not core:
-        if waiting == len(blocks):  # all that the idle machine leads to is there
-            core = len(numbers)
-            entry = numbered(_usable(before, memory, shortest, least))
-            continue
-        block = blocks[waiting]
-        waiting += 1
-        for first in range(0, len(block), EXPANDED):
-            if stop.over():
-                return None
-            profiles = block[first : first + EXPANDED]
-            used, node, what = _ways_to_start(profiles, memory, shapes, groups)
-            count += len(node)
-            if count > edges:
-                return None
-            after = np.zeros_like(used)
-            after[:, :-1] = used[:, 1:]
-            target.append(numbered(_usable(after, memory, shortest, least)))
-            group.append(what)
-            degrees.append(np.bincount(node, minlength=len(profiles)))
-    all_groups = np.zeros((len(groups.members), len(types)), dtype=np.int64)
-    all_groups[:, list(chosen)] = groups.members
-    starts = np.concatenate([[0], np.cumsum(np.concatenate(degrees))])
-    return ProfileGraph(
-        starts,
-        np.concatenate(target),
-        np.concatenate(group),
-        all_groups,
-        core,
-        entry,
-        np.concatenate(blocks),
-    )
+    def expand(self, stop: Stopping) -> bool:
+        """Expand all that waits; return False if that is too much or takes too long."""
+        while self.expanded < len(self.waiting):
+            many = self.waiting[self.expanded]
+            self.expanded += 1
+            for first in range(0, len(many), EXPANDED):
+                if stop.over() or not self._expand(many[first : first + EXPANDED]):
+                    return False
+        return True
+
+    def _expand(self, profiles: NDArray[Any]) -> bool:
+        used, node, group = _possible_starts(profiles, self.memory, self.shapes, self.groups)
+        self.edges += len(node)
+        if self.edges > self.most_edges:
+            return False
+        after = np.zeros_like(used)
+        after[:, :-1] = used[:, 1:]
+        self.target.append(self.number(self.usable(after)))
+        self.group.append(group)
+        self.degrees.append(np.bincount(node, minlength=len(profiles)))
+        return True
+
+    def usable(self, profiles: NDArray[Any]) -> NDArray[Any]:
+        """Return the profiles without memory that nobody can use, shape (profiles, rounds)."""
+        usable = profiles.copy()
+        for r in range(self.shortest - 1, -1, -1):
+            used = usable[:, r]
+            if r + 1 < self.shortest:
+                later = usable[:, r + 1]
+                np.maximum(used, later + (later > 0), out=used)
+            used[used > self.memory - self.least] = self.memory
+        return usable
+
+    def graph(self, core: int, entry: NDArray[np.int32]) -> ProfileGraph:
+        """Return the finished graph."""
+        groups = np.zeros((len(self.groups.members), self.types), dtype=np.int64)
+        groups[:, self.chosen] = self.groups.members
+        return ProfileGraph(
+            np.concatenate([[0], np.cumsum(np.concatenate(self.degrees))]),
+            np.concatenate(self.target),
+            np.concatenate(self.group),
+            groups,
+            core,
+            entry,
+            np.concatenate(self.waiting),
+        )
 
 
 class _Groups:
@@ -181,52 +204,33 @@ class _Groups:
         return np.array([added[group] for group in different.tolist()], dtype=np.int32)[places]
 
 
-def _usable(profiles: NDArray[Any], memory: int, shortest: int, least: int) -> NDArray[Any]:
-    """Return the profiles without memory that nobody can use.
-
-    Parameters
-    ----------
-    profiles
-        Tokens in use in coming rounds, shape (profiles, rounds).
-    memory
-        M (tokens).
-    shortest
-        The smallest output (tokens).
-    least
-        The smallest prompt, and one token.
-    """
-    usable = profiles.copy()
-    for r in range(shortest - 1, -1, -1):
-        used = usable[:, r]
-        if r + 1 < shortest:
-            later = usable[:, r + 1]
-            np.maximum(used, later + (later > 0), out=used)
-        used[used > memory - least] = memory
-    return usable
-
-
-def _ways_to_start(
+def _possible_starts(
     profiles: NDArray[Any], memory: int, shapes: NDArray[Any], groups: _Groups
 ) -> tuple[NDArray[Any], IntArray, NDArray[np.int32]]:
     """Return the tokens in use, the profile's place and the group, for all that may start.
 
-    The ways of a profile follow each other; the first starts nothing.
+    The groups of a profile follow each other; the first starts nothing.
     """
-    ways = [(profiles, np.arange(len(profiles)), np.zeros(len(profiles), dtype=np.int32))]
+    found = [(profiles, np.arange(len(profiles)), np.zeros(len(profiles), dtype=np.int32))]
     for k, shape in enumerate(shapes):
-        used, node, what = (np.concatenate(parts) for parts in zip(*ways, strict=True))
+        used, node, group = (np.concatenate(parts) for parts in zip(*found, strict=True))
         length = np.count_nonzero(shape)
         while len(node):
             fits = (used[:, :length] <= memory - shape[:length]).all(axis=1)
             used, node = used[fits] + shape, node[fits]
-            what = groups.with_one_more(what[fits], k)
-            ways.append((used, node, what))
-    used, node, what = (np.concatenate(parts) for parts in zip(*ways, strict=True))
+            group = groups.with_one_more(group[fits], k)
+            found.append((used, node, group))
+    used, node, group = (np.concatenate(parts) for parts in zip(*found, strict=True))
     order = np.argsort(node, kind="stable")
-    return used[order], node[order], what[order]
+    return used[order], node[order], group[order]
 
 
-def number_of_sets(instance: Instance, chosen: Sequence[int], most: float) -> float:
+def number_of_sets(
+    instance: Instance,
+    chosen: Sequence[int],
+    most: float,
+    params: DemandDualParams | None = None,
+) -> float:
     """Return how many sets of requests can run together, types and ages told apart.
 
     Of the graph's profiles there are fewer; it is a quick way to know what not to try.
@@ -239,24 +243,27 @@ def number_of_sets(instance: Instance, chosen: Sequence[int], most: float) -> fl
         Which of the instance's types there are.
     most
         With more than this the answer is infinite; so it is if there are too many to count.
+    params
+        The tuning numbers.
     """
-    kinds = [(r.prompt, r.output) for r, _ in instance.types()]
-    kinds = [kinds[k] for k in chosen]
-    memory = instance.memory
-    running = min(len(instance), memory // (min(s for s, _ in kinds) + 1))
-    work = sum(o for _, o in kinds) * (running + 1) * (memory + 1)
-    if len(kinds) > TYPES or work > COUNTING_WORK:
+    params = params or DemandDualParams()
+    types, memory = instance.request_types(), instance.memory
+    prompts, outputs = types.prompts[list(chosen)], types.outputs[list(chosen)]
+    pairs = list(zip(prompts.tolist(), outputs.tolist(), strict=True))
+    running = min(len(instance), memory // (int(prompts.min()) + 1))
+    work = int(outputs.sum()) * (running + 1) * (memory + 1)
+    if len(pairs) > params.most_types or work > params.counting_work:
         return math.inf
     # sets[m, w]: so many sets of m requests that hold w tokens.  Who has most rounds to go comes
     # first; each must fit beside those before it up to its own end.
     sets = np.zeros((running + 1, memory + 1))
     sets[0, 0] = 1
-    for left in range(max(o for _, o in kinds) - 1, 0, -1):
-        for s, o in kinds:
-            held = s + o - left
+    for to_go in range(int(outputs.max()) - 1, 0, -1):
+        for s, o in pairs:
+            held = s + o - to_go
             for m in range(running):
-                room = memory - (m + 1) * left - held + 1
-                if left < o and room > 0:
+                room = memory - (m + 1) * to_go - held + 1
+                if to_go < o and room > 0:
                     sets[m + 1, held : held + room] += sets[m, :room]
         if sets.sum() > most:
             return math.inf

@@ -1,0 +1,65 @@
+"""The checker's modules, loaded into this process: for writing certificates only.
+
+What is believed is what the checker says when it runs alone (`kvopt.certificates.checker`).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from kvopt.certificates.checker import folder
+
+__all__ = ["checker", "modules"]
+
+
+@functools.cache
+def modules() -> dict[str, ModuleType]:
+    """Return the checker's modules by name; they leave no trace in `sys.modules`.
+
+    Raises
+    ------
+    KvoptError
+        If the checker is missing from the installation.
+    """
+    place = folder()
+    names = sorted(file.stem for file in place.glob("*.py") if file.stem != "__main__")
+    hidden = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.path.insert(0, str(place))
+    try:
+        return {name: importlib.import_module(name) for name in names}
+    finally:
+        sys.path.remove(str(place))
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+
+
+@functools.cache
+def checker() -> SimpleNamespace:
+    """Return what writing and testing certificates needs of the checker."""
+    found = modules()
+    rules = found["claims"].RULES
+
+    def bound(memory: int, types: dict[tuple[int, int], int], proof: Any, low: int = 0) -> int:
+        """Return the bound that the object "proof" of a certificate gives."""
+        return int(rules[proof["rule"]](memory, types, low, proof))
+
+    def fitting(memory: int, types: Any, domains: Any, above: Any) -> Any:
+        """Return the start-time domains that propagation leaves."""
+        propagation = found["propagation"]
+        return propagation.fitting(memory, types, domains, above, propagation.Work())
+
+    return SimpleNamespace(
+        Refused=found["reading"].Refused,
+        MAX_STATES=found["exhaustive"].MAX_STATES,
+        bound=bound,
+        busy_time=found["busy_time"].busy_time,
+        check=found["claims"].check,
+        fitting=fitting,
+        profile_graph=found["profile_graph"].profile_graph,
+        searched=found["exhaustive"].searched,
+    )

@@ -1,0 +1,193 @@
+"""The stage of the demand-dual relaxation, on one graph of profiles or on blocks of types."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.stopping import Stopping
+from kvopt.solver.params import DemandDualParams
+from kvopt.solver.primal.list_schedules import pulled_forward
+from kvopt.solver.primal.path_repair import Starts, start_times
+from kvopt.solver.primal.relax_and_fix import relax_and_fix
+from kvopt.solver.relaxations.blocks import Partition, partition
+from kvopt.solver.relaxations.demand_dual_ascent import DemandDualAscent
+from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, Descend
+from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolution
+from kvopt.solver.relaxations.profile_graph import number_of_sets
+from kvopt.solver.result import Bound
+from kvopt.solver.sizes import batch_states_fit
+from kvopt.solver.stage import Incumbent
+
+__all__ = ["DemandDuals", "demand_dual_bound"]
+
+
+class DemandDuals:
+    """The stage of the demand-dual relaxation.
+
+    Parameters
+    ----------
+    many
+        Whether it applies to many requests, or to few.
+    """
+
+    name = "demand-duals"
+
+    def __init__(self, many: bool) -> None:
+        self.many = many
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether there are few enough types; with many profiles batch states come first."""
+        instance, params = state.instance, state.params.demand_duals
+        if (len(instance) > params.many_requests) is not self.many:
+            return False
+        if len(state.types) > params.most_types or len(instance) > params.most_requests:
+            return False
+        if not self.many:
+            return not state.proved("batch-state")
+        if "profile sets" not in state.cache:
+            types = range(len(state.types))
+            most = params.most_sets_before_batch_states
+            state.cache["profile sets"] = number_of_sets(instance, types, most, params)
+        return not (state.cache["profile sets"] == math.inf and batch_states_fit(state))
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Prove the bounds, and offer the schedules that are met."""
+        if stop.over():
+            return
+
+        def keep(found: DualSolution) -> None:
+            if found.starts is not None:
+                state.offer(found.starts)
+            if found.demand_duals:
+                value = min(found.bound, state.objective)
+                state.prove(Bound(value, found.rule, found.content(state.instance)))
+
+        demand_dual_bound(state.instance, state.starts, stop, keep, state.params.demand_duals)
+
+
+def demand_dual_bound(
+    instance: Instance,
+    starts: IntArray,
+    stop: Stopping,
+    report: Callable[[DualSolution], None] = lambda solution: None,
+    params: DemandDualParams | None = None,
+) -> DualSolution | None:
+    """Seek duals that prove a good bound, and schedules on the way.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    starts
+        Starts of a good schedule (rounds), shape (n,).
+    stop
+        How long it may take.
+    report
+        Called whenever bound or schedule have become better; without duals if there are none
+        yet.
+    params
+        The tuning numbers.
+
+    Returns
+    -------
+    DualSolution or None
+        None if the graphs of profiles are too large, or no duals were evaluated in time.
+    """
+    return _Search(instance, starts, stop, report, params or DemandDualParams()).run()
+
+
+class _Search:
+    """What `demand_dual_bound` works with: partitions to try, the best schedule and bound."""
+
+    def __init__(
+        self,
+        instance: Instance,
+        starts: IntArray,
+        stop: Stopping,
+        report: Callable[[DualSolution], None],
+        params: DemandDualParams,
+    ) -> None:
+        self.instance, self.params, self.stop, self.report = instance, params, stop, report
+        self.types = instance.request_types()
+        self.cost = int(starts.sum())
+        self.best = DualSolution((), 0, None)
+
+    def run(self) -> DualSolution | None:
+        """Try the partitions, and climb on the first that fits."""
+        partitions = self._partitions()
+        if not partitions:
+            return None
+        descend = KERNEL.compiled(self.stop).descend
+        duals = self._relax_and_fix(descend) if len(partitions[-1]) > 1 else None
+        ascent = self._first_ascent(partitions, descend, duals)
+        if ascent is None:
+            return None
+        self._climb(ascent)
+        return self.best if self.best.demand_duals else None
+
+    def _partitions(self) -> list[Partition]:
+        """Return one block of all types, and several blocks, as far as they are worth trying."""
+        instance, params = self.instance, self.params
+        if len(self.types) > params.most_types or len(instance) > params.most_requests:
+            return []
+        whole = tuple(range(len(self.types)))
+        fits = number_of_sets(instance, whole, params.most_sets, params) < math.inf
+        partitions: list[Partition] = [(whole,)] if fits else []
+        blocks = partition(instance, params.most_block_sets, params)
+        if blocks is not None and len(blocks) > 1:
+            partitions.append(blocks)
+        return partitions
+
+    def _relax_and_fix(self, descend: Descend) -> IntArray | None:
+        """Look for a schedule by relax and fix; return demand duals, 0 where there are none."""
+        blocks = partition(self.instance, self.params.most_relax_and_fix_sets, self.params)
+        if blocks is None:
+            return None
+        part = self.stop.part(self.params.relax_and_fix_share * self.stop.left())
+        found = relax_and_fix(self.instance, descend, blocks, part, self.params)
+        if found is None:
+            return None
+        self._keep(found[0])
+        self.report(self.best)
+        return found[1]
+
+    def _first_ascent(
+        self, partitions: list[Partition], descend: Descend, duals: IntArray | None
+    ) -> DemandDualAscent | None:
+        """Return the ascent on the first partition whose graphs are not too large."""
+        for blocks in partitions:
+            relaxation = DemandDualRelaxation(self.instance, descend, blocks, params=self.params)
+            first = relaxation.first_duals.copy()
+            if duals is not None:
+                own = relaxation.demand_duals(first)
+                own[:] = np.where(duals > 0, duals, own)
+            if relaxation.phases(first, self.stop) is not None:
+                return DemandDualAscent(relaxation, first)
+        return None
+
+    def _climb(self, ascent: DemandDualAscent) -> None:
+        """Raise the bound until nothing can be gained, or the bracket is closed."""
+        if len(ascent.relaxation.blocks) > 1:
+            self.stop = self.stop.part(self.params.blocks_share * self.stop.left())
+        going = True
+        while going and self.cost + self.instance.total_output > self.best.bound:
+            before, going = self.best, ascent.step(self.stop)
+            if ascent.repaired is not None:
+                self._keep(ascent.repaired)
+            if ascent.bound > self.best.bound:
+                self.best = ascent.solution(self.best.starts)
+            if self.best is not before:
+                self.report(self.best)
+
+    def _keep(self, starts: Starts) -> None:
+        """Move starts earlier where they can, and keep them if they are the best so far."""
+        times = start_times(self.types, starts)
+        times = pulled_forward(self.instance, times, self.stop.part(1.0))
+        if times.sum() < self.cost:
+            self.cost = int(times.sum())
+            self.best = dataclasses.replace(self.best, starts=times)

@@ -1,0 +1,62 @@
+"""Check certificates: files that prove bounds on an optimum, or a ratio to it.
+
+    python -I -S -B proofs/checker [--json] FILE...
+
+prints one line for each file, and exits with 0 only if every claim is proved (1 if not, 2 if it
+is called wrongly).  FILE may be - for standard input.  --json prints an object for each file.
+This folder is all there is to trust: plain Python 3.9 or newer, its standard library, nothing
+of kvopt.  Begin with claims.py, which says what is claimed and has the table of the rules.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from claims import check
+from limits import MAX_BYTES
+from reading import Refused
+
+USAGE = "usage: python -I -S -B proofs/checker [--json] FILE..."
+
+
+def read(name: str) -> bytes:
+    """Return the content of a file, or of standard input."""
+    if name == "-":
+        return sys.stdin.buffer.read(MAX_BYTES + 1)
+    with open(name, "rb") as file:
+        return file.read(MAX_BYTES + 1)
+
+
+def main(arguments: list[str]) -> int:
+    """Check files; print one line for each."""
+    names = [name for name in arguments if name != "--json"]
+    if not names or any(name.startswith("-") and name != "-" for name in names):
+        print(USAGE, file=sys.stderr)
+        return 2
+    failed = False
+    for name in names:
+        claim, reason = None, ""
+        try:
+            claim = check(read(name))
+        except Refused as error:
+            reason = str(error)
+        except OSError as error:
+            reason = f"cannot be read: {error.strerror}"
+        failed = failed or claim is None
+        if "--json" in arguments:
+            row = {"file": name, "holds": claim is not None, "claim": str(claim or "")}
+            row["reason"] = reason
+            for key in ("rule", "lower_bound", "upper_bound", "states"):
+                row[key] = getattr(claim, key, None)
+            print(json.dumps(row), flush=True)
+        else:
+            shown = name if name.isprintable() else ascii(name)
+            verdict = f"REFUSED: {reason}" if claim is None else f"holds: {claim}"
+            print(f"{shown}: {verdict}", flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # a file may have any name
+    sys.exit(main(sys.argv[1:]))

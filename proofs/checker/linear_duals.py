@@ -1,0 +1,166 @@
+"""Rule "linear-duals": dual values of the time-indexed program (text/model.md, lemma 4).
+
+Let y[k,t] be how many requests of type k = (s, o) start at time t.  Every schedule satisfies
+  memory row r:         sum over t < r <= t + o of (s + r - t) y[k,t]  <=  M
+  window cover m, u:    sum over t in (u - d_k, u] of y[k,t]           <=  m
+with n_k = s + o + m (s_min + o) - M and d_k = min(o, ceil(n_k / m)), or 0 if n_k <= 0.  For
+suppose that m + 1 requests start so, and let i complete first, at C_i = t_i + o_i > u.  In
+that round the m others still run and use s_min + C_i - u at least, i itself s_i + o_i:
+together s_i + o_i + m (s_min + o_i) - m (u - t_i) = M + n_i - m (u - t_i) > M, as
+u - t_i < d_i means u - t_i < n_i / m.
+
+A split of the tree asks for N = the number of starts of certain types before certain times.
+One subtree has N <= at_most, the other N >= at_most + 1: together they miss no schedule.
+In a leaf, rows and the splits above it are inequalities a y <= b.  For any duals p >= 0,
+  cost  >=  cost + sum of p (a y - b)  =  sum over k, t of c_k(t) y[k,t]  -  sum of p b
+        >=  sum over k of count_k * (min over t >= 0 of c_k(t))  -  sum of p b,
+where c_k(t), the reduced cost, is t + o plus the coefficients of y[k,t] times their duals.
+From the last row with a dual on no coefficient is left, so c_k(t) = t + o rises and the minimum
+over t up to there is enough.  All of that is computed times `scale`, in whose fractions the
+duals are written.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any
+
+from instances import Types
+from limits import MAX_LEAF, MAX_NUMBER, MAX_REQUESTS
+from reading import Refused, fields, increasing, integer, listed, rows
+
+MAX_LAST = 10**7  # last round or time with a dual
+MAX_DEPTH = 1_000  # of a tree
+
+Split = tuple[dict[tuple[int, int], int], int, int]
+"""(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
+
+
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+    """Return the least bound of the leaves of a tree that is written in preorder."""
+    fields(proof, "proof", ("rule", "scale", "tree"))
+    scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
+    open_nodes: list[tuple[Split, ...]] = [()]  # the splits above each subtree still to come
+    lowest = None
+    for i, node in enumerate(listed(proof["tree"], "proof.tree")):
+        place = f"proof.tree[{i}]"
+        if not open_nodes:
+            raise Refused(f"{place}: is left over, the tree ended before it")
+        above = open_nodes.pop()
+        if isinstance(node, dict) and "split" in node:
+            fields(node, place, ("split", "at_most"))
+            open_nodes += sides(types, node, above, MAX_LAST, place)
+        else:
+            bound = leaf_bound(memory, types, scale, node, above, place)
+            lowest = bound if lowest is None else min(lowest, bound)
+    if open_nodes or lowest is None:
+        raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
+    return lowest
+
+
+def sides(
+    types: Types, node: Any, above: tuple[Split, ...], last: int, place: str
+) -> list[tuple[Split, ...]]:
+    """Return the splits above both subtrees of a split, those of the first one last."""
+    most = integer(node["at_most"], 0, MAX_REQUESTS, f"{place}.at_most")
+    until = {}  # type: the time before which its starts count
+    for prompt, output, time in rows(node["split"], 3, f"{place}.split"):
+        if (prompt, output) not in types or (prompt, output) in until:
+            raise Refused(f"{place}.split: must name types of the instance, each once")
+        until[prompt, output] = integer(time, 1, last, f"{place}.split")
+    if not until or len(above) == MAX_DEPTH:
+        raise Refused(f"{place}.split: is empty, or deeper than {MAX_DEPTH}")
+    # -N <= -(most + 1), and N <= most, which comes first
+    return [(*above, (until, -1, -(most + 1))), (*above, (until, 1, most))]
+
+
+def leaf_bound(
+    memory: int, types: Types, scale: int, leaf: Any, above: tuple[Split, ...], place: str
+) -> int:
+    """Return the bound that the duals of a leaf give, rounded up."""
+    fields(leaf, place, ("memory", "covers", "branch"))
+    value, costs = reduced_costs(memory, types, scale, leaf, above, 0, place)
+    value += sum(count * min(costs[kind]) for kind, count in types.items())
+    return -(-value // scale)
+
+
+def reduced_costs(
+    memory: int,
+    types: Types,
+    scale: int,
+    given: Any,
+    above: tuple[Split, ...],
+    least: int,
+    place: str,
+) -> tuple[int, dict[tuple[int, int], list[int]]]:
+    """Return - sum of p b, and the costs c_k(t) of starts up to the last row with a dual.
+
+    The costs go on up to time `least` at least.
+    """
+    on_memory = rows(given["memory"], 2, f"{place}.memory")
+    on_covers = rows(given["covers"], 3, f"{place}.covers")
+    on_splits = listed(given["branch"], f"{place}.branch")
+    if len(on_splits) != len(above):
+        raise Refused(f"{place}.branch: must be {len(above)} duals, got {len(on_splits)}")
+    last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_covers] + [least])
+    last = max([last, *(time for until, _, _ in above for time in until.values())])
+    levels = sorted({m for m, _, _ in on_covers})
+    if last > MAX_LAST or (last + 1) * len(types) * (1 + len(levels)) > MAX_LEAF:
+        raise Refused(f"{place}: has duals too late, at {last}")
+
+    value = 0
+    duals = [0] * (last + 1)  # duals[r] of memory row r
+    for r, dual in increasing(on_memory, 1, f"{place}.memory"):
+        duals[r] = dual
+        value -= dual * memory
+    steps = {m: [0] * (last + 1) for m in levels}  # steps[m][u + 1] of window cover (m, u)
+    for m, u, dual in increasing(on_covers, 1, f"{place}.covers"):
+        steps[m][u + 1] = dual
+        value -= dual * m
+    ends: dict[tuple[int, int], list[int]] = {}  # for each type, what starts before a time pay
+    for i, (until, sign, most) in enumerate(above):
+        dual = integer(on_splits[i], 0, MAX_NUMBER, f"{place}.branch", i)
+        value -= dual * most
+        for kind, time in until.items():
+            ends.setdefault(kind, [0] * (last + 1))[time - 1] += sign * dual
+
+    # Prefix sums: to_round[x] = sum of p_r over r <= x, weighted[x] = sum of r p_r.
+    to_round = list(accumulate(duals))
+    weighted = list(accumulate(r * dual for r, dual in enumerate(duals)))
+    covers = [(m, list(accumulate(steps[m]))) for m in levels]
+    smallest = min(s for s, _ in types)
+    found = {}
+    for s, o in types:
+        # Rows t + 1 .. t + o with s + r - t each: (s - t) * (sum of p) + (sum of r p).
+        costs = [
+            scale * (t + o) + (s - t) * (p1 - p0) + q1 - q0
+            for t, p0, p1, q0, q1 in zip(
+                range(last + 1), to_round, ahead(to_round, o), weighted, ahead(weighted, o)
+            )
+        ]
+        for m, sums in covers:
+            costs = covered(memory, smallest, (s, o), m, costs, sums)
+        if (s, o) in ends:  # a start at t pays for every time > t
+            pays = list(accumulate(reversed(ends[s, o])))
+            costs = [c + p for c, p in zip(costs, reversed(pays))]
+        found[s, o] = costs
+    return value, found
+
+
+def covered(
+    memory: int, smallest: int, kind: tuple[int, int], m: int, costs: list[int], sums: list[int]
+) -> list[int]:
+    """Return the costs of starts of a type plus the duals of the window covers of level m.
+
+    A start at t is in rows u = t .. t + d - 1; sums[u] are the duals of all rows before u.
+    """
+    s, o = kind
+    excess = s + o + m * (smallest + o) - memory
+    if (d := min(o, -(-excess // m))) > 0:
+        return [c + b - a for c, a, b in zip(costs, sums, ahead(sums, d))]
+    return costs
+
+
+def ahead(sums: list[int], by: int) -> list[int]:
+    """Return the list of sums[t + by], the last one going on for ever."""
+    return sums[by:] + sums[-1:] * min(by, len(sums))

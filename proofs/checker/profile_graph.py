@@ -1,0 +1,205 @@
+"""The graph of profiles that rules "demand-duals" and "blocks" search (text/demand_duals.md).
+
+A profile says how much memory those who run use in each coming round.  What can start now,
+and the profile after the round, depend on it only.  So every schedule is a path in a graph:
+it begins with the empty profile, and in each round an edge says what starts, and leads on.
+
+Duals: if completions of type k have the dual w_k,
+    D * cost  =  sum of n_k w_k  +  the sum over all starts (k, t) of c_k(t) - w_k,
+where c_k(t) = D (t + o_k).  Leaving out starts after T_k, the last t at which c_k(t) - w_k is
+not more than 0, makes another path.  So the last sum is at least the cost of the cheapest path
+that starts type k up to T_k only, and any number of each type.
+
+Phases: between two of the T_k the same types may start, so there is a graph for each phase.  It
+begins with the profiles of the phase before.  Once everything else has gone (`drained`), only
+the `core` is needed, the profiles that the empty one leads to: what can be met depends on those
+who run only.  If that were wrong, the rest having value -LOST, the bound would be worthless.
+
+`usable`: more may be counted as used in a round than is, as long as no path on could use the
+rest.  What starts from now on and runs in round r < (the shortest output) is at age r at most,
+so it runs in round r + 1 too, using a token more: if at most U can be used there, at most
+U - 1 can here, or nothing if U = 0.  And nothing can if there is no room for the smallest prompt
+and one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from instances import Types
+from limits import MAX_NUMBER
+from linear_duals import reduced_costs
+from packing import packed
+from reading import Refused, integer
+
+MAX_EDGES = 10_000_000  # of a graph of profiles, and...
+MAX_STEPS = 4 * 10**9  # ...of all graphs together, times the rounds for which they are needed
+ROUND_STEPS = 1_000  # what a round takes beside its edges
+LOST = 10**99  # more than any path can cost
+
+Edges = list[list[tuple[int, int]]]  # for each profile: (profile after the round, group), ...
+Duals = dict[tuple[int, int], int]
+
+
+class Graph(NamedTuple):
+    """Profiles, of which the first `core` are those that the empty one, number 0, leads to."""
+
+    profiles: list[int]
+    edges: Edges
+    groups: list[tuple[int, ...]]  # how many of each chosen type start; group 0 is nothing
+    core: int
+    entry: list[int]  # where the profiles of the phase before are
+
+
+class Phase(NamedTuple):
+    """Rounds in which the same types may start."""
+
+    graph: Graph
+    costs: Callable[[int], list[int]]  # of the groups at a time
+    begin: int
+    drained: int
+    end: int
+
+
+def bound_of_blocks(
+    memory: int, types: Types, scale: Any, blocks: list[Duals], on_memory: Any
+) -> int:
+    """Return the bound of blocks of types with these duals of demands, and those of memory."""
+    scale = integer(scale, 1, MAX_NUMBER, "proof.scale")
+    given = {"memory": on_memory, "covers": [], "branch": []}
+    total, costs = reduced_costs(memory, types, scale, given, (), 0, "proof")
+    total += sum(types[kind] * dual for block in blocks for kind, dual in block.items())
+    steps = 0
+    for duals in blocks:
+        value, more = cheapest_path(memory, duals, costs, scale, MAX_STEPS - steps)
+        total += value
+        steps += more
+    return -(-total // scale)
+
+
+def cheapest_path(
+    memory: int, duals: Duals, costs: dict[tuple[int, int], list[int]], scale: int, most: int
+) -> tuple[int, int]:
+    """Return the cost of the cheapest path that starts these types, and the steps it took.
+
+    Costs of starts go on with `scale` more for each round.
+    """
+    last = {}
+    for (s, o), dual in duals.items():
+        end = (dual - scale * o) // scale
+        pays = [t for t, cost in enumerate(costs[s, o]) if cost <= dual]
+        last[s, o] = end if end >= len(costs[s, o]) else max(pays, default=-1)
+
+    phases: list[Phase] = []
+    profiles, begin, steps = [0], 0, 0
+    for end in sorted({t for t in last.values() if t >= 0}):
+        chosen = [kind for kind in duals if last[kind] >= end]
+        drained = max([t + o for (_, o), t in last.items() if 0 <= t < end], default=0)
+        drained = min(max(drained, begin), end + 1)
+        graph = profile_graph(memory, list(duals), chosen, profiles)
+        profiles = graph.profiles
+        steps += (sum(map(len, graph.edges)) + ROUND_STEPS) * (drained - begin)
+        steps += (sum(map(len, graph.edges[: graph.core])) + ROUND_STEPS) * (end + 1 - drained)
+        if steps > most:
+            raise Refused(f"proof: takes more than {MAX_STEPS} steps to check")
+        starts = [(costs[kind], scale * kind[1], duals[kind]) for kind in chosen]
+
+        def now(t: int, groups: Any = graph.groups, starts: Any = starts) -> list[int]:
+            each = [(c[t] if t < len(c) else scale * t + late) - w for c, late, w in starts]
+            return [sum(n * cost for n, cost in zip(group, each)) for group in groups]
+
+        phases.append(Phase(graph, now, begin, drained, end + 1))
+        begin = end + 1
+
+    values = [0] * len(profiles)  # of the cheapest path on from each profile, after the last phase
+    enter = list(range(len(profiles)))
+    for graph, costs_at, begin, drained, end in reversed(phases):
+        edges, core = graph.edges, graph.core
+        values = [values[x] for x in enter]
+        if drained < end:
+            values = [
+                *values_before(edges[:core], costs_at, values[:core], drained, end),
+                *[-LOST] * (len(edges) - core),
+            ]
+        values = values_before(edges, costs_at, values, begin, drained)
+        enter = graph.entry
+    return values[0], steps
+
+
+def values_before(
+    edges: Edges, costs: Callable[[int], list[int]], values: list[int], low: int, high: int
+) -> list[int]:
+    """Return the cost-to-go of each profile at time `low`, given those at time `high`."""
+    # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
+    order = sorted(range(len(edges)), key=lambda x: -len(edges[x]))
+    place = {x: i for i, x in enumerate(order)}
+    ranks = []  # the first edges of all, the second of all who have one, ...: to where, with what
+    for i in range(len(edges[order[0]])):
+        own = [edges[x][i] for x in order if i < len(edges[x])]
+        ranks.append(([place[after] for after, _ in own], [group for _, group in own]))
+    values = [values[x] for x in order]
+    for t in range(high - 1, low - 1, -1):
+        now = costs(t)
+        before = [values[x] for x in ranks[0][0]]  # nothing starts
+        for after, which in ranks[1:]:
+            before[: len(after)] = [
+                a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
+            ]
+        values = before
+    return [values[place[x]] for x in range(len(edges))]
+
+
+def profile_graph(
+    memory: int,
+    kinds: list[tuple[int, int]],
+    chosen: list[tuple[int, int]],
+    profiles_before: list[int],
+) -> Graph:
+    """Return the graph of the profiles that the empty one and those before lead to.
+
+    Chosen types may start.  The first edge of each profile is of group 0.
+    """
+    width, field, tops, spare, _ = packed(memory, kinds)
+    shapes = packed(memory, chosen).shapes
+    shortest, least = min(o for _, o in chosen), min(s for s, _ in chosen) + 1
+
+    def usable(profile: int) -> int:
+        near = later = 0
+        for place in range(width * (shortest - 1), -1, -width):
+            used = max((profile >> place) & field, later + 1 if later else 0)
+            later = used if used + least <= memory else memory
+            near = near << width | later
+        return profile >> (width * shortest) << (width * shortest) | near
+
+    nothing = (0,) * len(chosen)
+    groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
+    edges: Edges = []
+    entry: list[int] = []
+    core = total = 0
+    for profile in profiles:  # which grow on the way
+        own = []
+        open_choices = [(profile, nothing, 0)]
+        while open_choices:
+            used, started, k = open_choices.pop()
+            after = usable(used >> width)
+            if after not in nodes:
+                nodes[after] = len(profiles)
+                profiles.append(after)
+            own.append((nodes[after], groups.setdefault(started, len(groups))))
+            if total + len(own) > MAX_EDGES:
+                raise Refused(f"proof: there are more than {MAX_EDGES} edges in a graph")
+            for j in range(k, len(chosen)):
+                if not (used + shapes[j] + spare) & tops:
+                    more = (*started[:j], started[j] + 1, *started[j + 1 :])
+                    open_choices.append((used + shapes[j], more, j))
+        edges.append(own)
+        total += len(own)
+        if not core and len(edges) == len(profiles):  # all that the empty one leads to is there
+            core = len(profiles)
+            for before in map(usable, profiles_before):
+                if before not in nodes:
+                    nodes[before] = len(profiles)
+                    profiles.append(before)
+                entry.append(nodes[before])
+    return Graph(profiles, edges, list(groups), core, entry)
