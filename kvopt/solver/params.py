@@ -80,6 +80,26 @@ class AnnealingParams:
         It takes no longer than this at a time (seconds).
     most_requests, most_rounds
         Beyond so many requests, or rounds if they ran one at a time, it does not apply.
+    chain_work, draws
+        Rounds looked at and random numbers drawn for a chain at one temperature, between two looks
+        at the limits: about a millisecond; at least 1 and 8.
+    first_cycle, last_cycle
+        Schedules decoded in a cycle of cooling: in the first, and doubled up to the last.
+    hottest, coldest
+        Temperatures at both ends of a cycle, in mean output lengths for each request...
+    counted_requests
+        ...of the first so many.
+    delay_moves, block_moves, swap_moves
+        How many of 100 moves change a delay, move two to four requests in a row, or swap two; the
+        others move one.
+    largest_delay
+        The largest delay that moves give (rounds); those of the first schedule may be larger.
+    long_output, long_requests
+        If an output is so long (rounds) and there are no more requests, delays may be as long as
+        it, ...
+    long_delay_moves
+        ...and so many of 100 moves change one: the memory in use at an end is often just right
+        only because several starts before it wait.
     """
 
     share: float = 0.15
@@ -87,6 +107,20 @@ class AnnealingParams:
     seconds: float = 60.0
     most_requests: int = 2_000
     most_rounds: int = 1_000_000
+    chain_work: int = 250_000
+    draws: int = 4_096
+    first_cycle: int = 10_000
+    last_cycle: int = 800_000
+    hottest: float = 1 / 200
+    coldest: float = 1 / 1000
+    counted_requests: int = 50
+    delay_moves: int = 3
+    block_moves: int = 10
+    swap_moves: int = 30
+    largest_delay: int = 8
+    long_output: int = 100
+    long_requests: int = 50
+    long_delay_moves: int = 25
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from kvopt.solver.branch_and_bound.stage import BranchAndBound
 from kvopt.solver.combinatorial_bounds import CombinatorialBounds
 from kvopt.solver.hindsight_stage import HindsightStage
 from kvopt.solver.params import SolverParams
-from kvopt.solver.primal.annealing import AnnealingStage
+from kvopt.solver.primal.annealing import Annealing
 from kvopt.solver.primal.list_schedules import ListSchedules
 from kvopt.solver.relaxations.aggregate_state.stage import AggregateState
 from kvopt.solver.relaxations.batch_state.stage import BatchState
@@ -40,15 +40,15 @@ PLAN: tuple[Step, ...] = (
     Step(DemandDuals(many=True), lambda params: params.demand_duals.share),
     Step(ReferenceSearch(), lambda params: params.state_search.share),
     Step(StateSearch(), lambda params: params.state_search.share),
-    Step(AnnealingStage(brief=True), lambda params: params.annealing.brief_share),
+    Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
     Step(BatchState(), lambda params: params.batch_state.share),
-    Step(AnnealingStage(), lambda params: params.annealing.share),
+    Step(Annealing(), lambda params: params.annealing.share),
     Step(DemandDuals(many=False), lambda params: params.demand_duals.share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),
     Step(TimeIndexed(), lambda params: params.time_indexed.share),
     Step(AggregateState(), lambda params: params.aggregate_state.share),
     Step(HindsightStage(), lambda params: params.milp.share),
-    Step(AnnealingStage(seed=1)),
+    Step(Annealing(seed=1)),
 )
 """The stages, first to last; those before `QUICK` run whatever the limit."""
 

@@ -1,0 +1,403 @@
+"""The moves of simulated annealing over (order, delays), compiled together.
+
+The functions are plain Python on sequences of integers.  The tests run the same source on lists,
+and it takes the same steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kvopt.solver.compiling import Kernel, inlined, lean
+
+__all__ = ["ANNEALING", "UNIT", "Best", "Counters", "Functions", "Placement", "Setting"]
+
+UNIT = 1024
+"""Temperatures are multiples of 1/1024 of a round, as are quantiles of the exponential
+distribution."""
+
+DRAWS_PER_MOVE = 7
+"""Random numbers that a move takes."""
+
+NO_LIMIT = 1 << 60
+"""More than any sum of starts (rounds)."""
+
+
+class Setting(NamedTuple):
+    """The instance and the mixture of moves."""
+
+    memory: int
+    """The memory budget (tokens)."""
+    smallest: int
+    """The smallest prompt (tokens)."""
+    prompts: Any
+    """Prompt lengths (tokens), shape (n,)."""
+    outputs: Any
+    """Output lengths (rounds), shape (n,)."""
+    exponential: Any
+    """Quantiles of the exponential distribution, in units of 1/1024, shape (1024,)."""
+    chain_work: int
+    """Rounds looked at in a chain, about."""
+    delay_moves: int
+    """How many of 100 moves change a delay."""
+    block_moves: int
+    """How many of 100 moves move two to four requests in a row."""
+    swap_moves: int
+    """How many of 100 moves swap two requests; all others move one."""
+    largest_delay: int
+    """The largest delay that moves give (rounds)."""
+    delay_bits: int
+    """By up to how many bits moves change a delay; 0 for up to 3 rounds."""
+
+
+class Placement(NamedTuple):
+    """A schedule, as it is written and as it is decoded."""
+
+    order: Any
+    """The request at each place, shape (n,)."""
+    delay: Any
+    """Delay of each request (rounds), shape (n,)."""
+    start: Any
+    """Start of the request at each place (rounds), shape (n,)."""
+    floor: Any
+    """A round before which nothing fits from each place on, shape (n + 1,)."""
+    used: Any
+    """Memory that the first places use in each round (tokens), shape (rounds,)."""
+
+
+class Best(NamedTuple):
+    """The best schedule known, and how it was written; shape (n,) each."""
+
+    start: Any
+    """Start of each request (rounds)."""
+    order: Any
+    """The request at each place."""
+    delay: Any
+    """Delay of each request (rounds)."""
+
+
+class Counters(NamedTuple):
+    """Numbers that change, shape (1,) each."""
+
+    cost: Any
+    """Sum of starts of the current schedule (rounds); -1 before it is decoded."""
+    best_cost: Any
+    """Sum of starts of the best one (rounds)."""
+    placed: Any
+    """How many places are in `used` of the current schedule."""
+    end: Any
+    """Last round that `used` of the current schedule may fill."""
+    trial_end: Any
+    """The same of the schedule that is tried."""
+    decoded: Any
+    """Schedules decoded in this chain."""
+    work: Any
+    """Rounds looked at in this chain."""
+    drawn: Any
+    """Random numbers used in this chain."""
+
+
+@inlined
+@lean
+def change_delay(
+    setting: Setting, current: Placement, trial: Placement, i: int, extra: int
+) -> None:
+    """Change the delay of request i in the trial schedule, by a random number."""
+    delay = current.delay[i]
+    largest = setting.largest_delay
+    if setting.delay_bits > 0:
+        step = 1 + extra // 64 % (1 << (extra // 4 % setting.delay_bits))
+        if delay > 0 and extra % 4 == 0:
+            trial.delay[i] = 0
+        elif extra % 4 == 1:
+            trial.delay[i] = max(0, delay - step)
+        else:
+            trial.delay[i] = min(largest, delay + step)
+    elif delay > 0 and extra % 2 == 0:
+        trial.delay[i] = 0
+    elif delay < largest:
+        trial.delay[i] = min(largest, delay + 1 + extra // 2 % 3)
+    else:
+        trial.delay[i] = max(0, delay - 1 - extra // 2 % 3)
+
+
+@inlined
+@lean
+def move_block(current: Placement, trial: Placement, a: int, b: int, length: int) -> None:
+    """Move requests in a row from place a to place b in the trial schedule."""
+    for k in range(b, a):
+        trial.order[k + length] = current.order[k]
+    for k in range(a, b):
+        trial.order[k] = current.order[k + length]
+    for k in range(length):
+        trial.order[b + k] = current.order[a + k]
+
+
+@inlined
+@lean
+def swap(setting: Setting, current: Placement, trial: Placement, a: int, b: int) -> bool:
+    """Swap the requests at two places in the trial schedule; False if they are the same."""
+    i = current.order[a]
+    j = current.order[b]
+    if setting.outputs[i] == setting.outputs[j] and setting.prompts[i] == setting.prompts[j]:
+        return False
+    trial.order[a] = j
+    trial.order[b] = i
+    return True
+
+
+@inlined
+@lean
+def draw_move(
+    setting: Setting, current: Placement, trial: Placement, draws: Any, drawn: int
+) -> tuple[int, int]:
+    """Change the trial schedule by a random move.
+
+    Parameters
+    ----------
+    setting, current, trial
+        The instance and the schedules.
+    draws
+        Random numbers, uniform in [0, 2^31).
+    drawn
+        How many of them are used up.
+
+    Returns
+    -------
+    first, delayed
+        The first place that changed, or -1 if none did; the request whose delay did, or -1.
+    """
+    n = len(current.order)
+    kind = draws[drawn] % 100
+    a = draws[drawn + 1] % n
+    distance = 1 + draws[drawn + 2] % (1 + draws[drawn + 3] % (n - 1))
+    b = a + distance if draws[drawn + 4] % 2 == 0 else a - distance
+    extra = draws[drawn + 6]
+    if kind < setting.delay_moves:
+        delayed = current.order[a]
+        change_delay(setting, current, trial, delayed, extra)
+        return a, delayed
+    length = 2 + extra % 3 if kind < setting.delay_moves + setting.block_moves else 1
+    if b < 0 or max(a, b) + length > n:
+        return -1, -1
+    if kind >= 100 - setting.swap_moves:
+        if not swap(setting, current, trial, a, b):
+            return -1, -1
+    else:
+        move_block(current, trial, a, b, length)
+    return min(a, b), -1
+
+
+@inlined
+@lean
+def place_until(setting: Setting, current: Placement, counters: Counters, first: int) -> None:
+    """Make `used` of the current schedule hold the places before `first`, and no others."""
+    placed = counters.placed[0]
+    while placed != first:
+        sign = 1
+        if placed > first:
+            placed -= 1
+            sign = -1
+        i = current.order[placed]
+        begin = current.start[placed]
+        tokens = sign * setting.prompts[i]
+        for r in range(begin + 1, begin + setting.outputs[i] + 1):
+            tokens += sign
+            current.used[r] += tokens
+        if sign == 1:
+            placed += 1
+        counters.work[0] += setting.outputs[i]
+    counters.placed[0] = placed
+
+
+@inlined
+@lean
+def earliest_fit(used: Any, memory: int, prompt: int, output: int, start: int) -> int:
+    """Return the earliest start, from `start` on, at which a request fits for its whole run."""
+    searching = True
+    while searching:
+        # The latest round without room rules out every start that is too early for it.
+        searching = False
+        room = memory - prompt - output
+        for r in range(start + output, start, -1):
+            if used[r] > room:
+                left = memory - prompt - used[r]
+                start = r - left if left > 0 else r
+                searching = True
+                break
+            room += 1
+    return start
+
+
+@inlined
+def decode(
+    setting: Setting,
+    current: Placement,
+    trial: Placement,
+    counters: Counters,
+    first: int,
+    allowed: int,
+) -> int:
+    """Place the requests of the trial schedule from place `first` on, as in the current one before.
+
+    Returns the sum of starts (rounds), or -1 if it exceeds what is allowed.
+    """
+    n = len(trial.order)
+    used, memory = trial.used, setting.memory
+    last = max(counters.end[0], counters.trial_end[0]) + 1
+    used[:last] = current.used[:last]
+    end = counters.end[0]
+    cost = 0
+    for k in range(first):
+        cost += current.start[k]
+    low = current.floor[first]
+    before = -1
+    work = 0
+    for k in range(first, n):
+        i = trial.order[k]
+        s = setting.prompts[i]
+        o = setting.outputs[i]
+        begin = low
+        # A request that is no smaller than the one just placed fits no earlier than it did.
+        if k > first:
+            j = trial.order[k - 1]
+            if s >= setting.prompts[j] and o >= setting.outputs[j]:
+                begin = max(low, before)
+        before = earliest_fit(used, memory, s, o, begin)
+        start = before
+        if trial.delay[i] > 0:
+            start = earliest_fit(used, memory, s, o, before + trial.delay[i])
+        work += start - begin + 2 * o
+        trial.start[k] = start
+        cost += start
+        tokens = s
+        for r in range(start + 1, start + o + 1):
+            tokens += 1
+            used[r] += tokens
+        end = max(end, start + o)
+        while used[low + 1] + setting.smallest + 1 > memory:
+            low += 1
+        trial.floor[k + 1] = low
+        if cost + (n - 1 - k) * low > allowed:
+            cost = -1
+            break
+    counters.trial_end[0] = end
+    counters.work[0] += work
+    return cost
+
+
+@inlined
+def accept(
+    current: Placement, trial: Placement, best: Best, counters: Counters, first: int, cost: int
+) -> None:
+    """Make the trial schedule, which differs from place `first` on, the current one."""
+    n = len(current.order)
+    end = counters.trial_end[0]
+    counters.cost[0] = cost
+    counters.placed[0] = n
+    counters.end[0] = end
+    current.used[: end + 1] = trial.used[: end + 1]
+    for k in range(first, n):
+        current.order[k] = trial.order[k]
+        current.start[k] = trial.start[k]
+        current.floor[k + 1] = trial.floor[k + 1]
+    if cost < counters.best_cost[0]:
+        counters.best_cost[0] = cost
+        for k in range(n):
+            best.start[current.order[k]] = current.start[k]
+            best.order[k] = current.order[k]
+            best.delay[k] = trial.delay[k]
+
+
+def run_chain(
+    setting: Setting,
+    current: Placement,
+    trial: Placement,
+    best: Best,
+    counters: Counters,
+    draws: Any,
+    temperature: int,
+) -> None:
+    """Run a Markov chain at one temperature, changing the sequences in place.
+
+    Parameters
+    ----------
+    setting
+        The instance and the mixture of moves.
+    current, trial
+        The current schedule, and one that is tried; between moves they are written alike.
+    best, counters
+        The best schedule, and numbers that change.
+    draws
+        Random numbers, uniform in [0, 2^31).
+    temperature
+        By how much a schedule may get worse on average (1/1024 rounds).
+    """
+    counters.work[0] = counters.drawn[0] = counters.decoded[0] = 0
+    last = len(draws) - DRAWS_PER_MOVE - 1
+    while counters.work[0] < setting.chain_work and counters.drawn[0] <= last:
+        first = 0
+        delayed = -1
+        allowed = NO_LIMIT
+        if counters.cost[0] >= 0:  # it has been decoded
+            drawn = counters.drawn[0]
+            counters.drawn[0] = drawn + DRAWS_PER_MOVE
+            worse = temperature * setting.exponential[draws[drawn + 5] % UNIT] >> 20
+            allowed = counters.cost[0] + worse
+            first, delayed = draw_move(setting, current, trial, draws, drawn)
+            if first < 0:
+                continue
+        place_until(setting, current, counters, first)
+        counters.decoded[0] += 1
+        cost = decode(setting, current, trial, counters, first, allowed)
+        if cost >= 0:
+            accept(current, trial, best, counters, first, cost)
+            if delayed >= 0:
+                current.delay[delayed] = trial.delay[delayed]
+        else:
+            for k in range(first, len(current.order)):
+                trial.order[k] = current.order[k]
+            if delayed >= 0:
+                trial.delay[delayed] = current.delay[delayed]
+
+
+class Functions(NamedTuple):
+    """The function that is called from outside, compiled or not."""
+
+    run_chain: Callable[..., None]
+
+
+def _warm_up(functions: Functions) -> None:
+    """Call it with nothing to do."""
+
+    def zeros() -> Any:
+        return np.zeros(2, dtype=np.int64)
+
+    setting = Setting(1, 0, zeros(), zeros(), zeros(), 0, 0, 0, 0, 0, 0)
+    placements = [Placement(*(zeros() for _ in Placement._fields)) for _ in range(2)]
+    best = Best(*(zeros() for _ in Best._fields))
+    counters = Counters(*(zeros() for _ in Counters._fields))
+    functions.run_chain(setting, *placements, best, counters, zeros(), 1)
+
+
+ANNEALING = Kernel(
+    "simulated annealing",
+    (
+        change_delay,
+        move_block,
+        swap,
+        draw_move,
+        place_until,
+        earliest_fit,
+        decode,
+        accept,
+        run_chain,
+    ),
+    Functions,
+    _warm_up,
+    error_model="numpy",
+)
+"""All that simulated annealing compiles; see `kvopt.solver.compiling`."""
