@@ -8,14 +8,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
 from model import random_feasible
 from paths import without_idle_rounds
 
 from kvopt import Instance, Stopping
-from kvopt.generate.families import generate_random
-from kvopt.solver.relaxations.batch_state import SCALE, Holdings, Labels, ascend, search
-from kvopt.solver.relaxations.batch_state_kernel import PLAIN
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
+from kvopt.solver.params import BatchStateParams
+from kvopt.solver.relaxations.batch_state.costs_to_go import SCALE, CostsToGo, DualAscent
+from kvopt.solver.relaxations.batch_state.search import search
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL
+from kvopt.solver.relaxations.batch_state.states import BatchStates
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
@@ -91,10 +94,10 @@ class Priced:
         """Return the same as in a certificate."""
         worth = [[s, o, self.worth[s, o]] for s, o in sorted(self.counts)]
         return {
-            "rule": "holdings",
+            "rule": "batch-state",
             "scale": self.scale,
             "horizon": self.horizon,
-            "worth": worth,
+            "duals": worth,
             "nodes": nodes,
         }
 
@@ -140,13 +143,13 @@ def check_schedule(instance: Instance, starts: Sequence[int], prices: Priced) ->
 def check_optimum(instance: Instance, optimum: int, prices: Priced) -> None:
     """Theorems 4 and 5; the checker and the library find the same."""
     types = dict(prices.counts)
-    held = functools.partial(checker().by_holdings, instance.memory, types)
+    proves = functools.partial(checker().bound, instance.memory, types)
     assert prices.bound() <= optimum
-    assert held(10**9, prices.proof(0)) == prices.bound()
-    assert held(optimum, prices.proof(10**6)) >= optimum or prices.bound() >= optimum
+    assert proves(prices.proof(0), 10**9) == prices.bound()
+    assert proves(prices.proof(10**6), optimum) >= optimum or prices.bound() >= optimum
     reason = ""
     try:
-        held(optimum + 1, prices.proof(10**6))
+        proves(prices.proof(10**6), optimum + 1)
     except checker().Refused as refused:
         reason = str(refused)
     assert "a schedule costs less" in reason
@@ -154,17 +157,18 @@ def check_optimum(instance: Instance, optimum: int, prices: Priced) -> None:
 
 def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
     """Return prices that the library finds; its search finds the optimum with them."""
-    holdings = Holdings(instance)
-    labels = Labels(holdings, horizon, PLAIN)
-    value = ascend(labels, holdings.first_worth(), Stopping(0.05))
-    worth = dict(zip(holdings.kinds, labels.worth.tolist(), strict=True))
+    states = BatchStates(instance)
+    costs = CostsToGo(states, horizon, BATCH_STATE_KERNEL.plain)
+    value = DualAscent(costs, BatchStateParams()).run(states.first_duals(), Stopping(0.05))
+    kinds = [(r.prompt, r.output) for r in states.types.requests]
+    worth = dict(zip(kinds, costs.duals.tolist(), strict=True))
     prices = Priced(instance, SCALE, horizon, worth)
     assert value is not None
     assert -(-value // SCALE) == prices.bound()
-    below = search(labels, optimum, Stopping())
+    below = search(costs, optimum, Stopping())
     assert below.finished
     assert below.starts is None
-    found = search(labels, optimum + 5, Stopping())
+    found = search(costs, optimum + 5, Stopping())
     assert found.finished
     assert found.starts is not None
     assert int(found.starts.sum()) + instance.total_output == optimum

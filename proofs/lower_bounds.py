@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from kvopt import Instance, solve
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.combinatorial_bounds import area_bound, busy_time_bound, slot_bound
 
 Weights = list[list[Fraction]]

@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 
 from kvopt import Instance, solve
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.milp import latest_starts
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 from kvopt.solver.window_covers import cover_windows

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from kvopt.certificates.inprocess import checker
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.generate.families import generate_random
-from kvopt.solver.relaxations.aggregate_state import LEVELS, PathRelaxation
-from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
+from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
+from kvopt.solver.relaxations.aggregate_state.relaxation import LEVELS, AggregateRelaxation
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 from kvopt.solver.window_covers import cover_windows
 
@@ -36,12 +36,12 @@ def random_proof(instance: Instance, horizon: int, rng: random.Random) -> dict[s
         return min(scale * (horizon + output), rng.randint(-size, size * 3))
 
     return {
-        "rule": "paths",
+        "rule": "aggregate-state",
         "scale": scale,
         "start": [[s, row(-size)] for s in sorted({s for s, _ in kinds})],
-        "worth": [[s, o, worth(o)] for s, o in kinds],
-        "staircase": [[m, row(0)] for m in (1, 2, 3)],
-        "moments": row(0),
+        "duals": [[s, o, worth(o)] for s, o in kinds],
+        "covers": [[m, row(0)] for m in (1, 2, 3)],
+        "second_moments": row(0),
     }
 
 
@@ -65,9 +65,9 @@ class Priced:
         self.larger = larger
         self.scale: int = proof["scale"]
         self.sigma: dict[int, list[int]] = dict(proof["start"])
-        self.worth: dict[Kind, int] = {(s, o): w for s, o, w in proof["worth"]}
-        self.stairs: dict[int, list[int]] = dict(proof["staircase"])
-        self.kappa: list[int] = proof["moments"]
+        self.worth: dict[Kind, int] = {(s, o): w for s, o, w in proof["duals"]}
+        self.stairs: dict[int, list[int]] = dict(proof["covers"])
+        self.kappa: list[int] = proof["second_moments"]
         self.horizon = len(self.kappa)
         self.counts = Counter((r.prompt, r.output) for r in instance)
         kinds = [(r.prompt, r.output) for r, _ in instance.types()]
@@ -237,20 +237,20 @@ def check_bound(instance: Instance, optimum: int, proof: dict[str, Any], larger:
 
 def proofs_of(instance: Instance, horizon: int, rng: random.Random) -> list[dict[str, Any]]:
     """Return prices good and bad: random, guessed, and after some steps uphill."""
-    relaxation = PathRelaxation(instance, horizon, PLAIN)
-    x = relaxation.first_guess()
+    relaxation = AggregateRelaxation(instance, horizon, AGGREGATE_STATE_KERNEL.plain)
+    x = relaxation.area_duals()
     found = [relaxation.rounded(x)]
-    after = np.empty((horizon + 1, relaxation.shape.running + 1, instance.memory + 1))
-    low, high = np.array(relaxation.bounds(1e6)).T
+    states = relaxation.room()
+    low, high = np.array(relaxation.box(1e6)).T
     for step in range(8):
-        _, slope = relaxation.soft(x, 0.5, after)
+        _, slope = relaxation.smoothed(x, 0.5, states)
         x = np.clip(x + slope / (1 + step), low, high)
     found.append(relaxation.rounded(x))
-    proofs = [prices.content(instance) for prices in found]
+    proofs = [prices.content(instance.request_types()) for prices in found]
     for prices, proof in zip(found, proofs, strict=True):
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         assert prices.bound == checker().bound(instance.memory, types, proof)
-    assert len(proofs[0]["staircase"]) == len(LEVELS)
+    assert len(proofs[0]["covers"]) == len(LEVELS)
     return [*proofs, *(random_proof(instance, horizon, rng) for _ in range(3))]
 
 

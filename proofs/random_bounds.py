@@ -14,9 +14,11 @@ from fractions import Fraction
 from itertools import pairwise, permutations, product
 
 from kvopt import Instance, policy_from_spec
-from kvopt.generate.families import slice_boundary
-from kvopt.theory.bounds import RANDOM, THEOREMS, UTILISATION, gsa_expected_bound, log_below
+from kvopt.generate import slice_boundary
+from kvopt.theory.guarantee import UTILISATION
 from kvopt.theory.pipeline import SPACINGS, area, area_slices, geometric_slices, slices_up_to
+from kvopt.theory.random_bounds import RANDOM, gsa_expected_bound, log_below
+from kvopt.theory.theorems import THEOREMS
 
 TOLERANCE = 1e-9
 

@@ -7,13 +7,8 @@ import random
 from fractions import Fraction
 
 from kvopt import GBA, GSA, Instance, simulate, solve
-from kvopt.theory.bounds import (
-    GSA_ALPHA,
-    gba_bound,
-    gba_bound_large_memory,
-    gsa_bound,
-    gsa_bound_large_memory,
-)
+from kvopt.theory.gba_bounds import gba_bound, gba_bound_large_memory
+from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound, gsa_bound_large_memory
 from kvopt.theory.pipeline import geometric_slices, sps_spacing
 from kvopt.theory.quadratic import GOLDEN_RATIO, Exact
 

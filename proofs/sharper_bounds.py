@@ -12,20 +12,14 @@ from functools import lru_cache
 from itertools import pairwise
 
 from kvopt import GBA, GSA, Instance, policy_from_spec, simulate, solve
-from kvopt.generate.families import slice_boundary
-from kvopt.theory.bounds import (
-    GSA_ALPHA,
-    SHARPER,
-    SPT_PIPELINE_THEOREM,
-    THEOREMS,
-    UTILISATION,
-    gba_bound_sharper,
-    gsa_bound_area,
-    gsa_bound_sharper,
-    phase_factor,
-)
+from kvopt.generate import slice_boundary
+from kvopt.theory.gba_bounds import gba_bound_sharper
+from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound_area, gsa_bound_sharper, phase_factor
+from kvopt.theory.guarantee import SHARPER, UTILISATION
+from kvopt.theory.other_bounds import SPT_PIPELINE_THEOREM
 from kvopt.theory.pipeline import SPACINGS, area_slices, geometric_slices, pipeline_peak, sps_slots
 from kvopt.theory.quadratic import GOLDEN_RATIO, Exact, square_root
+from kvopt.theory.theorems import THEOREMS
 
 HALF, THIRD = Fraction(1, 2), Fraction(1, 3)
 ALPHAS: tuple[Exact, ...] = (

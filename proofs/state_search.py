@@ -7,9 +7,6 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-
-from kvopt import Instance
-from kvopt.generate.families import generate_random
 from kvopt.solver.state_search.compiled import (
     Kinds,
     Prices,
@@ -20,6 +17,9 @@ from kvopt.solver.state_search.compiled import (
     price_bound,
     tighten,
 )
+
+from kvopt import Instance
+from kvopt.generate import generate_random
 from kvopt.solver.window_covers import cover_windows
 
 Pair = tuple[int, int]

@@ -7,11 +7,11 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
 from model import random_feasible
 
 from kvopt import Instance
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]

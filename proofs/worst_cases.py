@@ -10,11 +10,11 @@ from fractions import Fraction
 import numpy as np
 
 from kvopt import Instance, Stopping, simulate
-from kvopt.adversary.classes import Kind, floors, has_classes
-from kvopt.adversary.enumeration_kernel import Scan
-from kvopt.adversary.orders import distinct_orders, orders_to_try
-from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+from kvopt.adversary.enumeration_kernel import Enumeration
+from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
+from kvopt.policies import Policy, policy_from_spec
 from kvopt.solver.state_search.reference import solve_by_search
+from kvopt.theory.orders import RequestType, distinct_orders
 
 SPECS = (
     "gsa:alpha=2",
@@ -38,13 +38,13 @@ OTHERS = (
 )
 
 
-def cost(policy: Policy, memory: int, requests: Sequence[Kind]) -> int:
+def cost(policy: Policy, memory: int, requests: Sequence[RequestType]) -> int:
     """Return the simulated cost of requests in this order (rounds)."""
     prompts, outputs = zip(*requests, strict=True)
     return simulate(Instance(memory, prompts, outputs), policy).total_completion_time()
 
 
-def optimum(memory: int, requests: Sequence[Kind]) -> int:
+def optimum(memory: int, requests: Sequence[RequestType]) -> int:
     """Return the optimum by the plain search over states (rounds)."""
     instance = Instance(memory, *zip(*requests, strict=True))
     serial = np.cumsum(instance.outputs) - instance.outputs
@@ -53,7 +53,7 @@ def optimum(memory: int, requests: Sequence[Kind]) -> int:
     return result.objective
 
 
-def random_requests(rng: random.Random, most: int, memory: int, mixed: bool) -> list[Kind]:
+def random_requests(rng: random.Random, most: int, memory: int, mixed: bool) -> list[RequestType]:
     """Return a few requests that fit, with a common prompt length or with several."""
     common = rng.randrange(memory)
     requests = []
@@ -63,17 +63,17 @@ def random_requests(rng: random.Random, most: int, memory: int, mixed: bool) -> 
     return requests
 
 
-def check_orders(policy: Policy, memory: int, requests: Sequence[Kind]) -> None:
+def check_orders(policy: Policy, memory: int, requests: Sequence[RequestType]) -> None:
     """Lemmas 1 and 2: the orders tried contain a worst one."""
     tried = max(cost(policy, memory, order) for order in orders_to_try(policy, memory, requests))
     assert tried == max(cost(policy, memory, order) for order in distinct_orders(requests))
 
 
 def check_shortest(
-    policy: Policy, memory: int, requests: list[Kind], i: int, above: int = 1
+    policy: Policy, memory: int, requests: list[RequestType], i: int, above: int = 1
 ) -> None:
     """Theorem 3 for request i: its smallest output is its floor + `above`, 1 in truth."""
-    floor = floors(policy, memory, requests)[i]
+    floor = outlived_slices(policy, memory, requests)[i]
     prompt, output = requests[i]
     shorter = [*requests]
     shorter[i] = prompt, floor + above
@@ -81,21 +81,21 @@ def check_shortest(
     before = cost(policy, memory, requests), optimum(memory, requests)
     after = cost(policy, memory, shorter), optimum(memory, shorter)
     assert before[0] - after[0] == output - floor - above
-    assert floors(policy, memory, shorter) == floors(policy, memory, requests)
+    assert outlived_slices(policy, memory, shorter) == outlived_slices(policy, memory, requests)
     assert after[1] <= before[1] - (output - floor - above)
     assert Fraction(*after) >= Fraction(*before)
 
 
-def rows_of(policy: GSA | GBA, memory: int, prompt: int, n: int) -> Iterator[tuple[int, ...]]:
+def rows_of(policy: Policy, memory: int, prompt: int, n: int) -> Iterator[tuple[int, ...]]:
     """Yield cost, bound and outputs of all instances, as the scan sees them."""
-    walk = Scan(policy, memory, prompt, n, lengths=np.arange(1, memory - prompt + 1))
+    walk = Enumeration(policy, memory, prompt, n, lengths=np.arange(1, memory - prompt + 1))
     while not walk.over:
         values, outputs = walk.more(Fraction(0))
         for value, row in zip(values.tolist(), outputs.tolist(), strict=True):
             yield (*value, *row)
 
 
-def check_scan(policy: GSA | GBA, memory: int, prompt: int, n: int, extra: int = 0) -> None:
+def check_scan(policy: Policy, memory: int, prompt: int, n: int, extra: int = 0) -> None:
     """Costs and Lemma 4, for all multisets; the bound may be made larger."""
     lengths = range(memory - prompt, 0, -1)
     rows = list(rows_of(policy, memory, prompt, n))
@@ -119,7 +119,6 @@ def main(fast: bool) -> None:
                 check_shortest(policy, memory, requests, rng.randrange(len(requests)))
     for spec in ("gsa:alpha=2", "gsa:spacing=tight:slices=area", "gba:alpha=3/2"):
         drained = policy_from_spec(spec)
-        assert isinstance(drained, GSA | GBA)
         for memory, n in ((4, 3), (6, 2)) if fast else ((5, 4), (8, 3), (12, 2)):
             for prompt in range(memory):
                 check_scan(drained, memory, prompt, n)

@@ -12,7 +12,7 @@ from model import random_feasible
 
 from kvopt import Instance, Stopping
 from kvopt.certificates.inprocess import checker
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.relaxations.demand_dual_kernel import descend
 from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation
 from kvopt.solver.relaxations.profile_graph import profile_graph

@@ -4,7 +4,8 @@
 
 Evaluations are costs of random instances of at most 12 requests and 24 tokens, the same ones
 for every way; they take turns in one process, so that ratios mean something on a busy
-machine. `--search S` searches S seconds for each target. `--write` makes docs/adversary_speed.md.
+machine. `--search S` searches S seconds for each target. `--write` makes
+docs/results/adversary-speed.md.
 """
 
 from __future__ import annotations
@@ -17,19 +18,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kvopt import Stopping, policy_from_spec, simulate
-from kvopt.adversary import Candidate, Hunt, Limits, improvements, prepare, search
-from kvopt.adversary.closed_forms import PLAIN, compiled, upper_bound
+from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
+from kvopt.adversary.closed_forms import compiled, plain, upper_bound
 from kvopt.adversary.score import cost_function
+from kvopt.model.files import write_text
 
-PAGE = Path(__file__).parent.parent / "docs" / "adversary_speed.md"
+PAGE = Path(__file__).parent.parent / "docs" / "results" / "adversary-speed.md"
 
 TARGETS = (
-    (Hunt("gsa:alpha=2", None, Limits(12, 24), 1, exact=True), 7.3),
-    (Hunt("gsa:alpha=phi", None, Limits(12, 24), 1, exact=True), 7.0),
-    (Hunt("gba:alpha=2", None, Limits(12, 24), 1, exact=True), 4.6),
-    (Hunt("gsa:alpha=2", None, Limits(60_000, 1600), 1, "families"), 14.5),
-    (Hunt("gsa", None, Limits(60_000, 800), 1, "families"), 12.0),
-    (Hunt("gba", None, Limits(5_000, 400), 1, "families"), 3.9),
+    (SearchConfiguration("gsa:alpha=2", None, Limits(12, 24), 1, exact=True), 7.3),
+    (SearchConfiguration("gsa:alpha=phi", None, Limits(12, 24), 1, exact=True), 7.0),
+    (SearchConfiguration("gba:alpha=2", None, Limits(12, 24), 1, exact=True), 4.6),
+    (SearchConfiguration("gsa:alpha=2", None, Limits(60_000, 1600), 1, "families"), 14.5),
+    (SearchConfiguration("gsa", None, Limits(60_000, 800), 1, "families"), 12.0),
+    (SearchConfiguration("gba", None, Limits(5_000, 400), 1, "families"), 3.9),
 )
 ROUNDS = 5
 SAMPLE = 400
@@ -72,8 +74,8 @@ def rates(seconds: float) -> list[str]:
             lambda candidate, policy=policy: simulate(
                 candidate.instance(), policy
             ).total_completion_time(),
-            cost_function(policy, PLAIN),
-            cost_function(policy, compiled()),
+            cost_function(policy, plain),
+            cost_function(policy, compiled),
         ]
         for candidate in candidates:
             assert len({way(candidate) for way in ways}) == 1
@@ -82,9 +84,7 @@ def rates(seconds: float) -> list[str]:
         factor = statistics.median(turn[2] / turn[0] for turn in turns)
         cells = [spec, *(f"{value:,.0f}" for value in medians), f"{factor:.0f}"]
         lines.append("| " + " | ".join(cells) + " |")
-    bound = rate(
-        lambda one: upper_bound(compiled(), one.memory, *one.arrays()), candidates, seconds
-    )
+    bound = rate(lambda one: upper_bound(one.memory, *one.arrays()), candidates, seconds)
     lines += ["", f"The best of the quick schedules, to compare to: {bound:,.0f} a second."]
     return lines
 
@@ -95,15 +95,15 @@ def found(seconds: float) -> list[str]:
         "| policy | method | requests | memory | asked | found | seconds | evaluations a second |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    for hunt, asked in TARGETS:
-        prepare(hunt)
+    for configuration, asked in TARGETS:
+        prepare(configuration)
         began = time.perf_counter()
-        units = search(hunt, Stopping(seconds))
+        units = search(configuration, Stopping(seconds))
         spent = time.perf_counter() - began
         best = float(improvements(units)[-1].ratio)
-        limits = hunt.limits
+        limits = configuration.limits
         evaluations = sum(unit.evaluations for unit in units) / spent
-        cells = [hunt.policy, hunt.method, limits.requests, limits.memory, asked]
+        cells = [configuration.policy, configuration.method, limits.requests, limits.memory, asked]
         cells += [f"{best:.3f}", f"{spent:.0f}", f"{evaluations:,.0f}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
         print(lines[-1], flush=True)
@@ -124,7 +124,7 @@ def main() -> None:
         what = "Costs of instances of at most 12 requests and 24 tokens, a second and core:"
         cold = "From a cold start, seed 1, one process, compiled functions at hand:"
         text = "\n\n".join((head, what, "\n".join(evaluations), cold, "\n".join(searches)))
-        PAGE.write_text(text + "\n")
+        write_text(PAGE, text + "\n")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,23 @@
-"""Measure the exact solvers side by side, and write the table of docs/exact.md.
+"""Measure the exact solvers side by side: the tables of docs/results/exact.md.
 
     python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
         [--results FILE] [--limit SECONDS] [--count N] [--every N] [--first N]
-        [--certify] [--write]
+        [--certify]
+    python scripts/bench_exact.py --tables FILE
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
 it is there; what FILE holds is not run again, so a run that was killed goes on where it
-was; with `--suites ""` nothing is run. The page is made of docs/exact.jsonl. Every solver
-starts from the best list schedule, which is not timed. CP-SAT is left out unless ortools is
-installed; it runs in a process of its own, because ortools and highspy do not live together
-in one. Optima of different solvers must agree.
+was. `--tables` prints the tables of FILE and runs nothing; the page shows those of
+docs/results/exact.jsonl (scripts/build_pages.py). Every solver starts from the best list
+schedule, which is not timed. CP-SAT is left out unless ortools is installed; it runs in a process
+of its own, because ortools and highspy cannot be loaded in one. Optima of different solvers must
+agree.
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import importlib.util
 import json
 import math
@@ -24,34 +27,36 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kvopt.certificates.inprocess import checker
-
 from kvopt import Instance, Stopping, solve
-from kvopt.certificates.write import certificate_text, certify
-from kvopt.generate.families import generate_random
+from kvopt.certificates.inprocess import checker
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import certificate_text, checked_certificate
+from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
-from kvopt.solver.compiling import has_numba
+from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.relaxations.aggregate_state import path_bound
-from kvopt.solver.result import Result
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.stage import Incumbent
+from kvopt.solver.state_search.kernel import STATE_SEARCH
+from kvopt.solver.state_search.problem import accepts
 from kvopt.solver.state_search.reference import solve_by_search
+from kvopt.solver.state_search.stage import solve_by_state_search
 
 SUITES = {"tiny": 500, "small": 200, "model1": 200, "long": 50, "alike": 50}
 SEED = 1
-DOCUMENT = Path(__file__).parent.parent / "docs" / "exact.md"
-BEGIN, END = "<!-- bench_exact: begin -->", "<!-- bench_exact: end -->"
 
 Row = dict[str, Any]
 Solver = Callable[[Instance, IntArray, float], Result]
 
 
 def by_kernel(instance: Instance, known: IntArray, limit: float) -> Result:
-    return kernel.solve_by_kernel(instance, known, Stopping(limit))
+    return solve_by_state_search(instance, known, Stopping(limit))
 
 
 def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
@@ -65,7 +70,11 @@ def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
-    return solve(instance, limit, [known])
+    return solve(instance, limit, known=[known])
+
+
+def by_everything_certified(instance: Instance, known: IntArray, limit: float) -> Result:
+    return solve_certified(instance, limit, known=[known])
 
 
 class CpSat:
@@ -88,7 +97,10 @@ class CpSat:
         print(json.dumps(task), file=self.process.stdin, flush=True)
         answer = json.loads(self.process.stdout.readline())
         starts, bound, seconds = answer["starts"], answer["bound"], answer["seconds"]
-        return Result.checked(instance, starts or known, bound, "CP-SAT", seconds)
+        state = Incumbent(instance, SolverParams())
+        state.offer(starts or known)
+        state.prove(Bound(bound, "cp-sat"))
+        return replace(state.result(), seconds=seconds)
 
 
 def cp_sat_worker() -> None:
@@ -139,12 +151,15 @@ def cp_sat_worker() -> None:
         print(json.dumps(answer), flush=True)
 
 
+@functools.cache
 def solvers() -> dict[str, Solver]:
     """Return the solvers that are installed, by name."""
-    found: dict[str, Solver] = {}
-    if has_numba():
-        found["kernel"] = by_kernel
-    found |= {"search": by_search, "program": by_program, "solve": by_everything}
+    found: dict[str, Solver] = {
+        "kernel": by_kernel,
+        "search": by_search,
+        "program": by_program,
+        "solve": by_everything,
+    }
     if importlib.util.find_spec("ortools"):
         found["cp-sat"] = CpSat()
     return found
@@ -199,15 +214,15 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def certified(result: Result, limit: float) -> Row:
-    """Certify a result; return how far, by which rule, and what it takes to check that."""
-    proved = certify(result, Stopping(limit))
-    text = certificate_text(proved.content)
+def certified(result: Result) -> Row:
+    """Return how far the certificate of a result goes, by which rule, and what checking takes."""
+    content = checked_certificate(result)
+    text = certificate_text(content)
     began = time.perf_counter()
     checker().check(text)
     return {
-        "certified": proved.lower_bound,
-        "rule": proved.content["proof"]["rule"],
+        "certified": result.certified_lower_bound,
+        "rule": content["proof"]["rule"],
         "bytes": len(text),
         "check_seconds": time.perf_counter() - began,
     }
@@ -237,12 +252,57 @@ def certificate_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def write(text: str) -> None:
-    """Put the table between the markers of the document."""
-    document = DOCUMENT.read_text()
-    head, rest = document.split(BEGIN)
-    _, tail = rest.split(END)
-    DOCUMENT.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}")
+def warm_up() -> None:
+    """Compile what is compiled, so that it is not timed."""
+    first = generate_random("model1", 0, 0)
+    starts = best_list_schedule(first)
+    STATE_SEARCH.compiled()
+    improve(first, starts, Stopping(9.0))
+    AGGREGATE_STATE_KERNEL.compiled()
+
+
+def measure(suite: str, instance: Instance, name: str, options: argparse.Namespace) -> Row | None:
+    """Run one solver on one instance; None if the solver does not accept it."""
+    if name == "kernel" and not accepts(instance):
+        return None
+    certifying = options.certify and name == "solve"
+    run = by_everything_certified if certifying else solvers()[name]
+    result = run(instance, best_list_schedule(instance), options.limit)
+    row: Row = {
+        "suite": suite,
+        "instance": instance.name,
+        "solver": name,
+        "objective": result.objective,
+        "lower_bound": result.lower_bound,
+        "seconds": result.seconds,
+    }
+    if certifying:
+        row |= certified(result)
+    return row
+
+
+def measure_all(options: argparse.Namespace) -> list[Row]:
+    """Make the measurements that are missing, and return all rows."""
+    rows = read_rows(options.results)
+    chosen = options.solvers.split(",")
+    if {"kernel", "solve"} & set(chosen):
+        warm_up()
+    with options.results.open("a") as file:
+        if file.tell():
+            file.write("\n")  # in case the last line is torn
+        for suite in options.suites.split(","):
+            last = min(options.count or SUITES[suite], SUITES[suite])
+            for number in range(options.first, last, options.every):
+                instance = generate_random(suite, SEED, number)
+                for name in chosen:
+                    if (instance.name, name) in rows:
+                        continue
+                    row = measure(suite, instance, name, options)
+                    if row is not None:
+                        rows[instance.name, name] = row
+                        file.write(json.dumps(row) + "\n")
+                        file.flush()
+    return list(rows.values())
 
 
 def main() -> None:
@@ -255,51 +315,15 @@ def main() -> None:
     parser.add_argument("--every", type=int, default=1, help="take every so many-th instance")
     parser.add_argument("--first", type=int, default=0, help="number of the first instance")
     parser.add_argument("--certify", action="store_true", help="certify what `solve` finds")
-    parser.add_argument("--write", action="store_true", help=f"write the table to {DOCUMENT.name}")
+    parser.add_argument("--tables", type=Path, metavar="FILE", help="print the tables of FILE only")
     parser.add_argument("--cp-sat-worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cp_sat_worker:
         cp_sat_worker()
         return
-    chosen = {name: solvers()[name] for name in options.solvers.split(",")}
-    if options.suites and {"kernel", "solve"} & set(chosen):  # what is compiled is not timed
-        kernel.compiled()
-        improve(warm := generate_random("model1", 0, 0), best_list_schedule(warm), Stopping(9.0))
-        path_bound(warm, best_list_schedule(warm), Stopping(1.0))
-    rows = read_rows(options.results)
-    with options.results.open("a") as file:
-        if options.suites and file.tell():
-            file.write("\n")  # in case the last line is torn
-        for suite in filter(None, options.suites.split(",")):
-            for number in range(
-                options.first, min(options.count or SUITES[suite], SUITES[suite]), options.every
-            ):
-                instance = generate_random(suite, SEED, number)
-                known = best_list_schedule(instance)
-                for name, run in chosen.items():
-                    if (instance.name, name) in rows:
-                        continue
-                    if name == "kernel" and not kernel.accepts(instance):
-                        continue
-                    result = run(instance, known, options.limit)
-                    row = {
-                        "suite": suite,
-                        "instance": instance.name,
-                        "solver": name,
-                        "objective": result.objective,
-                        "lower_bound": result.lower_bound,
-                        "seconds": result.seconds,
-                    }
-                    if options.certify and name == "solve":
-                        row |= certified(result, options.limit)
-                    rows[instance.name, name] = row
-                    file.write(json.dumps(row) + "\n")
-                    file.flush()
-    check(list(rows.values()))
-    text = f"{table(list(rows.values()))}\n\n{certificate_table(list(rows.values()))}"
-    print(text)
-    if options.write:
-        write(text)
+    rows = list(read_rows(options.tables).values()) if options.tables else measure_all(options)
+    check(rows)
+    print(f"{table(rows)}\n\n{certificate_table(rows)}")
 
 
 if __name__ == "__main__":

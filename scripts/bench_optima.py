@@ -1,13 +1,15 @@
 """Prove optima of the published synthetic setting, and say how far MC-SF is from them.
 
     python scripts/bench_optima.py STORE [--sizes 10,15,20,25,30,all] [--count 200] [--every 1]
-        [--limit 60] [--seed 1] [--keep FOLDER] [--write]
+        [--limit 60] [--seed 1] [--keep FOLDER]
+    python scripts/bench_optima.py STORE --table proved|mc-sf|open|numbers
 
 The instances are those of `kvopt generate model1`; a size n stands for the first n requests
 of each, so that only the number of requests differs from the published setting. Every result is
 certified, the certificate is checked by proofs/check.py, and it is a line of STORE as soon as
 it is there; what STORE holds is not run again. `--keep` writes the certificates into a folder,
-`--write` makes docs/optima.md of all that STORE holds; the page is made of docs/optima.jsonl.
+`--table` prints a table of what STORE holds and runs nothing; docs/results/optima.md shows those of
+docs/results/optima.jsonl (scripts/build_pages.py).
 """
 
 from __future__ import annotations
@@ -21,16 +23,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.certificates.inprocess import checker
-
-from kvopt import Instance, Stopping, policy_from_spec, simulate, solve
-from kvopt.certificates.write import certificate_text, certify
-from kvopt.generate.families import generate_random
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import certificate_text, checked_certificate
+from kvopt.generate import generate_random
 from kvopt.model.files import write_text
 from kvopt.solver.result import Result
 
 ALL = "all"
-TABLE = Path(__file__).parent.parent / "docs" / "optima.md"
 
 Row = dict[str, Any]
 
@@ -51,12 +52,12 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
     bounds: list[int] = []
 
     def note(result: Result) -> None:
-        if result.rule == "what is held":
+        if result.rule == "batch-state":
             bounds.append(result.lower_bound)
 
-    result = solve(instance, limit, [], note)
-    certified = certify(result, Stopping(limit))
-    text = certificate_text(certified.content)
+    result = solve_certified(instance, limit, report=note)
+    content = checked_certificate(result)
+    text = certificate_text(content)
     began = time.perf_counter()
     checker().check(text)
     checked = time.perf_counter() - began
@@ -70,12 +71,12 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
         "limit": limit,
         "requests": len(instance),
         "mc-sf": simple,
-        "lower": certified.lower_bound,
-        "upper": certified.result.objective,
-        "by prices": bounds[0] if bounds else None,
+        "lower": result.certified_lower_bound,
+        "upper": result.objective,
+        "by duals": bounds[0] if bounds else None,
         "seconds": round(result.seconds, 3),
-        "rule": certified.content["proof"]["rule"],
-        "nodes": certified.content["proof"].get("nodes", 0),
+        "rule": content["proof"]["rule"],
+        "nodes": content["proof"].get("nodes", 0),
         "bytes": len(text),
         "check seconds": round(checked, 3),
     }
@@ -87,13 +88,13 @@ def percent(value: float | Fraction) -> str:
 
 def exact_table(groups: dict[str, list[Row]]) -> str:
     lines = [
-        "| requests | instances | proved optimal | mean gap | worst gap | mean gap of the prices "
+        "| requests | instances | proved optimal | mean gap | worst gap | mean gap of the duals "
         "| median s | worst s | median bytes | median check s | worst check s |",
         "|---|" + "--:|" * 10,
     ]
     for size, rows in groups.items():
         gaps = [1 - row["lower"] / row["upper"] for row in rows]
-        priced = [1 - row["by prices"] / row["upper"] for row in rows if row["by prices"]]
+        priced = [1 - row["by duals"] / row["upper"] for row in rows if row["by duals"]]
         seconds = [row["seconds"] for row in rows]
         checks = [row["check seconds"] for row in rows]
         cells = [
@@ -178,49 +179,20 @@ def number_of(row: Row) -> int:
     return int(row["number"])
 
 
-def document(rows: list[Row], seed: int) -> str:
+def by_size(rows: list[Row]) -> dict[str, list[Row]]:
+    """Return the rows of each size, the smallest size first."""
     groups: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["requests"], row["number"])):
         groups.setdefault(row["size"], []).append(row)
-    groups = dict(sorted(groups.items(), key=lambda group: (group[0] == ALL, group[0])))
-    limits = ", ".join(f"{limit:g}" for limit in sorted({row["limit"] for row in rows}))
-    return f"""# Optima of the published synthetic setting
+    return dict(sorted(groups.items(), key=lambda group: (group[0] == ALL, group[0])))
 
-The set model1 (`kvopt generate model1 --seed {seed}`) is our reading of the synthetic
-setting of Jaillet et al. 2025 (arXiv 2502.07115): M from 30 to 50, one prompt from 1 to 5, 40
-to 60 requests, outputs from 1 to M less the prompt, all uniform. Smaller sizes are the first
-requests of the same instances. Made by `scripts/bench_optima.py --write`, with a limit of
-{limits} seconds an instance. Times are wall-clock seconds on a busy two-core machine: about
-a third of a core for the smaller sizes and every tenth instance of the full one, nearly a core
-for the others.
 
-## What is proved
-
-Each line of this table stands for certificates that `proofs/check.py` has accepted: the gap is
-1 - certified lower bound / cost of the schedule in it. The gap of the prices is what is left
-before the search ([engine.md](engine.md)).
-
-{exact_table(groups)}
-
-## How far MC-SF is from the optimum
-
-Where an optimum is proved the ratio is exact; otherwise it is a bracket, from the cheapest
-schedule known and the certified bound. The publication reports a mean of 1.005, a worst of
-1.074 and 114 of 200 optimal for 40 to 60 requests, with a commercial solver. Under our reading of
-the setting these numbers do not hold.
-
-{ratio_table(groups)}
-
-## What is left
-
-The brackets of 40 to 60 requests that have not closed in this time:
-
-{open_table([row for row in rows if row["size"] == ALL])}
-
-## Which instances
-
-{instances_of(groups)}
-"""
+TABLES: dict[str, Callable[[list[Row]], str]] = {
+    "proved": lambda rows: exact_table(by_size(rows)),
+    "mc-sf": lambda rows: ratio_table(by_size(rows)),
+    "open": lambda rows: open_table([row for row in rows if row["size"] == ALL]),
+    "numbers": lambda rows: instances_of(by_size(rows)),
+}
 
 
 def main() -> None:
@@ -233,10 +205,13 @@ def main() -> None:
     parser.add_argument("--limit", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path)
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--table", choices=TABLES, help="print this table only")
     options = parser.parse_args()
     text = options.store.read_text() if options.store.exists() else ""
     rows = [row for row in map(json.loads, text.splitlines()) if row["seed"] == options.seed]
+    if options.table:
+        print(TABLES[options.table](rows))
+        return
     done = {(row["size"], row["number"]) for row in rows}
     wanted = [
         (size, number)
@@ -250,10 +225,7 @@ def main() -> None:
         rows.append(measure(size, options.seed, number, options.limit, options.keep))
         with options.store.open("a") as file:
             file.write(json.dumps(rows[-1]) + "\n")
-    if rows:
-        print(document(rows, options.seed))
-        if options.write:
-            TABLE.write_text(document(rows, options.seed))
+    print("\n\n".join(make(rows) for make in TABLES.values()))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 Every one of 200 instances gets `--all` seconds, every fifth one each of the times given
 by `--sample` (several are separated by commas). Results go to STORE, one JSON object a
-line; what is there already is not computed again. `--write` makes docs/schedules.md.
+line; what is there already is not computed again. `--write` makes docs/results/schedules.md.
 All schedules are checked by `kvopt.violations` before anything is recorded.
 """
 
@@ -16,12 +16,13 @@ import statistics
 from pathlib import Path
 
 from kvopt import Schedule, Stopping, policy_from_spec, simulate, violations
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
+from kvopt.model.files import write_text
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
 
 COUNT, SAMPLED = 200, 5
-TABLE = Path(__file__).parent.parent / "docs" / "schedules.md"
+TABLE = Path(__file__).parent.parent / "docs" / "results" / "schedules.md"
 
 
 def measure(seed: int, number: int, seconds: float) -> dict[str, float]:
@@ -107,8 +108,7 @@ def main() -> None:
     result = table(rows, options.seed)
     print(result)
     if options.write:
-        TABLE.parent.mkdir(exist_ok=True)
-        TABLE.write_text(result)
+        write_text(TABLE, result)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Measure the simulator: seconds, growth and memory of every policy, and against the textbook.
 
     python scripts/bench_simulate.py [--traces DIR] [--policy A,B] [--requests N,N,...]
-                                     [--output docs/speed.md]
+                                     [--output docs/results/speed.md]
 
 Output lengths are those of DIR/lmsys_lengths.csv.gz, over and over again as often as needed, or
 else drawn from a log-normal distribution. Every run has a process of its own, so that its peak
@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from kvopt import Instance, policy_from_spec, simulate
+from kvopt.model.files import write_text
 from kvopt.model.instance import IntArray
 from kvopt.traces import FORMATS, Selection, import_trace
 
@@ -299,7 +300,7 @@ def report(
         mcsf,
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
         " core of a shared machine. Made by"
-        " `python scripts/bench_simulate.py --traces DIR --output docs/speed.md`.",
+        " `python scripts/bench_simulate.py --traces DIR --output docs/results/speed.md`.",
     )
     return "\n\n".join(paragraphs) + "\n"
 
@@ -337,7 +338,7 @@ def main() -> None:
     page = report(results, in_a_process(options.traces, "--textbook"), sizes, options.traces)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(page)
+        write_text(options.output, page)
     else:
         print(page)
 

@@ -13,9 +13,9 @@ import json
 import sys
 from pathlib import Path
 
-from kvopt import Stopping, solve
 from kvopt.certificates.checker import refusal
-from kvopt.certificates.write import certify, write_certificate
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import checked_certificate, write_certificate
 from kvopt.model.files import CERTIFICATES, curated_instances, find_certificates
 from kvopt.model.files import read_instance as read
 
@@ -25,11 +25,11 @@ SECONDS = 30
 
 def build(file: Path) -> None:
     instance = read(file)
-    certified = certify(solve(instance, SECONDS), Stopping(SECONDS))
+    result = solve_certified(instance, SECONDS)
+    new = checked_certificate(result)
     target = FOLDER / CERTIFICATES / file.name
     if target.exists():
         old = json.loads(target.read_text())
-        new = certified.content
         same = old["instance_sha256"] == new["instance_sha256"]
         if same and (old["lower_bound"], -old["upper_bound"]) >= (
             new["lower_bound"],
@@ -38,8 +38,8 @@ def build(file: Path) -> None:
             print(f"{file.stem}: no better than before")
             return
     target.parent.mkdir(exist_ok=True)
-    write_certificate(target, certified.content)
-    print(f"{file.stem}: {certified.lower_bound}..{certified.result.objective}")
+    write_certificate(target, new)
+    print(f"{file.stem}: {result.certified_lower_bound}..{result.objective}")
 
 
 def problems() -> list[str]:

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from kvopt.generate.families import generate_random, identical, slice_boundary, two_point
+from kvopt.generate import generate_random, identical, slice_boundary, two_point
 from kvopt.model.files import write_instance
 from kvopt.model.instance import Instance
 from kvopt.theory.quadratic import parse_exact
@@ -34,6 +34,14 @@ def named(instance: Instance, name: str, comment: str, source: str = "") -> Inst
 def curated() -> Iterator[Instance]:
     """Yield every curated instance, with a comment that says why it is there."""
     yield two_point()
+    yield from generated()
+    yield from counterexamples()
+    yield from boundaries()
+    yield chat()
+
+
+def generated() -> Iterator[Instance]:
+    """Yield identical requests, and one or two of each random family."""
     yield named(
         identical(memory=40, prompt=2, output=9, count=10),
         "identical-10",
@@ -69,6 +77,10 @@ def curated() -> Iterator[Instance]:
         "model1",
         "the synthetic setting of arXiv 2502.07115: open, a bracket",
     )
+
+
+def counterexamples() -> Iterator[Instance]:
+    """Yield instances that refute plausible rules about optimal schedules."""
     yield Instance.from_groups(
         7,
         [(1, 2, 2), (1, 4, 2)],
@@ -81,6 +93,10 @@ def curated() -> Iterator[Instance]:
         "shortest-later",
         "in no optimal schedule does the shortest request start at time 0",
     )
+
+
+def boundaries() -> Iterator[Instance]:
+    """Yield outputs just above the slices of GSA and the class ends of GBA."""
     yield named(
         slice_boundary(parse_exact("2"), memory=23, counts=[2, 7, 3]),
         "slice-boundary-2",
@@ -112,9 +128,13 @@ def curated() -> Iterator[Instance]:
         "the same in large: GSA(2) is between 13.5 and 16.7 times the optimum",
         "kvopt generate slice-boundary:alpha=2:memory=95:counts=100+450",
     )
+
+
+def chat() -> Instance:
+    """Return made-up chat lengths."""
     rng = random.Random("chat")
     outputs = [min(2000, max(1, round(rng.lognormvariate(5.0, 1.0)))) for _ in range(400)]
-    yield Instance(
+    return Instance(
         4096,
         [79] * len(outputs),
         outputs,

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import linprog
 
+from kvopt.model.files import write_text
+
 FILE = Path(__file__).parent.parent / "proofs" / "online_lower_bound.json"
 SCALE = 10**12
 
@@ -60,7 +62,7 @@ def main() -> None:
     # The slopes are at most -1e-8, which is more than what rounding adds.
     integers = [round(x / w.max() * SCALE) for x in w]
     p = round(c * 10**4) + 1
-    FILE.write_text(json.dumps({"requests": n, "c": f"{p}/10000", "weights": integers}) + "\n")
+    write_text(FILE, json.dumps({"requests": n, "c": f"{p}/10000", "weights": integers}) + "\n")
     print(n, c, 1 + 10**4 / p)
 
 

@@ -20,6 +20,8 @@ from typing import Any
 
 import numpy as np
 
+from kvopt.model.files import write_text
+
 PROOFS = Path(__file__).parent.parent / "proofs"
 sys.path.insert(0, str(PROOFS))
 import uniform_bound as proof  # noqa: E402
@@ -298,9 +300,8 @@ def main() -> None:
         if a > 0:  # memory weights mean a slightly smaller sigma than slot weights
             earlier = float(a - Fraction(1, 2 * proof.SMALLEST_MEMORY)) - 1e-6
             entries += cover(earlier, float(a), [area_entry], 0.002)
-    (PROOFS / "uniform_bound.json").write_text(
-        "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
-    )
+    text = "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
+    write_text(PROOFS / "uniform_bound.json", text)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Run the experiments of the paper, and ours, and write them up.
 
-    python scripts/reproduce_paper.py --output docs [--traces DIR] [--only 1,2,...]
+    python scripts/reproduce_paper.py --output docs/results [--traces DIR] [--only 1,2,...]
                                       [--samples 5] [--seed 0]
 
 1. identical requests: all at once against the staggered pipeline (memory over time)
@@ -26,8 +26,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import paper_report
-from paper_measures import Measurement, Setting, measured
+from paper import report
+from paper.measures import Measurement, Setting, measured
 
 from kvopt import Instance, policy_from_spec, simulate
 from kvopt.model.errors import InputError
@@ -242,7 +242,7 @@ def main() -> None:
                 run(plan, traces, seeds, runs)
             except InputError as error:
                 sys.exit(str(error))
-    paper_report.write(options.output, options.only, finished(runs, seeds))
+    report.write(options.output, options.only, finished(runs, seeds))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from fractions import Fraction
 from hypothesis import strategies as st
 
 from kvopt import Instance, Schedule
-from kvopt.theory.bounds import GSA_ALPHA
+from kvopt.theory.gsa_bounds import GSA_ALPHA
 from kvopt.theory.quadratic import GOLDEN_RATIO
 
 ALPHAS = [

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN, Functions, compiled
+from oracles import model
+from oracles import optimum as oracle
 
 from kvopt import Instance, Stopping, read_instance, solve, write_instance
 from kvopt.certificates import write as building
@@ -35,7 +37,6 @@ from kvopt.solver.branch_and_bound.tree import branch_and_bound
 from kvopt.solver.combinatorial_bounds import best_lower_bound, busy_time_bound, slot_bound
 from kvopt.solver.relaxations import batch_state_kernel as holding_kernel
 from kvopt.solver.relaxations.aggregate_state import PathPrices, PathRelaxation, path_bound, usable
-from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN, Functions, compiled
 from kvopt.solver.relaxations.batch_state import SCALE as HOLDING_SCALE
 from kvopt.solver.relaxations.batch_state import Holdings, Labels, search
 from kvopt.solver.relaxations.demand_dual_kernel import descend
@@ -62,7 +63,7 @@ def random_instance(rng: random.Random) -> Instance:
 
 @cache
 def optimum(memory: int, requests: tuple[tuple[int, int], ...]) -> int:
-    return textbook.optimum(memory, list(requests))
+    return oracle.optimum(memory, list(requests))
 
 
 def optimum_of(instance: Instance) -> int:
@@ -444,8 +445,8 @@ def is_true(content: dict[str, Any]) -> bool:
     if "starts" in content:
         starts = content["starts"]
         attempts = [(i, start, start + requests[i][1], False) for i, start in enumerate(starts)]
-        fits = max(textbook.memory_by_round(memory, requests, attempts)) <= memory
-        cost = textbook.total_completion_time(attempts)
+        fits = max(model.memory_by_round(memory, requests, attempts)) <= memory
+        cost = model.total_completion_time(attempts)
         return len(starts) == len(requests) and fits and cost == content["upper_bound"]
     return True
 

@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import optimum as oracle
 from strategies import feasible_starts, instances
 
 from kvopt import (
@@ -19,7 +19,7 @@ from kvopt import (
     solve,
     violations,
 )
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.milp import solve_by_program
 from kvopt.solver.primal.list_schedules import (
     best_list_schedule,
@@ -48,7 +48,7 @@ def test_all_witnesses_agree(part: int) -> None:
     """Integer program, state search, state graph and brute force find the same optimum."""
     for instance in WITNESSED[part::8]:
         known = best_list_schedule(instance)
-        optimum = textbook.optimum(instance.memory, rows(instance))
+        optimum = oracle.optimum(instance.memory, rows(instance))
         for result in (
             solve_by_program(instance, known, Stopping(60)),
             solve_by_search(instance, known, Stopping(60)),

@@ -7,13 +7,13 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles import optimum as oracle
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Schedule, SolverError, Status, Stopping, solve, violations
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.primal.annealing import IMPROVED_REQUESTS, Annealing, _delays, improve
@@ -82,7 +82,7 @@ def test_optimal_on_most_tiny_instances() -> None:
     for number in range(100):
         instance = generate_random("tiny", seed=11, number=number)
         rows = [(r.prompt, r.output) for r in instance]
-        optimum = textbook.optimum(instance.memory, rows)
+        optimum = oracle.optimum(instance.memory, rows)
         result = improved(instance, best_list_schedule(instance), 1000)
         cost = int(result.sum()) + instance.total_output
         assert cost >= optimum

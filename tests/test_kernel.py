@@ -8,18 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import kvopt.solver.state_search.compiled as kernel
 import numpy as np
 import pytest
-import textbook
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import feasible_starts, instances
-
-import kvopt.solver.state_search.compiled as kernel
-from kvopt import InputError, Instance, SolverError, Status, Stopping, solve, violations
-from kvopt.generate.families import generate_random
-from kvopt.solver.compiling import has_numba
-from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.state_search.compiled import (
     PLAIN,
     Functions,
@@ -28,6 +21,13 @@ from kvopt.solver.state_search.compiled import (
     optimum,
     solve_by_kernel,
 )
+from oracles import optimum as oracle
+from strategies import feasible_starts, instances
+
+from kvopt import InputError, Instance, SolverError, Status, Stopping, solve, violations
+from kvopt.generate import generate_random
+from kvopt.solver.compiling import has_numba
+from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.state_search.reference import solve_by_search
 
 needs_numba = pytest.mark.skipif(not has_numba(), reason="numba is not installed")
@@ -53,7 +53,7 @@ def late(instance: Instance) -> np.ndarray:
 def test_compiled_search_agrees_with_brute_force_and_the_plain_search() -> None:
     tiny = [generate_random("tiny", seed=9, number=k) for k in range(250)]
     assert optima([problem(i) for i in tiny]) == [
-        textbook.optimum(i.memory, list(zip(i.prompts.tolist(), i.outputs.tolist(), strict=True)))
+        oracle.optimum(i.memory, list(zip(i.prompts.tolist(), i.outputs.tolist(), strict=True)))
         for i in tiny
     ]
     for number in range(30):
@@ -80,7 +80,7 @@ def test_compiled_search_is_optimal_on_any_instance(instance: Instance) -> None:
 @given(instances(max_requests=5, max_memory=9))
 def test_uncompiled_source_is_optimal_too(instance: Instance) -> None:
     rows = list(zip(instance.prompts.tolist(), instance.outputs.tolist(), strict=True))
-    best = textbook.optimum(instance.memory, rows)
+    best = oracle.optimum(instance.memory, rows)
     assert optima([problem(instance)], PLAIN) == [best]
     result = solve_by_kernel(instance, late(instance), Stopping(), functions=PLAIN)
     assert (result.objective, result.lower_bound) == (best, best)

@@ -1,4 +1,4 @@
-"""The scripts behind docs/experiments.md, on a small made-up trace."""
+"""The scripts behind docs/results/experiments.md, on a small made-up trace."""
 
 import random
 import sys
@@ -13,9 +13,9 @@ from kvopt import Instance, policy_from_spec, simulate
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 
-import paper_report
 import reproduce_paper
-from paper_measures import (
+from paper import orderings, report
+from paper.measures import (
     Comparison,
     Measurement,
     Results,
@@ -108,8 +108,8 @@ def test_a_lead_that_grows() -> None:
 
 @pytest.mark.parametrize(("holds", "verdict"), [(10, "yes"), (9, "yes"), (8, "in part"), (0, "no")])
 def test_verdicts_are_counted(holds: int, verdict: str) -> None:
-    assert paper_report.verdict_of(holds, 10, paper_report.NEARLY_ALL) == verdict
-    assert paper_report.verdict_of(9, 10) == "in part"
+    assert orderings.verdict_of(holds, 10, orderings.NEARLY_ALL) == verdict
+    assert orderings.verdict_of(9, 10) == "in part"
 
 
 def test_what_is_done_is_not_done_again(folder: Path, runs: reproduce_paper.Runs) -> None:
@@ -128,13 +128,13 @@ def test_what_is_done_is_not_done_again(folder: Path, runs: reproduce_paper.Runs
 
 def test_the_report_is_made_of_the_runs(runs: reproduce_paper.Runs) -> None:
     results = Results(runs.measurements)
-    page = "\n\n".join(paper_report.sections(results))
+    page = "\n\n".join(report.sections(results))
     for policy in reproduce_paper.CHAT_POLICIES:
         assert page.count(f"`{policy}`") >= 5
     raw = Setting(CHAT.trace, CHAT.memory, CHAT.prompt, False)
     mean = results.mean(raw, 20, "fcfs")
     assert f"{mean:,.0f}" in page
-    for ordering in paper_report.orderings(results):
+    for ordering in orderings.orderings(results):
         assert bool(ordering.why) == (ordering.verdict != "yes")
     for setting in results.settings:
         for policy in results.policies(setting):

@@ -194,12 +194,12 @@ def test_completions_worth_more_than_they_can_cost_are_refuted(companion: Module
     proof = {
         "scale": 1,
         "start": [[1, [0] * 4]],
-        "worth": [[1, 4, 8]],
-        "staircase": [],
-        "moments": [0] * 4,
+        "duals": [[1, 4, 8]],
+        "covers": [],
+        "second_moments": [0] * 4,
     }
     companion.check_schedule(instance, [0, 4], companion.Priced(instance, proof))
-    proof["worth"] = [[1, 4, 9]]
+    proof["duals"] = [[1, 4, 9]]
     with pytest.raises(AssertionError):
         companion.check_schedule(instance, [0, 4], companion.Priced(instance, proof))
 

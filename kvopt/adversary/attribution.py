@@ -52,10 +52,9 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events
 from kvopt.model.schedule import Schedule
 from kvopt.policies import Policy, spec_of
-from kvopt.report.tables import decimal
 from kvopt.simulation.simulate import simulate
 
-__all__ = ["CAUSES", "MOST_ATTEMPTS", "Account", "Explanation", "account", "explain"]
+__all__ = ["CAUSES", "MOST_ATTEMPTS", "Account", "Attribution", "account", "attribute"]
 
 CAUSES: Mapping[str, str] = {
     "useful": "used by attempts that complete, smaller requests first",
@@ -104,7 +103,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Attribution:
     """The cost of a policy and that of a better schedule, by cause.
 
     Parameters
@@ -133,7 +132,7 @@ class Explanation:
         main = max(CAUSES, key=self.excess)
         more = self.excess(main) > 0
         lines = [
-            f"{ours.label} pays {ours.cost:,} rounds, {decimal(self.ratio)} times "
+            f"{ours.label} pays {ours.cost:,} rounds, {float(self.ratio):.3f} times "
             f"the {theirs.cost:,} of {theirs.label}"
             + (f", above all for memory\n{CAUSES[main]}." if more else "."),
             "By what the memory held, as rounds and share of the cost:",
@@ -152,12 +151,12 @@ class Explanation:
         return "\n".join(lines)
 
 
-def explain(
+def attribute(
     instance: Instance,
     policy: Policy,
     optimum_starts: ArrayLike,
     reference: str = "the optimum",
-) -> Explanation:
+) -> Attribution:
     """Say where the cost of a policy comes from, and that of an optimal schedule.
 
     Parameters
@@ -186,8 +185,8 @@ def explain(
     Examples
     --------
     >>> from kvopt import FCFS
-    >>> explanation = explain(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
-    >>> print(explanation.text())
+    >>> attribution = attribute(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
+    >>> print(attribution.text())
     fcfs pays 11 rounds, 1.222 times the 9 of the optimum, above all for memory
     used by attempts that complete, while smaller requests wait.
     By what the memory held, as rounds and share of the cost:
@@ -201,7 +200,7 @@ def explain(
     starts = np.asarray(optimum_starts, dtype=np.int64)
     if starts.shape != (len(instance),):
         raise InputError(f"starts: must be {len(instance)} numbers, got shape {starts.shape}")
-    return Explanation(
+    return Attribution(
         account(spec_of(policy), simulate(instance, policy)),
         account(reference, Schedule.from_starts(instance, starts)),
     )

@@ -8,14 +8,14 @@ from fractions import Fraction
 
 from kvopt.adversary.candidate import Candidate, Limits
 
-__all__ = ["METHODS", "Find", "Hunt", "Unit", "improvements"]
+__all__ = ["METHODS", "Record", "SearchConfiguration", "WorkUnit", "improvements"]
 
 METHODS = ("local", "exhaustive", "families")
 """How instances are looked for; each has a file of its own."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hunt:
+class SearchConfiguration:
     """What is searched for; the trajectory depends on this alone.
 
     Parameters
@@ -44,7 +44,7 @@ class Hunt:
 
 
 @dataclass(frozen=True, slots=True)
-class Find:
+class Record:
     """An instance worth keeping.
 
     Parameters
@@ -73,7 +73,7 @@ class Find:
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class WorkUnit:
     """What one unit of work found.
 
     Parameters
@@ -82,7 +82,7 @@ class Unit:
         Number of the unit.
     evaluations
         How many instances were evaluated.
-    finds
+    records
         What it found, in order.
     complete
         False if it was cut short; a complete unit is the same whenever it is run.
@@ -90,19 +90,19 @@ class Unit:
 
     number: int
     evaluations: int
-    finds: tuple[Find, ...]
+    records: tuple[Record, ...]
     complete: bool
 
 
-def improvements(units: Iterable[Unit]) -> list[Find]:
-    """Return the finds that were better than all before them, by unit number.
+def improvements(units: Iterable[WorkUnit]) -> list[Record]:
+    """Return the records that were better than all before them, by unit number.
 
     Which ones these are does not depend on the order in which the units were run.
-    The last one is the best find.
+    The last one is the best record.
     """
-    best: list[Find] = []
+    best: list[Record] = []
     for unit in sorted(units, key=lambda unit: unit.number):
-        for find in unit.finds:
-            if not best or find.ratio > best[-1].ratio:
-                best.append(find)
+        for record in unit.records:
+            if not best or record.ratio > best[-1].ratio:
+                best.append(record)
     return best

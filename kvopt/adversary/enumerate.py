@@ -1,7 +1,7 @@
 """Exhaustive search: all instances of a size, so that the worst of them is proved to be it.
 
 A unit is a cell: all instances with exactly n requests, a memory budget of exactly M, and
-a common prompt or different ones.  A complete unit's last find is the worst instance of its
+a common prompt or different ones.  A complete unit's last record is the worst instance of its
 cell, with the optimum as reference (proofs/worst_cases.md).
 """
 
@@ -14,17 +14,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from kvopt.adversary import enumeration_kernel as scan
+from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate, Limits
-from kvopt.adversary.classes import Kind, floors, has_classes
-from kvopt.adversary.closed_forms import compiled, slices_of
-from kvopt.adversary.configuration import Find, Hunt, Unit
-from kvopt.adversary.orders import distinct_orders, number_of_orders, orders_to_try
+from kvopt.adversary.closed_forms import compiled
+from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
+from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
 from kvopt.adversary.score import cost_function
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.policies import FCFS, GBA, GBAD, GSA, GSASpec, Policy, policy_from_spec
-from kvopt.solver.state_search.compiled import Problem, optima
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies.policy import facts_of
+from kvopt.solver.state_search.many import Problem, optima
+from kvopt.theory.orders import RequestType, distinct_orders, number_of_orders
 
 __all__ = ["Cell", "cells", "run_unit"]
 
@@ -70,12 +71,12 @@ def cells(limits: Limits) -> list[Cell]:
     ]
 
 
-def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
+def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
     """Find the worst instance of a cell.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
         Number of the cell in `cells`.
@@ -85,12 +86,12 @@ def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
     Returns
     -------
     Unit
-        If it is complete, its last find is the worst of the cell.
+        If it is complete, its last record is the worst of the cell.
     """
-    return _Unit(hunt, number, stop).run(cells(hunt.limits)[number])
+    return _CellSearch(configuration, number, stop).run(cells(configuration.limits)[number])
 
 
-Requests = Sequence[Kind]
+Requests = Sequence[RequestType]
 
 Cost = Callable[[Candidate], int]
 
@@ -106,39 +107,42 @@ class _Rows:
         return [(self.prompt, output) for output in self.outputs[row].tolist()]
 
 
-class _Unit:
+class _CellSearch:
     """A cell on its way: the worst instance so far."""
 
-    def __init__(self, hunt: Hunt, number: int, stop: Stopping) -> None:
+    def __init__(self, configuration: SearchConfiguration, number: int, stop: Stopping) -> None:
         self.number = number
         self.stop = stop
-        self.policy = policy_from_spec(hunt.policy)
-        self.cost = cost_function(self.policy, compiled())
-        other = policy_from_spec(hunt.against) if hunt.against else None
-        self.other = cost_function(other, compiled()) if other else None
-        self.dearer = None if other else _dearer(self.policy)
-        self.dearer_cost = cost_function(self.dearer or self.policy, compiled())
+        self.policy = policy_from_spec(configuration.policy)
+        self.cost = cost_function(self.policy, compiled)
+        other = policy_from_spec(configuration.against) if configuration.against else None
+        self.other = cost_function(other, compiled) if other else None
+        self.bounding = None if other else facts_of(self.policy).never_cheaper()
+        self.bounding_cost = cost_function(self.bounding or self.policy, compiled)
         self.shortest_only = other is None and has_classes(self.policy)
-        self.finds: list[Find] = []
+        self.records: list[Record] = []
         self.ratio = Fraction(0)
         self.evaluations = 0
 
-    def run(self, cell: Cell) -> Unit:
+    def run(self, cell: Cell) -> WorkUnit:
         """Look at all instances of the cell."""
-        scannable = not cell.mixed and not self.other and slices_of(self.policy) is not None
-        complete = self._scan(cell) if scannable else self._one_by_one(cell)
-        return Unit(self.number, self.evaluations, tuple(self.finds), complete)
+        enumerable = (
+            not cell.mixed and not self.other and facts_of(self.policy).phases(1, 0) is not None
+        )
+        complete = self._enumerate(cell) if enumerable else self._one_by_one(cell)
+        return WorkUnit(self.number, self.evaluations, tuple(self.records), complete)
 
-    def _scan(self, cell: Cell) -> bool:
+    def _enumerate(self, cell: Cell) -> bool:
         """Go through the instances in compiled code; False if the budget was over first.
 
         First some that promise much, so that of the others few have to be looked at closely.
         """
-        assert isinstance(self.policy, GSA | GBA)
-        function = scan.compiled()
+        function = enumeration.compiled()
         promising: list[tuple[int, int, Requests]] = []
         for prompt in range(cell.memory):
-            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            walk = enumeration.Enumeration(
+                self.policy, cell.memory, prompt, cell.requests, function
+            )
             values, outputs = walk.more(Fraction(1))
             sets = _Rows(prompt, outputs)
             best = _by_promise(values)[:PROMISING].tolist()
@@ -146,7 +150,9 @@ class _Unit:
         if not self._settle_list(cell.memory, promising):
             return False
         for prompt in range(cell.memory):
-            walk = scan.Scan(self.policy, cell.memory, prompt, cell.requests, function)
+            walk = enumeration.Enumeration(
+                self.policy, cell.memory, prompt, cell.requests, function
+            )
             before = self.evaluations
             while not walk.over:
                 values, outputs = walk.more(self.ratio)
@@ -173,12 +179,12 @@ class _Unit:
         if self.other is not None:
             yield from self._worst_against(self.other, memory, requests)
             return
-        bound = scan.lower_bound(memory, requests)
-        if self.dearer is not None:
-            candidate = _candidate(memory, next(orders_to_try(self.dearer, memory, requests)))
+        bound = enumeration.lower_bound(memory, requests)
+        if self.bounding is not None:
+            candidate = _candidate(memory, next(orders_to_try(self.bounding, memory, requests)))
             if candidate.common_prompt is not None:
                 self.evaluations += 1
-                if Fraction(self.dearer_cost(candidate), bound) <= self.ratio:
+                if Fraction(self.bounding_cost(candidate), bound) <= self.ratio:
                     return
         cost, order = self._worst_cost(memory, requests)
         if Fraction(cost, bound) > self.ratio:
@@ -186,8 +192,9 @@ class _Unit:
 
     def _worst_cost(self, memory: int, requests: Requests) -> tuple[int, Requests]:
         """Return the largest cost over all orders of a set of requests, and the order."""
-        if type(self.policy) is FCFS:
-            return self._worst_fcfs(memory, requests)
+        if found := facts_of(self.policy).worst_order(memory, requests, compiled):
+            self.evaluations += number_of_orders(requests)
+            return found
         worst: tuple[int, Requests] | None = None
         for order in orders_to_try(self.policy, memory, requests):
             cost = self.cost(_candidate(memory, order))
@@ -196,15 +203,6 @@ class _Unit:
                 worst = cost, order
         assert worst is not None
         return worst
-
-    def _worst_fcfs(self, memory: int, requests: Requests) -> tuple[int, Requests]:
-        kinds = sorted(set(requests))
-        prompts, outputs = np.array(kinds, dtype=np.int64).T.copy()
-        order = np.array(sorted(map(kinds.index, requests)), dtype=np.int64)
-        worst = np.zeros_like(order)
-        cost = compiled().worst_fcfs(memory, prompts, outputs, worst, order)
-        self.evaluations += number_of_orders(requests)
-        return int(cost), [kinds[k] for k in worst.tolist()]
 
     def _worst_against(
         self, other: Cost, memory: int, requests: Requests
@@ -257,8 +255,8 @@ class _Unit:
                 if Fraction(cost, reference) > self.ratio:
                     self.ratio = Fraction(cost, reference)
                     candidate = _candidate(memory, requests)
-                    find = Find(self.number, self.evaluations, cost, reference, candidate)
-                    self.finds.append(find)
+                    record = Record(self.number, self.evaluations, cost, reference, candidate)
+                    self.records.append(record)
         return not self.stop.over()
 
     def _references(
@@ -270,27 +268,17 @@ class _Unit:
             return given
         problems = [_problem(memory, requests) for requests in sets]
         p, q = self.ratio.numerator, self.ratio.denominator
-        return optima(problems, enough=[-(-cost * q // p) for cost in costs] if p else None)
+        return optima(problems, cutoffs=[-(-cost * q // p) for cost in costs] if p else None)
 
 
 def _candidate(memory: int, requests: Requests) -> Candidate:
     return Candidate.of(memory, ((s, o, 1) for s, o in requests))
 
 
-def _dearer(policy: Policy) -> Policy | None:
-    """Return a policy that with a common prompt length never costs less, if one is known.
-
-    proofs/sharper_bounds.md, lemmas 17 and 18.
-    """
-    if type(policy) is GSASpec:
-        return GSA(policy.alpha, policy.beta)
-    return GBA(policy.alpha) if type(policy) is GBAD else None
-
-
 def _shortest(policy: Policy, memory: int, requests: Requests) -> bool:
     """Tell whether no request could be shorter and still complete in its phase or class."""
     outputs = [output - 1 for _, output in requests]
-    return outputs == floors(policy, memory, requests)
+    return outputs == list(outlived_slices(policy, memory, requests))
 
 
 def _by_promise(values: IntArray) -> IntArray:

@@ -19,13 +19,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kvopt.adversary.classes import Kind
-from kvopt.adversary.closed_forms import phases
 from kvopt.model.instance import IntArray
-from kvopt.policies import GBA, GSA
-from kvopt.solver.compiling import jitted, working
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies.policy import facts_of
+from kvopt.solver.compiling import Kernel
+from kvopt.theory.orders import RequestType
+from kvopt.theory.phases import Phases
 
-__all__ = ["Scan", "Tables", "compiled", "count_of", "lower_bound", "shortest_outputs"]
+__all__ = ["Enumeration", "Tables", "compiled", "count_of", "lower_bound", "shortest_outputs"]
 
 SCALE_BITS = 20
 """Terms of the lower bounds are rounded down to multiples of 2^-20 rounds."""
@@ -41,7 +42,7 @@ STEPS = 5_000_000
 
 
 class Tables(NamedTuple):
-    """What the scan knows of a policy with memory M and a common prompt s.
+    """what the enumeration knows of a policy with memory M and a common prompt s.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class Tables(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Where the scan is.
+    """Where the enumeration is.
 
     Attributes
     ----------
@@ -94,8 +95,8 @@ class Position(NamedTuple):
     changed: IntArray
 
 
-def scan(
-    gsa: bool,
+def enumerate_multisets(
+    everyone: bool,
     tables: Tables,
     position: Position,
     numerator: int,
@@ -108,8 +109,8 @@ def scan(
 
     Parameters
     ----------
-    gsa
-        True for GSA, False for GBA.
+    everyone
+        As in `kvopt.theory.phases.Phases`.
     tables, position
         See there; the position moves on.
     numerator, denominator
@@ -137,7 +138,7 @@ def scan(
         total, begin, alive = tokens[n], 0, n
         for q in range(slices.shape[0]):
             m = counts[q]
-            if gsa:
+            if everyone:
                 total += m * begin + sums[q, alive] - sums[q, alive - m]
                 if m == alive:
                     break
@@ -172,18 +173,25 @@ def scan(
     return rows
 
 
-@functools.cache
-def compiled() -> Callable[..., int]:
-    """Return the compiled scan, or the plain one if numba is not there or fails."""
-    return working(_compile) or scan
+class Functions(NamedTuple):
+    """The functions of the kernel that are called from outside."""
+
+    enumerate_multisets: Callable[..., int]
 
 
-def _compile(cache: bool) -> Callable[..., int]:
-    names = jitted([scan], globals(), lambda _: {"cache": cache, "error_model": "numpy"})
-    function: Callable[..., int] = names["scan"]
-    trial = Scan(GSA(), 2, 0, 1, function)
+def _warm_up(functions: Functions) -> None:
+    trial = Enumeration(policy_from_spec("gsa"), 2, 0, 1, functions.enumerate_multisets)
     trial.more(Fraction(1))
-    return function
+
+
+KERNEL = Kernel(
+    "enumeration of instances", [enumerate_multisets], Functions, _warm_up, error_model="numpy"
+)
+
+
+def compiled() -> Callable[..., int]:
+    """Return the compiled `enumerate_multisets`."""
+    return KERNEL.compiled().enumerate_multisets
 
 
 def count_of(lengths: int, requests: int) -> int:
@@ -191,25 +199,24 @@ def count_of(lengths: int, requests: int) -> int:
     return math.comb(lengths + requests - 1, requests)
 
 
-def shortest_outputs(policy: GSA | GBA, memory: int, prompt: int) -> IntArray:
+def shortest_outputs(phases: Phases) -> IntArray:
     """Return the smallest output length that completes in each phase (tokens), shape (p,)."""
-    slices, _ = phases(policy, memory, prompt)
-    return np.append(0, slices[:-1]) + 1
+    return np.append(0, phases.slices[:-1]) + 1
 
 
-class Scan:
+class Enumeration:
     """A walk through all multisets of some output lengths.
 
     Parameters
     ----------
     policy
-        A GSA or GBA that `kvopt.adversary.closed_forms.slices_of` knows.
+        A policy that has phases, see `Policy.phases`.
     memory, prompt
         Memory budget M and common prompt length s (tokens).
     requests
         Number of requests n.
     function
-        The scan to use, compiled or not.
+        The enumeration to use, compiled or not.
     lengths
         The output lengths, increasing (tokens), shape (l,); by default those that make
         the worst instances, `shortest_outputs`.
@@ -217,18 +224,20 @@ class Scan:
 
     def __init__(
         self,
-        policy: GSA | GBA,
+        policy: Policy,
         memory: int,
         prompt: int,
         requests: int,
-        function: Callable[..., int] = scan,
+        function: Callable[..., int] = enumerate_multisets,
         lengths: IntArray | None = None,
     ) -> None:
+        phases = facts_of(policy).phases(memory, prompt)
+        assert phases is not None
         if lengths is None:
-            lengths = shortest_outputs(policy, memory, prompt)
-        self.gsa = isinstance(policy, GSA)
+            lengths = shortest_outputs(phases)
+        self.everyone = phases.everyone
         self.function = function
-        self.tables = _tables(policy, memory, prompt, requests, lengths)
+        self.tables = _tables(phases, memory, prompt, requests, lengths)
         counts = np.zeros(len(self.tables.slices), dtype=np.int64)
         counts[self.tables.phase[-1]] = requests
         self.position = Position(
@@ -261,7 +270,7 @@ class Scan:
             the output lengths, longest first (tokens), shape (rows, n).
         """
         rows = self.function(
-            self.gsa,
+            self.everyone,
             self.tables,
             self.position,
             ratio.numerator,
@@ -273,10 +282,8 @@ class Scan:
         return self.values[:rows].copy(), self.found[:rows].copy()
 
 
-def _tables(
-    policy: GSA | GBA, memory: int, prompt: int, requests: int, lengths: IntArray
-) -> Tables:
-    slices, (p, q) = phases(policy, memory, prompt)
+def _tables(phases: Phases, memory: int, prompt: int, requests: int, lengths: IntArray) -> Tables:
+    slices, (p, q) = phases.slices, phases.distances
     starts = np.arange(requests + 1) * p[:, None] // q[:, None]
     sums = np.zeros_like(starts)
     np.cumsum(starts[:, :-1], axis=1, out=sums[:, 1:])
@@ -326,8 +333,8 @@ def halves_and_lates(
     return tuple(found)
 
 
-def lower_bound(memory: int, requests: Sequence[Kind]) -> int:
-    """Return a lower bound on the optimum (rounds), quickly: the same as a scan's.
+def lower_bound(memory: int, requests: Sequence[RequestType]) -> int:
+    """Return a lower bound on the optimum (rounds), quickly: the same as the enumeration uses.
 
     Parameters
     ----------

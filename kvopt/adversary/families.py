@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 
 from kvopt.adversary import local
 from kvopt.adversary.candidate import Candidate, Group
-from kvopt.adversary.closed_forms import phases, slices_of
-from kvopt.adversary.configuration import Find, Hunt, Unit
+from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
-from kvopt.policies import GBA, GSA, Policy, policy_from_spec
+from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies.policy import facts_of
+from kvopt.theory.phases import Phases
 from kvopt.theory.pipeline import tight_spacing
 
 __all__ = ["Growth", "growth", "limit_ratio", "number_of_units", "run_unit"]
@@ -45,52 +46,62 @@ TRIED = 4
 """So many of the best mixes of a unit are made into instances and evaluated exactly."""
 
 
-def number_of_units(hunt: Hunt) -> int | None:
-    """Return how many units a hunt through families has, or None if it never ends."""
-    policy = policy_from_spec(hunt.policy)
-    return -(-hunt.limits.memory // MEMORIES) if applies(policy) and not hunt.against else None
+def number_of_units(configuration: SearchConfiguration) -> int | None:
+    """Return how many units a search through families has, or None if it never ends."""
+    policy = policy_from_spec(configuration.policy)
+    return (
+        -(-configuration.limits.memory // MEMORIES)
+        if applies(policy) and not configuration.against
+        else None
+    )
 
 
 def applies(policy: Policy) -> bool:
     """Tell whether the costs of a policy are known as a quadratic form."""
-    return isinstance(policy, GSA | GBA) and slices_of(policy) is not None
+    return facts_of(policy).phases(1, 0) is not None
 
 
-def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
+def _phases(policy: Policy, memory: int, prompt: int) -> Phases:
+    """Return the phases of a policy that has them; see `Policy.phases`."""
+    phases = facts_of(policy).phases(memory, prompt)
+    assert phases is not None
+    return phases
+
+
+def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
     """Find the worst mixes for a few memory budgets, or climb where there is no formula.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
         Number of the unit: its memory budgets follow those of the unit before it.
     stop
         When it is over, the unit is cut short.
     """
-    policy = policy_from_spec(hunt.policy)
-    if number_of_units(hunt) is None:
-        limits = replace(hunt.limits, groups=KINDS)
-        return local.run_unit(replace(hunt, limits=limits), number, stop)
-    assert isinstance(policy, GSA | GBA)
-    score = score_function(hunt)
+    policy = policy_from_spec(configuration.policy)
+    if number_of_units(configuration) is None:
+        limits = replace(configuration.limits, groups=KINDS)
+        return local.run_unit(replace(configuration, limits=limits), number, stop)
+    score = score_function(configuration)
     mixes: list[_Mix] = []
     evaluations = 0
-    largest = min(hunt.limits.memory, (number + 1) * MEMORIES)
+    largest = min(configuration.limits.memory, (number + 1) * MEMORIES)
     for memory in range(number * MEMORIES + 1, largest + 1):
         for prompt in sorted({0, 1, memory // 16, memory // 4} & set(range(memory))):
             if stop.over():
-                return Unit(number, evaluations, (), complete=False)
+                return WorkUnit(number, evaluations, (), complete=False)
             evaluations += 1
             mixes += _mixes(policy, memory, prompt)
     mixes.sort(key=lambda mix: -mix.limit)
-    finds: list[Find] = []
+    records: list[Record] = []
     for mix in mixes[:TRIED]:
-        candidate = mix.instance(hunt.limits.requests)
-        find = Find(number, evaluations, *score(candidate), candidate)
-        if not finds or find.ratio > finds[-1].ratio:
-            finds.append(find)
-    return Unit(number, evaluations, tuple(finds), complete=True)
+        candidate = mix.instance(configuration.limits.requests)
+        record = Record(number, evaluations, *score(candidate), candidate)
+        if not records or record.ratio > records[-1].ratio:
+            records.append(record)
+    return WorkUnit(number, evaluations, tuple(records), complete=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +123,11 @@ class _Mix:
         return Candidate.of(self.memory, ((self.prompt, o, c) for o, c in groups))
 
 
-def _mixes(policy: GSA | GBA, memory: int, prompt: int) -> list[_Mix]:
+def _mixes(policy: Policy, memory: int, prompt: int) -> list[_Mix]:
     """Return the best mix of each number of kinds, of lengths just above the slices."""
-    slices, _ = phases(policy, memory, prompt)
-    outputs = [1, *(slices[:-1] + 1).tolist()]
-    a, b = _forms(policy, memory, prompt, outputs)
+    phases = _phases(policy, memory, prompt)
+    outputs = [1, *(phases.slices[:-1] + 1).tolist()]
+    a, b = _forms(phases, memory, prompt, outputs)
     best = []
     for kinds in range(1, min(KINDS, len(outputs)) + 1):
         sets = np.array(list(itertools.combinations(range(len(outputs)), kinds)))
@@ -132,14 +143,14 @@ def _mixes(policy: GSA | GBA, memory: int, prompt: int) -> list[_Mix]:
 
 
 def _forms(
-    policy: GSA | GBA, memory: int, prompt: int, outputs: Sequence[int]
+    phases: Phases, memory: int, prompt: int, outputs: Sequence[int]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the matrices of the quadratic forms of the policy's cost and the SPT pipeline's.
 
     Parameters
     ----------
-    policy
-        The policy.
+    phases
+        The phases of the policy.
     memory, prompt
         Memory budget M and common prompt length s (tokens).
     outputs
@@ -151,15 +162,14 @@ def _forms(
         Shape (K, K), symmetric: cost is about x'Ax n^2 with x n requests of each kind, those of
         longer ones first.
     """
-    slices, (p, q) = phases(policy, memory, prompt)
-    distances = p / q
-    phase = np.searchsorted(slices, outputs)
+    distances = phases.distances[0] / phases.distances[1]
+    phase = np.searchsorted(phases.slices, outputs)
     kinds = len(outputs)
     a, b = np.zeros((2, kinds, kinds))
     tight = [float(tight_spacing(prompt, output, memory)) for output in outputs]
     for k in range(kinds):
         # Kind k waits for the phases before its own, in which all longer ones take part too.
-        if isinstance(policy, GSA):
+        if phases.everyone:
             for earlier in range(phase[k]):
                 a[k, phase >= earlier] += distances[earlier]
             a[k, phase > phase[k]] += distances[phase[k]]
@@ -215,12 +225,13 @@ def limit_ratio(policy: Policy, candidate: Candidate) -> float | None:
     """
     prompt = candidate.common_prompt
     outputs = [output for _, output, _ in candidate.groups][::-1]
-    if prompt is None or not isinstance(policy, GSA | GBA) or not applies(policy):
+    if prompt is None or not applies(policy):
         return None
-    phase = np.searchsorted(phases(policy, candidate.memory, prompt)[0], outputs)
+    phases = _phases(policy, candidate.memory, prompt)
+    phase = np.searchsorted(phases.slices, outputs)
     if (np.diff(phase) < 1).any():
         return None
-    a, b = _forms(policy, candidate.memory, prompt, outputs)
+    a, b = _forms(phases, candidate.memory, prompt, outputs)
     x = np.array([count for _, _, count in candidate.groups][::-1], dtype=float)
     return float(x @ a @ x / (x @ b @ x))
 
@@ -247,19 +258,19 @@ class Growth:
         return len(self.ratios) > 2 and all(3 * b >= 4 * a for a, b in pairs)
 
 
-def growth(hunt: Hunt, candidate: Candidate, doublings: int) -> Growth:
+def growth(configuration: SearchConfiguration, candidate: Candidate, doublings: int) -> Growth:
     """Follow an instance as the memory doubles, changing it a little to stay bad.
 
     Parameters
     ----------
-    hunt
+    configuration
         What was searched for; the number of requests may double with the memory.
     candidate
         The instance to begin with.
     doublings
         How often the memory is doubled.
     """
-    score = score_function(hunt)
+    score = score_function(configuration)
 
     def ratio(one: Candidate) -> Fraction:
         return Fraction(*score(one))
@@ -267,9 +278,9 @@ def growth(hunt: Hunt, candidate: Candidate, doublings: int) -> Growth:
     family, ratios = [candidate], [ratio(candidate)]
     for doubling in range(1, doublings + 1):
         memory = 2 * family[-1].memory
-        requests = hunt.limits.requests << doubling
-        limits = replace(hunt.limits, memory=memory, requests=requests, groups=KINDS)
-        moves = local.moves_of(replace(hunt, limits=limits), memory)
+        requests = configuration.limits.requests << doubling
+        limits = replace(configuration.limits, memory=memory, requests=requests, groups=KINDS)
+        moves = local.moves_of(replace(configuration, limits=limits), memory)
         scored = [(ratio(one), one) for one in _doubled(family[-1]) if one.valid(limits)]
         if not scored:
             break

@@ -6,12 +6,12 @@ import math
 import random
 
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.configuration import Find, Hunt, Unit
+from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
-from kvopt.solver.state_search.compiled import optimum
+from kvopt.solver.state_search.many import optimum
 
 __all__ = ["EVALUATIONS", "moves_of", "neighbour", "run_unit"]
 
@@ -40,7 +40,7 @@ class Log:
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
         Number of the unit.
@@ -48,14 +48,14 @@ class Log:
         When it is over, no more instances are looked at.
     """
 
-    def __init__(self, hunt: Hunt, number: int, stop: Stopping) -> None:
+    def __init__(self, configuration: SearchConfiguration, number: int, stop: Stopping) -> None:
         self.number = number
-        self.most = max(100, min(EVALUATIONS, REQUESTS // hunt.limits.requests))
-        self.finds: list[Find] = []
+        self.most = max(100, min(EVALUATIONS, REQUESTS // configuration.limits.requests))
+        self.records: list[Record] = []
         self.evaluations = 0
         self.cut = False
-        self._score = score_function(hunt)
-        self._exact = hunt.exact and hunt.against is None
+        self._score = score_function(configuration)
+        self._exact = configuration.exact and configuration.against is None
         self._budget = stop
         self._seen: dict[Candidate, float] = {}
 
@@ -69,44 +69,44 @@ class Log:
         self.evaluations += 1
         if candidate not in self._seen:
             cost, reference = self._score(candidate)
-            best = float(self.finds[-1].ratio) if self.finds else 0.0
+            best = float(self.records[-1].ratio) if self.records else 0.0
             if self._exact and cost > PROMISING * best * reference and _small(candidate):
                 prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
                 reference = min(reference, optimum(candidate.memory, prompts, outputs))
-            find = Find(self.number, self.evaluations - 1, cost, reference, candidate)
-            if not self.finds or find.ratio > self.finds[-1].ratio:
-                self.finds.append(find)
+            record = Record(self.number, self.evaluations - 1, cost, reference, candidate)
+            if not self.records or record.ratio > self.records[-1].ratio:
+                self.records.append(record)
             self._seen[candidate] = cost / reference
         return self._seen[candidate]
 
-    def unit(self) -> Unit:
+    def unit(self) -> WorkUnit:
         """Return what was found."""
-        return Unit(self.number, self.evaluations, tuple(self.finds), complete=not self.cut)
+        return WorkUnit(self.number, self.evaluations, tuple(self.records), complete=not self.cut)
 
 
-def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
+def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
     """Run one unit: simulated annealing if its number is even, evolution if it is odd.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
-        Number of the unit, which with the hunt decides on all that is random.
+        Number of the unit, which with the search decides on all that is random.
     stop
         When it is over, the unit is cut short.
     """
-    log = Log(hunt, number, stop)
-    (evolve if number % 2 else anneal)(moves_of(hunt, number), log)
+    log = Log(configuration, number, stop)
+    (evolve if number % 2 else anneal)(moves_of(configuration, number), log)
     return log.unit()
 
 
-def moves_of(hunt: Hunt, number: int) -> Moves:
-    """Return the moves of a hunt, with randomness that depends on it and a number alone."""
-    specs = (hunt.policy, *filter(None, [hunt.against]))
-    rng = random.Random(repr((*specs, hunt.limits, hunt.seed, number)))
+def moves_of(configuration: SearchConfiguration, number: int) -> Moves:
+    """Return the moves of a search, with randomness that depends on it and a number alone."""
+    specs = (configuration.policy, *filter(None, [configuration.against]))
+    rng = random.Random(repr((*specs, configuration.limits, configuration.seed, number)))
     landmarks = Landmarks(tuple(policy_from_spec(spec) for spec in specs))
-    return Moves(rng, landmarks, hunt.limits)
+    return Moves(rng, landmarks, configuration.limits)
 
 
 def anneal(moves: Moves, log: Log) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from kvopt.adversary.candidate import Candidate, Group, Limits
-from kvopt.adversary.closed_forms import geometric_ends
 from kvopt.policies import Policy
+from kvopt.policies.policy import facts_of
 
 __all__ = ["MOVES", "Landmarks", "Moves", "crossover", "random_candidate"]
 
@@ -21,7 +21,7 @@ class Landmarks:
     Parameters
     ----------
     policies
-        The policies of the hunt.
+        The policies of the search.
     """
 
     policies: tuple[Policy, ...]
@@ -42,7 +42,7 @@ def _landmarks(policies: tuple[Policy, ...], memory: int, prompt: int) -> tuple[
     for together in (2, 3):
         found |= {memory // together - prompt, memory // together - prompt + 1}
     for policy in policies:
-        for end in geometric_ends(policy, memory, prompt):
+        for end in facts_of(policy).slice_lengths(memory, prompt):
             found |= {end, end + 1}
     return tuple(sorted(o for o in found if 1 <= o <= longest))
 

@@ -1,27 +1,25 @@
-"""In which orders the requests of a set have to be tried to find a policy's worst case.
+"""What is known about a policy that makes some instances enough to find its worst.
 
 Policies look at the order of requests.  For some it is proved that it does not matter,
 matters only between requests that the policy cannot tell apart otherwise, or which one is
-the worst (proofs/worst_cases.md); for the others all are tried.
+the worst; for the others all are tried.  Of some it is known in which phase or class each
+request completes.  Why that decides on the worst instances: proofs/worst_cases.md.
 """
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
+from collections.abc import Iterator, Sequence
 
-from kvopt.adversary.classes import Kind, floors, has_classes
-from kvopt.policies import MCSF, SVF, AMax, Policy, SortedF, SPTPipeline
+from kvopt.policies import Policy
+from kvopt.policies.policy import facts_of
+from kvopt.theory.orders import RequestType
 
-__all__ = ["distinct_orders", "number_of_orders", "orders_to_try"]
+__all__ = ["has_classes", "orders_to_try", "outlived_slices"]
 
 
 def orders_to_try(
-    policy: Policy, memory: int, requests: Sequence[Kind]
-) -> Iterator[tuple[Kind, ...]]:
+    policy: Policy, memory: int, requests: Sequence[RequestType]
+) -> Iterator[Sequence[RequestType]]:
     """Yield orders of requests, a worst one for the policy among them.
 
     Parameters
@@ -33,56 +31,19 @@ def orders_to_try(
     requests
         The requests, shape (n,).
     """
-    common = len({prompt for prompt, _ in requests}) == 1
-    if has_classes(policy):
-        late = zip(floors(policy, memory, requests), requests, strict=True)
-        yield tuple(kind for _, kind in sorted(late, key=_late_and_small))
-    elif type(policy) is SPTPipeline or (type(policy) is SortedF and common):
-        yield tuple(requests)
-    elif (key := _key(policy, memory)) is not None:
-        groups = itertools.groupby(sorted(requests, key=key, reverse=True), key)
-        ties = [list(distinct_orders(list(group))) for _, group in groups]
-        for orders in itertools.product(*ties):
-            yield tuple(itertools.chain(*orders))
-    else:
-        yield from distinct_orders(requests)
+    return facts_of(policy).worst_orders(memory, requests)
 
 
-def _key(policy: Policy, memory: int) -> Callable[[Kind], int] | None:
-    """Return by what a policy sorts requests before it looks at their order, if it does."""
-    if type(policy) is MCSF:
-        return lambda kind: kind[1]
-    if type(policy) is SVF:
-        return lambda kind: 2 * kind[0] * kind[1] + kind[1] * (kind[1] + 1)
-    if type(policy) is AMax and isinstance(width := policy.width, Fraction):
-        return lambda kind: min(kind[1] * width.numerator // width.denominator, memory - kind[0])
-    return None
+def has_classes(policy: Policy) -> bool:
+    """Tell whether it is known which slices requests outlive: see `outlived_slices`."""
+    return facts_of(policy).outlived_slices(1, [(0, 1)]) is not None
 
 
-def _late_and_small(late: tuple[int, Kind]) -> tuple[int, int, int]:
-    floor, (prompt, output) = late
-    return -floor, prompt, -output
+def outlived_slices(policy: Policy, memory: int, requests: Sequence[RequestType]) -> Sequence[int]:
+    """Return the slice that each request outlives (rounds): see `Policy.outlived_slices`.
 
-
-def number_of_orders(requests: Sequence[Kind]) -> int:
-    """Return the number of distinct orders of requests."""
-    counts = Counter(requests).values()
-    return math.factorial(len(requests)) // math.prod(map(math.factorial, counts))
-
-
-def distinct_orders(requests: Sequence[Kind]) -> Iterator[tuple[Kind, ...]]:
-    """Yield every distinct order of requests once, in descending order."""
-    current = sorted(requests, reverse=True)
-    while True:
-        yield tuple(current)
-        # The next smaller permutation, as in Knuth's algorithm L.
-        i = len(current) - 2
-        while i >= 0 and current[i] <= current[i + 1]:
-            i -= 1
-        if i < 0:
-            return
-        j = len(current) - 1
-        while current[j] >= current[i]:
-            j -= 1
-        current[i], current[j] = current[j], current[i]
-        current[i + 1 :] = reversed(current[i + 1 :])
+    Parameters are as for `orders_to_try`, for a policy for which `has_classes` is true.
+    """
+    found = facts_of(policy).outlived_slices(memory, requests)
+    assert found is not None
+    return found

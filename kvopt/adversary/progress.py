@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable
 from fractions import Fraction
 
-from kvopt.adversary.configuration import Unit
+from kvopt.adversary.configuration import WorkUnit
 from kvopt.model.stopping import Stopping
 
 __all__ = ["Progress", "progress_text"]
@@ -26,7 +26,7 @@ class Progress:
         How long this run may go on.
     """
 
-    def __init__(self, total: int | None, done: Iterable[Unit], stop: Stopping) -> None:
+    def __init__(self, total: int | None, done: Iterable[WorkUnit], stop: Stopping) -> None:
         self.total = total
         self.units = 0
         self.evaluations = 0
@@ -37,12 +37,12 @@ class Progress:
         self._budget = stop
         self._began = time.perf_counter()
 
-    def add(self, unit: Unit) -> None:
+    def add(self, unit: WorkUnit) -> None:
         """Count a unit that has ended."""
         self.units += 1
         self.evaluations += unit.evaluations
-        for find in unit.finds:
-            self.best = find.ratio if self.best is None else max(self.best, find.ratio)
+        for record in unit.records:
+            self.best = record.ratio if self.best is None else max(self.best, record.ratio)
 
     def __str__(self) -> str:
         return progress_text(

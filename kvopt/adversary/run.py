@@ -1,6 +1,6 @@
 """Run the units of a search, here or on an executor.
 
-Every unit of work depends on the hunt and its number alone.  So a search can be spread
+Every unit of work depends on the search and its number alone.  So a search can be spread
 over processes, stopped and resumed, and finds the same things.
 """
 
@@ -15,21 +15,22 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import closing
 from typing import Protocol
 
-from kvopt.adversary import closed_forms as quick
 from kvopt.adversary import enumerate as exhaustive
-from kvopt.adversary import enumeration_kernel as scan
+from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary import families, local
-from kvopt.adversary.configuration import Hunt, Unit
+from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.configuration import SearchConfiguration, WorkUnit
+from kvopt.adversary.score import score_function
 from kvopt.model.errors import WorkerError
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import code_version
 from kvopt.parallel.executors import Workers, stopped
 from kvopt.policies import policy_from_spec, source_digest
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.kernel import STATE_SEARCH
 
 __all__ = ["Ledger", "number_of_units", "prepare", "run_unit", "search"]
 
-RUN_UNIT: Mapping[str, Callable[[Hunt, int, Stopping], Unit]] = {
+RUN_UNIT: Mapping[str, Callable[[SearchConfiguration, int, Stopping], WorkUnit]] = {
     "local": local.run_unit,
     "exhaustive": exhaustive.run_unit,
     "families": families.run_unit,
@@ -46,71 +47,73 @@ GRACE_SECONDS = 5.0
 """How long after the end of the time units may take to notice."""
 
 
-def run_unit(hunt: Hunt, number: int, stop: Stopping) -> Unit:
-    """Run one unit of a hunt by its method.
+def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
+    """Run one unit of a search by its method.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     number
         Number of the unit.
     stop
         When it is over, the unit is cut short.
     """
-    return RUN_UNIT[hunt.method](hunt, number, stop)
+    return RUN_UNIT[configuration.method](configuration, number, stop)
 
 
-def prepare(hunt: Hunt) -> None:
-    """Load or compile what a hunt runs on, which may take half a minute the first time."""
-    quick.compiled()
-    if hunt.exact or hunt.method == "exhaustive":
-        kernel.compiled()
-        scan.compiled()
+def prepare(configuration: SearchConfiguration) -> None:
+    """Load or compile what a search runs on, which may take half a minute the first time."""
+    score = score_function(configuration)
+    for groups in ((0, 1, 2),), ((0, 1, 1), (1, 1, 1)):  # a common prompt, and others
+        score(Candidate(3, groups))
+    if configuration.exact or configuration.method == "exhaustive":
+        STATE_SEARCH.compiled()
+        enumeration.compiled()
 
 
-def number_of_units(hunt: Hunt) -> int | None:
-    """Return how many units a hunt has, or None if it never ends."""
-    if hunt.method == "exhaustive":
-        return len(exhaustive.cells(hunt.limits))
-    return families.number_of_units(hunt) if hunt.method == "families" else None
+def number_of_units(configuration: SearchConfiguration) -> int | None:
+    """Return how many units a search has, or None if it never ends."""
+    if configuration.method == "exhaustive":
+        return len(exhaustive.cells(configuration.limits))
+    return families.number_of_units(configuration) if configuration.method == "families" else None
 
 
 class Ledger(Protocol):
-    """What is done of a hunt, and which process is at what; see `kvopt.parallel.store.Ledger`."""
+    """What is done of a search, and which process is at what: `kvopt.adversary.store.Ledger`."""
 
-    def units(self, numbers: Collection[int] | None = None) -> list[Unit]:
+    def units(self, numbers: Collection[int] | None = None) -> list[WorkUnit]:
         """Return the complete units, or those of them with these numbers."""
 
     def claim(self, number: int) -> bool:
         """Reserve a unit; False if it is complete, or another process is at it."""
 
-    def add(self, unit: Unit) -> None:
+    def add(self, unit: WorkUnit) -> None:
         """Keep a complete unit."""
 
 
 def search(
-    hunt: Hunt,
+    configuration: SearchConfiguration,
     stop: Stopping,
     *,
     units: int | None = None,
-    done: Iterable[Unit] = (),
-    on_unit: Callable[[Unit], None] = lambda unit: None,
+    done: Iterable[WorkUnit] = (),
+    on_unit: Callable[[WorkUnit], None] = lambda unit: None,
     workers: Workers | None = None,
     ledger: Ledger | None = None,
-) -> list[Unit]:
+) -> list[WorkUnit]:
     """Run units until it is to stop.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     stop
         How long it may go on.
     units
         Stop once the units 0, ..., units - 1 are complete; None for all there are.
     done
-        Complete units of an earlier run of the same hunt, which are not run again; by
+        Complete units of an earlier run of the same search, which are not run again; by
         default those of the ledger.
     on_unit
         Called with every unit that was run here, as it ends.
@@ -138,11 +141,15 @@ def search(
     ended = {unit.number: unit for unit in done}
     if ledger is not None and not ended:
         ended = {unit.number: unit for unit in ledger.units()}
-    most = number_of_units(hunt)
+    most = number_of_units(configuration)
     if most is not None:
         units = most if units is None else min(units, most)
     todo = _Todo(ended, units, ledger)
-    run = _runs_on(hunt, stop, workers) if workers and workers.executor else _runs_here(hunt, stop)
+    run = (
+        _runs_on(configuration, stop, workers)
+        if workers and workers.executor
+        else _runs_here(configuration, stop)
+    )
     with closing(run(todo)) as results:
         for unit in results:
             if ledger is not None and unit.complete:
@@ -166,7 +173,9 @@ class _Todo:
         Tells what other processes are at.
     """
 
-    def __init__(self, ended: dict[int, Unit], units: int | None, ledger: Ledger | None) -> None:
+    def __init__(
+        self, ended: dict[int, WorkUnit], units: int | None, ledger: Ledger | None
+    ) -> None:
         self._ended = ended
         self._ledger = ledger
         numbers = (n for n in itertools.count() if n not in ended)
@@ -199,14 +208,14 @@ class _Todo:
         return bool(self._elsewhere)
 
 
-Run = Callable[[_Todo], Generator[Unit, None, None]]
+Run = Callable[[_Todo], Generator[WorkUnit, None, None]]
 
 
-def _runs_here(hunt: Hunt, stop: Stopping) -> Run:
-    def run(todo: _Todo) -> Generator[Unit, None, None]:
+def _runs_here(configuration: SearchConfiguration, stop: Stopping) -> Run:
+    def run(todo: _Todo) -> Generator[WorkUnit, None, None]:
         while not stop.over():
             if (number := todo.next()) is not None:
-                yield run_unit(hunt, number, stop)
+                yield run_unit(configuration, number, stop)
             elif todo.waits():
                 time.sleep(POLL_SECONDS)
             else:
@@ -215,9 +224,9 @@ def _runs_here(hunt: Hunt, stop: Stopping) -> Run:
     return run
 
 
-def _runs_on(hunt: Hunt, stop: Stopping, workers: Workers) -> Run:
-    def run(todo: _Todo) -> Generator[Unit, None, None]:
-        crew = _Crew(hunt, stop, workers)
+def _runs_on(configuration: SearchConfiguration, stop: Stopping, workers: Workers) -> Run:
+    def run(todo: _Todo) -> Generator[WorkUnit, None, None]:
+        crew = _Crew(configuration, stop, workers)
         try:
             while crew.start_from(todo) or (todo.waits() and not stop.over()):
                 yield from crew.results()
@@ -232,7 +241,7 @@ class _Crew:
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
     stop
         How long it may go on.
@@ -240,14 +249,16 @@ class _Crew:
         Who runs the units.
     """
 
-    def __init__(self, hunt: Hunt, stop: Stopping, workers: Workers) -> None:
-        self._hunt = hunt
+    def __init__(
+        self, configuration: SearchConfiguration, stop: Stopping, workers: Workers
+    ) -> None:
+        self._configuration = configuration
         self._until = stop
         self._workers = workers
-        self._running: dict[Future[Unit], int] = {}
+        self._running: dict[Future[WorkUnit], int] = {}
         self._again: list[int] = []
         self._deaths: Counter[int] = Counter()
-        self._code = _code(hunt)
+        self._code = _code(configuration)
         self._over_since = math.inf
 
     def start_from(self, todo: _Todo) -> int:
@@ -258,11 +269,11 @@ class _Crew:
             number = self._again.pop() if self._again else todo.next()
             if number is None:
                 break
-            arguments = (self._code, self._hunt, number, self._until.left())
+            arguments = (self._code, self._configuration, number, self._until.left())
             self._running[self._workers.executor.submit(_run_unit_for, *arguments)] = number
         return len(self._running)
 
-    def results(self) -> Iterator[Unit]:
+    def results(self) -> Iterator[WorkUnit]:
         """Wait a moment, and yield the units that have ended."""
         now = time.monotonic()
         if self._until.over():
@@ -305,16 +316,18 @@ def _died(number: int) -> WorkerError:
     return WorkerError(f"unit {number}: {text}")
 
 
-def _run_unit_for(code: str, hunt: Hunt, number: int, seconds: float) -> Unit:
+def _run_unit_for(
+    code: str, configuration: SearchConfiguration, number: int, seconds: float
+) -> WorkUnit:
     """Run a unit in a worker, which has to have the same code."""
-    if (own := _code(hunt)) != code:
+    if (own := _code(configuration)) != code:
         raise WorkerError(f"a worker has other code: {own}, not {code}")
-    return run_unit(hunt, number, Stopping(seconds, stopped))
+    return run_unit(configuration, number, Stopping(seconds, stopped))
 
 
-def _code(hunt: Hunt) -> str:
+def _code(configuration: SearchConfiguration) -> str:
     """Return the version of kvopt and of the user's own policies."""
-    policies = [spec for spec in (hunt.policy, hunt.against) if spec]
+    policies = [spec for spec in (configuration.policy, configuration.against) if spec]
     for spec in policies:
         policy_from_spec(spec)  # loads the user's own
     return " ".join(filter(None, (code_version(), *map(source_digest, policies))))

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.closed_forms import (
-    PLAIN,
-    Functions,
-    common_prompt_only,
-    compiled,
-    quick_cost,
-    upper_bound,
-)
-from kvopt.adversary.configuration import Hunt
+from kvopt.adversary.closed_forms import compiled, plain, upper_bound
+from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies.policy import Compiler, facts_of
 from kvopt.simulation.simulate import simulate
 
 __all__ = ["Score", "cost_function", "score_function"]
@@ -23,48 +17,49 @@ Score = Callable[[Candidate], tuple[int, int]]
 """candidate -> cost of the policy, and cost of the reference (rounds)."""
 
 
-def score_function(hunt: Hunt, functions: Functions | None = None) -> Score:
-    """Return the score of a hunt.
+def score_function(configuration: SearchConfiguration, compiler: Compiler = compiled) -> Score:
+    """Return the score of a search.
 
     Without a second policy the reference is the cheapest schedule at hand, that of the
     policy included; so the true ratio is at least the score.
 
     Parameters
     ----------
-    hunt
+    configuration
         What is searched for.
-    functions
-        Compiled functions or plain ones; by default compiled ones if there are any.
+    compiler
+        `kvopt.adversary.closed_forms.compiled` or `plain`.
     """
-    functions = functions or compiled()
-    cost = cost_function(policy_from_spec(hunt.policy), functions)
-    if hunt.against is not None:
-        other = cost_function(policy_from_spec(hunt.against), functions)
+    cost = cost_function(policy_from_spec(configuration.policy), compiler)
+    if configuration.against is not None:
+        other = cost_function(policy_from_spec(configuration.against), compiler)
         return lambda candidate: (cost(candidate), other(candidate))
 
     def score(candidate: Candidate) -> tuple[int, int]:
         found = cost(candidate)
-        return found, min(found, upper_bound(functions, candidate.memory, *candidate.arrays()))
+        schedule = upper_bound(candidate.memory, *candidate.arrays(), compiler)
+        return found, min(found, schedule)
 
     return score
 
 
-def cost_function(policy: Policy, functions: Functions = PLAIN) -> Callable[[Candidate], int]:
+def cost_function(policy: Policy, compiler: Compiler = plain) -> Callable[[Candidate], int]:
     """Return the function from a candidate to the cost of a policy (rounds).
 
     Parameters
     ----------
     policy
-        The policy; the formulas of `kvopt.adversary.closed_forms` are used where they hold.
-    functions
-        Compiled functions or plain ones.
+        The policy; its closed form is used where it has one that applies.
+    compiler
+        `kvopt.adversary.closed_forms.compiled` or `plain`.
     """
-    quick = quick_cost(policy, functions)
-    common_only = common_prompt_only(policy)
+    formula = facts_of(policy).cost_formula(compiler)
 
     def cost(candidate: Candidate) -> int:
-        if quick is None or (common_only and candidate.common_prompt is None):
-            return simulate(candidate.instance(), policy).total_completion_time()
-        return quick(candidate.memory, *candidate.arrays())
+        if formula is not None:
+            found = formula(candidate.memory, *candidate.arrays())
+            if found is not None:
+                return found
+        return simulate(candidate.instance(), policy).total_completion_time()
 
     return cost

@@ -12,18 +12,15 @@ import itertools
 from collections.abc import Iterator
 
 from kvopt.adversary.candidate import Candidate, Group, Limits
-from kvopt.adversary.configuration import Hunt
+from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.adversary.score import Score, score_function
 from kvopt.model.stopping import Stopping
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.state_search.many import optima
 
-__all__ = ["minimised", "reductions", "size"]
+__all__ = ["reductions", "shrunk", "size"]
 
 SMALL_REQUESTS, SMALL_MEMORY = 14, 32
-"""Up to so many requests and tokens the reference is the optimum, with compiled code."""
-
-PLAIN_REQUESTS, PLAIN_MEMORY = 7, 16
-"""The same without compiled code."""
+"""Up to so many requests and tokens the reference is the optimum."""
 
 PAIRS = 8
 """With up to so many groups, steps change two of them at once too."""
@@ -32,17 +29,17 @@ Ratio = tuple[int, int]
 """Cost of the policy and of the reference (rounds)."""
 
 
-def minimised(hunt: Hunt, candidate: Candidate, stop: Stopping) -> Candidate:
+def shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stopping) -> Candidate:
     """Return a smaller instance whose ratio is at least that of a given one.
 
-    The ratio is that of the hunt.  Without a second policy the reference is the optimum where
+    The ratio is that of the search.  Without a second policy the reference is the optimum where
     the instance is small enough to prove it in milliseconds, else the feasible schedule of
     `kvopt.adversary.score.score_function`; so the ratio known, a lower bound on the true
     one, never falls.  Ratios are compared as exact fractions.
 
     Parameters
     ----------
-    hunt
+    configuration
         What was searched for.
     candidate
         What was found.
@@ -53,14 +50,14 @@ def minimised(hunt: Hunt, candidate: Candidate, stop: Stopping) -> Candidate:
     -------
     Candidate
         Smaller by `size`, or the given one.  Without an end to the budget it depends on the
-        hunt and the candidate alone, and on whether there is compiled code.
+        configuration and the candidate alone.
 
     Raises
     ------
     PolicyError
         If a policy misbehaves.
     """
-    judge = _Judge(hunt)
+    judge = _Judge(configuration)
     ratio = judge.ratio(candidate)
     seen = {candidate}
     steps = reductions(candidate)
@@ -77,12 +74,9 @@ def minimised(hunt: Hunt, candidate: Candidate, stop: Stopping) -> Candidate:
 class _Judge:
     """Compares instances to a ratio."""
 
-    def __init__(self, hunt: Hunt) -> None:
-        self._score: Score = score_function(hunt)
-        self._against = hunt.against is not None
-        fast = not self._against and kernel.compiled() is not None
-        self._requests = SMALL_REQUESTS if fast else PLAIN_REQUESTS
-        self._memory = SMALL_MEMORY if fast else PLAIN_MEMORY
+    def __init__(self, configuration: SearchConfiguration) -> None:
+        self._score: Score = score_function(configuration)
+        self._against = configuration.against is not None
 
     def ratio(self, candidate: Candidate) -> Ratio:
         """Return the ratio of a candidate."""
@@ -108,13 +102,13 @@ class _Judge:
         enough
             If the optimum is at least that, it may be returned instead (rounds).
         """
-        small = len(candidate) <= self._requests and candidate.memory <= self._memory
+        small = len(candidate) <= SMALL_REQUESTS and candidate.memory <= SMALL_MEMORY
         if self._against or not small:
             return reference
         prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
         problem = (candidate.memory, prompts, outputs)
         limits = None if enough is None else [enough]
-        return kernel.optima([problem], enough=limits)[0]
+        return optima([problem], cutoffs=limits)[0]
 
 
 def size(candidate: Candidate) -> tuple[int, ...]:

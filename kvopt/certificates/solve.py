@@ -15,7 +15,7 @@ from kvopt.solver.params import SolverParams
 from kvopt.solver.result import Bound, Result
 from kvopt.solver.solve import PLAN, Step, solve
 from kvopt.solver.stage import Incumbent
-from kvopt.solver.state_search.compiled import StateSearch
+from kvopt.solver.state_search.stage import StateSearch
 
 __all__ = ["CERTIFYING_PLAN", "Exhaustive", "solve_certified"]
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from kvopt.certificates.checker import refusal
 from kvopt.model.errors import SolverError
-from kvopt.model.files import CERTIFICATE_FORMAT, instance_to_json, laid_out, write_text
+from kvopt.model.files import write_text
+from kvopt.model.formats import CERTIFICATE_FORMAT, instance_to_json, laid_out
 from kvopt.solver.result import Bound, Result
 
 __all__ = ["certificate", "certificate_text", "checked_certificate", "write_certificate"]

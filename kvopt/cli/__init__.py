@@ -1,7 +1,8 @@
 """The command line: kvopt COMMAND ...
 
 Results go to stdout, everything else to stderr.  Exit codes: 0 done, 1 a check
-failed, 2 bad usage or bad input, 130 interrupted.
+failed, 2 bad usage or bad input, 130 ended by SIGINT, 143 by SIGTERM; where several
+apply, 143, 130, 2, 1 in this order.
 """
 
 from __future__ import annotations
@@ -11,12 +12,25 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
 import kvopt
-from kvopt.cli import auditing, comparing, making, plotting, searching, solving
-from kvopt.cli.options import BAD_INPUT, DONE, FAILED, INTERRUPTED, complain
+from kvopt.cli import (
+    auditing,
+    comparing,
+    listing,
+    making,
+    plotting,
+    searching,
+    simulating,
+    solving,
+    verifying,
+)
+from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, INTERRUPTED, Ended, ending
+from kvopt.cli.options import complain
+from kvopt.cli.terminal import announce_compiling
 from kvopt.model.errors import InputError, KvoptError
 
 __all__ = ["cli", "main"]
@@ -24,7 +38,24 @@ __all__ = ["cli", "main"]
 logger = logging.getLogger(__name__)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """The commands; a signal that ends one at once makes a line and an exit code."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except Ended as end:
+            return complain(str(end), end.code)
+        except KeyboardInterrupt:
+            return complain("interrupted", INTERRUPTED)
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(kvopt.__version__, prog_name="kvopt")
 @click.option("-v", "--verbose", is_flag=True, help="Log to stderr what is being done.")
 @click.pass_context
@@ -32,6 +63,8 @@ def cli(context: click.Context, verbose: bool) -> int:
     """Exact optima, competitive ratios and worst cases of KV-cache scheduling."""
     if verbose:
         logging.basicConfig(level=logging.DEBUG, format="%(name)s: %(message)s")
+    else:
+        announce_compiling()
     if context.invoked_subcommand is None:
         click.echo(context.get_help(), err=True)
         return BAD_INPUT
@@ -41,15 +74,15 @@ def cli(context: click.Context, verbose: bool) -> int:
 for command in (
     auditing.audit,
     solving.solve,
-    solving.simulate,
+    simulating.simulate,
     comparing.ratio,
     searching.search,
-    solving.verify,
+    verifying.verify,
     making.import_,
     making.generate,
-    comparing.bounds,
-    comparing.slices,
-    comparing.policies,
+    listing.bounds,
+    listing.slices,
+    listing.policies,
     plotting.plot,
 ):
     cli.add_command(command)
@@ -85,7 +118,8 @@ def _run(arguments: Sequence[str] | None) -> int:
     try:
         if (here := os.getcwd()) not in sys.path:
             sys.path.append(here)  # where a user's own policy, module:Class, may be
-        code = cli.main(arguments, prog_name="kvopt", standalone_mode=False)
+        with ending():
+            code = cli.main(arguments, prog_name="kvopt", standalone_mode=False)
         return code if isinstance(code, int) else DONE
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
@@ -96,5 +130,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except KvoptError as error:
         logger.debug("the error in full", exc_info=True)  # with -v
         return complain(str(error), FAILED)
+    except Ended as end:
+        return complain(str(end), end.code)
     except (KeyboardInterrupt, click.Abort):
         return complain("interrupted", INTERRUPTED)

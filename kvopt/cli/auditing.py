@@ -1,17 +1,17 @@
-"""The main job: audit a set of instances."""
+"""The command that audits a set of instances: audit."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from kvopt.adversary.brief import BriefSearch, brief_search
+from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
     PATH,
     as_csv,
     as_json,
@@ -21,23 +21,25 @@ from kvopt.cli.options import (
     read_instances,
     time_limit_option,
 )
-from kvopt.cli.terminal import interruptible, progress_bar
-from kvopt.comparison.audit import Audited, Hunted, audit_instance, audit_search
-from kvopt.comparison.records import problem_with, read_records
+from kvopt.cli.terminal import progress_bar
+from kvopt.comparison.audit import Audited, audit_instance
+from kvopt.comparison.records import ClaimedRecord, problem_with, read_records
 from kvopt.model.errors import InputError, KvoptError
-from kvopt.model.files import curated_instances, find_certificates, instance_to_json, read_text
+from kvopt.model.files import curated_instances, find_certificates
+from kvopt.model.formats import instance_to_json
+from kvopt.model.instance import Instance
 from kvopt.policies import Policy, policy_from_spec
 
 __all__ = ["audit"]
 
 AUDIT_POLICIES = "gba,gba:alpha=2,gsa,gsa:alpha=2,mc-sf,fcfs"
-HUNTED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
+SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 
 
 @click.command()
 @click.argument("paths", type=PATH, nargs=-1)
 @policies_option(AUDIT_POLICIES)
-@click.option("--search/--no-search", "hunting", default=True, help="Search for bad instances.")
+@click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")
 @time_limit_option(5, "for an instance")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @as_json
@@ -45,7 +47,7 @@ HUNTED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 def audit(
     paths: tuple[Path, ...],
     policies: list[Policy],
-    hunting: bool,
+    searching: bool,
     time_limit: float,
     seed: int,
     as_json: bool,
@@ -60,140 +62,225 @@ def audit(
     instances known, in a subfolder "worst".  The search is for instances on
     which GSA(2) and GBA(2) do badly.
     """
-    from kvopt.certificates.checker import refusal
-    from kvopt.report.tables import ratio_row, to_csv
-
     began = time.perf_counter()
     curated = curated_instances()
     files = paths or sorted(curated.glob("*.json"))
     paths = paths or (curated,)
     instances = read_instances(files)
     records = [record for path in paths for record in read_records(path)]
-    audited: list[tuple[str, Audited]] = []
-    hunted: list[Hunted] = []
-    problems: list[str] = []
-    hunted_policies = HUNTED_POLICIES if hunting else ()
     certificates = [file for path in paths for file in find_certificates(path)]
-    held = fame = 0
-    steps = len(instances) + len(hunted_policies) + len(records)
-    with interruptible() as stop, progress_bar("auditing", steps) as advance_to:
+    searched = SEARCHED_POLICIES if searching else ()
+    audit = _Audit()
+    steps = len(instances) + len(searched) + len(records) + len(certificates)
+    with interruptible() as limit:
+        with progress_bar("auditing", steps) as advance_to:
+            audit.run(instances, policies, limit, time_limit, advance_to)
+            audit.search(searched, seed, limit, advance_to)
+            audit.check(records, certificates, limit, advance_to)
+        audit.show(time.perf_counter() - began, as_json, as_csv)
+        if limit.interrupted:
+            number = f"{len(audit.audited)} of {len(instances)}"
+            complain(f"{limit.what}; {number} instances were audited", limit.code)
+    return exit_code(limit.code, FAILED if audit.problems else DONE)
+
+
+class _Audit:
+    """What an audit has found so far.
+
+    Attributes
+    ----------
+    audited
+        Each instance's name and what was found.
+    searched
+        What the searches found.
+    problems
+        Everything that is wrong, one line each.
+    certificates, records
+        Number of certificates that hold, and of worst instances that are as bad as they say.
+    """
+
+    def __init__(self) -> None:
+        self.audited: list[tuple[str, Audited]] = []
+        self.searched: list[BriefSearch] = []
+        self.problems: list[str] = []
+        self.certificates = self.records = 0
+        self._steps = 0
+
+    def _advance(self, advance_to: Callable[[int], None]) -> None:
+        self._steps += 1
+        advance_to(self._steps)
+
+    def run(
+        self,
+        instances: Sequence[tuple[str, Instance]],
+        policies: Sequence[Policy],
+        limit: Limit,
+        time_limit: float,
+        advance_to: Callable[[int], None],
+    ) -> None:
+        """Audit instances, each within the time limit (seconds)."""
         for name, instance in instances:
             try:
-                result = audit_instance(instance, policies, stop.part(time_limit))
+                result = audit_instance(instance, policies, limit.part(time_limit))
             except InputError:
                 raise
             except KvoptError as error:
-                problems.append(f"{name}: {error}")
+                self.problems.append(f"{name}: {error}")
                 continue
-            if stop.interrupted:
-                break
-            audited.append((name, result))
-            problems += [f"{name}: {problem}" for problem in result.problems]
-            advance_to(len(audited))
-        for spec in hunted_policies:
-            if not stop.interrupted and (found := audit_search(policy_from_spec(spec), seed, stop)):
-                hunted.append(found)
-                problems += [f"search: {problem}" for problem in found.problems]
-            advance_to(len(audited) + len(hunted))
-        for number, record in enumerate(records, start=1):
-            if stop.interrupted:
-                break
+            if limit.interrupted:
+                return
+            self.audited.append((name, result))
+            self.problems += [f"{name}: {problem}" for problem in result.problems]
+            self._advance(advance_to)
+
+    def search(
+        self, specs: Sequence[str], seed: int, limit: Limit, advance_to: Callable[[int], None]
+    ) -> None:
+        """Search for bad instances of policies."""
+        for spec in specs:
+            if limit.interrupted:
+                return
+            if found := brief_search(policy_from_spec(spec), seed, limit):
+                self.searched.append(found)
+                self.problems += [f"search: {problem}" for problem in found.problems]
+            self._advance(advance_to)
+
+    def check(
+        self,
+        records: Sequence[ClaimedRecord],
+        certificates: Sequence[Path],
+        limit: Limit,
+        advance_to: Callable[[int], None],
+    ) -> None:
+        """Check the worst instances known, and certificates."""
+        from kvopt.certificates.checker import verdicts_of_files
+
+        for record in records:
+            if limit.interrupted:
+                return
             if problem := problem_with(record):
-                problems.append(f"{record.file}: {problem}")
+                self.problems.append(f"{record.file}: {problem}")
             else:
-                fame += 1
-            advance_to(len(audited) + len(hunted) + number)
-        for file in certificates:
-            if stop.interrupted:
-                break
-            if reason := refusal(read_text(file))[1]:
-                problems.append(f"{file}: {reason}")
-            else:
-                held += 1
-    summary = _summary(audited, hunted, held, fame, problems, time.perf_counter() - began)
-    if as_json:
-        print_json(_as_object(audited, hunted, problems, summary))
-    elif as_csv:
-        rows = [ratio_row(n, ratio) for n, r in audited for ratio in r.comparison.ratios]
-        click.echo(to_csv(rows), nl=False)
-        complain(_sentence(summary), DONE)
-    else:
-        _print(audited, hunted, problems)
-        click.echo(_sentence(summary))
-    if stop.interrupted:
-        return complain(
-            f"interrupted; {len(audited)} of {len(instances)} instances were audited", INTERRUPTED
+                self.records += 1
+            self._advance(advance_to)
+        if limit.interrupted or not certificates:
+            return
+        try:
+            found = verdicts_of_files(certificates, limit)
+        except KvoptError:
+            if limit.interrupted:  # the signal has ended the checker, too
+                return
+            raise
+        for file, verdict in zip(certificates, found, strict=True):
+            if verdict.holds:
+                self.certificates += 1
+            elif not limit.interrupted:
+                self.problems.append(f"{file}: {verdict.reason}")
+            self._advance(advance_to)
+
+    def show(self, seconds: float, as_json: bool, as_csv: bool) -> None:
+        """Print what was found in so many seconds."""
+        from kvopt.report.tables import ratio_row, to_csv
+
+        summary = self._summary(seconds)
+        if as_json:
+            print_json(self._as_object(summary))
+        elif as_csv:
+            rows = [ratio_row(n, ratio) for n, r in self.audited for ratio in r.comparison.ratios]
+            click.echo(to_csv(rows), nl=False)
+            complain(_sentence(summary), DONE)
+        else:
+            self._print()
+            click.echo(_sentence(summary))
+
+    def _summary(self, seconds: float) -> dict[str, Any]:
+        results = [result for _, result in self.audited]
+        ratios = [ratio for result in results for ratio in result.comparison.ratios]
+        verdicts = [r.verdict.value for r in ratios + [found.ratio for found in self.searched]]
+        return {
+            "instances": len(results),
+            "optimal": sum(r.comparison.optimum.status.value == "optimal" for r in results),
+            "proved_twice": sum(len(result.witnesses) > 1 for result in results),
+            "schedules_checked": sum(result.schedules for result in results),
+            "certificates": self.certificates,
+            "records": self.records,
+            "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+            "problems": len(self.problems),
+            "seconds": round(seconds, 1),
+        }
+
+    def _print(self) -> None:
+        """Print the table of ratios, what the search found, and the problems."""
+        from kvopt.report.tables import bound_texts, optimum_text, ratio_text, text_table
+
+        table = []
+        for name, result in self.audited:
+            optimum = result.comparison.optimum
+            facts = [
+                name,
+                str(len(optimum.instance)),
+                str(optimum.instance.memory),
+                optimum_text(optimum),
+                str(len(result.witnesses)),
+            ]
+            for ratio in result.comparison.ratios:
+                shown = [ratio.policy, ratio_text(ratio), *bound_texts(ratio), ratio.verdict.value]
+                table.append([*facts, *shown])
+                facts = [""] * len(facts)
+        heads = (
+            "instance",
+            "n",
+            "M",
+            "optimum",
+            "proofs",
+            "policy",
+            "ratio",
+            "bound",
+            "from",
+            "verdict",
         )
-    return FAILED if problems else DONE
+        click.echo(text_table(heads, table, right="lrrrrlrrll"))
+        for found in self.searched:
+            groups = ", ".join(f"{o} x {count}" for _, o, count in found.instance.groups())
+            click.echo(
+                f"\nworst of {found.evaluations} instances for {found.ratio.policy}:"
+                f" ratio {ratio_text(found.ratio)}, {found.ratio.verdict.value}"
+                f"\n  M = {found.instance.memory}, s = {found.instance.prompts[0]},"
+                f" outputs {groups}"
+            )
+        if self.problems:
+            click.echo("\nproblems:")
+            for problem in self.problems:
+                click.echo(f"  {problem}")
+        click.echo()
 
+    def _as_object(self, summary: dict[str, Any]) -> dict[str, Any]:
+        from kvopt.report.tables import ratio_row, solve_object
 
-def _print(audited: list[tuple[str, Audited]], hunted: list[Hunted], problems: list[str]) -> None:
-    """Print the table of ratios, what the search found, and the problems."""
-    from kvopt.report.tables import bound_texts, optimum_text, ratio_text, text_table
-
-    table = []
-    for name, result in audited:
-        optimum = result.comparison.optimum
-        facts = [
-            name,
-            str(len(optimum.instance)),
-            str(optimum.instance.memory),
-            optimum_text(optimum),
-            str(len(result.witnesses)),
-        ]
-        for ratio in result.comparison.ratios:
-            shown = [ratio.policy, ratio_text(ratio), *bound_texts(ratio), ratio.verdict.value]
-            table.append([*facts, *shown])
-            facts = [""] * len(facts)
-    heads = (
-        "instance",
-        "n",
-        "M",
-        "optimum",
-        "proofs",
-        "policy",
-        "ratio",
-        "bound",
-        "from",
-        "verdict",
-    )
-    click.echo(text_table(heads, table, right="lrrrrlrrll"))
-    for found in hunted:
-        groups = ", ".join(f"{o} x {count}" for _, o, count in found.instance.groups())
-        click.echo(
-            f"\nworst of {found.evaluations} instances for {found.ratio.policy}:"
-            f" ratio {ratio_text(found.ratio)}, {found.ratio.verdict.value}"
-            f"\n  M = {found.instance.memory}, s = {found.instance.prompts[0]}, outputs {groups}"
-        )
-    if problems:
-        click.echo("\nproblems:")
-        for problem in problems:
-            click.echo(f"  {problem}")
-    click.echo()
-
-
-def _summary(
-    audited: list[tuple[str, Audited]],
-    hunted: list[Hunted],
-    certificates: int,
-    records: int,
-    problems: list[str],
-    seconds: float,
-) -> dict[str, Any]:
-    results = [result for _, result in audited]
-    ratios = [ratio for result in results for ratio in result.comparison.ratios]
-    verdicts = [ratio.verdict.value for ratio in ratios + [found.ratio for found in hunted]]
-    return {
-        "instances": len(results),
-        "optimal": sum(result.comparison.optimum.status.value == "optimal" for result in results),
-        "proved_twice": sum(len(result.witnesses) > 1 for result in results),
-        "schedules_checked": sum(result.schedules for result in results),
-        "certificates": certificates,
-        "records": records,
-        "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
-        "problems": len(problems),
-        "seconds": round(seconds, 1),
-    }
+        return {
+            "instances": [
+                {
+                    **solve_object(result.comparison.optimum),
+                    "instance": name,
+                    "requests": len(result.comparison.instance),
+                    "memory": result.comparison.instance.memory,
+                    "witnesses": list(result.witnesses),
+                    "ratios": [ratio_row(name, r) for r in result.comparison.ratios],
+                    "problems": list(result.problems),
+                }
+                for name, result in self.audited
+            ],
+            "search": [
+                {
+                    **ratio_row(found.instance.name, found.ratio),
+                    "evaluations": found.evaluations,
+                    "instance": instance_to_json(found.instance),
+                }
+                for found in self.searched
+            ],
+            "problems": self.problems,
+            "summary": summary,
+        }
 
 
 def _sentence(summary: dict[str, Any]) -> str:
@@ -211,37 +298,3 @@ def _sentence(summary: dict[str, Any]) -> str:
         f" {summary['schedules_checked']} schedules checked{held};"
         f" ratios: {verdicts}; {result}, {summary['seconds']} s"
     )
-
-
-def _as_object(
-    audited: list[tuple[str, Audited]],
-    hunted: list[Hunted],
-    problems: list[str],
-    summary: dict[str, Any],
-) -> dict[str, Any]:
-    from kvopt.report.tables import ratio_row, solve_object
-
-    return {
-        "instances": [
-            {
-                **solve_object(result.comparison.optimum),
-                "instance": name,
-                "requests": len(result.comparison.instance),
-                "memory": result.comparison.instance.memory,
-                "witnesses": list(result.witnesses),
-                "ratios": [ratio_row(name, ratio) for ratio in result.comparison.ratios],
-                "problems": list(result.problems),
-            }
-            for name, result in audited
-        ],
-        "search": [
-            {
-                **ratio_row(found.instance.name, found.ratio),
-                "evaluations": found.evaluations,
-                "instance": instance_to_json(found.instance),
-            }
-            for found in hunted
-        ],
-        "problems": problems,
-        "summary": summary,
-    }

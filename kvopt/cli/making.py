@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from kvopt.cli.options import DONE, PATH, TOKENS, complain
+from kvopt.cli.interrupts import DONE, interruptible
+from kvopt.cli.options import PATH, TOKENS, complain
 from kvopt.cli.terminal import status_line
 from kvopt.model.errors import InputError
 from kvopt.model.files import write_instance
@@ -28,7 +29,7 @@ COUNT = click.IntRange(0, 2**63 - 1)
     "--sample",
     type=COUNT,
     metavar="SEED",
-    help="Keep --requests rows drawn by chance from all acceptable ones instead, in file order.",
+    help="Keep --requests rows drawn at random from all acceptable ones, in file order.",
 )
 @click.option("--skip", type=COUNT, default=0, help="Pass over the first so many rows.")
 @click.option("--prompt", type=LENGTH, help="Use this prompt length for all.")
@@ -81,7 +82,7 @@ def import_(
     if format_name not in known:
         raise InputError(f"FORMAT: must be one of {', '.join(known)}, got {format_name!r}")
     format, chosen = known[format_name], Selection(**selection)
-    with status_line("importing") as status:
+    with interruptible(at_once=True), status_line("importing") as status:
         imported = import_trace(
             format, file, memory, chosen, name, lambda rows: status(f"{rows:,} rows read")
         )
@@ -106,10 +107,12 @@ def import_(
 def generate(family: str, count: int, seed: int, output: Path) -> int:
     """Make instances of a FAMILY.
 
-    Random families: tiny, small, model1, long, alike.  Parametric ones, written
-    NAME:key=value:...: two-point, identical, slice-boundary.
+    Random families: tiny, small, model1, long, alike.  Parametric ones: two-point,
+    identical, slice-boundary.  Both take parameters, NAME:key=value:...; those of the
+    random ones are requests, memory, prompt, output and (alike) types, each a number
+    or a range LOW..HIGH, as in model1:requests=24:memory=100..200.
     """
-    from kvopt.generate.families import family_from_spec, generate_random
+    from kvopt.generate import family_from_spec, generate_random
 
     found = family_from_spec(family)
     if not isinstance(found, str):
@@ -117,14 +120,17 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
             raise InputError(f"--count: must be 1 for {family}, got {count}")
         write_instance(output / f"{found.name}.json" if output.is_dir() else output, found)
         return DONE
-    instances = [generate_random(found, seed, number) for number in range(count)]
     if count == 1 and not output.is_dir():
-        write_instance(output, instances[0])
+        write_instance(output, generate_random(found, seed, 0))
         return DONE
     try:
         output.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"{output}: cannot be made a folder: {error.strerror}") from None
-    for instance in instances:
-        write_instance(output / f"{instance.name}.json", instance)
+    with interruptible() as limit:
+        for number in range(count):
+            if limit.interrupted:
+                return complain(f"{limit.what}; {number} of {count} files were made", limit.code)
+            instance = generate_random(found, seed, number)
+            write_instance(output / f"{instance.name}.json", instance)
     return DONE

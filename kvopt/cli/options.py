@@ -13,19 +13,16 @@ import click
 from kvopt.model.errors import InputError
 from kvopt.model.files import check_writable, find_instances, read_instance
 from kvopt.model.instance import MAX_TOKENS, Instance
-from kvopt.policies import Policy, policy_from_spec
+from kvopt.policies import POLICIES, Policy, policy_from_spec
 from kvopt.theory.quadratic import Exact, parse_exact
 
 __all__ = [
-    "BAD_INPUT",
-    "DONE",
-    "FAILED",
-    "INTERRUPTED",
     "PATH",
     "TOKENS",
     "alpha",
     "as_csv",
     "as_json",
+    "as_wide",
     "complain",
     "label",
     "output_file",
@@ -35,8 +32,6 @@ __all__ = [
     "seconds",
     "time_limit_option",
 ]
-
-DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 PATH = click.Path(path_type=Path)
 TOKENS = click.IntRange(1, MAX_TOKENS)
@@ -68,24 +63,26 @@ def alpha(text: str) -> Exact:
 
 
 def policies(text: str) -> list[Policy]:
-    """Read policies, separated by commas; an option type for click."""
-    return [policy_from_spec(spec) for spec in text.split(",")]
+    """Read policies, separated by commas, "all" for every built-in one; for click."""
+    specs = text.split(",")
+    names = [policy.name for policy in POLICIES]
+    return [policy_from_spec(s) for spec in specs for s in (names if spec == "all" else [spec])]
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+as_wide = click.option("--wide", is_flag=True, help="Give all columns, however wide.")
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 
 
 def policies_option(default: str | None = None) -> Callable[[Any], Any]:
-    """Return the option --policy for one or more policies."""
+    """Return the option --policy for one or more policies, required without a default."""
+    rule: dict[str, Any] = {"default": default, "show_default": True}
     return click.option(
         "--policy",
         "policies",
         type=policies,
-        required=default is None,
-        default=default,
-        show_default=default is not None,
-        help="Policies, separated by commas: NAME or NAME:key=value:key=value.",
+        help='Policies, separated by commas: NAME or NAME:key=value:key=value, or "all".',
+        **({"required": True} if default is None else rule),
     )
 
 

@@ -12,24 +12,16 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from kvopt.cli import options
-from kvopt.cli.options import (
-    DONE,
-    INTERRUPTED,
-    PATH,
-    complain,
-    label,
-    output_file,
-    time_limit_option,
-)
-from kvopt.cli.terminal import interruptible, progress_bar
+from kvopt.cli.interrupts import DONE, interruptible
+from kvopt.cli.options import PATH, complain, label, output_file, time_limit_option
+from kvopt.cli.terminal import progress_bar
 from kvopt.model.errors import InputError
-from kvopt.model.files import (
+from kvopt.model.files import read_json, write_bytes, write_text
+from kvopt.model.formats import (
     INSTANCE_FORMAT,
     SCHEDULE_FORMAT,
     instance_from_json,
-    read_json,
     schedule_from_json,
-    write_text,
 )
 from kvopt.model.instance import Instance, abridged
 from kvopt.model.schedule import Schedule
@@ -121,10 +113,10 @@ def plot(
 
         write_text(output, runs_page(runs, kind))
     else:
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
         kind = kind or ("gantt" if len(runs) == 1 else "completions")
-        _write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:]))
+        write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:]))
     return DONE
 
 
@@ -139,14 +131,14 @@ def _draw_ratios(
     from kvopt.plot.shapes import ratio_bar
 
     bars: list[RatioBar] = []
-    with interruptible() as stop, progress_bar("comparing", len(contents)) as advance_to:
+    with interruptible() as limit, progress_bar("comparing", len(contents)) as advance_to:
         for i, (file, content) in enumerate(contents):
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                comparison = compare(content, policies, time_limit, stop=stop)
-                if stop.interrupted:
-                    return complain("interrupted; nothing was drawn", INTERRUPTED)
+                comparison = compare(content, policies, time_limit, stop=limit)
+                if limit.interrupted:
+                    return complain(f"{limit.what}; nothing was drawn", limit.code)
                 bars += [ratio_bar(label(content, file), r) for r in comparison.ratios]
             else:
                 bars += content
@@ -158,9 +150,9 @@ def _draw_ratios(
 
         write_text(output, ratios_page(bars))
     else:
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
-        _write_bytes(output, rendered(figure_of("ratios", bars=bars), file_type[1:]))
+        write_bytes(output, rendered(figure_of("ratios", bars=bars), file_type[1:]))
     return DONE
 
 
@@ -182,7 +174,10 @@ def _runs(
         elif isinstance(content, Instance):
             for policy in policies:
                 what = f"simulating {spec_of(policy)}"
-                with progress_bar(what, len(content)) as advance_to:
+                with (
+                    interruptible(at_once=True),
+                    progress_bar(what, len(content)) as advance_to,
+                ):
                     schedule = simulate(content, policy, progress=advance_to)
                 runs.append(Run(spec_of(policy), _renamed(schedule, file)))
     if len(instances_of(runs)) > 1:
@@ -280,10 +275,3 @@ def _file_type(output: Path) -> str:
 
 def _stem(file: Path) -> str:
     return "".join(c if c.isprintable() else "?" for c in file.stem)
-
-
-def _write_bytes(path: Path, data: bytes) -> None:
-    try:
-        path.write_bytes(data)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

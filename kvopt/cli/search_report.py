@@ -7,36 +7,42 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kvopt.cli.terminal import interruptible, status_line
+from kvopt.cli.terminal import status_line
 from kvopt.model.errors import InputError
-from kvopt.model.files import instance_to_json
+from kvopt.model.files import write_bytes
+from kvopt.model.formats import instance_to_json
 from kvopt.policies import policy_from_spec
 from kvopt.solver.result import Status
 from kvopt.theory.quadratic import format_exact
 
 if TYPE_CHECKING:
-    from kvopt.adversary import Candidate, Find, Hunt
-    from kvopt.adversary.attribution import Explanation
+    from kvopt.adversary import Candidate, Record, SearchConfiguration
+    from kvopt.adversary.attribution import Attribution
+    from kvopt.adversary.store import Store
+    from kvopt.cli.interrupts import Limit
     from kvopt.model.schedule import Schedule
     from kvopt.solver.result import Result
 
 __all__ = ["Report", "check_picture"]
 
-MINIMISE_SECONDS = 20
+SHRINK_SECONDS = 20
 """How long it may take to make the worst instance small."""
+
+VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
+"""How long the exact solver may take on the worst instance found, the latter after a signal."""
 
 DOUBLINGS = 4
 """How often the memory of a family is doubled to see whether its ratio grows."""
 
 
-def _made_small(hunt: Hunt, candidate: Candidate) -> Candidate:
+def _shrunk(configuration: SearchConfiguration, candidate: Candidate, limit: Limit) -> Candidate:
     """Return an instance no less bad without what does not matter; families stay as they are."""
-    from kvopt.adversary.shrink import minimised
+    from kvopt.adversary.shrink import shrunk
 
-    if hunt.method == "families":
+    if configuration.method == "families":
         return candidate
-    with interruptible(MINIMISE_SECONDS) as stop, status_line("making it small"):
-        return minimised(hunt, candidate, stop)
+    with status_line("making it small"):
+        return shrunk(configuration, candidate, limit.rest(SHRINK_SECONDS))
 
 
 def check_picture(file: Path) -> str:
@@ -58,14 +64,16 @@ class Report:
 
     Parameters
     ----------
-    hunt
+    configuration
         What was searched for.
-    finds
+    records
         The improvements, at least one; the last is the worst instance found.
     units
-        Number of units the hunt has, or None if it never ends.
+        Number of units the search has, or None if it never ends.
     complete
         Number of complete units.
+    limit
+        The limit of the command.
 
     Attributes
     ----------
@@ -77,44 +85,67 @@ class Report:
         Bracket of its optimum, once it is verified, unless it is compared to a policy.
     """
 
-    def __init__(self, hunt: Hunt, finds: list[Find], units: int | None, complete: int) -> None:
-        self.hunt = hunt
+    def __init__(
+        self,
+        configuration: SearchConfiguration,
+        records: list[Record],
+        units: int | None,
+        complete: int,
+        limit: Limit,
+    ) -> None:
+        self.configuration = configuration
         self.units = units
         self.complete = complete
-        self.candidate = _made_small(hunt, finds[-1].candidate)
-        self.worst = self.candidate.instance(name=f"worst for {hunt.policy}")
+        self.limit = limit
+        self.candidate = _shrunk(configuration, records[-1].candidate, limit)
+        self.worst = self.candidate.instance(name=f"worst for {configuration.policy}")
         self._lines: list[str] = []
         self._ratio = ""
         self.facts: dict[str, Any] = {
-            "policy": hunt.policy,
-            "against": hunt.against,
-            "method": hunt.method,
-            "seed": hunt.seed,
+            "policy": configuration.policy,
+            "against": configuration.against,
+            "method": configuration.method,
+            "seed": configuration.seed,
         }
-        self.explanation: Explanation | None = None
+        self.explanation: Attribution | None = None
         self.optimum: Result | None = None
         self.facts["history"] = [
             {
-                "restart": find.unit,
-                "evaluation": find.evaluation,
-                "ratio": format_exact(find.ratio),
-                "ratio_float": float(find.ratio),
-                "instance": instance_to_json(find.candidate.instance()),
+                "restart": record.unit,
+                "evaluation": record.evaluation,
+                "ratio": format_exact(record.ratio),
+                "ratio_float": float(record.ratio),
+                "instance": instance_to_json(record.candidate.instance()),
             }
-            for find in finds
+            for record in records
         ]
         self.facts["instance"] = instance_to_json(self.worst)
 
-    def verify(self, seconds: float) -> None:
+    def verify(self) -> None:
         """Bracket the ratio on the worst instance with the exact solver, and comment on it."""
-        if self.hunt.against is None:
-            self._bracket(seconds)
+        if self.configuration.against is None:
+            self._bracket()
         else:
-            self._compare(self.hunt.against)
-        if self.hunt.method == "exhaustive":
+            self._compare(self.configuration.against)
+        if self.configuration.method == "exhaustive":
             self._family()
-        if self.hunt.method == "families":
+        if self.configuration.method == "families":
             self._growth()
+
+    def keep(self, store: Store) -> None:
+        """Put the verified instance into a store, if it was compared to the optimum."""
+        if self.optimum is None:
+            return
+        optimum = self.optimum
+        store.add_verified(
+            self.configuration,
+            self.candidate,
+            optimum.lower_bound,
+            optimum.objective,
+            self.facts["cost"],
+            starts=optimum.starts.tolist(),
+            seconds=optimum.seconds,
+        )
 
     def draw(self, file: Path) -> None:
         """Draw where the cost comes from.
@@ -127,10 +158,10 @@ class Report:
         kind = check_picture(file)
         if self.explanation is None:
             raise InputError(f"{file}: cannot be drawn: the instance has too many attempts")
-        from kvopt.plot.pictures import figure_of, rendered
+        from kvopt.plot.figures import figure_of, rendered
 
         explanation = self.explanation
-        file.write_bytes(rendered(figure_of("causes", explanation=explanation), kind))
+        write_bytes(file, rendered(figure_of("causes", explanation=explanation), kind))
 
     def text(self) -> str:
         """Return the report for people."""
@@ -148,14 +179,14 @@ class Report:
             lines += ["", self.explanation.text(), ""]
         return "\n".join(lines)
 
-    def _bracket(self, seconds: float) -> None:
+    def _bracket(self) -> None:
         from kvopt.comparison.ratio import compare
         from kvopt.report.tables import ratio_row, ratio_text
 
-        with interruptible(seconds) as stop, status_line("verifying"):
-            comparison = compare(
-                self.worst, [policy_from_spec(self.hunt.policy)], seconds, stop=stop
-            )
+        stop = self.limit.rest(VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED)
+        with status_line("verifying"):
+            policies = [policy_from_spec(self.configuration.policy)]
+            comparison = compare(self.worst, policies, stop.left(), stop=stop)
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}
@@ -170,7 +201,7 @@ class Report:
     def _compare(self, against: str) -> None:
         from kvopt.simulation.simulate import simulate
 
-        schedule = simulate(self.worst, policy_from_spec(self.hunt.policy))
+        schedule = simulate(self.worst, policy_from_spec(self.configuration.policy))
         reference = simulate(self.worst, policy_from_spec(against))
         cost, other = schedule.total_completion_time(), reference.total_completion_time()
         ratio = Fraction(cost, other)
@@ -181,11 +212,11 @@ class Report:
 
     def _explain(self, schedule: Schedule, reference: Schedule, name: str) -> None:
         """Say where the cost comes from, unless the schedules are too large for that."""
-        from kvopt.adversary.attribution import Explanation, account
+        from kvopt.adversary.attribution import Attribution, account
 
         with contextlib.suppress(InputError):
-            self.explanation = Explanation(
-                account(self.hunt.policy, schedule), account(name, reference)
+            self.explanation = Attribution(
+                account(self.configuration.policy, schedule), account(name, reference)
             )
             self.facts["causes"] = {
                 one.label: {cause: format_exact(one.rounds(cause)) for cause in one.tokens}
@@ -194,7 +225,7 @@ class Report:
 
     def _family(self) -> None:
         """Say what an exhaustive search proves."""
-        limits = self.hunt.limits
+        limits = self.configuration.limits
         whole = self.complete == self.units
         self.facts["complete"] = whole
         prompts = "prompts of any lengths" if limits.mixed else "a common prompt"
@@ -209,13 +240,16 @@ class Report:
         """Say what the ratio tends to, or whether it grows with the memory."""
         from kvopt.adversary.families import growth, limit_ratio
 
-        limit = limit_ratio(policy_from_spec(self.hunt.policy), self.candidate)
+        limit = limit_ratio(policy_from_spec(self.configuration.policy), self.candidate)
         self.facts["limit_float"] = limit
         if limit is not None:
             self._lines.append(f"limit        {limit:.4f} as the counts grow, estimated")
             return
+        if self.limit.interrupted:
+            self._lines.append(f"growth       not tried: {self.limit.what}")
+            return
         with status_line("doubling the memory"):
-            found = growth(self.hunt, self.candidate, DOUBLINGS)
+            found = growth(self.configuration, self.candidate, DOUBLINGS)
         self.facts["growth"] = [
             {"memory": one.memory, "ratio": format_exact(ratio), "ratio_float": float(ratio)}
             for one, ratio in zip(found.candidates, found.ratios, strict=True)

@@ -9,32 +9,20 @@ from typing import TYPE_CHECKING
 import click
 
 from kvopt.cli import options
-from kvopt.cli.options import (
-    DONE,
-    FAILED,
-    INTERRUPTED,
-    PATH,
-    as_json,
-    complain,
-    output_file,
-    print_json,
-)
+from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
+from kvopt.cli.options import PATH, as_json, complain, output_file, print_json
 from kvopt.cli.search_report import Report, check_picture
-from kvopt.cli.terminal import interruptible, status_line
+from kvopt.cli.terminal import status_line
 from kvopt.model.files import write_instance
 from kvopt.policies import policy_from_spec
-from kvopt.solver.compiling import has_numba
 
 if TYPE_CHECKING:
-    from kvopt.adversary import Hunt, Unit
-    from kvopt.parallel.store import Store
+    from kvopt.adversary import SearchConfiguration, WorkUnit
+    from kvopt.adversary.store import Store
 
 __all__ = ["search"]
 
 METHODS = ("local", "exhaustive", "families")
-
-VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
-"""How long the exact solver may take on the worst instance found, the latter after Ctrl-C."""
 
 
 @click.command()
@@ -45,7 +33,7 @@ VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
     type=click.Choice(METHODS),
     default="local",
     show_default=True,
-    help="Climb from random instances; try all there are; or mix few kinds in large numbers.",
+    help="Climb from random instances; try all there are; or mix few types in large numbers.",
 )
 @click.option(
     "--requests",
@@ -65,16 +53,18 @@ VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
 @click.option(
     "--score",
     type=click.Choice(("exact", "feasible")),
-    help="What small instances are compared to while climbing: the optimum or a good schedule."
-    "  [default: exact with kvopt[fast], else feasible]",
+    default="exact",
+    show_default=True,
+    help="What small instances are compared to while climbing: the optimum or a good schedule.",
 )
 @click.option(
+    "--time-limit",
     "--budget",
     "seconds",
     type=options.seconds,
     default=30,
     show_default=True,
-    help="Seconds to search; up to a minute is added to verify the worst instance found.",
+    help="Seconds to search; verifying the worst instance found may add up to a minute.",
 )
 @click.option("--restarts", type=click.IntRange(1), help="Stop after this many units of work.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
@@ -95,7 +85,7 @@ def search(
     requests: int,
     memory: int,
     mixed: bool,
-    score: str | None,
+    score: str,
     seconds: float,
     restarts: int | None,
     seed: int,
@@ -106,71 +96,80 @@ def search(
     as_json: bool,
 ) -> int:
     """Search for an instance on which a policy does badly, and verify the worst found."""
-    from kvopt.adversary import Hunt, Limits, improvements, number_of_units
-    from kvopt.parallel.store import Store
+    from kvopt.adversary import Limits, SearchConfiguration, improvements, number_of_units
+    from kvopt.adversary.store import Store
 
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
     if picture is not None:
         check_picture(picture)
-    exact = against is None and (has_numba() if score is None else score == "exact")
-    hunt = Hunt(spec, against, Limits(requests, memory, mixed), seed, method, exact)
+    exact = against is None and score == "exact"
+    configuration = SearchConfiguration(
+        spec, against, Limits(requests, memory, mixed), seed, method, exact
+    )
     store = Store(store_path) if store_path else None
-    units, interrupted = _run(hunt, seconds, restarts, store, executor)
-    finds = improvements(units)
-    if not finds:
-        code = INTERRUPTED if interrupted else FAILED
-        return complain("the budget was over before anything was found", code)
-    complete = sum(unit.complete for unit in units)
-    report = Report(hunt, finds, number_of_units(hunt), complete)
-    report.verify(VERIFY_SECONDS_INTERRUPTED if interrupted else VERIFY_SECONDS)
-    if store and report.optimum:
-        optimum, cost = report.optimum, report.facts["cost"]
-        bracket = (optimum.lower_bound, optimum.objective)
-        starts = optimum.starts.tolist()
-        store.add_verified(
-            hunt, report.candidate, *bracket, cost, starts=starts, seconds=optimum.seconds
-        )
-    if output is not None:
-        write_instance(output, report.worst)
-    if picture is not None:
-        report.draw(picture)
-    evaluations = sum(unit.evaluations for unit in units)
-    if as_json:
-        print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
-    else:
-        click.echo(report.text())
-        click.echo(f"searched     {evaluations} instances in {len(units)} units")
-    return INTERRUPTED if interrupted else DONE
+    with interruptible() as limit:
+        units = _run(configuration, limit, seconds, restarts, store, executor)
+        records = improvements(units)
+        if not records:
+            code = exit_code(limit.code, FAILED)
+            return complain("the time was over before anything was found", code)
+        complete = sum(unit.complete for unit in units)
+        report = Report(configuration, records, number_of_units(configuration), complete, limit)
+        report.verify()
+        if store:
+            report.keep(store)
+        if output is not None:
+            write_instance(output, report.worst)
+        if picture is not None:
+            report.draw(picture)
+        evaluations = sum(unit.evaluations for unit in units)
+        if as_json:
+            print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
+        else:
+            click.echo(report.text())
+            click.echo(f"searched     {evaluations} instances in {len(units)} units")
+    return exit_code(limit.code, DONE)
 
 
 def _run(
-    hunt: Hunt, seconds: float, most: int | None, store: Store | None, executor: str
-) -> tuple[list[Unit], bool]:
-    """Run the units of a hunt; tell whether that was interrupted."""
+    configuration: SearchConfiguration,
+    limit: Limit,
+    seconds: float,
+    most: int | None,
+    store: Store | None,
+    executor: str,
+) -> list[WorkUnit]:
+    """Run the units of a search."""
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
     from kvopt.parallel.executors import workers_from_spec
 
     with (
-        workers_from_spec(executor) as workers,
-        store.ledger(hunt) if store else nullcontext() as ledger,
-        interruptible() as whole,
-        status_line(f"searching the worst for {hunt.policy}") as status,
+        workers_from_spec(executor, ["kvopt.adversary.run"]) as workers,
+        store.ledger(configuration) if store else nullcontext() as ledger,
+        status_line(f"searching the worst for {configuration.policy}") as status,
     ):
         status("preparing")
-        prepare(hunt)
-        stop = whole.part(seconds)
-        total = min((n for n in (most, number_of_units(hunt)) if n is not None), default=None)
+        prepare(configuration)
+        stop = limit.part(seconds)
+        total = min(
+            (n for n in (most, number_of_units(configuration)) if n is not None), default=None
+        )
         done = ledger.units() if ledger else []
         progress = Progress(total, done, stop)
 
-        def on_unit(unit: Unit) -> None:
+        def on_unit(unit: WorkUnit) -> None:
             progress.add(unit)
             status(str(progress))
 
-        units = run(
-            hunt, stop, units=most, done=done, on_unit=on_unit, workers=workers, ledger=ledger
+        return run(
+            configuration,
+            stop,
+            units=most,
+            done=done,
+            on_unit=on_unit,
+            workers=workers,
+            ledger=ledger,
         )
-    return units, stop.interrupted

@@ -1,46 +1,32 @@
-"""Progress on a terminal, and a clean stop on Ctrl-C."""
+"""Progress and notices on a terminal."""
 
 from __future__ import annotations
 
-import math
-import signal
+import logging
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 
-from kvopt.model.stopping import Stopping
+import click
 
-__all__ = ["interruptible", "progress_bar", "status_line"]
+__all__ = ["announce_compiling", "progress_bar", "status_line"]
 
 
-@contextmanager
-def interruptible(seconds: float = math.inf, node_limit: float = math.inf) -> Iterator[Stopping]:
-    """Provide a budget that Ctrl-C ends in good order; a second Ctrl-C kills.
+class _Notices(logging.Handler):
+    """Shows log records as lines on stderr, above a progress bar if there is one."""
 
-    Parameters
-    ----------
-    seconds
-        Wall-clock time it lasts (seconds).
-    node_limit
-        Number of nodes after which searches stop.
-    """
-    stop = Stopping(seconds, node_limit=node_limit)
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    previous = signal.getsignal(signal.SIGINT)
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show a record."""
+        click.echo(f"kvopt: {record.getMessage()}", err=True)
 
-    def on_interrupt(number: int, frame: FrameType | None) -> None:
-        stop.interrupt()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, previous)
+def announce_compiling() -> None:
+    """Say on stderr what is compiled at first use, if that is a terminal."""
+    logger = logging.getLogger("kvopt.compiling")
+    if sys.stderr.isatty() and not logger.handlers:
+        logger.addHandler(_Notices())
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
 
 
 @contextmanager

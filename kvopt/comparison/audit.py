@@ -6,24 +6,15 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kvopt.adversary import Hunt, Limits, improvements, search
 from kvopt.comparison.ratio import Comparison, Ratio, Verdict, compare
 from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
-from kvopt.policies import Policy, spec_of
+from kvopt.policies import Policy
 from kvopt.solver.result import Result, Status
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
-__all__ = [
-    "Audited",
-    "Hunted",
-    "audit_instance",
-    "audit_search",
-]
-
-HUNT_LIMITS = Limits(requests=8, memory=16)
-HUNT_UNITS = 4
+__all__ = ["Audited", "audit_instance"]
 
 GRAPH_REQUESTS, GRAPH_MEMORY = 6, 12
 PROGRAM_REQUESTS, PROGRAM_MEMORY = 12, 24
@@ -103,58 +94,6 @@ def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
         second = solve_by_program(instance, optimum.starts, stop)
         if second.status is Status.OPTIMAL:
             yield second
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Hunted:
-    """What the audit's short search for a bad instance found.
-
-    Parameters
-    ----------
-    instance
-        The worst instance found.
-    ratio
-        The policy's ratio on it, against the exact solver's bracket.
-    evaluations
-        How many instances were looked at.
-    problems
-        Everything that is wrong, one line each.
-    """
-
-    instance: Instance
-    ratio: Ratio
-    evaluations: int
-    problems: tuple[str, ...]
-
-
-def audit_search(policy: Policy, seed: int, stop: Stopping) -> Hunted | None:
-    """Search briefly for an instance on which a policy does badly, and verify the worst.
-
-    Parameters
-    ----------
-    policy
-        The policy.
-    seed
-        Seed of the search.
-    stop
-        How long it may go on; the search is short and ends by itself.
-
-    Returns
-    -------
-    Hunted or None
-        None if the budget was over before anything was found.
-    """
-    hunt = Hunt(spec_of(policy), None, HUNT_LIMITS, seed)
-    units = search(hunt, stop, units=HUNT_UNITS)
-    finds = improvements(units)
-    if not finds:
-        return None
-    worst = finds[-1].candidate.instance(f"worst for {hunt.policy}")
-    audited = audit_instance(worst, [policy], stop)
-    if not audited.comparison.ratios:
-        return None
-    evaluations = sum(unit.evaluations for unit in units)
-    return Hunted(worst, audited.comparison.ratios[0], evaluations, audited.problems)
 
 
 def _violated(ratio: Ratio) -> str:

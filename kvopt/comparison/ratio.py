@@ -15,7 +15,7 @@ from kvopt.policies import Policy, spec_of
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.result import Result
 from kvopt.solver.solve import solve
-from kvopt.theory.bounds import Guarantee
+from kvopt.theory.guarantee import Guarantee
 
 __all__ = ["Comparison", "Ratio", "Verdict", "compare"]
 

@@ -26,13 +26,13 @@ from kvopt.policies import policy_from_spec
 from kvopt.simulation.simulate import simulate
 from kvopt.theory.quadratic import format_exact
 
-__all__ = ["Record", "claim", "problem_with", "read_records"]
+__all__ = ["ClaimedRecord", "claim", "problem_with", "read_records"]
 
 CLAIM = re.compile(r"(\S+): at least (\d+/\d+) = [\d.]+ times the optimum")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Record:
+class ClaimedRecord:
     """An instance that is bad for a policy.
 
     Parameters
@@ -63,7 +63,7 @@ def claim(policy: str, ratio: Fraction) -> str:
     return f"{policy}: at least {format_exact(ratio)} = {float(ratio):.3f} times the optimum"
 
 
-def read_records(folder: Path) -> list[Record]:
+def read_records(folder: Path) -> list[ClaimedRecord]:
     """Return the records of the hall in a folder of instances, in name order.
 
     A subfolder without certificates is no hall.
@@ -73,7 +73,7 @@ def read_records(folder: Path) -> list[Record]:
     InputError
         If a file is no instance or claims nothing.
     """
-    records: list[Record] = []
+    records: list[ClaimedRecord] = []
     if not (folder / HALL / CERTIFICATES).is_dir():
         return records
     for file in sorted((folder / HALL).glob("*.json")):
@@ -81,11 +81,11 @@ def read_records(folder: Path) -> list[Record]:
         match = CLAIM.fullmatch(instance.comment)
         if match is None:
             raise InputError(f"{file}: comment: must be POLICY: at least P/Q = R times the optimum")
-        records.append(Record(file, instance, match[1], Fraction(match[2])))
+        records.append(ClaimedRecord(file, instance, match[1], Fraction(match[2])))
     return records
 
 
-def problem_with(record: Record) -> str:
+def problem_with(record: ClaimedRecord) -> str:
     """Check a record; return what is wrong with it, or nothing.
 
     The policy's schedule goes through the independent checker, and the schedule it is

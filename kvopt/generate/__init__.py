@@ -1,20 +1,20 @@
 """Instances by recipe: seeded random sets, and parametric families known to be hard."""
 
-from kvopt.generate.families import (
+from kvopt.generate.parametric import (
     PARAMETRIC,
-    RANDOM,
     ParametricFamily,
-    family_from_spec,
-    generate_random,
     identical,
     slice_boundary,
     two_point,
 )
+from kvopt.generate.random_families import RANDOM, RandomFamily, generate_random
+from kvopt.generate.spec import family_from_spec
 
 __all__ = [
     "PARAMETRIC",
     "RANDOM",
     "ParametricFamily",
+    "RandomFamily",
     "family_from_spec",
     "generate_random",
     "identical",

@@ -75,6 +75,11 @@ class RequestTypes:
         """Memory summed over the rounds of a run of each type (token-rounds), shape (types,)."""
         return self.prompts * self.outputs + self.outputs * (self.outputs + 1) // 2
 
+    @cached_property
+    def by_peak(self) -> IntArray:
+        """The numbers of the types ordered by peak, then by prompt, shape (types,)."""
+        return np.lexsort((self.prompts, self.peaks))
+
     def number_of(self, prompt: int, output: int) -> int:
         """Return the number of the type with these lengths.
 

@@ -13,7 +13,8 @@ __all__ = ["NO_MATTER", "code_version"]
 
 NO_MATTER = frozenset(
     {
-        *("__main__.py", "adversary/attribution.py", "adversary/progress.py", "certificates"),
+        *("__main__.py", "adversary/attribution.py", "adversary/brief.py"),
+        *("adversary/progress.py", "adversary/store.py", "certificates"),
         *("cli", "comparison", "generate", "parallel", "plot", "report", "traces"),
     }
 )

@@ -9,7 +9,7 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import (
     BrokenExecutor,
     CancelledError,
@@ -26,7 +26,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from kvopt.model.errors import InputError, WorkerError
 from kvopt.model.instance import abridged
-from kvopt.theory.spec import integer
+from kvopt.model.spec import integer
 
 __all__ = ["Workers", "stopped", "workers_from_spec"]
 
@@ -73,7 +73,7 @@ class Workers:
 
 
 @contextmanager
-def workers_from_spec(spec: str) -> Iterator[Workers]:
+def workers_from_spec(spec: str, preload: Sequence[str] = ()) -> Iterator[Workers]:
     """Provide the workers named on the command line, for the time of a with block.
 
     Parameters
@@ -81,6 +81,8 @@ def workers_from_spec(spec: str) -> Iterator[Workers]:
     spec
         "local" for this process, "processes=N", or "dask=ADDRESS", the address of a
         scheduler: HOST:PORT or PROTOCOL://HOST:PORT.
+    preload
+        Modules that every process needs; each process has them from the start.
 
     Raises
     ------
@@ -91,7 +93,7 @@ def workers_from_spec(spec: str) -> Iterator[Workers]:
     if spec == "local":
         yield Workers()
     elif kind == "processes":
-        with _processes(integer(1, 1024)(value, "executor: processes")) as workers:
+        with _processes(integer(1, 1024)(value, "executor: processes"), preload) as workers:
             yield workers
     elif kind == "dask" and ADDRESS.fullmatch(value):
         with _dask(value) as workers:
@@ -118,12 +120,12 @@ _task = threading.local()
 
 
 @contextmanager
-def _processes(count: int) -> Iterator[Workers]:
+def _processes(count: int, preload: Sequence[str]) -> Iterator[Workers]:
     # Forked from a process without threads; a thread may hold a lock when it is forked.
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
     if "forkserver" in methods:
-        context.set_forkserver_preload(["kvopt.adversary.run"])
+        context.set_forkserver_preload([*preload])
     stop = context.Event()
     with Processes(context, stop) as executor:
         try:

@@ -1,14 +1,17 @@
-"""A SQLite file that keeps what a search has found, so that it can be resumed.
+"""A SQLite file that keeps finished units of work, so that the work can be resumed.
 
 A unit of work is written in one transaction when it is complete.  Whenever the
 process dies, what was complete is there and what was not is run again.  Several
-processes may share a file: each claims a unit before it begins it.  Tables and views
-are described in docs/search.md.
+processes may share a file: each claims a unit before it begins it.
+
+What a unit is, and what it found, is up to others: here it is columns of numbers and
+texts.  The tables have the columns that their schema gives them beside those that are
+used here: `hunt` (id, parameters, version, sources), `unit` (hunt, number, finds,
+finished), `find` (hunt, unit, position), `verified` (hunt, position, finished) and `claim`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import socket
@@ -17,21 +20,16 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.configuration import Find, Hunt, Unit
 from kvopt.model.errors import InputError
-from kvopt.model.files import INSTANCE_FORMAT
 from kvopt.parallel.code_version import code_version
-from kvopt.policies import policy_from_spec, source_digest
 
-__all__ = ["Ledger", "Store", "Verified"]
+__all__ = ["Claims", "FinishedUnit", "Task", "WorkStore"]
 
 APPLICATION = 0x6B766F70  # "kvop", SQLite's application_id of our files
 VERSION = 2
@@ -42,139 +40,63 @@ CLAIM_SECONDS = 120.0
 LOCK_SECONDS = 60.0
 """How long to wait while another process writes."""
 
-# A number that may need more than 64 bits has a column without a type, which SQLite leaves
-# alone; beyond 64 bits it is written as text.
-SCHEMA = """
-    CREATE TABLE hunt (             -- what was searched for
-        id INTEGER PRIMARY KEY,
-        policy TEXT NOT NULL,
-        against TEXT,               -- the other policy, NULL for the optimum
-        method TEXT NOT NULL,
-        seed,
-        requests,                   -- limits
-        memory,
-        mixed INTEGER NOT NULL,
-        parameters TEXT NOT NULL,   -- all of it, in JSON
-        version TEXT NOT NULL,      -- of kvopt, see kvopt/parallel/code_version.py
-        sources TEXT NOT NULL,      -- JSON: digests of the user's own policies
-        UNIQUE (parameters, version, sources)
-    );
-    CREATE TABLE unit (             -- a complete unit of work
-        hunt INTEGER NOT NULL REFERENCES hunt,
-        number INTEGER NOT NULL,
-        evaluations INTEGER NOT NULL,
-        finds INTEGER NOT NULL,     -- how many rows it has in find
-        finished TEXT NOT NULL,     -- UTC
-        PRIMARY KEY (hunt, number)
-    ) WITHOUT ROWID;
-    CREATE TABLE find (             -- an instance worse than those before it in its unit
-        hunt INTEGER NOT NULL REFERENCES hunt,
-        unit INTEGER NOT NULL,
-        position INTEGER NOT NULL,
-        evaluation INTEGER NOT NULL,
-        ratio TEXT NOT NULL,        -- "p/q", cost / reference
-        ratio_real REAL NOT NULL,
-        cost,                       -- of the policy (rounds)
-        reference,                  -- of a feasible schedule, or the other policy (rounds)
-        instance TEXT NOT NULL,     -- JSON, as in an instance file
-        PRIMARY KEY (hunt, unit, position)
-    ) WITHOUT ROWID;
-    CREATE TABLE verified (         -- a bracket of the optimum of an instance
-        hunt INTEGER NOT NULL REFERENCES hunt,
-        position INTEGER NOT NULL,
-        status TEXT NOT NULL,       -- optimal or bracket
-        ratio_low TEXT NOT NULL,    -- "p/q", cost / upper_bound
-        ratio_low_real REAL NOT NULL,
-        ratio_high TEXT NOT NULL,   -- "p/q", cost / lower_bound
-        ratio_high_real REAL NOT NULL,
-        cost,                       -- of the policy (rounds)
-        lower_bound,                -- on the optimum (rounds)
-        upper_bound,
-        instance TEXT NOT NULL,     -- JSON, as in an instance file
-        starts TEXT,                -- JSON: a schedule of cost upper_bound
-        seconds REAL NOT NULL,
-        finished TEXT NOT NULL,     -- UTC
-        PRIMARY KEY (hunt, position)
-    ) WITHOUT ROWID;
-    CREATE TABLE claim (            -- a unit that a process is at
-        hunt INTEGER NOT NULL REFERENCES hunt,
-        number INTEGER NOT NULL,
-        owner TEXT NOT NULL,
-        host TEXT NOT NULL,
-        process INTEGER NOT NULL,
-        started TEXT NOT NULL,      -- of the process, to tell it from a later one
-        renewed REAL NOT NULL,      -- seconds since 1970
-        PRIMARY KEY (hunt, number)
-    ) WITHOUT ROWID;
-    CREATE VIEW found AS
-        SELECT policy, against, method, seed, unit, evaluation, ratio, ratio_real, cost,
-            reference, instance, requests, memory, mixed, version
-        FROM find JOIN hunt ON hunt.id = find.hunt;
-    CREATE VIEW worst AS
-        SELECT policy, against, method, seed, unit, evaluation, ratio,
-            max(ratio_real) AS ratio_real, cost, reference, instance, requests, memory, mixed,
-            version
-        FROM find JOIN hunt ON hunt.id = find.hunt GROUP BY hunt.id;
-    CREATE VIEW proved AS
-        SELECT policy, against, method, seed, status, ratio_low, ratio_low_real, ratio_high,
-            ratio_high_real, cost, lower_bound, upper_bound, instance, starts, seconds, version
-        FROM verified JOIN hunt ON hunt.id = verified.hunt;
-"""
+Value = str | int | float | None
+
+Columns = Mapping[str, Value]
+"""Names of columns and their values in one row; integers may have any size."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
-    """An instance with a bracket of its optimum.
+class Task:
+    """What a set of units of work is about.
 
     Parameters
     ----------
-    candidate
-        The instance.
-    cost
-        Total completion time of the policy (rounds).
-    lower_bound, upper_bound
-        Bounds on the optimal total completion time (rounds).
-    starts
-        Start times of a schedule that costs upper_bound (rounds), in request order, or None.
-    seconds
-        How long it took.
+    columns
+        What a person may want to know of it.
+    parameters, sources
+        JSON texts that, with the version of kvopt, tell it from all others: all of its
+        parameters, and digests of the user's own sources that it depends on.
     """
 
-    candidate: Candidate
-    cost: int
-    lower_bound: int
-    upper_bound: int
-    starts: tuple[int, ...] | None = None
-    seconds: float = 0.0
-
-    @property
-    def status(self) -> str:
-        """Return optimal or bracket."""
-        return "optimal" if self.lower_bound == self.upper_bound else "bracket"
-
-    @property
-    def ratio_low(self) -> Fraction:
-        """Cost / upper bound: the ratio is no less."""
-        return Fraction(self.cost, self.upper_bound)
-
-    @property
-    def ratio_high(self) -> Fraction:
-        """Cost / lower bound: the ratio is no more."""
-        return Fraction(self.cost, self.lower_bound)
+    columns: Columns
+    parameters: str
+    sources: str
 
 
-class Store:
-    """The units of searches in a file; made if it does not exist.
+@dataclass(frozen=True, slots=True)
+class FinishedUnit:
+    """A complete unit of work.
+
+    Parameters
+    ----------
+    number
+        Number of the unit in its task.
+    columns
+        What is kept of the unit.
+    rows
+        What is kept of each thing that it found, in order.
+    """
+
+    number: int
+    columns: Columns
+    rows: tuple[Columns, ...]
+
+
+class WorkStore:
+    """The finished units of tasks in a file; made if it does not exist.
 
     Parameters
     ----------
     path
         The file.
+    schema
+        SQL statements that make its tables, separated by semicolons.
     version
         Version of kvopt; units of another version are not taken for done, as the
-        search may have changed.  By default `kvopt.parallel.code_version.code_version`.
+        work may have changed.  By default `kvopt.parallel.code_version.code_version`.
 
     Raises
     ------
@@ -184,190 +106,140 @@ class Store:
         as it is.
     """
 
-    def __init__(self, path: Path, version: str | None = None) -> None:
+    def __init__(self, path: Path, schema: str, version: str | None = None) -> None:
         self.path = path
         self.version = version or code_version()
+        self._schema = schema
         self._look_at_file()
         self._use(self._prepare)
 
-    def units(self, hunt: Hunt, numbers: Collection[int] | None = None) -> list[Unit]:
-        """Return the complete units of a search, by number.
+    def units(self, task: Task, numbers: Collection[int] | None = None) -> list[FinishedUnit]:
+        """Return the complete units of a task, by number.
 
         Parameters
         ----------
-        hunt
-            What is searched for.
+        task
+            What the units belong to.
         numbers
             Only these units; by default all.
+
+        Raises
+        ------
+        InputError
+            If a unit is not as it was written.
         """
+        if numbers is not None and not numbers:
+            return []
         wanted = f"AND number IN ({','.join(map(str, map(int, numbers)))})" if numbers else ""
-        units = f"SELECT number, evaluations, finds FROM unit WHERE hunt = ? {wanted} ORDER BY 1"
-        finds = f"""SELECT unit, evaluation, cost, reference, ratio, instance FROM find
+        units = f"SELECT * FROM unit WHERE hunt = ? {wanted} ORDER BY number"
+        rows = f"""SELECT * FROM find
             WHERE hunt = ? {wanted.replace("number", "unit")} ORDER BY unit, position"""
 
         def read(db: sqlite3.Connection) -> tuple[list[Any], list[Any]]:
             with _transaction(db, "DEFERRED"):  # both as of one moment
-                key = (self._hunt(db, hunt),)
-                return db.execute(units, key).fetchall(), db.execute(finds, key).fetchall()
+                key = (self._id(db, task),)
+                return _dicts(db.execute(units, key)), _dicts(db.execute(rows, key))
 
-        if numbers is not None and not numbers:
-            return []
-        rows, find_rows = self._use(read)
-        found: dict[int, list[Find]] = {number: [] for number, _, _ in rows}
-        with self._reading("a unit"):
-            for unit, evaluation, cost, reference, ratio, instance in find_rows:
-                candidate = _candidate(instance)
-                find = Find(unit, int(evaluation), int(cost), int(reference), candidate)
-                if ratio != _text(find.ratio):
-                    raise ValueError
-                found[unit].append(find)
-            if any(len(found[number]) != count for number, _, count in rows):
+        unit_rows, found_rows = self._use(read)
+        found: dict[int, list[Columns]] = {unit["number"]: [] for unit in unit_rows}
+        with self.reading("a unit"):
+            for row in found_rows:
+                found[row["unit"]].append(row)
+            if any(len(found[unit["number"]]) != unit["finds"] for unit in unit_rows):
                 raise ValueError
-            return [
-                Unit(number, int(evaluations), tuple(found[number]), complete=True)
-                for number, evaluations, _ in rows
-            ]
-
-    def add(self, hunt: Hunt, unit: Unit) -> None:
-        """Keep a complete unit; one that is there already stays."""
-        if not unit.complete:
-            raise ValueError(f"unit {unit.number} was cut short")
-        finds = [
-            (
-                *(unit.number, position, find.evaluation, _text(find.ratio), float(find.ratio)),
-                *(_number(find.cost), _number(find.reference), _instance(find.candidate)),
-            )
-            for position, find in enumerate(unit.finds)
+        return [
+            FinishedUnit(unit["number"], unit, tuple(found[unit["number"]])) for unit in unit_rows
         ]
+
+    def add(self, task: Task, unit: FinishedUnit) -> None:
+        """Keep a complete unit; one that is there already stays."""
 
         def insert(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                key = self._hunt_made(db, hunt)
+                key = self._id_made(db, task)
                 db.execute("DELETE FROM claim WHERE hunt = ? AND number = ?", (key, unit.number))
-                new = db.execute(
-                    "INSERT OR IGNORE INTO unit VALUES (?, ?, ?, ?, datetime('now'))",
-                    (key, unit.number, unit.evaluations, len(finds)),
-                )
-                if new.rowcount:
-                    db.executemany(
-                        f"INSERT INTO find VALUES ({key}, ?, ?, ?, ?, ?, ?, ?, ?)", finds
-                    )
+                own = {"hunt": key, "number": unit.number, "finds": len(unit.rows)}
+                if _insert(db, "INSERT OR IGNORE INTO unit", {**own, **unit.columns}):
+                    for position, row in enumerate(unit.rows):
+                        place = {"hunt": key, "unit": unit.number, "position": position}
+                        _insert(db, "INSERT INTO find", {**place, **row})
 
         self._use(insert)
 
-    def verified(self, hunt: Hunt) -> list[Verified]:
-        """Return the brackets of a search, in the order in which they were added."""
-        query = """SELECT instance, cost, lower_bound, upper_bound, starts, seconds
-            FROM verified WHERE hunt = ? ORDER BY position"""
-        rows = self._use(lambda db: db.execute(query, (self._hunt(db, hunt),)).fetchall())
-        with self._reading("a bracket"):
-            return [
-                Verified(
-                    *(_candidate(instance), int(cost), int(lower), int(upper)),
-                    starts=None if starts is None else tuple(map(int, json.loads(starts))),
-                    seconds=float(seconds),
-                )
-                for instance, cost, lower, upper, starts, seconds in rows
-            ]
+    def verified(self, task: Task) -> Sequence[Columns]:
+        """Return the verified rows of a task, in the order in which they were added."""
+        query = "SELECT * FROM verified WHERE hunt = ? ORDER BY position"
+        rows = self._use(lambda db: _dicts(db.execute(query, (self._id(db, task),))))
+        return tuple(rows)
 
-    def add_verified(
-        self,
-        hunt: Hunt,
-        candidate: Candidate,
-        lower_bound: int,
-        upper_bound: int,
-        cost: int,
-        *,
-        starts: Sequence[int] | None = None,
-        seconds: float = 0.0,
-    ) -> None:
-        """Keep a bracket of the optimum of an instance; one that is there already stays.
+    def add_verified(self, task: Task, row: Columns, same: Sequence[str]) -> None:
+        """Keep a verified row; if one that equals it in some columns is there, that stays.
 
         Parameters
         ----------
-        hunt
-            The search that found the instance.
-        candidate, lower_bound, upper_bound, cost, starts, seconds
-            See `Verified`.
-
-        Raises
-        ------
-        ValueError
-            If the bounds are no bracket.
+        task
+            What it belongs to.
+        row
+            Its columns.
+        same
+            Names of the columns that must differ for it to be new.
         """
-        if not 0 < lower_bound <= upper_bound:
-            raise ValueError(f"[{lower_bound}, {upper_bound}] is no bracket")
-        given = None if starts is None else tuple(map(int, starts))
-        new = Verified(candidate, cost, lower_bound, upper_bound, given, seconds)
-        row = (
-            *(new.status, _text(new.ratio_low), float(new.ratio_low)),
-            *(_text(new.ratio_high), float(new.ratio_high)),
-            *map(_number, (cost, lower_bound, upper_bound)),
-            *(_instance(candidate), None if given is None else json.dumps(given), seconds),
-        )
 
         def insert(db: sqlite3.Connection) -> None:
             with _transaction(db):
-                key = self._hunt_made(db, hunt)
-                same = """SELECT 1 FROM verified WHERE hunt = ? AND instance = ?
-                    AND (cost, lower_bound, upper_bound) = (?, ?, ?)"""
-                if not db.execute(same, (key, row[8], *row[5:8])).fetchone():
-                    db.execute(
-                        f"""INSERT INTO verified SELECT {key}, coalesce(max(position) + 1, 0),
-                        ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, datetime('now')
-                        FROM verified WHERE hunt = {key}""",
-                        row,
-                    )
+                key = self._id_made(db, task)
+                query = f"""SELECT 1 FROM verified WHERE hunt = ?
+                    AND ({", ".join(same)}) = ({", ".join("?" * len(same))})"""
+                if db.execute(query, (key, *(_value(row[name]) for name in same))).fetchone():
+                    return
+                query = "SELECT coalesce(max(position) + 1, 0) FROM verified WHERE hunt = ?"
+                (position,) = db.execute(query, (key,)).fetchone()
+                _insert(db, "INSERT INTO verified", {"hunt": key, "position": position, **row})
 
         self._use(insert)
 
     @contextmanager
-    def ledger(self, hunt: Hunt) -> Iterator[Ledger]:
-        """Provide what lets several processes share a search, for the time of a with block."""
-        ledger = Ledger(self, hunt)
+    def claims(self, task: Task) -> Iterator[Claims]:
+        """Provide what lets several processes share a task, for the time of a with block."""
+        claims = Claims(self, task)
         over = threading.Event()
 
         def renew() -> None:
             while not over.wait(CLAIM_SECONDS / 4):
                 with suppress(InputError):  # the next unit that ends will tell
-                    ledger.renew()
+                    claims.renew()
 
         thread = threading.Thread(target=renew, daemon=True, name="kvopt claims")
         thread.start()
         try:
-            yield ledger
+            yield claims
         finally:
             over.set()
             thread.join()
             with suppress(InputError):  # claims end by themselves, too
-                ledger.give_up()
+                claims.give_up()
 
-    def _hunt(self, db: sqlite3.Connection, hunt: Hunt) -> int:
-        """Return the id of a hunt, or -1."""
+    @contextmanager
+    def reading(self, what: str) -> Iterator[None]:
+        """Turn what goes wrong while values are read into an InputError that names the file."""
+        try:
+            yield
+        except (TypeError, ValueError, KeyError, ArithmeticError):
+            raise InputError(f"{self.path}: is damaged: {what} cannot be read") from None
+
+    def _id(self, db: sqlite3.Connection, task: Task) -> int:
+        """Return the id of a task, or -1."""
         query = "SELECT id FROM hunt WHERE (parameters, version, sources) = (?, ?, ?)"
-        row = db.execute(query, self._key(hunt)).fetchone()
+        row = db.execute(query, (task.parameters, self.version, task.sources)).fetchone()
         return int(row[0]) if row else -1
 
-    def _hunt_made(self, db: sqlite3.Connection, hunt: Hunt) -> int:
-        """Return the id of a hunt, which is entered if it is new."""
-        limits = hunt.limits
-        row = (
-            *(hunt.policy, hunt.against, hunt.method),
-            *map(_number, (hunt.seed, limits.requests, limits.memory, limits.mixed)),
-            *self._key(hunt),
-        )
-        if (key := self._hunt(db, hunt)) < 0:
-            db.execute("INSERT INTO hunt VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
-            key = self._hunt(db, hunt)
+    def _id_made(self, db: sqlite3.Connection, task: Task) -> int:
+        """Return the id of a task, which is entered if it is new."""
+        if (key := self._id(db, task)) < 0:
+            own = {"parameters": task.parameters, "version": self.version, "sources": task.sources}
+            _insert(db, "INSERT INTO hunt", {**task.columns, **own})
+            key = self._id(db, task)
         return key
-
-    def _key(self, hunt: Hunt) -> tuple[str, str, str]:
-        digests: list[str] = []
-        for spec in filter(None, (hunt.policy, hunt.against)):
-            policy_from_spec(spec)  # a user's own has to be there to have a digest
-            digests += filter(None, [source_digest(spec)])
-        parameters = json.dumps(asdict(hunt), sort_keys=True)
-        return parameters, self.version, json.dumps(digests)
 
     def _look_at_file(self) -> None:
         """Check the file without writing to it, or to what SQLite keeps beside it."""
@@ -437,18 +309,11 @@ class Store:
     def _prepare(self, db: sqlite3.Connection) -> None:
         with _transaction(db):
             if not self._examine(db):
-                for statement in SCHEMA.split(";")[:-1]:
+                for statement in self._schema.split(";")[:-1]:
                     db.execute(statement)
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
             # Written every time: a file that cannot be written to is better refused now.
             db.execute(f"PRAGMA user_version = {VERSION}")
-
-    @contextmanager
-    def _reading(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (TypeError, ValueError, KeyError, ArithmeticError):
-            raise InputError(f"{self.path}: is damaged: {what} cannot be read") from None
 
     def _use(self, work: Callable[[sqlite3.Connection], T], name: str = "") -> T:
         """Open the file, or what is named instead, and work with it."""
@@ -468,8 +333,8 @@ class Store:
             raise InputError(f"{self.path}: is damaged or not a store of kvopt: {error}") from None
 
 
-class Ledger:
-    """What is done of a hunt and who is at what; made by `Store.ledger`.
+class Claims:
+    """Who is at which unit of a task; made by `WorkStore.claims`.
 
     A claim holds until its unit is complete or its process gives it up, ends, or, on
     another machine or stopped, does not renew it for `CLAIM_SECONDS`.  Should two
@@ -479,30 +344,22 @@ class Ledger:
     ----------
     store
         Where everything is written down.
-    hunt
-        What is searched for.
+    task
+        What the units belong to.
     """
 
-    def __init__(self, store: Store, hunt: Hunt) -> None:
+    def __init__(self, store: WorkStore, task: Task) -> None:
         self._store = store
-        self._hunt = hunt
+        self._task = task
         self._owner = uuid.uuid4().hex
         self._host = socket.gethostname()
-
-    def units(self, numbers: Collection[int] | None = None) -> list[Unit]:
-        """Return the complete units, or those of them with these numbers."""
-        return self._store.units(self._hunt, numbers)
-
-    def add(self, unit: Unit) -> None:
-        """Keep a complete unit."""
-        self._store.add(self._hunt, unit)
 
     def claim(self, number: int) -> bool:
         """Reserve a unit; False if it is complete, or another process is at it."""
 
         def work(db: sqlite3.Connection) -> bool:
             with _transaction(db):
-                unit = (self._store._hunt_made(db, self._hunt), number)
+                unit = (self._store._id_made(db, self._task), number)
                 where = "WHERE hunt = ? AND number = ?"
                 if db.execute(f"SELECT 1 FROM unit {where}", unit).fetchone():
                     return False
@@ -563,28 +420,27 @@ def _transaction(db: sqlite3.Connection, kind: str = "IMMEDIATE") -> Iterator[No
         yield
 
 
-def _number(value: int) -> int | str:
-    return int(value) if -(2**63) <= value < 2**63 else str(value)
+def _dicts(rows: sqlite3.Cursor) -> list[dict[str, Any]]:
+    """Return rows with the names of their columns."""
+    names = [column[0] for column in rows.description]
+    return [dict(zip(names, row, strict=True)) for row in rows]
 
 
-def _text(ratio: Fraction) -> str:
-    return f"{ratio.numerator}/{ratio.denominator}"
+def _insert(db: sqlite3.Connection, command: str, row: Columns) -> bool:
+    """Insert a row; tell whether that was done.  The column `finished` gets the present time."""
+    names, values = ", ".join(row), [_value(value) for value in row.values()]
+    marks = ", ".join("?" * len(values))
+    if not command.endswith(TIMELESS):
+        names, marks = f"{names}, finished", f"{marks}, datetime('now')"
+    return bool(db.execute(f"{command} ({names}) VALUES ({marks})", values).rowcount)
 
 
-def _instance(candidate: Candidate) -> str:
-    """Return a candidate as the text of an instance file."""
-    requests = [
-        {"prompt": int(prompt), "output": int(output), "count": int(count)}
-        for prompt, output, count in candidate.groups
-    ]
-    memory = int(candidate.memory)
-    return json.dumps({"format": INSTANCE_FORMAT, "memory": memory, "requests": requests})
+TIMELESS = ("hunt", "find")
+"""Tables without a column `finished`."""
 
 
-def _candidate(text: str) -> Candidate:
-    raw: dict[str, Any] = json.loads(text)
-    groups = tuple(
-        (int(group["prompt"]), int(group["output"]), int(group["count"]))
-        for group in raw["requests"]
-    )
-    return Candidate(int(raw["memory"]), groups)
+def _value(value: Value) -> Value:
+    """Return a value as SQLite keeps it: integers beyond 64 bits as text."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        return str(value)
+    return value

@@ -27,7 +27,7 @@ from kvopt.plot.shapes import (
     running_bands,
     summary,
 )
-from kvopt.report.tables import decimal
+from kvopt.report.tables import bound_text, decimal, rounded_down, rounded_up
 
 __all__ = ["ratios_page", "runs_page"]
 
@@ -82,8 +82,11 @@ def ratios_page(bars: Sequence[RatioBar]) -> str:
             "policy": bar.policy,
             "low": float(bar.low),
             "high": float(bar.high),
-            "ratio": decimal(bar.low) + (f" to {decimal(bar.high)}" if bar.high > bar.low else ""),
+            "ratio": decimal(bar.low)
+            if bar.high == bar.low
+            else f"{rounded_down(bar.low, 3)} to {rounded_up(bar.high, 3)}",
             "bound": bar.bound,
+            "bound_text": "" if bar.bound is None else bound_text(bar.bound),
             "verdict": bar.verdict.value,
         }
         for bar in bars

@@ -195,7 +195,7 @@ def memory_curve(profile: MemoryProfile) -> tuple[IntArray, IntArray]:
     -------
     tuple of arrays
         Times (rounds) and memory (tokens), shape (2m + 2,) each for a profile
-        of m pieces: each piece's two ends, and the way from and to zero.
+        of m pieces: each piece's two ends, and the steps from and to zero.
     """
     ends = np.repeat(profile.times, 2)
     rounds = np.diff(profile.times)

@@ -13,6 +13,7 @@ from typing import cast
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import abridged
+from kvopt.model.spec import parse_values, split_spec
 from kvopt.policies.a_max import AMax
 from kvopt.policies.a_min import AMin
 from kvopt.policies.alpha_protection import AlphaProtection
@@ -27,7 +28,6 @@ from kvopt.policies.route import Rect, Response, Route
 from kvopt.policies.sorted_f import SortedF
 from kvopt.policies.spt_pipeline import SPTPipeline
 from kvopt.policies.svf import SVF
-from kvopt.theory.spec import parse_values, split_spec
 
 __all__ = [
     "FCFS",

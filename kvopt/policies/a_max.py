@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-
 from kvopt.model.instance import Instance
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Wait
-from kvopt.theory.bounds import Guarantee, inherited
-from kvopt.theory.spec import at_least_one, optional
+from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.orders import RequestType, distinct_orders, orders_of_ties
+from kvopt.theory.parsing import at_least_one
 
 __all__ = ["AMax"]
 
@@ -50,25 +52,31 @@ class AMax(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        _, upper = predicted(machine, self.width)
-        order = np.argsort(upper, kind="stable").tolist()
-        longest, prompts = upper.tolist(), machine.prompts.tolist()
         profile = LiveProfile(machine.memory)
+        waiting: list[tuple[int, int]] = []  # a heap of (assumed length, request)
         ends: dict[int, tuple[int, int]] = {}  # of what runs: start, and assumed end
-        head = 0
-        while head < len(order):
-            i = order[head]
-            start = profile.earliest_start(prompts[i], longest[i], machine.now)
-            if start == machine.now:
+        while True:
+            if len(arrivals := machine.arrivals()):
+                _, upper = predicted(machine, arrivals, self.width)
+                waiting += zip(upper.tolist(), arrivals.tolist(), strict=True)
+                heapq.heapify(waiting)
+            now, start = machine.now, None
+            while waiting:
+                longest, i = waiting[0]
+                start = profile.earliest_start(machine.prompt(i), longest, now)
+                if start > now:
+                    break
+                start = None
+                heapq.heappop(waiting)
                 machine.start(i)
-                ends[i] = start, start + longest[i]
-                profile.add(start, prompts[i], start + longest[i])
-                head += 1
-                continue
+                ends[i] = now, now + longest
+                profile.add(now, machine.prompt(i), now + longest)
+            if not ends:
+                return
             for done in (yield Wait(until=start)).tolist():
                 started, end = ends.pop(done)
                 if end > machine.now:
-                    profile.remove(started, prompts[done], end)
+                    profile.remove(started, machine.prompt(done), end)
             profile.advance(machine.now)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
@@ -76,3 +84,12 @@ class AMax(Policy):
         if self.width != 1:
             return None
         return inherited(MCSF().guarantee(instance), "with width=1 it is MC-SF")
+
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield the orders of requests predicted alike; see `Policy.worst_orders`."""
+        if self.width is None:
+            return distinct_orders(requests)
+        p, q = self.width.numerator, self.width.denominator
+        return orders_of_ties(requests, lambda r: min(r[1] * p // q, memory - r[0]))

@@ -8,10 +8,11 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Wait
-from kvopt.theory.spec import at_least_one, optional
+from kvopt.theory.parsing import at_least_one
 
 __all__ = ["AMin"]
 
@@ -54,14 +55,17 @@ class AMin(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        lower, _ = predicted(machine, self.width)
-        estimate, prompts = lower.tolist(), machine.prompts.tolist()
-        waiting = [(e, i) for i, e in enumerate(estimate)]
-        heapq.heapify(waiting)
+        estimate: dict[int, int] = {}
+        waiting: list[tuple[int, int]] = []  # a heap of (estimate, request)
         running: list[tuple[int, int]] = []  # a heap like `waiting`; finished ones leave late
         start: dict[int, int] = {}
         profile = LiveProfile(machine.memory)  # of what is not overdue, as it is expected
-        while waiting or start:
+        while True:
+            if len(arrivals := machine.arrivals()):
+                lower, _ = predicted(machine, arrivals, self.width)
+                estimate.update(zip(arrivals.tolist(), lower.tolist(), strict=True))
+                waiting += ((estimate[i], i) for i in arrivals.tolist())
+                heapq.heapify(waiting)
             now = machine.now
             profile.advance(now)
             while machine.memory_next_round() > machine.memory:
@@ -70,22 +74,22 @@ class AMin(Policy):
                     continue
                 machine.kill(i)
                 begun = start.pop(i)
-                profile.remove(begun, prompts[i], begun + estimate[i])
+                profile.remove(begun, machine.prompt(i), begun + estimate[i])
                 estimate[i] = max(estimate[i], now - begun)
                 heapq.heappush(waiting, (estimate[i], i))
             retry = None
             while waiting:
                 e, i = waiting[0]
-                if machine.memory_next_round() + prompts[i] + 1 > machine.memory:
+                if machine.memory_next_round() + machine.prompt(i) + 1 > machine.memory:
                     break
-                retry = profile.earliest_start(prompts[i], e, now)
+                retry = profile.earliest_start(machine.prompt(i), e, now)
                 if retry > now:
                     break
                 retry = None
                 heapq.heappop(waiting)
                 machine.start(i)
                 start[i] = now
-                profile.add(now, prompts[i], now + e)
+                profile.add(now, machine.prompt(i), now + e)
                 heapq.heappush(running, (e, i))
             rounds = machine.rounds_until_overflow()
             if rounds is None:
@@ -94,4 +98,4 @@ class AMin(Policy):
             for i in (yield Wait(until=until)).tolist():
                 begun = start.pop(i)
                 if begun + estimate[i] > machine.now:
-                    profile.remove(begun, prompts[i], begun + estimate[i])
+                    profile.remove(begun, machine.prompt(i), begun + estimate[i])

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from kvopt.model.spec import integer, optional
 from kvopt.policies.fcfs import run_fcfs
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.spec import fraction, integer, optional
+from kvopt.theory.parsing import fraction
 
 __all__ = ["AlphaProtection"]
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kvopt.policies.policy import Policy
+import numpy as np
+
+from kvopt.model.instance import IntArray
+from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.theory.orders import RequestType
 
 __all__ = ["FCFS", "run_fcfs"]
 
@@ -34,6 +38,21 @@ class FCFS(Policy):
         """Schedule all requests; see `Policy.run`."""
         return run_fcfs(machine, machine.memory)
 
+    def cost_formula(self, compiled: Compiler) -> Cost:
+        """Return the cost from round to round; see `Policy.cost_formula`."""
+        return compiled(fcfs_cost)
+
+    def worst_order(
+        self, memory: int, requests: Sequence[RequestType], compiled: Compiler
+    ) -> tuple[int, Sequence[RequestType]]:
+        """Return the worst of all orders, tried in compiled code; see `Policy.worst_order`."""
+        types = sorted(set(requests))
+        prompts, outputs = np.array(types, dtype=np.int64).T.copy()
+        order = np.array(sorted(map(types.index, requests)), dtype=np.int64)
+        worst = np.zeros_like(order)
+        cost = compiled(worst_fcfs)(memory, prompts, outputs, worst, order)
+        return int(cost), [types[k] for k in worst.tolist()]
+
 
 def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = None) -> Decisions:
     """Admit requests in order up to a limit on the memory, and kill on overflow.
@@ -52,21 +71,21 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
         Asked for each running request, on overflow, whether to kill it, until the next
         round fits; None to kill the one admitted last.
     """
-    queue = deque(range(len(machine)))
+    queue: deque[int] = deque()
     admitted: list[int] = []  # in order of admission; finished ones are dropped lazily
-    prompts = machine.prompts.tolist()
     while True:
+        queue.extend(machine.arrivals().tolist())
         while machine.memory_next_round() > machine.memory:
-            admitted = [i for i in admitted if not machine.finished[i]] if clear else admitted
+            admitted = [i for i in admitted if not machine.completed(i)] if clear else admitted
             cleared = [i for i in admitted if clear()] if clear else [admitted.pop()]
             if clear:
                 admitted = [i for i in admitted if i not in cleared]
             for i in sorted(cleared, reverse=True):
-                if not machine.finished[i]:
+                if not machine.completed(i):
                     machine.kill(i)
                     queue.appendleft(i)
         while queue and (
-            machine.memory_next_round() + prompts[queue[0]] < limit or not machine.running
+            machine.memory_next_round() + machine.prompt(queue[0]) < limit or not machine.running
         ):
             admitted.append(queue.popleft())
             machine.start(admitted[-1])
@@ -74,3 +93,75 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
         if rounds is None:
             return
         yield Wait(until=machine.now + rounds)
+
+
+def fcfs_cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:
+    """Return the cost of FCFS: completions, kills of the latest, admissions, round by round."""
+    n = outputs.shape[0]
+    begun = np.zeros(n, dtype=np.int64)
+    admitted = np.zeros(n, dtype=np.int64)
+    queue = np.arange(n)
+    head = running = total = now = used = 0  # used: memory in the next round
+    while head < n or running:
+        kept = 0
+        for place in range(running):
+            i = admitted[place]
+            if begun[i] + outputs[i] == now:
+                total += now
+                used -= prompts[i] + outputs[i] + 1
+            else:
+                admitted[kept] = i
+                kept += 1
+        running = kept
+        while used > memory:
+            running -= 1
+            i = admitted[running]
+            used -= prompts[i] + now - begun[i] + 1
+            head -= 1
+            queue[head] = i
+        while head < n and (used + prompts[queue[head]] < memory or running == 0):
+            i = queue[head]
+            admitted[running] = i
+            begun[i] = now
+            running += 1
+            head += 1
+            used += prompts[i] + 1
+        now += 1
+        used += running
+    return total
+
+
+def worst_fcfs(
+    memory: int, prompts: IntArray, outputs: IntArray, worst: IntArray, order: IntArray
+) -> int:
+    """Return the largest cost of FCFS over all distinct orders.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    prompts, outputs
+        Prompt and output lengths of each type of requests (tokens), shape (types,) each.
+    worst
+        Takes the types of the requests in the worst order, shape (n,).
+    order
+        The types of the requests, in ascending order, shape (n,); overwritten.
+    """
+    n = order.shape[0]
+    most = -1
+    while True:
+        cost = fcfs_cost(memory, prompts[order], outputs[order])
+        if cost > most:
+            most = cost
+            worst[:] = order
+        # The next larger permutation, as in Knuth's algorithm L.
+        i = n - 2
+        while i >= 0 and order[i] >= order[i + 1]:
+            i -= 1
+        if i < 0:
+            return most
+        j = n - 1
+        while order[j] <= order[i]:
+            j -= 1
+        order[i], order[j] = order[j], order[i]
+        order[i + 1 :] = order[i + 1 :][::-1].copy()

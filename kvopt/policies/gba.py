@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -9,21 +10,28 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.phases import staggered
-from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import GBA_ALPHA, Guarantee, gba_guarantee, strongest
+from kvopt.model.spec import choice, yes_or_no
+from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
+from kvopt.policies.phases import in_batches
+from kvopt.policies.policy import Compiler, Cost, Policy, parameter
+from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.theory.gba_bounds import GBA_ALPHA, gba_guarantee
+from kvopt.theory.guarantee import Guarantee, strongest
+from kvopt.theory.orders import RequestType
+from kvopt.theory.parsing import growth_factor
+from kvopt.theory.phases import Phases
 from kvopt.theory.pipeline import (
     SPACINGS,
     SliceRule,
     area_slices,
+    capped_slices,
     geometric_slices,
     slices_up_to,
+    staggered,
     utilisation,
 )
 from kvopt.theory.quadratic import Exact
 from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
-from kvopt.theory.spec import choice, growth_factor, yes_or_no
 
 __all__ = ["GBA"]
 
@@ -75,19 +83,32 @@ class GBA(Policy):
     slices: str = parameter("alpha", choice(*SLICES), "class ends: alpha or area")
     drain: bool = parameter(True, yes_or_no, "whether classes wait for each other: yes or no")
 
-    def __post_init__(self) -> None:
-        choice(*SPACINGS)(self.spacing, "policy gba: spacing")
-        choice(*SLICES)(self.slices, "policy gba: slices")
-
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        machine.commit(np.arange(len(machine)), self.starts(machine))
-        return
-        yield
 
-    def starts(self, machine: Machine) -> IntArray:
-        """Return the start of every request (rounds), shape (n,); all are known in advance."""
-        prompts, outputs, memory = machine.prompts, machine.outputs, machine.memory
+        def run_batch(batch: IntArray) -> Decisions:
+            outputs = machine.outputs_of(batch)
+            starts = machine.now + self.starts(machine.prompts_of(batch), outputs, machine.memory)
+            machine.commit(batch, starts)
+            yield Until(int((starts + outputs).max()))
+
+        return in_batches(machine, run_batch)
+
+    def starts(self, prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
+        """Return the starts of a batch, known in advance.
+
+        Parameters
+        ----------
+        prompts, outputs
+            Prompt and output lengths (tokens), shape (n,) each, n >= 1.
+        memory
+            Memory budget M (tokens).
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            Starts, from time 0 (rounds).
+        """
         largest = int(prompts.max())
         class_end = self._class_ends(largest)
         starts = np.zeros(len(prompts), dtype=np.int64)
@@ -134,3 +155,38 @@ class GBA(Policy):
         bound = class_bound(prompt, memory, ends, distances, self.drain)
         own = Guarantee(bound, "derived", CLASSES_SOURCE, "these classes")
         return strongest([own, geometric])
+
+    def cost_formula(self, compiled: Compiler) -> Cost | None:
+        """Return a sum over the classes, with drains; see `Policy.cost_formula`."""
+        return self._phase_rule().cost(compiled) if self.drain else None
+
+    def phases(self, memory: int, prompt: int) -> Phases | None:
+        """Return the classes, with drains; see `Policy.phases`."""
+        return self._phase_rule().phases(memory, prompt) if self.drain else None
+
+    def slice_lengths(self, memory: int, prompt: int) -> list[int]:
+        """Return the class ends; see `Policy.slice_lengths`."""
+        return list(capped_slices(self._class_ends(prompt), memory - prompt))
+
+    def outlived_slices(self, memory: int, requests: Sequence[RequestType]) -> list[int]:
+        """Return the end of the class before that of each request.
+
+        See `Policy.outlived_slices`.
+        """
+
+        def members_of(alive: list[int], class_end: int) -> Sequence[int]:
+            members = [i for i in alive if requests[i][1] <= class_end]
+            return members if self.drain or not members else range(len(requests))
+
+        class_end = self._class_ends(max(prompt for prompt, _ in requests))
+        return outlived_slices(memory, requests, class_end, members_of)
+
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield the worst order; see `Policy.worst_orders`."""
+        return late_and_small_first(self.outlived_slices(memory, requests), requests)
+
+    def _phase_rule(self) -> PhaseRule:
+        by_area = self.slices == "area"
+        return PhaseRule(self._class_ends, by_area, self.spacing, everyone=False)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from kvopt.model.instance import Instance
+from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.policies.gba import GBA
+from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import GBA_ALPHA, Guarantee, inherited
+from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.theory.gba_bounds import GBA_ALPHA
+from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.parsing import growth_factor
 from kvopt.theory.quadratic import Exact
-from kvopt.theory.spec import growth_factor
 
 __all__ = ["GBAD"]
 
@@ -44,28 +47,64 @@ class GBAD(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        planned = GBA(self.alpha).starts(machine)
-        order = np.argsort(planned, kind="stable").tolist()
-        prompts, outputs = machine.prompts.tolist(), machine.outputs.tolist()
-        starts = planned.tolist()
-        profile = LiveProfile(machine.memory)
-        for i in order:
-            profile.add(starts[i], prompts[i], starts[i] + outputs[i])
-        # No start before this was possible for the last request of the same kind, nor is it
-        # now: since then rounds have become free only after `following`.
-        earliest: dict[tuple[int, int], int] = {}
-        for place, i in enumerate(order):
-            start, kind = starts[i], (prompts[i], outputs[i])
-            profile.remove(start, prompts[i], start + outputs[i])
-            starts[i] = profile.earliest_start(*kind, earliest.get(kind, 0))
-            profile.add(starts[i], prompts[i], starts[i] + outputs[i])
-            following = starts[order[place + 1]] if place + 1 < len(order) else start
-            earliest[kind] = max(0, min(starts[i], following - outputs[i] + 1))
-        machine.commit(np.arange(len(machine)), starts)
-        return
-        yield
+
+        def run_batch(batch: IntArray) -> Decisions:
+            prompts, outputs = machine.prompts_of(batch), machine.outputs_of(batch)
+            planned = GBA(self.alpha).starts(prompts, outputs, machine.memory)
+            starts = machine.now + _pulled_forward(prompts, outputs, machine.memory, planned)
+            machine.commit(batch, starts)
+            yield Until(int((starts + outputs).max()))
+
+        return in_batches(machine, run_batch)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return GBA's bound, if the theorem's assumptions hold."""
         why = "no request completes later than under GBA"
         return inherited(GBA(self.alpha).guarantee(instance), why)
+
+    def slice_lengths(self, memory: int, prompt: int) -> Sequence[int]:
+        """Return GBA's class ends; see `Policy.slice_lengths`."""
+        return GBA(self.alpha).slice_lengths(memory, prompt)
+
+    def never_cheaper(self) -> Policy:
+        """Return GBA (proofs/sharper_bounds.md, lemma 17); see `Policy.never_cheaper`."""
+        return GBA(self.alpha)
+
+
+def _pulled_forward(
+    prompts: IntArray, outputs: IntArray, memory: int, planned: IntArray
+) -> IntArray:
+    """Move each request to its earliest start beside all others, in the order of their starts.
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    memory
+        Memory budget M (tokens).
+    planned
+        Feasible starts (rounds), shape (n,).
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Feasible starts, none later (rounds).
+    """
+    order = np.argsort(planned, kind="stable").tolist()
+    lengths = list(zip(prompts.tolist(), outputs.tolist(), strict=True))
+    starts = planned.tolist()
+    profile = LiveProfile(memory)
+    for i in order:
+        prompt, output = lengths[i]
+        profile.add(starts[i], prompt, starts[i] + output)
+    # No start before this was possible for the last request of the same type, nor is it
+    # now: since then rounds have become free only after `following`.
+    earliest: dict[tuple[int, int], int] = {}
+    for place, i in enumerate(order):
+        start, (prompt, output) = starts[i], lengths[i]
+        profile.remove(start, prompt, start + output)
+        starts[i] = profile.earliest_start(prompt, output, earliest.get(lengths[i], 0))
+        profile.add(starts[i], prompt, starts[i] + output)
+        following = starts[order[place + 1]] if place + 1 < len(order) else start
+        earliest[lengths[i]] = max(0, min(starts[i], following - output + 1))
+    return np.array(starts, dtype=np.int64)

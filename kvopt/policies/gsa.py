@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import ClassVar
@@ -12,18 +13,16 @@ import numpy as np
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.phases import run_one_at_a_time, run_pipeline, start_staggered
-from kvopt.policies.policy import Policy, parameter
+from kvopt.model.spec import choice, integer, yes_or_no
+from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
+from kvopt.policies.phases import in_batches, run_one_at_a_time, run_pipeline, start_staggered
+from kvopt.policies.policy import Compiler, Cost, Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
-from kvopt.theory.bounds import (
-    GSA_ALPHA,
-    OFFSET_ROUNDING,
-    UTILISATION,
-    Guarantee,
-    gsa_expected_bound,
-    gsa_guarantee,
-    strongest,
-)
+from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_guarantee
+from kvopt.theory.guarantee import UTILISATION, Guarantee, strongest
+from kvopt.theory.orders import RequestType, distinct_orders
+from kvopt.theory.parsing import at_least_one, growth_factor
+from kvopt.theory.phases import Phases
 from kvopt.theory.pipeline import (
     SPACINGS,
     SliceRule,
@@ -34,8 +33,8 @@ from kvopt.theory.pipeline import (
     utilisation,
 )
 from kvopt.theory.quadratic import Exact
+from kvopt.theory.random_bounds import OFFSET_ROUNDING, gsa_expected_bound
 from kvopt.theory.slice_plans import MOST_PHASES, PHASES_SOURCE, certified_slices, phase_bound
-from kvopt.theory.spec import at_least_one, choice, growth_factor, integer, yes_or_no
 
 __all__ = ["GSA"]
 
@@ -106,9 +105,7 @@ class GSA(Policy):
     seed: int = parameter(0, integer(0), "seed of what is random")
 
     def __post_init__(self) -> None:
-        choices = (("spacing", tuple(SPACINGS)), ("slices", SLICES))
-        for field, values in (*choices, ("offset", FIXED_OR_RANDOM), ("order", FIXED_OR_RANDOM)):
-            choice(*values)(getattr(self, field), f"policy gsa: {field}")
+        Policy.__post_init__(self)
         if self.beta != 1 and self.slices != "alpha":
             raise InputError(f"policy gsa: beta: must be 1 with slices={self.slices}")
         if self.offset == "random" and self.slices == "certified":
@@ -117,13 +114,16 @@ class GSA(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
         rng = random.Random(self.seed)
-        slice_of = self._slice_rule(int(machine.prompts.max()), machine.memory, rng)
-        if not self.drain:
-            yield from self._run_without_drain(machine, slice_of, rng)
-            return
+        run_batch = self._run_with_drain if self.drain else self._run_without_drain
+        return in_batches(machine, lambda batch: run_batch(machine, batch, rng))
+
+    def _run_with_drain(self, machine: Machine, batch: IntArray, rng: random.Random) -> Decisions:
+        largest = int(machine.prompts_of(batch).max())
+        slice_of = self._slice_rule(largest, machine.memory, rng)
+        alive = batch
         phase = previous = 0
-        while len(alive := machine.unfinished()):
-            longest = machine.memory - int(machine.prompts[alive].max())
+        while len(alive):
+            longest = machine.memory - int(machine.prompts_of(alive).max())
             slice = min(slice_of(phase), longest)
             phase += 1
             if slice == previous:
@@ -132,20 +132,23 @@ class GSA(Policy):
                 machine, self._in_order(alive, rng), slice, SPACINGS[self.spacing]
             )
             previous = slice
-            if slice == longest and len(rest := machine.unfinished()):
-                yield from run_one_at_a_time(machine, rest)
+            alive = machine.unfinished(alive)
+            if slice == longest and len(alive):
+                yield from run_one_at_a_time(machine, alive)
+                return
 
     def _run_without_drain(
-        self, machine: Machine, slice_of: SliceRule, rng: random.Random
+        self, machine: Machine, batch: IntArray, rng: random.Random
     ) -> Decisions:
-        prompt = int(machine.prompts.max())
-        slot_end = np.zeros(len(machine), dtype=np.int64)
-        x = Fraction(0)  # the next attempt starts at floor(x)
+        prompt = int(machine.prompts_of(batch).max())
+        slice_of = self._slice_rule(prompt, machine.memory, rng)
+        slot_end = np.zeros(int(batch.max()) + 1, dtype=np.int64)
+        x = Fraction(machine.now)  # the next attempt starts at floor(x)
         for slice in capped_slices(slice_of, machine.memory - prompt):
             distance = SPACINGS[self.spacing](prompt, slice, machine.memory)
-            waiting = self._in_order(machine.unfinished(), rng)
+            waiting = self._in_order(machine.unfinished(batch), rng)
             while len(waiting):
-                known = machine.finished[waiting] | (slot_end[waiting] <= machine.now)
+                known = machine.completed_of(waiting) | (slot_end[waiting] <= machine.now)
                 ready = waiting if known.all() else waiting[: int(np.argmin(known))]
                 if not len(ready):  # the last slice of the first one is not over
                     turn = math.floor(x)
@@ -153,16 +156,16 @@ class GSA(Policy):
                     yield Until(turn) if later else Wait(until=int(slot_end[waiting[0]]))
                     continue
                 x = max(x, Fraction(machine.now))
-                starting = ready[~machine.finished[ready]]
+                starting = machine.unfinished(ready)
                 starts = yield from start_staggered(machine, starting, slice, x, distance)
                 slot_end[starting] = starts + slice
                 x += len(starting) * distance
-                if machine.finished[ready[-1]] and machine.now < (turn := math.floor(x)):
+                if machine.completed(int(ready[-1])) and machine.now < (turn := math.floor(x)):
                     yield Until(turn)
                 waiting = waiting[len(ready) :]
         if machine.now < (end := int(slot_end.max())):
             yield Until(end)
-        if len(rest := machine.unfinished()):
+        if len(rest := machine.unfinished(batch)):
             yield from run_one_at_a_time(machine, rest)
 
     def _slice_rule(self, prompt: int, memory: int, rng: random.Random) -> SliceRule:
@@ -213,6 +216,50 @@ class GSA(Policy):
                 self.alpha, known, self.slices, self.order, self.offset
             ) * (OFFSET_ROUNDING if self.offset == "random" else 1)
         return replace(strongest(found), expected=expected)
+
+    def cost_formula(self, compiled: Compiler) -> Cost | None:
+        """Return a sum over the phases, if the policy has them; see `Policy.cost_formula`."""
+        rule = self._phase_rule()
+        return None if rule is None else rule.cost(compiled)
+
+    def phases(self, memory: int, prompt: int) -> Phases | None:
+        """Return the phases, with drains and nothing random; see `Policy.phases`."""
+        rule = self._phase_rule()
+        return None if rule is None else rule.phases(memory, prompt)
+
+    def slice_lengths(self, memory: int, prompt: int) -> list[int]:
+        """Return the slices by powers of alpha; see `Policy.slice_lengths`."""
+        return list(capped_slices(self._fixed_slices(prompt), memory - prompt))
+
+    def outlived_slices(self, memory: int, requests: Sequence[RequestType]) -> list[int] | None:
+        """Return the slice of the phase before that in which each request completes.
+
+        See `Policy.outlived_slices`.
+        """
+        if self._phase_rule() is None:
+            return None
+        slice_of = self._fixed_slices(max(prompt for prompt, _ in requests))
+        return outlived_slices(memory, requests, slice_of, lambda alive, _: alive)
+
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield the worst order, if the policy has phases; see `Policy.worst_orders`."""
+        outlived = self.outlived_slices(memory, requests)
+        if outlived is None:
+            return distinct_orders(requests)
+        return late_and_small_first(outlived, requests)
+
+    def _fixed_slices(self, prompt: int) -> SliceRule:
+        """Return the slices by powers of alpha, in length or area, without a random offset."""
+        if self.slices == "area":
+            return area_slices(self.alpha, prompt)
+        return geometric_slices(self.alpha, self.beta)
+
+    def _phase_rule(self) -> PhaseRule | None:
+        if self.slices == "certified" or "random" in (self.offset, self.order) or not self.drain:
+            return None
+        return PhaseRule(self._fixed_slices, self.slices == "area", self.spacing, everyone=True)
 
 
 def _shuffle(items: list[int], rng: random.Random) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -13,13 +13,14 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.gsa import GSA
-from kvopt.policies.phases import staggered
+from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Wait
-from kvopt.theory.bounds import GSA_ALPHA, Guarantee, inherited
-from kvopt.theory.pipeline import geometric_slices, sps_spacing
+from kvopt.theory.gsa_bounds import GSA_ALPHA
+from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.parsing import at_least_one, growth_factor
+from kvopt.theory.pipeline import geometric_slices, sps_spacing, staggered
 from kvopt.theory.quadratic import Exact
-from kvopt.theory.spec import at_least_one, growth_factor
 
 __all__ = ["GSASpec"]
 
@@ -59,17 +60,21 @@ class GSASpec(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        speculation = _Speculation(machine)
-        for base in self._phases(machine, speculation.lengths):
-            yield from speculation.run_beside(base)
 
-    def _phases(self, machine: Machine, lengths: IntArray) -> Iterator[_Base]:
+        def run_batch(batch: IntArray) -> Decisions:
+            speculation = _Speculation(machine, batch)
+            for base in self._base_phases(machine, batch, speculation.lengths):
+                yield from speculation.run_beside(base)
+
+        return in_batches(machine, run_batch)
+
+    def _base_phases(self, machine: Machine, batch: IntArray, lengths: IntArray) -> Iterator[_Base]:
         """Yield the phases of GSA, one when the last is over, from the lengths learnt so far."""
         slice_of = geometric_slices(self.alpha, self.beta)
         phase = previous = 0
-        while not machine.finished.all():
-            alive = np.flatnonzero(lengths > previous)
-            prompts = machine.prompts[alive]
+        while not machine.completed_of(batch).all():
+            alive = batch[lengths[batch] > previous]
+            prompts = machine.prompts_of(alive)
             longest = machine.memory - int(prompts.max())
             slice = min(slice_of(phase), longest)
             phase += 1
@@ -79,14 +84,22 @@ class GSASpec(Policy):
             starts = staggered(Fraction(machine.now), len(alive), distance)
             yield _Base(alive, starts, np.full(len(alive), slice))
             previous = slice
-            if slice == longest and len(rest := np.flatnonzero(lengths > slice)):
-                slots = machine.memory - machine.prompts[rest]
+            if slice == longest and len(rest := batch[lengths[batch] > slice]):
+                slots = machine.memory - machine.prompts_of(rest)
                 yield _Base(rest, machine.now + np.cumsum(slots) - slots, slots)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return GSA's bound, if the theorem's assumptions hold."""
         gsa = GSA(self.alpha, self.beta)
         return inherited(gsa.guarantee(instance), "no request completes later than under GSA")
+
+    def slice_lengths(self, memory: int, prompt: int) -> Sequence[int]:
+        """Return GSA's slices; see `Policy.slice_lengths`."""
+        return GSA(self.alpha, self.beta).slice_lengths(memory, prompt)
+
+    def never_cheaper(self) -> Policy:
+        """Return GSA (proofs/sharper_bounds.md, lemma 18); see `Policy.never_cheaper`."""
+        return GSA(self.alpha, self.beta)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,21 +114,27 @@ class _Base:
 class _Speculation:
     """What runs, and which requests may be started speculatively.
 
+    Parameters
+    ----------
+    machine
+        The machine, with nothing running.
+    batch
+        The requests to run, in request order, shape (n,).
+
     Attributes
     ----------
     lengths
-        Output length of each request (tokens), `UNKNOWN` until it completes.
+        Output length of each request (tokens), by its number, `UNKNOWN` until it completes.
     """
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, batch: IntArray) -> None:
         self.machine = machine
-        self.lengths = np.full(len(machine), UNKNOWN)
-        self.prompts = machine.prompts.tolist()
-        self.unfinished = len(machine)
+        self.lengths = np.full(int(batch.max()) + 1, UNKNOWN)
+        self.unfinished = len(batch)
         self.started: dict[int, int] = {}  # of what runs, when
         self.speculative: set[int] = set()
         self.stack: list[tuple[int, int]] = []  # (start, request), ended ones leave late
-        self.candidates = list(range(len(machine)))  # a heap; those that run leave late
+        self.candidates = batch.tolist()  # a heap; those that run leave late
 
     def run_beside(self, base: _Base) -> Decisions:
         """Run the base attempts of a phase, and speculative ones, until the phase is over."""
@@ -136,7 +155,7 @@ class _Speculation:
                     if request in self.speculative:
                         self._kill(request)
             for request, slice in due:
-                self._make_room(self.prompts[request] + 1)
+                self._make_room(self.machine.prompt(request) + 1)
                 machine.start(request, kill_at=slice)
                 self.started[request] = now
                 to_end.append((now + slice, request))
@@ -179,7 +198,7 @@ class _Speculation:
         while self.candidates:
             request = self.candidates[0]
             if request not in self.started and self.lengths[request] == UNKNOWN:
-                if machine.memory_next_round() + self.prompts[request] + 1 > machine.memory:
+                if machine.memory_next_round() + self.machine.prompt(request) + 1 > machine.memory:
                     return
                 machine.start(request)
                 self.started[request] = machine.now

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 
-from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.model.instance import IntArray
+from kvopt.simulation.machine import Decisions, Machine
 
-__all__ = ["start_in_order"]
+__all__ = ["plan_in_order"]
 
 
-def start_in_order(machine: Machine, order: Iterable[int]) -> Decisions:
-    """Start each request at the earliest time at which it fits, none before its predecessor.
-
-    That admits at every time the longest prefix of the waiting requests that keeps the
-    memory within the budget at every completion, the test of MC-SF: as nothing
-    unforeseen happens, it passes for the first of the queue exactly from its earliest
-    feasible start on.
+def plan_in_order(
+    machine: Machine,
+    order_of: Callable[[IntArray], IntArray],
+    starts_of: Callable[[IntArray, IntArray, int], IntArray],
+) -> Decisions:
+    """Plan all that waits, in an order, as nothing unforeseen happens.
 
     Parameters
     ----------
     machine
-        The machine of a clairvoyant policy.
-    order
-        All requests, first to last.
+        The machine of a clairvoyant policy, with nothing running.
+    order_of
+        Puts requests into their order.
+    starts_of
+        (prompts, outputs, memory) in that order -> starts from time 0 (rounds).
     """
-    for request in order:
-        start = machine.earliest_start(request)
-        if start > machine.now:
-            yield Until(start)
-        machine.start(request)
+    order = order_of(machine.waiting())
+    prompts, outputs = machine.prompts_of(order), machine.outputs_of(order)
+    machine.commit(order, machine.now + starts_of(prompts, outputs, machine.memory))
+    return
+    yield

@@ -12,21 +12,26 @@ from kvopt.simulation.machine import Machine
 __all__ = ["predicted"]
 
 
-def predicted(machine: Machine, width: Fraction | None) -> tuple[IntArray, IntArray]:
+def predicted(
+    machine: Machine, requests: IntArray, width: Fraction | None
+) -> tuple[IntArray, IntArray]:
     """Return lower and upper ends of the predicted output lengths (tokens), shape (n,) each.
 
     Parameters
     ----------
     machine
         The machine.
+    requests
+        Which requests, shape (n,).
     width
         None for no prediction: 1 and M - s_i.  Else w >= 1: the true length o_i is
         known to lie in [ceil(o_i / w), floor(o_i * w)], within 1 and M - s_i.
     """
-    longest = machine.memory - machine.prompts
+    longest = machine.memory - machine.prompts_of(requests)
     if width is None:
-        return np.ones(len(machine), dtype=np.int64), longest
+        return np.ones(len(requests), dtype=np.int64), longest
     p, q = width.numerator, width.denominator
-    lower = [max(1, -(-o * q // p)) for o in machine.outputs.tolist()]
-    upper = [o * p // q for o in machine.outputs.tolist()]
+    outputs = machine.outputs_of(requests).tolist()
+    lower = [max(1, -(-o * q // p)) for o in outputs]
+    upper = [o * p // q for o in outputs]
     return np.array(lower, dtype=np.int64), np.minimum(np.array(upper, dtype=np.int64), longest)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.policy import Policy
+from kvopt.policies.in_order import plan_in_order
+from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import MCSF_THEOREM, Guarantee
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.ordering import in_order_cost, shortest_first_starts
+from kvopt.theory.orders import RequestType, orders_of_ties
+from kvopt.theory.other_bounds import MCSF_THEOREM
 
 __all__ = ["MCSF"]
 
@@ -35,46 +40,23 @@ class MCSF(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        order = np.argsort(machine.outputs, kind="stable")
-        prompts, outputs = machine.prompts[order], machine.outputs[order]
-        machine.commit(order, _starts(prompts, outputs, machine.memory))
-        return
-        yield
+
+        def shortest_first(requests: IntArray) -> IntArray:
+            return requests[np.argsort(machine.outputs_of(requests), kind="stable")]
+
+        return plan_in_order(machine, shortest_first, shortest_first_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the published bound, if the theorem's assumptions hold."""
         return None if instance.common_prompt is None else MCSF_THEOREM.stated()
 
+    def cost_formula(self, compiled: Compiler) -> Cost:
+        """Return the cost of a layout in rounds; see `Policy.cost_formula`."""
+        cost = compiled(in_order_cost)
+        return lambda memory, prompts, outputs: cost(memory, prompts, outputs, False)
 
-def _starts(prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
-    """Return the earliest starts of requests that start in this order (rounds), shape (n,).
-
-    Both starts and lengths do not decrease, so requests complete in the order of their
-    starts, and what runs is a queue.  Request i can start at p beside j, which
-    completes at e_j with the machine then using m_j tokens, if p >= e_j or
-    m_j + s_i + e_j - p <= M; so p is at least the smaller of e_j and m_j + e_j + s_i - M.
-
-    Parameters
-    ----------
-    prompts, outputs
-        Prompt and output lengths (tokens), by output length, shape (n,) each.
-    memory
-        Memory budget M (tokens).
-    """
-    starts: list[int] = []
-    ends, loads = np.zeros((2, len(prompts)), dtype=np.int64)  # loads: m_j + e_j
-    first = start = end = 0  # of the queue; of the request before this one
-    lengths = zip(prompts.tolist(), outputs.tolist(), strict=True)
-    for i, (prompt, output) in enumerate(lengths):
-        if first < i:
-            allowed = np.minimum(ends[first:i], loads[first:i] + (prompt - memory))
-            start = max(start, int(allowed.max()))
-        while first < i and ends[first] <= start:
-            first += 1
-        loads[first:i] += ends[first:i] + (prompt - start)
-        tie = first < i and end == start + output
-        end = start + output
-        starts.append(start)
-        ends[i] = end
-        loads[i] = loads[i - 1] if tie else prompt + output + end
-    return np.array(starts, dtype=np.int64)
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield the orders of requests of equal output length; see `Policy.worst_orders`."""
+        return orders_of_ties(requests, lambda request: request[1])

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 
 import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
-from kvopt.theory.pipeline import SpacingRule
+from kvopt.theory.pipeline import SpacingRule, staggered
 
-__all__ = ["run_one_at_a_time", "run_pipeline", "staggered", "start_staggered"]
+__all__ = ["in_batches", "run_one_at_a_time", "run_pipeline", "start_staggered"]
 
 FEW = 16
 """Fewer attempts than this are started one by one: cheaper than as a commitment."""
 
 
-def staggered(begin: Fraction, number: int, distance: Fraction) -> IntArray:
-    """Return floor(begin + j * distance) for j = 0, ..., number - 1 (rounds), exactly."""
-    whole = math.floor(begin)
-    p, q = distance.numerator, distance.denominator
-    return whole + (np.arange(number) * p + math.floor((begin - whole) * q)) // q
+def in_batches(machine: Machine, run_batch: Callable[[IntArray], Decisions]) -> Decisions:
+    """Run all that wait as a batch, then what has arrived meanwhile as the next one.
+
+    Parameters
+    ----------
+    machine
+        The machine.
+    run_batch
+        Runs requests, none of them running, to their ends, so that nothing runs after it.
+    """
+    while len(batch := machine.waiting()):
+        yield from run_batch(batch)
 
 
 def start_staggered(
@@ -76,7 +82,7 @@ def run_pipeline(
     spacing
         Distance between starts; gets the largest prompt among the requests.
     """
-    distance = spacing(int(machine.prompts[requests].max()), slice, machine.memory)
+    distance = spacing(int(machine.prompts_of(requests).max()), slice, machine.memory)
     starts = staggered(Fraction(machine.now), len(requests), distance)
     machine.commit(requests, starts, kill_at=slice)
     yield Until(int(starts[-1]) + slice)
@@ -87,7 +93,7 @@ def run_one_at_a_time(machine: Machine, requests: IntArray) -> Decisions:
 
     Every request completes, as no output is longer than that.
     """
-    slots = machine.memory - machine.prompts[requests]
+    slots = machine.memory - machine.prompts_of(requests)
     ends = machine.now + np.cumsum(slots)
     machine.commit(requests, ends - slots, kill_at=slots)
     yield Until(int(ends[-1]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -11,14 +12,18 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.model.instance import Instance
-from kvopt.policies.phases import run_pipeline, staggered
+from kvopt.model.instance import Instance, IntArray
+from kvopt.policies.phases import in_batches, run_pipeline
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import NEVER, Decisions, Machine, Until, Wait
-from kvopt.theory.bounds import RECT_THEOREM, Guarantee
-from kvopt.theory.pipeline import sps_spacing
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.other_bounds import RECT_THEOREM
+from kvopt.theory.pipeline import sps_spacing, staggered
 
 __all__ = ["Rect", "Response", "Route"]
+
+Rungs = defaultdict[int, int]
+"""How many attempts of each request were killed so far."""
 
 
 def _prompt_heavy(prompt: int, rung: int) -> bool:
@@ -104,33 +109,33 @@ class _Rectangles:
         How many attempts of each request were killed so far; updated.
     """
 
-    def __init__(self, machine: Machine, rungs: list[int]) -> None:
+    def __init__(self, machine: Machine, rungs: Rungs) -> None:
         self.machine = machine
         self.rungs = rungs
-        self.prompts = machine.prompts.tolist()
 
-    def run(self, requests: list[int], until: int | None, only_prompt_heavy: bool) -> Decisions:
+    def run(self, requests: list[int] | None, until: int | None) -> Decisions:
         """Run requests until all have completed, or a time is reached.
 
         Parameters
         ----------
         requests
-            Which requests.
+            Which requests, which leave when they have outlived their prompt; None for
+            all, those included that arrive meanwhile.
         until
             No attempt is started whose limit lies beyond this time, and it is waited
             for unless nothing could be started at all; None for no such time.
-        only_prompt_heavy
-            Whether requests leave when they have outlived their prompt.
         """
         machine = self.machine
         waiting = _Queue()
-        for i in requests:
+        for i in requests or ():
             waiting.add(self._rectangle(i), i)
         running: dict[int, _Rectangle] = {}
         ends: list[tuple[int, int]] = []  # a heap of (limit reached, request)
         free = machine.memory
         began = False
-        while waiting or running:
+        while True:
+            for i in machine.arrivals().tolist() if requests is None else ():
+                waiting.add(self._rectangle(i), i)
             longest = NEVER if until is None else until - machine.now
             for rectangle, i in waiting.take(free, longest):
                 machine.start(i, kill_at=rectangle.limit)
@@ -147,13 +152,13 @@ class _Rectangles:
                 if i in running:
                     free += running.pop(i).width
                     self.rungs[i] += 1
-                    if not only_prompt_heavy or _prompt_heavy(self.prompts[i], self.rungs[i]):
+                    if requests is None or _prompt_heavy(machine.prompt(i), self.rungs[i]):
                         waiting.add(self._rectangle(i), i)
         if until is not None and began and machine.now < until:
             yield Until(until)
 
     def _rectangle(self, request: int) -> _Rectangle:
-        return _Rectangle.of(self.prompts[request], self.rungs[request], self.machine.memory)
+        return _Rectangle.of(self.machine.prompt(request), self.rungs[request], self.machine.memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +180,7 @@ class Rect(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        everything = list(range(len(machine)))
-        return _Rectangles(machine, [0] * len(machine)).run(everything, None, False)
+        return _Rectangles(machine, defaultdict(int)).run(None, None)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if the theorem's assumptions hold."""
@@ -203,18 +207,21 @@ class Response(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
+        return in_batches(machine, lambda batch: self._run_batch(machine, batch))
+
+    def _run_batch(self, machine: Machine, batch: IntArray) -> Decisions:
         for phase in itertools.count():
-            alive = machine.unfinished()
+            alive = machine.unfinished(batch)
             if not len(alive):
                 return
             slice = 2**phase
-            members = alive[machine.prompts[alive] < slice]
+            members = alive[machine.prompts_of(alive) < slice]
             if not len(members):
                 continue
-            if slice <= machine.memory - int(machine.prompts[members].max()):
+            if slice <= machine.memory - int(machine.prompts_of(members).max()):
                 yield from run_pipeline(machine, members, slice, sps_spacing)
                 continue
-            slots = np.minimum(slice, machine.memory - machine.prompts[members])
+            slots = np.minimum(slice, machine.memory - machine.prompts_of(members))
             ends = machine.now + np.cumsum(slots)
             machine.commit(members, ends - slots, kill_at=slots)
             yield Until(int(ends[-1]))
@@ -239,38 +246,46 @@ class Route(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        rungs = [0] * len(machine)
-        prompts = machine.prompts.tolist()
+        rungs: Rungs = defaultdict(int)
         rectangles = _Rectangles(machine, rungs)
         for window in itertools.count():
-            if machine.finished.all():
+            if not len(machine.unfinished()):
                 return
             length = 2**window
-            small = [i for i in machine.unfinished().tolist() if 4 * prompts[i] <= machine.memory]
-            heavy = [i for i in small if _prompt_heavy(prompts[i], rungs[i])]
-            yield from rectangles.run(heavy, machine.now + length, True)
+            heavy = [
+                i
+                for i, prompt in _with_prompts(machine)
+                if 4 * prompt <= machine.memory and _prompt_heavy(prompt, rungs[i])
+            ]
+            yield from rectangles.run(heavy, machine.now + length)
             yield from _response_window(machine, rungs, machine.now + length)
             yield from _large_window(machine, rungs, machine.now + length)
 
 
-def _response_window(machine: Machine, rungs: list[int], until: int) -> Decisions:
+def _with_prompts(machine: Machine) -> list[tuple[int, int]]:
+    """Return the unfinished requests with their prompt lengths (tokens)."""
+    requests = machine.unfinished()
+    return list(zip(requests.tolist(), machine.prompts_of(requests).tolist(), strict=True))
+
+
+def _response_window(machine: Machine, rungs: Rungs, until: int) -> Decisions:
     """Run response-heavy requests in pipelines, lowest rung first, up to a time."""
-    prompts, memory = machine.prompts.tolist(), machine.memory
+    memory = machine.memory
     began = False
     while True:
         groups: dict[int, list[int]] = {}
-        for i in machine.unfinished().tolist():
-            if 4 * prompts[i] <= memory and not _prompt_heavy(prompts[i], rungs[i]):
+        for i, prompt in _with_prompts(machine):
+            if 4 * prompt <= memory and not _prompt_heavy(prompt, rungs[i]):
                 groups.setdefault(rungs[i], []).append(i)
         for rung, group in sorted(groups.items()):
-            slice, prompt = 2**rung, max(prompts[i] for i in group)
+            slice, prompt = 2**rung, max(map(machine.prompt, group))
             if slice <= memory - prompt:
                 distance = sps_spacing(prompt, slice, memory)
                 starts = staggered(Fraction(machine.now), len(group), distance)
                 count = int(np.searchsorted(starts, until - slice, side="right"))
             else:
                 group, starts = group[:1], np.array([machine.now])
-                slice = min(slice, memory - prompts[group[0]])
+                slice = min(slice, memory - machine.prompt(group[0]))
                 count = int(machine.now + slice <= until)
             if count:
                 break
@@ -282,24 +297,24 @@ def _response_window(machine: Machine, rungs: list[int], until: int) -> Decision
         machine.commit(group[:count], starts[:count], kill_at=slice)
         yield Until(int(starts[count - 1]) + slice)
         for i in group[:count]:
-            rungs[i] += not machine.finished[i]
+            rungs[i] += not machine.completed(i)
 
 
-def _large_window(machine: Machine, rungs: list[int], until: int) -> Decisions:
+def _large_window(machine: Machine, rungs: Rungs, until: int) -> Decisions:
     """Run large requests one at a time, lowest rung first, up to a time."""
-    prompts, memory = machine.prompts.tolist(), machine.memory
-    waiting = [(rungs[i], i) for i in machine.unfinished().tolist() if 4 * prompts[i] > memory]
+    memory = machine.memory
+    waiting = [(rungs[i], i) for i, prompt in _with_prompts(machine) if 4 * prompt > memory]
     heapq.heapify(waiting)
     began = False
     while waiting:
         rung, i = heapq.heappop(waiting)
-        limit = min(2**rung, memory - prompts[i])
+        limit = min(2**rung, memory - machine.prompt(i))
         if machine.now + limit > until:
             continue
         machine.start(i, kill_at=limit)
         began = True
         yield Wait(until=machine.now + limit)
-        if not machine.finished[i]:
+        if not machine.completed(i):
             rungs[i] += 1
             heapq.heappush(waiting, (rungs[i], i))
     if began and machine.now < until:

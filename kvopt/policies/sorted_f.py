@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -10,10 +11,13 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.in_order import start_in_order
+from kvopt.policies.in_order import plan_in_order
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import SORTED_F_THEOREM, Guarantee
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.ordering import earliest_starts
+from kvopt.theory.orders import RequestType, distinct_orders
+from kvopt.theory.other_bounds import SORTED_F_THEOREM
 
 __all__ = ["SortedF"]
 
@@ -50,21 +54,40 @@ class SortedF(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        prompts, outputs = machine.prompts.tolist(), machine.outputs.tolist()
-        waiting = _Waiting(machine.prompts, machine.outputs)
-        order: list[int] = []
-        while waiting.left > EXACT_REQUESTS:
-            order += sorted(waiting.take_batch(machine.memory), key=lambda i: (outputs[i], i))
-        rest = waiting.rest()
-        while rest:
-            batch = _best_batch(rest, prompts, outputs, machine.memory)
-            order += sorted(batch, key=lambda i: (outputs[i], i))
-            rest = [i for i in rest if i not in batch]
-        yield from start_in_order(machine, order)
+
+        def by_batches(requests: IntArray) -> IntArray:
+            prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
+            return requests[_order(prompts, outputs, machine.memory)]
+
+        return plan_in_order(machine, by_batches, earliest_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if every batch is the best one."""
         return SORTED_F_THEOREM.stated() if len(instance) <= EXACT_REQUESTS else None
+
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield one order if the prompts are equal, else all; see `Policy.worst_orders`."""
+        if len({prompt for prompt, _ in requests}) == 1:
+            yield tuple(requests)
+        else:
+            yield from distinct_orders(requests)
+
+
+def _order(prompts: IntArray, outputs: IntArray, memory: int) -> list[int]:
+    """Return the places of requests, batch by batch, each by (output length, place)."""
+    waiting = _Waiting(prompts, outputs)
+    prompt_list, output_list = prompts.tolist(), outputs.tolist()
+    order: list[int] = []
+    while waiting.number > EXACT_REQUESTS:
+        order += sorted(waiting.take_batch(memory), key=lambda i: (output_list[i], i))
+    rest = waiting.rest()
+    while rest:
+        batch = _best_batch(rest, prompt_list, output_list, memory)
+        order += sorted(batch, key=lambda i: (output_list[i], i))
+        rest = [i for i in rest if i not in batch]
+    return order
 
 
 def _fits(batch: list[int], prompts: list[int], outputs: list[int], memory: int) -> bool:
@@ -106,14 +129,14 @@ class _Waiting:
 
     Attributes
     ----------
-    left
+    number
         Number of requests that are in no batch yet.
     """
 
     def __init__(self, prompts: IntArray, outputs: IntArray) -> None:
         self.requests = np.lexsort((prompts, outputs))
         self.prompts, self.outputs = prompts[self.requests], outputs[self.requests]
-        self.left = len(prompts)
+        self.number = len(prompts)
 
     def take_batch(self, memory: int) -> list[int]:
         """Take out and return the next batch, which begins with the shortest request.
@@ -146,8 +169,8 @@ class _Waiting:
 
     def rest(self) -> list[int]:
         """Return the requests that are in no batch yet, in order."""
-        left: list[int] = self.requests[self.prompts != TAKEN].tolist()
-        return left
+        rest: list[int] = self.requests[self.prompts != TAKEN].tolist()
+        return rest
 
     def _next_fitting(self, place: int, stop: int, room: int) -> int:
         """Return the first place from `place` on with a prompt of at most `room`, else `stop`."""
@@ -163,8 +186,8 @@ class _Waiting:
     def _take(self, places: list[int]) -> list[int]:
         batch: list[int] = self.requests[places].tolist()
         self.prompts[places] = TAKEN
-        self.left -= len(batch)
-        if 2 * self.left < len(self.requests):
+        self.number -= len(batch)
+        if 2 * self.number < len(self.requests):
             keep = self.prompts != TAKEN
             columns = (self.requests, self.prompts, self.outputs)
             self.requests, self.prompts, self.outputs = (column[keep] for column in columns)

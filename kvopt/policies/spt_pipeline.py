@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-
-from kvopt.model.instance import Instance
-from kvopt.policies.phases import staggered
-from kvopt.policies.policy import Policy
-from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import SPT_PIPELINE_THEOREM, Guarantee, strongest
+from kvopt.model.instance import Instance, IntArray
+from kvopt.policies.phases import in_batches
+from kvopt.policies.policy import Compiler, Cost, Policy
+from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.theory.guarantee import Guarantee, strongest
+from kvopt.theory.ordering import pipeline_cost, pipeline_starts
+from kvopt.theory.orders import RequestType
+from kvopt.theory.other_bounds import SPT_PIPELINE_THEOREM
 from kvopt.theory.pipeline import tight_spacing
 from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
 
@@ -41,24 +42,16 @@ class SPTPipeline(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        prompt = int(machine.prompts.max())
-        starts = np.zeros(len(machine), dtype=np.int64)
-        order = np.argsort(machine.outputs, kind="stable")
-        lengths, first = np.unique(machine.outputs[order], return_index=True)
-        now, end = Fraction(0), 0
-        for length, members in zip(lengths.tolist(), np.split(order, first[1:]), strict=True):
-            count = len(members)
-            if prompt + length <= machine.memory:
-                distance = tight_spacing(prompt, length, machine.memory)
-                starts[members] = staggered(now, count, distance)
-                now += count * distance
-                end = max(end, int(starts[members[-1]]) + length)
-            else:
-                starts[members] = end + np.arange(count) * length
-                end += count * length
-        machine.commit(np.arange(len(machine)), starts)
-        return
-        yield
+
+        def run_batch(batch: IntArray) -> Decisions:
+            outputs = machine.outputs_of(batch)
+            starts = machine.now + pipeline_starts(
+                machine.prompts_of(batch), outputs, machine.memory
+            )
+            machine.commit(batch, starts)
+            yield Until(int((starts + outputs).max()))
+
+        return in_batches(machine, run_batch)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if the theorem's assumptions hold."""
@@ -73,3 +66,19 @@ class SPTPipeline(Policy):
         bound = class_bound(prompt, instance.memory, lengths, distances, False, lengths)
         own = Guarantee(bound, "derived", CLASSES_SOURCE, "these lengths")
         return strongest([own, general])
+
+    def cost_formula(self, compiled: Compiler) -> Cost:
+        """Return sums of floors, for a common prompt; see `Policy.cost_formula`."""
+
+        def cost(memory: int, prompts: IntArray, outputs: IntArray) -> int | None:
+            if (prompts != prompts[0]).any():
+                return None
+            return pipeline_cost(memory, int(prompts[0]), outputs)
+
+        return cost
+
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield one order, as the order does not matter; see `Policy.worst_orders`."""
+        yield tuple(requests)

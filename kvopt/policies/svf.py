@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
 import numpy as np
 
-from kvopt.model.instance import Instance
-from kvopt.policies.in_order import start_in_order
-from kvopt.policies.policy import Policy
+from kvopt.model.instance import Instance, IntArray
+from kvopt.policies.in_order import plan_in_order
+from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.bounds import SVF_THEOREM, Guarantee
+from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.ordering import earliest_starts, in_order_cost
+from kvopt.theory.orders import RequestType, orders_of_ties
+from kvopt.theory.other_bounds import SVF_THEOREM
 
 __all__ = ["SVF"]
 
@@ -33,9 +37,13 @@ class SVF(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        outputs = machine.outputs
-        areas = machine.prompts * outputs + outputs * (outputs + 1) // 2
-        yield from start_in_order(machine, np.argsort(areas, kind="stable").tolist())
+
+        def smallest_first(requests: IntArray) -> IntArray:
+            outputs = machine.outputs_of(requests)
+            areas = machine.prompts_of(requests) * outputs + outputs * (outputs + 1) // 2
+            return requests[np.argsort(areas, kind="stable")]
+
+        return plan_in_order(machine, smallest_first, earliest_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound for the largest peak of the instance."""
@@ -43,3 +51,14 @@ class SVF(Policy):
         if share == 1:
             return None
         return Guarantee(1 + 2 / (1 - share), "published", SVF_THEOREM.source)
+
+    def cost_formula(self, compiled: Compiler) -> Cost:
+        """Return the cost of a layout in rounds; see `Policy.cost_formula`."""
+        cost = compiled(in_order_cost)
+        return lambda memory, prompts, outputs: cost(memory, prompts, outputs, True)
+
+    def worst_orders(
+        self, memory: int, requests: Sequence[RequestType]
+    ) -> Iterator[Sequence[RequestType]]:
+        """Yield the orders of requests of equal area; see `Policy.worst_orders`."""
+        return orders_of_ties(requests, lambda r: 2 * r[0] * r[1] + r[1] * (r[1] + 1))

@@ -5,31 +5,43 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from kvopt.comparison.ratio import Ratio
 from kvopt.solver.result import Result
-from kvopt.theory.bounds import Theorem
-from kvopt.theory.quadratic import format_exact
+from kvopt.theory.guarantee import Theorem
+from kvopt.theory.quadratic import Exact, format_exact
 
 __all__ = [
     "bound_row",
+    "bound_table",
+    "bound_text",
     "bound_texts",
     "decimal",
     "optimum_text",
     "ratio_row",
     "ratio_text",
+    "rounded_down",
+    "rounded_up",
     "solve_object",
+    "stage_rows",
+    "stage_table",
     "text_table",
     "to_csv",
 ]
 
 Row = Mapping[str, Any]
 
+POLICY_WIDTH = 24
+"""Width of the column of policies in a table of bounds that fits 80 columns (characters)."""
 
-def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = "") -> str:
+
+def text_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], right: str = "", first: int | None = None
+) -> str:
     """Lay out rows under column heads, as plain text.
 
     Parameters
@@ -41,16 +53,33 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: str
     right
         A letter for each column: "r" to align it to the right, anything else to
         the left; columns beyond its end go left.
+    first
+        Largest width of the first column (characters), whose cells go on in further lines
+        where they are longer; None for no limit.
     """
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    lines = []
-    for row in (columns, ["-" * width for width in widths], *rows):
+    lines = [line for row in rows for line in _folded(row, first)]
+    widths = [max(map(len, column)) for column in zip(columns, *lines, strict=True)]
+    text = []
+    for row in (columns, ["-" * width for width in widths], *lines):
         cells = [
             cell.rjust(width) if right[i : i + 1] == "r" else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+        text.append("  ".join(cells).rstrip())
+    return "\n".join(text)
+
+
+def _folded(row: Sequence[str], first: int | None) -> list[Sequence[str]]:
+    """Return the lines of a row whose first cell is folded at spaces and after colons."""
+    if first is None or len(row[0]) <= first:
+        return [row]
+    lines = [""]
+    for part in re.findall(r"[^ :]+[ :]*", row[0]):
+        if lines[-1] and len(lines[-1]) + len(part.rstrip()) > first:
+            lines.append("  ")
+        lines[-1] += part
+    empty = [""] * (len(row) - 1)
+    return [[lines[0].rstrip(), *row[1:]], *([line.rstrip(), *empty] for line in lines[1:])]
 
 
 def to_csv(rows: Sequence[Row]) -> str:
@@ -68,6 +97,40 @@ def decimal(x: Fraction) -> str:
     return f"{float(x):.3f}"
 
 
+def rounded_down(x: Exact, decimals: int) -> str:
+    """Write a number >= 0 rounded down to so many decimals, exactly: a lower bound.
+
+    Examples
+    --------
+    >>> rounded_down(Fraction(2, 3), 2), rounded_up(Fraction(2, 3), 2)
+    ('0.66', '0.67')
+    """
+    return _fixed(math.floor(10**decimals * x), decimals)
+
+
+def rounded_up(x: Exact, decimals: int) -> str:
+    """Write a number >= 0 rounded up to so many decimals, exactly: an upper bound."""
+    return _fixed(-math.floor(-(10**decimals) * x), decimals)
+
+
+def bound_text(bound: float) -> str:
+    """Write an upper bound that is known as a float rounded up to two decimals.
+
+    Examples
+    --------
+    >>> bound_text(9216.0), bound_text(61.9141)
+    ('9,216', '61.92')
+    """
+    hundredths = -math.floor(-100 * Fraction(repr(bound)))
+    return f"{hundredths / 100:,.2f}".removesuffix(".00")
+
+
+def _fixed(digits: int, decimals: int) -> str:
+    """Write digits / 10^decimals."""
+    whole, part = divmod(digits, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}"
+
+
 def optimum_text(result: Result) -> str:
     """Write the optimum, or its bracket as low..high."""
     if result.lower_bound == result.objective:
@@ -76,17 +139,17 @@ def optimum_text(result: Result) -> str:
 
 
 def ratio_text(ratio: Ratio) -> str:
-    """Write a ratio, or its bracket as low..high, with three decimals."""
+    """Write a ratio with three decimals, or its bracket as low..high, rounded outwards."""
     if ratio.low == ratio.high:
         return decimal(ratio.low)
-    return f"{decimal(ratio.low)}..{decimal(ratio.high)}"
+    return f"{rounded_down(ratio.low, 3)}..{rounded_up(ratio.high, 3)}"
 
 
 def bound_texts(ratio: Ratio) -> tuple[str, str]:
     """Write the bound of a ratio, rounded up to two decimals, and where it comes from."""
     if ratio.guarantee is None:
         return "-", ""
-    return f"{-math.floor(-100 * ratio.guarantee.bound) / 100:.2f}", ratio.guarantee.name
+    return rounded_up(ratio.guarantee.bound, 2), ratio.guarantee.name
 
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
@@ -128,12 +191,40 @@ def solve_object(result: Result) -> dict[str, Any]:
         "objective": result.objective,
         "lower_bound": result.lower_bound,
         "lower_bound_from": result.rule,
+        "certified_lower_bound": result.certified_lower_bound,
         "starts": result.starts.tolist(),
         "seconds": round(result.seconds, 3),
+        "compile_seconds": round(result.compile_seconds, 3),
     }
 
 
-def bound_row(theorem: Theorem, alpha: Any = None) -> dict[str, Any]:
+def stage_rows(result: Result) -> list[dict[str, Any]]:
+    """Return what each stage of the solver did as JSON objects; the bracket is that after it."""
+    return [
+        {
+            "stage": stage.name,
+            "seconds": round(stage.seconds, 3),
+            "compile_seconds": round(stage.compile_seconds, 3),
+            "objective": stage.objective,
+            "lower_bound": stage.lower_bound,
+        }
+        for stage in result.stages
+    ]
+
+
+def stage_table(result: Result) -> str:
+    """Return what each stage of the solver did as a text table."""
+    compiled = any(stage.compile_seconds >= 0.01 for stage in result.stages)
+    heads = ("stage", "seconds", *(["compiling"] if compiled else []), "lower bound", "objective")
+    rows = []
+    for stage in result.stages:
+        compiling = [f"{stage.compile_seconds:.2f}"] if compiled else []
+        ends = (str(stage.lower_bound), str(stage.objective))
+        rows.append([stage.name, f"{stage.seconds:.2f}", *compiling, *ends])
+    return text_table(heads, rows, right="lrrrr")
+
+
+def bound_row(theorem: Theorem, alpha: Exact | None = None) -> dict[str, Any]:
     """Return a theorem as a JSON object.
 
     Parameters
@@ -144,13 +235,7 @@ def bound_row(theorem: Theorem, alpha: Any = None) -> dict[str, Any]:
         Where to evaluate it, if it is a function of alpha; None for where it is
         published.
     """
-    bound, status, source = theorem.constant, theorem.status, theorem.source
-    if theorem.function is None:
-        alpha = None
-    else:
-        alpha = theorem.alpha if alpha is None else alpha
-        guarantee = theorem.at(alpha)
-        bound, status, source = guarantee.bound, guarantee.status, guarantee.source
+    alpha, bound, status, source = _evaluated(theorem, alpha)
     return {
         "policy": theorem.policy,
         "kind": theorem.kind,
@@ -163,3 +248,48 @@ def bound_row(theorem: Theorem, alpha: Any = None) -> dict[str, Any]:
         "scope": theorem.scope,
         "source": source,
     }
+
+
+def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: bool = False) -> str:
+    """Return theorems as a text table, upper bounds rounded up and lower ones down.
+
+    Parameters
+    ----------
+    theorems
+        The theorems.
+    alpha
+        Where to evaluate those that are functions of alpha; None for where each is published.
+    wide
+        Whether to give formulas and sources too; the table fits 80 columns without.
+    """
+    rows = []
+    for theorem in theorems:
+        at, bound, status, source = _evaluated(theorem, alpha)
+        upper = theorem.kind == "upper"
+        value = "-" if bound is None else (rounded_up if upper else rounded_down)(bound, 4)
+        row = [
+            theorem.policy,
+            f"{'at most' if upper else 'at least'} {value}" if wide else value,
+            ("-" if at is None else format_exact(at)).removesuffix("/1"),
+            theorem.regime,
+            status,
+        ]
+        if not wide and not upper:
+            row[1] = f">= {value}"
+        rows.append([*row, theorem.formula, source] if wide else row)
+    heads = ["policy", "bound", "alpha", "regime", "status"]
+    if wide:
+        return text_table([*heads, "formula", "source"], rows, right="lr")
+    return text_table(heads, rows, right="lr", first=POLICY_WIDTH)
+
+
+def _evaluated(
+    theorem: Theorem, alpha: Exact | None
+) -> tuple[Exact | None, Exact | None, str, str]:
+    """Return alpha, if the theorem is a function of it, its bound there, status and source."""
+    if theorem.function is None:
+        return None, theorem.constant, theorem.status, theorem.source
+    alpha = theorem.alpha if alpha is None else alpha
+    assert alpha is not None  # a function is published at some alpha
+    guarantee = theorem.at(alpha)
+    return alpha, guarantee.bound, guarantee.status, guarantee.source

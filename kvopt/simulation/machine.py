@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,13 +20,15 @@ from kvopt.model.memory_profile import LiveProfile
 
 __all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
 
-T = TypeVar("T", bound=np.generic)
-
 NEVER = np.iinfo(np.int64).max
 """End of an attempt that nobody has announced (time)."""
 
 LATEST = 10**17
 """Latest time a policy may plan for (rounds); sums of times stay within 64 bits."""
+
+
+NOBODY = np.zeros(0, dtype=np.int64)
+"""No requests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +94,13 @@ class Machine:
     ----------
     now : int
         Current time: rounds 1..now are over.
-    prompts : ndarray of int64, shape (n,)
-        Prompt lengths (tokens).
+    memory : int
+        Memory budget M (tokens).
+
+    Notes
+    -----
+    A policy sees requests by their numbers: those that `waiting`, `unfinished` and
+    `arrivals` name.  It never learns how many there will be.
     """
 
     def __init__(
@@ -103,10 +109,11 @@ class Machine:
         self.policy = policy
         self.memory = memory
         # Copies: whatever a policy does to them, the simulator's truth stays as it is.
-        self.prompts = _read_only(prompts.copy())
+        self._prompts = prompts.copy()
         self.now = 0
         self._finished = np.zeros(len(prompts), dtype=np.bool_)
-        self._outputs = None if outputs is None else _read_only(outputs.copy())
+        self._outputs = None if outputs is None else outputs.copy()
+        self._seen = 0  # so many requests were handed out as arrivals
         # The latest attempt of each request: when it starts and ends by announcement.
         self._start = np.zeros(len(prompts), dtype=np.int64)
         self._end = np.zeros(len(prompts), dtype=np.int64)
@@ -118,35 +125,66 @@ class Machine:
         self._starts: list[tuple[int, int]] = []
         self._commitments: list[Commitment] = []
 
-    def __len__(self) -> int:
-        return len(self.prompts)
+    def waiting(self) -> IntArray:
+        """Return the unfinished requests that neither run nor are planned, in request order."""
+        return np.flatnonzero(~self._finished & (self._end <= self.now))
 
-    @property
-    def outputs(self) -> IntArray:
-        """Output lengths (tokens), shape (n,); for clairvoyant policies only.
+    def unfinished(self, requests: IntArray | None = None) -> IntArray:
+        """Return the requests that have not completed.
+
+        Parameters
+        ----------
+        requests
+            Which requests to look at, shape (a,); None for all, in request order.
+        """
+        if requests is None:
+            return np.flatnonzero(~self._finished)
+        return requests[~self._finished[requests]]
+
+    def arrivals(self) -> IntArray:
+        """Return the requests that have arrived since the last call, in request order.
+
+        The first call returns all that are there.
+        """
+        if self._seen == len(self._prompts):
+            return NOBODY
+        seen, self._seen = self._seen, len(self._prompts)
+        return np.arange(seen, self._seen)
+
+    def prompt(self, request: int) -> int:
+        """Return the prompt length of a request (tokens)."""
+        return int(self._prompts[request])
+
+    def prompts_of(self, requests: IntArray) -> IntArray:
+        """Return the prompt lengths of some requests (tokens), shape (a,)."""
+        return self._prompts[requests]
+
+    def output(self, request: int) -> int:
+        """Return the output length of a request (tokens); for clairvoyant policies only.
 
         Raises
         ------
         PolicyError
             If the policy has not declared itself clairvoyant.
         """
-        if self._outputs is None:
-            raise self._error(None, "a non-clairvoyant policy asks for the output lengths")
-        return self._outputs
+        return int(self._known_outputs()[request])
 
-    @property
-    def finished(self) -> NDArray[np.bool_]:
-        """Which requests have completed, shape (n,); a read-only view that stays up to date."""
-        return _read_only(self._finished.view())
+    def outputs_of(self, requests: IntArray) -> IntArray:
+        """Return the output lengths of some requests (tokens), shape (a,): see `output`."""
+        return self._known_outputs()[requests]
+
+    def completed(self, request: int) -> bool:
+        """Tell whether a request has completed."""
+        return bool(self._finished[request])
+
+    def completed_of(self, requests: IntArray) -> NDArray[np.bool_]:
+        """Tell which of some requests have completed, shape (a,)."""
+        return self._finished[requests]
 
     @property
     def running(self) -> int:
         """Number of attempts that run in the next round."""
         return self._running
-
-    def unfinished(self) -> IntArray:
-        """Return the requests that have not completed, in request order."""
-        return np.flatnonzero(~self._finished)
 
     def memory_next_round(self) -> int:
         """Return the memory in the next round if nothing more is decided (tokens)."""
@@ -182,7 +220,7 @@ class Machine:
         """
         request = self._integer(request, "request")
         self._check_startable(request)
-        need = int(self.prompts[request]) + 1
+        need = int(self._prompts[request]) + 1
         free = self.memory - self.memory_next_round()
         if need > free:
             raise self._error(request, f"start needs {need} tokens, {free} are free")
@@ -195,7 +233,7 @@ class Machine:
         self._start[request] = self.now
         self._end[request] = NEVER if age == NEVER else self.now + age
         self._announce(request)
-        self._constant += int(self.prompts[request]) - self.now
+        self._constant += int(self._prompts[request]) - self.now
         self._running += 1
 
     def kill(self, request: int) -> None:
@@ -207,17 +245,17 @@ class Machine:
             If no attempt of the request ran in the current round.
         """
         request = self._integer(request, "request")
-        if not 0 <= request < len(self):
+        if not 0 <= request < len(self._prompts):
             raise self._error(request, "kill of a request that does not exist")
         start, end = int(self._start[request]), int(self._end[request])
         if self._finished[request] or not start < self.now < end:
             raise self._error(request, "kill of a request that is not running")
         self._kills.append(request)
         self._end[request] = self.now
-        self._constant -= int(self.prompts[request]) - start
+        self._constant -= int(self._prompts[request]) - start
         self._running -= 1
         if self._profile:
-            self._profile.remove(start, int(self.prompts[request]), end)
+            self._profile.remove(start, int(self._prompts[request]), end)
 
     def commit(
         self, requests: ArrayLike, starts: ArrayLike, kill_at: ArrayLike | None = None
@@ -247,7 +285,7 @@ class Machine:
         if not len(requests) == len(starts) == len(ages):
             lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ages)} kill ages"
             raise self._error(None, f"commitment of {lengths}")
-        self._refuse((requests < 0) | (requests >= len(self)), requests, "does not exist")
+        self._refuse((requests < 0) | (requests >= len(self._prompts)), requests, "does not exist")
         self._refuse(self._finished[requests], requests, "start of a finished request")
         self._refuse(self._end[requests] > self.now, requests, "start of a running request")
         self._refuse(starts < self.now, requests, "start in the past")
@@ -255,7 +293,7 @@ class Machine:
         self._refuse(ages < 1, requests, "kill at an age below 1")
         ages[ages > LATEST] = NEVER
         places = np.arange(len(requests))
-        last = np.empty(len(self), dtype=np.int64)
+        last = np.empty(len(self._prompts), dtype=np.int64)
         last[requests] = places
         if (last[requests] != places).any():
             repeated = np.ones(len(requests), dtype=np.bool_)
@@ -268,7 +306,7 @@ class Machine:
         self._end[requests] = np.where(ages == NEVER, NEVER, starts + ages)
         at_once = starts == self.now
         self._running += int(at_once.sum())
-        self._constant += int((self.prompts[requests[at_once]] - self.now).sum())
+        self._constant += int((self._prompts[requests[at_once]] - self.now).sum())
         for request in requests.tolist() if self._profile else ():
             self._announce(request)
 
@@ -293,8 +331,8 @@ class Machine:
             If the request would not fit even alone, or an attempt runs or is
             planned whose end nobody has announced.
         """
-        prompt = int(self.prompts[request])
-        rounds = int(self.outputs[request]) if rounds is None else rounds
+        prompt = int(self._prompts[request])
+        rounds = self.output(request) if rounds is None else rounds
         if prompt + rounds > self.memory:
             raise self._error(request, f"{rounds} rounds of it never fit into the memory")
         if self._profile is None:
@@ -329,8 +367,13 @@ class Machine:
             for request in completed.tolist():
                 start, end = int(self._start[request]), int(self._end[request])
                 if end > now:  # it was announced to run longer
-                    self._profile.remove(start, int(self.prompts[request]), end)
+                    self._profile.remove(start, int(self._prompts[request]), end)
             self._profile.advance(now)
+
+    def _known_outputs(self) -> IntArray:
+        if self._outputs is None:
+            raise self._error(None, "a non-clairvoyant policy asks for the output lengths")
+        return self._outputs
 
     def _announce(self, request: int) -> None:
         """Enter an attempt into the profile, if there is one; it must have an announced end."""
@@ -340,10 +383,10 @@ class Machine:
         if end == NEVER:
             self._profile = None
         else:
-            self._profile.add(start, int(self.prompts[request]), end)
+            self._profile.add(start, int(self._prompts[request]), end)
 
     def _check_startable(self, request: int) -> None:
-        if not 0 <= request < len(self):
+        if not 0 <= request < len(self._prompts):
             raise self._error(request, "start of a request that does not exist")
         if self._finished[request]:
             raise self._error(request, "start of a finished request")
@@ -369,8 +412,3 @@ class Machine:
 
     def _error(self, request: int | None, reason: str) -> PolicyError:
         return PolicyError(self.policy, request, self.now + 1, reason)
-
-
-def _read_only(array: NDArray[T]) -> NDArray[T]:
-    array.setflags(write=False)
-    return array

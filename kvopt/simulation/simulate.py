@@ -12,7 +12,6 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +21,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, order_by
 from kvopt.simulation.machine import LATEST, Commitment, Decisions, Machine, Until, Wait
-
-if TYPE_CHECKING:
-    from kvopt.policies.policy import Policy
+from kvopt.simulation.policy import Policy
 
 __all__ = ["simulate"]
 
@@ -90,7 +87,7 @@ def simulate(
         completed = world.pass_time(machine, pause)
         pauses += 1
         if progress and pauses % 1024 == 0:
-            progress(int(machine.finished.sum()))
+            progress(len(instance) - len(machine.unfinished()))
     world.accept(machine)
     schedule = world.schedule()
     logger.debug("%s on %r: %d pauses, %d attempts", policy.name, instance, pauses, len(schedule))
@@ -134,9 +131,13 @@ class _World:
         ends, completed = self.singles.tell(self.now)
         for batch in self.active:
             more_ends, more = batch.tell(self.now)
-            ends, completed = np.append(ends, more_ends), np.append(completed, more)
+            if not len(completed):  # those of one batch are in order
+                ends, completed = more_ends, more
+            elif len(more):
+                ends, completed = np.append(ends, more_ends), np.append(completed, more)
+                order = order_by(ends, completed)
+                ends, completed = ends[order], completed[order]
         if self.active:
-            completed = completed[order_by(ends, completed)]
             self.active = [batch for batch in self.active if batch.last > self.now]
         constant, running = self.singles.constant, self.singles.running
         for batch in self.active:

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from kvopt.model.errors import SolverError
 from kvopt.model.stopping import Stopping
 
-__all__ = ["Kernel"]
+__all__ = ["Kernel", "inlined", "lean"]
 
 logger = logging.getLogger("kvopt.compiling")
 
@@ -26,6 +26,28 @@ Functions = TypeVar("Functions", bound=tuple[Any, ...])
 
 QUIET_SECONDS = 2.0
 """Loading what was compiled before takes less than this; only what takes longer is announced."""
+
+
+_OPTIONS = "options_of_numba"
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def lean(function: Function) -> Function:
+    """Mark a function that makes no arrays and returns none: it needs no reference counts."""
+    _options_of(function)["_nrt"] = False
+    return function
+
+
+def inlined(function: Function) -> Function:
+    """Mark a function that is to become a part of those that call it, which costs compile time."""
+    _options_of(function)["forceinline"] = True
+    return function
+
+
+def _options_of(function: Callable[..., Any]) -> dict[str, Any]:
+    options: dict[str, Any] = function.__dict__.setdefault(_OPTIONS, {})
+    return options
 
 
 class Kernel(Generic[Functions]):
@@ -102,8 +124,8 @@ class Kernel(Generic[Functions]):
             try:
                 try:
                     return self._built(cache=True)
-                except (OSError, RuntimeError) as error:  # no place to keep what is compiled
-                    logger.debug("%s: %s", self.name, error)
+                except Exception as error:  # no place for the cache, or what is in it is broken
+                    logger.info("the %s is not cached on disk: %s", self.name, error)
                     return self._built(cache=False)
             finally:
                 notice.cancel()
@@ -111,16 +133,18 @@ class Kernel(Generic[Functions]):
     def _built(self, cache: bool) -> Functions:
         from numba import njit
 
-        names = dict(self._names)
+        names = dict(self._names, __name__=__name__)  # the cache on disk looks for a module
         digest = self._digest()
         for function in self._functions:
             assert isinstance(function, types.FunctionType)
             copy = types.FunctionType(function.__code__, names, function.__name__)
+            copy.__module__ = function.__module__
             # The cache on disk goes by this name, and must know the sources of all functions.
             copy.__qualname__ = f"{function.__qualname__}-{digest}"
             inner = function.__name__ not in self._exported._fields  # type: ignore[attr-defined]
             options = dict(self._options, cache=cache, no_cpython_wrapper=inner)
             options["no_cfunc_wrapper"] = True
+            options.update(getattr(function, _OPTIONS, {}))
             names[function.__name__] = njit(**options)(copy)
         fields: tuple[str, ...] = self._exported._fields  # type: ignore[attr-defined]
         functions = self._exported(*(names[name] for name in fields))
@@ -128,10 +152,18 @@ class Kernel(Generic[Functions]):
         return functions
 
     def _digest(self) -> str:
-        files = sorted({inspect.getfile(function) for function in self._functions})
+        """Return a digest of all that the compiled code depends on but numba's version."""
+        files = {inspect.getfile(function) for function in self._functions}
         digest = hashlib.sha256()
-        for file in files:
+        for file in [__file__, *sorted(files)]:
             digest.update(Path(file).read_bytes())
+        constants = {name: one for name, one in self._names.items() if _is_constant(one)}
+        parts = (self._exported._fields, self._options, constants)  # type: ignore[attr-defined]
+        digest.update(
+            repr(
+                [sorted(part.items()) if isinstance(part, dict) else part for part in parts]
+            ).encode()
+        )
         return digest.hexdigest()[:12]
 
 
@@ -143,10 +175,20 @@ def _merged_globals(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
         for name in {function.__name__, *_names_in(function.__code__)}:
             if name not in own:
                 continue
-            if name in merged and merged[name] is not own[name]:
+            if name in merged and not _same(merged[name], own[name]):
                 raise SolverError(f"{name}: means two things in one kernel")
             merged[name] = own[name]
     return merged
+
+
+def _is_constant(value: Any) -> bool:
+    return isinstance(value, (int, float, str, tuple))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two globals mean the same: one object, or equal constants."""
+    equal = type(one) is type(other) and _is_constant(one) and one == other
+    return one is other or equal
 
 
 def _names_in(code: types.CodeType) -> set[str]:

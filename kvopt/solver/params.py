@@ -29,6 +29,7 @@ __all__ = [
     "AnnealingParams",
     "BatchStateParams",
     "BranchAndBoundParams",
+    "BundleParams",
     "DemandDualParams",
     "ExhaustiveParams",
     "ListScheduleParams",
@@ -100,11 +101,14 @@ class ReferenceSearchParams:
         So many states are kept before the compiled search is worth its time to load.
     most_bits
         It does not apply if a memory profile has more bits.
+    beam_width
+        States that the beam search for a first good schedule keeps at each time.
     """
 
     most_requests: int = 12
     first_states: int = 8_000
     most_bits: int = 50_000
+    beam_width: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,25 @@ class StateSearchParams:
         With an output as long as this (rounds) branch and bound takes its place, if it applies.
     state_bytes
         Memory for states (bytes).
+    pool_bytes
+        Memory for states at the beginning (bytes); it is doubled when it is full.
+    beam_width, wide_beam_width
+        States that a beam search keeps at each time, before and with duals; at least 1.
+    first_children
+        So many children of states are generated before duals are worth their time.
+    rounds_between_looks
+        Rounds of children generated between two looks at the limits, roughly; 2,000,000 take
+        about 0.1 s.
+    dual_steps, dual_work
+        Subgradient steps at most, and rounds of types looked at in all of them.
+    dual_step_length
+        First length of a subgradient step, in 256ths of Polyak's; at most 256.
+    dual_patience
+        After so many steps without gain they become a quarter shorter.
+    dual_share
+        Share of the new subgradient in the direction, in 16ths; at most 16.
+    many_states
+        States that there is room for where many instances are solved together.
     """
 
     share: float = 0.3
@@ -132,6 +155,17 @@ class StateSearchParams:
     small_memory: int = 30
     long_output: int = 100
     state_bytes: int = 1 << 29
+    pool_bytes: int = 1 << 24
+    beam_width: int = 8
+    wide_beam_width: int = 50
+    first_children: int = 3_000
+    rounds_between_looks: int = 2_000_000
+    dual_steps: int = 1_000
+    dual_work: int = 50_000_000
+    dual_step_length: int = 256
+    dual_patience: int = 20
+    dual_share: int = 10
+    many_states: int = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +185,41 @@ class ExhaustiveParams:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleParams:
+    """The bundle method that looks for dual values.
+
+    Parameters
+    ----------
+    kept
+        The latest planes that are kept even if they do not touch the model at its maximum.
+    first_step
+        By so much the first step may raise the function, as a part of its value.
+    accepted
+        Part of the expected rise from which on the centre moves.
+    good
+        Part of the expected rise from which on steps grow.
+    longer, shorter
+        Factors for the length of steps.
+    patience
+        Steps without success before they shrink.
+    most_vain
+        So many steps without success in a row end the ascent.
+    least_rise
+        It ends, too, where less than this part of the value is to be gained.
+    """
+
+    kept: int = 30
+    first_step: float = 0.01
+    accepted: float = 0.1
+    good: float = 0.5
+    longer: float = 1.5
+    shorter: float = 0.6
+    patience: int = 4
+    most_vain: int = 40
+    least_rise: float = 2e-5
+
+
+@dataclass(frozen=True, slots=True)
 class BatchStateParams:
     """The batch-state relaxation, and the search that it bounds.
 
@@ -158,12 +227,67 @@ class BatchStateParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
-    least_seconds
-        With less time left it does not apply (seconds).
+    most_states
+        With more batch states it does not apply; the checker takes no more than 400,000.
+    most_costs
+        Nor with more costs-to-go, states times rounds; 4 bytes each.
+    ascent_share
+        Part of its time for the demand duals, if they are not found before.
+    few_costs
+        With more costs-to-go than this, most steps of the ascent look at promising states only.
+    first_margin, least_margin, most_margin
+        States are promising if a path through them costs at most so much more than the cheapest
+        one, in parts of the bound: at first, at least, and at most.
+    promising_share
+        At most one in so many costs-to-go is looked at then.
+    promising_steps
+        Steps of the ascent until all states are looked at again.
+    least_rise
+        The ascent ends when a look at all states raises the bound by less than this part.
+    first_pool
+        Room for so many nodes of one time at first (nodes), a power of two.
+    search_nodes
+        Most nodes of a search; 8 bytes each are kept.
+    time_nodes
+        Most nodes of a search at one time; 32 bytes each.
+    growth
+        The cutoff is raised by so much that the next search is expected to be so many times larger.
+    climb_share
+        Part of the time left for searches with a rising cutoff, before beams are tried again.
+    beam_share
+        Part of the time left for each beam.
+    first_beam_gap, first_beam_width
+        The beam before the searches: schedules may cost so much above the bound, in parts of it,
+        and so many nodes of each time are kept.
+    near_beam_gap, near_beam_width, middle_beam_gap, middle_beam_width, far_beam_gap, far_beam_width
+        The same for the three beams if the searches do not end.
     """
 
     share: float = 0.9
-    least_seconds: float = 2.0
+    most_states: int = 400_000
+    most_costs: int = 130_000_000
+    ascent_share: float = 0.5
+    few_costs: int = 4_000_000
+    first_margin: float = 0.015
+    least_margin: float = 0.002
+    most_margin: float = 0.06
+    promising_share: int = 4
+    promising_steps: int = 20
+    least_rise: float = 2e-5
+    first_pool: int = 1 << 14
+    search_nodes: int = 50_000_000
+    time_nodes: int = 4_000_000
+    growth: float = 5.0
+    climb_share: float = 0.7
+    beam_share: float = 0.3
+    first_beam_gap: float = 0.003
+    first_beam_width: int = 4_000
+    near_beam_gap: float = 0.0005
+    near_beam_width: int = 100_000
+    middle_beam_gap: float = 0.0015
+    middle_beam_width: int = 100_000
+    far_beam_gap: float = 0.005
+    far_beam_width: int = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,12 +446,45 @@ class AggregateStateParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
-    least_seconds
-        With less time left it does not apply (seconds).
+    most_states
+        With more states, times by numbers of requests by numbers of tokens, it does not apply;
+        8 bytes each.
+    most_steps
+        Nor with more steps of one evaluation, states times types and prompts; the checker takes
+        no more than 2,000,000,000.
+    first_temperature
+        The first temperature of the smoothed bound, in parts of the mean completion time.
+    linear_temperature
+        The same where it starts from the duals of the linear relaxation.
+    cooling
+        Each temperature is so many times the one before.
+    temperatures
+        So many temperatures at most.
+    least_rise
+        The ascent ends when a temperature raises the bound by less than this part.
+    most_steps_each, least_steps_each
+        Steps of L-BFGS at each temperature at most, and at least if the former would take more than
+    step_share
+        this part of the time left.
+    remembered_steps
+        Steps that L-BFGS remembers.
+    box
+        No dual value exceeds so many times the cost of the best schedule.
     """
 
     share: float = 0.6
-    least_seconds: float = 2.0
+    most_states: int = 24_000_000
+    most_steps: int = 2_000_000_000
+    first_temperature: float = 0.05
+    linear_temperature: float = 0.0125
+    cooling: float = 0.5
+    temperatures: int = 10
+    least_rise: float = 0.00025
+    most_steps_each: int = 200
+    least_steps_each: int = 25
+    step_share: float = 0.2
+    remembered_steps: int = 20
+    box: float = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,6 +525,8 @@ class SolverParams:
     list_schedules, annealing, reference_search, state_search, exhaustive, batch_state,
     demand_duals, branch_and_bound, time_indexed, aggregate_state, milp
         The section of each stage.
+    bundle
+        That of the bundle method.
 
     Examples
     --------
@@ -381,6 +540,7 @@ class SolverParams:
     state_search: StateSearchParams = field(default_factory=StateSearchParams)
     exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)
     batch_state: BatchStateParams = field(default_factory=BatchStateParams)
+    bundle: BundleParams = field(default_factory=BundleParams)
     demand_duals: DemandDualParams = field(default_factory=DemandDualParams)
     branch_and_bound: BranchAndBoundParams = field(default_factory=BranchAndBoundParams)
     time_indexed: TimeIndexedParams = field(default_factory=TimeIndexedParams)

@@ -6,14 +6,13 @@ import math
 from typing import TYPE_CHECKING
 
 from kvopt.model.instance import Instance
+from kvopt.solver.params import BatchStateParams
 from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
 
 if TYPE_CHECKING:
     from kvopt.solver.stage import Incumbent
 
 __all__ = [
-    "MOST_BATCH_STATES",
-    "MOST_COSTS_TO_GO",
     "batch_states_fit",
     "batch_states_have_room",
     "has_few_long_runs",
@@ -21,12 +20,6 @@ __all__ = [
     "number_of_batch_states",
     "program_size",
 ]
-
-MOST_COSTS_TO_GO = 130_000_000
-"""Most costs-to-go of the batch-state relaxation, states times rounds; 4 bytes each."""
-
-MOST_BATCH_STATES = 400_000
-"""Most batch states, as in the checker."""
 
 
 def has_few_long_runs(state: Incumbent) -> bool:
@@ -43,15 +36,29 @@ def batch_states_fit(state: Incumbent) -> bool:
     """Tell whether the batch-state relaxation can handle an instance up to its makespan."""
     key = f"batch states up to {state.makespan}"
     if key not in state.cache:
-        state.cache[key] = batch_states_have_room(state.instance, state.makespan)
+        params = state.params.batch_state
+        state.cache[key] = batch_states_have_room(state.instance, state.makespan, params)
     return bool(state.cache[key])
 
 
-def batch_states_have_room(instance: Instance, horizon: int) -> bool:
-    """Tell whether the batch-state relaxation of an instance is of a size that can be handled."""
-    if instance.memory > MOST_BATCH_STATES:
+def batch_states_have_room(
+    instance: Instance, horizon: int, params: BatchStateParams | None = None
+) -> bool:
+    """Tell whether the batch-state relaxation of an instance is of a size that can be handled.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    horizon
+        Last round with costs-to-go.
+    params
+        How much can be handled; by default the usual numbers.
+    """
+    params = params or BatchStateParams()
+    if instance.memory > params.most_states:
         return False
-    most = min(MOST_BATCH_STATES, MOST_COSTS_TO_GO // (horizon + 1))
+    most = min(params.most_states, params.most_costs // (horizon + 1))
     return number_of_batch_states(instance, most) <= most
 
 

@@ -15,14 +15,14 @@ from kvopt.solver.hindsight_stage import HindsightStage
 from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import AnnealingStage
 from kvopt.solver.primal.list_schedules import ListSchedules
-from kvopt.solver.relaxations.aggregate_state import AggregateState
-from kvopt.solver.relaxations.batch_state import BatchState
+from kvopt.solver.relaxations.aggregate_state.stage import AggregateState
+from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
 from kvopt.solver.result import Result
 from kvopt.solver.stage import Incumbent, Stage
-from kvopt.solver.state_search.compiled import StateSearch
 from kvopt.solver.state_search.reference import ReferenceSearch
+from kvopt.solver.state_search.stage import StateSearch
 
 __all__ = ["PLAN", "Step", "solve"]
 

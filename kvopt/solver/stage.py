@@ -91,7 +91,7 @@ class Incumbent:
         self.objective = exact_sum(self.starts) + self.instance.total_output
         self.bound = self.certified = NOTHING
         self.stages: list[StageRecord] = []
-        self._bounds: dict[str, int] = {}
+        self._bounds: dict[str, Bound] = {}
         self._began = time.perf_counter()
         self._compiling = 0.0
 
@@ -108,7 +108,12 @@ class Incumbent:
 
     def proved(self, rule: str) -> int:
         """Return the best bound by a rule so far (rounds), 0 if there is none."""
-        return self._bounds.get(rule, 0)
+        best = self.best(rule)
+        return best.value if best else 0
+
+    def best(self, rule: str) -> Bound | None:
+        """Return the best bound by a rule so far, with its proof if any as good has one."""
+        return self._bounds.get(rule)
 
     @cached_property
     def cache(self) -> dict[str, Any]:
@@ -153,13 +158,13 @@ class Incumbent:
                 f"{self.instance!r}: a schedule costs {self.objective}, "
                 f"less than the lower bound {bound.value} ({bound.rule})"
             )
-        self._bounds[bound.rule] = max(bound.value, self.proved(bound.rule))
+        last = self.best(bound.rule)
+        if last is None or _is_better(bound, last):
+            self._bounds[bound.rule] = bound
         better = bound.value > self.certified.value and bound.proof is not None
         if better:
             self.certified = bound
-        if bound.value > self.bound.value or (
-            bound.value == self.bound.value and self.bound.proof is None and bound.proof is not None
-        ):
+        if _is_better(bound, self.bound):
             self.bound = bound
             better = True
         if better:
@@ -254,6 +259,13 @@ def recomputed(instance: Instance, starts: ArrayLike) -> tuple[IntArray, int]:
         raise SolverError(f"{instance!r}: the schedule exceeds memory in round {overflow[0]}")
     start.setflags(write=False)
     return start, exact_sum(end)
+
+
+def _is_better(bound: Bound, last: Bound) -> bool:
+    """Tell whether a bound is higher than another, or as high and the only one with a proof."""
+    if bound.value == last.value:
+        return last.proof is None and bound.proof is not None
+    return bound.value > last.value
 
 
 def _one_after_another(instance: Instance) -> IntArray:

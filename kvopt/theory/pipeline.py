@@ -13,6 +13,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 
+import numpy as np
+
+from kvopt.model.instance import IntArray
 from kvopt.theory.quadratic import Exact
 
 __all__ = [
@@ -29,6 +32,7 @@ __all__ = [
     "sps_peak",
     "sps_slots",
     "sps_spacing",
+    "staggered",
     "sum_of_floors",
     "tight_spacing",
     "utilisation",
@@ -177,6 +181,13 @@ def pipeline_peak(prompt: int, slice: int, distance: Fraction) -> int:
     p, q = distance.numerator, distance.denominator
     terms = -(-slice * q // p)
     return terms * (prompt + slice) - sum_of_floors(terms, p, q)
+
+
+def staggered(begin: Fraction, number: int, distance: Fraction) -> IntArray:
+    """Return floor(begin + j * distance) for j = 0, ..., number - 1 (rounds), exactly."""
+    whole = math.floor(begin)
+    p, q = distance.numerator, distance.denominator
+    return whole + (np.arange(number) * p + math.floor((begin - whole) * q)) // q
 
 
 def area(prompt: int, rounds: int) -> int:

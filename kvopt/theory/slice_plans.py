@@ -18,7 +18,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from kvopt.model.files import SLICES_FORMAT
+from kvopt.model.formats import SLICES_FORMAT
 from kvopt.theory.pipeline import SPACINGS, SliceRule, area
 
 __all__ = [

@@ -123,7 +123,7 @@ class TraceFormat:
     reader: Callable[[Iterator[str], str, str], Iterator[Row]] = csv_rows
     failures: bool = False
 
-    def rows(self, path: Path) -> Generator[Row, None, None]:
+    def rows(self, path: str | Path) -> Generator[Row, None, None]:
         """Yield the rows of a file, plain or gzip, reading no further than asked.
 
         Raises
@@ -133,7 +133,7 @@ class TraceFormat:
             the file.
         """
         try:
-            with path.open("rb") as raw:
+            with Path(path).open("rb") as raw:
                 packed = raw.peek(2)[:2] == b"\x1f\x8b"
                 # Buffered once more, for GzipFile is slow to hand out single lines.
                 file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw

@@ -33,7 +33,7 @@ __all__ = ["Import", "Selection", "import_trace"]
 MAX_ROWS = MAX_SEED = 2**63 - 1
 
 ROWS_A_STEP = 10_000
-"""How often progress is told (rows)."""
+"""How often progress is reported (rows)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +60,9 @@ class Selection:
         What to do with a row that exceeds the memory even alone, as it is after
         all this: "refuse" the trace or "drop" the row.
     requests
-        Keep the first so many rows that are left, the acceptable ones; None for
-        all.
+        Keep the first so many acceptable rows; None for all.
     sample
-        Keep so many rows by chance instead: a uniform random sample, without
+        Keep so many rows at random instead: a uniform sample, without
         replacement and in file order, of all acceptable rows to the end of the
         file, drawn with this seed.
 
@@ -128,7 +127,7 @@ class Import:
 
 def import_trace(
     format: TraceFormat,
-    path: Path,
+    path: str | Path,
     memory: int,
     selection: Selection,
     name: str = "",
@@ -158,27 +157,16 @@ def import_trace(
         `Selection`), or there are fewer rows than wanted.
     """
     check_integer(memory, "memory", 1)
-    wanted, tally = selection.requests, _Tally()
+    path, tally = Path(path), _Tally()
     rows = format.rows(path)
     try:
-        told = rows if progress is None else _telling(rows, progress)
-        passed = sum(1 for _ in islice(told, selection.skip))
-        if passed < selection.skip:
-            raise InputError(f"must have more rows than the {selection.skip} to skip, got {passed}")
-        requests = _requests(format, told, memory, selection, tally)
-        if wanted is not None and selection.sample is not None:
-            prompts, outputs = _sampled(requests, wanted, selection.sample)
-        else:
-            prompts, outputs = _first(requests, MAX_REQUESTS if wanted is None else wanted)
-        after = f" after the first {passed}" if passed else ""
-        if wanted is not None and len(prompts) < wanted:
-            raise InputError(
-                f"must have {wanted} acceptable rows, got {len(prompts)} of {tally.read}{after}"
-            )
-        if wanted is None and next(requests, None):
-            raise InputError(f"must have at most {MAX_REQUESTS} rows, got more (see --requests)")
-        if not len(prompts):
-            raise InputError(f"must have an acceptable row, got none of {tally.read}{after}")
+        prompts, outputs = _chosen(
+            format,
+            rows if progress is None else _reporting(rows, progress),
+            memory,
+            selection,
+            tally,
+        )
     except InputError as error:
         raise error.within(str(path)) from None
     finally:
@@ -200,12 +188,43 @@ class _Tally:
     failures: int = 0
 
 
-def _telling(rows: Iterator[Row], progress: Callable[[int], None]) -> Iterator[Row]:
-    """Pass on rows, telling how many now and then."""
+def _reporting(rows: Iterator[Row], progress: Callable[[int], None]) -> Iterator[Row]:
+    """Pass on rows, and report now and then how many."""
     for number, row in enumerate(rows, start=1):
         if number % ROWS_A_STEP == 0:
             progress(number)
         yield row
+
+
+def _chosen(
+    format: TraceFormat, rows: Iterator[Row], memory: int, selection: Selection, tally: _Tally
+) -> tuple[IntArray, IntArray]:
+    """Return prompt and output lengths (tokens) of the rows that are kept, shape (n,) each.
+
+    Raises
+    ------
+    InputError
+        If a row is not acceptable or does not fit, or there are fewer rows than wanted.
+    """
+    wanted = selection.requests
+    passed = sum(1 for _ in islice(rows, selection.skip))
+    if passed < selection.skip:
+        raise InputError(f"must have more rows than the {selection.skip} to skip, got {passed}")
+    requests = _requests(format, rows, memory, selection, tally)
+    if wanted is not None and selection.sample is not None:
+        prompts, outputs = _sampled(requests, wanted, selection.sample)
+    else:
+        prompts, outputs = _first(requests, MAX_REQUESTS if wanted is None else wanted)
+    after = f" after the first {passed}" if passed else ""
+    if wanted is not None and len(prompts) < wanted:
+        raise InputError(
+            f"must have {wanted} acceptable rows, got {len(prompts)} of {tally.read}{after}"
+        )
+    if wanted is None and next(requests, None):
+        raise InputError(f"must have at most {MAX_REQUESTS} rows, got more (see --requests)")
+    if not len(prompts):
+        raise InputError(f"must have an acceptable row, got none of {tally.read}{after}")
+    return prompts, outputs
 
 
 def _requests(
@@ -256,7 +275,7 @@ def _requests(
 
 
 def _first(requests: Iterable[tuple[int, int]], size: int) -> tuple[IntArray, IntArray]:
-    """Return the first so many requests as columns."""
+    """Return the first so many requests as columns, shape (n,) each."""
     prompts, outputs = array("q"), array("q")
     for prompt, output in islice(requests, size):
         prompts.append(prompt)
@@ -267,7 +286,7 @@ def _first(requests: Iterable[tuple[int, int]], size: int) -> tuple[IntArray, In
 def _sampled(
     requests: Iterable[tuple[int, int]], size: int, seed: int
 ) -> tuple[IntArray, IntArray]:
-    """Return a uniform random sample, in order, as columns; all if there are fewer.
+    """Return a uniform random sample, in order, as columns of shape (n,); all if there are fewer.
 
     Algorithm R (Vitter, ACM Transactions on Mathematical Software 11(1), 1985):
     request number n enters with probability size / n and takes the place of one

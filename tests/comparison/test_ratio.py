@@ -10,17 +10,11 @@ from strategies import POLICY_SPECS, instances
 
 from kvopt import POLICIES, Instance, Ratio, Verdict, compare, policy_from_spec
 from kvopt.report.tables import bound_row, ratio_row, text_table, to_csv
-from kvopt.theory.bounds import (
-    GSA_ALPHA,
-    PAPER,
-    THEOREMS,
-    Guarantee,
-    Theorem,
-    gba_bound,
-    gsa_bound,
-    gsa_bound_area,
-)
+from kvopt.theory.gba_bounds import gba_bound
+from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound, gsa_bound_area
+from kvopt.theory.guarantee import PAPER, Guarantee, Theorem
 from kvopt.theory.quadratic import Exact, Quadratic, format_exact
+from kvopt.theory.theorems import THEOREMS
 
 
 def ratio(cost: int, low: int, high: int, bound: Exact | None) -> Ratio:

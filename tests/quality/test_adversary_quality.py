@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kvopt import Stopping, compare, policy_from_spec
-from kvopt.adversary import Hunt, Limits, improvements, search
+from kvopt.adversary import Limits, SearchConfiguration, improvements, search
 from kvopt.adversary.families import growth
 from kvopt.solver.compiling import has_numba
 
@@ -22,8 +22,8 @@ UNITS = 60
 )
 def test_finds_bad_instances(spec: str, ratio: float) -> None:
     """At most 12 requests and 24 tokens."""
-    hunt = Hunt(spec, None, Limits(12, 24), seed=1, exact=True)
-    worst = improvements(search(hunt, Stopping(), units=UNITS))[-1].candidate.instance()
+    configuration = SearchConfiguration(spec, None, Limits(12, 24), seed=1, exact=True)
+    worst = improvements(search(configuration, Stopping(), units=UNITS))[-1].candidate.instance()
     found = compare(worst, [policy_from_spec(spec)], 60).ratios[0]
     assert float(found.low) >= ratio
 
@@ -37,13 +37,15 @@ def test_finds_bad_instances(spec: str, ratio: float) -> None:
     ],
 )
 def test_finds_bad_families(spec: str, requests: int, memory: int, ratio: float) -> None:
-    hunt = Hunt(spec, None, Limits(requests, memory), seed=1, method="families")
-    assert float(improvements(search(hunt, Stopping()))[-1].ratio) >= ratio
+    configuration = SearchConfiguration(
+        spec, None, Limits(requests, memory), seed=1, method="families"
+    )
+    assert float(improvements(search(configuration, Stopping()))[-1].ratio) >= ratio
 
 
 def test_finds_that_fcfs_is_bad_without_limit() -> None:
-    hunt = Hunt("fcfs", None, Limits(500, 16), seed=1, method="families")
-    worst = improvements(search(hunt, Stopping(), units=10))[-1].candidate
-    grown = growth(hunt, worst, 4)
+    configuration = SearchConfiguration("fcfs", None, Limits(500, 16), seed=1, method="families")
+    worst = improvements(search(configuration, Stopping(), units=10))[-1].candidate
+    grown = growth(configuration, worst, 4)
     assert grown.unlimited
     assert float(grown.ratios[-1]) > 100

@@ -8,6 +8,7 @@ import time
 
 import pytest
 from hypothesis import given, settings
+from strategies import instances
 
 from kvopt import InputError, Instance, Status, Stopping, solve
 from kvopt.certificates.solve import CERTIFYING_PLAN, Exhaustive, solve_certified
@@ -18,7 +19,6 @@ from kvopt.solver.params import AnnealingParams, SolverParams
 from kvopt.solver.result import Bound
 from kvopt.solver.solve import PLAN, QUICK, Step
 from kvopt.solver.stage import Incumbent
-from strategies import instances
 
 
 class Noted:

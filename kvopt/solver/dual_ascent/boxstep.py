@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
+from kvopt.solver.arrays import FloatArray
 
 __all__ = ["Boxstep"]
 

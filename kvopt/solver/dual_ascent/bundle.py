@@ -11,31 +11,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
+from kvopt.solver.arrays import FloatArray
+from kvopt.solver.params import BundleParams
 
 __all__ = ["Bundle"]
-
-KEPT = 30
-"""The latest planes that are kept even if they do not touch the model at its maximum."""
-
-FIRST_STEP = 0.01
-"""The first step may raise the function by so much, as a part of its value."""
-
-ENOUGH, GOOD = 0.1, 0.5
-"""Parts of the expected rise: from one on the centre moves, from the other on steps grow."""
-
-LONGER, SHORTER, PATIENCE = 1.5, 0.6, 4
-"""Factors for the length of steps, and vain steps before it shrinks."""
-
-MOST_VAIN = 40
-"""So many vain steps in a row end the climb."""
-
-LEAST_RISE = 2e-5
-"""Where less than this part of the value is to be gained, the centre is as good as a maximum."""
 
 
 class Bundle:
     """The planes, the centre, and how far to go from it.
+
+    Parameters
+    ----------
+    params
+        The tuning numbers; by default the usual ones.
 
     Attributes
     ----------
@@ -45,7 +33,8 @@ class Bundle:
         The value there.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, params: BundleParams | None = None) -> None:
+        self.params = params or BundleParams()
         self.center: FloatArray = np.zeros(0)
         self.value = 0.0
         self._slopes: list[FloatArray] = []
@@ -63,13 +52,14 @@ class Bundle:
         """Make a point the centre."""
         if not len(self.center):
             slope = self._slopes[-1]
-            self._reach = max(1.0, FIRST_STEP * abs(value)) / max(1.0, float(slope @ slope))
+            rise = max(1.0, self.params.first_step * abs(value))
+            self._reach = rise / max(1.0, float(slope @ slope))
             self._first_reach = self._reach
         self.center, self.value = x, value
 
     def proposal(self) -> FloatArray | None:
         """Return where to look next; None if there is hardly anything to gain."""
-        if self._vain >= MOST_VAIN:
+        if self._vain >= self.params.most_vain:
             return None
         while True:
             slopes = np.array(self._slopes)
@@ -78,12 +68,12 @@ class Bundle:
             direction = weights @ slopes
             length = float(direction @ direction)
             self._expected = self._reach * length + float(errors @ weights)
-            if self._expected >= LEAST_RISE * abs(self.value):
+            if self._expected >= self.params.least_rise * abs(self.value):
                 break
             if self._reach >= self._first_reach:
                 return None
             self._reach *= 4  # farther from the centre there may still be something to gain
-        last = len(weights) - KEPT
+        last = len(weights) - self.params.kept
         kept = [i for i, weight in enumerate(weights.tolist()) if weight > 0 or i >= last]
         self._slopes = [self._slopes[i] for i in kept]
         self._offsets = [self._offsets[i] for i in kept]
@@ -92,13 +82,13 @@ class Bundle:
     def judge(self, x: FloatArray, value: float) -> bool:
         """Move to the point that was proposed if it is good enough; tell whether it is."""
         rise = value - self.value
-        if rise <= ENOUGH * self._expected:
+        if rise <= self.params.accepted * self._expected:
             self._vain += 1
-            if self._vain % PATIENCE == 0 or rise < -1e6 * abs(self.value):
-                self._reach *= SHORTER
+            if self._vain % self.params.patience == 0 or rise < -1e6 * abs(self.value):
+                self._reach *= self.params.shorter
             return False
-        if rise > GOOD * self._expected:
-            self._reach *= LONGER
+        if rise > self.params.good * self._expected:
+            self._reach *= self.params.longer
         self._vain = 0
         self.move(x, value)
         return True

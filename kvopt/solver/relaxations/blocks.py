@@ -16,8 +16,8 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.request_types import RequestTypes
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import DemandDualParams
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.profile_graph import number_of_sets
 
 __all__ = ["Block", "LinkingDuals", "Partition", "partition"]

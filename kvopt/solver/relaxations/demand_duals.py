@@ -28,9 +28,9 @@ from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import DemandDualParams
 from kvopt.solver.primal.path_repair import Started, Starts, repaired, served
-from kvopt.solver.relaxations.aggregate_state_kernel import FloatArray
 from kvopt.solver.relaxations.blocks import LinkingDuals, Partition
 from kvopt.solver.relaxations.demand_dual_kernel import Descend
 from kvopt.solver.relaxations.fluid_duals import fluid_duals

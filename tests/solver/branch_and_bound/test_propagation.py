@@ -11,7 +11,7 @@ import pytest
 
 from kvopt import Instance, Stopping
 from kvopt.certificates.inprocess import checker
-from kvopt.generate.families import generate_random
+from kvopt.generate import generate_random
 from kvopt.solver.branch_and_bound.propagation import full_domains, reduced_cost_fixing, timetabling
 from kvopt.solver.branch_and_bound.tree import branch_and_bound
 from kvopt.solver.relaxations.time_indexed import Branch, TimeIndexedProgram

@@ -1,0 +1,118 @@
+"""Commands that say what is proved and what there is: bounds, slices, policies."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kvopt.cli import options
+from kvopt.cli.interrupts import DONE
+from kvopt.cli.options import TOKENS, as_csv, as_json, as_wide, output_file, print_json
+from kvopt.model.errors import InputError
+from kvopt.policies import POLICIES
+from kvopt.policies.policy import parameter_text, parameters
+from kvopt.theory.pipeline import SPACINGS
+from kvopt.theory.quadratic import Exact
+
+__all__ = ["bounds", "policies", "slices"]
+
+
+@click.command()
+@click.option("--alpha", type=options.alpha, help="Evaluate the bounds that depend on alpha here.")
+@as_json
+@as_csv
+@as_wide
+def bounds(alpha: Exact | None, as_json: bool, as_csv: bool, wide: bool) -> int:
+    """List every proved bound on a competitive ratio, with source and scope.
+
+    Bounds are upper bounds unless ">=" says otherwise. With --wide there are formulas
+    and sources too.
+    """
+    from kvopt.report.tables import bound_row, bound_table, to_csv
+    from kvopt.theory.theorems import THEOREMS
+
+    if as_json:
+        print_json({"bounds": [bound_row(theorem, alpha) for theorem in THEOREMS]})
+    elif as_csv:
+        click.echo(to_csv([bound_row(theorem, alpha) for theorem in THEOREMS]), nl=False)
+    else:
+        click.echo(bound_table(THEOREMS, alpha, wide))
+    return DONE
+
+
+@click.command()
+@click.option("--memory", type=TOKENS, required=True, help="Memory budget in tokens.")
+@click.option("--prompt", type=click.IntRange(0), default=0, help="Common prompt length in tokens.")
+@click.option(
+    "--spacing", type=click.Choice(list(SPACINGS)), default="sps", help="Distance of starts."
+)
+@click.option("-o", "--output", type=output_file, help="Write the certificate to this file.")
+@as_json
+def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json: bool) -> int:
+    """Find slices for GSA with a proved ratio, and certify it.
+
+    These are the slices of gsa:slices=certified; `kvopt verify` checks the certificate.
+    """
+    from kvopt.model.files import write_text
+    from kvopt.model.formats import text_of
+    from kvopt.report.tables import rounded_up
+    from kvopt.theory.slice_plans import best_plan, plan_to_json
+
+    if prompt >= memory:
+        raise InputError(f"prompt: must be less than the memory {memory}, got {prompt}")
+    plan = best_plan(prompt, memory, spacing)
+    content = plan_to_json(plan)
+    if output is not None:
+        write_text(output, text_of(content))
+    if as_json:
+        print_json({**content, "bound_float": float(plan.bound)})
+    else:
+        click.echo(f"slices       {', '.join(map(str, plan.slices))}")
+        click.echo(f"ratio        at most {rounded_up(plan.bound, 6)}")
+        click.echo(f"area weight  {plan.area_weight}")
+    return DONE
+
+
+@click.command()
+@as_json
+@as_wide
+def policies(as_json: bool, wide: bool) -> int:
+    """List the policies and their parameters."""
+    rows: list[dict[str, Any]] = [
+        {
+            "name": policy.name,
+            "clairvoyant": policy().clairvoyant,
+            "about": (policy.__doc__ or "").strip().splitlines()[0],
+            "parameters": {
+                key: {"default": parameter_text(field.default), "about": field.metadata["doc"]}
+                for key, field in parameters(policy).items()
+            },
+        }
+        for policy in POLICIES
+    ]
+    if as_json:
+        print_json({"policies": rows})
+        return DONE
+    width = sys.maxsize if wide else 80
+    for row in rows:
+        kind = "clairvoyant" if row["clairvoyant"] else "non-clairvoyant"
+        click.echo(f"{row['name']:<16} {kind}")
+        about = [
+            f"{key}: {a['about']}; default {a['default']}" for key, a in row["parameters"].items()
+        ]
+        for text in (row["about"], *about):
+            click.echo(
+                textwrap.fill(
+                    text,
+                    width,
+                    initial_indent="    ",
+                    subsequent_indent="        ",
+                    break_on_hyphens=False,
+                    break_long_words=False,
+                )
+            )
+    return DONE

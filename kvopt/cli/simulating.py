@@ -1,0 +1,63 @@
+"""The command that runs one policy on one instance: simulate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kvopt.cli.interrupts import DONE, interruptible
+from kvopt.cli.options import PATH, as_json, label, output_file, print_json
+from kvopt.cli.terminal import progress_bar
+from kvopt.model.files import read_instance, write_schedule
+from kvopt.model.formats import attempt_rows
+from kvopt.policies import policy_from_spec, spec_of
+
+__all__ = ["simulate"]
+
+ATTEMPTS_SHOWN = 10_000
+"""Up to this many attempts are printed without being asked for."""
+
+
+@click.command()
+@click.argument("file", type=PATH)
+@click.option("--policy", "spec", required=True, help="NAME or NAME:key=value:key=value.")
+@click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the policy.")
+@click.option("--attempts", "show", is_flag=True, help="Print the attempts, however many.")
+@click.option("-o", "--output", type=output_file, help="Write the schedule to this file.")
+@as_json
+def simulate(
+    file: Path, spec: str, params: tuple[str, ...], show: bool, output: Path | None, as_json: bool
+) -> int:
+    """Run a policy on an instance."""
+    from kvopt.report.tables import text_table
+    from kvopt.simulation.simulate import simulate as run
+
+    policy = policy_from_spec(":".join((spec, *params)))
+    instance = read_instance(file)
+    what = f"simulating {spec_of(policy)}"
+    with interruptible(at_once=True), progress_bar(what, len(instance)) as advance_to:
+        schedule = run(instance, policy, progress=advance_to)
+    if output is not None:
+        write_schedule(output, schedule)
+    summary: dict[str, Any] = {
+        "instance": label(instance, file),
+        "policy": spec_of(policy),
+        "total_completion_time": schedule.total_completion_time(),
+        "peak_memory": schedule.peak_memory(),
+        "kills": schedule.kills,
+    }
+    if as_json:
+        summary["completion_times"] = schedule.completion_times().tolist()
+        if show or len(schedule) <= ATTEMPTS_SHOWN:
+            summary["attempts"] = attempt_rows(schedule)
+        print_json(summary)
+        return DONE
+    for key, value in summary.items():
+        click.echo(f"{key.replace('_', ' '):<22} {value}")
+    click.echo(f"{'attempts':<22} {len(schedule)}")
+    if show:
+        rows = [[*map(str, row[:3]), "killed" if row[3] else ""] for row in attempt_rows(schedule)]
+        click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"))
+    return DONE

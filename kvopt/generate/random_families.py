@@ -1,0 +1,236 @@
+"""Random families of instances: seeded sets to measure on.
+
+A random instance depends on its family with its parameters, the seed and its number only, so a
+larger set begins with the smaller one.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from kvopt.model.errors import InputError
+from kvopt.model.instance import MAX_REQUESTS, MAX_TOKENS, Instance, abridged
+from kvopt.model.spec import Parser, integer, parse_values, split_spec
+
+__all__ = ["RANDOM", "RandomFamily", "Range", "canonical_spec", "generate_random"]
+
+Draw = tuple[int, list[int], list[int]]
+"""Memory budget, prompt lengths and output lengths (tokens)."""
+
+
+class Range(NamedTuple):
+    """A range of integers, both ends included; written LOW..HIGH, or LOW where they are equal.
+
+    Parameters
+    ----------
+    low, high
+        The ends.
+    """
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return str(self.low) if self.low == self.high else f"{self.low}..{self.high}"
+
+    def draw(self, rng: random.Random, most: int = MAX_TOKENS) -> int:
+        """Draw an integer of the range that is at most `most`, each with the same chance."""
+        return rng.randint(self.low, min(self.high, most))
+
+
+def integer_range(low: int, high: int) -> Parser:
+    """Return a parser of INTEGER or LOW..HIGH within [low, high]."""
+    one = integer(low, high)
+
+    def parse(text: str, name: str) -> Range:
+        first, dots, last = text.partition("..")
+        result = Range(one(first, name), one(last if dots else first, name))
+        if result.low > result.high:
+            raise InputError(f"{name}: must be LOW..HIGH with LOW <= HIGH, got {abridged(text)}")
+        return result
+
+    return parse
+
+
+Ranges = Mapping[str, Range]
+"""The parameters of a random family by name."""
+
+
+def _mixed_or_not(rng: random.Random, of: Ranges) -> Draw:
+    """Draw an instance with a common prompt, or with mixed prompts, each in half of the cases."""
+    memory = of["memory"].draw(rng)
+    mixed = rng.random() < 0.5
+    n = of["requests"].draw(rng)
+    most = memory - of["output"].low
+    common = of["prompt"].draw(rng, most)
+    prompts = [of["prompt"].draw(rng, most) if mixed else common for _ in range(n)]
+    return memory, prompts, [of["output"].draw(rng, memory - s) for s in prompts]
+
+
+def _common(rng: random.Random, of: Ranges) -> Draw:
+    """Draw an instance with a common prompt and independent outputs."""
+    memory, prompt, n = _common_part(rng, of)
+    return memory, [prompt] * n, [of["output"].draw(rng, memory - prompt) for _ in range(n)]
+
+
+def _alike(rng: random.Random, of: Ranges) -> Draw:
+    """Draw an instance of few types with a common prompt, shortest requests first."""
+    memory, prompt, n = _common_part(rng, of)
+    types = of["types"].draw(rng)
+    lengths = [of["output"].draw(rng, memory - prompt) for _ in range(types)]
+    return memory, [prompt] * n, sorted(rng.choice(lengths) for _ in range(n))
+
+
+def _common_part(rng: random.Random, of: Ranges) -> tuple[int, int, int]:
+    """Draw a memory budget, a common prompt length (tokens) and a number of requests."""
+    memory = of["memory"].draw(rng)
+    prompt = of["prompt"].draw(rng, memory - of["output"].low)
+    return memory, prompt, of["requests"].draw(rng)
+
+
+_PARSERS: Mapping[str, Parser] = {
+    "requests": integer_range(1, MAX_REQUESTS),
+    "memory": integer_range(1, MAX_TOKENS),
+    "prompt": integer_range(0, MAX_TOKENS),
+    "output": integer_range(1, MAX_TOKENS),
+    "types": integer_range(1, MAX_REQUESTS),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RandomFamily:
+    """A random family as it is named on the command line.
+
+    Parameters
+    ----------
+    name
+        Its name.
+    draw
+        Draws an instance from ranges of its parameters.
+    defaults
+        Its parameters: requests (number), memory, prompt and output (tokens), and types (number
+        of distinct requests) where it has that.  Lengths are uniform in their range as far as the
+        memory allows.
+    """
+
+    name: str
+    draw: Callable[[random.Random, Ranges], Draw]
+    defaults: Ranges
+
+    def ranges(self, given: Mapping[str, str]) -> Ranges:
+        """Return its parameters, some of them given as text.
+
+        Raises
+        ------
+        InputError
+            If a parameter is unknown or unacceptable, or the shortest request might not fit.
+        """
+        what = f"family {self.name}"
+        known = {key: _PARSERS[key] for key in self.defaults}
+        ranges = {**self.defaults, **parse_values(given, known, what)}
+        shortest = ranges["prompt"].low + ranges["output"].low
+        if shortest > ranges["memory"].low:
+            raise InputError(
+                f"{what}: memory: must be at least the smallest prompt + output = {shortest},"
+                f" got {ranges['memory']}"
+            )
+        return ranges
+
+
+def _ranges(**ends: tuple[int, int]) -> Ranges:
+    return {"output": Range(1, MAX_TOKENS)} | {key: Range(*pair) for key, pair in ends.items()}
+
+
+RANDOM: Mapping[str, RandomFamily] = {
+    family.name: family
+    for family in (
+        RandomFamily(
+            "tiny", _mixed_or_not, _ranges(requests=(1, 6), memory=(2, 12), prompt=(0, 5))
+        ),
+        RandomFamily(
+            "small", _mixed_or_not, _ranges(requests=(1, 12), memory=(8, 24), prompt=(0, 5))
+        ),
+        RandomFamily("model1", _common, _ranges(requests=(40, 60), memory=(30, 50), prompt=(1, 5))),
+        RandomFamily(
+            "long",
+            _common,
+            _ranges(requests=(4, 12), memory=(400, 1000), prompt=(0, 50), output=(1, 400)),
+        ),
+        RandomFamily(
+            "alike",
+            _alike,
+            _ranges(requests=(100, 400), memory=(20, 100), prompt=(0, 10), types=(1, 5)),
+        ),
+    )
+}
+"""Random families: tiny (n <= 6, M <= 12, half with mixed prompts), small (n <= 12,
+M <= 24, likewise), model1 (the synthetic setting of Jaillet et al. 2025, arXiv
+2502.07115: M ~ U{30..50}, s ~ U{1..5}, n ~ U{40..60}, o ~ U{1..M-s}), long (outputs
+up to 400), alike (100 to 400 requests of at most 5 types)."""
+
+
+def _read(spec: str) -> tuple[str, RandomFamily, Ranges]:
+    """Return the canonical spec of a random family, the family, and its parameters."""
+    name, given = split_spec(spec, "family")
+    if name not in RANDOM:
+        raise InputError(f"family: must be one of {', '.join(RANDOM)}, got {abridged(name)}")
+    family = RANDOM[name]
+    ranges = family.ranges(given)
+    changed = [
+        f"{key}={ranges[key]}"
+        for key in _PARSERS
+        if key in ranges and ranges[key] != family.defaults[key]
+    ]
+    return ":".join([name, *changed]), family, ranges
+
+
+def canonical_spec(spec: str) -> str:
+    """Return a random family in the one form that stands for it in names and sources.
+
+    Parameters
+    ----------
+    spec
+        NAME or NAME:key=value:...; a value is INTEGER or LOW..HIGH.
+
+    Raises
+    ------
+    InputError
+        If there is no such family, or a parameter is unknown or unacceptable.
+
+    Examples
+    --------
+    >>> canonical_spec("model1:memory=100..200:requests=40..60")
+    'model1:memory=100..200'
+    """
+    return _read(spec)[0]
+
+
+def generate_random(family: str, seed: int, number: int) -> Instance:
+    """Return one instance of a random family.
+
+    Parameters
+    ----------
+    family
+        NAME or NAME:key=value:..., the name a key of `RANDOM`.
+    seed
+        Seed of the set.
+    number
+        Number of the instance in the set, from 0.
+
+    Raises
+    ------
+    InputError
+        If there is no such family, or a parameter is unknown or unacceptable.
+    """
+    spec, found, ranges = _read(family)
+    memory, prompts, outputs = found.draw(random.Random(f"{spec}/{seed}/{number}"), ranges)
+    return Instance(
+        memory,
+        prompts,
+        outputs,
+        name=f"{spec.replace(':', '-')}-{seed}-{number:03d}",
+        source=f"kvopt generate {spec} --seed {seed}: number {number}",
+    )

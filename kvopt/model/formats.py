@@ -1,0 +1,213 @@
+"""Instances and schedules as JSON objects of versioned formats, with an exact round trip.
+
+Readers accept exactly what the format says and refuse everything else with one line that names
+the field and the value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kvopt.model.errors import InputError
+from kvopt.model.instance import Instance, abridged, check_integer
+from kvopt.model.schedule import Schedule
+
+__all__ = [
+    "CERTIFICATE_FORMAT",
+    "INSTANCE_FORMAT",
+    "SCHEDULE_FORMAT",
+    "SLICES_FORMAT",
+    "attempt_rows",
+    "instance_from_json",
+    "instance_to_json",
+    "laid_out",
+    "parsed",
+    "schedule_from_json",
+    "schedule_to_json",
+    "text_of",
+]
+
+INSTANCE_FORMAT = "kvopt-instance/1"
+SCHEDULE_FORMAT = "kvopt-schedule/1"
+CERTIFICATE_FORMAT = "kvopt-certificate/2"
+SLICES_FORMAT = "kvopt-slices/1"
+
+MAX_TIME = 10**15
+"""Largest start, end or release time accepted (rounds)."""
+
+
+def instance_to_json(instance: Instance) -> dict[str, Any]:
+    """Return the content of an instance file as a JSON object."""
+    result: dict[str, Any] = {"format": INSTANCE_FORMAT}
+    for key in ("name", "comment", "source"):
+        if text := getattr(instance, key):
+            result[key] = text
+    result["memory"] = instance.memory
+    result["requests"] = [
+        {"prompt": p, "output": o} if count == 1 else {"prompt": p, "output": o, "count": count}
+        for p, o, count in instance.groups()
+    ]
+    return result
+
+
+def instance_from_json(content: object, prefix: str = "") -> Instance:
+    """Build an instance from the JSON object of an instance file.
+
+    Parameters
+    ----------
+    content
+        What `kvopt.model.files.read_json` returned.
+    prefix
+        Where the object stands in its file, for messages ("instance." in a
+        schedule); an object that stands inside another may leave out "format".
+
+    Raises
+    ------
+    InputError
+        If anything is missing, unknown, of the wrong type or out of range.
+    """
+    required = {"memory", "requests"} | (set() if prefix else {"format"})
+    _check_format(content, INSTANCE_FORMAT, prefix)
+    given = _object(content, prefix, required, {"format", "name", "comment", "source"})
+    groups = []
+    for g, entry in enumerate(_list(given["requests"], f"{prefix}requests")):
+        place = f"{prefix}requests[{g}]."
+        entry = _object(entry, place, {"prompt", "output"}, {"count", "release"})
+        _check_release(entry.get("release", 0), f"{place}release")
+        groups.append((entry["prompt"], entry["output"], entry.get("count", 1)))
+    texts = {key: given.get(key, "") for key in ("name", "comment", "source")}
+    try:
+        return Instance.from_groups(given["memory"], groups, **texts)
+    except InputError as error:
+        raise InputError(f"{prefix}{error}") from None
+
+
+def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
+    """Return the content of a schedule file as a JSON object."""
+    return {
+        "format": SCHEDULE_FORMAT,
+        "instance": instance_to_json(schedule.instance),
+        "attempts": attempt_rows(schedule),
+    }
+
+
+def attempt_rows(schedule: Schedule) -> list[list[Any]]:
+    """Return the attempts as rows [request, start, end, killed]."""
+    columns = (schedule.request, schedule.start, schedule.end, schedule.killed)
+    return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def schedule_from_json(content: object) -> Schedule:
+    """Build a schedule from the JSON object of a schedule file.
+
+    Raises
+    ------
+    InputError
+        If anything is missing, unknown, of the wrong type, or out of the range
+        -10^15..10^15.  Integers in that range are accepted even where they make
+        the schedule infeasible: that is for `kvopt.model.feasibility` to say.
+    """
+    _check_format(content, SCHEDULE_FORMAT)
+    given = _object(content, "", {"format", "instance", "attempts"}, set())
+    instance = instance_from_json(given["instance"], "instance.")
+    rows = _list(given["attempts"], "attempts")
+    for a, row in enumerate(rows):
+        if not isinstance(row, list) or len(row) != 4:
+            raise InputError(
+                f"attempts[{a}]: must be [request, start, end, killed], got {abridged(row)}"
+            )
+        for field, value in zip(("request", "start", "end"), row, strict=False):
+            check_integer(value, f"attempts[{a}].{field}", -MAX_TIME, MAX_TIME)
+        if not isinstance(row[3], bool):
+            raise InputError(f"attempts[{a}].killed: must be true or false, got {abridged(row[3])}")
+    request, start, end, killed = zip(*rows, strict=True) if rows else ((), (), (), ())
+    return Schedule(instance, request, start, end, killed)
+
+
+def parsed(text: str) -> object:
+    """Parse JSON strictly: no duplicate keys, no NaN, no infinities.
+
+    Raises
+    ------
+    InputError
+        If the text is not such JSON.
+    """
+    try:
+        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise InputError(f"is not valid JSON: {error.msg}, {where}") from None
+    except RecursionError:
+        raise InputError("is not valid JSON: nested too deeply") from None
+    except ValueError:  # an integer beyond Python's limit of digits
+        raise InputError("is not acceptable: a number has thousands of digits") from None
+
+
+def text_of(content: Mapping[str, Any]) -> str:
+    """Return the text of a file that holds an object."""
+    return laid_out(content, "") + "\n"
+
+
+def laid_out(value: object, indent: str) -> str:
+    """Return JSON with one line for each key and each element of a list."""
+    inner = indent + "  "
+    if isinstance(value, list) and value:
+        lines = [inner + json.dumps(v) for v in value]
+        return "[\n" + ",\n".join(lines) + "\n" + indent + "]"
+    if isinstance(value, dict):
+        lines = [f"{inner}{json.dumps(k)}: {laid_out(v, inner)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
+    return json.dumps(value)
+
+
+def _object(
+    value: object, place: str, required: Iterable[str], optional: Iterable[str]
+) -> dict[str, Any]:
+    """Return `value` if it is an object with the required and no unknown keys."""
+    if not isinstance(value, dict):
+        raise InputError(f"{place[:-1] or 'file'}: must be an object, got {abridged(value)}")
+    required, optional = set(required), set(optional)
+    for key in value:
+        if key not in required | optional:
+            raise InputError(
+                f"{place}{abridged(key)[1:-1]}: unknown field, got {abridged(value[key])}"
+            )
+    for key in sorted(required):
+        if key not in value:
+            raise InputError(f"{place}{key}: required field is missing")
+    return value
+
+
+def _list(value: object, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise InputError(f"{place}: must be a list, got {abridged(value)}")
+    return value
+
+
+def _check_release(value: object, place: str) -> None:
+    """Refuse a release time above 0, in one line of its own."""
+    if check_integer(value, place, 0, MAX_TIME) > 0:
+        raise InputError(f"{place}: must be 0, got {value}: releases above 0 are not supported yet")
+
+
+def _check_format(content: object, expected: str, prefix: str = "") -> None:
+    """Refuse another format, or none, before its unknown fields cause confusion."""
+    if isinstance(content, dict) and (given := content.get("format", expected)) != expected:
+        raise InputError(f"{prefix}format: must be {expected!r}, got {abridged(given)}")
+    if isinstance(content, dict) and not prefix and "format" not in content:
+        raise InputError("format: required field is missing")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise InputError(f"{abridged(twice)[1:-1]}: key appears twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> float:
+    raise InputError(f"is not valid JSON: numbers must be finite, got {name}")

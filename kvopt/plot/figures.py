@@ -1,0 +1,126 @@
+"""Whole pictures of each kind, and the bytes of their files."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kvopt.plot.look import WIDTH, instances_text, style, time_axis
+from kvopt.plot.pictures import MAX_BARS, plot_completions, plot_gantt, plot_memory, plot_running
+from kvopt.plot.ratio_pictures import plot_causes, plot_ratios
+from kvopt.plot.shapes import RatioBar, Run, instances_of, lanes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from kvopt.adversary.attribution import Attribution
+
+__all__ = ["figure_of", "rendered"]
+
+
+def figure_of(
+    kind: str,
+    runs: Sequence[Run] = (),
+    bars: Sequence[RatioBar] = (),
+    explanation: Attribution | None = None,
+) -> Callable[[], Figure]:
+    """Return a function that makes the whole picture of a kind.
+
+    Parameters
+    ----------
+    kind
+        "memory", "gantt", "completions", "ratios" or "causes".
+    runs
+        The schedules, for the first three kinds.
+    bars
+        The rows, for "ratios".
+    explanation
+        The parts of the costs, for "causes".
+    """
+    if kind == "causes":
+        return lambda: _single(plot_causes, explanation, 3.6)
+    if kind == "ratios":
+        groups = len({bar.instance for bar in bars})
+        return lambda: _single(plot_ratios, bars, 1.6 + 0.28 * len(bars) + 0.15 * groups)
+    if kind == "completions":
+        return lambda: _single(plot_completions, runs, 4.2 + 0.2 * len(runs))
+    if kind == "memory":
+        return lambda: _multiples(plot_memory, runs, [2.2] * len(runs))
+    if any(len(run.schedule) > MAX_BARS for run in runs):
+        return lambda: _multiples(plot_running, runs, [2.4] * len(runs), sharey=True)
+    at_once = [int(lanes(r.schedule.start, r.schedule.end).max(initial=0)) + 1 for r in runs]
+    return lambda: _multiples(plot_gantt, runs, [min(1.1 + 0.22 * n, 3.2) for n in at_once])
+
+
+def rendered(make: Callable[[], Figure], file_type: str) -> bytes:
+    """Draw a picture as the bytes of a file; the same picture gives the same bytes.
+
+    Parameters
+    ----------
+    make
+        Makes the picture.
+    file_type
+        "png" or "svg".
+    """
+    out = io.BytesIO()
+    with style():
+        figure = make()
+        stamps = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
+        figure.savefig(out, format=file_type, metadata=stamps[file_type])
+    return out.getvalue()
+
+
+def _single(plot: Callable[[Any, Axes], Axes], data: Any, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    figure = Figure((WIDTH, height), layout="constrained")
+    plot(data, figure.add_subplot())
+    _common_legend(figure, {plot_ratios: 3, plot_causes: 2}.get(plot, 1))
+    return figure
+
+
+def _multiples(
+    plot: Callable[[Run, Axes], Axes],
+    runs: Sequence[Run],
+    heights: Sequence[float],
+    sharey: bool = False,
+) -> Figure:
+    """Draw one picture below the other; on one instance they share their axes."""
+    from matplotlib.figure import Figure
+
+    if len(runs) == 1:
+        heights = [max(heights[0], 3.2)]
+    one = len(instances_of(runs)) == 1
+    figure = Figure((WIDTH, sum(heights) + 0.45 * len(runs) + 0.8), layout="constrained")
+    all_axes = figure.subplots(
+        len(runs), 1, squeeze=False, sharex=one, sharey=one and sharey, height_ratios=heights
+    )[:, 0]
+    if one:
+        time_axis(all_axes[-1], max(run.schedule.makespan for run in runs))
+    top = 0.0
+    for run, ax in zip(runs, all_axes, strict=True):
+        plot(run, ax)
+        top = max(top, ax.get_ylim()[1])
+        if one and ax is not all_axes[-1]:
+            ax.set_xlabel("")
+    if one and sharey:
+        all_axes[-1].set_ylim(0, top)
+    figure.suptitle(instances_text(runs), x=0.01, ha="left")
+    _common_legend(figure, 3)
+    return figure
+
+
+def _common_legend(figure: Figure, columns: int) -> None:
+    """Replace the legends of all axes by one below them, where it hides nothing."""
+    from matplotlib.lines import Line2D
+
+    entries: dict[str, Any] = {}
+    for ax in figure.axes:
+        for handle, text in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(text, handle)
+        if (old := ax.get_legend()) is not None:
+            old.remove()
+    order = sorted(entries, key=lambda text: isinstance(entries[text], Line2D))
+    figure.legend([entries[text] for text in order], order, loc="outside lower left", ncols=columns)

@@ -1,0 +1,1 @@
+"""The relaxation by batch states: multisets of ages of the running requests."""

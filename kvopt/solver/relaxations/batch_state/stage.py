@@ -1,0 +1,133 @@
+"""The stage of the batch-state relaxation: duals, costs-to-go, searches with a rising cutoff."""
+
+from __future__ import annotations
+
+import math
+
+from kvopt.model.stopping import Stopping
+from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo, DualAscent
+from kvopt.solver.relaxations.batch_state.search import Found, can_search, search
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
+from kvopt.solver.relaxations.batch_state.states import BatchStates
+from kvopt.solver.result import Bound
+from kvopt.solver.sizes import batch_states_fit
+from kvopt.solver.stage import Incumbent
+
+__all__ = ["BatchState"]
+
+
+class BatchState:
+    """The batch-state relaxation, and the search that it bounds.
+
+    Parameters
+    ----------
+    functions
+        The functions to use; by default the compiled ones.
+    """
+
+    name = "batch-state"
+
+    def __init__(self, functions: Functions | None = None) -> None:
+        self.functions = functions
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether all batch states and their costs-to-go fit."""
+        return batch_states_fit(state)
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Close the bracket, or nearly so."""
+        functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
+        if stop.over():
+            return
+        states = BatchStates(state.instance)
+        costs = CostsToGo(states, state.makespan, functions)
+        params = state.params.batch_state
+        ascent = DualAscent(costs, params, state.params.bundle)
+        value = ascent.run(states.first_duals(), stop.part(params.ascent_share * stop.left()))
+        if value is not None:
+            _Climb(state, costs, max(0, -(-value // costs.scale))).run(stop)
+
+
+class _Climb:
+    """Raising the lower bound by searches, and lowering the upper one by beams.
+
+    Parameters
+    ----------
+    state
+        The incumbent.
+    costs
+        The costs-to-go.
+    bound
+        What the duals alone prove (rounds).
+    """
+
+    def __init__(self, state: Incumbent, costs: CostsToGo, bound: int) -> None:
+        self.state = state
+        self.costs = costs
+        self.params = state.params.batch_state
+        self.bound = bound
+        self.prove(bound, 0)
+
+    def prove(self, bound: int, nodes: int) -> None:
+        """Prove a bound by the duals and a search of so many nodes."""
+        self.bound = bound
+        self.state.prove(Bound(bound, "batch-state", self.costs.content(nodes)))
+
+    @property
+    def open(self) -> bool:
+        """Whether the bracket is open as far as this stage can prove."""
+        return self.bound < self.state.objective
+
+    def search(self, cutoff: int, stop: Stopping, width: int | None = None) -> Found:
+        """Search below a cutoff."""
+        return search(self.costs, cutoff, stop, width, self.params)
+
+    def beam(self, gap: float, width: int, stop: Stopping) -> bool:
+        """Look for a schedule that costs little more than the bound."""
+        cutoff = min(self.state.objective, self.bound + 2 + int(gap * self.bound))
+        found = self.search(cutoff, stop.part(self.params.beam_share * stop.left()), width)
+        return found.starts is not None and self.state.offer(found.starts)
+
+    def run(self, stop: Stopping) -> None:
+        """Go on until the bracket has closed, or time or memory are used up."""
+        if not can_search(self.costs):
+            return
+        params = self.params
+        if self.open:
+            self.beam(params.first_beam_gap, params.first_beam_width, stop)
+        self.climb(stop.part(params.climb_share * stop.left()))
+        for gap, width in (
+            (params.near_beam_gap, params.near_beam_width),
+            (params.middle_beam_gap, params.middle_beam_width),
+            (params.far_beam_gap, params.far_beam_width),
+        ):
+            if not self.open or stop.over() or self.beam(gap, width, stop):
+                break
+        if self.open and not stop.over():
+            self.finish(self.search(self.state.objective, stop))  # it may just do
+
+    def climb(self, stop: Stopping) -> None:
+        """Raise the cutoff step by step, each search about `growth` times the one before."""
+        step, nodes = 1, 0
+        while self.open and not stop.over():
+            cutoff = min(self.bound + step, self.state.objective)
+            found = self.search(cutoff, stop)
+            if found.finished and found.starts is not None:
+                self.finish(found)
+            elif found.finished:
+                self.prove(cutoff, found.nodes)
+                if nodes:
+                    ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
+                    step = max(1, int(math.log(max(self.params.growth, 1)) / math.log(ratio)))
+                nodes = found.nodes
+            elif step > 1:
+                step = (step + 1) // 2
+            else:
+                break
+
+    def finish(self, found: Found) -> None:
+        """Take over what a search up to the best schedule has found, if it came to its end."""
+        if found.finished:
+            if found.starts is not None:
+                self.state.offer(found.starts)
+            self.prove(self.state.objective, found.nodes)

@@ -1,0 +1,177 @@
+"""Batch states: all multisets of ages that running requests can form, and how one leads to another.
+
+A running request is known by its prompt and the tokens that it uses; a batch state is the multiset
+of these over the requests that run in one round (derived: proofs/holdings.md, lemma 1).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kvopt.model.instance import Instance, IntArray
+from kvopt.solver.arrays import FloatArray, Int32Array
+from kvopt.solver.relaxations.batch_state.kernel import StateTable
+from kvopt.solver.relaxations.fluid_duals import fluid_duals
+from kvopt.solver.sizes import longest_outputs
+
+__all__ = ["BatchStates"]
+
+
+class _Members(NamedTuple):
+    """What a batch state may consist of, by (tokens, prompt)."""
+
+    tokens: IntArray
+    """Tokens of a request, shape (members,)."""
+    prompt: IntArray
+    """Its prompt (tokens), shape (members,)."""
+    aged: IntArray
+    """The same request a round later, or -1 if none runs so long, shape (members,)."""
+    first: IntArray
+    """Each prompt, in its first round, prompts ascending, shape (prompts,)."""
+    type: IntArray
+    """The type that may complete so, or -1, shape (members,)."""
+
+
+class BatchStates:
+    """All batch states of an instance, by ascending number of running requests.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+
+    Attributes
+    ----------
+    types
+        The types of requests.
+    table
+        The states as the kernel wants them; state 0 is the empty one.
+    """
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance = instance
+        self.types = instance.request_types()
+        self._members = self._all_members()
+        self._grow()
+        admitted, aged = self._admitted(), self._aged()
+        self.table = StateTable(self._running, aged, admitted, *self._completed())
+
+    def __len__(self) -> int:
+        return len(self._last)
+
+    def first_duals(self) -> FloatArray:
+        """Return a first guess of the demand duals (rounds), shape (types,)."""
+        counts = self.types.counts.tolist()
+        return fluid_duals(self.types.requests, counts, self.instance.memory)
+
+    def members(self, state: int) -> tuple[tuple[int, int], ...]:
+        """Return a state as pairs (tokens, prompt), ascending."""
+        pairs = []
+        while state:
+            member = self._last[state]
+            pairs.append((int(self._members.tokens[member]), int(self._members.prompt[member])))
+            state = int(self._parent[state])
+        return tuple(reversed(pairs))
+
+    def _all_members(self) -> _Members:
+        longest = longest_outputs(self.instance)
+        pairs = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
+        number = {pair: i for i, pair in enumerate(pairs)}
+        lengths = zip(self.types.prompts.tolist(), self.types.outputs.tolist(), strict=True)
+        type_of = {(s + o, s): k for k, (s, o) in enumerate(lengths)}
+        return _Members(
+            np.array([b for b, _ in pairs]),
+            np.array([s for _, s in pairs]),
+            np.array([number.get((b + 1, s), -1) for b, s in pairs]),
+            np.array([number[s + 1, s] for s in longest]),
+            np.array([type_of.get(pair, -1) for pair in pairs]),
+        )
+
+    def _grow(self) -> None:
+        """Enumerate the states: each is its parent and a last member, no smaller than the others.
+
+        The children of a state follow each other, by last member; so a state is found from its
+        parent by arithmetic (`_child`).
+        """
+        memory, tokens = self.instance.memory, self._members.tokens
+        parent, last, used = np.array([0]), np.array([0]), np.array([0])
+        levels = [(parent, last, used)]
+        children, sizes, size = [], [], 1
+        while len(parent):
+            most = np.searchsorted(tokens, memory - used, side="right")
+            number = np.maximum(most - last, 0)
+            begin = np.cumsum(number) - number
+            children.append(size + begin)
+            sizes.append(number)
+            here = np.repeat(np.arange(len(parent)), number)
+            new = last[here] + np.arange(len(here)) - begin[here]
+            parent = size - len(parent) + here
+            last, used = new, used[here] + tokens[new]
+            levels.append((parent, last, used))
+            size += len(parent)
+        self._bounds = np.cumsum([0, *(len(level[0]) for level in levels[:-1])]).tolist()
+        self._parent, self._last, _ = (np.concatenate(part) for part in zip(*levels, strict=True))
+        self._children, self._sizes = np.concatenate(children), np.concatenate(sizes)
+        running = np.repeat(np.arange(len(levels) - 1), np.diff(self._bounds))
+        self._running = running.astype(np.int32)
+
+    def _child(self, state: IntArray, member: IntArray) -> IntArray:
+        """Return states with one more member, or -1; for states -1, too.
+
+        The member must be no smaller than those of the state.
+        """
+        place = member - self._last[state]
+        fits = (state >= 0) & (member >= 0) & (place < self._sizes[state])
+        return np.where(fits, self._children[state] + place, -1)
+
+    def _levels(self) -> list[slice]:
+        """Return the places of the states with 1, 2, ... running requests."""
+        return list(map(slice, self._bounds[1:-1], self._bounds[2:]))
+
+    def _aged(self) -> Int32Array:
+        """Return what each state is after one more round of all its requests, or -1."""
+        aged = np.full(len(self), -1, dtype=np.int32)
+        aged[0] = 0
+        for level in self._levels():
+            member = self._members.aged[self._last[level]]
+            aged[level] = self._child(aged[self._parent[level]], member)
+        return aged
+
+    def _admitted(self) -> Int32Array:
+        """Return what each state is with one more request of each prompt in its first round."""
+        admitted = np.full((len(self._members.first), len(self)), -1, dtype=np.int32)
+        for row, member in zip(admitted, self._members.first.tolist(), strict=True):
+            row[0] = self._child(np.array([0]), np.array([member]))[0]
+            for level in self._levels():
+                own = np.arange(level.start, level.stop)
+                last = self._last[level]
+                later = last > member  # the new one comes before the last
+                state = np.where(later, row[self._parent[level]], own)
+                row[level] = self._child(state, np.where(later, last, member))
+        return admitted
+
+    def _completed(self) -> tuple[Int32Array, Int32Array, Int32Array]:
+        """Return `first`, `completed` and `type` of a `StateTable`."""
+        counts = [np.zeros(2, dtype=np.int64)]  # before the empty state, and its own
+        completed, types = [], []
+        without = np.empty((1, 0), dtype=np.int64)  # each state without its member j, at [i, j]
+        members = np.empty((1, 0), dtype=np.int64)
+        begin = 0
+        for level in self._levels():
+            parent, last = self._parent[level], self._last[level]
+            above = parent - begin
+            before = self._child(without[above], last[:, None])
+            without = np.hstack((before, parent[:, None]))
+            members = np.hstack((members[above], last[:, None]))
+            begin = level.start
+            type_of = self._members.type[members]
+            may = type_of >= 0
+            may[:, 1:] &= members[:, 1:] != members[:, :-1]  # equal members count once
+            counts.append(may.sum(axis=1))
+            completed.append(without[may])
+            types.append(type_of[may])
+        first = np.cumsum(np.concatenate(counts)).astype(np.int32)
+        ends = np.concatenate(completed).astype(np.int32)
+        return first, ends, np.concatenate(types).astype(np.int32)

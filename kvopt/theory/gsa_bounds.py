@@ -1,0 +1,204 @@
+"""Bounds on the competitive ratio of GSA, as exact functions of its growth factor.
+
+Feng, Yang and Zhang 2026 (arXiv 2601.22996) state them at one alpha each; for the other
+values, and as formulas, they are derived in proofs/ratio_bounds.md.  Smaller ones are
+derived in proofs/sharper_bounds.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+
+from kvopt.theory.gba_bounds import gba_bound, gba_bound_large_memory
+from kvopt.theory.guarantee import (
+    COMMON_PROMPT,
+    LARGE_MEMORY,
+    PAPER,
+    SHARPER,
+    UTILISATION,
+    Guarantee,
+    Theorem,
+    strongest,
+    with_own_lengths,
+)
+from kvopt.theory.quadratic import Exact, Quadratic, square_root
+
+__all__ = [
+    "GSA_ALPHA",
+    "GSA_CHOSEN_SLICES",
+    "GSA_LARGE_MEMORY",
+    "GSA_SHARPER",
+    "GSA_THEOREM",
+    "gsa_bound",
+    "gsa_bound_area",
+    "gsa_bound_large_memory",
+    "gsa_bound_sharper",
+    "gsa_guarantee",
+    "phase_factor",
+]
+
+GSA_ALPHA: Exact = Quadratic(Fraction(7, 6), Fraction(1, 6), 13)
+
+
+GSA_ALPHA_LARGE_MEMORY = Fraction(2)
+
+
+def gsa_bound(alpha: Exact) -> Exact:
+    """Return the bound of GSA(alpha), 2 alpha^3 (3 alpha - 2) / (alpha - 1)^2, for alpha > 1.
+
+    Published at alpha = (7 + sqrt 13)/6, where it is 61.91...; else derived:
+    proofs/ratio_bounds.md.
+
+    Examples
+    --------
+    >>> print(gsa_bound(GSA_ALPHA), float(gsa_bound(GSA_ALPHA)))
+    (92+26*sqrt(13))/3 61.91477772068791
+    """
+    return 2 * alpha / (alpha - 1) * gba_bound(alpha)
+
+
+GSA_THEOREM = Theorem(
+    policy="gsa",
+    kind="upper",
+    regime="general",
+    formula="2 alpha^3 (3 alpha - 2) / (alpha - 1)^2",
+    function=gsa_bound,
+    alpha=GSA_ALPHA,
+    constant=gsa_bound(GSA_ALPHA),
+    scope=f"{COMMON_PROMPT}, beta = 1",
+    source=PAPER,
+)
+
+
+def gsa_bound_large_memory(alpha: Exact) -> Exact:
+    """Return the limit of the bound of GSA(alpha) for M to infinity.
+
+    2 alpha^4 / (alpha - 1)^2, published at alpha = 2, where it is 32.
+    """
+    return 2 * alpha / (alpha - 1) * gba_bound_large_memory(alpha)
+
+
+GSA_LARGE_MEMORY = Theorem(
+    policy="gsa",
+    kind="upper",
+    regime="large memory",
+    formula="2 alpha^4 / (alpha - 1)^2",
+    function=gsa_bound_large_memory,
+    alpha=GSA_ALPHA_LARGE_MEMORY,
+    constant=gsa_bound_large_memory(GSA_ALPHA_LARGE_MEMORY),
+    scope=f"{LARGE_MEMORY}; beta = 1",
+    source=PAPER,
+)
+
+
+def phase_factor(growth: Exact) -> Exact:
+    """Return R(g) = g + 2 g^(3/2) / (g - 1), what phases with areas growing by g cost.
+
+    Derived: proofs/sharper_bounds.md.  If sqrt(g) is not a quadratic number a slightly
+    larger rational number takes its place.
+
+    Examples
+    --------
+    >>> print(phase_factor(Fraction(4)), phase_factor(Fraction(2)))
+    28/3 2+4*sqrt(2)
+    """
+    return growth + 2 * growth * square_root(growth) / (growth - 1)
+
+
+def gsa_bound_sharper(alpha: Exact, utilisation: Fraction) -> Exact:
+    """Return max(R/U, 2R/(3U) + 1 + alpha/(alpha - 1)), R = max(R(alpha), R(alpha^2)).
+
+    Derived: proofs/sharper_bounds.md.
+
+    Parameters
+    ----------
+    alpha
+        Growth factor of the slices, > 1.
+    utilisation
+        Share U of the memory that every full pipeline uses: 1/3 with SPS, 1/2 with SPS2
+        and with tight spacing.
+
+    Examples
+    --------
+    >>> print(gsa_bound_sharper(Fraction(2), Fraction(1, 3)))
+    28
+    """
+    factor = max(phase_factor(alpha), phase_factor(alpha * alpha))
+    return with_own_lengths(factor / utilisation, alpha / (alpha - 1))
+
+
+def gsa_bound_area(growth: Exact, utilisation: Fraction) -> Exact:
+    """Return max(R/U, 2R/(3U) + 1 + r/(r - 1)), R = R(growth), r = sqrt(growth).
+
+    For slices geometric in area.  Derived: proofs/sharper_bounds.md.  Parameters are as
+    for `gsa_bound_sharper`, but `growth` is that of the areas.
+    """
+    # r / (r - 1) = (growth + r) / (growth - 1): in this form an r rounded up rounds it up too.
+    waits = (growth + square_root(growth)) / (growth - 1)
+    return with_own_lengths(phase_factor(growth) / utilisation, waits)
+
+
+POWERS = ("max(R(alpha), R(alpha^2))", "alpha / (alpha - 1)")
+
+
+PHASE_FACTOR = ", R(g) = g + 2 g^1.5 / (g - 1)"
+
+
+AREAS = ("R(alpha)", "1 / (1 - alpha^-0.5)")
+"""What R is taken of, and what requests wait for their own slices."""
+
+
+GSA_SHARPER = tuple(
+    Theorem(
+        policy=f"gsa{variant}",
+        kind="upper",
+        regime="general",
+        formula=f"max(F, 2 F / 3 + 1 + {waits}), F = {inverse} {factor}{PHASE_FACTOR}",
+        function=partial(function, utilisation=Fraction(1, inverse)),
+        alpha=Fraction(alpha),
+        constant=function(Fraction(alpha), Fraction(1, inverse)),
+        scope=f"{COMMON_PROMPT}, beta = 1",
+        source=SHARPER,
+    )
+    for variant, function, inverse, alpha, factor, waits in (
+        ("", gsa_bound_sharper, 3, "1.69", *POWERS),
+        (":spacing=sps2|tight", gsa_bound_sharper, 2, "1.69", *POWERS),
+        (":slices=area", gsa_bound_area, 3, "2.128", *AREAS),
+        (":slices=area:spacing=sps2|tight", gsa_bound_area, 2, "2.128", *AREAS),
+    )
+)
+
+
+GSA_CHOSEN_SLICES = Theorem(
+    policy="gsa, slices chosen for prompt and memory",
+    kind="upper",
+    regime="general",
+    formula="10",
+    function=None,
+    alpha=None,
+    constant=Fraction(10),
+    scope=f"{COMMON_PROMPT}; the slices of proofs/uniform_bound.json, spacing=sps",
+    source="proofs/uniform_bound.md",
+)
+
+
+def gsa_guarantee(alpha: Exact, spacing: str, slices: str, utilisation: Fraction) -> Guarantee:
+    """Return the best bound of GSA on a common prompt that is a function of alpha.
+
+    Parameters
+    ----------
+    alpha, spacing, slices
+        As in `kvopt.policies.gsa.GSA`; not for certified slices.
+    utilisation
+        The least share of the memory that a full pipeline of one of the phases uses.
+    """
+    used = max(utilisation, UTILISATION[spacing])
+    bound = gsa_bound_area if slices == "area" else gsa_bound_sharper
+    ours = Guarantee(bound(alpha, used), "derived", f"{SHARPER}, theorem 11", "geometric phases")
+    paper = spacing == "sps" and slices == "alpha"
+    if not paper:
+        return ours
+    theirs = GSA_THEOREM.at(alpha)
+    return strongest([replace(theirs, published=theirs.bound), ours])

@@ -1,0 +1,160 @@
+"""Bounds on the competitive ratio: for one run, and as a theorem with its scope."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Literal
+
+from kvopt.theory.quadratic import Exact
+
+__all__ = [
+    "COMMON_PROMPT",
+    "DERIVED",
+    "LARGE_MEMORY",
+    "PAPER",
+    "SHARPER",
+    "UTILISATION",
+    "Guarantee",
+    "Status",
+    "Theorem",
+    "inherited",
+    "strongest",
+    "with_own_lengths",
+]
+
+Status = Literal["published", "derived"]
+
+
+PAPER = "Feng, Yang, Zhang 2026, arXiv 2601.22996"
+
+
+DERIVED = "proofs/ratio_bounds.md"
+
+
+SHARPER = "proofs/sharper_bounds.md"
+
+
+COMMON_PROMPT = "one common prompt length"
+
+
+LARGE_MEMORY = "one common prompt length; limit for M to infinity, s and o fixed"
+
+
+UTILISATION = {"sps": Fraction(1, 3), "sps2": Fraction(1, 2), "tight": Fraction(1, 2)}
+"""Share of the memory that every full pipeline uses, by spacing rule.
+
+Derived: proofs/pipeline.md and proofs/sharper_bounds.md."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guarantee:
+    """A proved bound that applies to one policy on one instance.
+
+    Parameters
+    ----------
+    bound
+        Upper bound on cost / optimum.
+    status
+        "published", or "derived" for what is proved in this project only.
+    source
+        Paper or proof.
+    name
+        The source in two or three words, for tables.
+    published
+        What the literature proves for the same policy, as a formula in its alpha, if this
+        may be more than `bound`; None otherwise.
+    expected
+        Upper bound on the expected cost / optimum, if the policy draws something and that
+        gains a proved factor; None otherwise.  No single run is judged by it.
+    """
+
+    bound: Exact
+    status: Status
+    source: str
+    name: str = ""
+    published: Exact | None = None
+    expected: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Theorem:
+    """A bound on the competitive ratio of a policy, or of every policy of a kind.
+
+    Parameters
+    ----------
+    policy
+        Name of the policy, or the kind of policy in words.
+    kind
+        "upper" or "lower" bound on the ratio.
+    regime
+        "general", "large memory", or "expected": about the mean over what a policy draws.
+    formula
+        The bound in words or as a function of alpha.
+    function
+        The bound as an exact function of alpha; None if it is a constant.
+    alpha
+        The alpha at which the source states it; None if it is a constant.
+    constant
+        The bound as the source states it; None if it has parameters other than alpha.
+    scope
+        Under which assumptions it holds.
+    source
+        Paper or proof.
+    """
+
+    policy: str
+    kind: Literal["upper", "lower"]
+    regime: Literal["general", "large memory", "expected"]
+    formula: str
+    function: Callable[[Exact], Exact] | None
+    alpha: Exact | None
+    constant: Exact | None
+    scope: str
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The source in two or three words."""
+        return self.source.removeprefix("proofs/").rpartition(", ")[2]
+
+    @property
+    def status(self) -> Status:
+        """Whether the source is a paper ("published") or a proof of ours ("derived")."""
+        return "derived" if self.source.startswith("proofs/") else "published"
+
+    def stated(self) -> Guarantee:
+        """Return the bound as the source states it; only if it is a constant."""
+        assert self.constant is not None
+        return Guarantee(self.constant, self.status, self.source, self.name)
+
+    def at(self, alpha: Exact) -> Guarantee:
+        """Return the bound at some alpha > 1; only if it is a function of alpha."""
+        assert self.function is not None
+        if self.status == "derived" or alpha == self.alpha:
+            return Guarantee(self.function(alpha), self.status, self.source, self.name)
+        return Guarantee(self.function(alpha), "derived", DERIVED, self.name)
+
+
+def strongest(guarantees: Sequence[Guarantee]) -> Guarantee:
+    """Return the smallest of several bounds for the same run, with the published one beside it.
+
+    Parameters
+    ----------
+    guarantees
+        The bounds, at least one; at most one of them is, or has beside it, a published one.
+    """
+    best = min(guarantees, key=lambda guarantee: guarantee.bound)
+    published = [g.published for g in guarantees if g.published is not None]
+    return replace(best, published=published[0]) if published else best
+
+
+def inherited(guarantee: Guarantee | None, why: str) -> Guarantee | None:
+    """Return a bound that holds for another policy too, for a reason given in words."""
+    return guarantee and replace(guarantee, status="derived", source=f"{guarantee.source}; {why}")
+
+
+def with_own_lengths(shared: Exact, waits: Exact) -> Exact:
+    """Bound shared (OPT - L/3) + (1 + waits) L, for a sum of outputs L <= OPT, by OPT."""
+    return max(shared, 2 * shared / 3 + 1 + waits)

@@ -1,0 +1,121 @@
+"""Bounds on the competitive ratio that are one number, and limits for every policy."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from kvopt.theory.guarantee import COMMON_PROMPT, PAPER, SHARPER, Theorem
+
+__all__ = [
+    "MCSF_THEOREM",
+    "NON_CLAIRVOYANT_LIMIT",
+    "PIPELINE_THEOREM",
+    "RECT_THEOREM",
+    "RESPONSE_THEOREM",
+    "SORTED_F_THEOREM",
+    "SPT_PIPELINE_THEOREM",
+    "SVF_THEOREM",
+]
+
+SPT_PIPELINE_THEOREM = Theorem(
+    policy="spt-pipeline",
+    kind="upper",
+    regime="general",
+    formula="7/3",
+    function=None,
+    alpha=None,
+    constant=Fraction(7, 3),
+    scope=COMMON_PROMPT,
+    source=SHARPER,
+)
+
+
+PIPELINE_THEOREM = Theorem(
+    policy="staggered pipeline (sps)",
+    kind="upper",
+    regime="general",
+    formula="2",
+    function=None,
+    alpha=None,
+    constant=Fraction(2),
+    scope="identical requests",
+    source=PAPER,
+)
+
+
+MCSF_THEOREM = Theorem(
+    policy="mc-sf",
+    kind="upper",
+    regime="general",
+    formula="9216",
+    function=None,
+    alpha=None,
+    constant=Fraction(9216),
+    scope=COMMON_PROMPT,
+    source="Jaillet et al. 2025, arXiv 2502.07115",
+)
+
+
+SORTED_F_THEOREM = Theorem(
+    policy="sorted-f",
+    kind="upper",
+    regime="general",
+    formula="48",
+    function=None,
+    alpha=None,
+    constant=Fraction(48),
+    scope="any prompts; every batch the best one",
+    source="Wang, Ye, Zhou 2025, arXiv 2508.06133",
+)
+
+
+SVF_THEOREM = Theorem(
+    policy="svf",
+    kind="upper",
+    regime="general",
+    formula="1 + 2 / (1 - a)",
+    function=None,
+    alpha=None,
+    constant=None,
+    scope="every prompt + output at most a * M, 0 < a < 1",
+    source="arXiv 2606.22327",
+)
+
+
+RECT_THEOREM = Theorem(
+    policy="rect",
+    kind="upper",
+    regime="general",
+    formula="36",
+    function=None,
+    alpha=None,
+    constant=Fraction(36),
+    scope="every output at most the prompt, every prompt at most M/4",
+    source="arXiv 2607.09248",
+)
+
+
+RESPONSE_THEOREM = Theorem(
+    policy="response",
+    kind="upper",
+    regime="general",
+    formula="236/3",
+    function=None,
+    alpha=None,
+    constant=Fraction(236, 3),
+    scope="response-heavy requests",
+    source="arXiv 2607.09248",
+)
+
+
+NON_CLAIRVOYANT_LIMIT = Theorem(
+    policy="every deterministic non-clairvoyant policy",
+    kind="lower",
+    regime="general",
+    formula="3 - 2 / (n + 1)",
+    function=None,
+    alpha=None,
+    constant=Fraction(3),
+    scope="limit for n to infinity; when 2 (s + 1) > M, so that one request fits",
+    source="Jaeger et al. 2022, arXiv 2211.02044",
+)

@@ -1,0 +1,47 @@
+"""Every theorem on the competitive ratio that kvopt knows, in the order in which it is listed.
+
+Each stands beside its formula, in the module of its family.
+"""
+
+from __future__ import annotations
+
+from kvopt.theory.gba_bounds import GBA_LARGE_MEMORY, GBA_SHARPER, GBA_THEOREM
+from kvopt.theory.gsa_bounds import (
+    GSA_CHOSEN_SLICES,
+    GSA_LARGE_MEMORY,
+    GSA_SHARPER,
+    GSA_THEOREM,
+)
+from kvopt.theory.guarantee import Theorem
+from kvopt.theory.other_bounds import (
+    MCSF_THEOREM,
+    NON_CLAIRVOYANT_LIMIT,
+    PIPELINE_THEOREM,
+    RECT_THEOREM,
+    RESPONSE_THEOREM,
+    SORTED_F_THEOREM,
+    SPT_PIPELINE_THEOREM,
+    SVF_THEOREM,
+)
+from kvopt.theory.random_bounds import GSA_EXPECTED
+
+__all__ = ["THEOREMS"]
+
+THEOREMS: tuple[Theorem, ...] = (
+    GBA_THEOREM,
+    GBA_LARGE_MEMORY,
+    *GBA_SHARPER,
+    GSA_THEOREM,
+    GSA_LARGE_MEMORY,
+    *GSA_SHARPER,
+    GSA_CHOSEN_SLICES,
+    *GSA_EXPECTED,
+    SPT_PIPELINE_THEOREM,
+    PIPELINE_THEOREM,
+    MCSF_THEOREM,
+    SORTED_F_THEOREM,
+    SVF_THEOREM,
+    RECT_THEOREM,
+    RESPONSE_THEOREM,
+    NON_CLAIRVOYANT_LIMIT,
+)

@@ -1,0 +1,77 @@
+"""Regenerate the generated blocks of README.md, docs/ and proofs/README.md, or check them.
+
+    python scripts/build_pages.py [--check] [FILE...]
+
+A block lies between "<!-- COMMAND -->" and "<!-- end -->". COMMAND is one of
+
+    kvopt ...                   the command and its output are shown as a console session
+    python scripts/NAME.py ...  its output is Markdown and is put there as it is (also proofs/)
+
+so every such number and table names the command that made it. Without FILE all pages are treated.
+With --check nothing is written, and the exit code is 1 if a page is out of date. The seconds that
+`kvopt solve` reports differ from run to run and do not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from kvopt.model.files import write_text
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(
+    r"<!-- (kvopt|python (?:scripts|proofs)/\S+\.py)((?: [^\n]*)?) -->\n.*?<!-- end -->", re.DOTALL
+)
+SECONDS = re.compile(r"^(seconds +)[\d.]+$", re.MULTILINE)
+
+
+def pages() -> list[Path]:
+    """Return the pages that may have generated blocks."""
+    return [ROOT / "README.md", ROOT / "proofs" / "README.md", *sorted(ROOT.glob("docs/**/*.md"))]
+
+
+@functools.cache
+def output(program: str, arguments: str) -> str:
+    """Return what a command prints when it is run in the root of the repository."""
+    words = ["-m", "kvopt"] if program == "kvopt" else [program.removeprefix("python ")]
+    command = [sys.executable, *words, *shlex.split(arguments)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        sys.exit(f"{program}{arguments}: exit code {done.returncode}\n{done.stderr}")
+    return "\n".join(line.rstrip() for line in done.stdout.strip("\n").splitlines())
+
+
+def block(match: re.Match[str]) -> str:
+    """Return a block with fresh output."""
+    program, arguments = match[1], match[2]
+    text = output(program, arguments)
+    if program == "kvopt":
+        text = f"```console\n$ {program}{arguments}\n{text}\n```"
+    return f"<!-- {program}{arguments} -->\n{text}\n<!-- end -->"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if stale")
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="pages; default all")
+    options = parser.parse_args()
+    stale = []
+    for page in options.files or pages():
+        old = page.read_text()
+        new = BLOCK.sub(block, old)
+        if SECONDS.sub("", new) != SECONDS.sub("", old):
+            stale.append(str(page))
+            if not options.check:
+                write_text(page, new)
+    if stale and options.check:
+        sys.exit(f"out of date: {', '.join(stale)}; run scripts/build_pages.py")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,243 @@
+"""Search the worst instance of each policy and size, and keep it if it is worse than the last.
+
+    python scripts/build_worst.py STORE [--policies gsa,gba-d] [--sizes small,large]
+        [--seed 1] [--seconds 60]
+    python scripts/build_worst.py --table worst|records
+
+STORE keeps the units of work of all searches, so that an interrupted run goes on. The
+records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
+ever replaced by worse. `--table` prints a table of them in Markdown, for docs/results/worst.md
+(scripts/build_pages.py): the worst of each policy, or every record with how it was found.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import kvopt
+from kvopt import Instance, Stopping, policy_from_spec
+from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
+from kvopt.adversary.shrink import shrunk
+from kvopt.adversary.store import Store
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import checked_certificate, write_certificate
+from kvopt.comparison.ratio import compare
+from kvopt.comparison.records import ClaimedRecord, claim, read_records
+from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
+from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
+from kvopt.theory.gba_bounds import gba_bound_sharper
+from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper
+from kvopt.theory.quadratic import Exact, format_exact
+from kvopt.theory.theorems import THEOREMS
+
+FOLDER = curated_instances() / HALL
+
+POLICIES = (
+    "gsa",
+    "gsa:alpha=2",
+    "gsa:alpha=phi",
+    "gsa:spacing=tight",
+    "gsa:alpha=2:spacing=tight",
+    "gsa:slices=area",
+    "gsa-spec",
+    "gba",
+    "gba:alpha=2",
+    "gba:drain=no",
+    "gba-d",
+    "spt-pipeline",
+    "mc-sf",
+    "svf",
+    "sorted-f",
+    "a-min",
+    "fcfs",
+    "alpha-protection",
+    "route",
+    "rect",
+    "response",
+)
+
+
+@dataclass(frozen=True)
+class Size:
+    """A size class and how it is searched."""
+
+    method: str
+    limits: Limits
+    exact: bool
+
+
+SIZES = {
+    "small": Size("local", Limits(12, 24), exact=True),
+    "large": Size("families", Limits(5000, 400), exact=False),
+    "huge": Size("families", Limits(20_000, 1600), exact=False),  # for GSA and GBA
+}
+SLOW = Limits(300, 48)
+"""Large instances of policies that are simulated one by one."""
+
+
+def configuration_of(spec: str, size: str, seed: int) -> SearchConfiguration:
+    kind = SIZES[size]
+    configuration = SearchConfiguration(spec, None, kind.limits, seed, kind.method, kind.exact)
+    if size != "small" and kvopt.adversary.number_of_units(configuration) is None:
+        configuration = SearchConfiguration(spec, None, SLOW, seed, kind.method, kind.exact)
+    return configuration
+
+
+def command(configuration: SearchConfiguration, units: int) -> str:
+    """Return the command that finds the instance again."""
+    limits = configuration.limits
+    return (
+        f"kvopt search --policy {configuration.policy} --method {configuration.method}"
+        f" --requests {limits.requests} --memory {limits.memory}"
+        f" --score {'exact' if configuration.exact else 'feasible'}"
+        f" --seed {configuration.seed} --restarts {units}"
+    )
+
+
+def file_of(spec: str, size: str) -> Path:
+    return FOLDER / f"{spec.replace(':', '-').replace('=', '-')}--{size}.json"
+
+
+def worst_of(
+    configuration: SearchConfiguration, store: Store, seconds: float
+) -> tuple[Candidate, str] | None:
+    """Search, and return the worst instance, made small, and how it was found.
+
+    None if no unit of work was completed in time.
+    """
+    prepare(configuration)
+    stop = Stopping(seconds)
+    done = store.units(configuration)
+
+    def keep(unit: kvopt.adversary.WorkUnit) -> None:
+        if unit.complete:
+            store.add(configuration, unit)
+
+    units = search(configuration, stop, done=done, on_unit=keep)
+    records = improvements(unit for unit in units if unit.complete)
+    if not records:
+        return None
+    best = records[-1]
+    return shrunk(configuration, best.candidate, Stopping(20)), command(
+        configuration, best.unit + 1
+    )
+
+
+def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
+    """Make a record of an instance if it is worse than the last; say what was done."""
+    file = file_of(spec, size)
+    instance = candidate.instance()
+    comparison = compare(instance, [policy_from_spec(spec)], 60)
+    ratio = comparison.ratios[0].low
+    last = {record.file: record.ratio for record in read_records(FOLDER.parent)}
+    if ratio <= last.get(file, Fraction(1)):
+        return f"{float(ratio):.4f}, no worse than {float(last.get(file, Fraction(1))):.4f}"
+    record = Instance(
+        instance.memory,
+        instance.prompts,
+        instance.outputs,
+        f"worst-{file.stem}",
+        claim(spec, ratio),
+        found,
+    )
+    certified = solve_certified(instance, 60, known=[comparison.optimum.starts])
+    (FOLDER / CERTIFICATES).mkdir(parents=True, exist_ok=True)
+    write_certificate(FOLDER / CERTIFICATES / file.name, checked_certificate(certified))
+    write_instance(file, record)
+    return f"{float(ratio):.4f}, a new record"
+
+
+def everywhere(policy: Policy) -> Exact | None:
+    """Return the bound that is proved for a policy whatever s, M and n, if there is one."""
+    spacing = getattr(policy, "spacing", "sps")
+    utilisation = Fraction(1, 3) if spacing == "sps" else Fraction(1, 2)
+    if isinstance(policy, GSA) and policy.slices == "area":
+        return gsa_bound_area(policy.alpha, utilisation)
+    if isinstance(policy, GSA | GSASpec):
+        return gsa_bound_sharper(policy.alpha, utilisation)
+    if isinstance(policy, GBA | GBAD):
+        return gba_bound_sharper(policy.alpha, utilisation, getattr(policy, "drain", True))
+    constants = {t.policy: t.constant for t in THEOREMS if t.kind == "upper"}
+    return constants.get(policy.name)
+
+
+def table(records: list[ClaimedRecord]) -> str:
+    """Return the table: proved bound, worst instance known and the gap, per policy."""
+    lines = [
+        "| policy | proved at most | known at least | gap | on: M, s: output x count |",
+        "|---|---|---|---|---|",
+    ]
+    for spec in POLICIES:
+        mine = [record for record in records if record.policy == spec]
+        if not mine:
+            continue
+        worst = max(mine, key=lambda record: record.ratio)
+        bound = everywhere(policy_from_spec(spec))
+        proved = f"{math.ceil(float(bound) * 100) / 100:.2f}" if bound else "nothing"
+        gap = f"{float(bound) / worst.ratio:.1f}" if bound else "-"
+        groups = ", ".join(f"{o} x {c}" for _, o, c in worst.instance.groups()[:4])
+        more = ", ..." if len(worst.instance.groups()) > 4 else ""
+        prompts = {s for s, _, _ in worst.instance.groups()}
+        prompt = prompts.pop() if len(prompts) == 1 else "mixed"
+        what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
+        lower = math.floor(worst.ratio * 1000) / 1000
+        lines.append(f"| {spec} | {proved} | {lower:.3f} | {gap} | {what} |")
+    return "\n".join(lines)
+
+
+def record_table(records: list[ClaimedRecord]) -> str:
+    """Return the table of every record, with how it was found."""
+    lines = [
+        "| policy | size | ratio at least | optimum | n | M | found by |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for record in records:
+        certificate = json.loads(record.certificate.read_text())
+        low, high = certificate["lower_bound"], certificate["upper_bound"]
+        size = record.file.stem.rpartition("--")[2]
+        cells = (
+            record.policy,
+            size,
+            f"{format_exact(record.ratio)} = {float(record.ratio):.4f}",
+            f"{low}" if low == high else f"{low}..{high}",
+            f"{len(record.instance)}",
+            f"{record.instance.memory}",
+            f"`{record.instance.source}`",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+TABLES = {"worst": table, "records": record_table}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("store", type=Path, nargs="?")
+    parser.add_argument("--policies", type=lambda text: text.split(","), default=POLICIES)
+    parser.add_argument("--sizes", type=lambda text: text.split(","), default=["small", "large"])
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--table", choices=TABLES, help="print this table only")
+    options = parser.parse_args()
+    if options.table:
+        print(TABLES[options.table](read_records(FOLDER.parent)))
+        return
+    if options.store is None:
+        parser.error("STORE is missing")
+    store = Store(options.store)
+    for spec in options.policies:
+        for size in options.sizes:
+            configuration = configuration_of(spec, size, options.seed)
+            worst = worst_of(configuration, store, options.seconds)
+            news = enter(spec, size, *worst) if worst else "nothing in time"
+            print(spec, size, news, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,237 @@
+"""SIGINT and SIGTERM end every command in good order."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from command_line import Run, kvopt_process, wait_for, wait_for_a_unit
+
+from kvopt import Instance, read_instance, read_schedule, write_instance
+from kvopt.cli.interrupts import Ended, exit_code, interruptible
+from kvopt.generate import generate_random
+
+SIGNALS = pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+
+SECONDS_TO_BEGIN = 8
+"""How long commands are given to load everything and to get going."""
+
+
+@pytest.fixture
+def hard(tmp_path: Path) -> Path:
+    """An instance that takes the solver much longer than a test may take."""
+    file = tmp_path / "set" / "b-hard.json"
+    file.parent.mkdir()
+    write_instance(file, generate_random("model1:requests=150:memory=200", 1, 0))
+    return file
+
+
+@SIGNALS
+def test_a_signal_ends_solve_with_a_bracket(
+    tmp_path: Path, hard: Path, number: int, code: int, word: str
+) -> None:
+    arguments = ["solve", hard, "--time-limit", 600, "--json", "-o", "best.json"]
+    process = kvopt_process(*arguments, "--certificate", "proof.json", cwd=tmp_path)
+    time.sleep(SECONDS_TO_BEGIN)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    answer = json.loads(out)
+    assert answer["status"] == "bracket"
+    assert answer["lower_bound"] < answer["objective"]
+    assert answer["stages"][-1]["objective"] == answer["objective"]
+    best = read_schedule(tmp_path / "best.json")
+    assert best.total_completion_time() == answer["objective"]
+    proof = json.loads((tmp_path / "proof.json").read_text())
+    assert proof["lower_bound"] == answer["certified_lower_bound"]
+
+
+@SIGNALS
+def test_a_signal_ends_ratio_with_the_rows_that_are_done(
+    tmp_path: Path, hard: Path, number: int, code: int, word: str
+) -> None:
+    write_instance(hard.parent / "a-easy.json", Instance(5, [1, 1, 0], [4, 4, 1], "easy"))
+    arguments = ["ratio", hard.parent, "--policy", "mc-sf,fcfs", "--time-limit", 600, "--json"]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    time.sleep(SECONDS_TO_BEGIN)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert [row["instance"] for row in json.loads(out)["rows"]] == ["easy", "easy"]
+    assert err == f"kvopt: {word}; 2 rows were done\n"
+
+
+@SIGNALS
+def test_a_signal_ends_a_search_with_what_it_has(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    arguments = ["search", "--policy", "gsa", "--budget", 600, "--store", "s.db", "--json"]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    wait_for_a_unit(tmp_path / "s.db")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert json.loads(out)["ratio_float"] > 1
+
+
+@SIGNALS
+def test_a_signal_ends_a_simulation_at_once(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    write_instance(tmp_path / "one.json", Instance(5, [1], [4], "one"))
+    (tmp_path / "idle.py").write_text(
+        "from pathlib import Path\n"
+        "from kvopt import Policy\n"
+        "class Idle(Policy):\n"
+        "    name, clairvoyant = 'idle', False\n"
+        "    def run(self, machine):\n"
+        "        Path('running').touch()\n"
+        "        while True: pass\n"
+        "        yield\n"
+    )
+    process = kvopt_process("simulate", "one.json", "--policy", "idle:Idle", cwd=tmp_path)
+    wait_for(lambda: (tmp_path / "running").exists())
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (code, "", f"kvopt: {word}\n")
+
+
+@SIGNALS
+def test_a_signal_ends_generate_between_files(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    arguments = ["generate", "alike", "--count", 100_000, "-o", "set"]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    wait_for(lambda: (tmp_path / "set" / "alike-0-003.json").exists())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    files = list((tmp_path / "set").iterdir())
+    assert process.returncode == code
+    assert err == f"kvopt: {word}; {len(files)} of 100000 files were made\n"
+    assert all(read_instance(file) for file in files)
+
+
+@SIGNALS
+def test_a_signal_ends_an_import_and_nothing_is_written(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    os.mkfifo(tmp_path / "endless.csv")
+    arguments = ["import", "lengths", "endless.csv", "--memory", 100, "-o", "x.json"]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    with (tmp_path / "endless.csv").open("w") as trace:  # once the command reads it
+        trace.write("prompt_tokens,output_tokens\n1,2\n")
+        trace.flush()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (code, "", f"kvopt: {word}\n")
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_verify_keeps_what_is_checked(run: Run, small: Path, monkeypatch: Any) -> None:
+    def end(*_: object) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    run("simulate", small, "--policy", "gba", "-o", "good.json")
+    monkeypatch.setattr("kvopt.model.feasibility.violations", end)
+    code, out, err = run("verify", small, "good.json", "--json")
+    assert (code, err) == (143, "kvopt: terminated; 1 of 2 files were checked\n")
+    answer = json.loads(out)
+    assert [row["kind"] for row in answer["files"]] == ["instance"]
+    assert not answer["ok"]
+
+
+def test_audit_keeps_what_is_done(run: Run, small: Path, monkeypatch: Any) -> None:
+    from kvopt.comparison.audit import audit_instance
+
+    def once(*arguments: Any) -> object:
+        if list(small.parent.glob("done")):
+            signal.raise_signal(signal.SIGINT)
+        (small.parent / "done").touch()
+        return audit_instance(*arguments)
+
+    (small.parent / "again.json").write_text(small.read_text())
+    monkeypatch.setattr("kvopt.cli.auditing.audit_instance", once)
+    code, out, err = run("audit", small.parent, "--policy", "fcfs", "--json")
+    assert (code, err) == (130, "kvopt: interrupted; 1 of 2 instances were audited\n")
+    assert len(json.loads(out)["instances"]) == 1
+
+
+def test_of_several_exit_codes_the_strongest_is_given() -> None:
+    assert exit_code(0) == 0
+    assert exit_code(1, 0) == 1
+    assert exit_code(1, 2, 0) == 2
+    assert exit_code(130, 1, 2) == 130
+    assert exit_code(130, 143, 2) == 143
+
+
+def test_the_first_signal_asks_and_the_second_ends() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with interruptible(60) as limit:
+        part = limit.part(30)
+        assert not part.over()
+        signal.raise_signal(signal.SIGINT)
+        assert limit.over()
+        assert part.over()
+        assert part.interrupted
+        assert (limit.code, limit.what) == (130, "interrupted")
+        assert limit.rest(5, 3).left() > 2
+        assert limit.rest(5).over()
+        with pytest.raises(Ended) as end:
+            signal.raise_signal(signal.SIGTERM)
+        assert (end.value.code, limit.code) == (143, 143)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_part_ends_no_later_than_the_whole() -> None:
+    with interruptible(5) as limit:
+        assert limit.part(60).left() <= 5
+        assert limit.part(1).left() <= 1
+        assert limit.rest(60, 3).left() <= 5
+        assert limit.code == 0
+
+
+def test_work_that_does_not_ask_is_ended_at_once() -> None:
+    with pytest.raises(Ended) as end, interruptible(at_once=True):
+        signal.raise_signal(signal.SIGTERM)
+    assert end.value.code == 143
+
+
+def test_a_signal_while_something_is_compiled_ends_that() -> None:
+    with interruptible() as limit, pytest.raises(Ended) as end, limit.part(9).uncharged():
+        signal.raise_signal(signal.SIGTERM)
+    assert (end.value.code, limit.interrupted) == (143, True)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+@SIGNALS
+def test_signals_end_a_search_in_processes(
+    tmp_path: Path, number: int, code: int, word: str, signals: int
+) -> None:
+    process = subprocess.Popen(
+        [
+            *[sys.executable, "-m", "kvopt", "search", "--policy", "gsa", "--budget", "600"],
+            *["--requests", "100", "--memory", "2000", "--executor", "processes=2"],
+            *["--store", "s.db"],
+        ],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    wait_for_a_unit(tmp_path / "s.db")
+    for _ in range(signals):  # as a terminal does: to the whole process group
+        os.killpg(process.pid, number)
+        time.sleep(0.05)
+    _, err = process.communicate(timeout=40)
+    assert process.returncode == code, err
+    assert b"Traceback" not in err

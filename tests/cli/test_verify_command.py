@@ -1,0 +1,32 @@
+"""kvopt verify."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from command_line import Run, parsed
+
+
+def test_verify(run: Run, small: Path, tmp_path: Path) -> None:
+    run("simulate", small, "--policy", "gba", "-o", "good.json")
+    bad = json.loads((tmp_path / "good.json").read_text())
+    bad["attempts"][3][1] += 1
+    (tmp_path / "bad.json").write_text(json.dumps(bad))
+    assert run("verify", "good.json", small)[0] == 0
+    code, out, _ = run("verify", "good.json", "bad.json")
+    assert code == 1
+    assert "bad.json: FAILED: schedule" in out
+    assert "  length: " in out
+    answer = parsed(run("verify", "good.json", "bad.json", "--json"), code=1)
+    assert [file["ok"] for file in answer["files"]] == [True, False]
+    (tmp_path / "cert.json").write_text('{"format": "kvopt-certificate/2"}')
+    assert run("verify", "cert.json")[0] == 1
+
+
+def test_verify_goes_on_after_an_unreadable_file(run: Run, small: Path) -> None:
+    code, out, err = run("verify", "missing.json", small)
+    assert (code, out) == (2, f"{small}: ok: instance\n")
+    assert err == "kvopt: missing.json: cannot be read: No such file or directory\n"
+    answer = parsed(run("verify", "missing.json", small, "--json"), code=2)
+    assert [row["ok"] for row in answer["files"]] == [False, True]

@@ -1,0 +1,43 @@
+"""Sorted-F, literally (arXiv 2508.06133)."""
+
+from fractions import Fraction
+from itertools import combinations
+
+from oracles.in_order import place_in_order
+from oracles.model import Attempt, Request, check, within_budget
+
+
+def sorted_f(memory: int, requests: list[Request]) -> list[Attempt]:
+    """Run Sorted-F: time and again the set that can start together with the least sum / number^2.
+
+    Of up to 10 requests every subset is looked at. Of more, requests are added one by one.
+    """
+    check(memory, requests)
+
+    def startable(chosen: list[int]) -> bool:
+        together = [(i, 0, requests[i][1], False) for i in chosen]
+        return within_budget(memory, requests, together)
+
+    def measure(chosen: list[int]) -> Fraction:
+        return Fraction(sum(requests[i][1] for i in chosen), len(chosen) ** 2)
+
+    order: list[int] = []
+    left = list(range(len(requests)))
+    while left:
+        if len(left) <= 10:
+            subsets = [
+                list(chosen)
+                for size in range(1, len(left) + 1)
+                for chosen in combinations(left, size)
+                if startable(list(chosen))
+            ]
+            best = min(subsets, key=lambda chosen: (measure(chosen), -len(chosen), chosen))
+        else:
+            best = []
+            for i in sorted(left, key=lambda i: (requests[i][1], requests[i][0], i)):
+                longer = [*best, i]
+                if not best or (startable(longer) and measure(longer) < measure(best)):
+                    best = longer
+        order += sorted(best, key=lambda i: (requests[i][1], i))
+        left = [i for i in left if i not in best]
+    return place_in_order(memory, requests, order)
