@@ -9,7 +9,6 @@ import matplotlib as mpl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kvopt.solver.state_search.compiled import solve_by_kernel
 from matplotlib.figure import Figure
 from strategies import feasible_starts, instances, policy_specs
 
@@ -21,6 +20,7 @@ from kvopt.plot.figures import figure_of, rendered
 from kvopt.plot.look import CAUSE_LOOKS
 from kvopt.plot.ratio_pictures import plot_causes
 from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.state_search.stage import solve_by_state_search
 
 WITNESS = Candidate(23, ((0, 17, 3), (0, 9, 9))).instance()
 
@@ -91,7 +91,7 @@ def test_the_work_does_not_grow_with_the_rounds() -> None:
 
 def witness_explained() -> explaining.Attribution:
     policy = policy_from_spec("gsa:alpha=2")
-    result = solve_by_kernel(WITNESS, best_list_schedule(WITNESS), Stopping(60))
+    result = solve_by_state_search(WITNESS, best_list_schedule(WITNESS), Stopping(60))
     assert result.lower_bound == result.objective
     return attribute(WITNESS, policy, result.starts)
 

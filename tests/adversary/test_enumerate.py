@@ -25,8 +25,10 @@ from kvopt.generate import generate_random
 from kvopt.policies import FCFS, GSA, Policy
 from kvopt.policies.fcfs import fcfs_cost, worst_fcfs
 from kvopt.policies.policy import Compiler, facts_of
-from kvopt.solver.state_search import compiled as kernel
+from kvopt.solver.params import StateSearchParams
+from kvopt.solver.state_search.kernel import STATE_SEARCH
 from kvopt.solver.state_search.many import optima, optimum
+from kvopt.solver.state_search.stage import Search
 from kvopt.theory.orders import distinct_orders
 
 Requests = tuple[tuple[int, int], ...]
@@ -287,9 +289,9 @@ def test_what_is_known_of_a_policy_is_not_inherited() -> None:
 
 
 @pytest.mark.parametrize("compiled_or_plain", ["plain", "compiled"])
-def test_enough_is_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
+def test_a_cutoff_gives_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
     is_compiled = compiled_or_plain == "compiled"
-    functions = kernel.compiled() if is_compiled else kernel.PLAIN
+    functions = STATE_SEARCH.compiled() if is_compiled else STATE_SEARCH.plain
     family, number = ("small", 12) if is_compiled else ("tiny", 10)
     problems = []
     for seed in range(number):
@@ -303,19 +305,19 @@ def test_enough_is_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
             assert value == true if true < limit else limit <= value <= true
 
 
-def test_enough_holds_for_what_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cutoff_holds_for_what_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = []
     for seed in range(12):
         instance = generate_random("tiny", 8, seed)
         problems.append((instance.memory, instance.prompts.tolist(), instance.outputs.tolist()))
     best = optima(problems)
-    monkeypatch.setattr(kernel, "QUICK_CHILDREN", 1)
+    few = StateSearchParams(first_children=1)
     ran = []
-    run = kernel._Search.run
-    monkeypatch.setattr(kernel._Search, "run", lambda *these: [ran.append(1), run(*these)])
+    run = Search.run
+    monkeypatch.setattr(Search, "run", lambda *these: [ran.append(1), run(*these)])
     for difference in (-3, 0, 1, 100):
         enough = [value + difference for value in best]
-        found = optima(problems, kernel.PLAIN, enough)
+        found = optima(problems, STATE_SEARCH.plain, enough, few)
         for value, limit, true in zip(found, enough, best, strict=True):
             assert value == true if true < limit else limit <= value <= true
     assert len(ran) > 5
