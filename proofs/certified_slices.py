@@ -63,7 +63,7 @@ def check_weights(prompt: int, memory: int, theta: Fraction) -> None:
         double += total
         total += w[o - 1]
         delta = o - sum(w[j - 1] * (j - HALF) for j in range(1, o + 1)) / total
-        assert delta == HALF + double / total == ours.left(o)
+        assert delta == HALF + double / total == ours.delta(o)
         assert total == ours.sum(o)
         if theta == 1:
             s = prompt
@@ -145,9 +145,9 @@ def check_phases(
     assert quadratic <= plan.factor * squares  # lemma 5
     assert squares <= 2 * bulk  # lemma 2
     ours = Weights(prompt, memory, longest, plan.area_weight)
-    left = sum((ours.left(r.output) for r in instance), Fraction(0))
+    left = sum((ours.delta(r.output) for r in instance), Fraction(0))
     for o, e in enumerate(own, 1):
-        assert e <= plan.factor * ours.left(o) + (plan.bound - plan.factor) * o
+        assert e <= plan.factor * ours.delta(o) + (plan.bound - plan.factor) * o
     optimum = max(bulk + left, Fraction(instance.total_output))
     assert cost <= plan.bound * optimum
     assert phase_bound(prompt, memory, slices, distances) == plan.bound
@@ -256,7 +256,7 @@ def bound_needs_slots(instance: Instance, cost: int, bound: Fraction) -> bool:
     for theta in THETAS:
         w = weights(prompt, memory, theta)
         ours = Weights(prompt, memory, memory - prompt, theta)
-        left = sum((ours.left(r.output) for r in instance), Fraction(0))
+        left = sum((ours.delta(r.output) for r in instance), Fraction(0))
         best = max(best, shared(instance, w) + left)
     return cost <= bound * best
 

@@ -255,12 +255,12 @@ def check_weights(prompt: int, memory: int, output: int) -> None:
     by_area = Weights(prompt, memory, memory - prompt, Fraction(1))
     sigma, x = Fraction(2 * prompt + 1, 2 * memory), Fraction(output, memory)
     assert by_area.sum(output) == memory * (sigma * x + x * x / 2)
-    assert by_area.left(output) >= memory * area_left(sigma, x)
+    assert by_area.delta(output) >= memory * area_left(sigma, x)
     by_slots = Weights(prompt, memory, memory - prompt, Fraction(0))
     sigma, x = Fraction(prompt + 1, memory + 1), Fraction(output, memory + 1)
     assert by_slots.sum(output) >= (memory + 1) * slot_sum(sigma, x)
     rho = Fraction(math.floor(1 / sigma), max(1, math.floor((1 - x) / sigma)))
-    share = by_slots.left(output) / output
+    share = by_slots.delta(output) / output
     assert share >= 1 or (1 / share - 1) ** 2 <= rho
 
 
@@ -320,7 +320,7 @@ def check_instance(entry: dict[str, Any], prompt: int, memory: int, rng: random.
     theta = Fraction(entry["kind"] == "area")
     weights = Weights(prompt, memory, longest, theta)
     outputs = [1, *(t + 1 for t in slices[:-1])]
-    sums, left = [weights.sum(o) for o in outputs], [weights.left(o) for o in outputs]
+    sums, left = [weights.sum(o) for o in outputs], [weights.delta(o) for o in outputs]
     for number in range(12):
         shrink = rng.choice((0.3, 0.5, 0.6, 0.7, 0.9)) if number else 1.0
         alive = [10**6]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import random
 
-import textbook
+from oracles import optimum as oracle
 
 from kvopt import Instance
 
@@ -36,4 +36,4 @@ def types_of(instance: Instance) -> dict[tuple[int, int], int]:
 
 @functools.cache
 def _optimum(memory: int, requests: tuple[tuple[int, int], ...]) -> int:
-    return textbook.optimum(memory, list(requests))
+    return oracle.optimum(memory, list(requests))

@@ -1,4 +1,4 @@
-"""Instances as the searches hold them: small, hashable, requests of a kind in groups."""
+"""Instances as the searches hold them: small, hashable, equal requests in groups."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Candidate:
 
     @classmethod
     def of(cls, memory: int, groups: Iterable[Group]) -> Candidate:
-        """Return a candidate, neighbouring groups of one kind joined."""
+        """Return a candidate, neighbouring groups of equal requests joined."""
         joined: list[Group] = []
         for prompt, output, count in groups:
             if joined and joined[-1][:2] == (prompt, output):

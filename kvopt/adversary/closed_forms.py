@@ -12,7 +12,7 @@ import functools
 import types
 from collections import namedtuple
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.compiling import Kernel

@@ -55,18 +55,18 @@ class Cell:
     mixed: bool = False
 
     def __str__(self) -> str:
-        kind = "mixed prompts" if self.mixed else "common prompt"
-        return f"n = {self.requests}, M = {self.memory}, {kind}"
+        prompts = "mixed prompts" if self.mixed else "common prompt"
+        return f"n = {self.requests}, M = {self.memory}, {prompts}"
 
 
 def cells(limits: Limits) -> list[Cell]:
     """Return the cells within the limits, small memories first; a unit's number is its place."""
-    kinds = (False, True) if limits.mixed else (False,)
+    types = (False, True) if limits.mixed else (False,)
     return [
         Cell(memory, requests, mixed)
         for memory in range(1, limits.memory + 1)
         for requests in range(1, limits.requests + 1)
-        for mixed in kinds
+        for mixed in types
         if not mixed or (requests > 1 and memory > 1)
     ]
 
@@ -295,10 +295,10 @@ def _sets(cell: Cell) -> Iterator[Requests]:
     """Yield all sets of requests of a cell, each once."""
     if not cell.mixed:
         for prompt in range(cell.memory):
-            kinds = [(prompt, o) for o in range(1, cell.memory - prompt + 1)]
-            yield from itertools.combinations_with_replacement(kinds, cell.requests)
+            types = [(prompt, o) for o in range(1, cell.memory - prompt + 1)]
+            yield from itertools.combinations_with_replacement(types, cell.requests)
         return
-    kinds = [(s, o) for s in range(cell.memory) for o in range(1, cell.memory - s + 1)]
-    for requests in itertools.combinations_with_replacement(kinds, cell.requests):
+    types = [(s, o) for s in range(cell.memory) for o in range(1, cell.memory - s + 1)]
+    for requests in itertools.combinations_with_replacement(types, cell.requests):
         if requests[0][0] != requests[-1][0]:  # sorted by prompt
             yield requests

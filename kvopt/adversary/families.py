@@ -1,6 +1,6 @@
-"""Parametric families: a few kinds of requests in large numbers.
+"""Parametric families: a few types of requests in large numbers.
 
-With counts x_k n of K kinds, n large, the cost of GSA or GBA and that of the SPT pipeline
+With counts x_k n of K types, n large, the cost of GSA or GBA and that of the SPT pipeline
 are x'Ax n^2 and x'Bx n^2 up to terms of order n.  So the best mix of given lengths is an
 eigenvector, and its eigenvalue the limit of the ratio.  Lengths just above the slices are
 the ones to mix.  What is reported is a finite instance, with exact costs; the limit is an
@@ -36,8 +36,8 @@ FloatArray = NDArray[np.float64]
 MEMORIES = 16
 """Memory budgets of one unit."""
 
-KINDS = 3
-"""At most so many kinds of requests are mixed."""
+MOST_TYPES = 3
+"""At most so many types of requests are mixed."""
 
 STEPS = 200
 """So many changes are tried after each doubling of the memory."""
@@ -82,7 +82,7 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
     """
     policy = policy_from_spec(configuration.policy)
     if number_of_units(configuration) is None:
-        limits = replace(configuration.limits, groups=KINDS)
+        limits = replace(configuration.limits, groups=MOST_TYPES)
         return local.run_unit(replace(configuration, limits=limits), number, stop)
     score = score_function(configuration)
     mixes: list[_Mix] = []
@@ -124,13 +124,13 @@ class _Mix:
 
 
 def _mixes(policy: Policy, memory: int, prompt: int) -> list[_Mix]:
-    """Return the best mix of each number of kinds, of lengths just above the slices."""
+    """Return the best mix of each number of types, of lengths just above the slices."""
     phases = _phases(policy, memory, prompt)
     outputs = [1, *(phases.slices[:-1] + 1).tolist()]
     a, b = _forms(phases, memory, prompt, outputs)
     best = []
-    for kinds in range(1, min(KINDS, len(outputs)) + 1):
-        sets = np.array(list(itertools.combinations(range(len(outputs)), kinds)))
+    for types in range(1, min(MOST_TYPES, len(outputs)) + 1):
+        sets = np.array(list(itertools.combinations(range(len(outputs)), types)))
         limits, shares = _best_shares(
             a[sets[:, :, None], sets[:, None, :]], b[sets[:, :, None], sets[:, None, :]]
         )
@@ -159,16 +159,16 @@ def _forms(
     Returns
     -------
     array, array
-        Shape (K, K), symmetric: cost is about x'Ax n^2 with x n requests of each kind, those of
+        Shape (K, K), symmetric: cost is about x'Ax n^2 with x n requests of each type, those of
         longer ones first.
     """
     distances = phases.distances[0] / phases.distances[1]
     phase = np.searchsorted(phases.slices, outputs)
-    kinds = len(outputs)
-    a, b = np.zeros((2, kinds, kinds))
+    types = len(outputs)
+    a, b = np.zeros((2, types, types))
     tight = [float(tight_spacing(prompt, output, memory)) for output in outputs]
-    for k in range(kinds):
-        # Kind k waits for the phases before its own, in which all longer ones take part too.
+    for k in range(types):
+        # Type k waits for the phases before its own, in which all longer ones take part too.
         if phases.everyone:
             for earlier in range(phase[k]):
                 a[k, phase >= earlier] += distances[earlier]
@@ -279,7 +279,7 @@ def growth(configuration: SearchConfiguration, candidate: Candidate, doublings: 
     for doubling in range(1, doublings + 1):
         memory = 2 * family[-1].memory
         requests = configuration.limits.requests << doubling
-        limits = replace(configuration.limits, memory=memory, requests=requests, groups=KINDS)
+        limits = replace(configuration.limits, memory=memory, requests=requests, groups=MOST_TYPES)
         moves = local.moves_of(replace(configuration, limits=limits), memory)
         scored = [(ratio(one), one) for one in _doubled(family[-1]) if one.valid(limits)]
         if not scored:

@@ -80,12 +80,12 @@ def random_candidate(moves: Moves) -> Candidate:
     rng, limits = moves.rng, moves.limits
     memory = rng.randint(max(1, limits.memory * 2 // 3), limits.memory)
     prompt = rng.choice((0, 0, 0, min(1, memory - 1), rng.randint(0, memory - 1)))
-    kinds = rng.randint(1, 4)
-    lengths = sorted((moves.length(memory, prompt) for _ in range(kinds)), reverse=True)
+    types = rng.randint(1, 4)
+    lengths = sorted((moves.length(memory, prompt) for _ in range(types)), reverse=True)
     n = rng.randint(max(1, limits.requests // 2), limits.requests)
-    counts = [0] * kinds
+    counts = [0] * types
     for _ in range(min(n, 64)):
-        counts[rng.randrange(kinds)] += max(1, n // 64)
+        counts[rng.randrange(types)] += max(1, n // 64)
     return Candidate.of(memory, ((prompt, o, c) for o, c in zip(lengths, counts, strict=True) if c))
 
 

@@ -91,7 +91,7 @@ class _Judge:
         return (cost, reference) if reference <= most else None
 
     def _optimum(self, candidate: Candidate, reference: int, enough: int | None = None) -> int:
-        """Return the optimum if that is quick, else the reference.
+        """Return the optimum if it takes little time, else the reference.
 
         Parameters
         ----------

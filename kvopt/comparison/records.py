@@ -1,4 +1,4 @@
-"""The hall of fame: the worst instances known for each policy, and a check of the claims.
+"""The worst instances known for each policy, and a check of what is claimed of them.
 
 A record is an instance whose comment says for which policy it is bad and how bad, as in
 
@@ -64,9 +64,9 @@ def claim(policy: str, ratio: Fraction) -> str:
 
 
 def read_records(folder: Path) -> list[ClaimedRecord]:
-    """Return the records of the hall in a folder of instances, in name order.
+    """Return the records in a folder of instances, in name order.
 
-    A subfolder without certificates is no hall.
+    A subfolder without certificates holds no records.
 
     Raises
     ------

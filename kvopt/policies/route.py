@@ -232,7 +232,7 @@ class Route(Policy):
     """Route: prompt-heavy, response-heavy and large requests take turns.
 
     Large requests have a prompt above M/4.  Any other is prompt-heavy until it has
-    outlived its prompt, then response-heavy.  For w = 0, 1, ... each kind in turn has the
+    outlived its prompt, then response-heavy.  For w = 0, 1, ... each of the three in turn has the
     machine for 2^w rounds [our reading]: prompt-heavy ones as by Rect, response-heavy ones
     in pipelines of slices 2^r as by Response, lowest r first, large ones one at a time.
     Attempt r of a request lasts at most 2^r rounds.  Only attempts that surely end

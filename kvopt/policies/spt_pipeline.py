@@ -1,4 +1,4 @@
-"""The SPT pipeline: shortest first, each request as soon after the last as its kind allows."""
+"""The SPT pipeline: shortest first, each as soon after the last as requests like it allow."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SPTPipeline"]
 
 @dataclass(frozen=True, slots=True)
 class SPTPipeline(Policy):
-    """SPT pipeline: shortest output first, spaced so that its own kind would just fit.
+    """SPT pipeline: shortest output first, spaced so that requests like it would just fit.
 
     The requests start at floor(x) by (output length, request); after request i, x grows
     by the smallest distance at which a pipeline of requests like i fits.  The memory

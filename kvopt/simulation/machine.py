@@ -46,7 +46,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Let time pass to exactly `time`; completions on the way are told then."""
+    """Let time pass to exactly `time`; completions on the way are reported then."""
 
     time: int
 

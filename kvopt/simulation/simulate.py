@@ -57,11 +57,7 @@ def simulate(
         memory in any round, waits for ever, stops before all is done, or raises
         an exception of its own.
     """
-    if not isinstance(policy.clairvoyant, bool):
-        reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
-        raise PolicyError(str(policy.name), None, 1, reason)
-    outputs = instance.outputs if policy.clairvoyant else None
-    machine = Machine(policy.name, instance.memory, instance.prompts, outputs)
+    machine = _machine_for(policy, instance)
     world = _World(instance, policy.name)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -92,6 +88,15 @@ def simulate(
     schedule = world.schedule()
     logger.debug("%s on %r: %d pauses, %d attempts", policy.name, instance, pauses, len(schedule))
     return schedule
+
+
+def _machine_for(policy: Policy, instance: Instance) -> Machine:
+    """Return the machine that a policy sees: with output lengths if it is clairvoyant."""
+    if not isinstance(policy.clairvoyant, bool):
+        reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
+        raise PolicyError(str(policy.name), None, 1, reason)
+    outputs = instance.outputs if policy.clairvoyant else None
+    return Machine(policy.name, instance.memory, instance.prompts, outputs)
 
 
 class _World:
@@ -128,9 +133,9 @@ class _World:
         The requests come in order of (completion time, request).
         """
         self.now = self._wake(pause)
-        ends, completed = self.singles.tell(self.now)
+        ends, completed = self.singles.completed_until(self.now)
         for batch in self.active:
-            more_ends, more = batch.tell(self.now)
+            more_ends, more = batch.completed_until(self.now)
             if not len(completed):  # those of one batch are in order
                 ends, completed = more_ends, more
             elif len(more):
@@ -250,7 +255,7 @@ class _Singles:
                 self._stop(request)
         return limit
 
-    def tell(self, now: int) -> tuple[IntArray, IntArray]:
+    def completed_until(self, now: int) -> tuple[IntArray, IntArray]:
         """Return (completion times, requests) of what completed up to `now`."""
         done = []
         while self.ends and self.ends[0][0] <= now:
@@ -295,7 +300,7 @@ class _Batch:
         done = np.flatnonzero(~self.killed & (self.end > now))
         done = done[order_by(self.end[done], self.request[done])]
         self.done_end, self.done_request = self.end[done], self.request[done]
-        self.told = 0
+        self.reported = 0
         self.last = int(self.end.max(initial=0))
         self.events: Events | None = None
 
@@ -312,14 +317,14 @@ class _Batch:
 
     def next_completion(self, limit: int) -> int:
         """Return the time of the next completion if it is before `limit`, else `limit`."""
-        if self.told == len(self.done_end):
+        if self.reported == len(self.done_end):
             return limit
-        return min(limit, int(self.done_end[self.told]))
+        return min(limit, int(self.done_end[self.reported]))
 
-    def tell(self, now: int) -> tuple[IntArray, IntArray]:
+    def completed_until(self, now: int) -> tuple[IntArray, IntArray]:
         """Return (completion times, requests) of what completed since the last call."""
-        new = slice(self.told, int(np.searchsorted(self.done_end, now, side="right")))
-        self.told = new.stop
+        new = slice(self.reported, int(np.searchsorted(self.done_end, now, side="right")))
+        self.reported = new.stop
         return self.done_end[new], self.done_request[new]
 
     def memory_after(self, now: int) -> tuple[int, int]:

@@ -150,7 +150,7 @@ class Weights:
             return Fraction(area(self.prompt, rounds), self.memory)
         return Fraction(self._sums[rounds], self._scale)
 
-    def left(self, output: int) -> Fraction:
+    def delta(self, output: int) -> Fraction:
         """Return delta: the output less the mean age of its weight (rounds)."""
         if self.theta == 1:
             s = self.prompt
@@ -170,7 +170,7 @@ class Weights:
 
 
 def weights_to_try(prompt: int, memory: int, longest: int) -> list[Fraction]:
-    """Return the shares of the memory weights that are worth trying."""
+    """Return the shares of the memory weights to try."""
     few = memory // (prompt + 1) <= MOST_SLOTS and longest <= MOST_ROUNDS
     return [Fraction(1), Fraction(1, 2), Fraction(0)] if few else [Fraction(1)]
 
@@ -278,7 +278,7 @@ def _close(
         outputs = weights.outputs(begin, end)
         first_only |= len(outputs) < end - begin + 1
         for o in outputs:
-            excess = max(excess, 1 + (extra - factor * weights.left(o)) / o)
+            excess = max(excess, 1 + (extra - factor * weights.delta(o)) / o)
     if first_only:  # then the slack must grow with the output: factor / 3 + x >= 1
         excess = max(excess, 1 - factor / 3)
     bound = Fraction(math.ceil((factor + excess) * UNIT), UNIT)
@@ -407,7 +407,7 @@ def _propose(
     looked_at = [weights.outputs(a + 1, b) for a, b in zip(starts, sizes, strict=True)]
     rounds = np.array([o for outputs in looked_at for o in outputs], dtype=float)
     firsts = np.cumsum([0, *(len(outputs) for outputs in looked_at[:-1])])
-    left = np.array([float(weights.left(int(o))) for o in rounds])
+    left = np.array([float(weights.delta(int(o))) for o in rounds])
     done = np.array([float(weights.sum(a + 1)) for a in starts])  # phi of the phase after a
     begins, ends, spaced = np.array(starts), np.array(sizes), np.array(distances)
 

@@ -11,8 +11,7 @@ import numpy as np
 from kvopt import Instance, Schedule, policy_from_spec, simulate
 from kvopt.model.files import read_instance
 from kvopt.plot import Run
-from kvopt.policies.phases import staggered
-from kvopt.theory.pipeline import sps_slots, sps_spacing
+from kvopt.theory.pipeline import sps_slots, sps_spacing, staggered
 from paper.markdown import figure, markdown_table
 
 ROOT = Path(__file__).parent.parent.parent

@@ -20,7 +20,8 @@ from kvopt.plot.figures import figure_of, rendered
 from kvopt.plot.look import CAUSE_LOOKS
 from kvopt.plot.ratio_pictures import plot_causes
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.state_search.stage import solve_by_state_search
+from kvopt.solver.stage import run_alone
+from kvopt.solver.state_search.stage import StateSearch
 
 WITNESS = Candidate(23, ((0, 17, 3), (0, 9, 9))).instance()
 
@@ -91,7 +92,7 @@ def test_the_work_does_not_grow_with_the_rounds() -> None:
 
 def witness_explained() -> explaining.Attribution:
     policy = policy_from_spec("gsa:alpha=2")
-    result = solve_by_state_search(WITNESS, best_list_schedule(WITNESS), Stopping(60))
+    result = run_alone(StateSearch(), WITNESS, best_list_schedule(WITNESS), Stopping(60))
     assert result.lower_bound == result.objective
     return attribute(WITNESS, policy, result.starts)
 

@@ -26,9 +26,9 @@ from kvopt.policies import FCFS, GSA, Policy
 from kvopt.policies.fcfs import fcfs_cost, worst_fcfs
 from kvopt.policies.policy import Compiler, facts_of
 from kvopt.solver.params import StateSearchParams
+from kvopt.solver.state_search import many
 from kvopt.solver.state_search.kernel import STATE_SEARCH
 from kvopt.solver.state_search.many import optima, optimum
-from kvopt.solver.state_search.stage import Search
 from kvopt.theory.orders import distinct_orders
 
 Requests = tuple[tuple[int, int], ...]
@@ -289,7 +289,7 @@ def test_what_is_known_of_a_policy_is_not_inherited() -> None:
 
 
 @pytest.mark.parametrize("compiled_or_plain", ["plain", "compiled"])
-def test_a_cutoff_gives_the_optimum_or_at_most_it(compiled_or_plain: str) -> None:
+def test_a_cutoff_gives_the_optimum_or_what_reaches_it(compiled_or_plain: str) -> None:
     is_compiled = compiled_or_plain == "compiled"
     functions = STATE_SEARCH.compiled() if is_compiled else STATE_SEARCH.plain
     family, number = ("small", 12) if is_compiled else ("tiny", 10)
@@ -299,26 +299,26 @@ def test_a_cutoff_gives_the_optimum_or_at_most_it(compiled_or_plain: str) -> Non
         problems.append((instance.memory, instance.prompts.tolist(), instance.outputs.tolist()))
     best = optima(problems, functions)
     for difference in (-(10**6), -20, -3, -1, 0, 1, 5, 10**6):
-        enough = [value + difference for value in best]
-        found = optima(problems, functions, enough)
-        for value, limit, true in zip(found, enough, best, strict=True):
+        cutoffs = [value + difference for value in best]
+        found = optima(problems, functions, cutoffs)
+        for value, limit, true in zip(found, cutoffs, best, strict=True):
             assert value == true if true < limit else limit <= value <= true
 
 
-def test_a_cutoff_holds_for_what_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cutoffs_hold_for_what_takes_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     problems = []
     for seed in range(12):
         instance = generate_random("tiny", 8, seed)
         problems.append((instance.memory, instance.prompts.tolist(), instance.outputs.tolist()))
     best = optima(problems)
-    few = StateSearchParams(first_children=1)
+    params = StateSearchParams(first_children=1)
     ran = []
-    run = Search.run
-    monkeypatch.setattr(Search, "run", lambda *these: [ran.append(1), run(*these)])
+    run = many.Search.run
+    monkeypatch.setattr(many.Search, "run", lambda *these: [ran.append(1), run(*these)])
     for difference in (-3, 0, 1, 100):
-        enough = [value + difference for value in best]
-        found = optima(problems, STATE_SEARCH.plain, enough, few)
-        for value, limit, true in zip(found, enough, best, strict=True):
+        cutoffs = [value + difference for value in best]
+        found = optima(problems, STATE_SEARCH.plain, cutoffs, params)
+        for value, limit, true in zip(found, cutoffs, best, strict=True):
             assert value == true if true < limit else limit <= value <= true
     assert len(ran) > 5
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from strategies import instances
 
 from kvopt import Instance, Stopping, policy_from_spec, simulate
-from kvopt.adversary import Candidate, Limits, SearchConfiguration, shrink
+from kvopt.adversary import Candidate, Limits, SearchConfiguration
 from kvopt.adversary.score import score_function
 from kvopt.adversary.shrink import reductions, shrunk, size
-from kvopt.solver.state_search.kernel import STATE_SEARCH
+from kvopt.solver.compiling import Kernel
 from kvopt.solver.state_search.many import optimum
 
 specs = st.sampled_from(["gsa:alpha=2", "gba:alpha=2", "fcfs", "mc-sf", "sorted-f"])
@@ -115,12 +115,7 @@ def test_a_budget_that_is_over_changes_nothing() -> None:
 @pytest.mark.parametrize("plainly", [True, False])
 def test_with_and_without_compiled_code(plainly: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if plainly:
-        optima = shrink.optima
-        monkeypatch.setattr(
-            shrink,
-            "optima",
-            lambda problems, cutoffs=None: optima(problems, STATE_SEARCH.plain, cutoffs),
-        )
+        monkeypatch.setattr(Kernel, "compiled", lambda kernel, stop=None: kernel.plain)
     candidate = Candidate(12, ((0, 7, 2), (0, 4, 3)))
     smaller = shrunk(configuration_for("gba:alpha=2", candidate), candidate, Stopping())
     assert true_ratio(smaller, "gba:alpha=2") >= true_ratio(candidate, "gba:alpha=2")

@@ -7,15 +7,13 @@ import pytest
 from kvopt import Stopping, compare, policy_from_spec
 from kvopt.adversary import Limits, SearchConfiguration, improvements, search
 from kvopt.adversary.families import growth
-from kvopt.solver.compiling import has_numba
 
 pytestmark = pytest.mark.slow
 
 UNITS = 60
-"""Half a minute to a minute where numba is installed."""
+"""Half a minute to a minute."""
 
 
-@pytest.mark.skipif(not has_numba(), reason="takes many times as long without numba")
 @pytest.mark.parametrize(
     ("spec", "ratio"),
     [("gsa:alpha=2", 7.5), ("gsa:alpha=phi", 7.1), ("gsa", 7.3), ("gba:alpha=2", 4.6)],
