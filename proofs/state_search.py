@@ -8,6 +8,8 @@ from functools import cache
 
 import numpy as np
 
+from kvopt import Instance
+from kvopt.generate import generate_random
 from kvopt.solver.state_search.bounds import dual_bound, fluid_bound
 from kvopt.solver.state_search.duals import Ascent, Duals, find_duals, make_duals
 from kvopt.solver.state_search.packed_states import tighten

@@ -15,10 +15,12 @@ from kvopt import Instance, Schedule, SolverError, Status, Stopping, solve, viol
 from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.solver.combinatorial_bounds import CombinatorialBounds
 from kvopt.solver.params import AnnealingParams
-from kvopt.solver.primal.annealing import AnnealingSearch, _delays, improve
+from kvopt.solver.primal.annealing import Annealing, AnnealingSearch, _delays, improve
 from kvopt.solver.primal.annealing_kernel import ANNEALING
-from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.primal.list_schedules import ListSchedules, best_list_schedule
+from kvopt.solver.solve import Step
 
 
 def improved(instance: Instance, starts: IntArray, evaluations: int, seed: int = 0) -> IntArray:
@@ -157,8 +159,10 @@ def test_an_infeasible_schedule_is_refused() -> None:
 def test_solve_improves_what_it_cannot_solve() -> None:
     instance = generate_random("model1", seed=0, number=7)
     costs: list[int] = []
-    result = solve(instance, 2, report=lambda r: costs.append(r.objective))
+    plan = [Step(CombinatorialBounds()), Step(ListSchedules()), Step(Annealing())]
+    result = solve(instance, 2, plan=plan, report=lambda r: costs.append(r.objective))
     assert result.status is Status.BRACKET
+    assert [stage.name for stage in result.stages][-1] == "annealing"
     assert result.objective < int(best_list_schedule(instance).sum()) + instance.total_output
     assert costs == sorted(costs, reverse=True)
 

@@ -12,13 +12,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kvopt.solver.state_search.compiled import (
-    PLAIN,
-    Functions,
-    optima,
-    optimum,
-    solve_by_state_search,
-)
 from oracles import optimum as oracle
 from strategies import feasible_starts, instances
 
