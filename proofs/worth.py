@@ -13,7 +13,8 @@ from model import random_feasible
 from kvopt import Instance, Stopping
 from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
-from kvopt.solver.relaxations.demand_duals import WorthRelaxation, descend
+from kvopt.solver.relaxations.demand_dual_kernel import descend
+from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation
 from kvopt.solver.relaxations.profile_graph import profile_graph
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
@@ -224,9 +225,9 @@ def check_graph(instance: Instance, rng: random.Random) -> None:
     assert len(graph.first) - 1 == len(reached)
     assert len(graph.target) == total
     assert graph.core == len(reached)
-    relaxation = WorthRelaxation(instance, descend)
+    relaxation = DemandDualRelaxation(instance, descend)
     worth = [rng.randint(0, 12) * 4096 for _ in kinds]
-    relaxed = relaxation.best_way(relaxation.counts * 0 + worth, Stopping())
+    relaxed = relaxation.cheapest_paths(relaxation.demand * 0 + worth, Stopping())
     assert relaxed is not None
     node = functools.partial(with_usable, instance.memory)
     assert relaxed[0] == cheapest(instance.memory, kinds, worth, 4096, node)

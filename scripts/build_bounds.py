@@ -32,7 +32,7 @@ from kvopt.solver.combinatorial_bounds import (
     slot_bound,
     total_output_bound,
 )
-from kvopt.solver.relaxations.time_indexed import PriceProgram
+from kvopt.solver.relaxations.time_indexed import TimeIndexedProgram
 from kvopt.theory.slice_plans import best_plan
 from kvopt.theory.theorems import THEOREMS
 
@@ -224,11 +224,11 @@ def linear_bound(instance: Instance, horizon: int | None, levels: tuple[int, ...
         return None
     if horizon is None:
         horizon = int((pipelined(instance) + instance.outputs).max())
-    program = PriceProgram(instance, min(horizon, instance.total_output), levels=levels)
+    program = TimeIndexedProgram(instance, min(horizon, instance.total_output), levels=levels)
     highs = quiet_highs()
     highs.passModel(program.program())
     highs.run()
-    return program.bound(program.prices(np.array(highs.getSolution().row_dual)))
+    return program.bound(program.rounded(np.array(highs.getSolution().row_dual)))
 
 
 def certified_table() -> list[str]:

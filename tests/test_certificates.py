@@ -22,7 +22,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kvopt.solver.relaxations.aggregate_state_kernel import PLAIN, Functions, compiled
-from kvopt.solver.relaxations.demand_dual_search import worth_bound
 from oracles import model
 from oracles import optimum as oracle
 
@@ -40,8 +39,10 @@ from kvopt.solver.relaxations import batch_state_kernel as holding_kernel
 from kvopt.solver.relaxations.aggregate_state import PathPrices, PathRelaxation, path_bound, usable
 from kvopt.solver.relaxations.batch_state import SCALE as HOLDING_SCALE
 from kvopt.solver.relaxations.batch_state import Holdings, Labels, search
-from kvopt.solver.relaxations.demand_duals import Worth, WorthRelaxation, descend
-from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram, PriceTree, root_prices
+from kvopt.solver.relaxations.demand_dual_kernel import descend
+from kvopt.solver.relaxations.demand_dual_stage import demand_dual_bound
+from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolution
+from kvopt.solver.relaxations.time_indexed import Branch, DualTree, TimeIndexedProgram, root_duals
 from kvopt.solver.result import Result
 
 CHECKER = Path(__file__).parent.parent / "proofs" / "check.py"
@@ -69,15 +70,17 @@ def optimum_of(instance: Instance) -> int:
     return optimum(instance.memory, tuple((r.prompt, r.output) for r in instance))
 
 
-def random_branch(program: PriceProgram, rng: random.Random) -> Branch:
-    kinds = rng.sample(range(len(program.requests)), rng.randint(1, len(program.requests)))
+def random_branch(program: TimeIndexedProgram, rng: random.Random) -> Branch:
+    kinds = rng.sample(
+        range(len(program.types.requests)), rng.randint(1, len(program.types.requests))
+    )
     until = tuple((k, rng.randint(1, program.horizon + 2)) for k in kinds)
     return Branch(until, rng.randint(0, len(program.instance)), below=True)
 
 
-def priced_tree(program: PriceProgram, rng: random.Random, depth: int) -> PriceTree:
+def priced_tree(program: TimeIndexedProgram, rng: random.Random, depth: int) -> DualTree:
     """A random tree whose prices are duals of the relaxation or anything at all."""
-    highs = building.root_prices(program.instance, Stopping())
+    highs = building.root_duals(program.instance, Stopping())
     assert highs is not None
     nodes: list[dict[str, Any]] = []
     bounds = []
@@ -92,12 +95,12 @@ def priced_tree(program: PriceProgram, rng: random.Random, depth: int) -> PriceT
         size = rng.choice([0.01, 0.3, 2.0])
         duals = -np.array([rng.random() * size for _ in range(program.rows + len(path))])
         duals *= [rng.random() < 0.4 for _ in duals]
-        prices = program.prices(duals)
+        prices = program.rounded(duals)
         nodes.append(program.leaf(prices))
         bounds.append(program.bound(prices, path))
 
     grow(())
-    return PriceTree(tuple(nodes), program.scale, min(bounds))
+    return DualTree(tuple(nodes), program.scale, min(bounds))
 
 
 def path_prices(instance: Instance, rng: random.Random, functions: Functions) -> PathPrices:
@@ -123,7 +126,7 @@ def holding_prices(instance: Instance, rng: random.Random, size: int, nodes: int
 def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
     """Prices of completions that were looked for, or anything at all."""
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    found = worth_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Stopping())
+    found = demand_dual_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Stopping())
     assert found is not None
     content = found.content(instance)
     if rng.random() < 0.6:
@@ -136,13 +139,13 @@ def worth_proof(instance: Instance, rng: random.Random) -> building.Proof:
 def parts_proof(instance: Instance, rng: random.Random) -> building.Proof:
     """Prices of parts: a guess, with some noise."""
     kinds = range(len(instance.types()))
-    relaxation = WorthRelaxation(instance, descend, [kinds[:1], kinds[1:]])
+    relaxation = DemandDualRelaxation(instance, descend, [kinds[:1], kinds[1:]])
     noise = rng.choice([0, 0, 1, 4096])
-    moves = [rng.randint(-noise, noise) for _ in relaxation.first_prices]
-    prices = np.maximum(0, relaxation.first_prices // rng.randint(1, 2) + moves)
+    moves = [rng.randint(-noise, noise) for _ in relaxation.first_duals]
+    prices = np.maximum(0, relaxation.first_duals // rng.randint(1, 2) + moves)
     worth = tuple(prices[: len(kinds)].tolist())
-    memory = tuple(relaxation.memory_prices(prices).tolist())
-    content = Worth(worth, 0, None, relaxation.parts, memory).content(instance)
+    memory = tuple(relaxation.linking_duals(prices).tolist())
+    content = DualSolution(worth, 0, None, relaxation.blocks, memory).content(instance)
     types = {(r.prompt, r.output): n for r, n in instance.types()}
     return building.Proof(checker().bound(instance.memory, types, content), content)
 
@@ -159,10 +162,10 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         yield certificate(result, exhaustive)
         for slots in (False, True):
             yield certificate(result, building.busy_time_proof(result, slots))
-        root = root_prices(instance, Stopping())
+        root = root_duals(instance, Stopping())
         assert root is not None
         yield certificate(result, building.prices_proof(result, root))
-        program = PriceProgram(instance, rng.randint(1, 8), levels=(1, 2, 3), scale=16)
+        program = TimeIndexedProgram(instance, rng.randint(1, 8), levels=(1, 2, 3), scale=16)
         tree = priced_tree(program, rng, depth=3)
         proof = building.prices_proof(result, tree)
         assert proof.lower_bound == tree.lower_bound <= result.objective
@@ -210,15 +213,18 @@ def test_prices_are_evaluated_alike_twice() -> None:
     rng = random.Random(2)
     for trial in range(150):
         instance = random_instance(rng)
-        program = PriceProgram(instance, rng.randint(1, 12), levels=(1, 3), scale=1 << 20)
+        program = TimeIndexedProgram(instance, rng.randint(1, 12), levels=(1, 3), scale=1 << 20)
         path = tuple(random_branch(program, rng) for _ in range(rng.randint(0, 3)))
         path = tuple(Branch(b.until, b.at_most, rng.random() < 0.5) for b in path)
         size = 2.0**30 if trial % 10 == 0 else rng.choice([0.1, 1.0])  # beyond 64 bits, too
         duals = -np.array([rng.random() * size for _ in range(program.rows + len(path))])
-        prices = program.prices(duals)
+        prices = program.rounded(duals)
         above = tuple(
             (
-                {(program.requests[k].prompt, program.requests[k].output): u for k, u in b.until},
+                {
+                    (program.types.requests[k].prompt, program.types.requests[k].output): u
+                    for k, u in b.until
+                },
                 b.sign,
                 b.limit,
             )
@@ -997,7 +1003,7 @@ def test_solve_says_what_it_cannot_prove(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(building, "exhaustive_proof", lambda *_: None)
-    monkeypatch.setattr(building, "root_prices", lambda *_: None)
+    monkeypatch.setattr(building, "root_duals", lambda *_: None)
     monkeypatch.setattr(building, "path_bound", lambda *_: None)
     monkeypatch.setattr(building, "has_room", lambda *_: False)
     file, proof = tmp_path / "small.json", tmp_path / "proof.json"
@@ -1016,7 +1022,7 @@ def test_prices_improve_on_a_poor_bound() -> None:
     bound = best_lower_bound(instance).value
     starts = np.cumsum(instance.outputs) - instance.outputs
     poor = Result.checked(instance, starts, bound, "busy time", 0.0)
-    root = root_prices(instance, Stopping())
+    root = root_duals(instance, Stopping())
     assert root is not None
     certified = certify(poor, Stopping(0), tree=root)
     assert certified.lower_bound == certified.result.lower_bound == root.lower_bound > bound
@@ -1050,7 +1056,7 @@ def test_a_false_tree_is_not_written() -> None:
     result = solve(instance, math.inf)
     leaf = {"memory": [[0, 1]], "staircase": [], "branch": []}
     with pytest.raises(Refused, match="must increase"):
-        certify(result, Stopping(), PriceTree((leaf,), 1, 99))
+        certify(result, Stopping(), DualTree((leaf,), 1, 99))
 
 
 def test_shipped_certificates_hold_and_are_complete() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 
 import numpy as np
@@ -21,21 +20,12 @@ from kvopt import (
     violations,
 )
 from kvopt.generate import generate_random
-from kvopt.model.instance import Request
-from kvopt.model.memory_profile import first_overflow
-from kvopt.solver.milp import HindsightProgram, latest_starts, solve_by_program
+from kvopt.solver.milp import solve_by_program
 from kvopt.solver.primal.list_schedules import (
     best_list_schedule,
-    earliest_fit,
-    pipelined,
-    pulled_forward,
-    staggered_fit,
-    tightest_spacing,
 )
-from kvopt.solver.sizes import program_size
 from kvopt.solver.state_search.reference import solve_by_search
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
-from kvopt.solver.window_covers import cover_windows
 
 
 def rows(instance: Instance) -> list[tuple[int, int]]:
@@ -140,32 +130,6 @@ def test_an_exhausted_budget_still_gives_a_true_bracket() -> None:
     assert violations(result.schedule) == []
 
 
-def test_a_timeout_of_the_program_is_a_bracket_not_an_optimum() -> None:
-    instance = generate_random("model1", seed=3, number=0)
-    result = solve_by_program(instance, best_list_schedule(instance), Stopping(2))
-    assert result.status is Status.BRACKET
-    assert result.lower_bound < result.objective
-    assert violations(result.schedule) == []
-
-
-def test_an_interrupt_stops_the_program() -> None:
-    instance = generate_random("model1", seed=3, number=0)
-
-    class Interrupted(Stopping):
-        """A budget that is interrupted the third time somebody asks."""
-
-        asked = 0
-
-        @property
-        def interrupted(self) -> bool:
-            self.asked += 1
-            return self.asked > 3
-
-    result = solve_by_program(instance, best_list_schedule(instance), Interrupted())
-    assert result.seconds < 30
-    assert result.status is Status.BRACKET
-
-
 def test_same_result_every_time() -> None:
     instance = generate_random("small", seed=1, number=1)
     first, second = solve(instance, 60), solve(instance, 60)
@@ -181,90 +145,6 @@ def test_two_point_instance_is_solved() -> None:
 def test_state_graph_refuses_what_is_too_large() -> None:
     with pytest.raises(Exception, match="at most 10 states"):
         solve_by_state_graph(Instance(10, [0] * 5, [1, 2, 3, 4, 5]), state_limit=10)
-
-
-# Facts the program relies on.
-
-
-@settings(max_examples=60)
-@given(instances(max_requests=5, max_memory=10))
-def test_horizon_and_staircase_hold_for_some_and_every_schedule(instance: Instance) -> None:
-    result = solve_by_state_graph(instance)
-    kind = {r: k for k, (r, _) in enumerate(instance.types())}
-    latest = latest_starts(instance, result.objective)
-    for request, start in zip(instance, result.starts.tolist(), strict=True):
-        assert start <= latest[kind[request]]
-    check_staircase(instance, result.starts.tolist())
-
-
-@given(st.data())
-def test_staircase_holds_for_every_feasible_schedule(data: st.DataObject) -> None:
-    instance = data.draw(instances(max_requests=8, max_memory=15))
-    check_staircase(instance, data.draw(feasible_starts(instance)))
-
-
-def check_staircase(instance: Instance, starts: list[int]) -> None:
-    kind = {r: k for k, (r, _) in enumerate(instance.types())}
-    for level in range(1, 5):
-        windows = cover_windows(instance, level)
-        for u in range(max(starts) + 1):
-            inside = sum(
-                u - windows[kind[request]] < start <= u
-                for request, start in zip(instance, starts, strict=True)
-            )
-            assert inside <= level
-
-
-@settings(max_examples=30)
-@given(instances(max_requests=5, max_memory=10))
-def test_program_size_is_no_underestimate(instance: Instance) -> None:
-    cost = int(best_list_schedule(instance).sum()) + instance.total_output
-    program = HindsightProgram(instance, cost)
-    variables, entries = program_size(instance, cost)
-    assert sum(map(len, program.x)) <= variables
-    assert program.entries() <= entries
-
-
-def test_program_reads_like_the_formula() -> None:
-    program = HindsightProgram(Instance(10, [2, 2], [3, 8]), upper_bound=14)
-    names = [constraint.name for constraint in program.problem.constraints()]
-    assert names[:2] == ["starts_0", "starts_1"]
-    assert {name.split("_")[0] for name in names} == {"starts", "memory", "staircase"}
-
-
-# Heuristics.
-
-
-@given(instances(max_requests=12), st.randoms(use_true_random=False))
-def test_heuristic_schedules_are_feasible_and_semi_active(instance: Instance, rng: object) -> None:
-    order = list(range(len(instance)))
-    for starts in (
-        pipelined(instance),
-        earliest_fit(instance, order, Stopping(), in_order=True),
-        earliest_fit(instance, order, Stopping(), in_order=False),
-        staggered_fit(instance, order, Stopping()),
-        best_list_schedule(instance),
-    ):
-        assert starts is not None
-        ends = starts + instance.outputs
-        assert first_overflow(starts, ends, instance.prompts, instance.memory) is None
-        pulled = pulled_forward(instance, starts, Stopping())
-        assert (pulled <= starts).all()
-        assert (
-            first_overflow(pulled, pulled + instance.outputs, instance.prompts, instance.memory)
-            is None
-        )
-
-
-def test_tightest_spacing_just_fits() -> None:
-    for prompt, output, memory in itertools.product((0, 3), (1, 2, 7, 20), (23, 40, 100)):
-        d = tightest_spacing(Request(prompt, output), memory)
-        starts = np.floor(np.arange(500) * d).astype(np.int64)
-        prompts = np.full(500, prompt)
-        assert first_overflow(starts, starts + output, prompts, memory) is None
-        closer = np.floor(np.arange(500) * d * 0.97).astype(np.int64)
-        if d * 0.97 * output < output * d - 1:
-            assert first_overflow(closer, closer + output, prompts, memory) is not None
 
 
 def test_an_optimum_of_one_request_is_its_output() -> None:
@@ -285,17 +165,6 @@ def test_a_limit_of_nodes_leaves_a_true_bracket(suite: str, number: int, optimum
         assert stop.over() == (stop.nodes == limit)
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[0] > gaps[-1] == 0
-
-
-def test_the_program_stops_at_a_limit_of_nodes() -> None:
-    instance = generate_random("small", 1, 8)
-    known = np.cumsum(instance.outputs) - instance.outputs
-    stop = Stopping(60, node_limit=1)
-    result = solve_by_program(instance, known, stop)
-    optimum = solve(instance, 60).objective
-    assert 0 < result.lower_bound <= optimum <= result.objective
-    assert result.lower_bound < result.objective
-    assert stop.nodes == 1
 
 
 def test_nodes_are_counted_in_all_parts() -> None:

@@ -3,16 +3,21 @@ from __future__ import annotations
 from fractions import Fraction
 from math import ceil
 
+import numpy as np
 from hypothesis import given, settings
 from strategies import instances
 
-from kvopt import Instance, best_lower_bound, solve
+from kvopt import Instance, Stopping, best_lower_bound, solve
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
 from kvopt.solver.combinatorial_bounds import (
+    CombinatorialBounds,
     area_bound,
     busy_time_bound,
     slot_bound,
     total_output_bound,
 )
+from kvopt.solver.stage import run_alone
 
 
 @settings(max_examples=150)
@@ -72,3 +77,14 @@ def test_slots_are_strong_when_few_requests_fit() -> None:
     instance = Instance.from_groups(256, [(96, 160, 6), (96, 1, 194)])
     assert best_lower_bound(instance).name == "slots"
     assert best_lower_bound(instance).value == 12810
+
+
+def test_the_stage_works_alone_and_its_bounds_have_proofs() -> None:
+    instance = generate_random("small", 1, 3)
+    poor = np.cumsum(instance.outputs) - instance.outputs
+    result = run_alone(CombinatorialBounds(), instance, poor, Stopping())
+    assert result.lower_bound == result.certified_lower_bound == best_lower_bound(instance).value
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    proof = result.certified.proof
+    assert checker().bound(instance.memory, types, proof) == result.lower_bound
+    assert solve(instance, 0).stages[0].lower_bound == result.lower_bound

@@ -1,4 +1,4 @@
-"""Windows of starts: no start of a schedule is taken away, and the checker takes the same ones."""
+"""Propagation: no start of a schedule is taken away, and the checker takes the same ones."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from kvopt import Instance, Stopping
 from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
-from kvopt.solver.branch_and_bound.propagation import all_starts, fitting, told
+from kvopt.solver.branch_and_bound.propagation import full_domains, reduced_cost_fixing, timetabling
 from kvopt.solver.branch_and_bound.tree import branch_and_bound
-from kvopt.solver.relaxations.time_indexed import Branch, PriceProgram
+from kvopt.solver.relaxations.time_indexed import Branch, TimeIndexedProgram
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 Kind = tuple[int, int]
@@ -27,31 +27,35 @@ def random_instance(rng: random.Random) -> Instance:
     return Instance(memory, [prompt] * len(outputs), outputs)
 
 
-def random_branches(program: PriceProgram, rng: random.Random, count: int) -> tuple[Branch, ...]:
+def random_branches(
+    program: TimeIndexedProgram, rng: random.Random, count: int
+) -> tuple[Branch, ...]:
     branches = []
     for _ in range(count):
-        k = rng.randrange(len(program.requests))
+        k = rng.randrange(len(program.types.requests))
         before = rng.randint(1, program.horizon)
-        at_most = rng.randint(0, program.counts[k] - 1)
+        at_most = rng.randint(0, int(program.types.counts[k]) - 1)
         branches.append(Branch(((k, before),), at_most, rng.random() < 0.5))
     return tuple(branches)
 
 
-def kinds_of(program: PriceProgram) -> list[Kind]:
-    return [(request.prompt, request.output) for request in program.requests]
+def kinds_of(program: TimeIndexedProgram) -> list[Kind]:
+    return [(request.prompt, request.output) for request in program.types.requests]
 
 
-def above(program: PriceProgram, branches: tuple[Branch, ...]) -> tuple[Any, ...]:
+def above(program: TimeIndexedProgram, branches: tuple[Branch, ...]) -> tuple[Any, ...]:
     """Branches as the checker has them."""
     kinds = kinds_of(program)
     return tuple(({kinds[k]: u for k, u in b.until}, b.sign, b.limit) for b in branches)
 
 
-def schedules(program: PriceProgram) -> list[tuple[tuple[Kind, int], ...]]:
+def schedules(program: TimeIndexedProgram) -> list[tuple[tuple[Kind, int], ...]]:
     """All feasible schedules with starts up to the horizon: (type, start) of each request."""
     memory = program.instance.memory
     requests = [
-        kind for kind, n in zip(kinds_of(program), program.counts, strict=True) for _ in range(n)
+        kind
+        for kind, n in zip(kinds_of(program), program.types.counts.tolist(), strict=True)
+        for _ in range(n)
     ]
     found = []
     for starts in itertools.product(range(program.horizon + 1), repeat=len(requests)):
@@ -74,13 +78,13 @@ def test_no_start_of_a_schedule_is_taken_away() -> None:
     taken = 0
     for _ in range(60):
         instance = random_instance(rng)
-        program = PriceProgram(instance, rng.randint(3, 9))
+        program = TimeIndexedProgram(instance, rng.randint(3, 9))
         every, kinds = schedules(program), kinds_of(program)
         for _ in range(5):
             branches = random_branches(program, rng, rng.randint(1, 4))
             mine = [p for p in every if all(obeys(p, b, kinds) for b in branches)]
             # A start at the horizon stands for all later ones, so take only what is before it.
-            left = fitting(program, branches, all_starts(program))
+            left = timetabling(program, branches, full_domains(program))
             used = {(kind, t) for pairs in mine for kind, t in pairs}
             if left is None:
                 assert not used
@@ -99,13 +103,13 @@ def test_the_checker_takes_the_same_starts_away() -> None:
     for number in range(300):
         name = ("tiny", "small", "long")[number % 3]
         instance = generate_random(name, 3, number)
-        program = PriceProgram(instance, rng.randint(1, 300 if name == "long" else 30))
+        program = TimeIndexedProgram(instance, rng.randint(1, 300 if name == "long" else 30))
         branches = random_branches(program, rng, rng.randint(0, 9))
-        starts = all_starts(program)
+        starts = full_domains(program)
         starts &= np.array([[rng.random() < 0.9 for _ in row] for row in starts])
-        mine = fitting(program, branches, starts)
+        mine = timetabling(program, branches, starts)
         kinds = kinds_of(program)
-        types = dict(zip(kinds, program.counts, strict=True))
+        types = dict(zip(kinds, program.types.counts.tolist(), strict=True))
         given = {kind: bytearray(row.tolist()) for kind, row in zip(kinds, starts, strict=True)}
         theirs = checker().fitting(instance.memory, types, given, above(program, branches))
         assert (mine is None) == (theirs is None)
@@ -116,48 +120,48 @@ def test_the_checker_takes_the_same_starts_away() -> None:
     assert 20 < nothing < 250
 
 
-def random_tree(instance: Instance, rng: random.Random, goal: int) -> tuple[dict[str, Any], int]:
-    """A proof whose splits and prices are anything at all, and what it proves."""
-    program = PriceProgram(instance, rng.randint(2, 12), levels=(1, 2), scale=16)
-    free = program.prices(np.zeros(program.rows))
+def random_tree(instance: Instance, rng: random.Random, cutoff: int) -> tuple[dict[str, Any], int]:
+    """A proof whose splits and duals are anything at all, and what it proves."""
+    program = TimeIndexedProgram(instance, rng.randint(2, 12), levels=(1, 2), scale=16)
+    free = program.rounded(np.zeros(program.rows))
     nodes: list[dict[str, Any]] = []
-    leaves = [goal]
+    leaves = [cutoff]
 
-    def grow(path: tuple[Branch, ...], starts: Any, bound: int, held: Any) -> None:
-        left = None if starts is None else fitting(program, path, starts)
-        given = [] if held is None else [held]
+    def grow(path: tuple[Branch, ...], starts: Any, bound: int, inherited: Any) -> None:
+        left = None if starts is None else timetabling(program, path, starts)
+        given = [] if inherited is None else [inherited]
         node: dict[str, Any] = {}
-        if held is None or rng.random() < 0.5:
+        if inherited is None or rng.random() < 0.5:
             size = rng.choice([0.0, 0.1, 0.5])
-            duals = -np.array([rng.random() * size for _ in range(program.rows + len(path))])
-            prices = program.prices(duals * [rng.random() < 0.4 for _ in duals])
-            node = program.leaf(prices)
-            given.append(prices)
-        for prices in given:
-            held = type(free)(
-                prices.memory,
-                prices.staircase,
-                (*prices.branch, *[0] * (len(path) - len(prices.branch))),
+            row_duals = -np.array([rng.random() * size for _ in range(program.rows + len(path))])
+            duals = program.rounded(row_duals * [rng.random() < 0.4 for _ in row_duals])
+            node = program.leaf(duals)
+            given.append(duals)
+        for duals in given:
+            inherited = type(free)(
+                duals.memory,
+                duals.covers,
+                (*duals.branch, *[0] * (len(path) - len(duals.branch))),
             )
             if left is not None:
-                found = told(program, held, path, left, goal)
-                left, bound = found.starts, max(bound, found.bound)
+                found = reduced_cost_fixing(program, inherited, path, left, cutoff)
+                left, bound = found.domains, max(bound, found.bound)
         if len(path) < 4 and rng.random() < 0.7:
             (branch,) = random_branches(program, rng, 1)
             nodes.append(program.split(branch) | node)
             for below in (True, False):
-                grow((*path, Branch(branch.until, branch.at_most, below)), left, bound, held)
+                grow((*path, Branch(branch.until, branch.at_most, below)), left, bound, inherited)
             return
         nodes.append(node)
         if left is not None:
             leaves.append(bound)
 
-    grow((), all_starts(program), 0, None)
+    grow((), full_domains(program), 0, None)
     content = {
         "rule": "propagation",
         "scale": 16,
         "horizon": program.horizon,
-        "cutoff": goal,
+        "cutoff": cutoff,
         "tree": nodes,
     }
     return content, min(leaves)
@@ -170,8 +174,8 @@ def test_trees_are_evaluated_alike_twice_and_prove_no_more_than_is_true() -> Non
         instance = generate_random("tiny", 4, number % 100)
         types = {(r.prompt, r.output): n for r, n in instance.types()}
         optimum = solve_by_state_graph(instance).objective
-        goal = max(1, optimum + rng.randint(-1, 4))
-        content, value = random_tree(instance, rng, goal)
+        cutoff = max(1, optimum + rng.randint(-1, 4))
+        content, value = random_tree(instance, rng, cutoff)
         assert checker().bound(instance.memory, types, content) == value <= max(optimum, 0)
         tight += value == optimum
     assert tight > 40
@@ -185,10 +189,10 @@ def test_trees_are_evaluated_alike_twice_and_prove_no_more_than_is_true() -> Non
     ],
 )
 def test_long_instances_are_proved(number: int, starts: list[int]) -> None:
-    """Few nodes are enough where thousands were not without windows."""
+    """Few nodes are enough where thousands were not without propagation."""
     instance = generate_random("long", 1, number)
     tree = branch_and_bound(instance, np.array(starts), Stopping(120, node_limit=2000))
     assert tree is not None
-    assert tree.lower_bound == tree.goal == sum(starts) + instance.total_output
+    assert tree.lower_bound == tree.cutoff == sum(starts) + instance.total_output
     types = {(r.prompt, r.output): n for r, n in instance.types()}
-    assert checker().bound(instance.memory, types, tree.content()) == tree.goal
+    assert checker().bound(instance.memory, types, tree.content()) == tree.cutoff

@@ -1,4 +1,4 @@
-"""Branch and bound on prices: its trees are sound, and close brackets that one leaf leaves open."""
+"""Branch and bound: its trees are sound, and close brackets that one leaf leaves open."""
 
 from __future__ import annotations
 
@@ -8,24 +8,27 @@ import math
 import numpy as np
 import pytest
 
-from kvopt import Instance, Stopping, solve
+from kvopt import Instance, Status, Stopping, solve
 from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
-from kvopt.solver import solve as solving
-from kvopt.solver.branch_and_bound import tree as branching
-from kvopt.solver.branch_and_bound.propagation import all_starts
-from kvopt.solver.branch_and_bound.tree import SparseProgram, WindowTree, branch_and_bound
+from kvopt.solver.branch_and_bound.propagation import full_domains
+from kvopt.solver.branch_and_bound.sparse_lp import SparseProgram
+from kvopt.solver.branch_and_bound.stage import BranchAndBound
+from kvopt.solver.branch_and_bound.tree import PropagationTree, branch_and_bound
+from kvopt.solver.params import BranchAndBoundParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.relaxations.time_indexed import Branch
-from kvopt.solver.result import Result
+from kvopt.solver.result import Bound, Result
+from kvopt.solver.solve import PLAN, Step
+from kvopt.solver.stage import Incumbent, recomputed, run_alone
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 
-def proved(instance: Instance, tree: WindowTree) -> int:
+def proved(instance: Instance, tree: PropagationTree) -> int:
     types = {(r.prompt, r.output): n for r, n in instance.types()}
     content = json.loads(json.dumps(tree.content()))
     value = checker().bound(instance.memory, types, content)
-    assert tree.lower_bound <= value <= tree.goal
+    assert tree.lower_bound <= value <= tree.cutoff
     return value
 
 
@@ -39,7 +42,7 @@ def test_trees_of_tiny_instances_are_sound(number: int) -> None:
 
     def keep(bound: int, starts: np.ndarray) -> None:
         seen.append(bound)
-        costs.append(Result.checked(instance, starts, bound, "branches", 0.0).objective)
+        costs.append(recomputed(instance, starts)[1])
 
     tree = branch_and_bound(instance, poor, Stopping(node_limit=40), keep)
     assert tree is not None
@@ -72,32 +75,58 @@ def test_a_long_instance_is_bracketed_with_a_tree() -> None:
     assert 0.94 * cost < proved(instance, tree) <= cost
 
 
-def test_solve_brings_the_tree(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(solving, "_searched", lambda best, stop: best)
-    monkeypatch.setattr(solving, "has_few_long_runs", lambda instance, makespan: True)
-    monkeypatch.setattr(solving, "worth_bound", lambda *given: None)
-    monkeypatch.setattr(solving, "has_room_to_hold", lambda instance, horizon: False)
+def test_the_stage_works_alone() -> None:
+    """Its bounds on the way are its word; the tree at the end is a proof."""
+    instance = generate_random("small", 5, 0)
+    optimum = solve(instance, math.inf)
+    seen: list[Result] = []
+    stop = Stopping(60, node_limit=300)
+    result = run_alone(BranchAndBound(), instance, optimum.starts, stop, report=seen.append)
+    assert (result.status, result.objective) == (Status.OPTIMAL, optimum.objective)
+    assert result.rule == result.certified.rule == "propagation"
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    value = checker().bound(instance.memory, types, result.certified.proof)
+    assert value == result.lower_bound == result.certified_lower_bound
+    words = [r for r in seen if r.rule == "branch-and-bound"]
+    assert words
+    assert all(r.bound.proof is None and r.lower_bound <= optimum.objective for r in words)
+    assert sum(r.certified is not words[0].certified for r in seen) == 1  # written once
+
+
+def test_solve_brings_the_tree() -> None:
     instance = Instance(23, [0] * 6, [17, 9, 8, 7, 5, 3])
-    result = solve(instance, 5)
-    if result.rule == solving.BRANCHES:
-        assert result.proof is not None
-        types = {(r.prompt, r.output): n for r, n in instance.types()}
-        value = checker().bound(instance.memory, types, result.proof)
-        assert value == result.lower_bound
-    assert result.rule in (solving.BRANCHES, "HiGHS")
+    params = SolverParams(branch_and_bound=BranchAndBoundParams(least_makespan=1))
+    assert "branch-and-bound" in [step.stage.name for step in PLAN]
+    plan = [*PLAN[:2], Step(BranchAndBound())]
+    result = solve(instance, 5, params=params, plan=plan)
+    assert result.stages[-1].name == "branch-and-bound"
+    assert result.rule == result.certified.rule == "propagation"
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    value = checker().bound(instance.memory, types, result.certified.proof)
+    assert value == result.lower_bound
+
+
+def test_it_applies_to_few_long_requests_without_demand_duals() -> None:
+    long = generate_random("long", 1, 33)
+    state = Incumbent(long, SolverParams())
+    assert BranchAndBound().applies(state)
+    state.prove(Bound(1, "demand-duals"))
+    assert not BranchAndBound().applies(state)
+    assert not BranchAndBound().applies(Incumbent(generate_random("tiny", 1, 0), SolverParams()))
+    assert not BranchAndBound().applies(Incumbent(generate_random("alike", 1, 0), SolverParams()))
 
 
 def test_sparse_rows_prove_what_they_say() -> None:
-    """The value of the sparse program is the bound of its prices, rounding aside."""
+    """The value of the sparse program is the bound of its duals, rounding aside."""
     instance = generate_random("long", 1, 7)
     program = SparseProgram(instance, 600, 10_000)
     branches = (Branch(((1, 90),), 0, below=False), Branch(((2, 40),), 0, below=True))
     for k, before in ((1, 90), (2, 40)):
         program.add_split(k, before)
     for some in ((), branches[:1], branches):
-        assert program.solve(some, all_starts(program.exact), 2, 4) is not None
+        assert program.solve(some, full_domains(program.exact), 2, 4) is not None
         value = program.highs.getInfo().objective_function_value
-        bound = program.exact.bound(program.prices(some), some)
+        bound = program.exact.bound(program.duals(some), some)
         assert np.ceil(value - 0.1) <= bound <= np.ceil(value + 0.1)
 
 
@@ -106,12 +135,13 @@ def test_asking_too_much_costs_the_penalty() -> None:
     program = SparseProgram(instance, 18, 1000)
     program.add_split(0, 5)
     branch = Branch(((0, 5),), 1, below=False)  # both start before 5, which is impossible
-    assert program.solve((branch,), all_starts(program.exact), 0, 0) is not None
-    assert program.exact.bound(program.prices((branch,)), (branch,)) > 27
+    assert program.solve((branch,), full_domains(program.exact), 0, 0) is not None
+    assert program.exact.bound(program.duals((branch,)), (branch,)) > 27
 
 
 def test_time_may_be_over() -> None:
     instance = generate_random("long", 1, 7)
     tree = branch_and_bound(instance, best_list_schedule(instance), Stopping(0))
     assert tree is None or proved(instance, tree) > 0
-    assert branching.MOST_ROWS > 3 * branching.ROWS
+    params = BranchAndBoundParams()
+    assert params.most_rows > 3 * params.grid_rows

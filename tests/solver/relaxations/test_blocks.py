@@ -1,0 +1,147 @@
+"""Blocks of types: how they are made, and what their linking duals prove."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+from oracles.array_descend import descend_by_arrays
+
+from kvopt import Instance, Stopping, solve
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
+from kvopt.solver.params import DemandDualParams, SolverParams
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.primal.path_repair import start_times
+from kvopt.solver.primal.relax_and_fix import relax_and_fix
+from kvopt.solver.relaxations.blocks import partition
+from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, descend
+from kvopt.solver.relaxations.demand_dual_stage import demand_dual_bound
+from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, DualSolution
+from kvopt.solver.result import Result
+from kvopt.solver.stage import recomputed
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
+
+BLOCKS_ONLY = DemandDualParams(most_sets=0, most_block_sets=200, most_relax_and_fix_sets=200)
+"""With too small a limit for the graph of all types."""
+
+OPTIMUM = 708794
+"""Of alike/3, seed 1."""
+
+
+@pytest.mark.parametrize("looks", [1, 4, 16, 64, 256, 512, 768, 1024])
+def test_stopped_anywhere_they_leave_a_true_bracket(looks: int) -> None:
+    instance = generate_random("alike", 1, 3)
+    asked = itertools.count(1)
+    seen: list[Result] = []
+    stop = Stopping(stopped=lambda: next(asked) >= looks)
+    params = SolverParams(demand_duals=BLOCKS_ONLY)
+    seen.append(solve(instance, math.inf, stop=stop, params=params, report=seen.append))
+    assert all(r.lower_bound <= OPTIMUM <= r.objective for r in seen)
+
+
+def test_types_are_partitioned_into_similar_ones() -> None:
+    instance = generate_random("alike", 1, 8)
+    blocks = partition(instance, 10**6)
+    assert blocks is not None
+    areas = [[instance.types()[k][0].area for k in block] for block in blocks]
+    assert len(areas) == 2
+    assert max(areas[0]) < min(areas[1])
+    assert partition(instance, 10) is None
+    assert partition(generate_random("model1", 1, 0), 10**6) is None
+    assert partition(Instance(60, [10, 1, 2], [49, 20, 30]), 10**4) is None  # one of each type
+
+
+def test_bounds_are_true_and_those_of_the_checker() -> None:
+    rng = random.Random(7)
+    tight = 0
+    for number in range(80):
+        instance = generate_random("tiny", 54, number)
+        kinds = range(len(instance.types()))
+        blocks = [[k for k in kinds if k % 3 == i] for i in range(min(3, len(kinds)))]
+        relaxation = DemandDualRelaxation(instance, descend, blocks)
+        duals = relaxation.first_duals.copy()
+        if number % 2:
+            noise = [rng.randint(-3 * SCALE, 3 * SCALE) for _ in duals]
+            duals[len(kinds) :] //= rng.randint(1, 3)
+            duals = np.maximum(0, duals + noise)
+        found = relaxation.cheapest_paths(duals, Stopping())
+        assert found is not None
+        bound = -(-(found[0] + relaxation.constant(duals)) // SCALE)
+        optimum = solve_by_state_graph(instance).objective
+        assert bound <= optimum
+        tight += bound == optimum
+        linking = tuple(relaxation.linking_duals(duals).tolist())
+        demand = tuple(relaxation.demand_duals(duals).tolist())
+        solution = DualSolution(demand, bound, None, relaxation.blocks, linking)
+        types = {(r.prompt, r.output): n for r, n in instance.types()}
+        proof = solution.content(instance)
+        assert proof["rule"] == solution.rule == ("demand-duals" if len(blocks) == 1 else "blocks")
+        assert checker().bound(instance.memory, types, proof) == bound
+        by_arrays = DemandDualRelaxation(instance, descend_by_arrays, blocks)
+        assert by_arrays.cheapest_paths(duals, Stopping()) == found
+    assert tight > 0
+
+
+def test_supergradients_are_right() -> None:
+    """The bound at other duals is at most the plane of a path."""
+    rng = random.Random(8)
+    for number in range(20):
+        instance = generate_random("small", 55, 2 * number)
+        if len(instance.types()) < 2:
+            continue
+        blocks = [[0], list(range(1, len(instance.types())))]
+        relaxation = DemandDualRelaxation(instance, descend_by_arrays, blocks)
+
+        def look(
+            duals: np.ndarray, relaxation: DemandDualRelaxation = relaxation
+        ) -> tuple[float, Any]:
+            found = relaxation.cheapest_paths(duals, Stopping())
+            assert found is not None
+            value = (found[0] + relaxation.constant(duals)) / SCALE
+            return value, relaxation.supergradient(found[1])
+
+        duals = relaxation.first_duals
+        value, slope = look(duals)
+        for _ in range(5):
+            move = np.array([rng.randint(-SCALE, 2 * SCALE) for _ in duals])
+            move = np.maximum(duals + move, 0) - duals
+            # Linking duals are rounded down, each by less than 1 / SCALE.
+            rounding = instance.memory * relaxation.linking.knots[-1] / SCALE
+            assert look(duals + move)[0] <= value + slope @ move / SCALE + rounding
+
+
+def test_blocks_share_the_memory_by_its_dual() -> None:
+    instance = generate_random("alike", 1, 3)
+    starts = best_list_schedule(instance)
+    seen: list[DualSolution] = []
+    stop = Stopping(stopped=lambda: len(seen) >= 12)
+    found = demand_dual_bound(instance, starts, stop, seen.append, BLOCKS_ONLY)
+    assert found is not None
+    assert found is seen[-1]
+    assert len(found.blocks) > 1
+    assert 0.96 * OPTIMUM < found.bound <= OPTIMUM
+    content = found.content(instance)
+    assert content["rule"] == "blocks"
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    assert checker().bound(instance.memory, types, content) == found.bound
+
+
+def test_relax_and_fix_starts_one_block_after_the_other() -> None:
+    instance = generate_random("alike", 1, 3)
+    blocks = partition(instance, 200)
+    assert blocks is not None
+    assert len(blocks) > 1
+    found = relax_and_fix(instance, KERNEL.compiled().descend, blocks, Stopping(10))
+    assert found is not None
+    starts, duals = found
+    assert set(np.flatnonzero(duals)) == set(blocks[-1])
+    times = start_times(instance.request_types(), starts)
+    assert OPTIMUM <= recomputed(instance, times)[1] < 1.06 * OPTIMUM
+    of_block = [[t for t, k in starts if k in block] for block in blocks]
+    assert all(max(a) <= min(b) for a, b in itertools.pairwise(of_block))
+    assert relax_and_fix(instance, descend_by_arrays, blocks, Stopping(0)) is None
