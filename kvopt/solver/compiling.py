@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
+import sys
 import threading
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -119,12 +121,14 @@ class Kernel(Generic[Functions]):
     def _first(self, stop: Stopping) -> Functions:
         notice = threading.Timer(QUIET_SECONDS, logger.info, ("compiling the %s, once", self.name))
         notice.daemon = True
-        with stop.uncharged():
+        with stop.uncharged(), _breaking_off(stop):
             notice.start()
             try:
                 try:
                     return self._built(cache=True)
                 except Exception as error:  # no place for the cache, or what is in it is broken
+                    if stop.interrupted:
+                        raise KeyboardInterrupt from None
                     logger.info("the %s is not cached on disk: %s", self.name, error)
                     return self._built(cache=False)
             finally:
@@ -167,6 +171,37 @@ class Kernel(Generic[Functions]):
         return digest.hexdigest()[:12]
 
 
+@contextmanager
+def _breaking_off(stop: Stopping) -> Iterator[None]:
+    """Raise KeyboardInterrupt at the next pass of the compiler once `stop` was ended from outside.
+
+    A signal is often answered in a callback of LLVM, and an exception raised there is lost, but
+    for a message that nobody needs.
+    """
+    from numba.core import event
+
+    thread = threading.get_ident()
+
+    class Watch(event.Listener):
+        def on_start(self, event: object) -> None:
+            if stop.interrupted and threading.get_ident() == thread:
+                raise KeyboardInterrupt
+
+        def on_end(self, event: object) -> None:
+            pass
+
+    def unraisable(lost: Any) -> None:
+        if not issubclass(lost.exc_type, KeyboardInterrupt):
+            before(lost)
+
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        with event.install_listener("numba:run_pass", Watch()):
+            yield
+    finally:
+        sys.unraisablehook = before
+
+
 def _merged_globals(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
     """Return the globals that the functions use, of all their modules together."""
     merged: dict[str, Any] = {}
@@ -195,33 +230,3 @@ def _names_in(code: types.CodeType) -> set[str]:
     """Return the names that code and the code in it looks up."""
     inner = (const for const in code.co_consts if isinstance(const, types.CodeType))
     return set(code.co_names).union(*map(_names_in, inner))
-
-
-def has_numba() -> bool:
-    """Tell whether numba is there; it is."""
-    return True
-
-
-def working(build: Callable[[bool], Any]) -> Any:
-    """Return what `build` makes with compiled functions, kept on disk if possible."""
-    try:
-        return build(True)
-    except (OSError, RuntimeError):
-        return build(False)
-
-
-def jitted(
-    functions: Sequence[Callable[..., Any]],
-    names: dict[str, Any],
-    options: Callable[[Callable[..., Any]], dict[str, Any]],
-) -> dict[str, Any]:
-    """Return the globals of a module with some of its functions compiled."""
-    from numba import njit
-
-    names = dict(names)
-    for function in functions:
-        assert isinstance(function, types.FunctionType)
-        copy = types.FunctionType(function.__code__, names, function.__name__)
-        copy.__qualname__ = function.__qualname__
-        names[function.__name__] = njit(**options(function))(copy)
-    return names

@@ -149,3 +149,39 @@ def test_what_takes_long_is_announced_once(caplog: pytest.LogCaptureFixture) -> 
         for _ in range(2):
             run_alone(stage, Instance(4, [1], [2]), [0], Stopping())
     assert [record.getMessage() for record in caplog.records] == ["compiling the slow sums, once"]
+
+
+INTERRUPTED = """
+    import os, signal, sys, threading, time
+    import numpy as np
+    from kvopt import Instance, Stopping
+    from kvopt.solver.stage import run_alone
+    from kvopt.solver.state_search.stage import StateSearch
+
+    stop, seconds = Stopping(60), float(sys.argv[1])
+    signal.signal(signal.SIGINT, lambda *_: stop.interrupt())
+    threading.Timer(seconds, os.kill, (os.getpid(), signal.SIGINT)).start()
+    began = time.perf_counter()
+    result = run_alone(StateSearch(), Instance(7, [1] * 4, [2, 2, 4, 4]), [0, 2, 4, 8], stop)
+    print(result.objective, result.lower_bound, time.perf_counter() - began - seconds)
+"""
+
+
+@pytest.mark.parametrize("seconds", [1.5, 4.0])
+def test_an_interrupt_breaks_it_off(seconds: float, tmp_path: Path) -> None:
+    """With an empty cache, compiling takes many times as long."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(INTERRUPTED), str(seconds)],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "NUMBA_CACHE_DIR": str(tmp_path),
+        },
+    )
+    objective, lower_bound, late = done.stdout.split()
+    assert (objective, lower_bound) == ("26", "0")
+    assert float(late) < 8  # a second on an idle machine
+    assert done.stderr == ""
