@@ -3,7 +3,8 @@
 Where even few types have too many profiles, they are partitioned into blocks.  Each block has the
 whole memory to itself, and a graph of its own; that all together use no more than the memory is
 relaxed, too: a token in use in round r costs q_r >= 0, and M q_r is paid back (derived:
-proofs/text/demand_duals.md, theorem 6).  The q_r are the duals of the linking constraint, the memory rows.
+proofs/text/demand_duals.md, theorem 6).  The q_r are the duals of the linking constraint, the
+memory rows.
 """
 
 from __future__ import annotations

@@ -7,8 +7,8 @@ recursion over time.  It bounds the cost of every schedule:
 
     cost  >=  sum over k of n_k w_k  +  min over paths of sum over starts of (completion - w_k)
 
-(derived: proofs/text/demand_duals.md), and at the best duals the cheapest path serves nearly the right
-numbers, often exactly: then it is an optimal schedule.  Otherwise it is repaired into a good
+(derived: proofs/text/demand_duals.md), and at the best duals the cheapest path serves nearly the
+right numbers, often exactly: then it is an optimal schedule.  Otherwise it is repaired into a good
 one (`kvopt.solver.primal.path_repair`).  When starts of a type no longer pay, a smaller graph
 follows.  Several blocks of types are linked by duals of the memory rows
 (`kvopt.solver.relaxations.blocks`).
