@@ -64,7 +64,7 @@ def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
-    from kvopt.solver.milp import solve_by_program
+    from kvopt.solver.hindsight_stage import solve_by_program
 
     return solve_by_program(instance, known, Stopping(limit))
 

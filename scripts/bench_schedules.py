@@ -29,7 +29,7 @@ def measure(seed: int, number: int, seconds: float) -> dict[str, float]:
     instance = generate_random("model1", seed, number)
     simple = simulate(instance, policy_from_spec("mc-sf")).total_completion_time()
     listed = best_list_schedule(instance)
-    improved = improve(instance, listed, Stopping(seconds), seed=0, compiled=True)
+    improved = improve(instance, listed, Stopping(seconds), seed=0)
     costs = []
     for starts in (listed, improved):
         schedule = Schedule.from_starts(instance, starts)
@@ -99,7 +99,7 @@ def main() -> None:
     todo = [job for job in wanted if job not in done]
     if todo:  # compile before anything is timed
         first = generate_random("model1", options.seed, 0)
-        improve(first, best_list_schedule(first), Stopping(60), evaluations=1, compiled=True)
+        improve(first, best_list_schedule(first), Stopping(60), evaluations=1)
     for number, seconds in todo:
         rows.append(measure(options.seed, number, seconds))
         with options.store.open("a") as file:

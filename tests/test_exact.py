@@ -20,7 +20,7 @@ from kvopt import (
     violations,
 )
 from kvopt.generate import generate_random
-from kvopt.solver.milp import solve_by_program
+from kvopt.solver.hindsight_stage import solve_by_program
 from kvopt.solver.primal.list_schedules import (
     best_list_schedule,
 )

@@ -158,21 +158,21 @@ def test_a_wrong_constant_is_refuted(
 
 
 @pytest.mark.parametrize("companion", ["state_search"], indirect=True)
-def test_a_larger_pouring_bound_is_refuted(companion: ModuleType) -> None:
+def test_a_larger_fluid_bound_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])
-    kinds = companion.make_kinds(5, instance.prompts, instance.outputs)
-    prices = companion.make_prices(1, 1)
+    problem = companion.make_problem(5, instance.prompts, instance.outputs)
+    duals = companion.make_duals(1, 1)
 
     def more(*state: object) -> int:
-        return int(companion.pour_bound(*state)) + 2
+        return int(companion.fluid_bound(*state)) + 2
 
     def check(**bound: object) -> None:
         for seed in range(20):
-            companion.check_state(instance, kinds, prices, random.Random(seed), **bound)
+            companion.check_state(instance, problem, duals, random.Random(seed), **bound)
 
     check()
     with pytest.raises(AssertionError):
-        check(pour=more)
+        check(fluid=more)
 
 
 @pytest.mark.parametrize("companion", ["aggregate_state"], indirect=True)

@@ -11,6 +11,7 @@ from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy
+from kvopt.solver.hindsight_stage import solve_by_program
 from kvopt.solver.result import Result, Status
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
@@ -89,8 +90,6 @@ def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
         yield solve_by_state_graph(instance)
     small = len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY
     if small and optimum.rule != "milp":
-        from kvopt.solver.milp import solve_by_program  # loads PuLP and HiGHS
-
         second = solve_by_program(instance, optimum.starts, stop)
         if second.status is Status.OPTIMAL:
             yield second

@@ -9,46 +9,19 @@ from dataclasses import dataclass
 from typing import overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from kvopt.model.errors import InputError
+from kvopt.model.request import IntArray, Request
 from kvopt.model.request_types import RequestTypes
 
 __all__ = ["MAX_REQUESTS", "MAX_TOKENS", "Instance", "IntArray", "Request"]
-
-IntArray = NDArray[np.int64]
 
 MAX_TOKENS = 10**9
 """Largest memory budget, prompt or output length accepted (tokens)."""
 
 MAX_REQUESTS = 10**7
 """Largest number of requests accepted in one instance."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Request:
-    """One request: a prompt to hold and an output to generate.
-
-    Parameters
-    ----------
-    prompt
-        Prompt length s >= 0 (tokens), in memory as long as an attempt runs.
-    output
-        Output length o >= 1 (tokens); an attempt completes after o rounds.
-    """
-
-    prompt: int
-    output: int
-
-    @property
-    def peak(self) -> int:
-        """Memory in the last round, s + o (tokens)."""
-        return self.prompt + self.output
-
-    @property
-    def area(self) -> int:
-        """Memory summed over the rounds of a whole run, s*o + o(o+1)/2 (token-rounds)."""
-        return self.prompt * self.output + self.output * (self.output + 1) // 2
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
@@ -213,7 +186,7 @@ class Instance(Sequence[Request]):
 
     def request_types(self) -> RequestTypes:
         """Return the distinct requests, in the order that every engine uses."""
-        return RequestTypes.of(self)
+        return RequestTypes.of(self.prompts, self.outputs)
 
     def types(self) -> list[tuple[Request, int]]:
         """Return the distinct requests with their multiplicities, by (output, prompt)."""

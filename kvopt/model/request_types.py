@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from kvopt.model.instance import Instance, IntArray, Request
+from kvopt.model.request import IntArray, Request
 
 __all__ = ["RequestTypes"]
 
@@ -46,9 +44,9 @@ class RequestTypes:
     index: IntArray
 
     @classmethod
-    def of(cls, instance: Instance) -> RequestTypes:
-        """Group the requests of an instance."""
-        keys = (instance.outputs << 30) | instance.prompts
+    def of(cls, prompts: IntArray, outputs: IntArray) -> RequestTypes:
+        """Group requests by their prompt and output lengths (tokens), shape (n,) each."""
+        keys = (outputs << 30) | prompts
         distinct, index, counts = np.unique(keys, return_inverse=True, return_counts=True)
         arrays = (distinct & ((1 << 30) - 1), distinct >> 30, counts, index.reshape(-1))
         for array in arrays:
@@ -61,8 +59,6 @@ class RequestTypes:
     @cached_property
     def requests(self) -> list[Request]:
         """A request of each type."""
-        from kvopt.model.instance import Request
-
         return list(map(Request, self.prompts.tolist(), self.outputs.tolist()))
 
     @cached_property

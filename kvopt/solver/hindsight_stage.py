@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
+from kvopt.solver.result import Result
 from kvopt.solver.sizes import program_size
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.stage import Incumbent, run_alone
 
-__all__ = ["HindsightStage"]
+__all__ = ["HindsightStage", "solve_by_program"]
 
 
 class HindsightStage:
@@ -41,3 +43,30 @@ def program_seconds(state: Incumbent) -> float:
     if state.instance.total_output > params.most_rounds or entries > params.most_entries:
         return math.inf
     return entries / params.entries_per_second + variables / params.variables_per_second
+
+
+def solve_by_program(instance: Instance, known: IntArray, stop: Stopping) -> Result:
+    """Solve an instance by the hindsight program with HiGHS alone.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    known
+        Starts of some feasible schedule (rounds), shape (n,); the solver starts
+        from it, and its cost gives the horizon.
+    stop
+        How long it may take.
+
+    Returns
+    -------
+    Result
+        Optimal, or the bracket reached in time.  Schedule and cost are recomputed in
+        integers; that there is no cheaper schedule is the solver's word.
+
+    Raises
+    ------
+    SolverError
+        If the solver fails, or what it returns is not a feasible schedule.
+    """
+    return run_alone(HindsightStage(), instance, known, stop)

@@ -23,12 +23,11 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.highs import hear_greeting_out
-from kvopt.solver.hindsight_stage import HindsightStage
-from kvopt.solver.result import Bound, Result
-from kvopt.solver.stage import Incumbent, run_alone
+from kvopt.solver.result import Bound
+from kvopt.solver.stage import Incumbent
 from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
 
-__all__ = ["HindsightProgram", "latest_starts", "run_program", "solve_by_program"]
+__all__ = ["HindsightProgram", "latest_starts", "run_program"]
 
 
 def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
@@ -198,33 +197,6 @@ class _Highs(pulp.HiGHS):  # type: ignore[misc]  # PuLP defines the class condit
                 raise
             return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound
         return status
-
-
-def solve_by_program(instance: Instance, known: IntArray, stop: Stopping) -> Result:
-    """Solve an instance by the hindsight program with HiGHS alone.
-
-    Parameters
-    ----------
-    instance
-        The instance.
-    known
-        Starts of some feasible schedule (rounds), shape (n,); the solver starts
-        from it, and its cost gives the horizon.
-    stop
-        How long it may take.
-
-    Returns
-    -------
-    Result
-        Optimal, or the bracket reached in time.  Schedule and cost are recomputed in
-        integers; that there is no cheaper schedule is the solver's word.
-
-    Raises
-    ------
-    SolverError
-        If the solver fails, or what it returns is not a feasible schedule.
-    """
-    return run_alone(HindsightStage(), instance, known, stop)
 
 
 def run_program(state: Incumbent, stop: Stopping) -> None:

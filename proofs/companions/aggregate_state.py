@@ -1,4 +1,4 @@
-"""Companion of aggregate_state.md: the terms of the relaxation on schedules, the bound on optima."""
+"""Companion of aggregate_state.md: the relaxation on schedules, term by term; bounds on optima."""
 
 from __future__ import annotations
 

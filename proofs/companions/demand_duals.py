@@ -1,4 +1,4 @@
-"""Companion of demand_duals.md: paths are schedules, unusable memory changes nothing; the bounds."""
+"""Companion of demand_duals.md: paths are schedules, unusable memory, and the bounds."""
 
 from __future__ import annotations
 

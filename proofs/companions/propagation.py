@@ -113,7 +113,13 @@ def check_tree(instance: Instance, optimum: int, rng: random.Random, above: int 
             grow(depth + 1)
 
     grow(0)
-    proof = {"rule": "propagation", "scale": 8, "horizon": horizon, "cutoff": max(1, goal), "tree": tree}
+    proof = {
+        "rule": "propagation",
+        "scale": 8,
+        "horizon": horizon,
+        "cutoff": max(1, goal),
+        "tree": tree,
+    }
     types = {(r.prompt, r.output): n for r, n in instance.types()}
     value = checker().bound(instance.memory, types, proof)
     assert value <= optimum

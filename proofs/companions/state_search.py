@@ -7,19 +7,13 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from kvopt.solver.state_search.compiled import (
-    Kinds,
-    Prices,
-    find_prices,
-    make_kinds,
-    make_prices,
-    pour_bound,
-    price_bound,
-    tighten,
-)
 
 from kvopt import Instance
 from kvopt.generate import generate_random
+from kvopt.solver.state_search.bounds import dual_bound, fluid_bound
+from kvopt.solver.state_search.duals import Ascent, Duals, find_duals, make_duals
+from kvopt.solver.state_search.packed_states import tighten
+from kvopt.solver.state_search.problem import PackedProblem, make_problem
 from kvopt.solver.window_covers import cover_windows
 
 Pair = tuple[int, int]
@@ -66,7 +60,7 @@ class State:
         of level 2.
     """
 
-    def __init__(self, instance: Instance, kinds: Kinds, rng: random.Random) -> None:
+    def __init__(self, instance: Instance, problem: PackedProblem, rng: random.Random) -> None:
         one, two = cover_windows(instance, 1), cover_windows(instance, 2)
         self.waiting: list[Pair] = []
         self.left = np.zeros(len(one), dtype=np.int64)
@@ -100,27 +94,27 @@ class State:
 
 def check_state(
     instance: Instance,
-    kinds: Kinds,
-    prices: Prices,
+    problem: PackedProblem,
+    duals: Duals,
     rng: random.Random,
-    pour: Callable[..., int] = pour_bound,
+    fluid: Callable[..., int] = fluid_bound,
 ) -> None:
     """Lemma 2 and theorems 3 and 4 on a random state; the bound may be replaced."""
-    state = State(instance, kinds, rng)
+    state = State(instance, problem, rng)
     memory, length = instance.memory, len(state.profile)
     true = remaining_cost(memory, state.waiting, state.profile)
     outputs = sum(output for _, output in state.waiting)
     free = state.free(memory)
-    packed = np.zeros(len(kinds.tops) + 8, dtype=np.int64)
+    packed = np.zeros(len(problem.tops) + 8, dtype=np.int64)
     time = rng.randint(0, instance.total_output)
     for _ in range(2):
-        enough = 10**9
-        poured = pour(state.left, free, length, state.windows, kinds, enough)
-        assert poured <= true + outputs
-        priced = price_bound(state.left, free, length, state.windows, time, kinds, prices)
-        assert priced <= true
+        cutoff = 10**9
+        flowed = fluid(state.left, free, length, state.windows, problem, cutoff)
+        assert flowed <= true + outputs
+        dual = dual_bound(state.left, free, length, state.windows, time, problem, duals)
+        assert dual <= true
         if state.waiting:
-            tighten(free, length, state.left, kinds, packed, np.zeros_like(free))
+            tighten(free, length, state.left, problem, packed, np.zeros_like(free))
         tight = [memory - int(f) for f in free[:length]]
         assert all(a >= b for a, b in zip(tight, state.profile, strict=True))
     assert remaining_cost(memory, state.waiting, tight) == true
@@ -130,8 +124,8 @@ def main(fast: bool) -> None:
     rng = random.Random(2)
     for number in range(40 if fast else 1000):
         instance = generate_random("tiny", 35, number)
-        kinds = make_kinds(instance.memory, instance.prompts, instance.outputs)
-        prices = make_prices(len(kinds.counts), instance.total_output)
-        find_prices(kinds, prices, int(instance.total_output * len(instance)), 30)
+        problem = make_problem(instance.memory, instance.prompts, instance.outputs)
+        duals = make_duals(len(problem.counts), instance.total_output)
+        find_duals(problem, duals, instance.total_output * len(instance), Ascent(30, 256, 20, 10))
         for _ in range(10):
-            check_state(instance, kinds, prices, rng)
+            check_state(instance, problem, duals, rng)

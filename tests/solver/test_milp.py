@@ -9,8 +9,8 @@ from strategies import feasible_starts, instances
 
 from kvopt import Instance, Status, Stopping, solve, violations
 from kvopt.generate import generate_random
-from kvopt.solver.hindsight_stage import HindsightStage
-from kvopt.solver.milp import HindsightProgram, latest_starts, solve_by_program
+from kvopt.solver.hindsight_stage import HindsightStage, solve_by_program
+from kvopt.solver.milp import HindsightProgram, latest_starts
 from kvopt.solver.params import MilpParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.sizes import program_size

@@ -8,8 +8,8 @@ parts of the others do not fit is impossible (timetabling, as for resource-const
 projects); so is a start whose reduced cost alone makes every schedule too costly (reduced-cost
 fixing).  Both go on until neither takes a start away.
 
-Derived: proofs/text/propagation.md; proofs/checker does the same in plain Python on
-intervals instead of arrays.
+Derived: proofs/text/propagation.md; proofs/checker does the same in plain Python on intervals
+instead of arrays.
 """
 
 from __future__ import annotations

@@ -32,10 +32,9 @@ class BranchAndBound:
 
         def keep(bound: int, starts: IntArray) -> None:
             state.offer(starts)
-            state.prove(Bound(min(bound, state.objective), self.name))
+            state.prove(Bound(bound, self.name))
 
         params = state.params.branch_and_bound
         tree = branch_and_bound(state.instance, state.starts, stop, keep, params)
         if tree is not None:
-            bound = min(tree.lower_bound, state.objective)
-            state.prove(Bound(bound, "propagation", tree.content()))
+            state.prove(Bound(tree.lower_bound, "propagation", tree.content()))

@@ -64,8 +64,7 @@ class DemandDuals:
             if found.starts is not None:
                 state.offer(found.starts)
             if found.demand_duals:
-                value = min(found.bound, state.objective)
-                state.prove(Bound(value, found.rule, found.content(state.instance)))
+                state.prove(Bound(found.bound, found.rule, found.content(state.instance)))
 
         demand_dual_bound(state.instance, state.starts, stop, keep, state.params.demand_duals)
 

@@ -347,9 +347,8 @@ class TimeIndexed:
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove the bound of its duals."""
         tree = root_duals(state.instance, stop, state.makespan, state.params.time_indexed)
-        if tree is not None:
-            value = min(tree.lower_bound, state.objective)
-            state.prove(Bound(value, "linear-duals", tree.content()))
+        if tree is not None and tree.lower_bound > 0:  # less if HiGHS was broken off
+            state.prove(Bound(tree.lower_bound, "linear-duals", tree.content()))
 
 
 def root_duals(

@@ -76,7 +76,8 @@ def waiting_outputs(waiting: IntArray, problem: PackedProblem) -> int:
 def root_bound(pool: Pool, problem: PackedProblem, work: Workspace) -> int:
     """Return a lower bound on the sum of starts (rounds), from state 0."""
     count_waiting(pool.key[0], problem, work.waiting)
-    none, most = np.int64(0), np.int64(1 << 60)
+    # numba would compile a function anew for a literal argument.
+    none, most = int(np.int64(0)), int(np.int64(1 << 60))
     bound = fluid_bound(work.waiting, work.free, none, work.windows, problem, most)
     return bound - waiting_outputs(work.waiting, problem)
 
@@ -90,7 +91,7 @@ def place_in_layer(layer: Layer, pool: Pool, key: int, score: int, work: Workspa
     kept, width, first = layer.kept[0], layer.score.shape[0], layer.first[0]
     place = kept
     if kept == width:
-        place = np.int64(0)
+        place = 0
         for i in range(1, width):
             if layer.score[i] > layer.score[place]:
                 place = i
@@ -102,7 +103,7 @@ def place_in_layer(layer: Layer, pool: Pool, key: int, score: int, work: Workspa
             same = same and pool.profile[first + i, j] == work.profile[j]
         if same:
             return i if score < layer.score[i] else -1
-    return place
+    return place  # type: ignore[no-any-return]
 
 
 @lean

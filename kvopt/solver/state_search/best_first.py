@@ -121,7 +121,7 @@ def bound_child(
         cutoff = frontier.cutoff[0] - cost + outputs
         fluid = fluid_bound(waiting, free, length, windows, problem, cutoff)
         bound = max(bound, cost + fluid - outputs)
-    return bound
+    return bound  # type: ignore[no-any-return]
 
 
 @lean

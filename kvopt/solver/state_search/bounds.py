@@ -25,7 +25,7 @@ def round_capacity(
     if weighting == 2:
         clear = 0 if windows[0] > r else 1
         most = problem.capacity[2, clear, free]
-        return max(0, min(most, 2 - (windows[1] > r) - (windows[2] > r)))
+        return max(0, min(most, 2 - (windows[1] > r) - (windows[2] > r)))  # type: ignore[no-any-return]
     if windows[0] > r:
         return problem.capacity[weighting, 0, free]  # type: ignore[no-any-return]
     return problem.capacity[weighting, 1, free]  # type: ignore[no-any-return]

@@ -26,12 +26,6 @@ from kvopt.solver.stage import Incumbent, run_alone
 
 __all__ = ["ReferenceSearch", "solve_by_search"]
 
-BEAM_WIDTH = 30
-"""States kept at each time when a first good schedule is looked for."""
-
-STATE_LIMIT = 300_000
-"""States kept at most, by default; about 200 MB."""
-
 Counts = tuple[int, ...]
 """A number of requests of each type."""
 
@@ -62,7 +56,7 @@ class ReferenceSearch:
         params, outputs = state.params.reference_search, state.instance.total_output
         graph = _StateGraph(state.instance)
         cutoff = state.objective - outputs
-        best = _beam(graph, cutoff, BEAM_WIDTH, stop)
+        best = _beam(graph, cutoff, max(1, params.beam_width), stop)
         cutoff = best.cost if best else cutoff
         limit = params.first_states if self.state_limit is None else self.state_limit
         lower_bound, better = _best_first(graph, cutoff, limit, stop)
@@ -76,7 +70,7 @@ def solve_by_search(
     instance: Instance,
     known: IntArray,
     stop: Stopping,
-    state_limit: int = STATE_LIMIT,
+    state_limit: int = 300_000,
 ) -> Result:
     """Solve a small instance by the plain search over states alone.
 
@@ -90,7 +84,7 @@ def solve_by_search(
     stop
         How long it may take.
     state_limit
-        Largest number of states to keep.
+        Largest number of states to keep; 300,000 take about 200 MB.
 
     Raises
     ------
@@ -134,11 +128,10 @@ class _StateGraph:
     """The states of an instance: what follows a state, and what it will cost at least."""
 
     def __init__(self, instance: Instance) -> None:
-        types = instance.types()
-        self.instance = instance
+        types = instance.request_types()
         self.memory = instance.memory
-        self.requests = [request for request, _ in types]
-        self.root = _State(tuple(count for _, count in types), 0, 0, None, ())
+        self.requests = types.requests
+        self.root = _State(tuple(types.counts.tolist()), 0, 0, None, ())
         # A field holds up to 2M; with the offset its top bit says "more than M".
         self.width = self.memory.bit_length() + 2
         self.mask = (1 << self.width) - 1
@@ -150,7 +143,7 @@ class _StateGraph:
             sum((r.prompt + j + 1) << (self.width * j) for j in range(r.output))
             for r in self.requests
         ]
-        self._facts: dict[Counts, tuple[list[int], int, int]] = {}
+        self._relaxations: dict[Counts, tuple[list[int], int, int]] = {}
 
     def no_worse(self, a: _State, b: _State) -> bool:
         """Tell whether a, with the same requests waiting, is as good as b in every way."""
@@ -170,9 +163,9 @@ class _StateGraph:
         def choose(k: int, profile: int, waiting: int) -> Iterator[_State]:
             if k == last:
                 if profile:
-                    left = tuple(map(int.__sub__, state.waiting, choice))
+                    remaining = tuple(map(int.__sub__, state.waiting, choice))
                     cost = state.cost + waiting
-                    yield _State(left, profile >> width, cost, state, tuple(choice))
+                    yield _State(remaining, profile >> width, cost, state, tuple(choice))
                 return
             yield from choose(k + 1, profile, waiting)
             for number in range(1, state.waiting[k] + 1):
@@ -187,7 +180,9 @@ class _StateGraph:
 
     def remaining(self, state: _State) -> int:
         """Return a lower bound on what will be added to the cost of a state."""
-        sums, outputs, alone = self._facts.get(state.waiting) or self._new_facts(state.waiting)
+        sums, outputs, alone = self._relaxations.get(state.waiting) or self._new_relaxation(
+            state.waiting
+        )
         # The waiting request that completes as number i does so after the i smallest
         # areas have fitted into the memory that the running ones leave.
         memory, width, mask, profile = self.memory, self.width, self.mask, state.profile
@@ -200,7 +195,7 @@ class _StateGraph:
             completions += rounds if free >= area else rounds - (free - area) // memory
         return max(completions - outputs, alone)
 
-    def _new_facts(self, waiting: Counts) -> tuple[list[int], int, int]:
+    def _new_relaxation(self, waiting: Counts) -> tuple[list[int], int, int]:
         """Return sums of the smallest areas, sum of outputs, and a bound without a profile."""
         requests = [
             r for r, count in zip(self.requests, waiting, strict=True) for _ in range(count)
@@ -211,8 +206,8 @@ class _StateGraph:
         if requests:
             rest = Instance(self.memory, [r.prompt for r in requests], [r.output for r in requests])
             alone = best_lower_bound(rest).value - outputs
-        self._facts[waiting] = sums, outputs, alone
-        return self._facts[waiting]
+        self._relaxations[waiting] = sums, outputs, alone
+        return self._relaxations[waiting]
 
 
 def _beam(graph: _StateGraph, cutoff: int, width: int, stop: Stopping) -> _State | None:

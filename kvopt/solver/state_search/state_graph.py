@@ -48,7 +48,7 @@ def solve_by_state_graph(instance: Instance, state_limit: int = 200_000) -> Resu
     """
     began = time.perf_counter()
     root: State = (tuple(sorted(instance)), ())
-    goal: State = ((), ())
+    end: State = ((), ())
     graph: nx.DiGraph[State] = nx.DiGraph()
     queue = deque([root])
     graph.add_node(root)
@@ -60,13 +60,14 @@ def solve_by_state_graph(instance: Instance, state_limit: int = 200_000) -> Resu
             graph.add_edge(state, following, weight=len(following[0]), chosen=chosen)
         if len(graph) > state_limit:
             raise InputError(f"instance: must have at most {state_limit} states, got more")
-    path: list[State] = nx.dijkstra_path(graph, root, goal)
+    path: list[State] = nx.dijkstra_path(graph, root, end)
     weight = sum(len(waiting) for waiting, _ in path[1:])
-    times: dict[Request, list[int]] = {}
+    types = instance.request_types()
+    times: list[list[int]] = [[] for _ in types.requests]
     for now, edge in enumerate(pairwise(path)):
         for request in graph.edges[edge]["chosen"]:
-            times.setdefault(request, []).append(now)
-    starts, objective = recomputed(instance, [times[request].pop() for request in instance])
+            times[types.number_of(request.prompt, request.output)].append(now)
+    starts, objective = recomputed(instance, types.to_instance_order(times))
     bound = Bound(weight + instance.total_output, "state-graph")
     if bound.value != objective:
         raise SolverError(

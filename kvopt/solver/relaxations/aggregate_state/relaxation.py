@@ -13,7 +13,8 @@ the states (t, K, W), and what such a path lacks to be a schedule gets Lagrange 
 
 For any multipliers a shortest path in an acyclic graph gives a lower bound on the cost of every
 schedule (derived: proofs/text/aggregate_state.md, theorem 5).  With the minimum over the paths
-smoothed (log-sum-exp) it has a gradient, the difference of the sides of these rows on a random path.
+smoothed (log-sum-exp) it has a gradient, the difference of the sides of these rows on a random
+path.
 """
 
 from __future__ import annotations

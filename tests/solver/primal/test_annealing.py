@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -16,14 +15,18 @@ from kvopt import Instance, Schedule, SolverError, Status, Stopping, solve, viol
 from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import LiveProfile
-from kvopt.solver.primal.annealing import IMPROVED_REQUESTS, Annealing, _delays, improve
-from kvopt.solver.primal.list_schedules import best_list_schedule
-
-needs_numba = pytest.mark.skipif(find_spec("numba") is None, reason="numba is not installed")
+from kvopt.solver.combinatorial_bounds import CombinatorialBounds
+from kvopt.solver.params import AnnealingParams
+from kvopt.solver.primal.annealing import Annealing, AnnealingSearch, _delays, improve
+from kvopt.solver.primal.annealing_kernel import ANNEALING
+from kvopt.solver.primal.list_schedules import ListSchedules, best_list_schedule
+from kvopt.solver.solve import Step
 
 
 def improved(instance: Instance, starts: IntArray, evaluations: int, seed: int = 0) -> IntArray:
-    return improve(instance, starts, Stopping(60), seed, evaluations=evaluations, compiled=False)
+    return improve(
+        instance, starts, Stopping(60), seed, evaluations=evaluations, functions=ANNEALING.plain
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -56,18 +59,18 @@ def test_same_seed_same_result_whatever_the_clock_says() -> None:
     assert (first != other).any()
 
 
-@needs_numba
 @pytest.mark.parametrize("family", ["model1", "long", "tiny"])
 def test_compiled_and_uncompiled_take_the_same_steps(family: str) -> None:
-    from kvopt.solver.primal.annealing import _compiled
-
     instance = generate_random(family, seed=0, number=4)
     listed = best_list_schedule(instance)
-    searches = [Annealing(instance, listed, 5, kernel) for kernel in (None, _compiled())]
+    searches = [
+        AnnealingSearch(instance, listed, 5, AnnealingParams(), functions)
+        for functions in (ANNEALING.plain, ANNEALING.compiled())
+    ]
     for _ in range(8):
-        assert searches[0].leg() == searches[1].leg()
+        assert searches[0].chain() == searches[1].chain()
         assert searches[0].evaluations == searches[1].evaluations
-        assert (searches[0].best() == searches[1].best()).all()
+        assert (searches[0].best_starts() == searches[1].best_starts()).all()
 
 
 def test_reaches_an_optimum_that_no_list_reaches() -> None:
@@ -121,7 +124,7 @@ def test_reports_each_improvement() -> None:
         Stopping(60),
         report=lambda starts: seen.append(int(starts.sum())),
         evaluations=500,
-        compiled=False,
+        functions=ANNEALING.plain,
     )
     assert seen == sorted(set(seen), reverse=True)
     assert seen[-1] == result.sum() < listed.sum()
@@ -132,7 +135,7 @@ def test_the_budget_and_an_interrupt_end_it(family: str) -> None:
     instance = generate_random(family, seed=0, number=6)
     listed = best_list_schedule(instance)
     began = time.perf_counter()
-    improve(instance, listed, Stopping(0.3), compiled=False)
+    improve(instance, listed, Stopping(0.3), functions=ANNEALING.plain)
     assert time.perf_counter() - began < 1.5  # far less on an idle machine
     stop = Stopping(60)
     improve(instance, listed, stop, report=lambda starts: stop.interrupt(), evaluations=500)
@@ -141,7 +144,8 @@ def test_the_budget_and_an_interrupt_end_it(family: str) -> None:
 
 
 def test_large_instances_are_left_alone_and_one_request_is_fine() -> None:
-    large = Instance(10, [1] * (IMPROVED_REQUESTS + 1), [1] * (IMPROVED_REQUESTS + 1))
+    n = AnnealingParams().most_requests + 1
+    large = Instance(10, [1] * n, [1] * n)
     listed = best_list_schedule(large)
     assert (improve(large, listed, Stopping(60)) == listed).all()
     assert improve(Instance(10, [1], [3]), np.array([0]), Stopping(60)).tolist() == [0]
@@ -155,7 +159,44 @@ def test_an_infeasible_schedule_is_refused() -> None:
 def test_solve_improves_what_it_cannot_solve() -> None:
     instance = generate_random("model1", seed=0, number=7)
     costs: list[int] = []
-    result = solve(instance, 2, report=lambda r: costs.append(r.objective))
+    plan = [Step(CombinatorialBounds()), Step(ListSchedules()), Step(Annealing())]
+    result = solve(instance, 2, plan=plan, report=lambda r: costs.append(r.objective))
     assert result.status is Status.BRACKET
+    assert [stage.name for stage in result.stages][-1] == "annealing"
     assert result.objective < int(best_list_schedule(instance).sum()) + instance.total_output
     assert costs == sorted(costs, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("family", "evaluations", "cost"),
+    [("model1", 60_000, 9_024), ("long", 60_000, 1_254), ("small", 150_000, 13)],
+)
+def test_the_steps_are_those_of_before(family: str, evaluations: int, cost: int) -> None:
+    """A change of the code that is to change nothing changes no step."""
+    instance = generate_random(family, 0, 3)
+    found = improve(
+        instance, best_list_schedule(instance), Stopping(), seed=7, evaluations=evaluations
+    )
+    assert found.sum() == cost
+
+
+def test_the_kernel_is_compiled_once() -> None:
+    instance = generate_random("small", 0, 3)
+    improve(instance, best_list_schedule(instance), Stopping(), evaluations=10)
+    assert len(ANNEALING.compiled().run_chain.signatures) == 1  # type: ignore[attr-defined]
+
+
+def test_strange_numbers_do_no_harm() -> None:
+    instance = generate_random("tiny", 0, 3)
+    listed = best_list_schedule(instance)
+    for values in (
+        {"chain_work": 0, "draws": 0, "first_cycle": 0, "last_cycle": 0},
+        {"hottest": 0, "coldest": 0, "counted_requests": 0},
+        {"hottest": 1e300, "coldest": 1.0, "largest_delay": 0},
+        {"delay_moves": 100, "block_moves": 100, "swap_moves": 100},
+        {"delay_moves": 0, "block_moves": 100, "swap_moves": 0},
+    ):
+        params = AnnealingParams(**values)  # type: ignore[arg-type]
+        found = improve(instance, listed, Stopping(), evaluations=200, params=params)
+        assert not violations(Schedule.from_starts(instance, found))
+        assert found.sum() <= listed.sum()
