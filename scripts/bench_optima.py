@@ -6,7 +6,7 @@
 
 The instances are those of `kvopt generate model1`; a size n stands for the first n requests
 of each, so that only the number of requests differs from the published setting. Every result is
-certified, the certificate is checked by proofs/check.py, and it is a line of STORE as soon as
+certified, the certificate is checked by proofs/checker, and it is a line of STORE as soon as
 it is there; what STORE holds is not run again. `--keep` writes the certificates into a folder,
 `--table` prints a table of what STORE holds and runs nothing; docs/results/optima.md shows those of
 docs/results/optima.jsonl (scripts/build_pages.py).

@@ -263,13 +263,13 @@ instance, from its own slices, prompt and memory.""",
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /
 with tight spacing; all drains counted. For every s and M slices with 10 exist
-([uniform_bound.md](../../proofs/uniform_bound.md)); what is above 10 here has more than 20,000
+([uniform_bound.md](../../proofs/text/uniform_bound.md)); what is above 10 here has more than 20,000
 rounds, beyond which the search leaves out the slot weights.""",
     """## Lower bounds on the optimum
 
 Mean of bound / cost of the cheapest schedule found, in percent; the last two columns are the gaps
 that the area bound and the best closed bound leave. Busy time is P + V1/2 + sum of delta
-([lower_bounds.md](../../proofs/lower_bounds.md)); the linear programs, for up to {} requests,
+([lower_bounds.md](../../proofs/text/lower_bounds.md)); the linear programs, for up to {} requests,
 are the hindsight program without and with staircase rows.""",
 )
 

@@ -1,8 +1,9 @@
-"""Find the weights of proofs/online_lower_bound.md by linear programming.
+"""Find the weights of proofs/text/online_lower_bound.md by linear programming.
 
     python scripts/build_online_bound.py [--requests N] [--length K]
 
-Writes proofs/online_lower_bound.json; proofs/online_lower_bound.py checks it in integers.
+Writes proofs/data/online_lower_bound.json; proofs/companions/online_lower_bound.py checks it in
+integers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.optimize import linprog
 
 from kvopt.model.files import write_text
 
-FILE = Path(__file__).parent.parent / "proofs" / "online_lower_bound.json"
+FILE = Path(__file__).parent.parent / "proofs" / "data" / "online_lower_bound.json"
 SCALE = 10**12
 
 

@@ -2,9 +2,9 @@
 
     python scripts/build_slices.py [--up-to M] [--spacing sps|sps2|tight]
 
-Adds a row for each memory that is missing to proofs/certified_slices.csv: the largest bound over
-all prompts, and a prompt that has it.  Every bound is that of theorem 6 of
-proofs/certified_slices.md, in fractions, and goes through proofs/check_slices.py.  May be stopped
+Adds a row for each memory that is missing to proofs/data/certified_slices.csv: the largest bound
+over all prompts, and a prompt that has it.  Every bound is that of theorem 6 of
+proofs/text/certified_slices.md, in fractions, and goes through proofs/checker.  May be stopped
 and run again.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 from kvopt.certificates.inprocess import checker
 from kvopt.theory.slice_plans import best_plan, plan_to_json
 
-TABLE = Path(__file__).parent.parent / "proofs" / "certified_slices.csv"
+TABLE = Path(__file__).parent.parent / "proofs" / "data" / "certified_slices.csv"
 HEAD = ("spacing", "memory", "worst_prompt", "bound")
 
 

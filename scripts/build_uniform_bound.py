@@ -1,10 +1,10 @@
-"""Find the slices of proofs/uniform_bound.md, one list for each stretch of sigma.
+"""Find the slices of proofs/text/uniform_bound.md, one list for each stretch of sigma.
 
     python scripts/build_uniform_bound.py
 
-A dynamic program in floating point proposes them; proofs/uniform_bound.py proves in fractions
-that they do, and an interval of sigma for which that fails is halved.  Writes
-proofs/uniform_bound.json.  Takes some minutes.
+A dynamic program in floating point proposes them; proofs/companions/uniform_bound.py proves in
+fractions that they do, and an interval of sigma for which that fails is halved.  Writes
+proofs/data/uniform_bound.json.  Takes some minutes.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from kvopt.model.files import write_text
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 sys.path.insert(0, str(PROOFS))
-import uniform_bound as proof  # noqa: E402
+from companions import uniform_bound as proof  # noqa: E402
 
 MARGIN = 1e-7
 R = float(proof.RATIO)
@@ -301,7 +301,7 @@ def main() -> None:
             earlier = float(a - Fraction(1, 2 * proof.SMALLEST_MEMORY)) - 1e-6
             entries += cover(earlier, float(a), [area_entry], 0.002)
     text = "[\n" + ",\n".join(json.dumps(entry) for entry in entries) + "\n]\n"
-    write_text(PROOFS / "uniform_bound.json", text)
+    write_text(PROOFS / "data" / "uniform_bound.json", text)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
     python scripts/build_worst_small.py --table worst|sizes
 
 For each policy all instances with at most N requests and a budget of at most M tokens are
-searched, cell by cell (proofs/worst_cases.md); by default as far as about a minute goes.
+searched, cell by cell (proofs/text/worst_cases.md); by default as far as about a minute goes.
 With a store, an interrupted run goes on where it was.  With --write the result takes the place
 of what docs/results/worst-small.json says of the same policy; --table prints a table of that file
 for docs/results/worst-small.md (scripts/build_pages.py).  Nothing depends on the machine, except

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import json
 import math
@@ -18,6 +19,7 @@ from typing import Any
 import pytest
 
 from kvopt import Instance
+from kvopt.certificates.inprocess import checker
 from kvopt.model.schedule import Schedule
 from kvopt.policies import GBA, SPTPipeline
 from kvopt.simulation.simulate import simulate
@@ -27,6 +29,7 @@ from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 COQ = PROOFS / "coq"
+CASES = Path(__file__).parent / "cases"
 OPEN = "Admitted admit give_up Axiom Parameter Conjecture Hypothesis Variable Unset bypass_check"
 
 needs_coq = pytest.mark.skipif(
@@ -46,7 +49,7 @@ def left_open(text: str) -> set[str]:
 
 def table() -> list[tuple[str, str]]:
     """Return the (name, file) of each row of the table in machine_checked.md."""
-    text = (PROOFS / "machine_checked.md").read_text()
+    text = (PROOFS / "text" / "machine_checked.md").read_text()
     return re.findall(r"^\|.*\| `(\w+)` \| (\w+\.v) \|$", text, re.MULTILINE)
 
 
@@ -58,13 +61,14 @@ def test_the_table_lists_exactly_the_theorems() -> None:
 
 def test_the_table_names_statements_that_exist() -> None:
     rows = re.findall(
-        r"\| (\w+\.md), (theorem|lemma|corollary|prices|paths)(?: (\d+))?.* \| `",
-        (PROOFS / "machine_checked.md").read_text(),
+        r"\| (\w+\.md), (theorem|lemma|corollary|linear-duals|aggregate-state)(?: (\d+))?.* \| `",
+        (PROOFS / "text" / "machine_checked.md").read_text(),
     )
     assert len(rows) == len(table())
     for document, kind, number in rows:
-        text = (PROOFS / document).read_text()
-        wanted = rf"\*\*{kind}\*\*" if not number else rf"^##+ {kind} {number}\b"
+        folder = "checker" if document == "FORMAT.md" else "text"
+        text = (PROOFS / folder / document).read_text()
+        wanted = rf"^### {kind}$" if not number else rf"^##+ {kind} {number}\b"
         assert re.search(wanted, text, re.MULTILINE | re.IGNORECASE), (document, kind, number)
 
 
@@ -278,15 +282,9 @@ def test_gba_without_drains_is_that_of_kvopt(coq: Coq) -> None:
         assert starts == sorted(attempt.start for attempt in simulate(one, policy))
 
 
-@pytest.fixture
-def checker(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(PROOFS)
-    return importlib.import_module("check")
-
-
 @pytest.mark.slow
 @needs_coq
-def test_bounds_are_those_of_kvopt_and_of_the_checker(coq: Coq, checker: ModuleType) -> None:
+def test_bounds_are_those_of_kvopt_and_of_the_checker(coq: Coq) -> None:
     rng = random.Random(4)
     instances = [random_instance(rng) for _ in range(20)]
     expressions = []
@@ -303,8 +301,8 @@ def test_bounds_are_those_of_kvopt_and_of_the_checker(coq: Coq, checker: ModuleT
         )
     for one, (area, memory, slots) in zip(instances, coq("", *expressions), strict=True):
         assert area == area_bound(one)
-        assert memory == checker.busy_time(one.memory, types(one), slots=False)
-        assert slots == checker.busy_time(one.memory, types(one), slots=True)
+        assert memory == checker().busy_time(one.memory, types(one), slots=False)
+        assert slots == checker().busy_time(one.memory, types(one), slots=True)
 
 
 def types(instance: Instance) -> dict[tuple[int, int], int]:
@@ -314,7 +312,7 @@ def types(instance: Instance) -> dict[tuple[int, int], int]:
 def random_tree(
     rng: random.Random, instance: Instance, depth: int, above: int = 0
 ) -> tuple[list[dict[str, object]], str]:
-    """Return a tree of prices as check.py reads it, and as Coq does."""
+    """Return a tree of prices as the checker reads it, and as Coq does."""
     if depth:
         kinds = rng.sample(sorted(types(instance)), rng.randint(1, len(types(instance))))
         split = [[s, o, rng.randint(1, 9)] for s, o in sorted(kinds)]
@@ -329,7 +327,7 @@ def random_tree(
     places = sorted({(rng.randint(1, 3), rng.randint(0, 9)) for _ in range(rng.randint(0, 8))})
     stairs = [[m, u, rng.randint(0, 30)] for m, u in places]
     branch = [rng.randint(0, 20) for _ in range(above)]
-    leaf = {"memory": memory, "staircase": stairs, "branch": branch}
+    leaf = {"memory": memory, "covers": stairs, "branch": branch}
     on_memory = listed(f"{r}, {p}" for r, p in memory)
     on_stairs = listed(f"{m}, {u}, {p}" for m, u, p in stairs)
     return [leaf], f"Leaf {on_memory} {on_stairs} {listed(branch)}"
@@ -337,7 +335,7 @@ def random_tree(
 
 @pytest.mark.slow
 @needs_coq
-def test_the_checker_of_prices_agrees_with_the_proved_one(coq: Coq, checker: ModuleType) -> None:
+def test_the_checker_of_duals_agrees_with_the_proved_one(coq: Coq) -> None:
     rng = random.Random(5)
     cases = []
     for _ in range(40):
@@ -352,7 +350,12 @@ def test_the_checker_of_prices_agrees_with_the_proved_one(coq: Coq, checker: Mod
             for one, scale, _, tree in cases
         ),
     )
-    checked = [checker.priced(one.memory, types(one), scale, tree) for one, scale, tree, _ in cases]
+    checked = [
+        checker().bound(
+            one.memory, types(one), {"rule": "linear-duals", "scale": scale, "tree": tree}
+        )
+        for one, scale, tree, _ in cases
+    ]
     assert proved == checked
     assert len(set(checked)) > 10
 
@@ -382,13 +385,13 @@ def writer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 @pytest.fixture
 def companion(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(PROOFS)
-    return importlib.import_module("paths")
+    return importlib.import_module("companions.aggregate_state")
 
 
 @pytest.mark.slow
 @needs_coq
 def test_the_checker_of_paths_agrees_with_the_proved_one(
-    coq: Coq, checker: ModuleType, companion: ModuleType, writer: ModuleType
+    coq: Coq, companion: ModuleType, writer: ModuleType
 ) -> None:
     rng = random.Random(6)
     cases = []
@@ -404,7 +407,7 @@ def test_the_checker_of_paths_agrees_with_the_proved_one(
             for one, proof in cases
         ),
     )
-    checked = [checker.by_paths(one.memory, types(one), proof) for one, proof in cases]
+    checked = [checker().bound(one.memory, types(one), proof) for one, proof in cases]
     assert proved == checked
     assert len(set(checked)) > 10
 
@@ -422,13 +425,57 @@ def certified(folder: Path, writer: ModuleType, certificate: dict[str, Any]) -> 
     return (run.stdout if run.returncode == 0 else "refused: " + run.stderr).strip()
 
 
+def test_only_integers_come_into_a_theorem(writer: ModuleType) -> None:
+    """A definition inside a "number" would replace what the theorem speaks of."""
+    content = json.loads((CASES / "coq_injection.json").read_text())
+    assert content["format"] == "kvopt-certificate/2"
+    with pytest.raises(SystemExit, match=r"proof.second_moments: must be an integer, got '0\)\]"):
+        writer.theorem(content)
+    content["proof"]["second_moments"] = [0]
+    text = writer.theorem(content)
+    assert "Kvopt.Model.schedule Given.M" in text
+
+
+def test_no_text_anywhere_comes_into_a_theorem(writer: ModuleType) -> None:
+    content = json.loads((CASES / "coq_injection.json").read_text())
+    content["proof"]["second_moments"] = [0]
+    leaf = {"memory": [[2, 1]], "covers": [[1, 0, 3]], "branch": []}
+    split = {"split": [[0, 1, 2]], "at_most": 1}
+    tree = [split, {**leaf, "branch": [1]}, {**leaf, "branch": [1]}]
+    other = {"rule": "linear-duals", "scale": 2, "tree": tree}
+    tried = 0
+    for sound in (content, {**content, "proof": other}):
+        writer.theorem(sound)
+        for path in numbers(sound):
+            for bad in ("1", "1. Axiom x : False", 1.5, True, None, [1], {}):
+                changed = copy.deepcopy(sound)
+                inside: Any = changed
+                for key in path[:-1]:
+                    inside = inside[key]
+                inside[path[-1]] = bad
+                tried += 1
+                with pytest.raises(SystemExit):
+                    writer.theorem(changed)
+    assert tried > 100
+
+
+def numbers(value: Any, path: tuple[Any, ...] = ()) -> Iterable[tuple[Any, ...]]:
+    """The path of every integer inside a JSON value."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield from numbers(value[key], (*path, key))
+    elif isinstance(value, int):
+        yield path
+
+
 @pytest.mark.slow
 @needs_coq
 def test_a_certificate_becomes_a_theorem(built: Path, writer: ModuleType) -> None:
-    leaf = {"memory": [[2, 1]], "staircase": [[1, 0, 3]], "branch": []}
+    leaf = {"memory": [[2, 1]], "covers": [[1, 0, 3]], "branch": []}
     certificate: dict[str, Any] = {
+        "format": "kvopt-certificate/2",
         "instance": {"memory": 3, "requests": [{"prompt": 1, "output": 2, "count": 2}]},
-        "proof": {"rule": "prices", "scale": 2, "tree": [leaf]},
+        "proof": {"rule": "linear-duals", "scale": 2, "tree": [leaf]},
     }
     for low in (4, 5):
         certificate["lower_bound"] = low
@@ -443,5 +490,5 @@ def test_a_certificate_becomes_a_theorem(built: Path, writer: ModuleType) -> Non
 def test_shipped_certificates_become_theorems(built: Path, writer: ModuleType, name: str) -> None:
     file = PROOFS.parent / "instances" / "certificates" / f"{name}.json"
     certificate = json.loads(file.read_text())
-    assert certificate["proof"]["rule"] in ("paths", "prices")
+    assert certificate["proof"]["rule"] in ("aggregate-state", "linear-duals")
     assert certified(built, writer, certificate) == "Closed under the global context"

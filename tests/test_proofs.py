@@ -20,10 +20,10 @@ NAMES = [
     "pipeline",
     "lower_bounds",
     "state_search",
-    "paths",
-    "holdings",
-    "worth",
-    "windows",
+    "aggregate_state",
+    "batch_state",
+    "demand_duals",
+    "propagation",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",
@@ -37,7 +37,7 @@ NAMES = [
 @pytest.fixture
 def companion(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
     monkeypatch.syspath_prepend(PROOFS)
-    return importlib.import_module(request.param)
+    return importlib.import_module(f"companions.{request.param}")
 
 
 @pytest.mark.parametrize("companion", NAMES, indirect=True)
@@ -52,10 +52,9 @@ def test_companion_holds_in_full(companion: ModuleType) -> None:
 
 
 def test_every_document_has_a_companion() -> None:
-    others = {"README", "certificates", "machine_checked"}
-    documents = {file.stem for file in PROOFS.glob("*.md")} - others
+    documents = {file.stem for file in PROOFS.glob("text/*.md")} - {"machine_checked"}
     assert documents == set(NAMES)
-    assert all((PROOFS / f"{name}.py").exists() for name in NAMES)
+    assert all((PROOFS / "companions" / f"{name}.py").exists() for name in NAMES)
 
 
 @pytest.mark.parametrize("companion", ["run"], indirect=True)
@@ -68,7 +67,7 @@ def test_the_diagram_is_up_to_date(companion: ModuleType) -> None:
     assert companion.diagram() in (PROOFS / "README.md").read_text()
     assert set(companion.SHORT) == set(NAMES)
     order = list(companion.statements())
-    for key, needed in companion.NEEDS.items():  # no circles: needs come first
+    for key, needed in companion.NEEDS.items():  # acyclic: needs come first
         for other in needed.split():
             assert order.index(other) < order.index(key), (key, other)
 
@@ -81,11 +80,11 @@ def test_a_larger_utilisation_is_refuted(companion: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("companion", ["model"], indirect=True)
-def test_wider_staircases_are_refuted(companion: ModuleType) -> None:
+def test_wider_window_covers_are_refuted(companion: ModuleType) -> None:
     instance = Instance(10, [1] * 12, [6] * 12)
-    companion.check_staircase(instance, random.Random(0))
+    companion.check_window_cover(instance, random.Random(0))
     with pytest.raises(AssertionError):
-        companion.check_staircase(instance, random.Random(0), widened=1)
+        companion.check_window_cover(instance, random.Random(0), widened=1)
 
 
 @pytest.mark.parametrize("companion", ["lower_bounds"], indirect=True)
@@ -176,7 +175,7 @@ def test_a_larger_fluid_bound_is_refuted(companion: ModuleType) -> None:
         check(fluid=more)
 
 
-@pytest.mark.parametrize("companion", ["paths"], indirect=True)
+@pytest.mark.parametrize("companion", ["aggregate_state"], indirect=True)
 @pytest.mark.parametrize("wrong", [{"larger": 1}, {"widened": 1}])
 def test_wrong_constants_of_paths_are_refuted(companion: ModuleType, wrong: dict[str, int]) -> None:
     instance = Instance(10, [1] * 12, [6] * 12)
@@ -188,7 +187,7 @@ def test_wrong_constants_of_paths_are_refuted(companion: ModuleType, wrong: dict
             companion.check_schedule(instance, starts, companion.Priced(instance, proof, **wrong))
 
 
-@pytest.mark.parametrize("companion", ["paths"], indirect=True)
+@pytest.mark.parametrize("companion", ["aggregate_state"], indirect=True)
 def test_completions_worth_more_than_they_can_cost_are_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])
     proof = {
@@ -327,7 +326,7 @@ def test_wrong_worst_cases_are_refuted(
         companion.check_orders(policy, 8, requests)
 
 
-@pytest.mark.parametrize("companion", ["holdings"], indirect=True)
+@pytest.mark.parametrize("companion", ["batch_state"], indirect=True)
 def test_worth_beyond_the_horizon_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])
 
@@ -340,7 +339,7 @@ def test_worth_beyond_the_horizon_is_refuted(companion: ModuleType) -> None:
         check(20)  # a completion at the horizon then costs less than nothing
 
 
-@pytest.mark.parametrize("companion", ["holdings"], indirect=True)
+@pytest.mark.parametrize("companion", ["batch_state"], indirect=True)
 def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
     instance = Instance(10, [1] * 4, [2, 3, 4, 4])
     starts = solve(instance, 5).starts.tolist()
@@ -352,7 +351,7 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
         companion.check_schedule(instance, starts, prices)
 
 
-@pytest.mark.parametrize("companion", ["windows"], indirect=True)
+@pytest.mark.parametrize("companion", ["propagation"], indirect=True)
 def test_windows_that_end_too_early_are_refuted(companion: ModuleType) -> None:
     instance = Instance(9, [1, 1, 1], [6, 5, 4])
     starts = solve(instance, math.inf).starts.tolist()
@@ -368,7 +367,7 @@ def test_windows_that_end_too_early_are_refuted(companion: ModuleType) -> None:
         check(1)
 
 
-@pytest.mark.parametrize("companion", ["worth"], indirect=True)
+@pytest.mark.parametrize("companion", ["demand_duals"], indirect=True)
 def test_taking_away_memory_that_is_used_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
 
@@ -385,7 +384,7 @@ def test_taking_away_memory_that_is_used_is_refuted(companion: ModuleType) -> No
         check(taken=3)
 
 
-@pytest.mark.parametrize("companion", ["worth"], indirect=True)
+@pytest.mark.parametrize("companion", ["demand_duals"], indirect=True)
 def test_a_larger_bound_by_worth_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])
     assert companion.check_bound(instance, 12, [8], 1)
@@ -393,7 +392,7 @@ def test_a_larger_bound_by_worth_is_refuted(companion: ModuleType) -> None:
         companion.check_bound(instance, 11, [8], 1)
 
 
-@pytest.mark.parametrize("companion", ["worth"], indirect=True)
+@pytest.mark.parametrize("companion", ["demand_duals"], indirect=True)
 def test_less_memory_paid_back_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
     prices = ([[0], [1]], [2, 18], {3: 1, 4: 1}, 2)

@@ -2,7 +2,7 @@
 
 A unit is a cell: all instances with exactly n requests, a memory budget of exactly M, and
 a common prompt or different ones.  A complete unit's last record is the worst instance of its
-cell, with the optimum as reference (proofs/worst_cases.md).
+cell, with the optimum as reference (proofs/text/worst_cases.md).
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 With a common prompt the cost of GSA or GBA, the outputs themselves apart, depends on how
 many requests complete in each phase only; so the ratio is largest when each has the
 smallest output that completes in its phase, and other instances need not be looked at
-(proofs/worst_cases.md, theorem 3).  The busy-time bounds are sums over the requests,
+(proofs/text/worst_cases.md, theorem 3).  The busy-time bounds are sums over the requests,
 longest first.  So the next instance costs a few additions, millions a second where numba
 is installed (`pip install kvopt[fast]`).  What is left to do elsewhere are the instances
 whose cost is more than a given ratio times their lower bound.
@@ -302,7 +302,7 @@ def halves_and_lates(
 
     The weights of rounds never add up to more than 1: first the share of the memory in
     use, and then, for m = 1, 2, ..., 1/m in the staircase window of level m, as at most m
-    requests are in it at a time (proofs/worst_cases.md, lemma 4).
+    requests are in it at a time (proofs/text/worst_cases.md, lemma 4).
 
     Parameters
     ----------

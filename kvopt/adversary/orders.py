@@ -3,7 +3,7 @@
 Policies look at the order of requests.  For some it is proved that it does not matter,
 matters only between requests that the policy cannot tell apart otherwise, or which one is
 the worst; for the others all are tried.  Of some it is known in which phase or class each
-request completes.  Why that decides on the worst instances: proofs/worst_cases.md.
+request completes.  Why that decides on the worst instances: proofs/text/worst_cases.md.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ class LiveProfile:
     arrays hold the memory in round b and the number of attempts that run in it;
     the memory falls only right after an end, so within a piece it is largest in
     the piece's last round.  This is why testing a candidate at the completions
-    inside its run, and at its own, is enough (proofs/model.md, lemma 3).
+    inside its run, and at its own, is enough (proofs/text/model.md, lemma 3).
     """
 
     def __init__(self, memory: int) -> None:

@@ -50,10 +50,10 @@ class GBA(Policy):
     Guarantee: with one common prompt length the total completion time is at most
     alpha^2 (3 alpha - 2) / (alpha - 1) times the optimum: 10.67 at the default
     alpha = 4/3, and 6.75 at alpha = 3/2 in the limit of large memory.  Source:
-    Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/ratio_bounds.md.
+    Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/text/ratio_bounds.md.
     Smaller bounds, also for the other spacings, slices and drain=no:
-    proofs/sharper_bounds.md, and from the class ends themselves:
-    proofs/certified_slices.md.
+    proofs/text/sharper_bounds.md, and from the class ends themselves:
+    proofs/text/certified_slices.md.
 
     With mixed prompts [our reading] each class uses the largest prompt among its
     requests as s; after a class whose end reaches M - s, a last phase runs the
@@ -72,7 +72,7 @@ class GBA(Policy):
     drain
         Whether a class waits for the last slice of the one before it.  If not, s
         is the largest of all prompts throughout, so that the memory suffices
-        (proofs/pipeline.md, theorem 5).
+        (proofs/text/pipeline.md, theorem 5).
     """
 
     name: ClassVar[str] = "gba"

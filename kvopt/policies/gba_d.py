@@ -29,7 +29,7 @@ class GBAD(Policy):
     In the order of GBA's starts [our reading] each request is moved to the earliest
     time at which it fits for its whole run beside the requests moved before it and
     those still planned at GBA's times.  So none completes later than under GBA
-    (proofs/sharper_bounds.md, lemma 17).
+    (proofs/text/sharper_bounds.md, lemma 17).
 
     Guarantee: that of GBA, as no request completes later.  Source: Feng, Yang, Zhang
     2026, arXiv 2601.22996, which leaves the details open.
@@ -67,7 +67,7 @@ class GBAD(Policy):
         return GBA(self.alpha).slice_lengths(memory, prompt)
 
     def never_cheaper(self) -> Policy:
-        """Return GBA (proofs/sharper_bounds.md, lemma 17); see `Policy.never_cheaper`."""
+        """Return GBA (proofs/text/sharper_bounds.md, lemma 17); see `Policy.never_cheaper`."""
         return GBA(self.alpha)
 
 

@@ -59,9 +59,9 @@ class GSA(Policy):
     time is at most 2 alpha^3 (3 alpha - 2) / (alpha - 1)^2 times the optimum:
     61.92 at the default alpha = (7 + sqrt 13)/6, and 32 at alpha = 2 in the limit
     of large memory.  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996; other
-    alphas: proofs/ratio_bounds.md.  Smaller bounds, also for the other spacings,
-    slices, orders and offsets: proofs/sharper_bounds.md, and from the slices
-    themselves: proofs/certified_slices.md.  Nothing is claimed without drain.
+    alphas: proofs/text/ratio_bounds.md.  Smaller bounds, also for the other spacings,
+    slices, orders and offsets: proofs/text/sharper_bounds.md, and from the slices
+    themselves: proofs/text/certified_slices.md.  Nothing is claimed without drain.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its
     requests as s, but area and certified slices, and drain=no, the largest of all;

@@ -40,7 +40,7 @@ class GSASpec(Policy):
     request that completes speculatively takes no further base attempt; its places
     stay empty, so that all others keep theirs.
 
-    Guarantee: that of GSA, as no request completes later (proofs/sharper_bounds.md,
+    Guarantee: that of GSA, as no request completes later (proofs/text/sharper_bounds.md,
     lemma 18).  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996, which leaves the
     details open.
 
@@ -98,7 +98,7 @@ class GSASpec(Policy):
         return GSA(self.alpha, self.beta).slice_lengths(memory, prompt)
 
     def never_cheaper(self) -> Policy:
-        """Return GSA (proofs/sharper_bounds.md, lemma 18); see `Policy.never_cheaper`."""
+        """Return GSA (proofs/text/sharper_bounds.md, lemma 18); see `Policy.never_cheaper`."""
         return GSA(self.alpha, self.beta)
 
 

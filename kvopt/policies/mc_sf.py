@@ -27,7 +27,7 @@ class MCSF(Policy):
     In each round the waiting requests are taken by (output length, request) and
     the longest prefix is admitted that keeps the memory within the budget at
     every completion of what runs or is admitted.  Testing completions is enough,
-    as memory falls nowhere else (proofs/model.md, lemma 3).  As nothing unforeseen
+    as memory falls nowhere else (proofs/text/model.md, lemma 3).  As nothing unforeseen
     happens, the first of the queue starts at its earliest feasible time, and
     none before its predecessor.
 

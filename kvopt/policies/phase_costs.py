@@ -1,7 +1,7 @@
 """What is known of policies that run requests in phases: GSA and GBA.
 
 With phases that wait for each other, and nothing random, the cost is a short sum, and only
-the phase in which a request completes matters to the others (proofs/worst_cases.md).
+the phase in which a request completes matters to the others (proofs/text/worst_cases.md).
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class _MixedPhases:
 def late_and_small_first(
     outlived: Sequence[int], requests: Sequence[RequestType]
 ) -> Iterator[tuple[RequestType, ...]]:
-    """Yield a worst order, the only one to try (proofs/worst_cases.md).
+    """Yield a worst order, the only one to try (proofs/text/worst_cases.md).
 
     Parameters
     ----------

@@ -26,11 +26,11 @@ class SPTPipeline(Policy):
 
     The requests start at floor(x) by (output length, request); after request i, x grows
     by the smallest distance at which a pipeline of requests like i fits.  The memory
-    suffices, as the lengths do not decrease (proofs/pipeline.md, theorem 5).
+    suffices, as the lengths do not decrease (proofs/text/pipeline.md, theorem 5).
 
     Guarantee: with one common prompt length at most 7/3 times the optimum; derived:
-    proofs/sharper_bounds.md.  Less from the lengths themselves:
-    proofs/certified_slices.md.
+    proofs/text/sharper_bounds.md.  Less from the lengths themselves:
+    proofs/text/certified_slices.md.
 
     With mixed prompts [our reading] all are treated as if they had the largest
     prompt; the requests that would then not fit follow one after another.  Nothing is

@@ -123,7 +123,7 @@ class Policy(Protocol):
 
         That is 0 in the first.  With any output that exceeds this number, but not the
         next slice, a request completes in the same phase or class, and no other
-        request notices (proofs/worst_cases.md).
+        request notices (proofs/text/worst_cases.md).
 
         Parameters
         ----------

@@ -1,8 +1,8 @@
 """Bounds on the competitive ratio of GBA, as exact functions of its growth factor.
 
 Feng, Yang and Zhang 2026 (arXiv 2601.22996) state them at one alpha each; for the other
-values, and as formulas, they are derived in proofs/ratio_bounds.md.  Smaller ones are
-derived in proofs/sharper_bounds.md.
+values, and as formulas, they are derived in proofs/text/ratio_bounds.md.  Smaller ones are
+derived in proofs/text/sharper_bounds.md.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ GBA_ALPHA_LARGE_MEMORY = Fraction(3, 2)
 def gba_bound(alpha: Exact) -> Exact:
     """Return the bound of GBA(alpha), alpha^2 (3 alpha - 2) / (alpha - 1), for alpha > 1.
 
-    Published at alpha = 4/3, where it is 32/3; else derived: proofs/ratio_bounds.md.
+    Published at alpha = 4/3, where it is 32/3; else derived: proofs/text/ratio_bounds.md.
 
     Examples
     --------
@@ -92,7 +92,7 @@ GBA_LARGE_MEMORY = Theorem(
 def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact:
     """Return max(alpha^2/U, 2 alpha^2/(3U) + 1 + [alpha/(alpha - 1) if drain]).
 
-    Derived: proofs/sharper_bounds.md.  Parameters are as for `gsa_bound_sharper`;
+    Derived: proofs/text/sharper_bounds.md.  Parameters are as for `gsa_bound_sharper`;
     `drain` tells whether a class waits for the last slice of the one before it.
     """
     waits = alpha / (alpha - 1) if drain else Fraction(0)
@@ -102,7 +102,7 @@ def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact
 def gba_bound_area(growth: Exact, utilisation: Fraction, drain: bool) -> Exact:
     """Return max(g/U, 2g/(3U) + 1 + [r/(r - 1) if drain]), g = growth, r = sqrt(growth).
 
-    For class ends geometric in area.  Derived: proofs/sharper_bounds.md.  Parameters are as
+    For class ends geometric in area.  Derived: proofs/text/sharper_bounds.md.  Parameters are as
     for `gba_bound_sharper`, but `growth` is that of the areas.
     """
     waits = (growth + square_root(growth)) / (growth - 1) if drain else Fraction(0)

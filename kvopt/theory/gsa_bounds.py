@@ -1,8 +1,8 @@
 """Bounds on the competitive ratio of GSA, as exact functions of its growth factor.
 
 Feng, Yang and Zhang 2026 (arXiv 2601.22996) state them at one alpha each; for the other
-values, and as formulas, they are derived in proofs/ratio_bounds.md.  Smaller ones are
-derived in proofs/sharper_bounds.md.
+values, and as formulas, they are derived in proofs/text/ratio_bounds.md.  Smaller ones are
+derived in proofs/text/sharper_bounds.md.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def gsa_bound(alpha: Exact) -> Exact:
     """Return the bound of GSA(alpha), 2 alpha^3 (3 alpha - 2) / (alpha - 1)^2, for alpha > 1.
 
     Published at alpha = (7 + sqrt 13)/6, where it is 61.91...; else derived:
-    proofs/ratio_bounds.md.
+    proofs/text/ratio_bounds.md.
 
     Examples
     --------
@@ -96,7 +96,7 @@ GSA_LARGE_MEMORY = Theorem(
 def phase_factor(growth: Exact) -> Exact:
     """Return R(g) = g + 2 g^(3/2) / (g - 1), what phases with areas growing by g cost.
 
-    Derived: proofs/sharper_bounds.md.  If sqrt(g) is not a quadratic number a slightly
+    Derived: proofs/text/sharper_bounds.md.  If sqrt(g) is not a quadratic number a slightly
     larger rational number takes its place.
 
     Examples
@@ -110,7 +110,7 @@ def phase_factor(growth: Exact) -> Exact:
 def gsa_bound_sharper(alpha: Exact, utilisation: Fraction) -> Exact:
     """Return max(R/U, 2R/(3U) + 1 + alpha/(alpha - 1)), R = max(R(alpha), R(alpha^2)).
 
-    Derived: proofs/sharper_bounds.md.
+    Derived: proofs/text/sharper_bounds.md.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def gsa_bound_sharper(alpha: Exact, utilisation: Fraction) -> Exact:
 def gsa_bound_area(growth: Exact, utilisation: Fraction) -> Exact:
     """Return max(R/U, 2R/(3U) + 1 + r/(r - 1)), R = R(growth), r = sqrt(growth).
 
-    For slices geometric in area.  Derived: proofs/sharper_bounds.md.  Parameters are as
+    For slices geometric in area.  Derived: proofs/text/sharper_bounds.md.  Parameters are as
     for `gsa_bound_sharper`, but `growth` is that of the areas.
     """
     # r / (r - 1) = (growth + r) / (growth - 1): in this form an r rounded up rounds it up too.
@@ -179,8 +179,8 @@ GSA_CHOSEN_SLICES = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(10),
-    scope=f"{COMMON_PROMPT}; the slices of proofs/uniform_bound.json, spacing=sps",
-    source="proofs/uniform_bound.md",
+    scope=f"{COMMON_PROMPT}; the slices of proofs/data/uniform_bound.json, spacing=sps",
+    source="proofs/text/uniform_bound.md",
 )
 
 

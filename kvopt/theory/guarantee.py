@@ -30,10 +30,10 @@ Status = Literal["published", "derived"]
 PAPER = "Feng, Yang, Zhang 2026, arXiv 2601.22996"
 
 
-DERIVED = "proofs/ratio_bounds.md"
+DERIVED = "proofs/text/ratio_bounds.md"
 
 
-SHARPER = "proofs/sharper_bounds.md"
+SHARPER = "proofs/text/sharper_bounds.md"
 
 
 COMMON_PROMPT = "one common prompt length"
@@ -45,7 +45,7 @@ LARGE_MEMORY = "one common prompt length; limit for M to infinity, s and o fixed
 UTILISATION = {"sps": Fraction(1, 3), "sps2": Fraction(1, 2), "tight": Fraction(1, 2)}
 """Share of the memory that every full pipeline uses, by spacing rule.
 
-Derived: proofs/pipeline.md and proofs/sharper_bounds.md."""
+Derived: proofs/text/pipeline.md and proofs/text/sharper_bounds.md."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ class Theorem:
     @property
     def name(self) -> str:
         """The source in two or three words."""
-        return self.source.removeprefix("proofs/").rpartition(", ")[2]
+        return self.source.removeprefix("proofs/text/").rpartition(", ")[2]
 
     @property
     def status(self) -> Status:

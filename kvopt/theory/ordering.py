@@ -131,7 +131,7 @@ def pipeline_starts(
 
     The requests start at floor(x) by (output length, place); after request i, x grows by the
     distance at which a pipeline of requests like i fits.  The memory suffices, as
-    the lengths do not decrease (proofs/pipeline.md, theorem 5).  All are treated as if they
+    the lengths do not decrease (proofs/text/pipeline.md, theorem 5).  All are treated as if they
     had the largest prompt; those that would then not fit follow one after another.
 
     Parameters

@@ -3,8 +3,8 @@
 In a pipeline attempt i starts at floor(i * d).  A spacing rule gives the distance d, a
 slice rule the lengths of the slices in the phases of GSA or the classes of GBA.  SPS
 (k slots, d = slice / k) and the slices floor(alpha^p) are the paper's: Feng, Yang and
-Zhang 2026, arXiv 2601.22996.  The others are derived: proofs/pipeline.md and
-proofs/sharper_bounds.md.
+Zhang 2026, arXiv 2601.22996.  The others are derived: proofs/text/pipeline.md and
+proofs/text/sharper_bounds.md.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def sps_peak(prompt: int, slice: int, slots: int) -> int:
         slots * prompt + (slots * slice + slice + slots - gcd(slice, slots)) / 2
 
     tokens in any round, exactly that much if there are at least `slots` of them.
-    Derived: proofs/pipeline.md.
+    Derived: proofs/text/pipeline.md.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def sps_peak(prompt: int, slice: int, slots: int) -> int:
 def sps_slots(prompt: int, slice: int, memory: int) -> int:
     """Return the largest number of slots whose peak fits into the memory.
 
-    The peak increases with the number of slots (proofs/pipeline.md), so a binary
+    The peak increases with the number of slots (proofs/text/pipeline.md), so a binary
     search finds it.  It may exceed the slice.
 
     Parameters
@@ -116,7 +116,7 @@ def sps2_spacing(prompt: int, slice: int, memory: int) -> Fraction:
 
     With k = 1 slots that is min(slice, 2 (prompt + slice) - memory).  Where SPS may use a
     third of the memory only, this uses more than half of it.  Derived:
-    proofs/sharper_bounds.md.
+    proofs/text/sharper_bounds.md.
     """
     slots = sps_slots(prompt, slice, memory)
     if slots > 1:
@@ -130,7 +130,7 @@ def tight_spacing(prompt: int, slice: int, memory: int) -> Fraction:
     The peak of a pipeline does not increase with the distance and changes only at
     fractions a / j with integers a <= slice and j * distance <= slice, so a walk
     through the Stern-Brocot tree down to such denominators finds it.  Derived:
-    proofs/sharper_bounds.md, lemma 1.
+    proofs/text/sharper_bounds.md, lemma 1.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def pipeline_peak(prompt: int, slice: int, distance: Fraction) -> int:
     """Return the peak memory of a pipeline with enough attempts (tokens).
 
     That is the sum over j >= 0 with j * distance < slice of prompt + slice -
-    floor(j * distance).  Derived: proofs/pipeline.md, theorem 1.
+    floor(j * distance).  Derived: proofs/text/pipeline.md, theorem 1.
 
     Parameters
     ----------
@@ -221,7 +221,7 @@ def geometric_slices(alpha: Exact, beta: Exact) -> SliceRule:
 def area_slices(growth: Exact, prompt: int, scale: Fraction = Fraction(1)) -> SliceRule:
     """Return slices geometric in area: the largest t with area(t) <= scale (s + 1) growth^p.
 
-    Derived: proofs/sharper_bounds.md.
+    Derived: proofs/text/sharper_bounds.md.
 
     Parameters
     ----------

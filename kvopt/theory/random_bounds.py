@@ -1,6 +1,6 @@
 """Bounds on the expected competitive ratio of GSA with a random order or offset.
 
-Derived: proofs/random_bounds.md.
+Derived: proofs/text/random_bounds.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = [
     "log_below",
 ]
 
-RANDOM = "proofs/random_bounds.md"
+RANDOM = "proofs/text/random_bounds.md"
 
 
 OFFSET_ROUNDING = 1 + Fraction(1, 2**17)
@@ -32,7 +32,7 @@ def gsa_expected_bound(
 ) -> Fraction:
     """Return the bound on the expected ratio of GSA with a random order or offset.
 
-    Derived: proofs/random_bounds.md.  Rounded up to a multiple of 10^-6.
+    Derived: proofs/text/random_bounds.md.  Rounded up to a multiple of 10^-6.
 
     Parameters
     ----------

@@ -4,7 +4,7 @@ For one prompt length s and one memory M the cost of phases with given slices an
 is a quadratic form in the numbers of requests that reach each phase, and so is a lower
 bound on the optimum.  Comparing the two takes one pass over the slices, in fractions.  A
 dynamic program finds slices for which the comparison comes out well.  Proofs:
-proofs/certified_slices.md; the theorems named here are its own.
+proofs/text/certified_slices.md; the theorems named here are its own.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ __all__ = [
     "plan_to_json",
 ]
 
-PHASES_SOURCE = "proofs/certified_slices.md theorem 6"
-CLASSES_SOURCE = "proofs/certified_slices.md theorem 7"
+PHASES_SOURCE = "proofs/text/certified_slices.md theorem 6"
+CLASSES_SOURCE = "proofs/text/certified_slices.md theorem 7"
 
 MOST_PHASES = 100
 """With more phases or classes than this no bound is computed from the slices themselves."""
@@ -87,7 +87,7 @@ class SlicePlan:
 
 
 def plan_to_json(plan: SlicePlan) -> dict[str, Any]:
-    """Return a plan as a certificate for proofs/check_slices.py, a JSON object."""
+    """Return a plan as a certificate for proofs/checker, a JSON object."""
     return {
         "format": SLICES_FORMAT,
         "prompt": plan.prompt,
@@ -113,7 +113,7 @@ class Weights:
     """Sums of the weights of the rounds of a request, and what they leave, as fractions.
 
     Round j of a request weighs theta * (s + j) / M + (1 - theta) / floor((M + 1 - j) /
-    (s + 1)) (proofs/certified_slices.md, lemma 1).
+    (s + 1)) (proofs/text/certified_slices.md, lemma 1).
 
     Parameters
     ----------
@@ -161,7 +161,7 @@ class Weights:
     def outputs(self, begin: int, end: int) -> Sequence[int]:
         """Return which outputs in begin..end to look at: what holds for them holds for all.
 
-        With memory weights alone delta grows by at least 1/3 with every round (lemma 5);
+        With memory weights alone delta grows by at least 1/3 with every round (lemma 3);
         callers make sure that the first output is then the worst.
         """
         if self.theta == 1 and self.longest > ALL_ROUNDS:
@@ -224,7 +224,7 @@ def phase_bound(
 
 
 def pivots_hold(steps: Sequence[Fraction], distances: Sequence[Fraction], factor: Fraction) -> bool:
-    """Return whether the quadratic form of lemma 4 is not negative at this factor.
+    """Return whether the quadratic form of lemma 5 is not negative at this factor.
 
     Parameters
     ----------
@@ -342,7 +342,7 @@ def class_bound(
 def best_plan(prompt: int, memory: int, spacing: str) -> SlicePlan:
     """Return slices with about the best ratio that theorem 6 proves, and that ratio.
 
-    A dynamic program over the slices in floating point (proofs/certified_slices.md,
+    A dynamic program over the slices in floating point (proofs/text/certified_slices.md,
     section 4) proposes slices; the ratio is computed for them in fractions.
 
     Parameters

@@ -52,11 +52,13 @@ def searched(memory: int, types: Types, low: int, limit: int) -> int:
         nonlocal steps
         if waiting not in known:
             rest = {kind: count for kind, count in zip(kinds, waiting) if count}
+            steps += 4 * sum(waiting)
             areas = [s * o + o * (o + 1) // 2 for (s, o), n in rest.items() for _ in range(n)]
             alone = busy_time(memory, rest, slots=False)
             known[waiting] = list(accumulate(sorted(areas))), total_output(rest), alone
         areas, outputs, alone = known[waiting]
-        steps += len(areas) + profile.bit_length() // width
+        bits = profile.bit_length()
+        steps += len(areas) + bits // width * (1 + bits // 500)
         if steps > MAX_STEPS:
             raise Refused(f"proof: the search takes more than {MAX_STEPS} steps")
         completions = room = now = 0

@@ -1,4 +1,4 @@
-(* A checker of certificates by paths, the rule "paths" of certificates.md, that can be executed
+(* A checker of certificates by paths, the rule "aggregate-state" of FORMAT.md, that can be executed
    in Coq: `paths_bound`.  By `paths_sound` what it returns is a lower bound on the cost of
    every schedule.
 

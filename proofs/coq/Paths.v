@@ -1,4 +1,4 @@
-(* No idle rounds: Lemma 1 of model.md.  The bound from paths: Theorem 5 of paths.md, with the
+(* No idle rounds: Lemma 1 of model.md.  The bound from paths: Theorem 5 of aggregate_state.md, with the
    lemmas before it, for any prices. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
@@ -335,7 +335,7 @@ Section Paths.
   Proof. unfold held. rewrite total_filter. reflexivity. Qed.
 
   (* The schedule is a path, as long as something still runs and up to the horizon: Lemma 1
-     of paths.md. *)
+     of aggregate_state.md. *)
   Lemma schedule_is_path n :
     Z.of_nat n <= H -> (n = O \/ exists a, In a l /\ Z.of_nat n <= completion a) ->
     path Completing (Z.of_nat n) (number (staying (Z.of_nat n)))
@@ -476,7 +476,7 @@ Section Paths.
       rewrite EC, ES, EN. lia.
   Qed.
 
-  (* --- The price identity: Lemma 3 of paths.md ------------------------------------------- *)
+  (* --- The price identity: Lemma 3 of aggregate_state.md ------------------------------------------- *)
 
   (* K integers of sum W have at least this sum of squares. *)
   Lemma least_squares_least (k : list attempt) (f : attempt -> Z) :
@@ -674,7 +674,7 @@ Section Paths.
     lia.
   Qed.
 
-  (* Theorem 5 of paths.md for this busy schedule. *)
+  (* Theorem 5 of aggregate_state.md for this busy schedule. *)
   Lemma path_bound_busy late V :
     late_ok late -> cheapest_path late V -> l <> [] ->
     V + total w requests - total (fun x => fst (fst x) * snd x) stairs <= D * cost l.
@@ -773,7 +773,7 @@ Section Paths.
   Qed.
 End Paths.
 
-(* Theorem 5 of paths.md.  For any prices, if no path costs less than V, then for every
+(* Theorem 5 of aggregate_state.md.  For any prices, if no path costs less than V, then for every
    schedule  D cost >= V + sum of n_k w [k] - sum of m q [m, u], so the cost is at least that
    over D, rounded up. *)
 Theorem path_bound M requests s_min D H sigma w stairs kappa late V l :

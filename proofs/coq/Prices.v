@@ -1,4 +1,4 @@
-(* Certificates by prices: the rule "prices" of certificates.md, with branch trees.
+(* Certificates by prices: the rule "linear-duals" of FORMAT.md, with branch trees.
 
    `tree_bound` below is a checker of such certificates that can be executed in Coq, and
    `prices_sound` says that what it returns is a lower bound on the cost of every schedule. *)

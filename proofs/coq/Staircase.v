@@ -1,4 +1,4 @@
-(* The staircase inequalities: Lemma 4 of model.md. *)
+(* The window cover cuts: Lemma 4 of model.md. *)
 
 From Coq Require Import ZArith List Lia Bool.
 From Kvopt Require Import Model Sums.

@@ -6,8 +6,12 @@
 
 Coq then runs the checker that is proved to be right (PathCheck.v, Prices.v), takes the
 result as a proof that every schedule costs at least the lower bound of the file, and prints
-what the theorem rests on.  For certificates with the rules "paths" and "prices".  Nothing is
-checked here: what is printed is a theorem, or Coq refuses it.
+what the theorem rests on.  For certificates with the rules "aggregate-state" and
+"linear-duals".  Nothing is proved here: what is printed is a theorem, or Coq refuses it.
+
+What comes from the file are integers only, each looked at before it is written.  The numbers
+stand in a module of their own, and the theorem names everything of Kvopt in full, so that no
+definition can stand in for another.
 """
 
 from __future__ import annotations
@@ -18,76 +22,161 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+FORMAT = "kvopt-certificate/2"
 HEAD = """From Coq Require Import ZArith List Permutation.
-From Kvopt Require Import Model Prices PathCheck.
+From Kvopt Require Model Prices PathCheck.
 Import ListNotations.
 Open Scope Z_scope.
 """
 
 
-def listed(items: Iterable[object]) -> str:
+def number(value: Any, place: str) -> int:
+    """Return an integer; anything else ends the program."""
+    if type(value) is not int:
+        raise SystemExit(f"{place}: must be an integer, got {ascii(value)[:80]}")
+    return value
+
+
+def field(value: Any, key: str, place: str) -> Any:
+    """Return what an object has under a key; ends the program if it is not there."""
+    if not isinstance(value, dict) or key not in value:
+        raise SystemExit(f"{place}: must be an object with {key!r}, got {ascii(value)[:80]}")
+    return value[key]
+
+
+def entries(value: Any, length: int, place: str) -> list[Any]:
+    """Return a list of lists of a length."""
+    if not all(isinstance(entry, list) and len(entry) == length for entry in several(value, place)):
+        raise SystemExit(f"{place}: must be a list of lists of {length}")
+    return value
+
+
+def several(value: Any, place: str) -> list[Any]:
+    """Return a list; anything else ends the program."""
+    if not isinstance(value, list):
+        raise SystemExit(f"{place}: must be a list, got {ascii(value)[:80]}")
+    return value
+
+
+def listed(items: Iterable[str]) -> str:
     """Return a list as Coq writes it."""
     return "[" + "; ".join(f"({item})" for item in items) + "]"
 
 
-def types_of(instance: dict[str, Any]) -> str:
+def integers(value: Any, place: str) -> str:
+    """Return a list of integers as Coq writes it."""
+    return listed(str(number(item, place)) for item in several(value, place))
+
+
+def request(prompt: Any, output: Any, place: str) -> str:
+    """Return a request as Coq writes it."""
+    return f"Kvopt.Model.Request {number(prompt, place)} {number(output, place)}"
+
+
+def with_number(rows: Any, place: str) -> str:
+    """Return a list of requests with a number each, given as [prompt, output, number]."""
+    return listed(
+        f"{request(s, o, place)}, {number(x, place)}" for s, o, x in entries(rows, 3, place)
+    )
+
+
+def types_of(instance: Any) -> str:
     """Return the types of an instance with their numbers."""
     counts: Counter[tuple[int, int]] = Counter()
-    for entry in instance["requests"]:
-        counts[entry["prompt"], entry["output"]] += entry.get("count", 1)
-    return listed(f"Request {s} {o}, {n}" for (s, o), n in sorted(counts.items()))
+    for entry in several(field(instance, "requests", "instance"), "instance.requests"):
+        place = "instance.requests"
+        prompt = number(field(entry, "prompt", place), f"{place}.prompt")
+        output = number(field(entry, "output", place), f"{place}.output")
+        if number(entry.get("release", 0), f"{place}.release") != 0:
+            raise SystemExit(f"{place}.release: nothing is proved for releases after time 0")
+        counts[prompt, output] += number(entry.get("count", 1), f"{place}.count")
+    return with_number([[s, o, n] for (s, o), n in sorted(counts.items())], "instance.requests")
 
 
-def path_proof(proof: dict[str, Any]) -> str:
-    """Return the proof part of a certificate by paths."""
-    starts = listed(f"{s}, {listed(row)}" for s, row in proof["start"])
-    worth = listed(f"Request {s} {o}, {w}" for s, o, w in proof["worth"])
-    stairs = listed(f"{m}, {u}, {p}" for m, row in proof["staircase"] for u, p in enumerate(row))
-    return f"PathProof {proof['scale']} {starts} {worth} {stairs} {listed(proof['moments'])}"
+def path_proof(proof: Any) -> str:
+    """Return the proof part of a certificate with the rule "aggregate-state"."""
+    starts = []
+    for s, row in entries(field(proof, "start", "proof"), 2, "proof.start"):
+        starts.append(f"{number(s, 'proof.start')}, {integers(row, 'proof.start')}")
+    covers = []
+    for m, row in entries(field(proof, "covers", "proof"), 2, "proof.covers"):
+        level = number(m, "proof.covers")
+        for u, dual in enumerate(several(row, "proof.covers")):
+            covers.append(f"{level}, {u}, {number(dual, 'proof.covers')}")
+    scale = number(field(proof, "scale", "proof"), "proof.scale")
+    duals = with_number(field(proof, "duals", "proof"), "proof.duals")
+    moments = integers(field(proof, "second_moments", "proof"), "proof.second_moments")
+    return (
+        f"Kvopt.PathCheck.PathProof ({scale}) {listed(starts)} {duals} {listed(covers)} {moments}"
+    )
 
 
-def price_tree(nodes: list[dict[str, Any]]) -> str:
-    """Return a tree of prices, given in preorder."""
-    left = iter(nodes)
+def dual_tree(nodes: Any) -> str:
+    """Return a tree of duals, given in preorder."""
+    rest = iter(several(nodes, "proof.tree"))
 
     def subtree() -> str:
-        node = next(left)
-        if "split" in node:
-            split = listed(f"Request {s} {o}, {u}" for s, o, u in node["split"])
-            return f"Split {split} {node['at_most']} ({subtree()}) ({subtree()})"
-        memory = listed(f"{r}, {p}" for r, p in node["memory"])
-        stairs = listed(f"{m}, {u}, {p}" for m, u, p in node["staircase"])
-        return f"Leaf {memory} {stairs} {listed(node['branch'])}"
+        node = next(rest, None)
+        place = "proof.tree"
+        if isinstance(node, dict) and "split" in node:
+            split = with_number(node["split"], f"{place}.split")
+            most = number(field(node, "at_most", place), f"{place}.at_most")
+            return f"Kvopt.Prices.Split {split} ({most}) ({subtree()}) ({subtree()})"
+        memory = listed(
+            f"{number(r, place)}, {number(p, place)}"
+            for r, p in entries(field(node, "memory", place), 2, place)
+        )
+        covers = listed(
+            f"{number(m, place)}, {number(u, place)}, {number(p, place)}"
+            for m, u, p in entries(field(node, "covers", place), 3, place)
+        )
+        branch = integers(field(node, "branch", place), place)
+        return f"Kvopt.Prices.Leaf {memory} {covers} {branch}"
 
-    return subtree()
+    written = subtree()
+    if next(rest, None) is not None:
+        raise SystemExit("proof.tree: goes on after its end")
+    return written
 
 
-def theorem(certificate: dict[str, Any]) -> str:
+def theorem(certificate: Any) -> str:
     """Return the Coq file of a certificate."""
-    instance, low, proof = (certificate[key] for key in ("instance", "lower_bound", "proof"))
-    if proof["rule"] == "paths":
-        checked, sound, given = "paths_bound M types given", "paths_sound", path_proof(proof)
-    elif proof["rule"] == "prices":
-        checked, sound = f"prices_bound M {proof['scale']} types given", "prices_sound"
-        given = price_tree(proof["tree"])
+    if field(certificate, "format", "certificate") != FORMAT:
+        raise SystemExit(f"format: must be {FORMAT!r}, got {ascii(certificate['format'])[:80]}")
+    instance = field(certificate, "instance", "certificate")
+    memory = number(field(instance, "memory", "instance"), "instance.memory")
+    low = number(field(certificate, "lower_bound", "certificate"), "lower_bound")
+    proof = field(certificate, "proof", "certificate")
+    rule = field(proof, "rule", "proof")
+    if rule == "aggregate-state":
+        arguments, given, module, name = "Given.M", path_proof(proof), "PathCheck", "paths"
+    elif rule == "linear-duals":
+        scale = number(field(proof, "scale", "proof"), "proof.scale")
+        arguments, module, name = f"Given.M ({scale})", "Prices", "prices"
+        given = dual_tree(field(proof, "tree", "proof"))
     else:
-        raise SystemExit(f"proof.rule: must be paths or prices, got {proof['rule']!r}")
-    arguments = checked.split(" ", 1)[1].rsplit(" ", 1)[0]
+        known = "must be aggregate-state or linear-duals"
+        raise SystemExit(f"proof.rule: {known}, got {ascii(rule)[:80]}")
+    arguments = f"{arguments} Given.types"
+    checked = f"Kvopt.{module}.{name}_bound {arguments} Given.given"
     return f"""{HEAD}
-Definition M := {instance["memory"]}.
-Definition types := {types_of(instance)}.
+Module Given.
+Definition M : Z := ({memory}).
+Definition types : list (Kvopt.Model.request * Z) := {types_of(instance)}.
 Definition given := {given}.
+End Given.
 
-Lemma checked : match {checked} with Some b => {low} <=? b | None => false end = true.
+Lemma checked : match {checked} with Some b => ({low}) <=? b | None => false end = true.
 Proof. vm_cast_no_check (eq_refl true). Qed.
 
 Theorem lower_bound requests l :
-  Permutation requests (expand types) -> schedule M requests l -> {low} <= cost l.
+  Coq.Sorting.Permutation.Permutation requests (Kvopt.Prices.expand Given.types) ->
+  Kvopt.Model.schedule Given.M requests l -> ({low}) <= Kvopt.Model.cost l.
 Proof.
   intros Hrequests Hl. pose proof checked as H.
   destruct ({checked}) as [b|] eqn:E; [|discriminate H].
   apply Z.leb_le in H. apply (Z.le_trans _ b); [exact H|].
-  exact ({sound} {arguments} given b requests l E Hrequests Hl).
+  exact (Kvopt.{module}.{name}_sound {arguments} Given.given b requests l E Hrequests Hl).
 Qed.
 
 Print Assumptions lower_bound.

@@ -133,7 +133,7 @@ def test_with_too_many_slices_the_general_bound_is_claimed(spec: str) -> None:
     instance = Instance(3000, [2] * 150, list(range(1, 2998, 20)))
     guarantee = policy_from_spec(spec).guarantee(instance)
     assert guarantee is not None
-    assert guarantee.source.startswith("proofs/sharper_bounds.md")
+    assert guarantee.source.startswith("proofs/text/sharper_bounds.md")
 
 
 def test_scopes() -> None:
@@ -175,7 +175,7 @@ def test_derived_constants() -> None:
     derived = {
         t.policy: t.constant
         for t in THEOREMS
-        if t.status == "derived" and t.source == "proofs/sharper_bounds.md"
+        if t.status == "derived" and t.source == "proofs/text/sharper_bounds.md"
     }
     assert {policy: math.ceil(100 * bound) for policy, bound in derived.items() if bound} == {
         "gba": 842,
@@ -252,12 +252,12 @@ def test_rows_for_programs() -> None:
 def test_bounds_at_another_alpha() -> None:
     rows = [bound_row(theorem, Fraction(2)) for theorem in THEOREMS]
     found = {(row["policy"], row["regime"], row["source"]): row for row in rows}
-    gsa = found["gsa", "general", "proofs/ratio_bounds.md"]
+    gsa = found["gsa", "general", "proofs/text/ratio_bounds.md"]
     assert (gsa["bound"], gsa["status"]) == ("64/1", "derived")
-    sharper = found["gsa", "general", "proofs/sharper_bounds.md"]
+    sharper = found["gsa", "general", "proofs/text/sharper_bounds.md"]
     assert (sharper["bound"], sharper["status"]) == ("28/1", "derived")
     assert found["gsa", "large memory", PAPER]["status"] == "published"
-    assert found["spt-pipeline", "general", "proofs/sharper_bounds.md"]["status"] == "derived"
+    assert found["spt-pipeline", "general", "proofs/text/sharper_bounds.md"]["status"] == "derived"
     assert all(row["alpha"] is None for row in rows if row["policy"] in ("mc-sf", "svf"))
 
 

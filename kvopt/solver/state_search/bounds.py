@@ -1,6 +1,6 @@
 """Lower bounds on the remaining cost of a state: the fluid bound and the dual bound.
 
-Derived: proofs/state_search.md, sections 3 and 4.
+Derived: proofs/text/state_search.md, sections 3 and 4.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def fluid_bound(
     """Return a lower bound on the sum of completion times of what waits, from now on (rounds).
 
     Requests flow into the rounds by weight, lightest first, as if they could be divided: the best
-    of the mean-busy-time bounds of all weightings (derived: proofs/state_search.md, theorem 3).
+    of the mean-busy-time bounds of all weightings (derived:
+    proofs/text/state_search.md, theorem 3).
 
     Parameters
     ----------
@@ -136,7 +137,7 @@ def dual_bound(
     """Return a lower bound on the sum of the starts of what waits, counted from `time` on (rounds).
 
     The Lagrangian bound: every waiting request at its cheapest start, minus what all rows are
-    worth, plus what the running ones use of them (derived: proofs/state_search.md, theorem 4).
+    worth, plus what the running ones use of them (derived: proofs/text/state_search.md, theorem 4).
     Parameters are as for `fluid_bound`.
     """
     values = duals.values

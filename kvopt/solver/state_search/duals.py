@@ -1,6 +1,6 @@
 """Lagrange multipliers of the memory and window rows, by subgradient steps from the root.
 
-Any nonnegative multipliers give a bound (proofs/state_search.md, theorem 4); these steps only
+Any nonnegative multipliers give a bound (proofs/text/state_search.md, theorem 4); these steps only
 make it good.  Volume-like: the direction is a moving average of subgradients, and the length of
 a step is that of Polyak with a shrinking factor.
 """

@@ -118,7 +118,7 @@ def tighten(
 
     A request that starts from now on and runs in round r < o - 1 runs in round r + 1 as
     well, and uses a token more there; and one that runs alone uses at least s + 1
-    (derived: proofs/state_search.md, lemma 2).
+    (derived: proofs/text/state_search.md, lemma 2).
     """
     memory, bits, fields = problem.memory[0], problem.packing[0], problem.packing[1]
     shortest = 0

@@ -108,7 +108,7 @@ def is_dominated(
     """Tell whether a state with the key of the child in the workspace is at least as good.
 
     It is if it costs no more so far and uses no more memory in any coming round
-    (derived: proofs/state_search.md, lemma 1).
+    (derived: proofs/text/state_search.md, lemma 1).
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 All is int64 in arrays of fixed shapes, so that numba compiles the functions here; the tests run
 the same source as it stands.  The bounds on what is accepted keep every number below 2^63
-(proofs/state_search.md, section 5).
+(proofs/text/state_search.md, section 5).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_REQUESTS = 63
 MOST_OUTPUT = 32767
 MOST_KEYS = 1 << 20
 """Largest memory budget (tokens), number of requests, sum of outputs (rounds), and number of
-combinations of waiting requests.  Then no number reaches 2^63 (proofs/state_search.md,
+combinations of waiting requests.  Then no number reaches 2^63 (proofs/text/state_search.md,
 section 5)."""
 
 SCALE_BITS = 16
@@ -211,7 +211,7 @@ def fill_type(problem: PackedProblem, k: int, key: int, smallest: int) -> None:
 
     The window of level m of a request with prompt s and output o is min(o, ceil(excess / m)),
     or 0 if the excess s + o + m (smallest prompt + o) - memory is not positive
-    (proofs/model.md, lemma 4).
+    (proofs/text/model.md, lemma 4).
     """
     memory, bits, fields = problem.memory[0], problem.packing[0], problem.packing[1]
     output = key // (MOST_MEMORY + 1)

@@ -154,7 +154,7 @@ class _StateGraph:
         """Yield the states one round later, one for each choice of what to start.
 
         Choosing nothing is left out when nothing runs: some optimal schedule has
-        no fully idle round (proofs/model.md, lemma 1).
+        no fully idle round (proofs/text/model.md, lemma 1).
         """
         last = len(self.requests)
         runs, offsets, tops, width = self.runs, self.offsets, self.tops, self.width

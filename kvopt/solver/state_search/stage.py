@@ -3,7 +3,7 @@
 The states are those of `kvopt.solver.state_search.reference`: how many requests of each type still
 wait, and the memory that the running ones will use in each coming round.  What differs is that
 free memory nobody can use is taken away, the lower bounds, the order in which states come up, and
-that everything is a number in an array.  The proofs are in proofs/state_search.md.
+that everything is a number in an array.  The proofs are in proofs/text/state_search.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bounds from aggregate states; see also proofs/paths.py."""
+"""Bounds from aggregate states; see also proofs/companions/aggregate_state.py."""
 
 from __future__ import annotations
 

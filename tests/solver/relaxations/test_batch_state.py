@@ -1,4 +1,4 @@
-"""Optima and bounds from batch states; see also proofs/holdings.py."""
+"""Optima and bounds from batch states; see also proofs/companions/batch_state.py."""
 
 from __future__ import annotations
 

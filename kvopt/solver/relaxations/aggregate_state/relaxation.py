@@ -12,8 +12,9 @@ the states (t, K, W), and what such a path lacks to be a schedule gets Lagrange 
   change by amounts that K and W tell, is at least what it must be for K numbers of sum W.
 
 For any multipliers a shortest path in an acyclic graph gives a lower bound on the cost of every
-schedule (derived: proofs/paths.md, theorem 5).  With the minimum over the paths smoothed
-(log-sum-exp) it has a gradient, the difference of the sides of these rows on a random path.
+schedule (derived: proofs/text/aggregate_state.md, theorem 5).  With the minimum over the paths
+smoothed (log-sum-exp) it has a gradient, the difference of the sides of these rows on a random
+path.
 """
 
 from __future__ import annotations

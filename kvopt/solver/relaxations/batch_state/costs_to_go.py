@@ -3,7 +3,7 @@
 A schedule is a path through the states (time, batch state); what a path lacks to be a schedule is
 that every type completes as often as it has requests.  These demand rows get multipliers, the
 demand duals.  The cheapest path, plus the duals of all requests, is a lower bound for any of
-them (derived: proofs/holdings.md, theorem 4).  A bundle method looks for the best ones.
+them (derived: proofs/text/batch_state.md, theorem 4).  A bundle method looks for the best ones.
 """
 
 from __future__ import annotations

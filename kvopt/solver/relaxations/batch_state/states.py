@@ -1,7 +1,7 @@
 """Batch states: all multisets of ages that running requests can form, and how one leads to another.
 
 A running request is known by its prompt and the tokens that it uses; a batch state is the multiset
-of these over the requests that run in one round (derived: proofs/holdings.md, lemma 1).
+of these over the requests that run in one round (derived: proofs/text/batch_state.md, lemma 1).
 """
 
 from __future__ import annotations

@@ -1,0 +1,191 @@
+"""Companion of batch_state.md: paths, labels and the search, on schedules and on optima."""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from companions.aggregate_state import without_idle_rounds
+from companions.model import random_feasible
+from kvopt import Instance, Stopping
+from kvopt.certificates.inprocess import checker
+from kvopt.generate import generate_random
+from kvopt.solver.params import BatchStateParams
+from kvopt.solver.relaxations.batch_state.costs_to_go import SCALE, CostsToGo, DualAscent
+from kvopt.solver.relaxations.batch_state.search import search
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL
+from kvopt.solver.relaxations.batch_state.states import BatchStates
+from kvopt.solver.state_search.state_graph import solve_by_state_graph
+
+Kind = tuple[int, int]
+Pair = tuple[int, int]
+Held = tuple[Pair, ...]
+FAR = 10**60
+
+
+class Priced:
+    """Labels as the document defines them, by recursion.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    scale, horizon, worth
+        D, H and the w_k.
+    """
+
+    def __init__(
+        self, instance: Instance, scale: int, horizon: int, worth: dict[Kind, int]
+    ) -> None:
+        self.memory = instance.memory
+        self.counts = Counter((r.prompt, r.output) for r in instance)
+        self.longest: dict[int, int] = {}
+        for s, o in self.counts:
+            self.longest[s] = max(o, self.longest.get(s, 0))
+        self.scale, self.horizon, self.worth = scale, horizon, worth
+        self.label = functools.cache(self._label)
+
+    def constant(self) -> int:
+        """Return the sum of n_k w_k."""
+        return sum(n * self.worth[kind] for kind, n in self.counts.items())
+
+    def completion(self, kind: Kind, t: int) -> int:
+        """Return what a completion costs."""
+        return self.scale * t - self.worth[kind]
+
+    def after_round(self, held: Held) -> Iterator[Held]:
+        """Yield what may be held after the next round, somebody running in it."""
+        if held:
+            yield from self.grown(held)
+        for s in self.longest:
+            if not any(b == prompt and prompt < s for b, prompt in held):  # each set once
+                more = (*held, (s, s))
+                if sum(b + 1 for b, _ in more) <= self.memory:
+                    yield from self.after_round(more)
+
+    def grown(self, held: Held) -> Iterator[Held]:
+        """Yield what is held after a round, if that is possible."""
+        new = tuple(sorted((b + 1, s) for b, s in held))
+        if sum(b for b, _ in new) <= self.memory and all(b <= s + self.longest[s] for b, s in new):
+            yield new
+
+    def _label(self, t: int, held: Held) -> int:
+        if t >= self.horizon:
+            return 0
+        ways = [0] if t > 0 and not held else []
+        ways += [self.label(t + 1, new) for new in self.after_round(held)]
+        for pair in set(held) if t > 0 else ():
+            kind = (pair[1], pair[0] - pair[1])
+            if kind in self.counts:
+                left = list(held)
+                left.remove(pair)
+                ways.append(self.completion(kind, t) + self.label(t, tuple(left)))
+        return min(ways, default=FAR)
+
+    def bound(self) -> int:
+        """Return the bound of Theorem 4."""
+        return -(-(self.constant() + self.label(0, ())) // self.scale)
+
+    def proof(self, nodes: int) -> dict[str, Any]:
+        """Return the same as in a certificate."""
+        worth = [[s, o, self.worth[s, o]] for s, o in sorted(self.counts)]
+        return {
+            "rule": "batch-state",
+            "scale": self.scale,
+            "horizon": self.horizon,
+            "duals": worth,
+            "nodes": nodes,
+        }
+
+
+def random_prices(instance: Instance, horizon: int, rng: random.Random) -> Priced:
+    """Return prices that nobody has chosen."""
+    scale = rng.randint(1, 5)
+    size = rng.choice([3, 3 * horizon, 6 * horizon])
+    kinds = {(r.prompt, r.output) for r in instance}
+    most = scale * horizon
+    worth = {kind: min(most, rng.randint(-size, size)) for kind in sorted(kinds)}
+    return Priced(instance, scale, horizon, worth)
+
+
+def check_schedule(instance: Instance, starts: Sequence[int], prices: Priced) -> None:
+    """Lemmas 1 to 3 and Theorem 4 on a schedule without idle rounds."""
+    runs = [(t, (r.prompt, r.output), t + r.output) for t, r in zip(starts, instance, strict=True)]
+    makespan = max(end for _, _, end in runs)
+    costs = [prices.completion(kind, end) for _, kind, end in runs]
+    total = sum(end for _, _, end in runs)
+    assert prices.scale * total == prices.constant() + sum(costs)
+    for t in range(makespan + 1):
+        # Lemma 1: those that complete hold s + o; without them the next round is possible.
+        before = [(kind, kind[0] + t - u, end) for u, kind, end in runs if u < t <= end]
+        ending = [(b, kind) for kind, b, end in before if end == t]
+        assert all(b == sum(kind) for b, kind in ending)
+        held = tuple(sorted((b, kind[0]) for kind, b, end in before if end > t))
+        after = [(kind[0] + t + 1 - u, kind[0]) for u, kind, end in runs if u <= t < end]
+        if t < makespan:
+            assert after
+            assert tuple(sorted(after)) in set(prices.after_round(held))
+        # Lemma 3, before the completions, between them, and after them.
+        left = sum(cost for cost, (_, _, end) in zip(costs, runs, strict=True) if end > t)
+        assert prices.label(t, held) <= left or t == 0
+        for b, kind in ending:
+            held = tuple(sorted((*held, (b, kind[0]))))
+            left += prices.completion(kind, t)
+            assert prices.label(t, held) <= left
+    assert prices.label(0, ()) <= sum(costs)
+    assert prices.bound() <= total
+
+
+def check_optimum(instance: Instance, optimum: int, prices: Priced) -> None:
+    """Theorems 4 and 5; the checker and the library find the same."""
+    types = dict(prices.counts)
+    proves = functools.partial(checker().bound, instance.memory, types)
+    assert prices.bound() <= optimum
+    assert proves(prices.proof(0), 10**9) == prices.bound()
+    assert proves(prices.proof(10**6), optimum) >= optimum or prices.bound() >= optimum
+    reason = ""
+    try:
+        proves(prices.proof(10**6), optimum + 1)
+    except checker().Refused as refused:
+        reason = str(refused)
+    assert "a schedule costs less" in reason
+
+
+def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
+    """Return prices that the library finds; its search finds the optimum with them."""
+    states = BatchStates(instance)
+    costs = CostsToGo(states, horizon, BATCH_STATE_KERNEL.plain)
+    value = DualAscent(costs, BatchStateParams()).run(states.first_duals(), Stopping(0.05))
+    kinds = [(r.prompt, r.output) for r in states.types.requests]
+    worth = dict(zip(kinds, costs.duals.tolist(), strict=True))
+    prices = Priced(instance, SCALE, horizon, worth)
+    assert value is not None
+    assert -(-value // SCALE) == prices.bound()
+    below = search(costs, optimum, Stopping())
+    assert below.finished
+    assert below.starts is None
+    found = search(costs, optimum + 5, Stopping())
+    assert found.finished
+    assert found.starts is not None
+    assert int(found.starts.sum()) + instance.total_output == optimum
+    return prices
+
+
+def main(fast: bool) -> None:
+    rng = random.Random(4)
+    for number in range(15 if fast else 300):
+        tiny = generate_random("tiny", 38, number)
+        starts = without_idle_rounds(tiny, random_feasible(tiny, rng))
+        best = solve_by_state_graph(tiny)
+        makespan = int((best.starts + tiny.outputs).max())
+        for _ in range(3):
+            prices = random_prices(tiny, rng.randint(1, makespan + 3), rng)
+            check_schedule(tiny, starts, prices)
+            check_schedule(tiny, best.starts.tolist(), prices)
+            check_optimum(tiny, best.objective, prices)
+        prices = library_prices(tiny, best.objective, makespan)
+        check_schedule(tiny, best.starts.tolist(), prices)
+        check_optimum(tiny, best.objective, prices)

@@ -1,0 +1,146 @@
+"""Which statement needs which: drawn in README.md from one table.
+
+    python proofs/companions/graph.py [--check]
+
+The statements are the headings "Lemma N", "Theorem N" and "Corollary N" of the documents; what each
+needs stands here.  Writes the diagram between the marks in README.md, or checks it.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+PROOFS = Path(__file__).parent.parent
+README = PROOFS / "README.md"
+HEADING = re.compile(r"^###? (Lemma|Theorem|Corollary) (\d+)(?: \((.*)\))?$", re.MULTILINE)
+BLOCK = re.compile(r"(<!-- graph -->\n).*?(<!-- end graph -->)", re.DOTALL)
+
+SHORT = {
+    "model": "M",
+    "pipeline": "P",
+    "lower_bounds": "L",
+    "state_search": "S",
+    "aggregate_state": "W",
+    "batch_state": "H",
+    "demand_duals": "V",
+    "propagation": "T",
+    "ratio_bounds": "R",
+    "sharper_bounds": "B",
+    "random_bounds": "E",
+    "certified_slices": "C",
+    "uniform_bound": "U",
+    "online_lower_bound": "O",
+    "worst_cases": "X",
+}
+"""Documents, and the letter that names their statements in `NEEDS`."""
+
+NEEDS = {
+    "M1": "M0",
+    "M2": "M1",
+    "P2": "P1",
+    "P3": "P2",
+    "P4": "P2",
+    "P5": "P1 P4",
+    "L1": "M0",
+    "L2": "M0",
+    "W1": "M1 M3",
+    "W2": "W1 M4",
+    "W3": "W2",
+    "W4": "W3",
+    "W5": "W3 W4",
+    "H1": "M0 M1",
+    "H2": "H1",
+    "H4": "H2 H3",
+    "H5": "H3 H4",
+    "V1": "M0",
+    "V3": "V1 V2",
+    "V4": "V3",
+    "V5": "V3",
+    "V6": "V4 V5",
+    "T1": "M0",
+    "T2": "T1",
+    "T3": "T2",
+    "T4": "M0 M4",
+    "T5": "T3 T4",
+    "R1": "P4",
+    "R2": "R1 L1",
+    "R3": "R1 L1",
+    "R4": "R2 R3",
+    "B1": "P1",
+    "B2": "P2 B1",
+    "B3": "P4 B1 B2",
+    "B4": "P5 B2",
+    "B5": "L2",
+    "B6": "B5",
+    "B11": "B3 B6 B7 B8 B9 B10",
+    "B13": "B3 B4 B6 B7 B8 B12",
+    "B14": "B3 B4 B6",
+    "B15": "B10 B11 B13",
+    "B16": "B11 B13 B14",
+    "E1": "B11 B8",
+    "E3": "B9",
+    "E4": "B10",
+    "E5": "E3 E4 B11",
+    "E6": "E1 E2 E3 E4 B6 B11",
+    "C1": "L2",
+    "C3": "L2",
+    "C6": "C1 C2 C4 C5 P1",
+    "C7": "C1 C2 C3 B4",
+    "U1": "P2",
+    "U2": "C3",
+    "U3": "U1 U2 C2 C4 C5 C6",
+    "U4": "U3",
+    "O2": "O1",
+    "O3": "O1 O2",
+    "O4": "O1 O2",
+    "X4": "L2 M4",
+    "X5": "X1 X2 X3 X4 B17 B18",
+}
+"""What a statement needs, other than definitions."""
+
+
+def statements() -> dict[str, tuple[str, str]]:
+    """Return every statement: its key, document and title."""
+    found = {}
+    for document, letter in SHORT.items():
+        text = (PROOFS / "text" / f"{document}.md").read_text()
+        for kind, number, name in HEADING.findall(text):
+            title = f"{kind} {number}" + (f": {name}" if name else "")
+            found[f"{letter}{number}"] = (document, title)
+    return found
+
+
+def diagram() -> str:
+    """Return the diagram in mermaid; documents are boxes, arrows lead to what needs something."""
+    known = statements()
+    lines = ["```mermaid", "flowchart LR"]
+    for document, letter in SHORT.items():
+        inside = [key for key, (where, _) in known.items() if where == document]
+        if inside:
+            lines.append(f'  subgraph {letter}["{document}"]')
+            lines += [f'    {key}["{known[key][1]}"]' for key in inside]
+            lines.append("  end")
+    for key, needed in NEEDS.items():
+        for other in needed.split():
+            if key not in known or other not in known:
+                raise KeyError(f"{key} needs {other}: one of them is in no document")
+            lines.append(f"  {other} --> {key}")
+    return "\n".join([*lines, "```"])
+
+
+def main() -> None:
+    old = README.read_text()
+    new = BLOCK.sub(lambda match: f"{match[1]}{diagram()}\n{match[2]}", old)
+    if sys.argv[1:] == ["--check"]:
+        if new != old:
+            sys.exit("proofs/README.md is not up to date: run proofs/companions/graph.py")
+    elif not sys.argv[1:]:
+        README.write_text(new)
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()
