@@ -61,6 +61,7 @@ class Instance(Sequence[Request]):
     name: str
     comment: str
     source: str
+    _types: RequestTypes | None
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class Instance(Sequence[Request]):
         source: str = "",
     ) -> None:
         put = object.__setattr__
+        put(self, "_types", None)
         put(self, "memory", check_integer(memory, "memory", 1))
         put(self, "prompts", _lengths(prompts, "prompt", 0))
         put(self, "outputs", _lengths(outputs, "output", 1))
@@ -186,7 +188,10 @@ class Instance(Sequence[Request]):
 
     def request_types(self) -> RequestTypes:
         """Return the distinct requests, in the order that every engine uses."""
-        return RequestTypes.of(self.prompts, self.outputs)
+        if self._types is None:
+            object.__setattr__(self, "_types", RequestTypes.of(self.prompts, self.outputs))
+        assert self._types is not None
+        return self._types
 
     def types(self) -> list[tuple[Request, int]]:
         """Return the distinct requests with their multiplicities, by (output, prompt)."""

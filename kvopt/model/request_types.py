@@ -25,8 +25,8 @@ class RequestTypes:
         Prompt and output length of each type (tokens), shape (types,).
     counts
         Number of requests of each type, >= 1, shape (types,).
-    index
-        Type of each request of the instance, shape (n,).
+    keys
+        What the types are sorted by, for each request of the instance, shape (n,).
 
     Examples
     --------
@@ -41,17 +41,22 @@ class RequestTypes:
     prompts: IntArray
     outputs: IntArray
     counts: IntArray
-    index: IntArray
+    keys: IntArray
 
     @classmethod
     def of(cls, prompts: IntArray, outputs: IntArray) -> RequestTypes:
         """Group requests by their prompt and output lengths (tokens), shape (n,) each."""
-        keys = (outputs << 30) | prompts
-        distinct, index, counts = np.unique(keys, return_inverse=True, return_counts=True)
-        arrays = (distinct & ((1 << 30) - 1), distinct >> 30, counts, index.reshape(-1))
+        keys = _keys(prompts, outputs)
+        distinct, counts = np.unique(keys, return_counts=True)
+        arrays = (distinct & ((1 << 30) - 1), distinct >> 30, counts, keys)
         for array in arrays:
             array.setflags(write=False)
         return cls(*arrays)
+
+    @cached_property
+    def index(self) -> IntArray:
+        """Type of each request of the instance, shape (n,)."""
+        return np.searchsorted(_keys(self.prompts, self.outputs), self.keys)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -120,7 +125,7 @@ class RequestTypes:
         ValueError
             If a type has more or fewer start times than requests.
         """
-        starts = np.empty(len(self.index), dtype=np.int64)
+        starts = np.empty(len(self.keys), dtype=np.int64)
         by_type = np.argsort(self.index, kind="stable")
         starts[by_type] = [t for k in range(len(self)) for t in self._sorted(k, times[k])]
         return starts
@@ -137,3 +142,8 @@ class RequestTypes:
         if len(own) != self.counts[k]:
             raise ValueError(f"type {k} has {self.counts[k]} requests, {len(own)} start times")
         return own
+
+
+def _keys(prompts: IntArray, outputs: IntArray) -> IntArray:
+    """Return numbers that order requests by (output, prompt), as lengths have 30 bits at most."""
+    return (outputs << 30) | prompts

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from numbers import Real
 
 from kvopt.model.errors import InputError
 
@@ -31,7 +32,9 @@ class Stopping:
     Raises
     ------
     InputError
-        If a limit is negative or not a number.
+        If a limit is negative or nan.
+    TypeError
+        If it is not a number.
 
     Examples
     --------
@@ -50,6 +53,8 @@ class Stopping:
         node_limit: float = math.inf,
     ) -> None:
         for name, value in (("seconds", seconds), ("node_limit", node_limit)):
+            if not isinstance(value, Real):
+                raise TypeError(f"{name}: must be a number, got {value!r}")
             if not value >= 0:  # nor nan
                 raise InputError(f"{name}: must be a number >= 0, got {value!r}")
         self._whole = self  # which counts the nodes of all its parts

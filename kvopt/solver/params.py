@@ -13,6 +13,7 @@ in TOML changes some of them:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import tomllib
 from collections.abc import Mapping
@@ -586,6 +587,12 @@ class SolverParams:
             values = getattr(self, section.name)
             for one in dataclasses.fields(values):
                 _check(getattr(values, one.name), one.default, f"{section.name}.{one.name}")
+
+    @staticmethod
+    @functools.cache
+    def usual() -> SolverParams:
+        """Return the numbers as they are by default."""
+        return SolverParams()
 
     @classmethod
     def from_toml(cls, path: str | Path) -> SolverParams:

@@ -101,14 +101,15 @@ def solve(
         If something that was known, or that a stage finds, is not feasible.
     """
     limited = (stop or Stopping()).part(Stopping(time_limit).left())
-    state = Incumbent(instance, params or SolverParams(), certify, report)
+    state = Incumbent(instance, params or SolverParams.usual(), certify, report)
     for starts in known:
         state.offer(starts)
     for number, (stage, share) in enumerate(plan):
         if number >= QUICK and (state.closed or limited.over()):
             break
         if stage.applies(state):
-            others = any(later.applies(state) for later, _ in plan[number + 1 :])
-            part = share(state.params) if others else 1.0
+            part = share(state.params)
+            if part < 1 and not any(later.applies(state) for later, _ in plan[number + 1 :]):
+                part = 1
             state.run(stage, limited.part(part * limited.left()))
     return state.result()

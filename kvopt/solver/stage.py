@@ -131,16 +131,17 @@ class Incumbent:
         Raises
         ------
         SolverError
-            If they are not a feasible schedule, or cost less than a bound allows.
+            If they are cheaper, but not a feasible schedule, or cheaper than a bound allows.
         """
-        start, objective = recomputed(self.instance, starts)
+        start = as_starts(self.instance, starts)
+        if exact_sum(start) + self.instance.total_output >= self.objective:
+            return False
+        start, objective = recomputed(self.instance, start)
         if objective < self.bound.value:
             raise SolverError(
                 f"{self.instance!r}: a schedule costs {objective}, "
                 f"less than the lower bound {self.bound.value} ({self.bound.rule})"
             )
-        if objective >= self.objective:
-            return False
         self.starts, self.objective = start, objective
         self.report(self.result())
         return True
@@ -237,7 +238,7 @@ def run_alone(
     SolverError
         If the schedule is not feasible.
     """
-    state = Incumbent(instance, params or SolverParams(), report=report)
+    state = Incumbent(instance, params or SolverParams.usual(), report=report)
     state.offer(starts)
     state.run(stage, stop)
     return state.result()
@@ -251,9 +252,7 @@ def recomputed(instance: Instance, starts: ArrayLike) -> tuple[IntArray, int]:
     SolverError
         If they are not a feasible schedule.
     """
-    start = np.array(starts, dtype=np.int64)
-    if start.shape != (len(instance),) or (start < 0).any():
-        raise SolverError(f"{instance!r}: the starts are not {len(instance)} times >= 0")
+    start = as_starts(instance, starts)
     end = start + instance.outputs
     if overflow := first_overflow(start, end, instance.prompts, instance.memory):
         raise SolverError(f"{instance!r}: the schedule exceeds memory in round {overflow[0]}")
@@ -266,6 +265,20 @@ def _is_better(bound: Bound, last: Bound) -> bool:
     if bound.value == last.value:
         return last.proof is None and bound.proof is not None
     return bound.value > last.value
+
+
+def as_starts(instance: Instance, starts: ArrayLike) -> IntArray:
+    """Return start times as an array of its own (rounds), shape (n,).
+
+    Raises
+    ------
+    SolverError
+        If they are not n times >= 0.
+    """
+    start = np.array(starts, dtype=np.int64)
+    if start.shape != (len(instance),) or (start < 0).any():
+        raise SolverError(f"{instance!r}: the starts are not {len(instance)} times >= 0")
+    return start
 
 
 def _one_after_another(instance: Instance) -> IntArray:

@@ -21,6 +21,12 @@ def test_limits_that_are_none_are_refused(seconds: float) -> None:
         Stopping(node_limit=seconds)
 
 
+def test_what_is_no_number_is_a_type_error() -> None:
+    for wrong in (Stopping(), "5", None):
+        with pytest.raises(TypeError, match="seconds: must be a number, got"):
+            Stopping(wrong)  # type: ignore[arg-type]
+
+
 def test_parts_end_with_the_whole() -> None:
     whole = Stopping(100)
     part = whole.part(1000).part(50)
