@@ -1,0 +1,255 @@
+"""Certificates of tiny instances by every rule, and copies of them with something changed."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import math
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from oracles import model
+from oracles import optimum as oracle
+from small_instances import optimum_of, random_instance, types_of
+
+from claims import RULES
+from exhaustive import searched
+from instances import digest, read_instance
+from kvopt import Instance, Stopping, solve
+from kvopt.solver.branch_and_bound.tree import branch_and_bound
+from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
+from kvopt.solver.relaxations.aggregate_state.relaxation import AggregateRelaxation
+from kvopt.solver.relaxations.batch_state.costs_to_go import SCALE, CostsToGo
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL
+from kvopt.solver.relaxations.batch_state.states import BatchStates
+from kvopt.solver.relaxations.demand_dual_kernel import descend
+from kvopt.solver.relaxations.demand_dual_stage import demand_dual_bound
+from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolution
+from kvopt.solver.relaxations.time_indexed import Branch, DualTree, TimeIndexedProgram, root_duals
+from reading import Refused
+
+__all__ = ["examples", "is_true", "mutants", "places", "repaired"]
+
+
+def random_branch(program: TimeIndexedProgram, rng: random.Random) -> Branch:
+    kinds = range(len(program.types.requests))
+    chosen = rng.sample(kinds, rng.randint(1, len(kinds)))
+    until = tuple((k, rng.randint(1, program.horizon + 2)) for k in chosen)
+    return Branch(until, rng.randint(0, len(program.instance)), below=True)
+
+
+def random_tree(program: TimeIndexedProgram, rng: random.Random, depth: int) -> DualTree:
+    """A random tree with any duals at its leaves."""
+    nodes: list[dict[str, Any]] = []
+    bounds = []
+
+    def grow(path: tuple[Branch, ...]) -> None:
+        if len(path) < depth and rng.random() < 0.8:
+            branch = random_branch(program, rng)
+            nodes.append(program.split(branch))
+            grow((*path, branch))
+            grow((*path, Branch(branch.until, branch.at_most, below=False)))
+            return
+        size = rng.choice([0.01, 0.3, 2.0])
+        duals = -np.array([rng.random() * size for _ in range(program.rows + len(path))])
+        duals *= [rng.random() < 0.4 for _ in duals]
+        rounded = program.rounded(duals)
+        nodes.append(program.leaf(rounded))
+        bounds.append(program.bound(rounded, path))
+
+    grow(())
+    return DualTree(tuple(nodes), program.scale, min(bounds))
+
+
+def aggregate_state(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """Duals of the area bound, or anything at all."""
+    relaxation = AggregateRelaxation(instance, rng.randint(1, 14), AGGREGATE_STATE_KERNEL.plain)
+    duals = relaxation.area_duals()
+    if rng.random() < 0.6:
+        size = rng.choice([0.1, 1.0, 1.0, 5.0])
+        some = [rng.gauss(0, size) * (rng.random() < 0.6) for _ in range(relaxation.size)]
+        duals = np.array(some)
+    return relaxation.rounded(duals).content(instance.request_types())
+
+
+def batch_state(instance: Instance, rng: random.Random, nodes: int) -> dict[str, Any]:
+    """First duals, or with some noise."""
+    costs = CostsToGo(BatchStates(instance), rng.randint(1, 20), BATCH_STATE_KERNEL.plain)
+    size = rng.choice([0, 1, 4])
+    noisy = [dual + rng.gauss(0, size) for dual in costs.states.first_duals()]
+    costs.settle(np.rint(np.array(noisy) * SCALE).astype(np.int64))
+    return costs.content(nodes)
+
+
+def demand_duals(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """Duals that were looked for, or anything at all."""
+    found = demand_dual_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Stopping())
+    assert found is not None
+    content = found.content(instance)
+    if rng.random() < 0.6:
+        scale = content["scale"] = rng.randint(1, 5)
+        for row in content["duals"]:
+            row[2] = rng.randint(-scale, 15 * scale)
+    return content
+
+
+def blocks(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """First duals of two blocks, with some noise."""
+    kinds = range(len(instance.types()))
+    relaxation = DemandDualRelaxation(instance, descend, [kinds[:1], kinds[1:]])
+    noise = rng.choice([0, 0, 1, 4096])
+    moves = [rng.randint(-noise, noise) for _ in relaxation.first_duals]
+    duals = np.maximum(0, relaxation.first_duals // rng.randint(1, 2) + moves)
+    demand = tuple(duals[: len(kinds)].tolist())
+    memory = tuple(relaxation.linking_duals(duals).tolist())
+    return DualSolution(demand, 0, None, relaxation.blocks, memory).content(instance)
+
+
+def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Objects "proof" of an instance, by every rule."""
+    states = searched(instance.memory, types_of(instance), best, 10**6)
+    yield {"rule": "exhaustive", "states": states}
+    for weights in ("memory", "slots"):
+        yield {"rule": "busy-time", "weights": weights}
+    root = root_duals(instance, Stopping())
+    assert root is not None
+    yield root.content()
+    program = TimeIndexedProgram(instance, rng.randint(1, 8), levels=(1, 2, 3), scale=16)
+    tree = random_tree(program, rng, depth=3)
+    assert tree.lower_bound <= best
+    yield tree.content()
+    poor = np.cumsum(instance.outputs) - instance.outputs
+    grown = branch_and_bound(instance, poor, Stopping(node_limit=rng.randint(1, 9)))
+    assert grown is not None
+    yield grown.content()
+    yield aggregate_state(instance, rng)
+    for nodes in (0, 10**4):
+        yield batch_state(instance, rng, nodes)
+    yield demand_duals(instance, rng)
+    if len(instance.types()) > 1:
+        yield blocks(instance, rng)
+
+
+def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Certificates of tiny instances, by every rule; without end if `count` is negative."""
+    rng = random.Random(seed)
+    while count:
+        count -= 1
+        instance = random_instance(rng)
+        result = solve(instance, math.inf)
+        best = result.objective
+        assert best == optimum_of(instance)
+        for proof in proofs(instance, best, rng):
+            rule = proof["rule"]
+            value = best
+            if rule != "exhaustive":
+                low = best if rule == "batch-state" else 0
+                try:
+                    value = RULES[rule](instance.memory, types_of(instance), low, proof)
+                except Refused as refused:  # poor duals ask for a long search
+                    assert str(refused).startswith("proof.nodes: ")
+                    continue
+            if rule == "propagation":  # below the cutoff nothing is claimed to be possible
+                value = min(value, best)
+            if 0 <= value <= best:
+                yield {
+                    "format": "kvopt-certificate/2",
+                    "instance": {
+                        "memory": instance.memory,
+                        "requests": [{"prompt": r.prompt, "output": r.output} for r in instance],
+                    },
+                    "instance_sha256": instance.digest(),
+                    "lower_bound": value,
+                    "upper_bound": best,
+                    "starts": result.starts.tolist(),
+                    "proof": proof,
+                }
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of everything inside a JSON value."""
+    if isinstance(value, dict | list):
+        for key in value if isinstance(value, dict) else range(len(value)):
+            yield (*path, key)
+            yield from places(value[key], (*path, key))
+
+
+def mutants(content: dict[str, Any], rng: random.Random, share: float) -> Iterator[dict[str, Any]]:
+    """Copies with something changed, dropped, doubled, swapped or added, at a share of places."""
+
+    def mutant(path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> dict[str, Any]:
+        new = copy.deepcopy(content)
+        inside: Any = new
+        for key in path[:-1]:
+            inside = inside[key]
+        change(inside, path[-1])
+        return new
+
+    def put(value: Any) -> Callable[[Any, Any], None]:
+        return lambda inside, key: inside.__setitem__(key, value)
+
+    paths = list(places(content))
+    for path in paths:
+        if len(path) > 1 and rng.random() > share:  # those on top are few
+            continue
+        value: Any = content
+        for key in path:
+            value = value[key]
+        yield mutant(path, lambda inside, key: inside.__delitem__(key))
+        values: list[Any] = [None, [], {}]
+        if isinstance(value, int):
+            values += [value + 1, value - 1, 2 * value, 10**30, float(value), -value]
+            values += [value == 1, str(value), [value]]
+        if isinstance(value, str):
+            values += [value + "x", value[1:], 0]
+        if isinstance(value, dict):
+            yield mutant(path, lambda inside, key: inside[key].update(extra=1))
+        if isinstance(path[-1], int):
+            yield mutant(path, lambda inside, key: inside.insert(key, inside[key]))
+        for new in values:
+            yield mutant(path, put(new))
+    for _ in range(math.ceil(60 * share)):  # swap any two values
+        one, two = rng.choice(paths), rng.choice(paths)
+        if one[: len(two)] == two or two[: len(one)] == one:
+            continue
+        new = copy.deepcopy(content)
+        inside_one: Any = new
+        inside_two: Any = new
+        for key in one[:-1]:
+            inside_one = inside_one[key]
+        for key in two[:-1]:
+            inside_two = inside_two[key]
+        a, b = inside_one[one[-1]], inside_two[two[-1]]
+        inside_one[one[-1]], inside_two[two[-1]] = b, a
+        yield new
+
+
+def repaired(content: dict[str, Any]) -> dict[str, Any]:
+    """The same with the right hash, so that a changed instance gets further."""
+    try:
+        return {**content, "instance_sha256": digest(read_instance(content["instance"]))}
+    except (Refused, KeyError):
+        return content
+
+
+@functools.cache
+def optimum(memory: int, requests: tuple[tuple[int, int], ...]) -> int:
+    return oracle.optimum(memory, list(requests))
+
+
+def is_true(content: dict[str, Any]) -> bool:
+    memory = content["instance"]["memory"]
+    requests = []
+    for entry in content["instance"]["requests"]:
+        requests += [(entry["prompt"], entry["output"])] * entry.get("count", 1)
+    if content["lower_bound"] > optimum(memory, tuple(requests)):
+        return False
+    if "starts" in content:
+        starts = content["starts"]
+        attempts = [(i, start, start + requests[i][1], False) for i, start in enumerate(starts)]
+        fits = max(model.memory_by_round(memory, requests, attempts)) <= memory
+        cost = model.total_completion_time(attempts)
+        return len(starts) == len(requests) and fits and cost == content["upper_bound"]
+    return True
