@@ -24,9 +24,6 @@ __all__ = [
     "total_output_bound",
 ]
 
-MOST_SLOTS = 64
-"""`slot_bound` is left out if more requests than this may run at once: it gains nothing then."""
-
 
 @dataclass(frozen=True, slots=True)
 class LowerBound:
@@ -105,17 +102,17 @@ def busy_time_bound(instance: Instance) -> int:
     return _busy_time(weights, memory)
 
 
-def slot_bound(instance: Instance) -> int | None:
+def slot_bound(instance: Instance, most: int = 64) -> int | None:
     """Return the busy-time bound with weights that count how many attempts fit, rounded up.
 
     An attempt that uses m tokens leaves room for at most (M - m) / (s + 1) others, s
     being the smallest prompt, so 1 / (1 + floor((M - m) / (s + 1))) may take the place
     of m / M in `busy_time_bound`.  Strong when few requests fit at once; None if more
-    than `MOST_SLOTS` might.  Derived: proofs/text/lower_bounds.md, theorem 2.
+    than `most` might; it gains nothing then.  Derived: proofs/text/lower_bounds.md, theorem 2.
     """
     types = instance.types()
     unit = min(r.prompt for r, _ in types) + 1
-    if instance.memory // unit > MOST_SLOTS:
+    if instance.memory // unit > most:
         return None
     scale = math.lcm(*range(1, instance.memory // unit + 1))
     weights = [(_slot_weights(r, instance.memory, unit, scale), r, n) for r, n in types]

@@ -26,12 +26,6 @@ logger = logging.getLogger("kvopt.compiling")
 
 Functions = TypeVar("Functions", bound=tuple[Any, ...])
 
-QUIET_SECONDS = 2.0
-"""Loading what was compiled before takes less than this; only what takes longer is announced."""
-
-
-_OPTIONS = "options_of_numba"
-
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -48,7 +42,7 @@ def inlined(function: Function) -> Function:
 
 
 def _options_of(function: Callable[..., Any]) -> dict[str, Any]:
-    options: dict[str, Any] = function.__dict__.setdefault(_OPTIONS, {})
+    options: dict[str, Any] = function.__dict__.setdefault("options_of_numba", {})
     return options
 
 
@@ -75,6 +69,9 @@ class Kernel(Generic[Functions]):
     SolverError
         If two modules use one global name for different things.
     """
+
+    quiet_seconds = 2.0
+    """Loading what was compiled before takes less; only what takes longer is announced."""
 
     def __init__(
         self,
@@ -119,7 +116,9 @@ class Kernel(Generic[Functions]):
         return self._compiled
 
     def _first(self, stop: Stopping) -> Functions:
-        notice = threading.Timer(QUIET_SECONDS, logger.info, ("compiling the %s, once", self.name))
+        notice = threading.Timer(
+            self.quiet_seconds, logger.info, ("compiling the %s, once", self.name)
+        )
         notice.daemon = True
         with stop.uncharged(), _breaking_off(stop):
             notice.start()
@@ -148,7 +147,7 @@ class Kernel(Generic[Functions]):
             inner = function.__name__ not in self._exported._fields  # type: ignore[attr-defined]
             options = dict(self._options, cache=cache, no_cpython_wrapper=inner)
             options["no_cfunc_wrapper"] = True
-            options.update(getattr(function, _OPTIONS, {}))
+            options.update(getattr(function, "options_of_numba", {}))
             names[function.__name__] = njit(**options)(copy)
         fields: tuple[str, ...] = self._exported._fields  # type: ignore[attr-defined]
         functions = self._exported(*(names[name] for name in fields))

@@ -213,7 +213,7 @@ def run_program(state: Incumbent, stop: Stopping) -> None:
         program.problem.solve(_Highs(stop, presolve, warm))
         highs = program.problem.solverModel
         status = highs.getModelStatus()
-        if status not in _BOUND_HOLDS:
+        if not _bound_holds(status):
             raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
         info = highs.getInfo()
         stop.count(max(0, int(info.mip_node_count)))
@@ -222,22 +222,23 @@ def run_program(state: Incumbent, stop: Stopping) -> None:
             known = min(known, program.starts(), key=np.sum)
         # HiGHS 1.16 can end "optimal" with its start in hand, where presolve had turned
         # the start into something better: then it must do without a start.
-        if known.sum() + instance.total_output == bound or status != _OPTIMAL:
+        if (
+            known.sum() + instance.total_output == bound
+            or status != highspy.HighsModelStatus.kOptimal
+        ):
             break
     state.offer(known)
     state.prove(Bound(bound, "milp"))
 
 
-_OPTIMAL = highspy.HighsModelStatus.kOptimal
-_BOUND_HOLDS = (
-    _OPTIMAL,
-    highspy.HighsModelStatus.kTimeLimit,
-    highspy.HighsModelStatus.kSolutionLimit,  # of nodes
-    highspy.HighsModelStatus.kInterrupt,
-)
-"""How a run may end; its dual bound is then a lower bound.
+def _bound_holds(status: highspy.HighsModelStatus) -> bool:
+    """Tell whether the dual bound of a run that ends like this is a lower bound.
 
-PuLP's own status says "Optimal" after a timeout, so it is not asked."""
+    PuLP's own status says "Optimal" after a timeout, so it is not asked.
+    """
+    ends = highspy.HighsModelStatus
+    limits = (ends.kTimeLimit, ends.kSolutionLimit, ends.kInterrupt)  # the second is of nodes
+    return status == ends.kOptimal or status in limits
 
 
 def _integer_bound(dual_bound: float) -> int:

@@ -28,15 +28,16 @@ __all__ = ["PLAN", "Step", "solve"]
 
 
 class Step(NamedTuple):
-    """A stage, and which part of the time left it gets where others follow that apply."""
+    """A stage, which part of the time left it gets where others follow, and if it always runs."""
 
     stage: Stage
     share: Callable[[SolverParams], float] = lambda params: 1.0
+    always: bool = False
 
 
 PLAN: tuple[Step, ...] = (
-    Step(CombinatorialBounds()),
-    Step(ListSchedules()),
+    Step(CombinatorialBounds(), always=True),
+    Step(ListSchedules(), always=True),
     Step(DemandDuals(many=True), lambda params: params.demand_duals.share),
     Step(ReferenceSearch(), lambda params: params.state_search.share),
     Step(StateSearch(), lambda params: params.state_search.share),
@@ -50,9 +51,7 @@ PLAN: tuple[Step, ...] = (
     Step(HindsightStage(), lambda params: params.milp.share),
     Step(Annealing(seed=1)),
 )
-"""The stages, first to last; those before `QUICK` run whatever the limit."""
-
-QUICK = 2
+"""The stages, first to last."""
 
 
 def solve(
@@ -104,12 +103,12 @@ def solve(
     state = Incumbent(instance, params or SolverParams.usual(), certify, report)
     for starts in known:
         state.offer(starts)
-    for number, (stage, share) in enumerate(plan):
-        if number >= QUICK and (state.closed or limited.over()):
-            break
+    for number, (stage, share, always) in enumerate(plan):
+        if (state.closed or limited.over()) and not always:
+            continue
         if stage.applies(state):
             part = share(state.params)
-            if part < 1 and not any(later.applies(state) for later, _ in plan[number + 1 :]):
+            if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
             state.run(stage, limited.part(part * limited.left()))
     return state.result()

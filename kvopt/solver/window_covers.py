@@ -11,7 +11,10 @@ import numpy as np
 
 from kvopt.model.instance import Instance
 
-__all__ = ["COVER_LEVELS", "cover_windows"]
+__all__ = ["COVER_LEVELS", "LEVELS", "cover_windows"]
+
+LEVELS = (1, 2)
+"""Levels m of the cuts that the linear and aggregate-state relaxations contain."""
 
 COVER_LEVELS = (1,)
 """Levels m of the cuts that the integer program contains.

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import highspy
 import numpy as np
+from highspy import kHighsInf
 from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
@@ -24,14 +25,9 @@ from kvopt.solver.relaxations.time_indexed import (
     Duals,
     TimeIndexedProgram,
 )
-from kvopt.solver.window_covers import cover_windows
+from kvopt.solver.window_covers import LEVELS, cover_windows
 
 __all__ = ["SparseProgram"]
-
-LEVELS = (1, 2)
-"""Levels of the window cover cuts."""
-
-INFINITY = highspy.kHighsInf
 
 FloatArray = NDArray[np.float64]
 
@@ -104,7 +100,7 @@ class SparseProgram:
             for family in self.families:
                 at = r - (family > 0)
                 self.rows[family, at] = self.highs.getNumRow()
-                self.highs.addRow(-INFINITY, float(self.limit(family)), 0, [], [])
+                self.highs.addRow(-kHighsInf, float(self.limit(family)), 0, [], [])
 
     def _first_columns(self) -> None:
         """Add the columns that the first rows need, and one for what is missing of each type."""
@@ -112,7 +108,7 @@ class SparseProgram:
             ends = [t for family, at in self.rows for t in self._ends(k, family, at)]
             self._add_columns(k, [0, self.horizon, *ends])
             self.columns[-1 - k, -1] = self.highs.getNumCol()
-            self.highs.addCol(2.0 * self.penalty, 0.0, INFINITY, 1, [k], [1.0])
+            self.highs.addCol(2.0 * self.penalty, 0.0, kHighsInf, 1, [k], [1.0])
 
     def _ends(self, k: int, family: int, at: int) -> tuple[int, ...]:
         """Return the starts of type k just before and after a row counts them."""
@@ -144,7 +140,7 @@ class SparseProgram:
         for k in range(len(self.outputs)):
             values[owners == k] = self._coefficients(k, times[owners == k], *row)[:, 0]
         self.rows[family, at] = self.highs.getNumRow()
-        self._add(values, -INFINITY, self.limit(family))
+        self._add(values, -kHighsInf, self.limit(family))
 
     def add_split(self, k: int, before: int) -> None:
         """Add a row that counts the starts of type k before a time, without limits yet."""
@@ -153,9 +149,9 @@ class SparseProgram:
         self._add_columns(k, (before - 1, before))
         values = np.array([float(i == k and t < before) for i, t in self.columns])
         self.splits[k, before] = row = self.highs.getNumRow()
-        self._add(values, -INFINITY, INFINITY)
+        self._add(values, -kHighsInf, kHighsInf)
         self.columns[-1 - k, before] = self.highs.getNumCol()
-        self.highs.addCol(float(self.penalty), 0.0, INFINITY, 1, [row], [1.0])
+        self.highs.addCol(float(self.penalty), 0.0, kHighsInf, 1, [row], [1.0])
 
     def _add(self, values: FloatArray, low: float, high: float) -> None:
         """Add a row by its coefficients in the order of `columns`."""
@@ -184,7 +180,7 @@ class SparseProgram:
             len(new),
             (at + self.outputs[k]).astype(float),
             np.zeros(len(new)),
-            np.full(len(new), INFINITY),
+            np.full(len(new), kHighsInf),
             int(ends[-1]),
             np.concatenate([[0], ends[:-1]]).astype(np.int32),
             np.broadcast_to(np.array(rows, dtype=np.int32), values.shape)[there],
@@ -228,7 +224,7 @@ class SparseProgram:
 
     def _limit_splits(self, branches: tuple[Branch, ...]) -> None:
         """Give the rows of splits the limits that branches ask for, and no others."""
-        limits = {place: [-INFINITY, INFINITY] for place in self.splits}
+        limits = {place: [-kHighsInf, kHighsInf] for place in self.splits}
         for branch in branches:
             ((k, before),) = branch.until
             if branch.below:
@@ -249,7 +245,7 @@ class SparseProgram:
             len(owners),
             np.arange(len(owners), dtype=np.int32),
             np.zeros(len(owners)),
-            np.where(there, INFINITY, 0.0),
+            np.where(there, kHighsInf, 0.0),
         )
 
     def starts_in(self, solution: FloatArray) -> Iterator[tuple[int, int, float]]:

@@ -20,9 +20,6 @@ from kvopt.solver.arrays import FloatArray
 
 __all__ = ["Boxstep"]
 
-UNBOUNDED = 1e15
-"""Values of the model stay below this in size, relative to the best one."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Plane:
@@ -115,7 +112,7 @@ class Boxstep:
         highs = quiet_highs()
         for middle in center.tolist():  # all numbers relative to the center, so they stay small
             highs.addVar(max(-middle, -self._box), self._box)
-        highs.addVar(-UNBOUNDED, UNBOUNDED)
+        highs.addVar(-1e15, 1e15)  # the value of the model, relative to the best one
         highs.changeColCost(n, -1.0)
         columns = np.arange(n + 1, dtype=np.int32)
         for plane in self._planes:

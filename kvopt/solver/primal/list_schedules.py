@@ -27,9 +27,6 @@ __all__ = [
     "tightest_spacing",
 ]
 
-LOOK_EVERY = 256
-"""Requests placed between two looks at the limit."""
-
 
 class ListSchedules:
     """The stage that offers the quick schedules."""
@@ -154,7 +151,7 @@ def earliest_fit(
     starts = np.zeros(len(instance), dtype=np.int64)
     now = 0
     for placed, i in enumerate(order):
-        if placed % LOOK_EVERY == 0 and stop.over():
+        if placed % 256 == 0 and stop.over():
             return None
         start = profile.earliest_start(prompts[i], outputs[i], now)
         profile.add(start, prompts[i], start + outputs[i])
@@ -186,7 +183,7 @@ def staggered_fit(
     starts = np.zeros(len(instance), dtype=np.int64)
     target = 0.0
     for placed, i in enumerate(order):
-        if placed % LOOK_EVERY == 0 and stop.over():
+        if placed % 256 == 0 and stop.over():
             return None
         profile.advance(math.floor(target))
         start = profile.earliest_start(prompts[i], outputs[i], math.floor(target))
@@ -259,7 +256,7 @@ def pulled_forward(
     for _ in range(ListScheduleParams().passes if passes is None else passes):
         moved = False
         for seen, i in enumerate(sorted(range(len(current)), key=current.__getitem__)):
-            if seen % LOOK_EVERY == 0 and stop.over():
+            if seen % 256 == 0 and stop.over():
                 moved = False
                 break
             start = current[i]

@@ -44,9 +44,6 @@ SCALE = 1 << 12
 LARGEST = 1 << 62
 """No value may exceed this in size."""
 
-EDGES_AT_A_TIME = 100_000_000
-"""So many edges, times rounds, are gone through between two looks at the limit: about a second."""
-
 
 class Phase(NamedTuple):
     """Times begin..end at which the same types may start, and pay.
@@ -363,7 +360,7 @@ class DemandDualRelaxation:
             if high <= phase.end:  # the others cannot be met at `high`, and tell if they are
                 values[graph.core :] = -LARGEST
             edges = int(graph.first[nodes])
-            length = max(1, EDGES_AT_A_TIME // edges)
+            length = max(1, 100_000_000 // edges)  # about a second between looks at the limit
             other = np.zeros(nodes, dtype=np.int64)
             arrays = (graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges])
             for end in range(high, low, -length):

@@ -21,9 +21,6 @@ from kvopt.solver.params import DemandDualParams
 
 __all__ = ["ProfileGraph", "number_of_sets", "profile_graph"]
 
-EXPANDED = 1 << 14
-"""At most so many nodes are expanded between two looks at the limit."""
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ProfileGraph:
@@ -143,8 +140,8 @@ class _Builder:
         while self.expanded < len(self.waiting):
             many = self.waiting[self.expanded]
             self.expanded += 1
-            for first in range(0, len(many), EXPANDED):
-                if stop.over() or not self._expand(many[first : first + EXPANDED]):
+            for first in range(0, len(many), size := 1 << 14):  # looking at the limit in between
+                if stop.over() or not self._expand(many[first : first + size]):
                     return False
         return True
 

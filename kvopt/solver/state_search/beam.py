@@ -199,15 +199,3 @@ def beam(
     if best.state[0] >= 0:
         trace_back(pool, problem, best.state[0], starts)
     return base, best.cutoff[0]
-
-
-BEAM_FUNCTIONS = (
-    run_serially,
-    waiting_outputs,
-    root_bound,
-    place_in_layer,
-    child_bound,
-    keep_child,
-    beam,
-)
-"""What is compiled, each function after those it calls."""

@@ -211,7 +211,3 @@ def best_first(
             more = next_choice(candidates, problem, work)
         skip[0] = 0
     return MORE
-
-
-BEST_FIRST_FUNCTIONS = (make_frontier, push, pop, bound_child, add_child, best_first)
-"""What is compiled, each function after those it calls."""

@@ -158,7 +158,3 @@ def dual_bound(
         for r in range(min(windows[j], rounds - time)):
             total += values[2, time + r]
     return -int((-total) >> DUAL_BITS)
-
-
-BOUND_FUNCTIONS = (round_capacity, fluid_completions, fluid_bound, dual_bound)
-"""What is compiled, each function after those it calls."""

@@ -218,7 +218,3 @@ def find_duals(problem: PackedProblem, duals: Duals, cutoff: int, ascent: Ascent
     duals.values[:] = iterate.best
     settle(problem, duals, cheapest)
     return best
-
-
-DUAL_FUNCTIONS = (make_duals, prefix_sums, settle, count_use, turn, move, find_duals)
-"""What is compiled, each function after those it calls."""

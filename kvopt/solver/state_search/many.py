@@ -27,12 +27,6 @@ __all__ = ["Problem", "optima", "optimum"]
 Problem = tuple[int, Sequence[int], Sequence[int]]
 """Memory budget, prompt lengths and output lengths (tokens)."""
 
-SURELY_ACCEPTED = 20
-"""With no more requests than this the number of keys is at most 2^20, as `accepts` demands."""
-
-NO_LIMIT = 1 << 40
-"""Memory for states (bytes) of an instance that must be solved."""
-
 
 def optimum(memory: int, prompts: Sequence[int], outputs: Sequence[int]) -> int:
     """Return the optimal total completion time of a small instance (rounds).
@@ -94,7 +88,7 @@ def optima(
         instance = Instance(*problems[i])
         serial = np.zeros(len(instance), dtype=np.int64)
         np.cumsum(instance.outputs[:-1], out=serial[1:])
-        search = Search(instance, serial, params, functions, NO_LIMIT)
+        search = Search(instance, serial, params, functions, 1 << 40)
         if cutoffs is not None:
             search.cutoff = min(search.cutoff, int(packed.cutoffs[i]))
         search.run(Stopping())
@@ -137,7 +131,7 @@ def _check_problems(problems: Sequence[Problem], packed: ManyProblems) -> None:
         or (outputs < 1).any()
         or (prompts + outputs > np.repeat(memories, sizes)).any()
         or (memories > MOST_MEMORY).any()
-        or (sizes > SURELY_ACCEPTED).any()
+        or (sizes > 20).any()  # no more requests have at most 2^20 keys
         or (np.add.reduceat(outputs, packed.firsts[:-1]) > MOST_OUTPUT).any()
     ):
         for problem in problems:

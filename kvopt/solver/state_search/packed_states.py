@@ -284,19 +284,3 @@ def make_child(
     length = unpack(work.profile, problem, work.free)
     tighten(work.free, length, work.remaining, problem, work.profile, work.usable)
     return less, length
-
-
-PACKED_STATE_FUNCTIONS = (
-    make_workspace,
-    unpack,
-    mark_usable,
-    tighten,
-    count_waiting,
-    first_choice,
-    next_choice,
-    chosen,
-    pass_round,
-    start_chosen,
-    make_child,
-)
-"""What is compiled, each function after those it calls."""

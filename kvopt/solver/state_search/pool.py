@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +63,8 @@ def make_pool(rows: int, words: int) -> Pool:
 def enlarged(pool: Pool) -> Pool:
     """Return a pool with the same states and room for as many more."""
     larger = make_pool(2 * len(pool.key), pool.profile.shape[1])
-    for old, new in zip(pool, larger, strict=True):
+    columns: Iterable[tuple[Any, Any]] = zip(pool, larger, strict=True)
+    for old, new in columns:
         new[: len(old)] = old
     return larger
 
@@ -188,7 +190,3 @@ def trace_back(pool: Pool, problem: PackedProblem, end: int, starts: IntArray) -
         key = pool.key[state]
         now -= 1
         state = pool.parent[state]
-
-
-POOL_FUNCTIONS = (start_pool, store_child, is_dominated, drop_dominated, trace_back)
-"""What is compiled, each function after those it calls."""

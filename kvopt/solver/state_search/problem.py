@@ -255,16 +255,3 @@ def make_problem(memory: int, prompts: IntArray, outputs: IntArray) -> PackedPro
         problem.counts[k] += 1
     fill_weightings(problem)
     return problem
-
-
-PROBLEM_FUNCTIONS = (
-    round_weight,
-    weigh_type,
-    fill_capacity,
-    fill_weightings,
-    sorted_keys,
-    zero_problem,
-    fill_type,
-    make_problem,
-)
-"""What is compiled, each function after those it calls."""

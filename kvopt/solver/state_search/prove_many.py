@@ -121,7 +121,3 @@ def prove_many(
         upper[i] = cost_of(problem, starts)
         if limit >= 0:
             upper[i] = min(upper[i], limit)
-
-
-PROVE_MANY_FUNCTIONS = (cost_of, prove_one, prove_many)
-"""What is compiled, each function after those it calls."""

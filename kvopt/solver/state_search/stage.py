@@ -26,9 +26,6 @@ from kvopt.solver.state_search.problem import accepts
 
 __all__ = ["StateSearch", "solve_by_state_search"]
 
-LEAST_CHILDREN = 100
-"""At least so many children are generated between two looks at the limits."""
-
 
 class StateSearch:
     """The stage that searches over states in compiled code.
@@ -161,7 +158,7 @@ class Search:
         self.pool = make_pool(max(1, params.beam_width, params.wide_beam_width, rows), words)
         self.work = make_workspace(self.problem)
         rounds = int(instance.outputs.max()) + 20
-        self.children = max(LEAST_CHILDREN, params.rounds_between_looks // rounds)
+        self.children = max(100, params.rounds_between_looks // rounds)
 
     def run(self, stop: Stopping) -> None:
         """Go on until the bracket has closed, a limit is reached or the memory is full."""

@@ -37,15 +37,12 @@ from kvopt.solver.relaxations.aggregate_state.kernel import (
     Functions,
     Shape,
 )
-from kvopt.solver.window_covers import cover_windows
+from kvopt.solver.window_covers import LEVELS, cover_windows
 
 __all__ = ["LEVELS", "SCALE", "AggregateDuals", "AggregateRelaxation"]
 
 SCALE = 1 << 24
 """Duals are rounded to multiples of 1 / SCALE rounds."""
-
-LEVELS = (1, 2)
-"""Levels of the window cover cuts."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
