@@ -2,6 +2,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+# Inputs that went wrong, as they were, are no tests; nor is a conftest to search for doctests.
+collect_ignore = ["cases", "conftest.py"]
+
 # Reproducible by default; HYPOTHESIS_PROFILE=search looks for new examples, and harder.
 settings.register_profile(
     "default",
