@@ -5,6 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import random
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -95,3 +98,15 @@ def test_garbage_inside_a_certificate_is_no_crash(data: st.DataObject) -> None:
     except Refused:
         return
     assert is_true(content)
+
+
+def test_the_script_tries_more_of_them() -> None:
+    script = Path(__file__).parents[2] / "scripts" / "mutate_certificates.py"
+    done = subprocess.run(
+        [sys.executable, str(script), "--count", "200", "--seed", "3"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert ", 0 accepted; " in done.stdout.splitlines()[-1]
