@@ -1,29 +1,28 @@
-"""The store: nothing finished is lost or repeated, and what is no store stays as it is."""
+"""The store: nothing finished is lost or repeated."""
 
 from __future__ import annotations
 
 import json
 import os
 import random
-import resource
 import signal
 import sqlite3
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from store_contents import CANDIDATE, CONFIGURATION, UNIT, shell
 
 import kvopt
-from kvopt import InputError, Stopping, read_instance
+from kvopt import Stopping, read_instance
 from kvopt.adversary import Candidate, Limits, Record, SearchConfiguration, WorkUnit, search
 from kvopt.adversary.progress import Progress, progress_text
 from kvopt.adversary.store import Store
@@ -36,17 +35,6 @@ ROOT = Path(__file__).parent.parent.parent
 CELLS = SearchConfiguration(
     "fcfs", "mc-sf", Limits(requests=3, memory=5), seed=0, method="exhaustive"
 )
-CONFIGURATION = SearchConfiguration("gsa:alpha=2", None, Limits(requests=6, memory=12), seed=3)
-CANDIDATE = Candidate(8, ((1, 2, 3), (0, 7, 1)))
-UNIT = WorkUnit(
-    0, 5, (Record(0, 4, 9, 6, CANDIDATE), Record(0, 5, 10, 4, CANDIDATE)), complete=True
-)
-
-
-def shell(file: Path, query: str) -> list[tuple[object, ...]]:
-    """Ask a database, as a person would."""
-    with closing(sqlite3.connect(file)) as db, db:
-        return db.execute(query).fetchall()
 
 
 def test_a_store_gives_back_what_it_got(tmp_path: Path) -> None:
@@ -454,166 +442,6 @@ def test_a_search_waits_for_what_others_are_at(
 
 
 # What is no store, or cannot be used.
-
-
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in folder.iterdir()}
-
-
-@pytest.mark.parametrize("journal", ["", "-journal", "-wal"])
-def test_store_refuses_what_is_damaged_and_leaves_it_untouched(
-    tmp_path: Path, journal: str
-) -> None:
-    file = tmp_path / "finds.db"
-    store = Store(file, "1.0")
-    for number in range(60):
-        store.add(CONFIGURATION, replace(UNIT, number=number, records=UNIT.records * 3))
-    good = file.read_bytes()
-    assert len(good) > 3 * 4096
-    wal = bytearray(good)
-    wal[18:20] = b"\2\2"
-    middle = len(good) // 2
-    for bad in (
-        b"garbage" * 1000,
-        good[:1500],
-        good[:4096],
-        good[:100] + b"\xff" * (len(good) - 100),
-        good[:middle] + b"\xff" * 4096 + good[middle + 4096 :],
-        bytes(wal[:5000]),
-    ):
-        file.write_bytes(bad)
-        if journal:
-            (tmp_path / f"finds.db{journal}").write_bytes(b"\xd9\xd5\x05\xf9" + bytes(range(200)))
-        before = snapshot(tmp_path)
-        with pytest.raises(InputError, match="finds.db: ") as caught:
-            Store(file, "1.0")
-        assert "\n" not in str(caught.value)
-        assert snapshot(tmp_path) == before
-
-
-def test_a_journal_of_a_killed_process_is_used(tmp_path: Path) -> None:
-    file = tmp_path / "finds.db"
-    Store(file, "1.0").add(CONFIGURATION, UNIT)
-    code = (
-        "import os, sqlite3; db = sqlite3.connect('finds.db', isolation_level=None);"
-        "db.execute('PRAGMA cache_size = 1'); db.execute('BEGIN IMMEDIATE');"
-        "db.execute('DELETE FROM find');"
-        "db.execute('CREATE TABLE x AS WITH RECURSIVE c(n) AS"
-        " (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < 99999) SELECT n FROM c');"
-        "os.kill(os.getpid(), 9)"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=False)
-    assert (tmp_path / "finds.db-journal").stat().st_size > 0
-    before = snapshot(tmp_path)
-    assert Store(file, "1.0").units(CONFIGURATION) == [UNIT]
-    assert snapshot(tmp_path) != before
-
-
-def test_store_refuses_what_is_none(tmp_path: Path) -> None:
-    file = tmp_path / "finds.db"
-    Store(file, "1.0").add(CONFIGURATION, UNIT)
-    for version, message in (
-        (99, "version: must be at most 2, got 99; it was made by a newer kvopt"),
-        (1, "version: must be 2, got 1; it was made by an older kvopt, take another file"),
-    ):
-        shell(file, f"PRAGMA user_version = {version}")
-        other = file.read_bytes()
-        with pytest.raises(InputError, match=message):
-            Store(file, "1.0")
-        assert file.read_bytes() == other
-    foreign = tmp_path / "other.db"
-    shell(foreign, "CREATE TABLE unit (x)")
-    with pytest.raises(InputError, match="is a database, but not a store of kvopt"):
-        Store(foreign, "1.0")
-    for path, message in (
-        (tmp_path / "missing" / "finds.db", "no such folder"),
-        (tmp_path, "cannot be used: not a file"),
-        (foreign / "finds.db", "no such folder"),
-        (tmp_path / ("x" * 300), "cannot be used: "),
-    ):
-        with pytest.raises(InputError, match=message):
-            Store(path, "1.0")
-    (tmp_path / "empty.db").touch()  # what is left of a process killed early
-    assert Store(tmp_path / "empty.db", "1.0").units(CONFIGURATION) == []
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "DELETE FROM find WHERE position = 1",
-        "UPDATE find SET ratio = '7/2' WHERE position = 1",
-        "UPDATE find SET reference = 0",
-        "UPDATE find SET cost = 'x'",
-        "UPDATE find SET instance = '[[1'",
-        "UPDATE find SET instance = '{}'",
-        "UPDATE find SET instance = '[]'",
-        "UPDATE find SET instance = 'null'",
-        "UPDATE unit SET finds = 1",
-        "DELETE FROM unit",
-    ],
-)
-def test_store_reports_unreadable_units(tmp_path: Path, damage: str) -> None:
-    file = tmp_path / "finds.db"
-    store = Store(file, "1.0")
-    store.add(CONFIGURATION, UNIT)
-    shell(file, damage)
-    with pytest.raises(InputError, match="is damaged: a unit cannot be read"):
-        store.units(CONFIGURATION)
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Give up the rights of an administrator, who may write anywhere."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-@pytest.mark.parametrize(
-    ("file_mode", "folder_mode"), [(0o444, 0o777), (0o666, 0o555), (0o000, 0o777), (0o666, 0o000)]
-)
-def test_a_store_that_cannot_be_written_to_is_refused_at_once(
-    file_mode: int, folder_mode: int
-) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "folder"
-        Path(name).chmod(0o755)
-        folder.mkdir()
-        file = folder / "finds.db"
-        Store(file).add(CONFIGURATION, UNIT)
-        before = snapshot(folder)
-        file.chmod(file_mode)
-        folder.chmod(folder_mode)
-        try:
-            with as_nobody(), pytest.raises(InputError, match="finds.db: cannot be ") as caught:
-                Store(file)
-            assert "\n" not in str(caught.value)
-        finally:
-            folder.chmod(0o755)
-            file.chmod(0o644)
-        assert snapshot(folder) == before
-
-
-def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
-    store = Store(tmp_path / "finds.db", "1.0")
-    store.add(CONFIGURATION, UNIT)
-    size = store.path.stat().st_size
-    many = WorkUnit(
-        1, 1, tuple(replace(UNIT.records[0], unit=1) for _ in range(2000)), complete=True
-    )
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10_000, hard))  # as good as full
-    try:
-        with pytest.raises(InputError, match="finds.db: cannot be used: "):
-            store.add(CONFIGURATION, many)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert Store(store.path, "1.0").units(CONFIGURATION) == [UNIT]
 
 
 def test_progress_in_a_line() -> None:
