@@ -13,3 +13,4 @@ settings.register_profile("search", deadline=None, max_examples=2000, print_blob
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 collect_ignore = ["cases"]  # inputs that went wrong; a module among them must never be imported
+collect_ignore_glob = ["*conftest.py"]  # they have no doctests, and all have one name
