@@ -15,7 +15,7 @@ import csv
 import json
 from pathlib import Path
 
-from kvopt.certificates.inprocess import checker
+from kvopt.certificates.checker import verdicts
 from kvopt.theory.slice_plans import best_plan, plan_to_json
 
 TABLE = Path(__file__).parent.parent / "proofs" / "data" / "certified_slices.csv"
@@ -26,7 +26,8 @@ def worst(memory: int, spacing: str) -> tuple[int, str]:
     """Return the prompt with the largest bound, and the bound."""
     plans = (best_plan(prompt, memory, spacing) for prompt in range(memory))
     plan = max(plans, key=lambda plan: plan.bound)
-    checker().check(json.dumps(plan_to_json(plan)))
+    (verdict,) = verdicts([json.dumps(plan_to_json(plan))])
+    assert verdict.holds, verdict.reason
     return plan.prompt, str(plan.bound)
 
 

@@ -2,6 +2,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+# Inputs that went wrong, as they were, are no tests; nor is a conftest to search for doctests.
+collect_ignore = ["cases", "conftest.py"]
+
 # Reproducible by default; HYPOTHESIS_PROFILE=search looks for new examples, and harder.
 settings.register_profile(
     "default",
@@ -12,5 +15,3 @@ settings.register_profile(
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-collect_ignore = ["cases"]  # inputs that went wrong; a module among them must never be imported
-collect_ignore_glob = ["*conftest.py"]  # they have no doctests, and all have one name

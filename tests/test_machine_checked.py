@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from companions.checking import checker
 
 from kvopt import Instance
-from kvopt.certificates.inprocess import checker
 from kvopt.model.schedule import Schedule
 from kvopt.policies import GBA, SPTPipeline
 from kvopt.simulation.simulate import simulate

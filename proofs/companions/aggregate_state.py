@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from companions.checking import checker
 from companions.model import random_feasible
 from kvopt import Instance
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
 from kvopt.solver.relaxations.aggregate_state.relaxation import LEVELS, AggregateRelaxation

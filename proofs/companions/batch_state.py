@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from companions.aggregate_state import without_idle_rounds
+from companions.checking import checker
 from companions.model import random_feasible
 from kvopt import Instance, Stopping
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.params import BatchStateParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import SCALE, CostsToGo, DualAscent

@@ -11,9 +11,9 @@ from fractions import Fraction
 from itertools import combinations_with_replacement, pairwise
 from pathlib import Path
 
+from companions.checking import checker
 from companions.lower_bounds import check_busy_time
 from kvopt import GBA, GSA, Instance, policy_from_spec, simulate, solve
-from kvopt.certificates.inprocess import checker
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.theory.pipeline import SPACINGS, slices_up_to
 from kvopt.theory.slice_plans import (

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from companions.checking import checker
 from companions.model import random_feasible
 from kvopt import Instance, Stopping
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.relaxations.demand_dual_kernel import descend
 from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation

@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from companions.checking import checker
 from companions.model import random_feasible
 from kvopt import Instance
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 

@@ -4,11 +4,11 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
+from companions.checking import checker
 from hypothesis import given, settings
 from strategies import instances
 
 from kvopt import Instance, Stopping, best_lower_bound, solve
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.combinatorial_bounds import (
     CombinatorialBounds,

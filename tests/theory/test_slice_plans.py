@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from companions.checking import checker
 
 from kvopt import Instance, policy_from_spec, simulate
 from kvopt.certificates.checker import refusal
-from kvopt.certificates.inprocess import checker
 from kvopt.cli import main
 from kvopt.theory.pipeline import SPACINGS, slices_up_to, utilisation
 from kvopt.theory.slice_plans import best_plan, class_bound, plan_of, plan_to_json

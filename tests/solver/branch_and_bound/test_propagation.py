@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from companions.checking import checker
 
 from kvopt import Instance, Stopping
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.branch_and_bound.propagation import full_domains, reduced_cost_fixing, timetabling
 from kvopt.solver.branch_and_bound.tree import branch_and_bound

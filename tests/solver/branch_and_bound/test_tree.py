@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 import pytest
+from companions.checking import checker
 
 from kvopt import Instance, Status, Stopping, solve
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.branch_and_bound.propagation import full_domains
 from kvopt.solver.branch_and_bound.sparse_lp import SparseProgram

@@ -7,11 +7,11 @@ import random
 
 import numpy as np
 import pytest
+from companions.checking import checker
 from small_instances import optimum_of, random_instance, types_of
 
 from kvopt import Instance, Stopping, read_instance, solve
 from kvopt.certificates.checker import verdicts
-from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
 from kvopt.model.files import curated_instances

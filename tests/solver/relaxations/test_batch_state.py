@@ -7,6 +7,7 @@ import random
 
 import numpy as np
 import pytest
+from companions.checking import checker
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_instances import optimum_of, random_instance, types_of
@@ -14,7 +15,6 @@ from strategies import feasible_starts, instances
 
 from kvopt import Instance, Status, Stopping, solve
 from kvopt.certificates.checker import verdicts
-from kvopt.certificates.inprocess import checker
 from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from companions.checking import checker
 from oracles.array_descend import descend_by_arrays
 
 from kvopt import Instance, Stopping, solve
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.params import DemandDualParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import random
 
+from companions.checking import checker
+
 from kvopt import Instance, Stopping
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.relaxations.profile_graph import number_of_sets, profile_graph
 

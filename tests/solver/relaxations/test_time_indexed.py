@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from companions.checking import checker
 
 from kvopt import Stopping, solve
-from kvopt.certificates.inprocess import checker
 from kvopt.generate import generate_random
 from kvopt.solver.params import SolverParams, TimeIndexedParams
 from kvopt.solver.relaxations.time_indexed import TimeIndexed, TimeIndexedProgram, root_duals

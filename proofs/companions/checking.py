@@ -1,6 +1,6 @@
-"""The checker's modules, loaded into this process: for tests, benchmarks and companions only.
+"""The checker's modules, loaded into this process, so that companions and tests can ask one rule.
 
-kvopt itself believes what the checker says when it runs alone (`kvopt.certificates.checker`).
+What kvopt believes is what the checker says when it runs alone (`kvopt.certificates.checker`).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def modules() -> dict[str, ModuleType]:
 
 @functools.cache
 def checker() -> SimpleNamespace:
-    """Return what tests and benchmarks need of the checker."""
+    """Return what the companions and the tests ask of the checker."""
     found = modules()
     rules = found["claims"].RULES
 
