@@ -19,7 +19,11 @@ from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "proofs" / "checker"), str(ROOT / "tests")]
+sys.path[:0] = [
+    str(ROOT / "proofs" / "checker"),
+    str(ROOT / "tests"),
+    str(ROOT / "tests" / "checker"),
+]
 from mutation import examples, is_true, mutants, repaired  # noqa: E402
 
 from claims import RULES, check  # noqa: E402
