@@ -185,7 +185,7 @@ SUITES = {
 def table_of_lower_bounds(limit: float) -> list[str]:
     lines = [
         "| instances | total output | area | busy time | slots | best of these |"
-        " linear program | with staircases | gap, area | gap, best |",
+        " linear program | with window covers | gap, area | gap, best |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, suite in SUITES.items():
@@ -216,7 +216,7 @@ def table_of_lower_bounds(limit: float) -> list[str]:
 
 
 def linear_bound(instance: Instance, horizon: int | None, levels: tuple[int, ...]) -> int | None:
-    """Return what the linear program proves, with the staircase rows of some levels, or None."""
+    """Return what the linear program proves, with the window cover cuts of some levels, or None."""
     from kvopt.solver.highs import quiet_highs
     from kvopt.solver.primal.list_schedules import pipelined
 
@@ -270,7 +270,7 @@ rounds, beyond which the search leaves out the slot weights.""",
 Mean of bound / cost of the cheapest schedule found, in percent; the last two columns are the gaps
 that the area bound and the best closed bound leave. Busy time is P + V1/2 + sum of delta
 ([lower_bounds.md](../../proofs/text/lower_bounds.md)); the linear programs, for up to {} requests,
-are the hindsight program without and with staircase rows.""",
+are the hindsight program without and with window cover cuts.""",
 )
 
 

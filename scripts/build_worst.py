@@ -28,14 +28,14 @@ from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import checked_certificate, write_certificate
 from kvopt.comparison.ratio import compare
 from kvopt.comparison.records import ClaimedRecord, claim, read_records
-from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
+from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
 from kvopt.theory.gba_bounds import gba_bound_sharper
 from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper
 from kvopt.theory.quadratic import Exact, format_exact
 from kvopt.theory.theorems import THEOREMS
 
-FOLDER = curated_instances() / HALL
+FOLDER = curated_instances() / WORST
 
 POLICIES = (
     "gsa",

@@ -32,7 +32,7 @@ SCALE_BITS = 20
 """Terms of the lower bounds are rounded down to multiples of 2^-20 rounds."""
 
 LEVELS = (1, 2, 3, 4, 5)
-"""Levels of the staircase windows that give lower bounds."""
+"""Levels of the window covers that give lower bounds."""
 
 ROWS = 20_000
 """So many instances are handed over at a time, at most."""
@@ -301,7 +301,7 @@ def halves_and_lates(
     """Return half the weight and the delta of a request in each busy-time bound, rounded down.
 
     The weights of rounds never add up to more than 1: first the share of the memory in
-    use, and then, for m = 1, 2, ..., 1/m in the staircase window of level m, as at most m
+    use, and then, for m = 1, 2, ..., 1/m in the window cover of level m, as at most m
     requests are in it at a time (proofs/text/worst_cases.md, lemma 4).
 
     Parameters

@@ -20,7 +20,7 @@ from pathlib import Path
 from kvopt.certificates.checker import refusal
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.feasibility import violations
-from kvopt.model.files import CERTIFICATES, HALL, read_instance, read_text
+from kvopt.model.files import CERTIFICATES, WORST, read_instance, read_text
 from kvopt.model.instance import Instance
 from kvopt.policies import policy_from_spec
 from kvopt.simulation.simulate import simulate
@@ -74,9 +74,9 @@ def read_records(folder: Path) -> list[ClaimedRecord]:
         If a file is no instance or claims nothing.
     """
     records: list[ClaimedRecord] = []
-    if not (folder / HALL / CERTIFICATES).is_dir():
+    if not (folder / WORST / CERTIFICATES).is_dir():
         return records
-    for file in sorted((folder / HALL).glob("*.json")):
+    for file in sorted((folder / WORST).glob("*.json")):
         instance = read_instance(file)
         match = CLAIM.fullmatch(instance.comment)
         if match is None:

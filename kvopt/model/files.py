@@ -29,7 +29,7 @@ from kvopt.model.schedule import Schedule
 
 __all__ = [
     "CERTIFICATES",
-    "HALL",
+    "WORST",
     "CertificateText",
     "PathLike",
     "check_writable",
@@ -53,7 +53,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 CERTIFICATES = "certificates"
 """Name of the subfolder of a folder of instances that holds certificates of theirs."""
 
-HALL = "worst"
+WORST = "worst"
 """Name of the subfolder of the curated instances that holds the worst ones known."""
 
 T = TypeVar("T")

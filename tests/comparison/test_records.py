@@ -10,22 +10,22 @@ from kvopt import InputError, Instance
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate, write_certificate
 from kvopt.comparison.records import claim, problem_with, read_records
-from kvopt.model.files import CERTIFICATES, HALL, curated_instances, write_instance
+from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
 
 RATIO = Fraction(7, 3)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A hall with one record, whose ratio is 7/3."""
+    """A folder of worst cases with one record, whose ratio is 7/3."""
     instance = Instance.from_groups(
         2, [(0, 2, 1), (0, 1, 2)], "record", claim("fcfs", RATIO), "made up"
     )
-    hall = tmp_path / HALL
-    (hall / CERTIFICATES).mkdir(parents=True)
-    write_instance(hall / "record.json", instance)
+    worst = tmp_path / WORST
+    (worst / CERTIFICATES).mkdir(parents=True)
+    write_instance(worst / "record.json", instance)
     content = certificate(solve_certified(instance, 60))
-    write_certificate(hall / CERTIFICATES / "record.json", content)
+    write_certificate(worst / CERTIFICATES / "record.json", content)
     return tmp_path
 
 
@@ -43,7 +43,7 @@ def test_a_record_holds_or_not(folder: Path) -> None:
     if problem:  # the claim of the fixture is checked here, too
         assert "the ratio is" in problem
         cost = Fraction(problem.split("the ratio is ")[1].split(",")[0])
-    file = folder / HALL / "record.json"
+    file = folder / WORST / "record.json"
     changed(file, claim("fcfs", RATIO), claim("fcfs", cost))
     (record,) = read_records(folder)
     assert problem_with(record) == ""
@@ -53,7 +53,7 @@ def test_a_record_holds_or_not(folder: Path) -> None:
 
 
 def test_a_record_needs_its_own_certificate(folder: Path) -> None:
-    file = folder / HALL / CERTIFICATES / "record.json"
+    file = folder / WORST / CERTIFICATES / "record.json"
     (record,) = read_records(folder)
     content = json.loads(file.read_text())
     other = Instance(3, [0, 0], [1, 3])
@@ -66,13 +66,13 @@ def test_a_record_needs_its_own_certificate(folder: Path) -> None:
 
 
 def test_records_must_claim_something(folder: Path) -> None:
-    changed(folder / HALL / "record.json", "at least", "at most")
+    changed(folder / WORST / "record.json", "at least", "at most")
     with pytest.raises(InputError, match="record.json: comment: must be POLICY"):
         read_records(folder)
-    assert read_records(folder / HALL) == []
+    assert read_records(folder / WORST) == []
 
 
-def test_the_hall_is_not_empty_and_says_how_each_was_found() -> None:
+def test_the_worst_cases_are_not_empty_and_says_how_each_was_found() -> None:
     records = read_records(curated_instances())
     assert len(records) >= 20
     for record in records:
