@@ -11,27 +11,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from companions.run import COMPANIONS
 
 from kvopt import Instance, simulate, solve
 
 PROOFS = Path(__file__).parent.parent / "proofs"
-NAMES = [
-    "model",
-    "pipeline",
-    "lower_bounds",
-    "state_search",
-    "aggregate_state",
-    "batch_state",
-    "demand_duals",
-    "propagation",
-    "ratio_bounds",
-    "sharper_bounds",
-    "random_bounds",
-    "certified_slices",
-    "uniform_bound",
-    "online_lower_bound",
-    "worst_cases",
-]
 
 
 @pytest.fixture
@@ -40,32 +24,27 @@ def companion(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -
     return importlib.import_module(f"companions.{request.param}")
 
 
-@pytest.mark.parametrize("companion", NAMES, indirect=True)
+@pytest.mark.parametrize("companion", COMPANIONS, indirect=True)
 def test_companion_holds(companion: ModuleType) -> None:
     companion.main(fast=True)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("companion", NAMES, indirect=True)
+@pytest.mark.parametrize("companion", COMPANIONS, indirect=True)
 def test_companion_holds_in_full(companion: ModuleType) -> None:
     companion.main(fast=False)
 
 
 def test_every_document_has_a_companion() -> None:
     documents = {file.stem for file in PROOFS.glob("text/*.md")} - {"machine_checked"}
-    assert documents == set(NAMES)
-    assert all((PROOFS / "companions" / f"{name}.py").exists() for name in NAMES)
-
-
-@pytest.mark.parametrize("companion", ["run"], indirect=True)
-def test_one_command_runs_all_companions(companion: ModuleType) -> None:
-    assert list(companion.COMPANIONS) == NAMES
+    assert documents == set(COMPANIONS)
+    assert all((PROOFS / "companions" / f"{name}.py").exists() for name in COMPANIONS)
 
 
 @pytest.mark.parametrize("companion", ["graph"], indirect=True)
 def test_the_diagram_is_up_to_date(companion: ModuleType) -> None:
     assert companion.diagram() in (PROOFS / "README.md").read_text()
-    assert set(companion.SHORT) == set(NAMES)
+    assert set(companion.SHORT) == set(COMPANIONS)
     order = list(companion.statements())
     for key, needed in companion.NEEDS.items():  # acyclic: needs come first
         for other in needed.split():
