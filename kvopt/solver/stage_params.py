@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 __all__ = [
@@ -244,6 +245,12 @@ class BatchStateParams:
         With more batch states it does not apply; the checker takes no more than 400,000.
     most_costs
         Nor with more costs-to-go, states times rounds; 4 bytes each.
+    horizon_factor
+        The horizon, in makespans of the best schedule known.  No dual may exceed the horizon: with
+        factor 1 the best duals can be out of reach, and a bound that is weaker by few rounds makes
+        the searches many times larger.
+    most_horizon
+        The horizon is not raised beyond this (rounds); the checker takes no more.
     ascent_share
         Part of its time for the demand duals, if they are not found before.
     few_costs
@@ -279,6 +286,8 @@ class BatchStateParams:
     share: float = 0.9
     most_states: int = 400_000
     most_costs: int = 130_000_000
+    horizon_factor: float = 17 / 16
+    most_horizon: int = 1_000_000
     ascent_share: float = 0.5
     few_costs: int = 4_000_000
     first_margin: float = 0.015
@@ -301,6 +310,11 @@ class BatchStateParams:
     middle_beam_width: int = 100_000
     far_beam_gap: float = 0.005
     far_beam_width: int = 50_000
+
+    def horizon(self, makespan: int) -> int:
+        """Return the horizon for a best known schedule with this makespan (rounds)."""
+        longer = math.ceil(self.horizon_factor * makespan)
+        return max(makespan, min(longer, self.most_horizon))
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,14 @@ def test_too_many_states_are_not_tried() -> None:
     assert not batch_states_have_room(Instance(10**9, [0], [10**9]), 200)
 
 
+def test_the_horizon_leaves_room_for_the_duals() -> None:
+    params = BatchStateParams()
+    assert params.horizon(529) == 563
+    assert params.horizon(1) == 2
+    assert params.horizon(990_000) == 1_000_000
+    assert params.horizon(2_000_000) == 2_000_000
+
+
 def test_proves_twenty_requests_of_the_published_setting() -> None:
     instance = shortened(5, 20)
     result = solve(instance, 60)
@@ -142,7 +150,7 @@ def test_a_search_that_is_cut_off_leaves_a_true_bracket(limit: str) -> None:
     instance = shortened(10, 12)
     optimum = alone(instance)
     assert optimum.status is Status.OPTIMAL
-    result = alone(instance, params=with_params(**{limit: 20, "first_pool": 1}))
+    result = alone(instance, params=with_params(**{limit: 4, "first_pool": 1}))
     assert result.status is Status.BRACKET
     assert result.lower_bound <= optimum.objective <= result.objective
 

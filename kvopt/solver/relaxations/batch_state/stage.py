@@ -40,8 +40,8 @@ class BatchState:
         if stop.over():
             return
         states = BatchStates(state.instance)
-        costs = CostsToGo(states, state.makespan, functions)
         params = state.params.batch_state
+        costs = CostsToGo(states, params.horizon(state.makespan), functions)
         ascent = DualAscent(costs, params, state.params.bundle)
         value = ascent.run(states.first_duals(), stop.part(params.ascent_share * stop.left()))
         if value is not None:
