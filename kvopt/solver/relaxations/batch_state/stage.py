@@ -118,7 +118,8 @@ class _Climb:
                 self.prove(cutoff, found.nodes)
                 if nodes:
                     ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
-                    step = max(1, int(math.log(max(self.params.growth, 1)) / math.log(ratio)))
+                    fitting = int(math.log(max(self.params.growth, 1)) / math.log(ratio))
+                    step = max(1, min(2 * step, fitting))  # small searches predict little
                 nodes = found.nodes
             elif step > 1:
                 step = (step + 1) // 2
