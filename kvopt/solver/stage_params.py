@@ -82,7 +82,7 @@ class AnnealingParams:
         only because several starts before it wait.
     """
 
-    share: float = 0.15
+    share: float = 0.1
     brief_share: float = 0.03
     seconds: float = 60.0
     most_requests: int = 2_000
