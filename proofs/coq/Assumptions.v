@@ -8,6 +8,8 @@ From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Pric
 
 Definition every_theorem := (
   @no_kills,
+  @cost_completions,
+  @cost_at_once,
   @staircase,
   @completions_enough,
   @fits_check_sound,

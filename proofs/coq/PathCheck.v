@@ -420,6 +420,7 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
   let stairs := filter (fun x => negb (snd x =? 0)) (of_stairs p) in
   if (1 <=? D) && (1 <=? H) && (0 <=? M) && (1 <=? n)
     && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)
+         && (release (fst x) =? 0)
          && (w (fst x) <=? D * (H + output (fst x)))) types
     && forallb (fun x => (1 <=? fst (fst x)) && (snd (fst x) <? H) && (0 <=? snd x)) stairs
   then
@@ -431,7 +432,7 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
     end
   else None.
 
-(* The rule "paths" of certificates.md: whatever the prices are, if the checker returns a
+(* The rule "aggregate-state" of FORMAT.md: whatever the prices are, if the checker returns a
    number, then every schedule of these requests costs at least that. *)
 Theorem paths_sound M types p result requests l :
   paths_bound M types p = Some result ->
@@ -467,6 +468,9 @@ Proof.
     repeat split; try lia.
     - apply in_map_iff. exists (q, k). auto.
     - apply nodup_In. apply in_map_iff. exists (q, k). auto. }
+  assert (Hzero : at_once requests).
+  { apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
+  rewrite (cost_at_once M requests l Hl Hzero).
   rewrite <- (total_expand w types Hcounts), <- (total_permutation w _ _ Hperm).
   apply (path_bound M requests s_min D H sigma w stairs kappa
     (late_cost D H sigma kappa (prepared M s_min (map fst types) w stairs)) V l);
