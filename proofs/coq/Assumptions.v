@@ -4,7 +4,8 @@
    theorem of this folder here, in order. *)
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
-  BusyTime Staggered Paths PathCheck Phases.
+  BusyTime Staggered Paths PathCheck Phases
+  Types BusyCheck Times Exhaustive DemandDuals Upper Checker.
 
 Definition every_theorem := (
   @no_kills,
@@ -63,6 +64,13 @@ Definition every_theorem := (
   @path_bound,
   @paths_sound,
   @geometric_phases,
+  @types_of_spec,
+  @busy_sound,
+  @times_bound,
+  @exhaustive_sound,
+  @demand_sound,
+  @schedule_cost_sound,
+  @check_sound,
   I
 ).
 

@@ -4,7 +4,7 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Upper.
+From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive DemandDuals Upper.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -15,7 +15,8 @@ Inductive rule :=
   | Exhaustive (most : Z)
   | LinearDuals (scale : Z) (nodes : tree)
   | AggregateState (scale : Z) (starts : list (Z * list Z)) (duals : list (request * Z))
-      (covers : list (Z * list Z)) (moments : list Z).
+      (covers : list (Z * list Z)) (moments : list Z)
+  | DemandDuals (scale : Z) (duals : list (request * Z)).
 
 (* The memory; groups of like requests, in their order; the lower bound; the upper bound with
    starts, if there is one; the proof. *)
@@ -138,6 +139,9 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : rule) : op
        then paths_bound M types
          (PathProof scale starts duals (flat_map (fun x => numbered (fst x) 0 (snd x)) covers) moments)
        else None, 0)
+  | DemandDuals scale duals =>
+      (if within 1 max_number scale && equal_lists (pairs_of duals) (pairs_of types)
+       then demand_bound M scale duals types else None, 0)
   end.
 
 Inductive verdict :=
@@ -189,7 +193,7 @@ Lemma proved_sound M types bound low p looked_at requests l :
   proved M types low p = (Some bound, looked_at) ->
   Permutation requests (expand types) -> schedule M requests l -> bound <= cost l.
 Proof.
-  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments];
+  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments|scale duals];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
   - destruct (exhaustive_check M types low most) as [holds n] eqn:E.
@@ -200,6 +204,8 @@ Proof.
     apply (prices_sound M scale types nodes bound requests l); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (paths_sound M types _ bound requests l E); assumption.
+  - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
+    apply (demand_sound M scale duals types bound requests l E); assumption.
 Qed.
 
 (* What the checker accepts is true. *)
