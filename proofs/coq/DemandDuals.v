@@ -21,19 +21,36 @@ Definition profiles := PositiveMap.t (list Z).
 Definition edge : Type := list Z * positive.
 Definition graph := PositiveMap.t (list Z * (bool * list edge)).
 
+(* PositiveMap.map, without rebuilding the keys. *)
+Fixpoint map_tree {A B : Type} (f : A -> B) (m : PositiveMap.t A) : PositiveMap.t B :=
+  match m with
+  | PositiveMap.Leaf _ => PositiveMap.Leaf _
+  | PositiveMap.Node low x high =>
+      PositiveMap.Node (map_tree f low) (option_map f x) (map_tree f high)
+  end.
+
 (* --- Finding the profiles (nothing is proved about it) ------------------------------------ *)
 
-Definition meet (x : numbers * (profiles * (positive * list (list Z)))) (choice : list Z * list Z) :
-    numbers * (profiles * (positive * list (list Z))) :=
+(* The number of the n-th profile, such that those of later ones are near in the tree. *)
+Fixpoint near (bits : nat) (n : Z) : positive :=
+  match bits with
+  | O => xH
+  | S bits' => let half := 2 ^ Z.of_nat bits' in
+      if half <=? n then xI (near bits' (n - half)) else xO (near bits' n)
+  end.
+
+Definition meet (x : numbers * (profiles * (Z * list (list Z)))) (choice : list Z * list Z) :
+    numbers * (profiles * (Z * list (list Z))) :=
   let '(N, (P, (next, todo))) := x in
   let p := tl (snd choice) in
   match KeyMap.find p N with
   | Some _ => x
-  | None => (KeyMap.add p next N, (PositiveMap.add next p P, (Pos.succ next, p :: todo)))
+  | None => let i := near 23 next in
+      (KeyMap.add p i N, (PositiveMap.add i p P, (next + 1, p :: todo)))
   end.
 
 Fixpoint explore (M : Z) (shapes : list (list Z)) (ws : list Z) (fuel : nat)
-    (x : numbers * (profiles * (positive * list (list Z)))) : numbers * profiles :=
+    (x : numbers * (profiles * (Z * list (list Z)))) : numbers * profiles :=
   let '(N, (P, (next, todo))) := x in
   match fuel, todo with
   | S fuel', p :: todo' =>
@@ -56,7 +73,7 @@ Definition edges_of (M : Z) (shapes : list (list Z)) (ws : list Z) (N : numbers)
     (true, []) (choices M shapes ws p).
 
 Definition make_graph (M : Z) (shapes : list (list Z)) (ws : list Z) (N : numbers) (P : profiles) : graph :=
-  PositiveMap.map (fun p => (p, edges_of M shapes ws N p)) P.
+  map_tree (fun p => (p, edges_of M shapes ws N p)) P.
 
 (* Every number belongs to its profile, and no edge is missing. *)
 Definition graph_ok (N : numbers) (E : graph) : bool :=
@@ -85,11 +102,11 @@ Definition costs_at (D : Z) (w : request -> Z) (kinds : list request) (t : Z) : 
 Fixpoint values (D : Z) (w : request -> Z) (kinds : list request) (E : graph) (n : nat) (t : Z) :
     PositiveMap.t Z :=
   match n with
-  | O => PositiveMap.map (fun _ => 0) E
+  | O => map_tree (fun _ => 0) E
   | S n' =>
       let after := values D w kinds E n' (t + 1) in
       let costs := costs_at D w kinds t in
-      PositiveMap.map (fun x => least_of
+      map_tree (fun x => least_of
         (map (fun e => dot (fst e) costs + value_at after (snd e)) (snd (snd x)))) E
   end.
 
@@ -111,8 +128,8 @@ Definition demand_bound (M D : Z) (duals types : list (request * Z)) : option Z 
     && distinct kinds
   then
     let (N, P) := explore M shapes ws (Z.to_nat max_profiles)
-      (KeyMap.add [] 1%positive (KeyMap.empty _),
-        (PositiveMap.add 1%positive [] (PositiveMap.empty _), (2%positive, [[]]))) in
+      (KeyMap.add [] (near 23 0) (KeyMap.empty _),
+        (PositiveMap.add (near 23 0) [] (PositiveMap.empty _), (1, [[]]))) in
     let E := make_graph M shapes ws N P in
     match KeyMap.find [] N with
     | Some root =>
@@ -136,8 +153,11 @@ Proof.
 Qed.
 
 Lemma find_map {A B : Type} (f : A -> B) m i :
-  PositiveMap.find i (PositiveMap.map f m) = option_map f (PositiveMap.find i m).
-Proof. unfold PositiveMap.map. rewrite PositiveMap.gmapi. reflexivity. Qed.
+  PositiveMap.find i (map_tree f m) = option_map f (PositiveMap.find i m).
+Proof.
+  revert m. induction i as [i IH|i IH|]; intros [|low x high]; cbn [map_tree PositiveMap.find];
+    try reflexivity; apply IH.
+Qed.
 
 Lemma edges_of_spec M shapes ws N p : fst (edges_of M shapes ws N p) = true ->
   forall choice, In choice (choices M shapes ws p) ->

@@ -11,16 +11,15 @@ From Kvopt Require Import Model Checker.
 Extraction Language OCaml.
 Extraction Blacklist Integers Z List Int.
 
-(* nat, positive and Z are all integers; a match tells the cases apart. *)
+(* nat and Z are integers, a match tells the cases apart; positive are numbers in binary, which
+   serve as keys. *)
 Extract Inductive nat => "Integers.t" [ "Integers.zero" "Integers.succ" ]
   "(fun zero next n -> if Integers.sign n <= 0 then zero () else next (Integers.pred n))".
-Extract Inductive positive => "Integers.t"
-  [ "(fun p -> Integers.succ (Integers.shift_left p 1))" "(fun p -> Integers.shift_left p 1)" "Integers.one" ]
-  "(fun odd even one p -> if Integers.leq p Integers.one then one () else
-    if Integers.is_odd p then odd (Integers.shift_right p 1) else even (Integers.shift_right p 1))".
-Extract Inductive Z => "Integers.t" [ "Integers.zero" "" "Integers.neg" ]
-  "(fun zero pos neg z -> let s = Integers.sign z in
-    if s = 0 then zero () else if s > 0 then pos z else neg (Integers.neg z))".
+Extract Inductive positive => "Integers.positive" [ "Integers.XI" "Integers.XO" "Integers.XH" ].
+Extract Inductive Z => "Integers.t"
+  [ "Integers.zero" "Integers.of_positive" "(fun p -> Integers.neg (Integers.of_positive p))" ]
+  "(fun zero pos neg z -> let s = Integers.sign z in if s = 0 then zero ()
+    else if s > 0 then pos (Integers.to_positive z) else neg (Integers.to_positive (Integers.neg z)))".
 
 Extract Inlined Constant Z.add => "Integers.add".
 Extract Inlined Constant Z.sub => "Integers.sub".
@@ -42,10 +41,7 @@ Extract Constant Z.pow => "Integers.power".
 
 Extract Inlined Constant Z.of_nat => "Fun.id".
 Extract Inlined Constant Z.to_nat => "Integers.natural".
-Extract Constant Z.to_pos => "(fun z -> Integers.max Integers.one z)".
-Extract Inlined Constant Pos.succ => "Integers.succ".
-Extract Inlined Constant Pos.add => "Integers.add".
-Extract Inlined Constant Pos.mul => "Integers.mul".
+Extract Inlined Constant Z.to_pos => "Integers.to_positive".
 Extract Inlined Constant Nat.eqb => "Integers.equal".
 Extract Inlined Constant Nat.add => "Integers.add".
 
