@@ -104,7 +104,7 @@ Section Check.
       | Some v => f a (fst x) (snd x) v | None => a end) states a.
 
   Definition after_completions (t : Z) (costs : list (request * Z)) (C : table) : table :=
-    over_states (rev grid) (fun T => T) (fun T K W v =>
+    over_states (rev_append grid []) (fun T => T) (fun T K W v =>
       fold_left (fun T x => if (output (fst x) <=? t) && legal K W (fst x)
         then relax T (K - 1) (W - (prompt (fst x) + output (fst x))) (v + snd x) else T) costs T) C.
 
