@@ -10,7 +10,7 @@ Open Scope Z_scope.
 
 (* --- Certificates, as FORMAT.md has them ------------------------------------------------- *)
 
-Inductive rule :=
+Inductive evidence :=
   | BusyTime (slots : bool)
   | Exhaustive (most : Z)
   | LinearDuals (scale : Z) (nodes : tree)
@@ -25,7 +25,7 @@ Record certificate := Certificate {
   groups : list (request * Z);
   low : Z;
   high : option (Z * list Z);
-  proof : rule
+  proof : evidence
 }.
 
 Definition requests (c : certificate) : list request := expand (groups c).
@@ -115,6 +115,12 @@ Definition paths_ok (M : Z) (types : list (request * Z)) (starts : list (Z * lis
   && ((H + 1) * (states * Z.of_nat (length types + length starts + 2)
         + Z.of_nat (length types * length covers)) <=? 2000000000).
 
+(* Profiles of whole runs are short enough, and few enough wait. *)
+Definition profiles_ok (M : Z) (types : list (request * Z)) : bool :=
+  (Z.log2 M + 3) * latest (map (fun x => output (fst x)) types) <=? 100000.
+Definition search_ok (M : Z) (types : list (request * Z)) (most : Z) : bool :=
+  within 0 5000000 most && (total (fun x => snd x) types <=? 1000) && profiles_ok M types.
+
 (* --- The checker ------------------------------------------------------------------------- *)
 
 (* The covers of a level, (level, time, dual), for times 0, 1, .... *)
@@ -125,12 +131,14 @@ Fixpoint numbered (level time : Z) (duals : list Z) : list (Z * Z * Z) :=
   end.
 
 (* The lower bound that a proof gives; the second number is that of the states looked at. *)
-Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : rule) : option Z * Z :=
+Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) : option Z * Z :=
   match p with
   | BusyTime slots => (busy_check slots M types, 0)
   | Exhaustive most =>
-      let (holds, looked_at) := exhaustive_check M types low most in
-      (if holds && (looked_at <=? most) then Some low else None, looked_at)
+      if search_ok M types most then
+        let (holds, looked_at) := exhaustive_check M types low most in
+        (if holds && (looked_at <=? most) then Some low else None, looked_at)
+      else (None, 0)
   | LinearDuals scale nodes =>
       (if within 1 max_number scale && tree_ok types [] 1000 nodes
        then prices_bound M scale types nodes else None, 0)
@@ -141,6 +149,7 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : rule) : op
        else None, 0)
   | DemandDuals scale duals =>
       (if within 1 max_number scale && equal_lists (pairs_of duals) (pairs_of types)
+         && profiles_ok M types
        then demand_bound M scale duals types else None, 0)
   end.
 
@@ -196,7 +205,8 @@ Proof.
   intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments|scale duals];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
-  - destruct (exhaustive_check M types low most) as [holds n] eqn:E.
+  - destruct (search_ok M types most); [|discriminate].
+    destruct (exhaustive_check M types low most) as [holds n] eqn:E.
     destruct holds; cbn [andb] in H; [|discriminate].
     destruct (n <=? most); [|discriminate]. inversion H. subst bound.
     apply (exhaustive_sound M types low most requests l); [rewrite E; reflexivity|assumption|assumption].

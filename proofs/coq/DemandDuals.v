@@ -59,6 +59,8 @@ Fixpoint explore (M : Z) (shapes : list (list Z)) (ws : list Z) (fuel : nat)
   end.
 
 Definition max_profiles : Z := 5000000.
+Definition max_entries : Z := 100000000.  (* in all profiles together *)
+Definition max_values : Z := 200000000.  (* profiles times rounds *)
 
 (* --- The check --------------------------------------------------------------------------- *)
 
@@ -95,7 +97,7 @@ Definition value_at (V : PositiveMap.t Z) (i : positive) : Z :=
   match PositiveMap.find i V with Some v => v | None => 0 end.
 
 (* What starts at time t cost. *)
-Definition costs_at (D : Z) (w : request -> Z) (kinds : list request) (t : Z) : list Z :=
+Definition start_costs (D : Z) (w : request -> Z) (kinds : list request) (t : Z) : list Z :=
   map (fun q => D * (t + output q) - w q) kinds.
 
 (* The costs of the cheapest paths on from all profiles, n rounds before H, at time t. *)
@@ -105,7 +107,7 @@ Fixpoint values (D : Z) (w : request -> Z) (kinds : list request) (E : graph) (n
   | O => map_tree (fun _ => 0) E
   | S n' =>
       let after := values D w kinds E n' (t + 1) in
-      let costs := costs_at D w kinds t in
+      let costs := start_costs D w kinds t in
       map_tree (fun x => least_of
         (map (fun e => dot (fst e) costs + value_at after (snd e)) (snd (snd x)))) E
   end.
@@ -127,13 +129,13 @@ Definition demand_bound (M D : Z) (duals types : list (request * Z)) : option Z 
          && (release (fst x) =? 0) && (0 <=? snd x)) types
     && distinct kinds
   then
-    let (N, P) := explore M shapes ws (Z.to_nat max_profiles)
+    let (N, P) := explore M shapes ws (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
       (KeyMap.add [] (near 23 0) (KeyMap.empty _),
         (PositiveMap.add (near 23 0) [] (PositiveMap.empty _), (1, [[]]))) in
     let E := make_graph M shapes ws N P in
     match KeyMap.find [] N with
     | Some root =>
-        if graph_ok N E
+        if (Z.of_nat (KeyMap.cardinal N) * H <=? max_values) && graph_ok N E
         then Some (ceil_div (total (fun x => snd x * w (fst x)) types
           + value_at (values D w kinds E (Z.to_nat H) 0) root) D)
         else None
@@ -192,7 +194,7 @@ Section Paths.
   Definition reduced (a : attempt) : Z := D * completion a - w (of a).
 
   (* What the starts before time t cost. *)
-  Definition so_far (t : Z) : Z := total (fun a => if start a <? t then reduced a else 0) l.
+  Definition cost_before (t : Z) : Z := total (fun a => if start a <? t then reduced a else 0) l.
 
   Lemma starting_fits t : Forall2 (fun c w => 0 <= c <= w) (C kinds l t) ws.
   Proof.
@@ -210,13 +212,13 @@ Section Paths.
   Qed.
 
   Lemma dot_costs t :
-    dot (C kinds l t) (costs_at D w kinds t)
+    dot (C kinds l t) (start_costs D w kinds t)
     = total (fun a => if start a =? t then reduced a else 0) l.
   Proof.
-    assert (Hdot : forall ks cs, dot cs (costs_at D w ks t) =
+    assert (Hdot : forall ks cs, dot cs (start_costs D w ks t) =
         total (fun x : request * Z => snd x * (D * (t + output (fst x)) - w (fst x))) (combine ks cs)).
-    { induction ks as [|k ks IH]; intros [|c cs]; cbn [costs_at map dot combine total]; try reflexivity.
-      fold (costs_at D w ks t). rewrite IH. reflexivity. }
+    { induction ks as [|k ks IH]; intros [|c cs]; cbn [start_costs map dot combine total]; try reflexivity.
+      fold (start_costs D w ks t). rewrite IH. reflexivity. }
     rewrite Hdot. unfold C.
     rewrite <- (total_expand (fun q => D * (t + output q) - w q)).
     2:{ intros [q n] Hx. apply in_combine_r in Hx. apply (counts_nonneg _ _ _ Hx). }
@@ -229,7 +231,7 @@ Section Paths.
   (* The profile at time t has a number, and going on from it costs no more than V0 asks. *)
   Definition on_path (V0 : Z) (n : nat) (t : Z) : Prop :=
     exists p i, KeyMap.find p N = Some i /\ (forall j, nth j p 0 = load l t j) /\
-      V0 <= so_far t + value_at (values D w kinds E n t) i.
+      V0 <= cost_before t + value_at (values D w kinds E n t) i.
 
   Lemma number_spec p i : KeyMap.find p N = Some i ->
     PositiveMap.find i E = Some (p, edges_of M shapes ws N p) /\ fst (edges_of M shapes ws N p) = true.
@@ -264,12 +266,12 @@ Section Paths.
       + eapply Z.le_trans; [exact Hle|]. unfold value_at at 1. cbn [values].
         unfold edge in HE. rewrite find_map, HE. cbn [option_map snd].
         set (after := values D w kinds E n (t + 1)).
-        assert (Hmin : least_of (map (fun e => dot (fst e) (costs_at D w kinds t) + value_at after (snd e))
-            (snd (edges_of M shapes ws N p))) <= dot (C kinds l t) (costs_at D w kinds t) + value_at after j).
+        assert (Hmin : least_of (map (fun e => dot (fst e) (start_costs D w kinds t) + value_at after (snd e))
+            (snd (edges_of M shapes ws N p))) <= dot (C kinds l t) (start_costs D w kinds t) + value_at after j).
         { apply least_of_le. apply in_map_iff. exists (C kinds l t, j). auto. }
         rewrite dot_costs in Hmin.
-        assert (Hsum : so_far (t + 1) = so_far t + total (fun a => if start a =? t then reduced a else 0) l).
-        { unfold so_far. rewrite <- total_add. apply total_ext. intros a _.
+        assert (Hsum : cost_before (t + 1) = cost_before t + total (fun a => if start a =? t then reduced a else 0) l).
+        { unfold cost_before. rewrite <- total_add. apply total_ext. intros a _.
           destruct (Z.ltb_spec (start a) (t + 1)), (Z.ltb_spec (start a) t), (Z.eqb_spec (start a) t); lia. }
         rewrite Hsum, <- Z.add_assoc. apply Z.add_le_mono_l. exact Hmin.
   Qed.
@@ -285,8 +287,8 @@ Section Paths.
         + intros j. unfold load. rewrite (total_ext _ (fun _ => 0)).
           * rewrite total_const. destruct j; reflexivity.
           * intros a Ha. destruct (Hvalid a Ha) as [_ Hs]. destruct (Z.ltb_spec (start a) (Z.of_nat 0)); [lia|reflexivity].
-        + assert (E0 : so_far (Z.of_nat 0) = 0).
-          { unfold so_far. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+        + assert (E0 : cost_before (Z.of_nat 0) = 0).
+          { unfold cost_before. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
             intros a Ha. destruct (Hvalid a Ha) as [_ Hs]. destruct (Z.ltb_spec (start a) (Z.of_nat 0)); [lia|reflexivity]. }
           rewrite E0. unfold V0. cbn [Z.of_nat]. lia.
       - rewrite Nat2Z.inj_succ. apply on_path_step; [lia|].
@@ -294,7 +296,7 @@ Section Paths.
     destruct (Hall (Z.to_nat H) (le_n _)) as (p & i & Hfind & _ & Hle).
     rewrite Nat.sub_diag in Hle. cbn [values] in Hle. unfold value_at in Hle.
     destruct (number_spec p i Hfind) as [HE _]. rewrite find_map, HE in Hle. cbn [option_map] in Hle.
-    assert (so_far (Z.of_nat (Z.to_nat H)) <= total reduced l); [|lia].
+    assert (cost_before (Z.of_nat (Z.to_nat H)) <= total reduced l); [|lia].
     apply total_le. intros a Ha. destruct (Z.ltb_spec (start a) (Z.of_nat (Z.to_nat H))); [lia|].
     apply Hlate; [exact Ha|lia].
   Qed.
@@ -314,7 +316,8 @@ Proof.
   rewrite forallb_forall in Htypes.
   destruct (explore _ _ _ _ _) as [N P].
   destruct (KeyMap.find [] N) as [root|] eqn:Hroot; [|discriminate].
-  destruct (graph_ok _ _) eqn:Hgraph; [|discriminate].
+  destruct (_ && graph_ok _ _) eqn:Hgraph; [|discriminate].
+  apply andb_true_iff in Hgraph as [_ Hgraph].
   assert (Hcounts : forall x, In x types -> 0 <= snd x).
   { intros y Hy. specialize (Htypes y Hy). lia. }
   assert (Hzero : at_once kinds).

@@ -63,9 +63,9 @@ Definition to_come (M : Z) (d : to_do) (p : list Z) : Z :=
 
 Definition sum (l : list Z) : Z := total (fun x => x) l.
 
-(* States with what it costs to get there, by who waits and by profile; and what is prepared. *)
+(* States with what it costs to get there, by who waits and by profile; and what is ready. *)
 Definition states := KeyMap.t (KeyMap.t Z).
-Definition prepared := KeyMap.t to_do.
+Definition ready_table := KeyMap.t to_do.
 
 Definition cost_of_state (S : states) (waiting p : list Z) : option Z :=
   match KeyMap.find waiting S with Some m => KeyMap.find p m | None => None end.
@@ -74,14 +74,18 @@ Definition cost_of_state (S : states) (waiting p : list Z) : option Z :=
 
 Record progress := Progress {
   seen : states;
-  ready : prepared;
+  ready : ready_table;
   open : KeyMap.t (list (list Z * list Z));  (* by cost, [c] *)
   looked_at : Z;
+  steps : Z;
   failed : bool
 }.
 
-Definition get_ready (M : Z) (kinds : list request) (R : prepared) (waiting : list Z) :
-    to_do * prepared :=
+(* Steps in bounds on what is to come, at most. *)
+Definition max_search_steps : Z := 200000000.
+
+Definition get_ready (M : Z) (kinds : list request) (R : ready_table) (waiting : list Z) :
+    to_do * ready_table :=
   match KeyMap.find waiting R with
   | Some d => (d, R)
   | None => let d := prepare M kinds waiting in (d, KeyMap.add waiting d R)
@@ -92,7 +96,7 @@ Definition consider (M : Z) (kinds : list request) (target cost : Z) (x : progre
     (choice : list Z * list Z) : progress :=
   let (rest, used) := choice in
   let after := cost + sum rest in
-  if after =? cost then Progress (seen x) (ready x) (open x) (looked_at x) true
+  if after =? cost then Progress (seen x) (ready x) (open x) (looked_at x) (steps x) true
   else
     match used with
     | [] => x
@@ -103,12 +107,13 @@ Definition consider (M : Z) (kinds : list request) (target cost : Z) (x : progre
           | Some _ => x
           | None =>
               let (d, R) := get_ready M kinds (ready x) rest in
+              let n := steps x + 5 * sum rest + Z.of_nat (length p) in
               if target <=? after + to_come M d p
-              then Progress (seen x) R (open x) (looked_at x) (failed x)
+              then Progress (seen x) R (open x) (looked_at x) n (failed x)
               else
                 let others := match KeyMap.find [after] (open x) with Some l => l | None => [] end in
                 Progress (seen x) R (KeyMap.add [after] ((rest, p) :: others) (open x))
-                  (looked_at x) (failed x)
+                  (looked_at x) n (failed x)
           end
     end.
 
@@ -123,8 +128,8 @@ Definition look_at (M : Z) (kinds : list request) (shapes : list (list Z)) (targ
     | None =>
         let all := choices M shapes waiting p in
         let n := fold_left (fun n _ => n + 1) all (looked_at x) in
-        let x' := Progress (KeyMap.add waiting (KeyMap.add p cost m) (seen x)) (ready x) (open x) n
-          (limit <? n) in
+        let x' := Progress (KeyMap.add waiting (KeyMap.add p cost m) (seen x)) (ready x) (open x) n (steps x)
+          ((limit <? n) || (max_search_steps <? steps x)) in
         if failed x' then x' else fold_left (consider M kinds target cost) all x'
     end.
 
@@ -136,7 +141,7 @@ Fixpoint search (M : Z) (kinds : list request) (shapes : list (list Z)) (target 
       if failed x || KeyMap.is_empty (open x) then x
       else
         let now := match KeyMap.find [cost] (open x) with Some l => l | None => [] end in
-        let x' := Progress (seen x) (ready x) (KeyMap.remove [cost] (open x)) (looked_at x) false in
+        let x' := Progress (seen x) (ready x) (KeyMap.remove [cost] (open x)) (looked_at x) (steps x) false in
         search M kinds shapes target limit fuel' (cost + 1)
           (fold_left (look_at M kinds shapes target limit cost) now x')
   end.
@@ -145,7 +150,7 @@ Fixpoint search (M : Z) (kinds : list request) (shapes : list (list Z)) (target 
 
 Section Check.
   Context (M : Z) (kinds : list request) (shapes : list (list Z)) (target : Z)
-    (S : states) (R : prepared).
+    (S : states) (R : ready_table).
 
   Definition known (waiting p : list Z) (cost : Z) : bool :=
     match cost_of_state S waiting p with Some c => c <=? cost | None => false end.
@@ -178,7 +183,7 @@ Definition exhaustive_check (M : Z) (types : list (request * Z)) (low limit : Z)
   let target := low - total (fun x => snd x * output (fst x)) types in
   let shapes := map shape kinds in
   let x := search M kinds shapes target limit (Z.to_nat target) 0
-    (Progress (KeyMap.empty _) (KeyMap.empty _) (KeyMap.add [0] [(counts, [])] (KeyMap.empty _)) 0 false) in
+    (Progress (KeyMap.empty _) (KeyMap.empty _) (KeyMap.add [0] [(counts, [])] (KeyMap.empty _)) 0 0 false) in
   let R := KeyMap.mapi (fun waiting _ => prepare M kinds waiting) (ready x) in
   ((1 <=? M)
     && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x))
@@ -507,7 +512,7 @@ Section Soundness.
   Lemma G_below t : G t <= total start l.
   Proof. apply total_le. intros. lia. Qed.
 
-  Context (target : Z) (S : states) (R : prepared).
+  Context (target : Z) (S : states) (R : ready_table).
   Context (HR : forall w d, KeyMap.find w R = Some d -> d = prepare M kinds w).
   Context (Hclosed : closed M kinds (map shape kinds) target S R = true).
 
