@@ -5,12 +5,10 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  Types BusyCheck Times Exhaustive DemandDuals Upper Checker.
+  BusyCheck Exhaustive DemandDuals Upper Checker.
 
 Definition every_theorem := (
   @no_kills,
-  @cost_completions,
-  @cost_at_once,
   @staircase,
   @completions_enough,
   @fits_check_sound,
@@ -64,9 +62,7 @@ Definition every_theorem := (
   @path_bound,
   @paths_sound,
   @geometric_phases,
-  @types_of_spec,
   @busy_sound,
-  @times_bound,
   @exhaustive_sound,
   @demand_sound,
   @schedule_cost_sound,

@@ -196,11 +196,11 @@ Proof.
 Qed.
 
 (* The cost is the sum of the completion times less the sum of the releases. *)
-Theorem cost_completions l :
+Lemma cost_completions l :
   cost l = completions l - total release (map of l).
 Proof. unfold cost, completions. induction l; cbn [total map] in *; lia. Qed.
 
-Theorem cost_at_once M requests l :
+Lemma cost_at_once M requests l :
   schedule M requests l -> at_once requests -> cost l = completions l.
 Proof.
   intros (Hof & _) H. rewrite cost_completions, Hof.

@@ -174,7 +174,7 @@ Proof.
 Qed.
 
 (* The bound. *)
-Theorem times_bound M p areas requests l :
+Lemma times_bound M p areas requests l :
   1 <= M -> schedule M requests l ->
   (forall j, memory l (Z.of_nat j + 1) + nth j p 0 <= M) ->
   StronglySorted Z.le areas -> Permutation areas (map area requests) ->

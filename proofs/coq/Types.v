@@ -70,7 +70,7 @@ Proof.
 Qed.
 
 (* Sorted into types, the requests are the same. *)
-Theorem types_of_spec groups :
+Lemma types_of_spec groups :
   (forall x, In x groups -> release (fst x) = 0 /\ 0 <= snd x) ->
   Permutation (expand groups) (expand (types_of groups)) /\
   (forall x, In x (types_of groups) -> release (fst x) = 0 /\ 0 <= snd x).
