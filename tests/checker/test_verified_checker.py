@@ -84,7 +84,7 @@ def test_no_bound_above_the_proved_one(program: Path, content: dict[str, Any]) -
 def test_releases_are_refused(program: Path, content: dict[str, Any]) -> None:
     late = copy.deepcopy(content)
     late["instance"]["requests"][1]["release"] = 7
-    late = repaired({**late, "upper_bound": 14, "starts": [1, 5, 7]})
+    late = repaired({**late, "upper_bound": 15, "starts": [1, 5, 7]})
     late["lower_bound"] = 1
     rule = content["proof"]["rule"]
     reason = f"proof.rule: {rule} is not proved for releases after time 0"
