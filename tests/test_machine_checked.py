@@ -61,14 +61,14 @@ def test_the_table_lists_exactly_the_theorems() -> None:
 
 def test_the_table_names_statements_that_exist() -> None:
     rows = re.findall(
-        r"\| (\w+\.md), (theorem|lemma|corollary|linear-duals|aggregate-state)(?: (\d+))?.* \| `",
+        r"\| (\w+\.md), (theorem|lemma|corollary|the file|[\w-]+)(?: (\d+))?.* \| `",
         (PROOFS / "text" / "machine_checked.md").read_text(),
     )
     assert len(rows) == len(table())
     for document, kind, number in rows:
         folder = "checker" if document == "FORMAT.md" else "text"
         text = (PROOFS / folder / document).read_text()
-        wanted = rf"^### {kind}$" if not number else rf"^##+ {kind} {number}\b"
+        wanted = rf"^###? {kind}$" if not number else rf"^##+ {kind} {number}\b"
         assert re.search(wanted, text, re.MULTILINE | re.IGNORECASE), (document, kind, number)
 
 
@@ -81,6 +81,7 @@ def test_no_name_hides_a_theorem() -> None:
     kinds = "Theorem|Lemma|Definition|Fixpoint|Record|Inductive"
     texts = [file.read_text() for file in COQ.glob("*.v")]
     names = [x for text in texts for x in re.findall(rf"^ *(?:{kinds}) (\w+)", text, re.MULTILINE)]
+    names = [name for name in names if name != "t"]  # what Coq's module types want it called
     assert len(names) == len(set(names))
 
 

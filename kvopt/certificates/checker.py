@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -21,7 +23,10 @@ from typing import Any
 from kvopt.model.errors import KvoptError
 from kvopt.model.stopping import Stopping
 
-__all__ = ["Verdict", "folder", "refusal", "verdicts", "verdicts_of_files"]
+__all__ = ["CHECKERS", "Verdict", "command", "folder", "refusal", "verdicts", "verdicts_of_files"]
+
+CHECKERS = ("python", "verified")
+"""The stand-alone checker, and the program extracted from the proofs in Coq."""
 
 PAUSE = 0.05
 """Seconds between two looks at the stopping rule while the checker runs."""
@@ -72,7 +77,35 @@ def folder() -> Path:
     raise KvoptError("the checker of certificates, proofs/checker, is missing")
 
 
-def verdicts_of_files(files: Sequence[str | Path], stop: Stopping | None = None) -> list[Verdict]:
+def command(checker: str = "python") -> list[str]:
+    """Return how a checker is called; names of files follow.
+
+    Parameters
+    ----------
+    checker
+        One of `CHECKERS`.  "verified" is the program that the environment variable
+        KVOPT_VERIFIED names, or else kvopt-verified on the PATH.
+
+    Raises
+    ------
+    KvoptError
+        If there is no such checker.
+    """
+    if checker == "python":
+        return [sys.executable, "-I", "-S", "-B", str(folder()), "--json"]
+    named = os.environ.get("KVOPT_VERIFIED") or "kvopt-verified"
+    found = shutil.which(named)
+    if found is None:
+        raise KvoptError(
+            f"no program {named}: build it with `make -C proofs/coq checker`, and set"
+            " KVOPT_VERIFIED to it or put it on the PATH"
+        )
+    return [str(Path(found).absolute()), "--json"]
+
+
+def verdicts_of_files(
+    files: Sequence[str | Path], stop: Stopping | None = None, checker: str = "python"
+) -> list[Verdict]:
     """Check files, all in one process, in order.
 
     Parameters
@@ -81,6 +114,8 @@ def verdicts_of_files(files: Sequence[str | Path], stop: Stopping | None = None)
         Certificates of brackets or of slices.
     stop
         When to give up; files not yet checked then are refused as stopped.
+    checker
+        One of `CHECKERS`.
 
     Raises
     ------
@@ -90,10 +125,11 @@ def verdicts_of_files(files: Sequence[str | Path], stop: Stopping | None = None)
     names = [str(Path(file).absolute()) for file in files]
     if not names:
         return []
-    command = [sys.executable, "-I", "-S", "-B", str(folder()), "--json", *names]
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+            process = subprocess.Popen(
+                [*command(checker), *names], stdin=subprocess.DEVNULL, stdout=out, stderr=err
+            )
         except OSError as error:
             raise KvoptError(f"the checker of certificates cannot be run: {error}") from None
         stopped = False
@@ -118,7 +154,9 @@ def verdicts_of_files(files: Sequence[str | Path], stop: Stopping | None = None)
     return found
 
 
-def verdicts(texts: Sequence[str | bytes], stop: Stopping | None = None) -> list[Verdict]:
+def verdicts(
+    texts: Sequence[str | bytes], stop: Stopping | None = None, checker: str = "python"
+) -> list[Verdict]:
     """Check the contents of certificate files, all in one process, in order.
 
     Parameters
@@ -127,6 +165,8 @@ def verdicts(texts: Sequence[str | bytes], stop: Stopping | None = None) -> list
         Certificates of brackets or of slices.
     stop
         When to give up; those not yet checked then are refused as stopped.
+    checker
+        One of `CHECKERS`.
 
     Raises
     ------
@@ -138,18 +178,18 @@ def verdicts(texts: Sequence[str | bytes], stop: Stopping | None = None) -> list
         for file, text in zip(files, texts, strict=True):
             raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
             file.write_bytes(raw)
-        return verdicts_of_files(files, stop)
+        return verdicts_of_files(files, stop, checker)
 
 
-def refusal(data: str | bytes) -> tuple[str, str]:
-    """Check the content of a certificate file.
+def refusal(data: str | bytes, checker: str = "python") -> tuple[str, str]:
+    """Check the content of a certificate file, with one of the `CHECKERS`.
 
     Returns
     -------
     claim, reason
         What it proves, in words, and an empty reason; or no claim, and why it is refused.
     """
-    (verdict,) = verdicts([data])
+    (verdict,) = verdicts([data], checker=checker)
     return verdict.claim, verdict.reason
 
 

@@ -9,7 +9,7 @@ import click
 
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, Ended, exit_code, interruptible
 from kvopt.cli.options import PATH, as_json, complain, print_json
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import CertificateText, read_any
 from kvopt.model.instance import Instance
 
@@ -18,18 +18,32 @@ __all__ = ["verify"]
 
 @click.command()
 @click.argument("files", type=PATH, nargs=-1, required=True)
+@click.option(
+    "--checker",
+    type=click.Choice(["python", "verified"]),
+    default="python",
+    show_default=True,
+    help="What checks certificates: verified is the program extracted from the proofs in Coq.",
+)
 @as_json
-def verify(files: tuple[Path, ...], as_json: bool) -> int:
+def verify(files: tuple[Path, ...], checker: str, as_json: bool) -> int:
     """Check schedules against the model, listing every violation, and certificates.
 
-    Certificates go through the stand-alone checker, which runs without kvopt too.
+    Certificates go through the stand-alone checker, which runs without kvopt too, or through
+    the verified one, kvopt-verified: KVOPT_VERIFIED says where it is, if it is not on the PATH.
     """
+    from kvopt.certificates.checker import command
+
+    try:
+        command(checker)
+    except KvoptError as error:
+        return complain(str(error), BAD_INPUT)
     checked: list[dict[str, Any]] = []
     ended = DONE
     try:
         with interruptible(at_once=True):
             for file in files:
-                checked.append(_checked(file))  # noqa: PERF401 - what is done must be kept
+                checked.append(_checked(file, checker))  # noqa: PERF401 - what is done must be kept
     except Ended as end:
         ended = complain(f"{end}; {len(checked)} of {len(files)} files were checked", end.code)
     ok = all(row["ok"] for row in checked) and not ended
@@ -42,7 +56,7 @@ def verify(files: tuple[Path, ...], as_json: bool) -> int:
     return exit_code(DONE, ended, *codes)
 
 
-def _checked(file: Path) -> dict[str, Any]:
+def _checked(file: Path, checker: str) -> dict[str, Any]:
     """Check a file; return its row of the report."""
     from kvopt.certificates.checker import refusal
     from kvopt.model.feasibility import violations
@@ -56,7 +70,7 @@ def _checked(file: Path) -> dict[str, Any]:
     if isinstance(content, Instance):
         return row | {"kind": "instance"}
     if isinstance(content, CertificateText):
-        claim, reason = refusal(content)
+        claim, reason = refusal(content, checker)
         row["kind"] = "certificate"
         return row | ({"ok": False, "violations": [reason]} if reason else {"claim": claim})
     row["kind"] = "schedule"

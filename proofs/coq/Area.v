@@ -91,7 +91,7 @@ Qed.
    completes no later than the other. *)
 Theorem area_bound M requests l :
   schedule M requests l ->
-  pairs (fun q q' => Z.min (area q) (area q')) requests + total area requests <= M * cost l.
+  pairs (fun q q' => Z.min (area q) (area q')) requests + total area requests <= M * completions l.
 Proof.
   intros (Hof & Hvalid & Hfits).
   transitivity (total (fun a => total (fun b =>
@@ -110,19 +110,19 @@ Proof.
     assert (0 <= area (of x)) by (apply Harea; simpl; auto).
     assert (0 <= area (of y)) by (apply Harea; simpl; auto).
     destruct (completion y <=? completion x) eqn:E1, (completion x <=? completion y) eqn:E2; lia.
-  - unfold cost. rewrite <- total_scale. apply total_le. intros a Ha.
+  - unfold completions. rewrite <- total_scale. apply total_le. intros a Ha.
     apply work_done; auto. rewrite Forall_forall in Hvalid. destruct (Hvalid a Ha) as [[_ Ho] Hp].
     unfold completion. lia.
 Qed.
 
 (* No request completes before its own output: cost >= L. *)
-Theorem output_bound M requests l : schedule M requests l -> total output requests <= cost l.
+Theorem output_bound M requests l : schedule M requests l -> total output requests <= completions l.
 Proof.
   intros (<- & Hvalid & _). rewrite total_map. apply total_le. intros a Ha.
   rewrite Forall_forall in Hvalid. destruct (Hvalid a Ha) as [_ Hp]. unfold completion. lia.
 Qed.
 
-Lemma cost_nonneg M requests l : schedule M requests l -> 0 <= cost l.
+Lemma cost_nonneg M requests l : schedule M requests l -> 0 <= completions l.
 Proof.
   intros (_ & Hvalid & _). apply total_nonneg. intros a Ha. rewrite Forall_forall in Hvalid.
   destruct (Hvalid a Ha) as [[_ Ho] Hp]. unfold completion. lia.

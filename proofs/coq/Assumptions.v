@@ -4,7 +4,8 @@
    theorem of this folder here, in order. *)
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
-  BusyTime Staggered Paths PathCheck Phases.
+  BusyTime Staggered Paths PathCheck Phases
+  BusyCheck Exhaustive DemandDuals Upper Checker.
 
 Definition every_theorem := (
   @no_kills,
@@ -61,6 +62,11 @@ Definition every_theorem := (
   @path_bound,
   @paths_sound,
   @geometric_phases,
+  @busy_sound,
+  @exhaustive_sound,
+  @demand_sound,
+  @schedule_cost_sound,
+  @check_sound,
   I
 ).
 

@@ -222,7 +222,7 @@ Theorem busy_time w c M requests l :
   (forall a, In a l -> 0 < whole w (of a)) ->
   (forall a r, In a l -> 0 <= weight w a r) ->
   (forall r, total (fun a => weight w a r) l <= c) ->
-  (busy_bound w c requests <= inject_Z (cost l))%Q.
+  (busy_bound w c requests <= inject_Z (completions l))%Q.
 Proof.
   intros (Hof & Hvalid & _) Hc Hwhole Hpos Hcap.
   set (W := fun a => whole w (of a)).
@@ -250,10 +250,10 @@ Proof.
       specialize (Htails [] l' eq_refl). lia. }
     lra. }
   (* 2 C_i = 2 B_i + 2 delta_i *)
-  assert (HC : (inject_Z 2 * inject_Z (cost l) ==
+  assert (HC : (inject_Z 2 * inject_Z (completions l) ==
       totalQ (fun a => inject_Z (busy w a) / inject_Z (W a)) l
       + inject_Z 2 * totalQ (delta w) requests)%Q).
-  { rewrite <- Hof, totalQ_map. unfold cost. clear -Hwhole.
+  { rewrite <- Hof, totalQ_map. unfold completions. clear -Hwhole.
     induction l as [|a l IH]; cbn [total totalQ].
     - change (inject_Z 0) with 0%Q. lra.
     - specialize (IH (fun b Hb => Hwhole b (or_intror Hb))).
@@ -301,7 +301,7 @@ Proof. intros [Hs Ho]. unfold area. pose proof (vol_double (prompt q) (output q)
 
 (* OPT >= P + V1/2 + sum of delta_i. *)
 Theorem busy_time_memory M requests l :
-  0 < M -> schedule M requests l -> (busy_bound memory_weights M requests <= inject_Z (cost l))%Q.
+  0 < M -> schedule M requests l -> (busy_bound memory_weights M requests <= inject_Z (completions l))%Q.
 Proof.
   intros HM Hl. pose proof Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
   apply (busy_time memory_weights M M requests l Hl HM).
@@ -322,7 +322,7 @@ Definition slot_weights (M s_min c : Z) (q : request) (j : Z) : Z :=
 Theorem busy_time_slots M s_min c requests l :
   schedule M requests l -> M <= c ->
   (forall q, In q requests -> 0 <= s_min <= prompt q) ->
-  (busy_bound (slot_weights M s_min c) c requests <= inject_Z (cost l))%Q.
+  (busy_bound (slot_weights M s_min c) c requests <= inject_Z (completions l))%Q.
 Proof.
   intros Hl Hc Hmin. pose proof Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
   assert (Hprompt : forall a, In a l -> 0 <= s_min <= prompt (of a)).
@@ -330,7 +330,7 @@ Proof.
   destruct l as [|a0 l0] eqn:El.
   { subst requests. unfold busy_bound. cbn [map pairs total totalQ].
     change (inject_Z (2 * 0 + 0)) with 0%Q. unfold Qdiv. rewrite Qmult_0_l.
-    unfold cost. simpl. change (inject_Z 0) with 0%Q. lra. }
+    unfold completions. simpl. change (inject_Z 0) with 0%Q. lra. }
   rewrite <- El in *.
   (* a run that is alone fits *)
   assert (Halone : forall a j, In a l -> 1 <= j <= output (of a) -> prompt (of a) + j <= M).
@@ -438,7 +438,7 @@ Theorem opt_third M requests l :
   0 < M -> schedule M requests l ->
   (inject_Z (2 * pairs (fun q q' => Z.min (area q) (area q')) requests + total area requests)
      / inject_Z (2 * M)
-   + inject_Z (total output requests) / 3 <= inject_Z (cost l))%Q.
+   + inject_Z (total output requests) / 3 <= inject_Z (completions l))%Q.
 Proof.
   intros HM Hl. eapply Qle_trans; [|apply (busy_time_memory M requests l HM Hl)].
   destruct Hl as (Hof & Hvalid & _). rewrite Forall_forall in Hvalid.

@@ -47,10 +47,16 @@ Definition worth_of (worth : list (request * Z)) (q : request) : Z :=
 
 Definition moment_price (H : Z) (moments : table) (t : Z) : Z := Z.max 0 (entry H moments t).
 
+(* 0, ..., n; and all states. *)
+Definition upto (n : Z) : list Z := map Z.of_nat (seq 0 (Z.to_nat (n + 1))).
+Definition all_pairs (R M : Z) : list (Z * Z) := list_prod (upto R) (upto M).
+
 Section Check.
   (* The memory, the types, how many can run, the scale, the horizon, the prices. *)
   Context (M s_min R : Z) (types : list request) (D H : Z)
     (sigma : Z -> Z -> Z) (w : request -> Z) (stairs : list (Z * Z * Z)) (kappa : Z -> Z).
+  (* All states, listed once. *)
+  Context (grid : list (Z * Z)).
 
   (* The windows of a type: (time, window, price) for each staircase. *)
   Definition windows_of (q : request) : list (Z * Z * Z) :=
@@ -77,8 +83,6 @@ Section Check.
   Definition key (K W : Z) : positive := Z.to_pos (K * (M + 1) + W + 1).
   Definition at_state (T : table) (K W : Z) : option Z := PositiveMap.find (key K W) T.
 
-  Definition upto (n : Z) : list Z := map Z.of_nat (seq 0 (Z.to_nat (n + 1))).
-  Definition grid : list (Z * Z) := list_prod (upto R) (upto M).
 
   (* May a request of type q complete in state (K, W)? *)
   Definition legal (K W : Z) (q : request) : bool :=
@@ -100,7 +104,7 @@ Section Check.
       | Some v => f a (fst x) (snd x) v | None => a end) states a.
 
   Definition after_completions (t : Z) (costs : list (request * Z)) (C : table) : table :=
-    over_states (rev grid) (fun T => T) (fun T K W v =>
+    over_states (rev_append grid []) (fun T => T) (fun T K W v =>
       fold_left (fun T x => if (output (fst x) <=? t) && legal K W (fst x)
         then relax T (K - 1) (W - (prompt (fst x) + output (fst x))) (v + snd x) else T) costs T) C.
 
@@ -200,6 +204,8 @@ Section Check.
 
   (* --- Proofs --- *)
 
+  Context (Hgrid : grid = all_pairs R M).
+
   Lemma fast_cost_spec q t :
     fast_cost (rest H kappa t) q (w q) (windows_of q) t =
     completion_cost M s_min D H sigma w stairs kappa q t.
@@ -228,7 +234,7 @@ Section Check.
     forall K W v, 0 <= K <= R -> 0 <= W <= M -> at_state T K W = Some v -> f K W v = true.
   Proof.
     intros Hall K W v HK HW Hv. unfold all_states in Hall. rewrite forallb_forall in Hall.
-    specialize (Hall (K, W)). cbn [fst snd] in Hall. rewrite Hv in Hall. apply Hall.
+    rewrite Hgrid in Hall. specialize (Hall (K, W)). cbn [fst snd] in Hall. rewrite Hv in Hall. apply Hall.
     apply in_prod; apply in_upto; assumption.
   Qed.
 
@@ -420,10 +426,11 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
   let stairs := filter (fun x => negb (snd x =? 0)) (of_stairs p) in
   if (1 <=? D) && (1 <=? H) && (0 <=? M) && (1 <=? n)
     && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)
+         && (release (fst x) =? 0)
          && (w (fst x) <=? D * (H + output (fst x)))) types
     && forallb (fun x => (1 <=? fst (fst x)) && (snd (fst x) <? H) && (0 <=? snd x)) stairs
   then
-    match cheapest_checked M s_min R (map fst types) D H sigma w stairs kappa
+    match cheapest_checked M s_min R (map fst types) D H sigma w stairs kappa (all_pairs R M)
             (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) with
     | None => None
     | Some V => Some (ceil_div (V + total (fun x => snd x * w (fst x)) types
@@ -431,7 +438,7 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
     end
   else None.
 
-(* The rule "paths" of certificates.md: whatever the prices are, if the checker returns a
+(* The rule "aggregate-state" of FORMAT.md: whatever the prices are, if the checker returns a
    number, then every schedule of these requests costs at least that. *)
 Theorem paths_sound M types p result requests l :
   paths_bound M types p = Some result ->
@@ -448,7 +455,7 @@ Proof.
   apply andb_true_iff in E as [E Hn]. apply andb_true_iff in E as [E HM].
   apply andb_true_iff in E as [HD HH].
   rewrite forallb_forall in Hstairs, Htypes.
-  destruct (cheapest_checked _ _ _ _ _ _ _ _ _ _ _) as [V|] eqn:EV; [|discriminate].
+  destruct (cheapest_checked _ _ _ _ _ _ _ _ _ _ _ _) as [V|] eqn:EV; [|discriminate].
   inversion Hresult as [Eresult]. clear Hresult Eresult.
   assert (Hcounts : forall x, In x types -> 0 <= snd x).
   { intros x Hx. specialize (Htypes x Hx). lia. }
@@ -461,12 +468,15 @@ Proof.
   { apply smallest_prompt_nonneg. intros x Hx. specialize (Htypes x Hx). lia. }
   assert (HR : R = most_running M requests s_min).
   { unfold R, most_running. rewrite Hlen. reflexivity. }
-  destruct (cheapest_checked_spec M s_min R (map fst types) D H sigma w stairs kappa requests
+  destruct (cheapest_checked_spec M s_min R (map fst types) D H sigma w stairs kappa (all_pairs R M) eq_refl requests
     (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) V) as [Hlate Hcheap]; try lia; auto.
   { intros q Hq. destruct (Hin q Hq) as (k & Hk). specialize (Htypes (q, k) Hk). cbn [fst] in Htypes.
     repeat split; try lia.
     - apply in_map_iff. exists (q, k). auto.
     - apply nodup_In. apply in_map_iff. exists (q, k). auto. }
+  assert (Hzero : at_once requests).
+  { apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
+  rewrite (cost_at_once M requests l Hl Hzero).
   rewrite <- (total_expand w types Hcounts), <- (total_permutation w _ _ Hperm).
   apply (path_bound M requests s_min D H sigma w stairs kappa
     (late_cost D H sigma kappa (prepared M s_min (map fst types) w stairs)) V l);

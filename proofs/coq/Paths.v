@@ -18,13 +18,14 @@ Definition earlier (r : Z) (a : attempt) : attempt :=
   Attempt (of a) (if r <=? start a then start a - 1 else start a).
 
 Lemma earlier_schedule M requests l r :
-  schedule M requests l -> 1 <= r -> (forall a, In a l -> runs a r = false) ->
-  schedule M requests (map (earlier r) l).
+  schedule M requests l -> at_once requests -> 1 <= r ->
+  (forall a, In a l -> runs a r = false) -> schedule M requests (map (earlier r) l).
 Proof.
-  intros (Hof & Hvalid & Hfits) Hr Hidle. rewrite Forall_forall in Hvalid. repeat split.
+  intros (Hof & Hvalid & Hfits) Hzero Hr Hidle. rewrite Forall_forall in Hvalid. repeat split.
   - rewrite map_map. exact Hof.
   - apply Forall_forall. intros a' Ha. apply in_map_iff in Ha as (a & <- & Ha).
     destruct (Hvalid a Ha) as [Hq Hs]. split; [exact Hq|]. simpl.
+    rewrite (Hzero (of a)) in * by (rewrite <- Hof; apply in_map, Ha).
     destruct (r <=? start a) eqn:E; lia.
   - intros x. unfold memory. rewrite total_map.
     assert (H : total (fun a => use (earlier r a) x) l <= memory l (if x <? r then x else x + 1)).
@@ -62,12 +63,12 @@ Qed.
 (* Lemma 1 of model.md: some schedule that costs no more has no idle round; a schedule with an
    idle round is not optimal. *)
 Theorem no_idle_round M requests l :
-  schedule M requests l ->
-  exists l', schedule M requests l' /\ busy_schedule l' /\ cost l' <= cost l /\
-    (~ busy_schedule l -> cost l' < cost l).
+  schedule M requests l -> at_once requests ->
+  exists l', schedule M requests l' /\ busy_schedule l' /\ completions l' <= completions l /\
+    (~ busy_schedule l -> completions l' < completions l).
 Proof.
-  intros Hl. pose proof (cost_nonneg M requests l Hl) as Hc.
-  remember (Z.to_nat (cost l)) as n eqn:En. revert l Hl Hc En.
+  intros Hl Hzero. pose proof (cost_nonneg M requests l Hl) as Hc.
+  remember (Z.to_nat (completions l)) as n eqn:En. revert l Hl Hc En.
   induction n as [n IH] using lt_wf_ind. intros l Hl Hc En.
   assert (HT : exists T, forall a, In a l -> completion a <= Z.of_nat T).
   { clear. induction l as [|x l (T & IH)]; [exists O; intros a []|].
@@ -75,9 +76,9 @@ Proof.
   destruct HT as (T & HT).
   destruct (idle_round_exists l T HT) as [Hbusy|(r & Hr & (b & Hb & Hrb) & Hidle)].
   - exists l. repeat split; try apply Hl; auto; [lia|]. intros H. contradiction.
-  - pose proof (earlier_schedule M requests l r Hl Hr Hidle) as Hl'.
-    assert (Hless : cost (map (earlier r) l) < cost l).
-    { unfold cost. rewrite total_map. destruct (in_split b l Hb) as (l1 & l2 & ->).
+  - pose proof (earlier_schedule M requests l r Hl Hzero Hr Hidle) as Hl'.
+    assert (Hless : completions (map (earlier r) l) < completions l).
+    { unfold completions. rewrite total_map. destruct (in_split b l Hb) as (l1 & l2 & ->).
       rewrite !total_app. cbn [total].
       assert (Hle : forall k, total (fun a => completion (earlier r a)) k <= total completion k).
       { intros k. apply total_le. intros a _. unfold completion, earlier. cbn [of start].
@@ -87,7 +88,7 @@ Proof.
         cbn [of start]. destruct (r <=? start b) eqn:E; lia. }
       pose proof (Hle l1). pose proof (Hle l2). lia. }
     pose proof (cost_nonneg M requests _ Hl') as Hc'.
-    destruct (IH (Z.to_nat (cost (map (earlier r) l))) ltac:(lia) _ Hl' Hc' eq_refl)
+    destruct (IH (Z.to_nat (completions (map (earlier r) l))) ltac:(lia) _ Hl' Hc' eq_refl)
       as (l' & H1 & H2 & H3 & _).
     exists l'. repeat split; try apply H1; auto; lia.
 Qed.
@@ -134,8 +135,8 @@ Qed.
    also by L. *)
 Theorem completes_by M l1 a l2 LB UB :
   schedule M (map of (l1 ++ a :: l2)) (l1 ++ a :: l2) ->
-  cost (l1 ++ a :: l2) <= UB ->
-  (forall l, schedule M (map of (l1 ++ l2)) l -> LB <= cost l) ->
+  completions (l1 ++ a :: l2) <= UB ->
+  (forall l, schedule M (map of (l1 ++ l2)) l -> LB <= completions l) ->
   completion a <= UB - LB /\
   (busy_schedule (l1 ++ a :: l2) -> completion a <= total output (map of (l1 ++ a :: l2))).
 Proof.
@@ -146,7 +147,7 @@ Proof.
     { repeat split; [apply Forall_app; auto|]. intros r. specialize (Hfits r).
       unfold memory in *. rewrite total_app in *. cbn [total] in Hfits.
       pose proof (use_nonneg a r Ha). lia. }
-    specialize (Hothers _ Hrest). unfold cost in *. rewrite total_app in *. cbn [total] in Hcost. lia.
+    specialize (Hothers _ Hrest). unfold completions in *. rewrite total_app in *. cbn [total] in Hcost. lia.
   - intros Hbusy. apply (busy_makespan M _ _ a Hl Hbusy). apply in_or_app. simpl. auto.
 Qed.
 
@@ -552,7 +553,7 @@ Section Paths.
   (* All events together, n being at least the makespan and the horizon. *)
   Lemma price_identity n :
     H <= Z.of_nat n -> (forall a, In a l -> completion a <= Z.of_nat n) ->
-    so_far n + total w requests - total (fun x => fst (fst x) * snd x) stairs <= D * cost l.
+    so_far n + total w requests - total (fun x => fst (fst x) * snd x) stairs <= D * completions l.
   Proof.
     intros HnH Hdone.
     destruct Hprices as (HD & HH & Hsigma & Hw & Hstairs & Hk0 & Hk).
@@ -663,9 +664,9 @@ Section Paths.
     assert (Hall : total cost_of_completion l + total cost_of_start l
         + total (fun a => - sum_below (Z.to_nat (output (of a)))
             (fun j => (2 * (prompt (of a) + Z.of_nat j) + 1) * rest (start a + Z.of_nat j + 1))) l
-        = D * cost l - total w requests + total windows l
+        = D * completions l - total w requests + total windows l
           - sum_below n (fun j => kappa (Z.of_nat j) * Q (Z.of_nat j))).
-    { rewrite HQ. destruct Hl as (Hof & _). rewrite <- Hof, total_map. unfold cost.
+    { rewrite HQ. destruct Hl as (Hof & _). rewrite <- Hof, total_map. unfold completions.
       rewrite <- !total_add, <- total_scale.
       assert (Hopp : forall (f : attempt -> Z) k, - total f k = total (fun a => - f a) k).
       { intros f k. induction k; simpl; lia. }
@@ -677,7 +678,7 @@ Section Paths.
   (* Theorem 5 of aggregate_state.md for this busy schedule. *)
   Lemma path_bound_busy late V :
     late_ok late -> cheapest_path late V -> l <> [] ->
-    V + total w requests - total (fun x => fst (fst x) * snd x) stairs <= D * cost l.
+    V + total w requests - total (fun x => fst (fst x) * snd x) stairs <= D * completions l.
   Proof.
     intros (Hlate0 & Hlate) (Hend & HendH) Hne.
     destruct Hprices as (HD & HH & Hsigma & Hw & Hstairs & Hk0 & Hk).
@@ -782,17 +783,17 @@ Theorem path_bound M requests s_min D H sigma w stairs kappa late V l :
   (forall q, In q requests -> 0 <= s_min <= prompt q) ->
   late_ok M requests s_min D H sigma w stairs kappa late ->
   cheapest_path M requests s_min D H sigma w stairs kappa late V ->
-  requests <> [] -> schedule M requests l ->
-  ceil_div (V + total w requests - total (fun x => fst (fst x) * snd x) stairs) D <= cost l.
+  requests <> [] -> at_once requests -> schedule M requests l ->
+  ceil_div (V + total w requests - total (fun x => fst (fst x) * snd x) stairs) D <= completions l.
 Proof.
-  intros HD Hprices Hmin Hlate Hcheap Hne Hl.
-  destruct (no_idle_round M requests l Hl) as (l' & Hl' & Hbusy & Hcost & _).
+  intros HD Hprices Hmin Hlate Hcheap Hne Hzero Hl.
+  destruct (no_idle_round M requests l Hl Hzero) as (l' & Hl' & Hbusy & Hcost & _).
   assert (Hne' : l' <> []).
   { intros ->. destruct Hl' as (Hof & _). simpl in Hof. congruence. }
   pose proof (path_bound_busy M requests s_min D H sigma w stairs kappa Hprices l' Hl' Hbusy Hmin
     late V Hlate Hcheap Hne') as Hbound.
   set (B := V + total w requests - total (fun x => fst (fst x) * snd x) stairs) in *.
-  unfold ceil_div. assert (- cost l <= - B / D); [|lia].
+  unfold ceil_div. assert (- completions l <= - B / D); [|lia].
   apply Z.div_le_lower_bound; [lia|].
-  assert (D * cost l' <= D * cost l) by (apply Z.mul_le_mono_nonneg_l; lia). lia.
+  assert (D * completions l' <= D * completions l) by (apply Z.mul_le_mono_nonneg_l; lia). lia.
 Qed.

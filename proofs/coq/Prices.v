@@ -108,7 +108,7 @@ Fixpoint tree_bound
 (* The checker: the memory, the scale, the types with their numbers, the tree. *)
 Definition prices_bound (M D : Z) (types : list (request * Z)) (t : tree) : option Z :=
   if (1 <=? D)
-    && forallb (fun x => (0 <=? prompt (fst x)) && (0 <=? snd x)) types
+    && forallb (fun x => (0 <=? prompt (fst x)) && (0 <=? snd x) && (release (fst x) =? 0)) types
   then tree_bound M D types [] t
   else None.
 
@@ -117,9 +117,9 @@ Definition prices_bound (M D : Z) (types : list (request * Z)) (t : tree) : opti
 (* Weak duality in integers, for any inequalities and any prices >= 0. *)
 Theorem weak_duality D rows l :
   (forall x, In x rows -> 0 <= price x /\ holds l x) ->
-  total (priced D rows) l - total (fun x => price x * right x) rows <= D * cost l.
+  total (priced D rows) l - total (fun x => price x * right x) rows <= D * completions l.
 Proof.
-  intros H. unfold priced. rewrite total_add, total_scale. fold (cost l).
+  intros H. unfold priced. rewrite total_add, total_scale. fold (completions l).
   rewrite (total_swap (fun a x => price x * coefficient x a)).
   assert (total (fun x => total (fun a => price x * coefficient x a) l) rows
       <= total (fun x => price x * right x) rows); [|lia].
@@ -183,19 +183,20 @@ Theorem leaf_sound M requests l types D rows :
   (forall x, In x types -> 0 <= snd x) -> 1 <= D ->
   (forall x, In x rows -> 0 <= price x /\ holds l x) ->
   (forall x a, In x rows -> until x <= start a -> coefficient x a = 0) ->
-  bound D rows types <= cost l.
+  bound D rows types <= completions l.
 Proof.
   intros (Hof & Hvalid & _) Hperm Hcounts HD Hrows Hzero.
   pose proof (weak_duality D rows l Hrows) as Hweak.
   assert (Hcheap : total (cheapest D rows) requests <= total (priced D rows) l).
   { rewrite <- Hof, total_map. apply total_le. intros a Ha. rewrite Forall_forall in Hvalid.
-    destruct a as [q t]. apply (cheapest_le D rows q t); [lia|apply (Hvalid _ Ha)|exact Hzero]. }
+    destruct a as [q t]. apply (cheapest_le D rows q t); [lia| |exact Hzero].
+    destruct (Hvalid _ Ha) as [_ Hstart]. cbn [of start] in Hstart. lia. }
   rewrite (total_permutation _ _ _ Hperm), total_expand in Hcheap by exact Hcounts.
   unfold bound, value, ceil_div.
   set (V := total (fun x => snd x * cheapest D rows (fst x)) types
     - total (fun x => price x * right x) rows).
-  assert (HV : V <= D * cost l) by (unfold V; lia).
-  assert (- cost l <= - V / D); [|lia]. apply Z.div_le_lower_bound; lia.
+  assert (HV : V <= D * completions l) by (unfold V; lia).
+  assert (- completions l <= - V / D); [|lia]. apply Z.div_le_lower_bound; lia.
 Qed.
 
 Lemma smallest_prompt_le types q n : In (q, n) types -> smallest_prompt types <= prompt q.
@@ -244,7 +245,7 @@ Lemma tree_sound M D types requests l t :
   schedule M requests l -> Permutation requests (expand types) ->
   (forall x, In x types -> 0 <= prompt (fst x) /\ 0 <= snd x) -> 1 <= D ->
   forall above result, Forall (good l) above ->
-  tree_bound M D types above t = Some result -> result <= cost l.
+  tree_bound M D types above t = Some result -> result <= completions l.
 Proof.
   intros Hl Hperm Htypes HD. induction t as [on_memory on_staircase on_branch|listed b few IHf many IHm];
     intros above result Habove Hresult; cbn [tree_bound] in Hresult.
@@ -280,10 +281,10 @@ Proof.
     inversion Hresult. subst result. clear Hresult.
     (* every schedule is in one of the two *)
     destruct (Z.le_gt_cases (total (counts listed) l) b) as [Hfew|Hmany].
-    + assert (x <= cost l); [|lia]. apply (IHf (above ++ [few_row listed b])); [|exact Ef].
+    + assert (x <= completions l); [|lia]. apply (IHf (above ++ [few_row listed b])); [|exact Ef].
       apply Forall_app. split; [exact Habove|]. constructor; [|constructor].
       intros p. repeat split; [exact Hfew|]. intros a Ha. apply counts_late, Ha.
-    + assert (y <= cost l); [|lia]. apply (IHm (above ++ [many_row listed b])); [|exact Em].
+    + assert (y <= completions l); [|lia]. apply (IHm (above ++ [many_row listed b])); [|exact Em].
       apply Forall_app. split; [exact Habove|]. constructor; [|constructor].
       intros p. repeat split.
       * unfold holds, many_row. cbn [coefficient right].
@@ -292,7 +293,16 @@ Proof.
       * intros a Ha. cbn [coefficient many_row] in *. rewrite (counts_late listed a Ha). reflexivity.
 Qed.
 
-(* The rule "prices" of certificates.md: whatever the prices and the splits are, if the
+(* If all types are released at time 0, so are all requests. *)
+Lemma at_once_expand types requests :
+  (forall x, In x types -> release (fst x) = 0) -> Permutation requests (expand types) ->
+  at_once requests.
+Proof.
+  intros H Hperm q Hq. apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
+  apply (H (q, n) Hq).
+Qed.
+
+(* The rule "linear-duals" of FORMAT.md: whatever the prices and the splits are, if the
    checker returns a number, then every schedule of these requests, in whatever order they
    are listed, costs at least that. *)
 Theorem prices_sound M D types t result requests l :
@@ -302,6 +312,8 @@ Proof.
   unfold prices_bound. intros H Hperm Hl.
   destruct ((1 <=? D) && forallb _ types) eqn:E; [|discriminate].
   apply andb_true_iff in E as [HD Htypes]. rewrite forallb_forall in Htypes.
+  rewrite (cost_at_once M requests l Hl).
+  2:{ apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
   apply (tree_sound M D types requests l t Hl Hperm) with (above := []); try assumption.
   - intros x Hx. specialize (Htypes x Hx). lia.
   - lia.

@@ -91,9 +91,9 @@ Theorem staggered_schedule s M d slice requests :
   0 <= s -> 0 < M -> rule s M d -> in_order slice requests ->
   (forall q, In q requests ->
     prompt q = s /\ 1 <= output q <= slice q /\ s + slice q <= M) ->
-  schedule M requests (staggered d slice requests).
+  at_once requests -> schedule M requests (staggered d slice requests).
 Proof.
-  intros Hs HM0 Hrule Hsorted Hreq.
+  intros Hs HM0 Hrule Hsorted Hreq Hrel.
   assert (Hdpos : forall t, 1 <= t -> s + t <= M -> (0 < d t)%Q).
   { intros t Ht HM. destruct Hrule as [(k & Hk & Hd)|[(k & Hk & Hd)|Hd]].
     - rewrite Hd. destruct (Hk t Ht HM). apply sps_pos; lia.
@@ -112,8 +112,8 @@ Proof.
   repeat split.
   - unfold staggered. rewrite map_map. cbn [of]. unfold endless. apply map_nth_seq.
   - apply Forall_forall. intros a Ha. apply in_map_iff in Ha as (i & <- & _).
-    destruct (Hq i) as (H1 & H2 & _). fold q. repeat split; cbn [of start]; [lia|lia|].
-    apply le_floor, Hplace.
+    destruct (Hq i) as (H1 & H2 & _). fold q. assert (Hz : release (q i) = 0) by (apply Hrel, endless_in, Hne).
+    repeat split; cbn [of start]; [lia|lia|lia|]. rewrite Hz. apply le_floor, Hplace.
   - apply no_drain_rules with (s := s) (x := place d slice q) (d := d)
       (tau := fun i => slice (q i)); auto.
     + intros i. destruct (Hq i). lia.
@@ -166,13 +166,13 @@ Theorem staggered_cost s M d slice U G requests :
   (forall q, In q requests -> prompt q = s /\ 1 <= output q <= slice q /\ s + slice q <= M) ->
   (forall q q', In q requests -> In q' requests -> slice q <= slice q' ->
     (inject_Z (vol s (slice q)) <= G * inject_Z (Z.min (area q) (area q')))%Q) ->
-  (inject_Z (cost (staggered d slice requests)) <=
+  (inject_Z (completions (staggered d slice requests)) <=
    G * inject_Z (pairs (fun q q' => Z.min (area q) (area q')) requests) / (U * inject_Z M)
    + inject_Z (total output requests))%Q.
 Proof.
   intros Hs HM HU Hd Hsorted Hreq HG.
   destruct requests as [|q0 others] eqn:E.
-  { unfold cost, staggered. cbn [length seq map pairs total]. change (inject_Z 0) with 0%Q.
+  { unfold completions, staggered. cbn [length seq map pairs total]. change (inject_Z 0) with 0%Q.
     unfold Qdiv. rewrite Qmult_0_r, Qmult_0_l. discriminate. }
   rewrite <- E in *. assert (Hne : requests <> []) by (rewrite E; discriminate). clear E q0 others.
   set (q := endless requests).
@@ -185,9 +185,9 @@ Proof.
   assert (Hlist : requests = map q (seq 0 (length requests))).
   { unfold q, endless. symmetry. apply map_nth_seq. }
   unfold staggered. fold q. set (n := length requests) in *.
-  assert (Hcost : cost (map (fun i => Attempt (q i) (Qfloor (place d slice q i))) (seq 0 n)) =
+  assert (Hcost : completions (map (fun i => Attempt (q i) (Qfloor (place d slice q i))) (seq 0 n)) =
       sum_below n (fun i => Qfloor (place d slice q i)) + sum_below n (fun i => output (q i))).
-  { unfold cost. rewrite total_map, total_seq, <- sum_below_add. reflexivity. }
+  { unfold completions. rewrite total_map, total_seq, <- sum_below_add. reflexivity. }
   assert (Hout : total output requests = sum_below n (fun i => output (q i))).
   { rewrite Hlist, total_map, total_seq. reflexivity. }
   rewrite Hcost, Hout, inject_Z_plus. apply Qplus_le_compat; [|apply Qle_refl].
@@ -254,8 +254,8 @@ Theorem staggered_ratio s M d slice U G requests other l killed :
   (forall q q', In q requests -> In q' requests -> slice q <= slice q' ->
     (inject_Z (vol s (slice q)) <= G * inject_Z (Z.min (area q) (area q')))%Q) ->
   Permutation requests other -> schedule_with_kills M other l killed ->
-  (inject_Z (cost (staggered d slice requests)) <= G / U * inject_Z (cost l) \/
-   inject_Z (cost (staggered d slice requests)) <= (2 * (G / U) / 3 + 1) * inject_Z (cost l))%Q.
+  (inject_Z (completions (staggered d slice requests)) <= G / U * inject_Z (completions l) \/
+   inject_Z (completions (staggered d slice requests)) <= (2 * (G / U) / 3 + 1) * inject_Z (completions l))%Q.
 Proof.
   intros Hs HM HU HG0 Hd Hsorted Hreq HG Hperm Hl. apply no_kills in Hl.
   assert (Hcost := staggered_cost s M d slice U G requests Hs HM HU Hd Hsorted Hreq HG).
@@ -288,7 +288,7 @@ Proof.
     pose proof (Qmult_le_0_compat _ _ HGU HVM). lra. }
   assert (HLq : (0 <= inject_Z L)%Q).
   { change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. exact HL0. }
-  assert (HLo : (inject_Z L <= inject_Z (cost l))%Q) by (rewrite <- Zle_Qle; exact HL).
+  assert (HLo : (inject_Z L <= inject_Z (completions l))%Q) by (rewrite <- Zle_Qle; exact HL).
   apply (closing (G / U) 1 A (inject_Z L)); try lra; try assumption.
 Qed.
 
@@ -300,17 +300,18 @@ Theorem spt_seven_thirds s M d requests other l killed :
   (forall t, 1 <= t -> s + t <= M -> tight s t M (d t)) ->
   shortest_first requests ->
   (forall q, In q requests -> prompt q = s /\ 1 <= output q /\ s + output q <= M) ->
+  at_once requests ->
   Permutation requests other -> schedule_with_kills M other l killed ->
   schedule M requests (spt d requests) /\
-  (inject_Z (cost (spt d requests)) <= (7 # 3) * inject_Z (cost l))%Q.
+  (inject_Z (completions (spt d requests)) <= (7 # 3) * inject_Z (completions l))%Q.
 Proof.
-  intros Hs HM Htight Hsorted Hreq Hperm Hl. unfold spt.
+  intros Hs HM Htight Hsorted Hreq Hrel Hperm Hl. unfold spt.
   assert (Hreq' : forall q, In q requests ->
       prompt q = s /\ 1 <= output q <= output q /\ s + output q <= M).
   { intros q Hq. destruct (Hreq q Hq). lia. }
   split.
   { apply (staggered_schedule s M d output); try assumption. right. right. exact Htight. }
-  assert (Hopt : (0 <= inject_Z (cost l))%Q).
+  assert (Hopt : (0 <= inject_Z (completions l))%Q).
   { change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. apply no_kills in Hl.
     apply (cost_nonneg M other), Hl. }
   destruct (staggered_ratio s M d output (1 # 2) 1 requests other l killed) as [H|H];
@@ -352,12 +353,13 @@ Theorem gba_ratio s M d tau m U G requests other l killed :
   (forall t, 1 <= t -> s + t <= M -> (0 < d t)%Q /\ (U <= utilisation s t (d t) M)%Q) ->
   class_ends s M tau m G -> in_order (class_end tau m) requests ->
   (forall q, In q requests -> prompt q = s /\ 1 <= output q /\ s + output q <= M) ->
+  at_once requests ->
   Permutation requests other -> schedule_with_kills M other l killed ->
   schedule M requests (gba d tau m requests) /\
-  (inject_Z (cost (gba d tau m requests)) <= G / U * inject_Z (cost l) \/
-   inject_Z (cost (gba d tau m requests)) <= (2 * (G / U) / 3 + 1) * inject_Z (cost l))%Q.
+  (inject_Z (completions (gba d tau m requests)) <= G / U * inject_Z (completions l) \/
+   inject_Z (completions (gba d tau m requests)) <= (2 * (G / U) / 3 + 1) * inject_Z (completions l))%Q.
 Proof.
-  intros Hs HM HU HG0 Hrule Hd (Htau & Hm & Hfirst & Hnext) Hsorted Hreq Hperm Hl. unfold gba.
+  intros Hs HM HU HG0 Hrule Hd (Htau & Hm & Hfirst & Hnext) Hsorted Hreq Hrel Hperm Hl. unfold gba.
   assert (Hmono : forall i j, (i <= j)%nat -> tau i <= tau j).
   { intros i j Hij. induction Hij as [|j Hij IH]; [lia|]. destruct (Htau j). lia. }
   assert (Hclass : forall q, In q requests ->
@@ -510,12 +512,13 @@ Theorem gba_six_fifths s M d m requests other l killed :
   powers s M (6 # 5) m = M - s ->
   in_order (class_end (powers s M (6 # 5)) m) requests ->
   (forall q, In q requests -> prompt q = s /\ 1 <= output q /\ s + output q <= M) ->
+  at_once requests ->
   Permutation requests other -> schedule_with_kills M other l killed ->
   schedule M requests (gba d (powers s M (6 # 5)) m requests) /\
-  (inject_Z (cost (gba d (powers s M (6 # 5)) m requests)) <= (73 # 25) * inject_Z (cost l))%Q.
+  (inject_Z (completions (gba d (powers s M (6 # 5)) m requests)) <= (73 # 25) * inject_Z (completions l))%Q.
 Proof.
-  intros Hs HM Htight Hm Hsorted Hreq Hperm Hl.
-  assert (Hopt : (0 <= inject_Z (cost l))%Q).
+  intros Hs HM Htight Hm Hsorted Hreq Hrel Hperm Hl.
+  assert (Hopt : (0 <= inject_Z (completions l))%Q).
   { change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. apply no_kills in Hl.
     apply (cost_nonneg M other), Hl. }
   destruct (gba_ratio s M d (powers s M (6 # 5)) m (1 # 2) ((6 # 5) * (6 # 5)) requests other l killed)

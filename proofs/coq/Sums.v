@@ -188,9 +188,23 @@ Proof. apply total_app. Qed.
 Theorem no_kills M requests l killed :
   schedule_with_kills M requests l killed -> schedule M requests l.
 Proof.
-  intros (Hof & Hvalid & Hfits). apply Forall_app in Hvalid as [Hl Hk].
-  repeat split; auto. intros r. specialize (Hfits r). rewrite memory_app in Hfits.
-  pose proof (memory_nonneg killed r Hk). lia.
+  intros (Hof & Hvalid & Hkilled & Hfits). repeat split; auto. intros r. specialize (Hfits r).
+  assert (0 <= total (fun k => use_until k r) killed); [|lia].
+  apply total_nonneg. intros k Hk. rewrite Forall_forall in Hkilled.
+  destruct (Hkilled k Hk) as (_ & Hv & _). unfold use_until.
+  destruct (_ <=? _); [apply use_nonneg, Hv|lia].
+Qed.
+
+(* The cost is the sum of the completion times less the sum of the releases. *)
+Lemma cost_completions l :
+  cost l = completions l - total release (map of l).
+Proof. unfold cost, completions. induction l; cbn [total map] in *; lia. Qed.
+
+Lemma cost_at_once M requests l :
+  schedule M requests l -> at_once requests -> cost l = completions l.
+Proof.
+  intros (Hof & _) H. rewrite cost_completions, Hof.
+  rewrite (total_ext release (fun _ => 0)) by exact H. rewrite total_const. lia.
 Qed.
 
 Lemma vol_double s o : 2 * vol s o = o * (2 * s + o + 1).

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from command_line import Run, parsed
 
 
@@ -30,3 +31,26 @@ def test_verify_goes_on_after_an_unreadable_file(run: Run, small: Path) -> None:
     assert err == "kvopt: missing.json: cannot be read: No such file or directory\n"
     answer = parsed(run("verify", "missing.json", small, "--json"), code=2)
     assert [row["ok"] for row in answer["files"]] == [False, True]
+
+
+def test_the_verified_checker_is_found(
+    run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("solve", small, "--certificate", "cert.json")
+    monkeypatch.delenv("KVOPT_VERIFIED", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    code, out, err = run("verify", "--checker", "verified", "cert.json")
+    assert (code, out) == (2, "")
+    assert err == (
+        "kvopt: no program kvopt-verified: build it with `make -C proofs/coq checker`, and set"
+        " KVOPT_VERIFIED to it or put it on the PATH\n"
+    )
+    for name, claim in (("kvopt-verified", "on the path"), ("other", "named")):
+        row = json.dumps({"file": "", "holds": True, "claim": claim, "reason": ""})
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{row}'\n")
+        (tmp_path / name).chmod(0o755)
+    answer = parsed(run("verify", "--checker", "verified", "cert.json", "--json"))
+    assert answer["files"][0]["claim"] == "on the path"
+    monkeypatch.setenv("KVOPT_VERIFIED", str(tmp_path / "other"))
+    answer = parsed(run("verify", "--checker", "verified", "cert.json", "--json"))
+    assert answer["files"][0]["claim"] == "named"

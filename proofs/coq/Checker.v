@@ -1,0 +1,241 @@
+(* The checker of certificates: what `check` accepts is true, by `check_sound`.
+
+   It is extracted to the program kvopt-verified (Extract.v).  What a certificate claims is
+   `claim`, which speaks of Model.v only. *)
+
+From Coq Require Import ZArith List Lia Bool Permutation.
+From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive DemandDuals Upper.
+Import ListNotations.
+Open Scope Z_scope.
+
+(* --- Certificates, as FORMAT.md has them ------------------------------------------------- *)
+
+Inductive evidence :=
+  | BusyTime (slots : bool)
+  | Exhaustive (most : Z)
+  | LinearDuals (scale : Z) (nodes : tree)
+  | AggregateState (scale : Z) (starts : list (Z * list Z)) (duals : list (request * Z))
+      (covers : list (Z * list Z)) (moments : list Z)
+  | DemandDuals (scale : Z) (duals : list (request * Z)).
+
+(* The memory; groups of like requests, in their order; the lower bound; the upper bound with
+   starts, if there is one; the proof. *)
+Record certificate := Certificate {
+  memory_size : Z;
+  groups : list (request * Z);
+  low : Z;
+  high : option (Z * list Z);
+  proof : evidence
+}.
+
+Definition requests (c : certificate) : list request := expand (groups c).
+
+(* Every schedule, with whatever kills, costs at least the lower bound; and the starts are a
+   schedule whose cost is the upper bound. *)
+Definition claim (c : certificate) : Prop :=
+  (forall l killed,
+    schedule_with_kills (memory_size c) (requests c) l killed -> low c <= cost l) /\
+  match high c with
+  | None => True
+  | Some (upper, starts) =>
+      exists l, schedule (memory_size c) (requests c) l /\ map start l = starts /\ cost l = upper
+  end.
+
+(* --- Limits and form: what FORMAT.md asks beyond that (no theorem needs it) --------------- *)
+
+Definition max_tokens : Z := 1000000000.
+Definition max_requests : Z := 10000000.
+Definition max_time : Z := 1000000000000000.
+Definition max_last : Z := 10000000.
+Definition max_number : Z := 10 ^ 40.
+
+Definition within (low high x : Z) : bool := (low <=? x) && (x <=? high).
+
+Definition instance_ok (M : Z) (groups : list (request * Z)) : bool :=
+  within 1 max_tokens M
+  && forallb (fun x => within 0 (M - 1) (prompt (fst x)) && within 1 (M - prompt (fst x)) (output (fst x))
+       && within 0 max_time (release (fst x)) && within 1 max_requests (snd x)) groups
+  && within 1 max_requests (total (fun x => snd x) groups).
+
+(* Lists of integers that ascend, in the order of a dictionary, from `last` on. *)
+Fixpoint ascend (l : list (list Z)) : bool :=
+  match l with
+  | x :: (y :: _) as rest =>
+      match Keys.Key.order x y with Lt => ascend rest | _ => false end
+  | _ => true
+  end.
+
+Definition pairs_of (l : list (request * Z)) : list (list Z) :=
+  map (fun x => [prompt (fst x); output (fst x)]) l.
+
+Fixpoint equal_lists (l l' : list (list Z)) : bool :=
+  match l, l' with
+  | [], [] => true
+  | x :: r, y :: r' => match Keys.Key.order x y with Eq => equal_lists r r' | _ => false end
+  | _, _ => false
+  end.
+
+Definition split_ok (types listed : list (request * Z)) (most : Z) : bool :=
+  negb (length listed =? 0)%nat && within 0 max_requests most && distinct (map fst listed)
+  && forallb (fun x => within 1 max_last (snd x)
+       && existsb (fun y => same (fst x) (fst y)) types) listed.
+
+Definition leaf_ok (types : list (request * Z)) (times : list Z) (on_memory : list (Z * Z))
+    (on_covers : list (Z * Z * Z)) : bool :=
+  let last := latest (map fst on_memory ++ map (fun x => snd (fst x) + 1) on_covers ++ times) in
+  let levels := nodup Z.eq_dec (map (fun x => fst (fst x)) on_covers) in
+  ascend (map (fun x => [fst x]) on_memory) && forallb (fun x => 1 <=? fst x) on_memory
+  && ascend (map (fun x => [fst (fst x); snd (fst x)]) on_covers)
+  && forallb (fun x => (1 <=? fst (fst x)) && (0 <=? snd (fst x))) on_covers
+  && (last <=? max_last)
+  && ((last + 1) * Z.of_nat (length types) * (1 + Z.of_nat (length levels)) <=? 100000000).
+
+Fixpoint tree_ok (types : list (request * Z)) (times : list Z) (depth : Z) (t : tree) : bool :=
+  match t with
+  | Leaf on_memory on_covers _ => leaf_ok types times on_memory on_covers
+  | Split listed most few many =>
+      (1 <=? depth) && split_ok types listed most
+      && tree_ok types (map snd listed ++ times) (depth - 1) few
+      && tree_ok types (map snd listed ++ times) (depth - 1) many
+  end.
+
+Definition paths_ok (M : Z) (types : list (request * Z)) (starts : list (Z * list Z))
+    (duals : list (request * Z)) (covers : list (Z * list Z)) (moments : list Z) : bool :=
+  let H := Z.of_nat (length moments) in
+  let long (x : Z * list Z) := Z.of_nat (length (snd x)) =? H in
+  let states := (Z.min (total (fun x => snd x) types) (M / (smallest_prompt types + 1)) + 1) * (M + 1) in
+  equal_lists (map (fun x => [fst x]) starts)
+    (map (fun s => [s]) (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)))
+  && forallb long starts
+  && equal_lists (pairs_of duals) (pairs_of types)
+  && ascend (map (fun x => [fst x]) covers)
+  && forallb (fun x => (1 <=? fst x) && long x && forallb (fun p => 0 <=? p) (snd x)) covers
+  && forallb (fun k => 0 <=? k) moments
+  && (states <=? 5000000)
+  && ((H + 1) * (states * Z.of_nat (length types + length starts + 2)
+        + Z.of_nat (length types * length covers)) <=? 2000000000).
+
+(* Profiles of whole runs are short enough, and few enough wait. *)
+Definition profiles_ok (M : Z) (types : list (request * Z)) : bool :=
+  (Z.log2 M + 3) * latest (map (fun x => output (fst x)) types) <=? 100000.
+Definition search_ok (M : Z) (types : list (request * Z)) (most : Z) : bool :=
+  within 0 5000000 most && (total (fun x => snd x) types <=? 1000) && profiles_ok M types.
+
+(* --- The checker ------------------------------------------------------------------------- *)
+
+(* The covers of a level, (level, time, dual), for times 0, 1, .... *)
+Fixpoint numbered (level time : Z) (duals : list Z) : list (Z * Z * Z) :=
+  match duals with
+  | [] => []
+  | p :: rest => (level, time, p) :: numbered level (time + 1) rest
+  end.
+
+(* The lower bound that a proof gives; the second number is that of the states looked at. *)
+Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) : option Z * Z :=
+  match p with
+  | BusyTime slots => (busy_check slots M types, 0)
+  | Exhaustive most =>
+      if search_ok M types most then
+        let (holds, looked_at) := exhaustive_check M types low most in
+        (if holds && (looked_at <=? most) then Some low else None, looked_at)
+      else (None, 0)
+  | LinearDuals scale nodes =>
+      (if within 1 max_number scale && tree_ok types [] 1000 nodes
+       then prices_bound M scale types nodes else None, 0)
+  | AggregateState scale starts duals covers moments =>
+      (if within 1 max_number scale && paths_ok M types starts duals covers moments
+       then paths_bound M types
+         (PathProof scale starts duals (flat_map (fun x => numbered (fst x) 0 (snd x)) covers) moments)
+       else None, 0)
+  | DemandDuals scale duals =>
+      (if within 1 max_number scale && equal_lists (pairs_of duals) (pairs_of types)
+         && profiles_ok M types
+       then demand_bound M scale duals types else None, 0)
+  end.
+
+Inductive verdict :=
+  | Holds
+  | Refused_instance
+  | Refused_releases
+  | Refused_starts
+  | Refused_upper (cost : Z)
+  | Refused_order (cost : Z)
+  | Refused_proof
+  | Refused_low (proved : Z).
+
+Definition upper_check (c : certificate) : verdict :=
+  match high c with
+  | None => Holds
+  | Some (upper, starts) =>
+      match schedule_cost (memory_size c) (requests c) starts with
+      | None => Refused_starts
+      | Some u =>
+          if negb (forallb (within 0 max_time) starts) then Refused_starts
+          else if negb (upper =? u) then Refused_upper u
+          else if u <? low c then Refused_order u
+          else Holds
+      end
+  end.
+
+Definition lower_check (c : certificate) : verdict * Z :=
+  if forallb (fun x => release (fst x) =? 0) (groups c) then
+    let types := types_of (groups c) in
+    let (bound, looked_at) := proved (memory_size c) types (low c) (proof c) in
+    (match bound with
+     | None => Refused_proof
+     | Some b => if low c <=? b then Holds else Refused_low b
+     end, looked_at)
+  else (Refused_releases, 0).
+
+(* The verdict on a certificate, and the number of states looked at. *)
+Definition check (c : certificate) : verdict * Z :=
+  if instance_ok (memory_size c) (groups c) then
+    match upper_check c with
+    | Holds => lower_check c
+    | refused => (refused, 0)
+    end
+  else (Refused_instance, 0).
+
+(* --- Proofs ------------------------------------------------------------------------------ *)
+
+Lemma proved_sound M types bound low p looked_at requests l :
+  proved M types low p = (Some bound, looked_at) ->
+  Permutation requests (expand types) -> schedule M requests l -> bound <= cost l.
+Proof.
+  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments|scale duals];
+    cbn [proved] in H.
+  - inversion H. apply (busy_sound slots M types bound requests l); assumption.
+  - destruct (search_ok M types most); [|discriminate].
+    destruct (exhaustive_check M types low most) as [holds n] eqn:E.
+    destruct holds; cbn [andb] in H; [|discriminate].
+    destruct (n <=? most); [|discriminate]. inversion H. subst bound.
+    apply (exhaustive_sound M types low most requests l); [rewrite E; reflexivity|assumption|assumption].
+  - destruct (_ && _) in H; [|discriminate]. inversion H.
+    apply (prices_sound M scale types nodes bound requests l); assumption.
+  - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
+    apply (paths_sound M types _ bound requests l E); assumption.
+  - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
+    apply (demand_sound M scale duals types bound requests l E); assumption.
+Qed.
+
+(* What the checker accepts is true. *)
+Theorem check_sound c : fst (check c) = Holds -> claim c.
+Proof.
+  unfold check, claim. destruct (instance_ok _ _) eqn:Hinstance; [|discriminate].
+  destruct (upper_check c) eqn:Hupper; try discriminate. intros Hlower. split.
+  - intros l killed Hl. apply no_kills in Hl. unfold lower_check in Hlower.
+    destruct (forallb _ (groups c)) eqn:Hzero; [|discriminate].
+    destruct (proved _ _ _ _) as [[bound|] looked_at] eqn:E; [|discriminate].
+    cbn [fst] in Hlower. destruct (Z.leb_spec (low c) bound) as [Hlow|]; [|discriminate].
+    eapply Z.le_trans; [exact Hlow|].
+    apply (proved_sound _ _ _ _ _ _ (requests c) l E); [|exact Hl].
+    apply types_of_spec. intros x Hx. rewrite forallb_forall in Hzero. specialize (Hzero x Hx).
+    unfold instance_ok in Hinstance. apply andb_true_iff in Hinstance as [H _].
+    apply andb_true_iff in H as [_ H]. rewrite forallb_forall in H. specialize (H x Hx).
+    unfold within in H. split; lia.
+  - unfold upper_check in Hupper. destruct (high c) as [[upper starts]|]; [|exact I].
+    destruct (schedule_cost _ _ _) as [u|] eqn:E; [|discriminate].
+    destruct (negb (forallb _ starts)); [discriminate|].
+    destruct (Z.eqb_spec upper u) as [->|]; [|discriminate].
+    apply (schedule_cost_sound _ _ _ _ E).
+Qed.

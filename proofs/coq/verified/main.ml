@@ -1,0 +1,199 @@
+(* Check certificates with the proved checker:  kvopt-verified [--json] FILE...
+
+   Here files are read and verdicts printed; what a certificate proves is decided by
+   `Extracted.check` alone.  Exit codes: 0 all hold, 1 some do not, 2 wrong usage. *)
+
+open Json
+module E = Extracted
+
+let sprintf = Printf.sprintf
+let max_bytes = 200_000_000
+let format = "kvopt-certificate/2"
+
+(* --- From JSON to what Checker.v calls a certificate ------------------------------------- *)
+
+let fields value place required optional = match value with
+  | Object members ->
+      let unknown (key, _) = not (List.mem key required || List.mem key optional) in
+      List.iter (fun (key, _) -> refuse (sprintf "%s: has an unknown key \"%s\"" place key))
+        (List.filter unknown members);
+      List.iter (fun key -> if not (List.mem_assoc key members) then
+        refuse (sprintf "%s: has no '%s'" place key)) required;
+      (fun key -> List.assoc_opt key members)
+  | _ -> refuse (place ^ ": must be an object")
+
+let get field key = Option.get (field key)
+let listed place = function List l -> l | _ -> refuse (place ^ ": must be a list")
+let text place = function String s -> s | _ -> refuse (place ^ ": must be a text")
+let integer place = function Int n -> n | _ -> refuse (place ^ ": must be an integer")
+let several place read value = List.map (read place) (listed place value)
+let integers place value = several place integer value
+let pair first second place value = match listed place value with
+  | [ a; b ] -> (first place a, second place b)
+  | _ -> refuse (place ^ ": must hold lists of 2")
+let triple make place value = match integers place value with
+  | [ a; b; c ] -> make a b c
+  | _ -> refuse (place ^ ": must hold lists of 3 integers")
+let request prompt output release = { E.prompt; output; release }
+let with_number = triple (fun s o x -> (request s o Integers.zero, x))
+
+let leaf place field =
+  E.Leaf
+    ( several place (pair integer integer) (get field "memory"),
+      several place (triple (fun m u p -> ((m, u), p))) (get field "covers"),
+      integers place (get field "branch") )
+
+(* A tree in preorder, and what is left of the list. *)
+let rec tree place depth = function
+  | [] -> refuse (place ^ ": ends with subtrees missing")
+  | _ when depth > 1_000 -> refuse (place ^ ": is deeper than 1000")
+  | (Object members as node) :: rest when List.mem_assoc "split" members ->
+      let field = fields node place [ "split"; "at_most" ] [] in
+      let split = several place with_number (get field "split") in
+      let few, rest = tree place (depth + 1) rest in
+      let many, rest = tree place (depth + 1) rest in
+      (E.Split (split, integer place (get field "at_most"), few, many), rest)
+  | node :: rest -> (leaf place (fields node place [ "memory"; "covers"; "branch" ] []), rest)
+
+let proof value =
+  let rule = match value with
+    | Object members -> (match List.assoc_opt "rule" members with Some (String s) -> s | _ -> "")
+    | _ -> refuse "proof: must be an object" in
+  let fields keys = fields value "proof" ("rule" :: keys) [] in
+  let series = pair integer integers in
+  ( rule, match rule with
+    | "busy-time" ->
+        (match get (fields [ "weights" ]) "weights" with
+        | String ("memory" | "slots" as weights) -> E.BusyTime (weights = "slots")
+        | _ -> refuse "proof.weights: must be memory or slots")
+    | "exhaustive" -> E.Exhaustive (integer "proof.states" (get (fields [ "states" ]) "states"))
+    | "linear-duals" ->
+        let field = fields [ "scale"; "tree" ] in
+        let nodes, rest = tree "proof.tree" 0 (listed "proof.tree" (get field "tree")) in
+        if rest <> [] then refuse "proof.tree: goes on after its end";
+        E.LinearDuals (integer "proof.scale" (get field "scale"), nodes)
+    | "aggregate-state" ->
+        let field = fields [ "scale"; "start"; "duals"; "covers"; "second_moments" ] in
+        let all key read = several ("proof." ^ key) read (get field key) in
+        E.AggregateState
+          ( integer "proof.scale" (get field "scale"), all "start" series, all "duals" with_number,
+            all "covers" series, all "second_moments" integer )
+    | "demand-duals" ->
+        let field = fields [ "scale"; "duals" ] in
+        E.DemandDuals (integer "proof.scale" (get field "scale"), several "proof.duals" with_number (get field "duals"))
+    | _ -> refuse "proof.rule: is not one that this checker proves" )
+
+let instance value =
+  let field = fields value "instance" [ "memory"; "requests" ] [ "format"; "name"; "comment"; "source" ] in
+  let may_be_text key = Option.iter (fun v -> ignore (text ("instance." ^ key) v)) (field key) in
+  List.iter may_be_text [ "name"; "comment"; "source" ];
+  let entry place value =
+    let field = fields value place [ "prompt"; "output" ] [ "count"; "release" ] in
+    let number key = Option.fold ~none:Integers.zero ~some:(integer (place ^ "." ^ key)) (field key) in
+    ( request (number "prompt") (number "output") (number "release"),
+      if field "count" = None then Integers.one else number "count" ) in
+  let memory = integer "instance.memory" (get field "memory") in
+  let groups = several "instance.requests" entry (get field "requests") in
+  if not (E.instance_ok memory groups) then refuse "instance: a number is out of range";
+  let released = List.exists (fun (q, _) -> Integers.sign q.E.release > 0) groups in
+  let known = if released then "kvopt-instance/2" else "kvopt-instance/1" in
+  if Option.value (field "format") ~default:(String known) <> String known then
+    refuse (sprintf "instance.format: must be '%s'" known);
+  (memory, groups, released)
+
+(* The hash of {"memory":M,"requests":[[prompt,output],...]}, with releases if there are some. *)
+let digest (memory, groups, released) =
+  let buffer = Buffer.create 65_536 in
+  let entry (q, count) =
+    let numbers = q.E.prompt :: q.E.output :: (if released then [ q.E.release ] else []) in
+    let written = "[" ^ String.concat "," (List.map Integers.to_string numbers) ^ "]," in
+    for _ = 1 to Integers.to_int count do Buffer.add_string buffer written done in
+  Buffer.add_string buffer (sprintf "{\"memory\":%s,\"requests\":[" (Integers.to_string memory));
+  List.iter entry groups;
+  Buffer.truncate buffer (Buffer.length buffer - 1);
+  Sha256.hex (Buffer.contents buffer ^ "]}")
+
+let certificate value =
+  let field = fields value "certificate"
+    [ "format"; "instance"; "instance_sha256"; "lower_bound"; "proof" ] [ "upper_bound"; "starts" ] in
+  if get field "format" <> String format then refuse (sprintf "format: must be '%s'" format);
+  let (memory_size, groups, _) as read = instance (get field "instance") in
+  let right = digest read in
+  if get field "instance_sha256" <> String right then refuse ("instance_sha256: the instance has " ^ right);
+  let bound key = match get field key with
+    | Int n when Integers.sign n >= 0 -> n
+    | _ -> refuse (key ^ ": must be an integer from 0") in
+  let high = match field "upper_bound", field "starts" with
+    | None, None -> None
+    | Some _, Some starts -> Some (bound "upper_bound", integers "starts" starts)
+    | _ -> refuse "upper_bound and starts: must both be there, or neither" in
+  let rule, proof = proof (get field "proof") in
+  (rule, { E.memory_size; groups; low = bound "lower_bound"; high; proof })
+
+(* --- Verdicts ---------------------------------------------------------------------------- *)
+
+type claim = { rule : string; low : string; high : string option; states : string }
+
+let verified content =
+  let rule, c = certificate (parse content) in
+  let verdict, looked_at = E.check c in
+  let shown = Integers.to_string in
+  match verdict with
+  | E.Holds -> { rule; low = shown c.low; high = Option.map (fun (u, _) -> shown u) c.high;
+      states = (if rule = "exhaustive" then shown looked_at else "null") }
+  | Refused_instance -> refuse "instance: a number is out of range"
+  | Refused_releases -> refuse (sprintf "proof.rule: %s is not proved for releases after time 0" rule)
+  | Refused_starts -> refuse "starts: are no schedule"
+  | Refused_upper cost -> refuse ("upper_bound: the starts cost " ^ shown cost)
+  | Refused_order cost -> refuse (sprintf "lower_bound: is %s, the starts cost %s" (shown c.low) (shown cost))
+  | Refused_proof -> refuse "proof: does not prove the lower bound"
+  | Refused_low found -> refuse (sprintf "lower_bound: is %s, the proof gives %s" (shown c.low) (shown found))
+
+let in_words { rule; low; high; _ } = match high with
+  | Some u when u = low -> sprintf "the optimum is %s (%s)" low rule
+  | Some u -> sprintf "the optimum is at least %s and at most %s (%s)" low u rule
+  | None -> sprintf "the optimum is at least %s (%s)" low rule
+
+let read name =
+  let file = if name = "-" then stdin else open_in_bin name in
+  let buffer = Buffer.create 65_536 in
+  (try while Buffer.length buffer <= max_bytes do Buffer.add_char buffer (input_char file) done
+   with End_of_file -> ());
+  if name <> "-" then close_in file;
+  if Buffer.length buffer > max_bytes then refuse (sprintf "is longer than %d bytes" max_bytes);
+  Buffer.contents buffer
+
+(* A text in JSON: one line of ASCII; other bytes stand as code points of the same number. *)
+let quoted s =
+  let written c = match c with
+    | '"' | '\\' -> sprintf "\\%c" c
+    | ' ' .. '~' -> String.make 1 c
+    | _ -> sprintf "\\u%04x" (Char.code c) in
+  "\"" ^ String.concat "" (List.map written (List.of_seq (String.to_seq s))) ^ "\""
+
+let report json name answer =
+  let claim, reason = match answer with Ok c -> (in_words c, "") | Error reason -> ("", reason) in
+  if json then begin
+    let rule, low, high, states = match answer with
+      | Ok c -> (quoted c.rule, c.low, Option.value c.high ~default:"null", c.states)
+      | Error _ -> ("null", "null", "null", "null") in
+    Printf.printf "{\"file\": %s, \"holds\": %b, \"claim\": %s, \"reason\": %s, " (quoted name)
+      (Result.is_ok answer) (quoted claim) (quoted reason);
+    Printf.printf "\"rule\": %s, \"lower_bound\": %s, \"upper_bound\": %s, \"states\": %s}\n%!" rule low high states
+  end else
+    let verdict = if Result.is_ok answer then "holds: " ^ claim else "REFUSED: " ^ reason in
+    Printf.printf "%s: %s\n%!" (String.escaped name) (String.escaped verdict)
+
+let answer name =
+  try Ok (verified (read name)) with
+  | Refused reason -> Error reason
+  | Sys_error reason -> Error ("cannot be read: " ^ reason)
+  | Stack_overflow | Out_of_memory | Z.Overflow -> Error "is too large for this machine"
+
+let () =
+  let arguments = List.tl (Array.to_list Sys.argv) in
+  let json, names = List.partition (( = ) "--json") arguments in
+  if names = [] || List.exists (fun name -> name <> "-" && String.index_opt name '-' = Some 0) names then
+    (prerr_endline "usage: kvopt-verified [--json] FILE..."; exit 2);
+  let check name = let a = answer name in report (json <> []) name a; Result.is_ok a in
+  exit (if List.for_all Fun.id (List.map check names) then 0 else 1)

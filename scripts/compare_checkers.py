@@ -1,0 +1,175 @@
+"""Compare the verified checker with the one in Python, rule by rule.
+
+    make -C proofs/coq checker
+    python scripts/compare_checkers.py [--count N] [--seed K] [--program FILE]
+
+Both check every shipped certificate, and N certificates of tiny instances with something
+changed.  Printed are, for each rule, on how many they agree, and their processor times; then
+each file on which they do not.  The exit code is 1 if there is one, or if the verified checker
+accepts a false claim.  Rules that the verified checker does not know are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [
+    str(ROOT / "proofs" / "checker"),
+    str(ROOT / "tests"),
+    str(ROOT / "tests" / "checker"),
+]
+from mutation import examples, is_true, mutants, repaired  # noqa: E402
+
+from claims import check  # noqa: E402
+from reading import Refused  # noqa: E402
+
+RULES = ("exhaustive", "busy-time", "demand-duals", "linear-duals", "aggregate-state")
+"""Those that the verified checker knows."""
+
+PROGRAM = ROOT / "proofs" / "coq" / "kvopt-verified"
+SHARE = 0.15
+"""Of the places inside a certificate that are changed."""
+
+BATCH = 500
+"""Files that the verified checker gets at once."""
+
+
+@dataclass
+class Row:
+    """What came out for one rule; times in seconds of processor time."""
+
+    hold: int = 0
+    refused: int = 0
+    python: float = 0.0
+    verified: float = 0.0
+    different: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        files = self.hold + self.refused + len(self.different)
+        return (
+            f"{files:6} files: {self.hold:5} hold and {self.refused:5} are refused by both,"
+            f" {len(self.different)} differ; {self.python:6.1f} s in Python,"
+            f" {self.verified:6.1f} s verified, ratio {self.verified / max(self.python, 1e-9):.2f}"
+        )
+
+
+def python_verdict(data: bytes) -> tuple[Any, ...] | None:
+    """Return the claim that the checker in Python accepts, None if it refuses."""
+    try:
+        claim: Any = check(data)
+    except Refused:
+        return None
+    return (claim.rule, claim.lower_bound, claim.upper_bound, claim.states)
+
+
+def verified_verdicts(program: Path, files: list[Path]) -> list[tuple[Any, ...] | None]:
+    """Return the same of the verified checker, for files in order."""
+    command = [str(program), "--json", *map(str, files)]
+    out = subprocess.run(command, capture_output=True, text=True, check=False)
+    rows = [json.loads(line) for line in out.stdout.splitlines()]
+    if len(rows) != len(files):
+        raise SystemExit(f"{program} failed: {out.stderr.strip()}")
+    keys = ("rule", "lower_bound", "upper_bound", "states")
+    return [tuple(row[key] for key in keys) if row["holds"] else None for row in rows]
+
+
+def compare(program: Path, texts: list[bytes], row: Row) -> None:
+    """Check files with both, and add what came out to a row."""
+    with tempfile.TemporaryDirectory() as place:
+        files = [Path(place) / f"{i}.json" for i in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_bytes(text)
+        began = time.process_time()
+        ours = [python_verdict(text) for text in texts]
+        row.python += time.process_time() - began
+        began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+        theirs = verified_verdicts(program, files)
+        row.verified += resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - began
+    for text, one, other in zip(texts, ours, theirs, strict=True):
+        if one == other:
+            row.hold += one is not None
+            row.refused += one is None
+            continue
+        verdict = "accepts, and the claim is false" if other and not confirmed(text) else other
+        shown = text.decode("utf-8", "replace")
+        row.different.append(f"Python: {one}, verified: {verdict}: {shown[:2_000]}")
+
+
+def confirmed(text: bytes) -> bool:
+    """Return whether a search over all schedules confirms a claim."""
+    return is_true(json.loads(text))
+
+
+def changed(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
+    """Return the rule and the text of certificates with something changed."""
+    rng = random.Random(seed)
+    tried = 0
+    for content in examples(-1, seed):
+        rule = content["proof"]["rule"]
+        if rule not in RULES:
+            continue
+        for new in mutants(content, rng, SHARE):
+            for candidate in (new, repaired(new)):
+                if tried == count:
+                    return
+                tried += 1
+                yield rule, json.dumps(candidate).encode()
+
+
+def report(title: str, rows: dict[str, Row]) -> int:
+    """Print rows, and what differs; return how many files do."""
+    print(title)
+    for rule in RULES:
+        print(f"  {rule:16} {rows[rule]}")
+    different = [text for rule in RULES for text in rows[rule].different]
+    for text in different:
+        print(f"  DIFFERENT {text}")
+    return len(different)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compare; return the exit code."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--count", type=int, default=10_000, help="mutants, 10000 by default")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--program", type=Path, default=PROGRAM)
+    given = parser.parse_args(arguments)
+    if not given.program.is_file():
+        parser.error(f"{given.program} is missing: make -C proofs/coq checker")
+
+    shipped: defaultdict[str, Row] = defaultdict(Row)
+    folders = ("instances/certificates", "instances/worst/certificates")
+    for file in sorted(file for folder in folders for file in (ROOT / folder).glob("*.json")):
+        text = file.read_bytes()
+        rule = json.loads(text).get("proof", {}).get("rule")
+        if rule in RULES:
+            compare(given.program, [text], shipped[rule])
+    different = report("shipped certificates", shipped)
+
+    waiting: defaultdict[str, list[bytes]] = defaultdict(list)
+    rows: defaultdict[str, Row] = defaultdict(Row)
+    for rule, text in changed(given.count, given.seed):
+        waiting[rule].append(text)
+        if len(waiting[rule]) == BATCH:
+            compare(given.program, waiting.pop(rule), rows[rule])
+    for rule, texts in waiting.items():
+        compare(given.program, texts, rows[rule])
+    different += report("mutants", rows)
+    return int(different > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

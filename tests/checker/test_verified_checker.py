@@ -1,0 +1,172 @@
+"""The checker extracted from Coq says of every certificate what the one in Python says."""
+
+from __future__ import annotations
+
+import copy
+import json
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificate_texts import AGGREGATE_STATE, DEMAND_DUALS, SOUND, refusal
+from mutation import repaired
+
+ROOT = Path(__file__).parents[2]
+COQ = ROOT / "proofs" / "coq"
+HOSTILE = ROOT / "tests" / "cases" / "hostile"
+TOOLS = ("coqc", "make", "ocamlfind", "ocamlopt")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        any(shutil.which(tool) is None for tool in TOOLS),
+        reason="Coq and OCaml are not there (Debian: coq ocaml-nox libzarith-ocaml-dev ...)",
+    ),
+]
+
+BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}}
+EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
+EVERY_RULE = (SOUND, BUSY_TIME, EXHAUSTIVE, AGGREGATE_STATE, DEMAND_DUALS)
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the program, built by the Makefile from a copy of the folder."""
+    folder = tmp_path_factory.mktemp("verified") / "coq"
+    (folder / "verified").mkdir(parents=True)
+    for file in [*COQ.glob("*.v"), COQ / "Makefile"]:
+        shutil.copy(file, folder)
+    for name in ("integers.ml", "json.ml", "sha256.ml", "main.ml"):
+        shutil.copy(COQ / "verified" / name, folder / "verified")
+    build = subprocess.run(
+        ["make", "-C", folder, "checker"], capture_output=True, text=True, timeout=900, check=False
+    )
+    assert build.returncode == 0, build.stdout + build.stderr
+    return folder / "kvopt-verified"
+
+
+def answer(program: Path, data: str | bytes) -> str:
+    """Return why the program refuses a text; empty if it holds."""
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    run = subprocess.run(
+        [program, "--json", "-"], input=raw, capture_output=True, timeout=60, check=False
+    )
+    row = json.loads(run.stdout)
+    assert run.returncode == int(not row["holds"])
+    assert row["holds"] == (row["reason"] == "")
+    return str(row["reason"])
+
+
+def test_both_checkers_agree(program: Path) -> None:
+    command = [sys.executable, ROOT / "scripts" / "compare_checkers.py", "--count", "2000"]
+    run = subprocess.run(
+        [*command, "--program", program], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert run.stdout.count(" 0 differ") == 10
+
+
+@pytest.mark.parametrize("content", EVERY_RULE, ids=lambda content: content["proof"]["rule"])
+def test_no_bound_above_the_proved_one(program: Path, content: dict[str, Any]) -> None:
+    assert answer(program, json.dumps(content)) == ""
+    for change in (1, 2, 10**20):
+        more = {**content, "lower_bound": content["lower_bound"] + change}
+        del more["upper_bound"], more["starts"]
+        assert refusal(json.dumps(more))
+        assert answer(program, json.dumps(more)).startswith(("lower_bound", "proof"))
+
+
+@pytest.mark.parametrize("content", EVERY_RULE, ids=lambda content: content["proof"]["rule"])
+def test_releases_are_refused(program: Path, content: dict[str, Any]) -> None:
+    late = copy.deepcopy(content)
+    late["instance"]["requests"][1]["release"] = 7
+    late = repaired({**late, "upper_bound": 15, "starts": [1, 5, 7]})
+    late["lower_bound"] = 1
+    rule = content["proof"]["rule"]
+    reason = f"proof.rule: {rule} is not proved for releases after time 0"
+    assert answer(program, json.dumps(late)) == reason == refusal(json.dumps(late))
+    late["starts"] = [1, 5, 6]
+    assert answer(program, json.dumps(late)) == "starts: are no schedule"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "",
+        b"\xff\xfe",
+        "\ufeff" + json.dumps(SOUND),
+        "[" * 10**6,
+        '{"a":' * 10**6,
+        "[]",
+        "1" * 10**5,
+        json.dumps(SOUND) + "}",
+        json.dumps(SOUND) + " 1",
+        json.dumps(SOUND)[:-1],
+        json.dumps(SOUND)[:-1] + ',"lower_bound": 13}',
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5, "memory": 5', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5.0', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5e0', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 05', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": +5', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": true', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": "5"', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": NaN', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": -Infinity', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5, "mem": 5', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5, "name": 5', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5, "name": "\t"', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5, "name": "\\x"', 1),
+        json.dumps(SOUND).replace('"memory": 5', '"memory": 5, "name": "\\u12g4"', 1),
+        json.dumps({**SOUND, "instance": {**SOUND["instance"], "name": "x"}})
+        .encode()
+        .replace(b'"x"', b'"\xc0\xaf"'),
+        json.dumps({**SOUND, "instance": {**SOUND["instance"], "name": "x"}})
+        .encode()
+        .replace(b'"x"', b'"\xed\xa0\x80"'),
+        json.dumps({**SOUND, "more": 1}),
+        json.dumps({**SOUND, "instance_sha256": "0" * 64}),
+        json.dumps({**SOUND, "starts": [1, 5]}),
+        json.dumps({**SOUND, "starts": [0, 1, 5]}),
+        json.dumps({**SOUND, "proof": {"rule": "nothing"}}),
+        json.dumps({**SOUND, "proof": None}),
+    ],
+)
+def test_both_refuse_what_is_no_certificate(program: Path, data: str | bytes) -> None:
+    assert refusal(data)
+    assert answer(program, data)
+
+
+def test_names_may_be_in_any_script(program: Path) -> None:
+    content = {**SOUND, "instance": {**SOUND["instance"], "name": "Größe \U0001f600 漢"}}
+    for ascii_only in (True, False):
+        text = json.dumps(content, ensure_ascii=ascii_only)
+        assert refusal(text) == answer(program, text) == ""
+
+
+@pytest.mark.parametrize("file", sorted(HOSTILE.glob("d*.json")), ids=lambda file: file.stem)
+def test_work_is_bounded(program: Path, file: Path) -> None:
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_AS, (4 * 10**9, 4 * 10**9))
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+
+    run = subprocess.run([program, file], capture_output=True, preexec_fn=limited, check=False)
+    assert (run.returncode, run.stderr) == (1, b"")
+    assert b": REFUSED: proof" in run.stdout
+
+
+def test_usage(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "good.json").write_text(json.dumps(SOUND))
+    (tmp_path / "bad.json").write_text("{}")
+
+    def code(*arguments: str) -> int:
+        return subprocess.run(
+            [program, *arguments], cwd=tmp_path, capture_output=True, check=False
+        ).returncode
+
+    assert code("good.json") == code("--json", "good.json", "good.json") == 0
+    assert code("good.json", "bad.json") == code("missing.json") == 1
+    assert code() == code("--more", "good.json") == 2
