@@ -50,6 +50,8 @@ class Verdict:
         The bounds on the optimum that are proved (rounds); None if there is none.
     states
         How many states an exhaustive search needed; None with other rules.
+    stopped
+        Whether the check was given up before its end.
     """
 
     holds: bool
@@ -59,6 +61,7 @@ class Verdict:
     lower_bound: int | None = None
     upper_bound: int | None = None
     states: int | None = None
+    stopped: bool = False
 
 
 @functools.cache
@@ -77,7 +80,7 @@ def folder() -> Path:
     raise KvoptError("the checker of certificates, proofs/checker, is missing")
 
 
-def command(checker: str = "python") -> list[str]:
+def command(checker: str = "python", limits: Sequence[str] = ()) -> list[str]:
     """Return how a checker is called; names of files follow.
 
     Parameters
@@ -85,6 +88,8 @@ def command(checker: str = "python") -> list[str]:
     checker
         One of `CHECKERS`.  "verified" is the program that the environment variable
         KVOPT_VERIFIED names, or else kvopt-verified on the PATH.
+    limits
+        Options of the stand-alone checker: --max-steps N, --max-memory MB.
 
     Raises
     ------
@@ -92,7 +97,7 @@ def command(checker: str = "python") -> list[str]:
         If there is no such checker.
     """
     if checker == "python":
-        return [sys.executable, "-I", "-S", "-B", str(folder()), "--json"]
+        return [sys.executable, "-I", "-S", "-B", str(folder()), "--json", *limits]
     named = os.environ.get("KVOPT_VERIFIED") or "kvopt-verified"
     found = shutil.which(named)
     if found is None:
@@ -104,7 +109,10 @@ def command(checker: str = "python") -> list[str]:
 
 
 def verdicts_of_files(
-    files: Sequence[str | Path], stop: Stopping | None = None, checker: str = "python"
+    files: Sequence[str | Path],
+    stop: Stopping | None = None,
+    checker: str = "python",
+    limits: Sequence[str] = (),
 ) -> list[Verdict]:
     """Check files, all in one process, in order.
 
@@ -116,6 +124,8 @@ def verdicts_of_files(
         When to give up; files not yet checked then are refused as stopped.
     checker
         One of `CHECKERS`.
+    limits
+        Options of the stand-alone checker: --max-steps N, --max-memory MB.
 
     Raises
     ------
@@ -128,7 +138,10 @@ def verdicts_of_files(
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             process = subprocess.Popen(
-                [*command(checker), *names], stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                [*command(checker, limits), *names],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
             )
         except OSError as error:
             raise KvoptError(f"the checker of certificates cannot be run: {error}") from None
@@ -149,13 +162,16 @@ def verdicts_of_files(
         if not stopped:
             last = said.splitlines()[-1] if said else f"exit code {process.returncode}"
             raise KvoptError(f"the checker of certificates failed at {names[len(found)]}: {last}")
-        rest = Verdict(False, reason="the check was stopped before its end")
+        rest = Verdict(False, reason="the check was stopped before its end", stopped=True)
         found += [rest] * (len(names) - len(found))
     return found
 
 
 def verdicts(
-    texts: Sequence[str | bytes], stop: Stopping | None = None, checker: str = "python"
+    texts: Sequence[str | bytes],
+    stop: Stopping | None = None,
+    checker: str = "python",
+    limits: Sequence[str] = (),
 ) -> list[Verdict]:
     """Check the contents of certificate files, all in one process, in order.
 
@@ -167,6 +183,8 @@ def verdicts(
         When to give up; those not yet checked then are refused as stopped.
     checker
         One of `CHECKERS`.
+    limits
+        Options of the stand-alone checker: --max-steps N, --max-memory MB.
 
     Raises
     ------
@@ -178,18 +196,18 @@ def verdicts(
         for file, text in zip(files, texts, strict=True):
             raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
             file.write_bytes(raw)
-        return verdicts_of_files(files, stop, checker)
+        return verdicts_of_files(files, stop, checker, limits)
 
 
-def refusal(data: str | bytes, checker: str = "python") -> tuple[str, str]:
-    """Check the content of a certificate file, with one of the `CHECKERS`.
+def refusal(data: str | bytes) -> tuple[str, str]:
+    """Check the content of a certificate file.
 
     Returns
     -------
     claim, reason
         What it proves, in words, and an empty reason; or no claim, and why it is refused.
     """
-    (verdict,) = verdicts([data], checker=checker)
+    (verdict,) = verdicts([data])
     return verdict.claim, verdict.reason
 
 

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, Ended, exit_code, interruptible
-from kvopt.cli.options import PATH, as_json, complain, print_json
+from kvopt.cli.options import PATH, as_json, complain, print_json, seconds
+from kvopt.cli.terminal import progress_bar
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import CertificateText, read_any
 from kvopt.model.instance import Instance
+from kvopt.model.stopping import Stopping
 
 __all__ = ["verify"]
+
+LARGE = "For large certificates of your own: the checker (python) may take so many"
+
+
+class Ask(NamedTuple):
+    """How certificates are to be checked."""
+
+    time_limit: float  # seconds, for each
+    checker: str
+    limits: tuple[str, ...]  # options of the checker
 
 
 @click.command()
@@ -25,8 +37,24 @@ __all__ = ["verify"]
     show_default=True,
     help="What checks certificates: verified is the program extracted from the proofs in Coq.",
 )
+@click.option(
+    "--time-limit",
+    type=seconds,
+    default=600.0,
+    show_default=True,
+    help="Seconds that checking a certificate may take.",
+)
+@click.option("--max-steps", type=click.IntRange(1, 10**18 - 1), help=f"{LARGE} elementary steps.")
+@click.option("--max-memory", type=click.IntRange(1, 10**9), help=f"{LARGE} megabytes.")
 @as_json
-def verify(files: tuple[Path, ...], checker: str, as_json: bool) -> int:
+def verify(
+    files: tuple[Path, ...],
+    checker: str,
+    time_limit: float,
+    max_steps: int | None,
+    max_memory: int | None,
+    as_json: bool,
+) -> int:
     """Check schedules against the model, listing every violation, and certificates.
 
     Certificates go through the stand-alone checker, which runs without kvopt too, or through
@@ -34,16 +62,24 @@ def verify(files: tuple[Path, ...], checker: str, as_json: bool) -> int:
     """
     from kvopt.certificates.checker import command
 
+    limits = []
+    for option, value in (("--max-steps", max_steps), ("--max-memory", max_memory)):
+        if value is not None:
+            if checker != "python":
+                return complain(f"{option}: is for --checker python", BAD_INPUT)
+            limits += [option, str(value)]
     try:
         command(checker)
     except KvoptError as error:
         return complain(str(error), BAD_INPUT)
+    ask = Ask(time_limit, checker, tuple(limits))
     checked: list[dict[str, Any]] = []
     ended = DONE
     try:
-        with interruptible(at_once=True):
-            for file in files:
-                checked.append(_checked(file, checker))  # noqa: PERF401 - what is done must be kept
+        with interruptible(at_once=True), progress_bar("verifying", len(files)) as progress:
+            for number, file in enumerate(files, 1):
+                checked.append(_checked(file, ask))
+                progress(number)
     except Ended as end:
         ended = complain(f"{end}; {len(checked)} of {len(files)} files were checked", end.code)
     ok = all(row["ok"] for row in checked) and not ended
@@ -56,9 +92,9 @@ def verify(files: tuple[Path, ...], checker: str, as_json: bool) -> int:
     return exit_code(DONE, ended, *codes)
 
 
-def _checked(file: Path, checker: str) -> dict[str, Any]:
+def _checked(file: Path, ask: Ask) -> dict[str, Any]:
     """Check a file; return its row of the report."""
-    from kvopt.certificates.checker import refusal
+    from kvopt.certificates.checker import verdicts
     from kvopt.model.feasibility import violations
 
     row: dict[str, Any] = {"file": str(file), "kind": "", "ok": True, "violations": []}
@@ -70,9 +106,13 @@ def _checked(file: Path, checker: str) -> dict[str, Any]:
     if isinstance(content, Instance):
         return row | {"kind": "instance"}
     if isinstance(content, CertificateText):
-        claim, reason = refusal(content, checker)
         row["kind"] = "certificate"
-        return row | ({"ok": False, "violations": [reason]} if reason else {"claim": claim})
+        stop = Stopping(ask.time_limit)
+        (verdict,) = verdicts([content], stop, ask.checker, ask.limits)
+        if verdict.holds:
+            return row | {"claim": verdict.claim}
+        late = f"checking takes more than {ask.time_limit:g} s (--time-limit)"
+        return row | {"ok": False, "violations": [late if verdict.stopped else verdict.reason]}
     row["kind"] = "schedule"
     if found := [str(violation) for violation in violations(content)]:
         return row | {"ok": False, "violations": found}

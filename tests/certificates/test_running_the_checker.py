@@ -64,7 +64,8 @@ def test_a_limit_ends_it_and_keeps_what_was_said(tmp_path: Path) -> None:
     first, second, third = verdicts_of_files([good, SLOW, good], Stopping(1.5))
     assert time.perf_counter() - began < 5
     assert first.holds
-    assert second == third == Verdict(False, reason="the check was stopped before its end")
+    late = "the check was stopped before its end"
+    assert second == third == Verdict(False, reason=late, stopped=True)
 
 
 def test_an_interrupt_ends_it() -> None:

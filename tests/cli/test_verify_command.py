@@ -54,3 +54,20 @@ def test_the_verified_checker_is_found(
     monkeypatch.setenv("KVOPT_VERIFIED", str(tmp_path / "other"))
     answer = parsed(run("verify", "--checker", "verified", "cert.json", "--json"))
     assert answer["files"][0]["claim"] == "named"
+
+
+def test_limits_of_checks(run: Run, tmp_path: Path) -> None:
+    slow = Path(__file__).parents[1] / "cases" / "hostile" / "d4b_exh.json"
+    code, out, _ = run("verify", slow, "--time-limit", "0.2")
+    assert code == 1
+    assert out.endswith("  checking takes more than 0.2 s (--time-limit)\n")
+    code, out, _ = run("verify", slow, "--max-steps", "1000000")
+    assert code == 1
+    assert out.endswith("  takes more than 1000000 steps to check\n")
+    code, out, _ = run("verify", slow, "--max-memory", "1")
+    assert code == 1
+    assert out.endswith("  takes more than 1 MB of memory to check\n")
+    assert run("verify", slow, "--max-steps", "0")[0] == 2
+    assert run("verify", slow, "--time-limit", "nan")[0] == 2
+    code, _, err = run("verify", slow, "--max-steps", "9", "--checker", "verified")
+    assert (code, err) == (2, "kvopt: --max-steps: is for --checker python\n")
