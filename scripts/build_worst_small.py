@@ -28,6 +28,7 @@ from kvopt.adversary import Limits, SearchConfiguration, WorkUnit, search
 from kvopt.adversary.enumerate import cells
 from kvopt.adversary.store import Store
 from kvopt.model.files import write_text
+from kvopt.theory.decimals import rounded_down
 
 FILE = Path(__file__).parent.parent / "docs" / "results" / "worst-small.json"
 
@@ -139,7 +140,7 @@ def worst_table(entries: list[Entry]) -> str:
         lines.append(
             f"| `{entry['policy']}` | {entry['requests']} | {entry['memory']} "
             f"| {entry['prompts']} | {number_of_instances(entry):.1e} "
-            f"| {row[4]}/{row[5]} | {row[4] / row[5]:.3f} | {shown(row)} |"
+            f"| {row[4]}/{row[5]} | {rounded_down(Fraction(row[4], row[5]), 3)} | {shown(row)} |"
         )
     return "\n".join(lines)
 
@@ -157,7 +158,7 @@ def size_tables(entries: list[Entry]) -> str:
         ]
         for n in range(1, entry["requests"] + 1):
             row = worst_of([row for row in entry["cells"] if row[0] == n])
-            ratio = f"{row[4]}/{row[5]} | {row[4] / row[5]:.3f}"
+            ratio = f"{row[4]}/{row[5]} | {rounded_down(Fraction(row[4], row[5]), 3)}"
             lines.append(f"| {n} | {ratio} | {shown(row)} |")
     return "\n".join(lines[1:])
 

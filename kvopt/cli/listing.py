@@ -59,7 +59,7 @@ def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json:
     """
     from kvopt.model.files import write_text
     from kvopt.model.formats import text_of
-    from kvopt.report.tables import rounded_up
+    from kvopt.theory.decimals import rounded_up
     from kvopt.theory.slice_plans import best_plan, plan_to_json
 
     if prompt >= memory:

@@ -13,6 +13,7 @@ from kvopt.model.files import write_bytes
 from kvopt.model.formats import instance_to_json
 from kvopt.policies import policy_from_spec
 from kvopt.solver.result import Status
+from kvopt.theory.decimals import rounded_down
 from kvopt.theory.quadratic import format_exact
 
 if TYPE_CHECKING:
@@ -207,7 +208,7 @@ class Report:
         ratio = Fraction(cost, other)
         self.facts |= {"cost": cost, "against_cost": other}
         self.facts |= {"ratio": format_exact(ratio), "ratio_float": float(ratio)}
-        self._ratio = f"{format_exact(ratio)} = {float(ratio):.4f} times {against}"
+        self._ratio = f"{format_exact(ratio)} = {rounded_down(ratio, 4)} times {against}"
         self._explain(schedule, reference, against)
 
     def _explain(self, schedule: Schedule, reference: Schedule, name: str) -> None:
@@ -256,7 +257,7 @@ class Report:
         ]
         self.facts["unlimited"] = found.unlimited
         ratios = ", ".join(
-            f"{float(ratio):.2f} (M = {one.memory})"
+            f"{rounded_down(ratio, 2)} (M = {one.memory})"
             for one, ratio in zip(found.candidates, found.ratios, strict=True)
         )
         says = "without limit, as far as tried" if found.unlimited else "not by a third each time"

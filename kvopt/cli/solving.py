@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from kvopt.cli.terminal import status_line
 from kvopt.model.files import read_instance, write_schedule
 from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Result, Status
+from kvopt.theory.decimals import rounded_up
 
 __all__ = ["solve"]
 
@@ -119,7 +121,7 @@ class _History:
         """Take a bracket."""
         from kvopt.report.tables import optimum_text
 
-        found = f"{optimum_text(bracket)}, gap {100 * bracket.gap:.2f} %"
+        found = f"{optimum_text(bracket)}, gap {rounded_up(100 * Fraction(bracket.gap), 2)} %"
         self._status(f"{found}, {bracket.rule}, {self._stop.nodes} nodes")
         ends = (bracket.lower_bound, bracket.objective)
         if not self.rows or self.rows[-1][1:] != ends:
@@ -150,7 +152,7 @@ def _print(result: Result) -> None:
         "certified": f"{result.certified_lower_bound} ({result.certified.rule})",
     }
     if result.status is Status.BRACKET:
-        facts["gap"] = f"{100 * result.gap:.2f} %"
+        facts["gap"] = f"{rounded_up(100 * Fraction(result.gap), 2)} %"
     facts["seconds"] = f"{result.seconds:.2f}"
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"

@@ -14,6 +14,7 @@ from kvopt.policies import Policy
 from kvopt.solver.hindsight_stage import solve_by_program
 from kvopt.solver.result import Result, Status
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
+from kvopt.theory.decimals import rounded_down, rounded_up
 
 __all__ = ["Audited", "audit_instance"]
 
@@ -98,6 +99,6 @@ def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
 def _violated(ratio: Ratio) -> str:
     assert ratio.guarantee is not None
     return (
-        f"{ratio.policy}: ratio is at least {ratio.low} = {float(ratio.low):.3f},"
-        f" its bound is {ratio.guarantee.bound} = {float(ratio.guarantee.bound):.3f}"
+        f"{ratio.policy}: ratio is at least {ratio.low} = {rounded_down(ratio.low, 3)},"
+        f" its bound is {ratio.guarantee.bound} = {rounded_up(ratio.guarantee.bound, 3)}"
     )

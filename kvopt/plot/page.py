@@ -27,7 +27,8 @@ from kvopt.plot.shapes import (
     running_bands,
     summary,
 )
-from kvopt.report.tables import bound_text, decimal, rounded_down, rounded_up
+from kvopt.report.tables import bound_text, decimal
+from kvopt.theory.decimals import rounded_down, rounded_up
 
 __all__ = ["ratios_page", "runs_page"]
 

@@ -23,7 +23,8 @@ from kvopt.plot.look import (
     whole_numbers,
 )
 from kvopt.plot.shapes import RatioBar
-from kvopt.report.tables import bound_text, decimal, rounded_down, rounded_up
+from kvopt.report.tables import bound_text, decimal
+from kvopt.theory.decimals import rounded_down, rounded_up
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -12,6 +12,7 @@ from typing import Any
 
 from kvopt.comparison.ratio import Ratio
 from kvopt.solver.result import Result
+from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
 
@@ -24,8 +25,6 @@ __all__ = [
     "optimum_text",
     "ratio_row",
     "ratio_text",
-    "rounded_down",
-    "rounded_up",
     "solve_object",
     "stage_rows",
     "stage_table",
@@ -97,22 +96,6 @@ def decimal(x: Fraction) -> str:
     return f"{float(x):.3f}"
 
 
-def rounded_down(x: Exact, decimals: int) -> str:
-    """Write a number >= 0 rounded down to so many decimals, exactly: a lower bound.
-
-    Examples
-    --------
-    >>> rounded_down(Fraction(2, 3), 2), rounded_up(Fraction(2, 3), 2)
-    ('0.66', '0.67')
-    """
-    return _fixed(math.floor(10**decimals * x), decimals)
-
-
-def rounded_up(x: Exact, decimals: int) -> str:
-    """Write a number >= 0 rounded up to so many decimals, exactly: an upper bound."""
-    return _fixed(-math.floor(-(10**decimals) * x), decimals)
-
-
 def bound_text(bound: float) -> str:
     """Write an upper bound that is known as a float rounded up to two decimals.
 
@@ -123,12 +106,6 @@ def bound_text(bound: float) -> str:
     """
     hundredths = -math.floor(-100 * Fraction(repr(bound)))
     return f"{hundredths / 100:,.2f}".removesuffix(".00")
-
-
-def _fixed(digits: int, decimals: int) -> str:
-    """Write digits / 10^decimals."""
-    whole, part = divmod(digits, 10**decimals)
-    return f"{whole}.{part:0{decimals}d}"
 
 
 def optimum_text(result: Result) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.schedule import Schedule
+from kvopt.theory.decimals import rounded_up
 
 __all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
 
@@ -150,7 +152,7 @@ class Result:
             f"lower bound {self.lower_bound} by {self.rule}, {certified}",
         ]
         if self.status is Status.BRACKET:
-            lines.append(f"gap {100 * self.gap:.2f} %")
+            lines.append(f"gap {rounded_up(100 * Fraction(self.gap), 2)} %")
         if self.stages:
             lines.append(f"{'stage':<24} {'seconds':>8}  {'lower bound':>13}  {'objective':>13}")
         for stage in self.stages:

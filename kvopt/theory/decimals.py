@@ -1,0 +1,32 @@
+"""Decimals of exact numbers that keep what they claim: lower bounds down, upper bounds up."""
+
+from __future__ import annotations
+
+import math
+
+from kvopt.theory.quadratic import Exact
+
+__all__ = ["rounded_down", "rounded_up"]
+
+
+def rounded_down(x: Exact, decimals: int) -> str:
+    """Write a number >= 0 rounded down to so many decimals, exactly: a lower bound.
+
+    Examples
+    --------
+    >>> from fractions import Fraction
+    >>> rounded_down(Fraction(2, 3), 2), rounded_up(Fraction(2, 3), 2)
+    ('0.66', '0.67')
+    """
+    return _fixed(math.floor(10**decimals * x), decimals)
+
+
+def rounded_up(x: Exact, decimals: int) -> str:
+    """Write a number >= 0 rounded up to so many decimals, exactly: an upper bound."""
+    return _fixed(-math.floor(-(10**decimals) * x), decimals)
+
+
+def _fixed(digits: int, decimals: int) -> str:
+    """Write digits / 10^decimals."""
+    whole, part = divmod(digits, 10**decimals)
+    return f"{whole}.{part:0{decimals}d}"
