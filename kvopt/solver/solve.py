@@ -49,7 +49,7 @@ PLAN: tuple[Step, ...] = (
     Step(TimeIndexed(), lambda params: params.time_indexed.share),
     Step(AggregateState(), lambda params: params.aggregate_state.share),
     Step(HindsightStage(), lambda params: params.milp.share),
-    Step(Annealing(seed=1)),
+    Step(Annealing(turn=1)),
 )
 """The stages, first to last."""
 
