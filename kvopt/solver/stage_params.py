@@ -28,8 +28,12 @@ class ListScheduleParams:
 
     Parameters
     ----------
+    share
+        Part of the time that they take where other stages follow.
     gap_filling_requests
-        Up to this many requests gaps in schedules are looked for.
+        Up to this many requests gaps in schedules are looked for one by one.
+    compiled_requests
+        From so many requests on lists are placed by compiled code, if it has room.
     passes
         At most so often a schedule is gone through to move requests to earlier starts.
     bisected_types
@@ -40,7 +44,9 @@ class ListScheduleParams:
         With more copies than this at a time their spacing is that of the pipeline.
     """
 
+    share: float = 0.3
     gap_filling_requests: int = 3_000
+    compiled_requests: int = 1_000
     passes: int = 5
     bisected_types: int = 1_000
     bisections: int = 20
@@ -127,8 +133,8 @@ class WindowParams:
         So many moves are tried in a window of the best schedule.
     width, ahead
         So many places such a window has, and so many more are placed anew.
-    reach
-        What comes after it is placed up to so many places further.
+    completed_requests, reach
+        Up to so many requests all that comes after it is placed; of more so many places.
     tail
         The mean shift of so many places counts for those beyond.
     hottest, coldest
@@ -137,7 +143,7 @@ class WindowParams:
         As in `AnnealingParams`.
     """
 
-    least_requests: int = 61
+    least_requests: int = 31
     most_requests: int = 200_000
     most_rounds: int = 40_000_000
     swept_requests: int = 500
@@ -150,7 +156,8 @@ class WindowParams:
     polish_moves: int = 200
     width: int = 50
     ahead: int = 60
-    reach: int = 2_000
+    completed_requests: int = 10_000
+    reach: int = 500
     tail: int = 25
     hottest: float = 1 / 350
     coldest: float = 1 / 7_000

@@ -39,7 +39,19 @@ from kvopt.solver.primal.window_kernel import (
     Window,
 )
 
-__all__ = ["WindowSearch", "windows_fit"]
+__all__ = [
+    "AS_BEFORE",
+    "IN_ORDER",
+    "WITHOUT_DELAYS",
+    "WITH_DELAYS",
+    "Line",
+    "WindowSearch",
+    "rounds_needed",
+    "windows_fit",
+]
+
+AS_BEFORE, WITH_DELAYS, WITHOUT_DELAYS, IN_ORDER = range(4)
+"""How the kernel's `complete` places requests."""
 
 MOST_TEMPERATURE = 1 << 40
 """Hottest temperature (1/1024 rounds): with it no number reaches 2^63."""
@@ -143,7 +155,7 @@ class WindowSearch:
             before = self.evaluations
             if len(self._instance) <= self.params.swept_requests:
                 yield from self._sweeps(effort)
-            yield from self._polishing(self.evaluations - before)
+            yield from self._polishing(effort, self.evaluations - before)
             if self.evaluations == before:
                 return
 
@@ -172,19 +184,23 @@ class WindowSearch:
         for line in lines:
             self._offer(line)
 
-    def _polishing(self, evaluations: int) -> Iterator[None]:
+    def _polishing(self, effort: int, evaluations: int) -> Iterator[None]:
         """Take windows of the best schedule, and place the rest in the best of several ways."""
         params, n = self.params, len(self._instance)
         line = self._line
         line.load_schedule(self._best)
         least = params.polish_moves * max(8, n // 25)
         end = self.evaluations + max(evaluations // 2, least)
-        random = n <= params.reach
+        random = n <= params.completed_requests
+        moves = params.polish_moves
+        if not random:  # soon to the end of all requests, then more thoroughly
+            moves = max(1, moves >> 4) << min(effort, 8)
+            end = self.evaluations + moves * n
         first = 0
         while self.evaluations < end:
             if random:
                 first = int(self._random.integers(0, max(1, n - 2)))
-            if not self._polish(line, first, params.polish_moves):
+            if not self._polish(line, first, moves):
                 return
             yield
             if random and line.cost() < self._best_cost:
@@ -194,12 +210,13 @@ class WindowSearch:
                 break
         self._offer(line)
 
-    def _polish(self, line: _Line, first: int, moves: int) -> bool:
+    def _polish(self, line: Line, first: int, moves: int) -> bool:
         """Anneal a window and the rest after it; False if there is no room for that."""
         params, n = self.params, len(self._instance)
         width, ahead = params.width, params.ahead
         last = min(n, first + width + ahead)
-        if not line.know(last + params.reach):
+        reach = n if n <= params.completed_requests else params.reach
+        if not line.know(last + reach):
             return False
         line.move_prefix(first)
         known = line.known
@@ -210,7 +227,8 @@ class WindowSearch:
         self._anneal(line, width, ahead, moves)
         if last < known:
             lag = math.floor(line.placed.start[tail].mean() - before)
-            ways = [(lag + k, 0) for k in (-2, -1, 0, 1)] + [(0, 1), (0, 2)]
+            ways = [(lag + k, AS_BEFORE) for k in (-2, -1, 0, 1)]
+            ways += [(0, WITH_DELAYS), (0, WITHOUT_DELAYS)]
             costs = [line.complete(last, known, way, keep=False) for way in ways]
             line.complete(last, known, ways[int(np.argmin(costs))], keep=True)
             if min(costs) >= FAR:
@@ -221,7 +239,9 @@ class WindowSearch:
         if known < n:
             end = slice(known - params.tail, known)
             old = kept[1][end.start - first : end.stop - first]
-            shift = math.floor(line.placed.start[end].mean() - old.mean())
+            # All of them must be earlier, or what follows could not be: chance would be believed.
+            shifts = line.placed.start[end] - old
+            shift = min(int(shifts.max()), max(0, math.ceil(shifts.mean())))
             change += (n - known) * shift
         if change > 0:
             line.restore(first, kept)
@@ -229,7 +249,7 @@ class WindowSearch:
             line.lag += shift
         return True
 
-    def _anneal(self, line: _Line, width: int, ahead: int, moves: int) -> int:
+    def _anneal(self, line: Line, width: int, ahead: int, moves: int) -> int:
         """Anneal the window after a line's prefix, and return what the schedule costs, about."""
         params, n = self.params, len(self._instance)
         first = line.at
@@ -253,17 +273,17 @@ class WindowSearch:
         start = line.placed.start
         return int(start[:last].sum()) + (n - last) * int(start[last - tail : last].sum()) // tail
 
-    def _width(self, line: _Line, first: int) -> int:
+    def _width(self, line: Line, first: int) -> int:
         """Return the width of a window: as many places as requests run there."""
         return min(max(line.running(first), self.params.least_width), self.params.most_width)
 
-    def _offer(self, line: _Line) -> None:
+    def _offer(self, line: Line) -> None:
         """Make the schedule of a line the best one if it is."""
         if line.know(len(self._instance)):
             self.take(line.starts())
 
-    def _new_line(self) -> _Line:
-        return _Line(self._instance, self._rounds, self.params, self._functions)
+    def _new_line(self) -> Line:
+        return Line(self._instance, self._rounds, self.params, self._functions)
 
 
 def _doublings(params: WindowParams) -> int:
@@ -275,7 +295,7 @@ Saved = tuple[IntArray, IntArray, IntArray, IntArray, IntArray]
 """Order, starts, floors, ends, and delays from a place on."""
 
 
-class _Line:
+class Line:
     """A schedule in the making, and the load of its first places.
 
     Attributes
@@ -336,7 +356,7 @@ class _Line:
         self.prefix[:] = np.arange(len(self.prefix))
         self.at = self.known = self.lag = 0
 
-    def copy(self, other: _Line) -> None:
+    def copy(self, other: Line) -> None:
         """Become like another line."""
         for own, its in zip(self.placed, other.placed, strict=True):
             own[:] = its
@@ -368,8 +388,8 @@ class _Line:
         self._functions.move_prefix(self._lengths, self.placed, self.prefix, self.at, first)
         self.at = first
 
-    def know(self, last: int, delays: int = 0) -> bool:
-        """Place what comes before a place, where it was plus the lag; False if there is no room."""
+    def know(self, last: int, delays: int = AS_BEFORE) -> bool:
+        """Place what comes before a place in some way; False if there is no room."""
         last = min(last, len(self.placed.order))
         if last <= self.known:
             return True
@@ -386,12 +406,12 @@ class _Line:
 
     def anneal(self, window: Window, draws: IntArray, temperatures: IntArray) -> None:
         """Anneal a window, which is placed first if it is not."""
-        self.know(window.last, delays=1)
+        self.know(window.last, WITH_DELAYS)
         self._functions.anneal_window(
             self._lengths, self._mixture, window, self.placed, self.prefix, self._scratch,
             draws, temperatures,
         )  # fmt: skip
-        self.complete(window.first, window.last, (0, 1), keep=True)
+        self.complete(window.first, window.last, (0, WITH_DELAYS), keep=True)
 
     def saved(self, first: int) -> Saved:
         """Return what is known from a place on."""

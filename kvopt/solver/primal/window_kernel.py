@@ -199,7 +199,7 @@ def complete(
         How much later than before, if `delays` is 0.
     delays
         0: no request earlier than it was, plus the lag, and delays accordingly; 1: with the
-        delays that they have; 2: without delays.
+        delays that they have; 2: without delays; 3: none before the one before it.
     keep
         Whether the schedule takes the new starts over.
 
@@ -233,6 +233,8 @@ def complete(
         enter(load, s, o, start, 1)
         cost += start
         end = max(end, start + o)
+        if delays == 3:
+            low = start
         while load[low + 1] - low - 1 + lengths.smallest + 1 > memory:
             low += 1
         if keep:

@@ -31,8 +31,12 @@ def test_feasible_and_never_worse(instance: Instance, data: st.DataObject) -> No
     starts = np.array(data.draw(feasible_starts(instance)))
     if len(instance) < 2:
         return
-    reach = data.draw(st.sampled_from([3, 100]))
-    params = dataclasses.replace(SMALL, reach=reach, swept_requests=data.draw(st.integers(0, 12)))
+    params = dataclasses.replace(
+        SMALL,
+        reach=data.draw(st.sampled_from([3, 100])),
+        completed_requests=data.draw(st.sampled_from([1, 100])),
+        swept_requests=data.draw(st.integers(0, 12)),
+    )
     search = WindowSearch(instance, starts, 0, params, WINDOWS.compiled())
     for _ in range(40):
         search.chain()
@@ -58,7 +62,7 @@ def test_better_than_the_best_list(spec: str) -> None:
 def test_compiled_and_uncompiled_take_the_same_steps(swept: int) -> None:
     instance = generate_random("model1:requests=40", 0, 2)
     listed = best_list_schedule(instance)
-    params = dataclasses.replace(SMALL, swept_requests=swept, reach=20)
+    params = dataclasses.replace(SMALL, swept_requests=swept, completed_requests=20)
     plain, compiled = (
         WindowSearch(instance, listed, 3, params, functions)
         for functions in (WINDOWS.plain, WINDOWS.compiled())
