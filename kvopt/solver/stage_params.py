@@ -151,7 +151,7 @@ class WindowParams:
     most_lines: int = 16
     sweep_moves: int = 500
     sweep_steps: int = 2
-    least_width: int = 15
+    least_width: int = 20
     most_width: int = 60
     polish_moves: int = 200
     width: int = 50

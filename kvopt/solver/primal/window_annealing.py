@@ -165,8 +165,8 @@ class WindowSearch:
         members = min(params.most_lines, max(1, params.first_lines) << min(effort, 10))
         moves = params.sweep_moves << min(10, effort - min(effort, _doublings(params)))
         lines = [self._new_line() for _ in range(members)]
-        for number, line in enumerate(lines):
-            line.list(self._lists[number % 2])
+        for line in lines:  # one list for all, or their estimates could not be compared
+            line.list(self._lists[effort % 3 // 2])
         first = step = 0
         while first < n:
             estimates = []
