@@ -52,5 +52,5 @@ def test_the_limit_is_used_up_and_kept(spec: str) -> None:
     result = solve(instance, 1.5)
     seconds = time.perf_counter() - began - result.compile_seconds
     assert result.status is Status.BRACKET
-    assert 1.45 <= result.seconds
+    assert result.seconds >= 1.45
     assert seconds < 4  # far less on an idle machine
