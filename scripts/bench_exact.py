@@ -48,11 +48,32 @@ from kvopt.solver.state_search.problem import accepts
 from kvopt.solver.state_search.reference import solve_by_search
 from kvopt.solver.state_search.stage import solve_by_state_search
 
-SUITES = {"tiny": 500, "small": 200, "model1": 200, "long": 50, "alike": 50}
+REAL = (
+    ("chat", (16, 1_000), (24, 1_000), (24, 2_000), (40, 1_000), (40, 2_000), (40, 4_000),
+     (60, 2_000), (100, 4_096), (200, 4_096), (200, 16_384), (1_000, 8_192), (1_000, 32_768)),
+    ("capped", (24, 1_000), (40, 2_000), (100, 4_096), (200, 4_096), (1_000, 8_192)),
+    ("code", (16, 10_000), (24, 16_384), (40, 16_384), (100, 32_768), (1_000, 65_536)),
+    ("conversation", (24, 8_192), (40, 16_384), (60, 16_384), (200, 32_768), (1_000, 65_536)),
+    ("long", (24, 131_072), (60, 262_144), (200, 524_288)),
+    ("mixed", (24, 4_096), (40, 8_192), (60, 8_192), (200, 16_384), (1_000, 65_536)),
+)  # fmt: skip
+"""Kinds of requests, with numbers of requests and memory budgets (tokens): few to many at once."""
+
+SUITES = {"tiny": 500, "small": 200, "model1": 200, "long": 50, "alike": 50,
+          "real": sum(len(sizes) for _, *sizes in REAL)}  # fmt: skip
 SEED = 1
 
 Row = dict[str, Any]
 Solver = Callable[[Instance, IntArray, float], Result]
+
+
+def instances_of(suite: str) -> list[str]:
+    """Return the families of a suite, one for each of its instances."""
+    if suite == "real":
+        return [
+            f"real:kind={kind}:requests={n}:memory={m}" for kind, *sizes in REAL for n, m in sizes
+        ]
+    return [suite] * SUITES[suite]
 
 
 def by_kernel(instance: Instance, known: IntArray, limit: float) -> Result:
@@ -292,9 +313,11 @@ def measure_all(options: argparse.Namespace) -> list[Row]:
         if file.tell():
             file.write("\n")  # in case the last line is torn
         for suite in options.suites.split(","):
-            last = min(options.count or SUITES[suite], SUITES[suite])
+            families = instances_of(suite)
+            last = min(options.count or len(families), len(families))
             for number in range(options.first, last, options.every):
-                instance = generate_random(suite, SEED, number)
+                own = 0 if suite == "real" else number  # each of its families has one
+                instance = generate_random(families[number], SEED, own)
                 for name in chosen:
                     if (instance.name, name) in rows:
                         continue

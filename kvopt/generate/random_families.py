@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from kvopt.generate.real_lengths import (
+    CHAT,
+    CODE,
+    CONVERSATION,
+    LONG,
+    MIXED,
+    Lengths,
+    drawn_length,
+)
 from kvopt.model.errors import InputError
 from kvopt.model.instance import MAX_REQUESTS, MAX_TOKENS, Instance, abridged
-from kvopt.model.spec import Parser, integer, parse_values, split_spec
+from kvopt.model.spec import Parser, choice, integer, parse_values, split_spec
 
 __all__ = ["RANDOM", "RandomFamily", "Range", "canonical_spec", "generate_random"]
 
@@ -39,6 +48,10 @@ class Range(NamedTuple):
     def draw(self, rng: random.Random, most: int = MAX_TOKENS) -> int:
         """Draw an integer of the range that is at most `most`, each with the same chance."""
         return rng.randint(self.low, min(self.high, most))
+
+    def nearest(self, value: int) -> int:
+        """Return the integer of the range that is nearest to a value."""
+        return max(self.low, min(self.high, value))
 
 
 def integer_range(low: int, high: int) -> Parser:
@@ -91,6 +104,36 @@ def _common_part(rng: random.Random, of: Ranges) -> tuple[int, int, int]:
     return memory, prompt, of["requests"].draw(rng)
 
 
+DRAWS = 1_000
+"""So often lengths that do not fit into the memory are drawn anew."""
+
+
+def _real(lengths: Lengths) -> Callable[[random.Random, Ranges], Draw]:
+    """Return a function that draws requests by the quantiles of a trace.
+
+    A length outside its range becomes the nearest end, so a range of one length is a common one,
+    and an upper end is a cap.  Requests that exceed the memory are drawn anew; should none be
+    found that fits, it is the shortest one.
+    """
+
+    def draw(rng: random.Random, of: Ranges) -> Draw:
+        memory = of["memory"].draw(rng)
+        pairs = []
+        for _ in range(of["requests"].draw(rng)):
+            for _ in range(DRAWS):
+                s = of["prompt"].nearest(drawn_length(rng, lengths.prompts))
+                o = of["output"].nearest(drawn_length(rng, lengths.outputs))
+                if s + o <= memory:
+                    break
+            else:
+                s = of["prompt"].nearest(lengths.prompts[0])
+                o = of["output"].nearest(lengths.outputs[0])
+            pairs.append((s, o))
+        return memory, [s for s, _ in pairs], [o for _, o in pairs]
+
+    return draw
+
+
 _PARSERS: Mapping[str, Parser] = {
     "requests": integer_range(1, MAX_REQUESTS),
     "memory": integer_range(1, MAX_TOKENS),
@@ -113,12 +156,31 @@ class RandomFamily:
     defaults
         Its parameters: requests (number), memory, prompt and output (tokens), and types (number
         of distinct requests) where it has that.  Lengths are uniform in their range as far as the
-        memory allows.
+        memory allows, those of kinds drawn by their quantiles.
+    lengths
+        The quantiles by which lengths are drawn, if they are.
+    kinds
+        Other families by the values of its parameter "kind", the first of which is the default;
+        empty without that parameter.
     """
 
     name: str
     draw: Callable[[random.Random, Ranges], Draw]
     defaults: Ranges
+    lengths: Lengths | None = None
+    kinds: Mapping[str, RandomFamily] = field(default_factory=dict)
+
+    def of_kind(self, given: dict[str, str]) -> RandomFamily:
+        """Return the family of the kind that is given as text, which is taken out.
+
+        Raises
+        ------
+        InputError
+            If there is no such kind.
+        """
+        if not self.kinds or "kind" not in given:
+            return self
+        return self.kinds[choice(*self.kinds)(given.pop("kind"), f"family {self.name}: kind")]
 
     def ranges(self, given: Mapping[str, str]) -> Ranges:
         """Return its parameters, some of them given as text.
@@ -131,7 +193,9 @@ class RandomFamily:
         what = f"family {self.name}"
         known = {key: _PARSERS[key] for key in self.defaults}
         ranges = {**self.defaults, **parse_values(given, known, what)}
-        shortest = ranges["prompt"].low + ranges["output"].low
+        least = Lengths((0,), (1,)) if self.lengths is None else self.lengths
+        prompt = ranges["prompt"].nearest(least.prompts[0])
+        shortest = prompt + ranges["output"].nearest(least.outputs[0])
         if shortest > ranges["memory"].low:
             raise InputError(
                 f"{what}: memory: must be at least the smallest prompt + output = {shortest},"
@@ -143,6 +207,22 @@ class RandomFamily:
 def _ranges(**ends: tuple[int, int]) -> Ranges:
     return {"output": Range(1, MAX_TOKENS)} | {key: Range(*pair) for key, pair in ends.items()}
 
+
+def _real_family(kind: str, lengths: Lengths, memory: int, **ends: tuple[int, int]) -> RandomFamily:
+    usual = {"requests": (40, 40), "memory": (memory, memory), "prompt": (0, MAX_TOKENS)}
+    return RandomFamily(f"real:kind={kind}", _real(lengths), _ranges(**usual | ends), lengths)
+
+
+_CHAT = _real_family("chat", CHAT, 2_000, prompt=(79, 79))
+
+_REAL_KINDS: Mapping[str, RandomFamily] = {
+    "chat": _CHAT,
+    "capped": _real_family("capped", CHAT, 2_000, prompt=(79, 79), output=(1, 256)),
+    "code": _real_family("code", CODE, 16_384),
+    "conversation": _real_family("conversation", CONVERSATION, 16_384),
+    "long": _real_family("long", LONG, 262_144),
+    "mixed": _real_family("mixed", MIXED, 8_192),
+}
 
 RANDOM: Mapping[str, RandomFamily] = {
     family.name: family
@@ -164,12 +244,14 @@ RANDOM: Mapping[str, RandomFamily] = {
             _alike,
             _ranges(requests=(100, 400), memory=(20, 100), prompt=(0, 10), types=(1, 5)),
         ),
+        replace(_CHAT, name="real", kinds=_REAL_KINDS),
     )
 }
 """Random families: tiny (n <= 6, M <= 12, half with mixed prompts), small (n <= 12,
 M <= 24, likewise), model1 (the synthetic setting of Jaillet et al. 2025, arXiv
 2502.07115: M ~ U{30..50}, s ~ U{1..5}, n ~ U{40..60}, o ~ U{1..M-s}), long (outputs
-up to 400), alike (100 to 400 requests of at most 5 types)."""
+up to 400), alike (100 to 400 requests of at most 5 types), real (lengths as in traces of chats,
+code, conversations and more: `kvopt.generate.real_lengths`)."""
 
 
 def _read(spec: str) -> tuple[str, RandomFamily, Ranges]:
@@ -177,13 +259,17 @@ def _read(spec: str) -> tuple[str, RandomFamily, Ranges]:
     name, given = split_spec(spec, "family")
     if name not in RANDOM:
         raise InputError(f"family: must be one of {', '.join(RANDOM)}, got {abridged(name)}")
-    family = RANDOM[name]
+    kind = given.get("kind", "")
+    family = RANDOM[name].of_kind(given)
     ranges = family.ranges(given)
+    usual = next(iter(RANDOM[name].kinds), "")
     changed = [
         f"{key}={ranges[key]}"
         for key in _PARSERS
         if key in ranges and ranges[key] != family.defaults[key]
     ]
+    if kind not in ("", usual):
+        changed.insert(0, f"kind={kind}")
     return ":".join([name, *changed]), family, ranges
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.spec import choice, yes_or_no
 from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.theory.classes import class_starts
 from kvopt.theory.gba_bounds import GBA_ALPHA, gba_guarantee
 from kvopt.theory.guarantee import Guarantee, strongest
 from kvopt.theory.orders import RequestType
@@ -27,7 +26,6 @@ from kvopt.theory.pipeline import (
     capped_slices,
     geometric_slices,
     slices_up_to,
-    staggered,
     utilisation,
 )
 from kvopt.theory.quadratic import Exact
@@ -109,31 +107,8 @@ class GBA(Policy):
         ndarray of int64, shape (n,)
             Starts, from time 0 (rounds).
         """
-        largest = int(prompts.max())
-        class_end = self._class_ends(largest)
-        starts = np.zeros(len(prompts), dtype=np.int64)
-        remaining = np.arange(len(prompts))
-        begin, end, phase = Fraction(0), 0, 0
-        while len(remaining):
-            limit = class_end(phase)
-            phase += 1
-            members = remaining[outputs[remaining] <= limit]
-            if not len(members):
-                continue
-            prompt = int(prompts[members].max()) if self.drain else largest
-            slice = min(limit, memory - prompt)
-            members = members[outputs[members] <= slice]
-            if len(members):
-                distance = SPACINGS[self.spacing](prompt, slice, memory)
-                starts[members] = staggered(begin, len(members), distance)
-                end = int(starts[members[-1]]) + slice
-                begin = Fraction(end) if self.drain else begin + len(members) * distance
-                remaining = remaining[outputs[remaining] > slice]
-            if slice == memory - prompt:
-                slots = memory - prompts[remaining]
-                starts[remaining] = end + np.cumsum(slots) - slots
-                break
-        return starts
+        ends = self._class_ends(int(prompts.max()))
+        return class_starts(prompts, outputs, memory, ends, SPACINGS[self.spacing], self.drain)
 
     def _class_ends(self, prompt: int) -> SliceRule:
         if self.slices == "area":

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-
 from kvopt.model.instance import Instance, IntArray
-from kvopt.model.memory_profile import LiveProfile
 from kvopt.policies.gba import GBA
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.theory.classes import pulled_beside
 from kvopt.theory.gba_bounds import GBA_ALPHA
 from kvopt.theory.guarantee import Guarantee, inherited
 from kvopt.theory.parsing import growth_factor
@@ -51,7 +49,7 @@ class GBAD(Policy):
         def run_batch(batch: IntArray) -> Decisions:
             prompts, outputs = machine.prompts_of(batch), machine.outputs_of(batch)
             planned = GBA(self.alpha).starts(prompts, outputs, machine.memory)
-            starts = machine.now + _pulled_forward(prompts, outputs, machine.memory, planned)
+            starts = machine.now + pulled_beside(prompts, outputs, machine.memory, planned)
             machine.commit(batch, starts)
             yield Until(int((starts + outputs).max()))
 
@@ -69,42 +67,3 @@ class GBAD(Policy):
     def never_cheaper(self) -> Policy:
         """Return GBA (proofs/text/sharper_bounds.md, lemma 17); see `Policy.never_cheaper`."""
         return GBA(self.alpha)
-
-
-def _pulled_forward(
-    prompts: IntArray, outputs: IntArray, memory: int, planned: IntArray
-) -> IntArray:
-    """Move each request to its earliest start beside all others, in the order of their starts.
-
-    Parameters
-    ----------
-    prompts, outputs
-        Prompt and output lengths (tokens), shape (n,) each.
-    memory
-        Memory budget M (tokens).
-    planned
-        Feasible starts (rounds), shape (n,).
-
-    Returns
-    -------
-    ndarray of int64, shape (n,)
-        Feasible starts, none later (rounds).
-    """
-    order = np.argsort(planned, kind="stable").tolist()
-    lengths = list(zip(prompts.tolist(), outputs.tolist(), strict=True))
-    starts = planned.tolist()
-    profile = LiveProfile(memory)
-    for i in order:
-        prompt, output = lengths[i]
-        profile.add(starts[i], prompt, starts[i] + output)
-    # No start before this was possible for the last request of the same type, nor is it
-    # now: since then rounds have become free only after `following`.
-    earliest: dict[tuple[int, int], int] = {}
-    for place, i in enumerate(order):
-        start, (prompt, output) = starts[i], lengths[i]
-        profile.remove(start, prompt, start + output)
-        starts[i] = profile.earliest_start(prompt, output, earliest.get(lengths[i], 0))
-        profile.add(starts[i], prompt, starts[i] + output)
-        following = starts[order[place + 1]] if place + 1 < len(order) else start
-        earliest[lengths[i]] = max(0, min(starts[i], following - output + 1))
-    return np.array(starts, dtype=np.int64)

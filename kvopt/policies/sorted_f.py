@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import combinations
 from typing import ClassVar
-
-import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.in_order import plan_in_order
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
+from kvopt.theory.batches import EXACT_REQUESTS, batch_order
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.ordering import earliest_starts
 from kvopt.theory.orders import RequestType, distinct_orders
 from kvopt.theory.other_bounds import SORTED_F_THEOREM
 
 __all__ = ["SortedF"]
-
-EXACT_REQUESTS = 10
-"""Up to so many waiting requests the best batch is found by trying all."""
-
-TAKEN = np.iinfo(np.int64).max
-"""Stands for the prompt of a request that is in a batch already."""
-
-BLOCK = 64
-"""How many requests are looked at in one go, at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +45,7 @@ class SortedF(Policy):
 
         def by_batches(requests: IntArray) -> IntArray:
             prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
-            return requests[_order(prompts, outputs, machine.memory)]
+            return requests[batch_order(prompts, outputs, machine.memory)]
 
         return plan_in_order(machine, by_batches, earliest_starts)
 
@@ -73,122 +61,3 @@ class SortedF(Policy):
             yield tuple(requests)
         else:
             yield from distinct_orders(requests)
-
-
-def _order(prompts: IntArray, outputs: IntArray, memory: int) -> list[int]:
-    """Return the places of requests, batch by batch, each by (output length, place)."""
-    waiting = _Waiting(prompts, outputs)
-    prompt_list, output_list = prompts.tolist(), outputs.tolist()
-    order: list[int] = []
-    while waiting.number > EXACT_REQUESTS:
-        order += sorted(waiting.take_batch(memory), key=lambda i: (output_list[i], i))
-    rest = waiting.rest()
-    while rest:
-        batch = _best_batch(rest, prompt_list, output_list, memory)
-        order += sorted(batch, key=lambda i: (output_list[i], i))
-        rest = [i for i in rest if i not in batch]
-    return order
-
-
-def _fits(batch: list[int], prompts: list[int], outputs: list[int], memory: int) -> bool:
-    """Tell whether a batch may start at once on an empty machine."""
-    used = 0  # prompts of those that still run
-    longest_first = sorted(batch, key=outputs.__getitem__, reverse=True)
-    for running, i in enumerate(longest_first, start=1):
-        used += prompts[i]
-        if used + running * outputs[i] > memory:
-            return False
-    return True
-
-
-def _best_batch(
-    waiting: list[int], prompts: list[int], outputs: list[int], memory: int
-) -> set[int]:
-    """Return the batch with the smallest quotient, of all there are."""
-    best: tuple[Fraction, int, tuple[int, ...]] | None = None
-    for size in range(1, len(waiting) + 1):
-        for batch in combinations(sorted(waiting), size):
-            key = (Fraction(sum(outputs[i] for i in batch), size * size), -size, batch)
-            if (best is None or key < best) and _fits(list(batch), prompts, outputs, memory):
-                best = key
-    assert best is not None
-    return set(best[2])
-
-
-class _Waiting:
-    """The requests that are in no batch yet, by (output length, prompt, request).
-
-    A batch takes most of its requests from the front.  Those it takes stay where they
-    are, marked, until they are the better part; so a batch costs its own size and the part of
-    the queue it looks at, not the whole queue.
-
-    Parameters
-    ----------
-    prompts, outputs
-        Prompt and output lengths (tokens), shape (n,) each.
-
-    Attributes
-    ----------
-    number
-        Number of requests that are in no batch yet.
-    """
-
-    def __init__(self, prompts: IntArray, outputs: IntArray) -> None:
-        self.requests = np.lexsort((prompts, outputs))
-        self.prompts, self.outputs = prompts[self.requests], outputs[self.requests]
-        self.number = len(prompts)
-
-    def take_batch(self, memory: int) -> list[int]:
-        """Take out and return the next batch, which begins with the shortest request.
-
-        In the last round of the j-th of k requests in order of length, j = 0, 1, ..., those
-        from it on run at age o_j.  With P the sum of all their prompts and P_j of those
-        before it, they use P - P_j + (k - j) o_j tokens.  Another request, with prompt s,
-        adds s + o_j.  So whether it fits depends on its prompt alone.
-        """
-        places: list[int] = []
-        lengths, fixed = np.zeros((2, 64), dtype=np.int64)  # o_j, and -P_j - j o_j
-        total = used = 0
-        place, room, stop = -1, memory, len(self.requests)
-        while (place := self._next_fitting(place + 1, stop, room)) < stop:
-            size = len(places)
-            if size == len(lengths):
-                lengths, fixed = np.append(lengths, lengths), np.append(fixed, fixed)
-            length = int(self.outputs[place])
-            lengths[size], fixed[size] = length, -used - size * length
-            places.append(place)
-            total += length
-            used += int(self.prompts[place])
-            size += 1
-            loads = fixed[:size] + lengths[:size] * (size + 1)
-            room = memory - used - int(loads.max())
-            # From the output length total (2 size + 1) / size^2 on the quotient would not fall.
-            limit = -(-total * (2 * size + 1) // (size * size))
-            stop = int(np.searchsorted(self.outputs, limit))
-        return self._take(places)
-
-    def rest(self) -> list[int]:
-        """Return the requests that are in no batch yet, in order."""
-        rest: list[int] = self.requests[self.prompts != TAKEN].tolist()
-        return rest
-
-    def _next_fitting(self, place: int, stop: int, room: int) -> int:
-        """Return the first place from `place` on with a prompt of at most `room`, else `stop`."""
-        size = BLOCK
-        while place < stop:
-            fits = self.prompts[place : min(place + size, stop)] <= room
-            if fits.any():
-                return place + int(np.argmax(fits))
-            place += size
-            size *= 2
-        return stop
-
-    def _take(self, places: list[int]) -> list[int]:
-        batch: list[int] = self.requests[places].tolist()
-        self.prompts[places] = TAKEN
-        self.number -= len(batch)
-        if 2 * self.number < len(self.requests):
-            keep = self.prompts != TAKEN
-            columns = (self.requests, self.prompts, self.outputs)
-            self.requests, self.prompts, self.outputs = (column[keep] for column in columns)
-        return batch

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-import numpy as np
-
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.in_order import plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
 from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.ordering import earliest_starts, in_order_cost
+from kvopt.theory.ordering import area_order, earliest_starts, in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties
 from kvopt.theory.other_bounds import SVF_THEOREM
 
@@ -39,9 +37,8 @@ class SVF(Policy):
         """Schedule all requests; see `Policy.run`."""
 
         def smallest_first(requests: IntArray) -> IntArray:
-            outputs = machine.outputs_of(requests)
-            areas = machine.prompts_of(requests) * outputs + outputs * (outputs + 1) // 2
-            return requests[np.argsort(areas, kind="stable")]
+            prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
+            return requests[area_order(prompts, outputs)]
 
         return plan_in_order(machine, smallest_first, earliest_starts)
 

@@ -37,6 +37,7 @@ from kvopt.solver.stage_params import (
     ReferenceSearchParams,
     StateSearchParams,
     TimeIndexedParams,
+    WindowParams,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "SolverParams",
     "StateSearchParams",
     "TimeIndexedParams",
+    "WindowParams",
 ]
 
 
@@ -62,7 +64,7 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, reference_search, state_search, exhaustive, batch_state,
+    list_schedules, annealing, windows, reference_search, state_search, exhaustive, batch_state,
     demand_duals, branch_and_bound, time_indexed, aggregate_state, milp
         The section of each stage.
     bundle
@@ -76,6 +78,7 @@ class SolverParams:
 
     list_schedules: ListScheduleParams = field(default_factory=ListScheduleParams)
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
+    windows: WindowParams = field(default_factory=WindowParams)
     reference_search: ReferenceSearchParams = field(default_factory=ReferenceSearchParams)
     state_search: StateSearchParams = field(default_factory=StateSearchParams)
     exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)

@@ -37,7 +37,7 @@ class Step(NamedTuple):
 
 PLAN: tuple[Step, ...] = (
     Step(CombinatorialBounds(), always=True),
-    Step(ListSchedules(), always=True),
+    Step(ListSchedules(), lambda params: params.list_schedules.share, always=True),
     Step(DemandDuals(many=True), lambda params: params.demand_duals.share),
     Step(ReferenceSearch(), lambda params: params.state_search.share),
     Step(StateSearch(), lambda params: params.state_search.share),
@@ -49,7 +49,7 @@ PLAN: tuple[Step, ...] = (
     Step(TimeIndexed(), lambda params: params.time_indexed.share),
     Step(AggregateState(), lambda params: params.aggregate_state.share),
     Step(HindsightStage(), lambda params: params.milp.share),
-    Step(Annealing(seed=1)),
+    Step(Annealing(turn=1)),
 )
 """The stages, first to last."""
 

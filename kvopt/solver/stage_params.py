@@ -18,6 +18,7 @@ __all__ = [
     "ReferenceSearchParams",
     "StateSearchParams",
     "TimeIndexedParams",
+    "WindowParams",
 ]
 
 
@@ -27,8 +28,12 @@ class ListScheduleParams:
 
     Parameters
     ----------
+    share
+        Part of the time that they take where other stages follow.
     gap_filling_requests
-        Up to this many requests gaps in schedules are looked for.
+        Up to this many requests gaps in schedules are looked for one by one.
+    compiled_requests
+        From so many requests on lists are placed by compiled code, if it has room.
     passes
         At most so often a schedule is gone through to move requests to earlier starts.
     bisected_types
@@ -39,7 +44,9 @@ class ListScheduleParams:
         With more copies than this at a time their spacing is that of the pipeline.
     """
 
+    share: float = 0.3
     gap_filling_requests: int = 3_000
+    compiled_requests: int = 1_000
     passes: int = 5
     bisected_types: int = 1_000
     bisections: int = 20
@@ -84,7 +91,7 @@ class AnnealingParams:
 
     share: float = 0.1
     brief_share: float = 0.03
-    seconds: float = 60.0
+    seconds: float = 1e9
     most_requests: int = 2_000
     most_rounds: int = 1_000_000
     chain_work: int = 250_000
@@ -101,6 +108,63 @@ class AnnealingParams:
     long_output: int = 100
     long_requests: int = 50
     long_delay_moves: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class WindowParams:
+    """Simulated annealing of windows, for many requests.
+
+    Parameters
+    ----------
+    least_requests, most_requests, most_rounds
+        It takes the place of annealing of the whole order for numbers of requests in this range,
+        up to so many rounds.
+    swept_requests
+        Up to so many requests there are sweeps from left to right.
+    first_lines, most_lines
+        So many sweeps go side by side at first, and after they were doubled again and again.
+    sweep_moves
+        So many moves are tried in a window of a sweep; doubled after the lines are not.
+    sweep_steps
+        After so many windows the worst quarter of the sweeps is replaced by the best.
+    least_width, most_width
+        Ends of the number of places in a window of a sweep, else the number of requests that run.
+    polish_moves
+        So many moves are tried in a window of the best schedule.
+    width, ahead
+        So many places such a window has, and so many more are placed anew.
+    completed_requests, reach
+        Up to so many requests all that comes after it is placed; of more so many places.
+    tail
+        The mean shift of so many places counts for those beyond.
+    hottest, coldest
+        Temperatures at both ends of a window, in mean output lengths for each request to come.
+    delay_moves, block_moves, swap_moves, largest_delay
+        As in `AnnealingParams`.
+    """
+
+    least_requests: int = 31
+    most_requests: int = 200_000
+    most_rounds: int = 40_000_000
+    swept_requests: int = 500
+    first_lines: int = 2
+    most_lines: int = 16
+    sweep_moves: int = 500
+    sweep_steps: int = 2
+    least_width: int = 20
+    most_width: int = 60
+    polish_moves: int = 200
+    width: int = 50
+    ahead: int = 60
+    completed_requests: int = 10_000
+    reach: int = 500
+    tail: int = 25
+    hottest: float = 1 / 350
+    coldest: float = 1 / 7_000
+    delay_moves: int = 8
+    block_moves: int = 10
+    swap_moves: int = 40
+    largest_delay: int = 8
 
 
 @dataclass(frozen=True, slots=True)

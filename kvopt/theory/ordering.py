@@ -19,10 +19,12 @@ from kvopt.model.stopping import Stopping
 from kvopt.theory.pipeline import SpacingRule, staggered, sum_of_floors, tight_spacing
 
 __all__ = [
+    "area_order",
     "best_layout",
     "earliest_fit",
     "earliest_starts",
     "in_order_cost",
+    "length_order",
     "pipeline_cost",
     "pipeline_starts",
     "shortest_first_starts",
@@ -30,6 +32,16 @@ __all__ = [
 
 LOOK_EVERY = 256
 """Requests placed between two looks at the limit."""
+
+
+def length_order(outputs: IntArray) -> IntArray:
+    """Return the places of requests by (output length, place), the order of MC-SF, shape (n,)."""
+    return np.argsort(outputs, kind="stable")
+
+
+def area_order(prompts: IntArray, outputs: IntArray) -> IntArray:
+    """Return the places of requests by (area, place), the order of SVF, shape (n,)."""
+    return np.argsort(prompts * outputs + outputs * (outputs + 1) // 2, kind="stable")
 
 
 def earliest_fit(

@@ -12,7 +12,7 @@ from kvopt.generate import RANDOM, family_from_spec, generate_random
 @pytest.mark.parametrize("family", RANDOM)
 def test_random_families_are_reproducible_and_within_their_limits(family: str) -> None:
     sizes = {"tiny": (6, 12), "small": (12, 24), "model1": (60, 50), "long": (12, 1000),
-             "alike": (400, 100)}  # fmt: skip
+             "alike": (400, 100), "real": (40, 2000)}  # fmt: skip
     most, memory = sizes[family]
     instances = [generate_random(family, seed=5, number=k) for k in range(40)]
     assert instances == [generate_random(family, seed=5, number=k) for k in range(40)]
@@ -32,11 +32,12 @@ def test_model1_is_the_published_setting() -> None:
 
 def test_a_seed_means_the_same_for_ever() -> None:
     """Numbers in papers and benchmarks rest on this."""
-    digests = "".join(generate_random(f, 1, k).digest() for f in RANDOM for k in range(5))
+    older = [family for family in RANDOM if family != "real"]
+    digests = "".join(generate_random(f, 1, k).digest() for f in older for k in range(5))
     assert hashlib.sha256(digests.encode()).hexdigest()[:16] == "31c2a00544924713"
 
 
-@pytest.mark.parametrize("family", RANDOM)
+@pytest.mark.parametrize("family", [family for family in RANDOM if family != "real"])
 def test_random_families_take_parameters(family: str) -> None:
     spec = f"{family}:prompt=3..4:output=2..5:memory=10..12:requests=7"
     canonical = family_from_spec(spec)

@@ -38,7 +38,7 @@ def test_annealing_offers_schedules_and_proves_nothing() -> None:
     alone = run_alone(Annealing(), INSTANCE, serial(INSTANCE), Stopping(), params)
     assert (alone.objective, alone.lower_bound) == (18, 0)
     assert alone.stages[0].name == "annealing"
-    assert solve(INSTANCE, plan=[Step(Annealing(seed=1))], params=params).objective == 18
+    assert solve(INSTANCE, plan=[Step(Annealing(turn=1))], params=params).objective == 18
 
 
 @pytest.mark.parametrize("stage", [ReferenceSearch(), StateSearch(), Annealing()])

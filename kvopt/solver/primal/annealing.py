@@ -36,6 +36,8 @@ from kvopt.solver.primal.annealing_kernel import (
     Placement,
     Setting,
 )
+from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
+from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent, recomputed
 
@@ -48,30 +50,53 @@ MOST_TEMPERATURE = 1 << 40
 class Annealing:
     """The stage that looks for cheaper schedules by simulated annealing.
 
+    All its turns on an instance are one search, which goes on where it was: how far it gets
+    depends on the time of all of them together.  Few requests are annealed as a whole, many window
+    by window.
+
     Parameters
     ----------
-    seed
-        Seed of the random choices.
+    turn
+        Which of its turns it is.
     brief
         Whether it precedes a stage that finds good schedules by itself, and applies only then.
     """
 
-    def __init__(self, seed: int = 0, brief: bool = False) -> None:
-        self.seed = seed
+    def __init__(self, turn: int = 0, brief: bool = False) -> None:
         self.brief = brief
-        self.name = f"annealing-{seed}" if seed else "annealing"
+        self.name = f"annealing-{turn}" if turn else "annealing"
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether the instance is of a size that can be improved."""
         if self.brief and not batch_states_fit(state):
             return False
-        return len(state.instance) > 1 and state.bound.value < state.objective
+        few = state.instance.total_output <= state.params.annealing.most_rounds
+        few = few and len(state.instance) <= state.params.annealing.most_requests
+        many = windows_fit(state.instance, state.starts, state.params.windows)
+        return len(state.instance) > 1 and state.bound.value < state.objective and (few or many)
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer each cheaper schedule."""
-        params = state.params.annealing
-        part = stop.part(params.seconds)
-        state.offer(improve(state.instance, state.starts, part, self.seed, params=params))
+        part = stop.part(state.params.annealing.seconds)
+        if part.over():
+            return
+        search = state.cache.get("annealing")
+        if search is None:
+            search = state.cache["annealing"] = _search_of(state, stop)
+        search.take(state.starts)
+        while not (part.over() or search.finished or state.bound.value == state.objective):
+            if search.chain():
+                state.offer(search.best_starts())
+
+
+def _search_of(state: Incumbent, stop: Stopping) -> AnnealingSearch | WindowSearch:
+    """Return a new search, of windows if they fit."""
+    params = state.params
+    if windows_fit(state.instance, state.starts, params.windows):
+        functions = WINDOWS.compiled(stop)
+        return WindowSearch(state.instance, state.starts, 0, params.windows, functions)
+    whole = ANNEALING.compiled(stop)
+    return AnnealingSearch(state.instance, state.starts, 0, params.annealing, whole)
 
 
 def improve(
@@ -160,7 +185,11 @@ class AnnealingSearch:
     ----------
     evaluations
         Schedules decoded so far.
+    finished
+        Whether there is nothing left to try: never.
     """
+
+    finished = False
 
     def __init__(
         self,
@@ -172,6 +201,7 @@ class AnnealingSearch:
     ) -> None:
         n = len(instance)
         self.evaluations = 0
+        self._instance = instance
         self.params = params
         self._random = np.random.default_rng(seed)
         self._functions = functions
@@ -197,6 +227,26 @@ class AnnealingSearch:
     def best_starts(self) -> IntArray:
         """Return the starts of the best schedule so far (rounds), shape (n,)."""
         return np.array(self._best.start, dtype=np.int64)
+
+    def take(self, starts: IntArray) -> bool:
+        """Go on from another schedule if it is cheaper; tell whether it is.
+
+        Parameters
+        ----------
+        starts
+            Start times of a feasible schedule (rounds), shape (n,).
+        """
+        if int(starts.sum()) >= int(self._counters.best_cost[0]):
+            return False
+        order = np.lexsort((self._instance.outputs, starts))
+        delay = _delays(self._instance, starts, order)
+        room = len(starts) * self._setting.largest_delay + int(delay.sum())
+        if self._instance.total_output + room + 2 > len(self._current.used):
+            return False
+        for own, new in zip(self._best, (starts, order, delay), strict=True):
+            own[:] = self._sequence(np.asarray(new, dtype=np.int64))
+        self._counters.best_cost[0] = int(starts.sum())
+        return True
 
     def chain(self) -> bool:
         """Run a chain at the next temperature, and tell whether a better schedule was found."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -12,9 +14,21 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.request_types import RequestTypes
 from kvopt.model.schedule import exact_sum
 from kvopt.model.stopping import Stopping
-from kvopt.solver.params import ListScheduleParams
+from kvopt.solver.params import ListScheduleParams, SolverParams
+from kvopt.solver.primal.window_annealing import (
+    AS_BEFORE,
+    IN_ORDER,
+    WITHOUT_DELAYS,
+    Line,
+    rounds_needed,
+)
+from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.stage import Incumbent
-from kvopt.theory.pipeline import sps_spacing
+from kvopt.theory.batches import batch_order
+from kvopt.theory.classes import class_starts, pulled_beside
+from kvopt.theory.gba_bounds import GBA_ALPHA
+from kvopt.theory.ordering import area_order, length_order, pipeline_starts
+from kvopt.theory.pipeline import geometric_slices, sps_spacing
 
 __all__ = [
     "ListSchedules",
@@ -26,6 +40,10 @@ __all__ = [
     "staggered_fit",
     "tightest_spacing",
 ]
+
+
+PLACED_AT_ONCE = 1_000
+"""Requests placed between two looks at the limit."""
 
 
 class ListSchedules:
@@ -53,11 +71,13 @@ def list_schedules(
 ) -> Iterator[IntArray]:
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
-    The first is a pipeline, which costs array work only.  Then the requests are
-    listed by output length, by area and by peak; each list is placed staggered, as
-    early as possible in list order, and as early as possible with gaps filled; and
-    in the end the requests of all of these are moved to earlier starts.  With many requests
-    gaps are not looked for, so that time grows about linearly.
+    The first are pipelines and the classes of GBA, which cost array work only.  Then the requests
+    are listed by output length, by area, by peak and by the batches of Sorted-F; each list is
+    placed as early as possible in list order, staggered, and as early as possible with gaps
+    filled; and in the end the requests of all of these are moved to earlier starts.  So no
+    clairvoyant policy is cheaper: MC-SF, SVF, Sorted-F, the SPT pipeline and GBA are among these,
+    and GBA-D up to some number of requests.  With many requests the lists are placed by compiled
+    code, and no request is moved.
 
     Parameters
     ----------
@@ -69,26 +89,116 @@ def list_schedules(
         The tuning numbers.
     """
     params = params or ListScheduleParams()
+    prompts, outputs, memory = instance.prompts, instance.outputs, instance.memory
     yield pipelined(instance)
+    yield pipeline_starts(prompts, outputs, memory)
+    largest = geometric_slices(GBA_ALPHA, Fraction(1))
+    classes = class_starts(prompts, outputs, memory, largest, sps_spacing)
+    yield classes
     small = len(instance) <= params.gap_filling_requests
+    place = _placer(instance, stop, params)
     placed = []
-    for order in _lists(instance.request_types()):
-        for starts in (
-            earliest_fit(instance, order, stop, in_order=True),
-            staggered_fit(instance, order, stop, params),
-            earliest_fit(instance, order, stop, in_order=False) if small else None,
-        ):
-            if starts is not None:
-                placed.append(starts)
-                yield starts
+    ways = [place(order) for order in _policy_orders(instance, stop)]
+    for way in ways:
+        if (starts := next(way, None)) is not None:
+            placed.append(starts)
+            yield starts
+    ways += [place(order) for order in _lists(instance)]
+    for starts in itertools.chain.from_iterable(ways):
+        if starts is not None:
+            placed.append(starts)
+            yield starts
+    if small and not stop.over():
+        yield pulled_beside(prompts, outputs, memory, classes)
     for starts in placed if small else ():
         if stop.over():
             return
         yield pulled_forward(instance, starts, stop, params.passes)
 
 
-def _lists(types: RequestTypes) -> list[tuple[int, ...]]:
+def _placer(
+    instance: Instance, stop: Stopping, params: ListScheduleParams
+) -> Callable[[Sequence[int]], Iterator[IntArray | None]]:
+    """Return a function that places a list in several ways, yielding None for what is not done."""
+    if len(instance) >= params.compiled_requests:
+        compiled = CompiledLists.of(instance, stop)
+        if compiled is not None:
+            return compiled.placed
+
+    def place(order: Sequence[int]) -> Iterator[IntArray | None]:
+        yield earliest_fit(instance, order, stop, in_order=True)
+        yield staggered_fit(instance, order, stop, params)
+        if len(instance) <= params.gap_filling_requests:
+            yield earliest_fit(instance, order, stop, in_order=False)
+
+    return place
+
+
+class CompiledLists:
+    """Placing lists of many requests, in compiled code.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    rounds
+        For how many rounds there is room.
+    stop
+        How long it may take.
+    """
+
+    def __init__(self, instance: Instance, rounds: int, stop: Stopping) -> None:
+        self.instance = instance
+        self.stop = stop
+        params = SolverParams.usual().windows
+        self._line = Line(instance, rounds, params, WINDOWS.compiled(stop))
+        types = instance.request_types()
+        spacing = [_pipeline_spacing(request, instance.memory) for request in types.requests]
+        self._spacing = np.array(spacing)[types.index]
+
+    @classmethod
+    def of(cls, instance: Instance, stop: Stopping) -> CompiledLists | None:
+        """Return one if there is room, and time is not over."""
+        rounds = 2 * rounds_needed(instance, pipelined(instance))
+        if rounds > SolverParams.usual().windows.most_rounds or stop.over():
+            return None
+        return cls(instance, rounds, stop)
+
+    def placed(self, order: Sequence[int]) -> Iterator[IntArray | None]:
+        """Yield the list in order, staggered, and with gaps filled."""
+        places = np.array(order, dtype=np.int64)
+        for delays in (IN_ORDER, AS_BEFORE, WITHOUT_DELAYS):
+            self._line.list(places)
+            if delays == AS_BEFORE:
+                targets = np.cumsum(self._spacing[places])
+                self._line.placed.start[0] = 0
+                self._line.placed.start[1:] = targets[:-1]
+            yield self._starts(delays)
+
+    def _starts(self, delays: int) -> IntArray | None:
+        """Place all requests; None if there is no room or time is over."""
+        line, n = self._line, len(self.instance)
+        for last in range(PLACED_AT_ONCE, n + PLACED_AT_ONCE, PLACED_AT_ONCE):
+            if self.stop.over() or not line.know(last, delays):
+                return None
+            line.move_prefix(min(last, n))
+        return line.starts()
+
+
+def _policy_orders(instance: Instance, stop: Stopping) -> list[tuple[int, ...]]:
+    """Return the orders of SVF, MC-SF and Sorted-F, each once."""
+    prompts, outputs = instance.prompts, instance.outputs
+    orders = [
+        area_order(prompts, outputs).tolist(),
+        length_order(outputs).tolist(),
+        batch_order(prompts, outputs, instance.memory, stop),
+    ]
+    return list(dict.fromkeys(map(tuple, orders)))
+
+
+def _lists(instance: Instance) -> list[tuple[int, ...]]:
     """Return the requests by output, by area and by peak; with a common prompt that is one list."""
+    types = instance.request_types()
     keys = (
         (types.prompts, types.outputs),
         (types.outputs, types.areas),

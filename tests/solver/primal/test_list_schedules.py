@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import instances
@@ -13,8 +14,11 @@ from kvopt import Instance, Stopping, solve
 from kvopt.generate import generate_random
 from kvopt.model.instance import Request
 from kvopt.model.memory_profile import first_overflow
+from kvopt.policies import policy_from_spec
+from kvopt.simulation.simulate import simulate
 from kvopt.solver.params import ListScheduleParams
 from kvopt.solver.primal.list_schedules import (
+    CompiledLists,
     ListSchedules,
     best_list_schedule,
     earliest_fit,
@@ -81,4 +85,34 @@ def test_its_numbers_say_how_much_is_tried() -> None:
     assert [a.tolist() for a in unmoved[: len(unmoved) // 2]] == [
         a.tolist() for a in usual[: len(unmoved) // 2]
     ]
-    assert len(list(list_schedules(instance, Stopping(0)))) == 1
+    assert len(list(list_schedules(instance, Stopping(0)))) == 3  # array work only
+
+
+@given(instances(max_requests=12))
+def test_no_clairvoyant_policy_is_cheaper(instance: Instance) -> None:
+    best = recomputed(instance, best_list_schedule(instance))[1]
+    for name in ("svf", "mc-sf", "sorted-f", "spt-pipeline", "gba", "gba-d", "a-max:width=1"):
+        run = simulate(instance, policy_from_spec(name))
+        assert best <= run.total_completion_time(), name
+
+
+@given(instances(max_requests=12), st.sampled_from([1, 5]))
+def test_compiled_lists_are_those_placed_one_by_one(instance: Instance, at_once: int) -> None:
+    order = np.argsort(instance.outputs, kind="stable").tolist()
+    lists = CompiledLists.of(instance, Stopping())
+    assert lists is not None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kvopt.solver.primal.list_schedules.PLACED_AT_ONCE", at_once)
+        found = list(lists.placed(order))
+    assert all(starts is not None for starts in found)
+    for starts, in_order in ((found[0], True), (found[2], False)):
+        assert (starts == earliest_fit(instance, order, Stopping(), in_order)).all()
+    assert recomputed(instance, found[1])
+    over = Stopping(0)
+    assert CompiledLists.of(instance, over) is None
+
+
+def test_many_requests_cost_no_more_than_under_svf() -> None:
+    instance = generate_random("real:kind=mixed:requests=3000:memory=16384", 1, 0)
+    svf = simulate(instance, policy_from_spec("svf")).total_completion_time()
+    assert solve(instance, 2).objective <= svf

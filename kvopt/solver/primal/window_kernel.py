@@ -1,0 +1,488 @@
+"""Simulated annealing on a window of a schedule, compiled together.
+
+The functions are plain Python on sequences of integers; the tests run the same source on lists.
+A *load* holds, for each round r, the memory in use plus r.  A request with prompt s fits for its
+whole run from p on if load[r] <= M - s + p in every round r of the run: one comparison with a
+constant, which processors do for several rounds at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kvopt.solver.compiling import Kernel, inlined, lean
+
+__all__ = [
+    "DRAWS_PER_MOVE",
+    "WINDOWS",
+    "Functions",
+    "Lengths",
+    "Mixture",
+    "Placed",
+    "Scratch",
+    "Window",
+]
+
+UNIT = 1024
+"""Temperatures are multiples of 1/1024 of a round, as are quantiles of the exponential
+distribution."""
+
+DRAWS_PER_MOVE = 8
+"""Random numbers that a move takes."""
+
+FAR = 1 << 60
+"""More than any sum of starts (rounds)."""
+
+
+class Lengths(NamedTuple):
+    """The instance."""
+
+    memory: int
+    """The memory budget (tokens)."""
+    smallest: int
+    """The smallest prompt (tokens)."""
+    prompts: Any
+    """Prompt lengths (tokens), shape (n,)."""
+    outputs: Any
+    """Output lengths (rounds), shape (n,)."""
+
+
+class Mixture(NamedTuple):
+    """The mixture of moves, as in `kvopt.solver.primal.annealing_kernel`."""
+
+    exponential: Any
+    """Quantiles of the exponential distribution, in units of 1/1024, shape (1024,)."""
+    delay_moves: int
+    """How many of 100 moves change a delay."""
+    block_moves: int
+    """How many of 100 moves move two to four requests in a row."""
+    swap_moves: int
+    """How many of 100 moves swap two requests; all others move one."""
+    largest_delay: int
+    """The largest delay that moves give (rounds)."""
+    slack: int
+    """By so much the estimate of a schedule may exceed what is allowed before its end (rounds)."""
+
+
+class Placed(NamedTuple):
+    """A schedule: the requests in the order in which they are placed."""
+
+    order: Any
+    """The request at each place, shape (n,)."""
+    delay: Any
+    """Delay of each request after its earliest start (rounds), shape (n,)."""
+    start: Any
+    """Start of the request at each place (rounds), shape (n,)."""
+    floor: Any
+    """A round up to which nothing fits from each place on, shape (n + 1,)."""
+    end: Any
+    """Last round that the requests before each place use, shape (n + 1,)."""
+
+
+class Scratch(NamedTuple):
+    """Room for a schedule that is tried, and for the best one of a window."""
+
+    load: Any
+    """A load, shape (rounds,)."""
+    order: Any
+    start: Any
+    floor: Any
+    end: Any
+    best_order: Any
+    best_delay: Any
+    best_start: Any
+
+
+class Window(NamedTuple):
+    """What part of the schedule moves change, and what they look at."""
+
+    first: int
+    """The first place; those before it are in the load of the prefix."""
+    moved: int
+    """The place after the last that is drawn."""
+    reached: int
+    """The place after the last to which a request may move."""
+    last: int
+    """The place after the last that is placed anew."""
+    tail: int
+    """The mean shift of so many places at the end counts for all places beyond; at least 1."""
+    beyond: int
+    """How many places are beyond."""
+
+
+@inlined
+@lean
+def earliest(load: Any, memory: int, prompt: int, output: int, start: int) -> int:
+    """Return the earliest start, from `start` on, at which a request fits for its whole run."""
+    seen = start
+    while True:
+        # A round r in which there is no room yet rules out all starts before `begin`.
+        begin = start
+        for r in range(seen + 1, start + output + 1):
+            begin = max(begin, min(load[r] + prompt - memory, r))
+        if begin == start:
+            return start
+        seen = start + output
+        start = begin
+
+
+@inlined
+@lean
+def enter(load: Any, prompt: int, output: int, start: int, sign: int) -> None:
+    """Add a request to a load, or take it out."""
+    for j in range(1, output + 1):
+        load[start + j] += sign * (prompt + j)
+
+
+@lean
+def move_prefix(lengths: Lengths, placed: Placed, prefix: Any, first: int, last: int) -> None:
+    """Make a load that holds the places before `first` hold those before `last`."""
+    for k in range(first, last):
+        i = placed.order[k]
+        enter(prefix, lengths.prompts[i], lengths.outputs[i], placed.start[k], 1)
+    for k in range(last, first):
+        i = placed.order[k]
+        enter(prefix, lengths.prompts[i], lengths.outputs[i], placed.start[k], -1)
+
+
+@inlined
+def filled_up(load: Any, prefix: Any, filled: int, last: int) -> int:
+    """Copy the prefix from round `filled` to round `last`, and return the later of both."""
+    if last > filled:
+        load[filled + 1 : last + 1] = prefix[filled + 1 : last + 1]
+        return last
+    return filled
+
+
+@inlined
+def with_places(
+    lengths: Lengths, placed: Placed, prefix: Any, load: Any, first: int, last: int
+) -> int:
+    """Make a load hold the prefix, from the floor on, and the places from `first` to `last`."""
+    low = placed.floor[first]
+    end: int = placed.end[last] + 1
+    load[low : end + 1] = prefix[low : end + 1]
+    for k in range(first, last):
+        i = placed.order[k]
+        enter(load, lengths.prompts[i], lengths.outputs[i], placed.start[k], 1)
+    return end
+
+
+def complete(
+    lengths: Lengths,
+    placed: Placed,
+    prefix: Any,
+    scratch: Scratch,
+    prefixed: int,
+    first: int,
+    last: int,
+    lag: int,
+    delays: int,
+    keep: bool,
+) -> int:
+    """Place anew the requests from place `first` on, before `last`.
+
+    Parameters
+    ----------
+    lengths, placed
+        The instance and the schedule.
+    prefix
+        The load of the places before `prefixed`.
+    scratch
+        Room.
+    prefixed, first, last
+        Places: those from `prefixed` to `first` are where they are.
+    lag
+        How much later than before, if `delays` is 0.
+    delays
+        0: no request earlier than it was, plus the lag, and delays accordingly; 1: with the
+        delays that they have; 2: without delays; 3: none before the one before it.
+    keep
+        Whether the schedule takes the new starts over.
+
+    Returns
+    -------
+    int
+        Sum of the new starts (rounds), or more than any if they do not fit into the rounds.
+    """
+    load = scratch.load
+    memory = lengths.memory
+    filled = with_places(lengths, placed, prefix, load, prefixed, first)
+    low = placed.floor[first]
+    end = placed.end[first]
+    cost = 0
+    for k in range(first, last):
+        i = placed.order[k]
+        s = lengths.prompts[i]
+        o = lengths.outputs[i]
+        wanted = placed.start[k] + lag if delays == 0 else 0
+        delay = placed.delay[i] if delays == 1 else 0
+        reach = max(end, wanted) + delay + 2 * o + 2
+        if reach >= len(prefix):
+            return FAR
+        filled = filled_up(load, prefix, filled, reach)
+        soonest = earliest(load, memory, s, o, low)
+        start = soonest
+        if wanted > soonest:
+            start = earliest(load, memory, s, o, wanted)
+        elif delay > 0:
+            start = earliest(load, memory, s, o, soonest + delay)
+        enter(load, s, o, start, 1)
+        cost += start
+        end = max(end, start + o)
+        if delays == 3:
+            low = start
+        while load[low + 1] - low - 1 + lengths.smallest + 1 > memory:
+            low += 1
+        if keep:
+            placed.delay[i] = start - soonest
+            placed.start[k] = start
+            placed.floor[k + 1] = low
+            placed.end[k + 1] = end
+    return cost
+
+
+@inlined
+@lean
+def draw_change(
+    mixture: Mixture,
+    window: Window,
+    placed: Placed,
+    lengths: Lengths,
+    scratch: Scratch,
+    draws: Any,
+    drawn: int,
+) -> tuple[int, int, int]:
+    """Draw a move, and write the order that it makes into the scratch.
+
+    Returns
+    -------
+    first, last, delayed
+        The first and last place that change, the first -1 if none does; the request whose delay
+        changes, or -1.
+    """  # fmt: skip
+    span = window.moved - window.first
+    kind = draws[drawn] % 100
+    a = window.first + draws[drawn + 1] % span
+    distance = 1 + draws[drawn + 2] % (1 + draws[drawn + 3] % span)
+    b = a + distance if draws[drawn + 4] % 2 == 0 else a - distance
+    extra = draws[drawn + 6]
+    order = placed.order
+    if kind < mixture.delay_moves:
+        scratch.order[a] = order[a]
+        return a, a, order[a]
+    length = 2 + extra % 3 if kind < mixture.delay_moves + mixture.block_moves else 1
+    if b < window.first or max(a, b) + length > window.reached:
+        return -1, -1, -1
+    if kind >= 100 - mixture.swap_moves:
+        i = order[a]
+        j = order[b]
+        if (
+            lengths.outputs[i] == lengths.outputs[j]
+            and lengths.prompts[i] == lengths.prompts[j]
+            and placed.delay[i] == placed.delay[j]
+        ):
+            return -1, -1, -1
+        for k in range(min(a, b) + 1, max(a, b)):
+            scratch.order[k] = order[k]
+        scratch.order[a] = j
+        scratch.order[b] = i
+        return min(a, b), max(a, b), -1
+    for k in range(b, a):
+        scratch.order[k + length] = order[k]
+    for k in range(a, b):
+        scratch.order[k] = order[k + length]
+    for k in range(length):
+        scratch.order[b + k] = order[a + k]
+    return min(a, b), max(a, b) + length - 1, -1
+
+
+@inlined
+@lean
+def changed_delay(mixture: Mixture, delay: int, extra: int) -> int:
+    """Return another delay (rounds)."""
+    if delay > 0 and extra % 8 < 3:
+        return 0 if extra % 8 == 0 else max(0, delay - 1 - extra // 8 % 3)
+    return max(delay, min(mixture.largest_delay, delay + 1 + extra // 8 % 3))
+
+
+@inlined
+def place_window(
+    lengths: Lengths,
+    mixture: Mixture,
+    window: Window,
+    placed: Placed,
+    prefix: Any,
+    scratch: Scratch,
+    first: int,
+    last: int,
+    allowed: int,
+) -> int:
+    """Place the requests of the scratch from place `first` on, and return what that changes.
+
+    That is the sum of the shifts, those of the tail counting for the places beyond, times
+    the tail's length; more than any if it exceeds what is allowed, or seems to go to.
+    """  # fmt: skip
+    load = scratch.load
+    memory = lengths.memory
+    filled = with_places(lengths, placed, prefix, load, window.first, first)
+    low = placed.floor[first]
+    end = placed.end[first]
+    tail_begin = window.last - window.tail
+    change = 0
+    shift = 0  # a moving average, in units of 1/1024
+    for k in range(first, window.last):
+        i = scratch.order[k] if k <= last else placed.order[k]
+        s = lengths.prompts[i]
+        o = lengths.outputs[i]
+        reach = end + placed.delay[i] + 2 * o + 2
+        if reach >= len(prefix):
+            return FAR
+        filled = filled_up(load, prefix, filled, reach)
+        start = earliest(load, memory, s, o, low)
+        if placed.delay[i] > 0:
+            start = earliest(load, memory, s, o, start + placed.delay[i])
+        enter(load, s, o, start, 1)
+        end = max(end, start + o)
+        while load[low + 1] - low - 1 + lengths.smallest + 1 > memory:
+            low += 1
+        scratch.start[k] = start
+        scratch.floor[k + 1] = low
+        scratch.end[k + 1] = end
+        d = start - placed.start[k]
+        if k < tail_begin:
+            change += window.tail * d
+            shift += (UNIT * d - shift) // 8
+            rest = 3 * shift * (window.last + window.beyond - 1 - k) // (4 * UNIT)
+            if k >= last + 8 and change + window.tail * (rest - mixture.slack) > allowed:
+                return FAR
+        else:
+            change += (window.tail + window.beyond) * d
+    return change if change <= allowed else FAR
+
+
+def anneal_window(
+    lengths: Lengths,
+    mixture: Mixture,
+    window: Window,
+    placed: Placed,
+    prefix: Any,
+    scratch: Scratch,
+    draws: Any,
+    temperatures: Any,
+) -> int:
+    """Anneal the order and the delays of a window, and leave the best schedule found there.
+
+    Parameters
+    ----------
+    lengths, mixture, window
+        The instance, the mixture of moves, the window.
+    placed
+        The schedule, which changes.
+    prefix
+        The load of the places before the window.
+    scratch
+        Room.
+    draws
+        Random numbers, uniform in [0, 2^31).
+    temperatures
+        By how much a schedule may get worse on average at each move (1/1024 rounds).
+
+    Returns
+    -------
+    int
+        How many rounds it has looked at, about.
+    """
+    current = best = work = 0
+    for k in range(window.first, window.last):
+        scratch.best_order[k] = placed.order[k]
+        scratch.best_delay[k] = placed.delay[placed.order[k]]
+        scratch.best_start[k] = placed.start[k]
+    for number in range(len(temperatures)):
+        drawn = DRAWS_PER_MOVE * number
+        first, last, delayed = draw_change(mixture, window, placed, lengths, scratch, draws, drawn)
+        if first < 0:
+            continue
+        before = 0
+        if delayed >= 0:
+            before = placed.delay[delayed]
+            placed.delay[delayed] = changed_delay(mixture, before, draws[drawn + 6])
+        worse = temperatures[number] * mixture.exponential[draws[drawn + 5] % UNIT] >> 20
+        allowed = window.tail * worse
+        change = place_window(
+            lengths, mixture, window, placed, prefix, scratch, first, last, allowed
+        )
+        work += window.last - window.first
+        if change == FAR:
+            if delayed >= 0:
+                placed.delay[delayed] = before
+            continue
+        current += change
+        for k in range(first, last + 1):
+            placed.order[k] = scratch.order[k]
+        for k in range(first, window.last):
+            placed.start[k] = scratch.start[k]
+            placed.floor[k + 1] = scratch.floor[k + 1]
+            placed.end[k + 1] = scratch.end[k + 1]
+        if current < best:
+            best = current
+            for k in range(window.first, window.last):
+                scratch.best_order[k] = placed.order[k]
+                scratch.best_delay[k] = placed.delay[placed.order[k]]
+                scratch.best_start[k] = placed.start[k]
+    for k in range(window.first, window.last):
+        i = scratch.best_order[k]
+        placed.order[k] = i
+        placed.delay[i] = scratch.best_delay[k]
+        placed.start[k] = scratch.best_start[k]
+    return work
+
+
+class Functions(NamedTuple):
+    """The functions that are called from outside, compiled or not."""
+
+    move_prefix: Callable[..., None]
+    complete: Callable[..., int]
+    anneal_window: Callable[..., int]
+
+
+def _warm_up(functions: Functions) -> None:
+    """Call each with nothing to do."""
+
+    def zeros() -> Any:
+        return np.zeros(2, dtype=np.int64)
+
+    lengths = Lengths(1, 0, zeros(), zeros())
+    placed = Placed(*(zeros() for _ in Placed._fields))
+    scratch = Scratch(*(zeros() for _ in Scratch._fields))
+    functions.move_prefix(lengths, placed, zeros(), 0, 0)
+    functions.complete(lengths, placed, zeros(), scratch, 0, 0, 0, 0, 0, False)
+    mixture, window = Mixture(zeros(), 0, 0, 0, 0, 0), Window(0, 0, 0, 0, 1, 0)
+    functions.anneal_window(
+        lengths, mixture, window, placed, zeros(), scratch, zeros(), zeros()[:0]
+    )
+
+
+WINDOWS = Kernel(
+    "annealing of windows",
+    (
+        earliest,
+        enter,
+        move_prefix,
+        filled_up,
+        with_places,
+        complete,
+        draw_change,
+        changed_delay,
+        place_window,
+        anneal_window,
+    ),
+    Functions,
+    _warm_up,
+    error_model="numpy",
+    nogil=True,
+)
+"""All that annealing of windows compiles; see `kvopt.solver.compiling`."""

@@ -1,0 +1,56 @@
+"""More time never gives a worse bracket, and the limit is used up.
+
+The clock is one that counts how often it is looked at, so that a run does the same on every
+machine.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+
+import pytest
+
+from kvopt import Instance, solve
+from kvopt.generate import generate_random
+from kvopt.solver.result import Result, Status
+
+
+def solved(instance: Instance, looks: int, monkeypatch: pytest.MonkeyPatch) -> Result:
+    """Solve with a limit of so many looks at the clock."""
+    ticks = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(ticks)))
+    try:
+        return solve(instance, looks)
+    finally:
+        monkeypatch.undo()
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "real:requests=16:memory=1000",
+        "real:requests=40:memory=2000",
+        "real:requests=100:memory=4096",
+        "real:kind=code:requests=60:memory=16384",
+        "real:kind=mixed:requests=200:memory=8192",
+    ],
+)
+def test_more_time_is_never_worse(spec: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = generate_random(spec, 1, 0)
+    brackets = [solved(instance, looks, monkeypatch) for looks in (60, 120, 240)]
+    for less, more in itertools.pairwise(brackets):
+        assert more.objective <= less.objective
+        assert more.lower_bound >= less.lower_bound
+
+
+@pytest.mark.parametrize("spec", ["real:requests=40:memory=2000", "real:requests=3000:memory=8192"])
+def test_the_limit_is_used_up_and_kept(spec: str) -> None:
+    instance = generate_random(spec, 1, 0)
+    solve(instance, 0.1)  # what is compiled
+    began = time.perf_counter()
+    result = solve(instance, 1.5)
+    seconds = time.perf_counter() - began - result.compile_seconds
+    assert result.status is Status.BRACKET
+    assert result.seconds >= 1.45
+    assert seconds < 4  # far less on an idle machine
