@@ -21,6 +21,7 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
+from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def ratio(
                 policies,
                 time_limit,
                 stop=limit,
-                on_error=lambda error, name=name: compared.failures.append(f"{name}: {error}"),  # type: ignore[misc]
+                on_error=lambda error, name=name: compared.failures.append(f"{one_line(name, NAME)}: {error}"),  # type: ignore[misc]
             )
             if limit.interrupted:
                 break

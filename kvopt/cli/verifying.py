@@ -12,6 +12,7 @@ from kvopt.cli.options import PATH, as_json, complain, print_json
 from kvopt.model.errors import InputError
 from kvopt.model.files import CertificateText, read_any
 from kvopt.model.instance import Instance
+from kvopt.model.text import file_text, one_line
 
 __all__ = ["verify"]
 
@@ -66,7 +67,10 @@ def _checked(file: Path) -> dict[str, Any]:
 
 
 def _print(checked: list[dict[str, Any]]) -> None:
-    """Print a line for each file, and each of its violations."""
+    """Print a line for each file, and each of its violations.
+
+    A line is "FILE: ok: ..." or "FILE: FAILED: ...", whatever the name of the file.
+    """
     for row in checked:
         if row["kind"] == "unreadable":  # that was said already
             continue
@@ -74,6 +78,6 @@ def _print(checked: list[dict[str, Any]]) -> None:
         if "total_completion_time" in row:
             note = f", total completion time {row['total_completion_time']}"
         state = "ok" if row["ok"] else "FAILED"
-        click.echo(f"{row['file']}: {state}: {row['kind']}{note}")
+        click.echo(f"{file_text(row['file'])}: {state}: {row['kind']}{one_line(note)}")
         for violation in row["violations"]:
-            click.echo(f"  {violation}")
+            click.echo(f"  {one_line(violation)}")
