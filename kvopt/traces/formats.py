@@ -214,7 +214,8 @@ def _json_object(text: str, number: int) -> dict[str, Any]:
     try:
         entry = parsed(text)
     except InputError as error:
-        reason = str(error).replace(", line 1, column ", ", column ")
+        reason = str(error).removeprefix("is not valid JSON: ")
+        reason = reason.replace(", line 1, column ", ", column ")
     else:
         if isinstance(entry, dict):
             return entry
