@@ -110,10 +110,11 @@ def frame(text: str) -> str:
     return re.sub(r"-?\d+", "0", text)
 
 
-WORDS = set(
-    "Module Given Definition M Z types list given End Kvopt.Model.Request Kvopt.Model.request"
-    " Kvopt.PathCheck.PathProof Kvopt.Prices.Leaf Kvopt.Prices.Split".split()
-)
+WORDS = {
+    *("Module", "Given", "Definition", "M", "Z", "types", "list", "given", "End"),
+    *("Kvopt.Model.Request", "Kvopt.Model.request", "Kvopt.PathCheck.PathProof"),
+    *("Kvopt.Prices.Leaf", "Kvopt.Prices.Split"),
+}
 
 
 @pytest.mark.parametrize("rule", ["linear-duals", "aggregate-state", "tree"])
@@ -221,8 +222,7 @@ def test_coq_reads_the_numbers_of_the_file_and_nothing_else(
     content = sound("linear-duals")
     content["proof"]["tree"] = TREE
     (tmp_path / "Model.v").write_text(
-        "From Coq Require Import ZArith.\n"
-        "Record request := Request { prompt : Z; output : Z }.\n"
+        "From Coq Require Import ZArith.\nRecord request := Request { prompt : Z; output : Z }.\n"
     )
     (tmp_path / "Prices.v").write_text(
         "From Coq Require Import ZArith List.\nFrom Kvopt Require Import Model.\n"

@@ -223,4 +223,3 @@ def _json_object(text: str, number: int) -> dict[str, Any]:
     raise InputError(
         f"line {number}: must be a JSON object, got {abridged(text.rstrip())}: {reason}"
     )
-
