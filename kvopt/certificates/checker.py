@@ -94,7 +94,7 @@ def verdicts_of_files(files: Sequence[str | Path], stop: Stopping | None = None)
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         try:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter where no file can have such a name
             raise KvoptError(f"the checker of certificates cannot be run: {error}") from None
         stopped = False
         try:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,23 @@ __all__ = [
     "time_limit_option",
 ]
 
-PATH = click.Path(path_type=Path)
+
+class FilePath(click.Path):
+    """A path that a file can have; the operating system is not asked for others."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; raise InputError if no file can have it."""
+        try:
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                os.lstat(value)
+        except OSError as error:
+            raise InputError(f"{value}: cannot be used: {error.strerror}") from None
+        except ValueError:  # a NUL, or what no file system can encode
+            raise InputError(f"{value}: cannot be used: no file can have this name") from None
+        return Path(os.fspath(value))
+
+
+PATH = FilePath(path_type=Path)
 TOKENS = click.IntRange(1, MAX_TOKENS)
 
 

@@ -28,6 +28,12 @@ def read(name: str) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
+def shown(name: str) -> str:
+    """Return the name of a file in one line, without ": ", so that no name says a verdict."""
+    text = (name if name.isprintable() else ascii(name)).replace(": ", "\\x3a ")
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
 def main(arguments: list[str]) -> int:
     """Check files; print one line for each."""
     names = [name for name in arguments if name != "--json"]
@@ -51,9 +57,8 @@ def main(arguments: list[str]) -> int:
                 row[key] = getattr(claim, key, None)
             print(json.dumps(row), flush=True)
         else:
-            shown = name if name.isprintable() else ascii(name)
             verdict = f"REFUSED: {reason}" if claim is None else f"holds: {claim}"
-            print(f"{shown}: {verdict}", flush=True)
+            print(f"{shown(name)}: {verdict}", flush=True)
     return int(failed)
 
 
