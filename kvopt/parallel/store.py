@@ -248,7 +248,8 @@ class WorkStore:
     def _look_at_file(self) -> None:
         """Check the file without writing to it, or to what SQLite keeps beside it."""
         try:
-            if not self.path.parent.is_dir():
+            os.fsencode(self.path)
+            if not self.path.parent.is_dir() or "\0" in self.path.name:
                 raise InputError(f"{self.path}: cannot be opened: no such folder")
             if not self.path.exists():
                 return
@@ -272,7 +273,7 @@ class WorkStore:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"{self.path}: cannot be used: {reason}") from None
-        except ValueError:  # a NUL, or what no file system can encode
+        except UnicodeEncodeError:
             raise InputError(f"{self.path}: cannot be used: no file can have this name") from None
 
     def _traces(self) -> list[tuple[str, int, int]]:
@@ -351,7 +352,7 @@ class WorkStore:
                 return work(db)
         except sqlite3.OperationalError as error:
             raise InputError(f"{self.path}: cannot be used: {error}") from None
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter in a message of SQLite
             raise InputError(f"{self.path}: is damaged or not a store of kvopt: {error}") from None
 
 
@@ -413,8 +414,10 @@ class Claims:
     def _run(self, statement: str, values: tuple[Any, ...]) -> None:
         self._store._use(lambda db: db.execute(statement, values))
 
-    def _holds(self, host: str, process: int, started: str, renewed: float) -> bool:
-        """Tell whether a claim of another process holds."""
+    def _holds(self, host: object, process: object, started: object, renewed: object) -> bool:
+        """Tell whether a claim of another process holds; what nobody can have written is void."""
+        if type(process) is not int or type(renewed) is not float:
+            return False
         if host == self._host and _started(process) != started:
             return False
         return abs(time.time() - renewed) < CLAIM_SECONDS

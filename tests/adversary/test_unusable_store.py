@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -210,6 +211,39 @@ def test_a_view_in_the_place_of_a_table_is_refused(tmp_path: Path) -> None:
     shell(file, "CREATE VIEW unit AS SELECT * FROM units")
     with pytest.raises(InputError, match="table (unit|find) is different"):
         Store(file, "1.0")
+
+
+@pytest.mark.parametrize(
+    "change", ["process = '../self'", "renewed = 'now'", "renewed = 9e999", "process = -1"]
+)
+def test_a_claim_that_nobody_can_have_made_is_void(tmp_path: Path, change: str) -> None:
+    file = tmp_path / "finds.db"
+    store = Store(file, "1.0")
+    with store.ledger(CONFIGURATION) as theirs, store.ledger(CONFIGURATION) as ours:
+        assert theirs.claim(1)
+        assert not ours.claim(1)
+        shell(file, f"UPDATE claim SET {change}")
+        assert ours.claim(1)
+
+
+def test_whatever_byte_is_changed_a_store_is_read_or_refused(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
+    good = file.read_bytes()
+    places = [i for i, byte in enumerate(good) if byte]
+    rng = random.Random(1)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(good)
+        data[rng.choice(places)] = rng.choice((0, 255, rng.randrange(256)))
+        file.write_bytes(data)
+        try:
+            Store(file, "1.0").units(CONFIGURATION)
+        except InputError as error:
+            assert str(error).startswith(f"{file}: ")
+            assert str(error).isprintable()
+            refused += 1
+    assert refused > 50
 
 
 @pytest.mark.parametrize(
