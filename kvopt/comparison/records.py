@@ -125,8 +125,11 @@ def problems_with(
     with_text = [i for i in range(len(records)) if i not in problems]
     found = verdicts(texts, stop)
     for i, text, verdict in zip(with_text, texts, found, strict=True):
-        problems[i] = _problem(records[i], text, verdict, own)
-    return [problems[i] for i in range(len(records))]
+        if stop is not None and stop.over():
+            problems[i] = f"{records[i].file}: the check was stopped before its end"
+        else:
+            problems[i] = _problem(records[i], text, verdict, own)
+    return [one_line(problems[i]) for i in range(len(records))]
 
 
 def _text_of(certificate: Path) -> str:

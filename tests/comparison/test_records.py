@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kvopt import InputError, Instance
+from kvopt import InputError, Instance, Stopping
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate, certificate_text
 from kvopt.cli import main
@@ -268,6 +268,16 @@ def test_one_checker_runs_for_all(
     monkeypatch.setattr(module, "verdicts", lambda *a: calls.append(a) or verdicts(*a))
     assert problems_with(read_records(tmp_path)) == [""] * 5
     assert len(calls) == 1
+
+
+def test_a_check_that_is_stopped_accepts_nothing(
+    tmp_path: Path, pair: tuple[dict[str, Any], dict[str, Any]]
+) -> None:
+    put(tmp_path, "record.json", *pair)
+    answers = iter([False] * 3)
+    for stop in (Stopping(stopped=lambda: True), Stopping(stopped=lambda: next(answers, True))):
+        (problem,) = problems_with(read_records(tmp_path), (), stop)
+        assert problem.endswith("the check was stopped before its end")
 
 
 @pytest.mark.parametrize(
