@@ -31,6 +31,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from measurements import read_rows
+
 from kvopt import Instance, Stopping, solve
 from kvopt.certificates.checker import verdicts
 from kvopt.certificates.solve import solve_certified
@@ -186,16 +188,11 @@ def solvers() -> dict[str, Solver]:
     return found
 
 
-def read_rows(path: Path) -> dict[tuple[str, str], Row]:
+def rows_so_far(path: Path) -> dict[tuple[str, str], Row]:
     """Return the results so far by instance and solver; a torn last line does not count."""
-    rows = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        rows[row["instance"], row["solver"]] = row
-    return rows
+    texts = ("suite", "instance", "solver")
+    rows = read_rows(path, ("objective", "lower_bound", "seconds"), texts, torn=True)
+    return {(row["instance"], row["solver"]): row for row in rows}
 
 
 def check(rows: list[Row]) -> None:
@@ -305,7 +302,7 @@ def measure(suite: str, instance: Instance, name: str, options: argparse.Namespa
 
 def measure_all(options: argparse.Namespace) -> list[Row]:
     """Make the measurements that are missing, and return all rows."""
-    rows = read_rows(options.results)
+    rows = rows_so_far(options.results)
     chosen = options.solvers.split(",")
     if {"kernel", "solve"} & set(chosen):
         warm_up()
@@ -345,7 +342,7 @@ def main() -> None:
     if options.cp_sat_worker:
         cp_sat_worker()
         return
-    rows = list(read_rows(options.tables).values()) if options.tables else measure_all(options)
+    rows = list(rows_so_far(options.tables).values()) if options.tables else measure_all(options)
     check(rows)
     print(f"{table(rows)}\n\n{certificate_table(rows)}")
 

@@ -23,6 +23,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from measurements import read_rows
+
 from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.certificates.checker import verdicts
 from kvopt.certificates.solve import solve_certified
@@ -44,6 +46,13 @@ def shortened(instance: Instance, size: str) -> Instance:
     return Instance(
         instance.memory, instance.prompts[:n], instance.outputs[:n], name=f"{instance.name}-{n}"
     )
+
+
+NUMBERS = (
+    *("seed", "number", "limit", "requests", "mc-sf", "lower", "upper", "seconds"),
+    *("nodes", "bytes", "check seconds"),
+)
+"""What a row has beside the size, the rule, and the bound by duals, which may be missing."""
 
 
 def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) -> Row:
@@ -208,8 +217,8 @@ def main() -> None:
     parser.add_argument("--keep", type=Path)
     parser.add_argument("--table", choices=TABLES, help="print this table only")
     options = parser.parse_args()
-    text = options.store.read_text() if options.store.exists() else ""
-    rows = [row for row in map(json.loads, text.splitlines()) if row["seed"] == options.seed]
+    stored = read_rows(options.store, NUMBERS, ("size", "rule"))
+    rows = [row for row in stored if row["seed"] == options.seed]
     if options.table:
         print(TABLES[options.table](rows))
         return

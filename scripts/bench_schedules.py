@@ -15,6 +15,8 @@ import json
 import statistics
 from pathlib import Path
 
+from measurements import read_rows
+
 from kvopt import Schedule, Stopping, policy_from_spec, simulate, violations
 from kvopt.generate import generate_random
 from kvopt.model.files import write_text
@@ -90,8 +92,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
-    text = options.store.read_text() if options.store.exists() else ""
-    rows = [row for row in map(json.loads, text.splitlines()) if row["seed"] == options.seed]
+    keys = ("seed", "number", "seconds", "mc-sf", "list", "improved")
+    rows = [row for row in read_rows(options.store, keys) if row["seed"] == options.seed]
     done = {(row["number"], row["seconds"]) for row in rows}
     wanted = [(k, options.all) for k in range(COUNT)] if options.all else []
     for seconds in options.sample.split(",") if options.sample else []:

@@ -29,6 +29,7 @@ from kvopt.certificates.write import checked_certificate, write_certificate
 from kvopt.comparison.ratio import compare
 from kvopt.comparison.records import ClaimedRecord, claim, read_records
 from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
+from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
 from kvopt.theory.gba_bounds import gba_bound_sharper
 from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper
@@ -207,11 +208,14 @@ def record_table(records: list[ClaimedRecord]) -> str:
             f"{low}" if low == high else f"{low}..{high}",
             f"{len(record.instance)}",
             f"{record.instance.memory}",
-            f"`{record.instance.source}`",
+            f"`{one_line(record.instance.source, LINE).translate(PLAIN)}`",
         )
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
+
+PLAIN = str.maketrans("|`", "/'")
+"""What would end a cell or a piece of code in Markdown, and what is written instead."""
 
 TABLES = {"worst": table, "records": record_table}
 

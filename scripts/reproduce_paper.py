@@ -26,6 +26,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from measurements import read_objects, refuse
 from paper import report
 from paper.measures import Measurement, Setting, measured
 
@@ -125,10 +126,12 @@ class Runs:
         complete = text[: text.rfind("\n") + 1]
         if complete != text:
             path.write_text(complete)
-        for line in complete.splitlines():
-            entry = json.loads(line)
-            setting = Setting(**entry.pop("setting"))
-            self.measurements.append(Measurement(setting=setting, **entry))
+        for number, entry in read_objects(path):
+            try:
+                setting = Setting(**entry.pop("setting"))
+                self.measurements.append(Measurement(setting=setting, **entry))
+            except (TypeError, ValueError, KeyError) as error:
+                refuse(path, number, f"is not a measurement: {error}")
         self.known = {m.key for m in self.measurements}
 
     def add(self, measurement: Measurement) -> None:

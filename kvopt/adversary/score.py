@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.closed_forms import compiled, plain, upper_bound
-from kvopt.adversary.configuration import SearchConfiguration
+from kvopt.adversary.configuration import Record, SearchConfiguration
+from kvopt.model.errors import InputError
+from kvopt.model.instance import abridged
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import Compiler, facts_of
 from kvopt.simulation.simulate import simulate
+from kvopt.solver.combinatorial_bounds import best_lower_bound
 
-__all__ = ["Score", "cost_function", "score_function"]
+__all__ = ["Score", "check_costs", "cost_function", "score_function"]
 
 Score = Callable[[Candidate], tuple[int, int]]
 """candidate -> cost of the policy, and cost of the reference (rounds)."""
@@ -41,6 +44,34 @@ def score_function(configuration: SearchConfiguration, compiler: Compiler = comp
         return found, min(found, schedule)
 
     return score
+
+
+def check_costs(configuration: SearchConfiguration, records: Iterable[Record]) -> None:
+    """Compute the costs of records anew, as those from a store are the word of a file.
+
+    What they were compared to must be the cost of the other policy or, without one, no less
+    than a lower bound on the optimum.
+
+    Raises
+    ------
+    InputError
+        If a record is not within the limits of the search, or has another cost.
+    """
+    cost = cost_function(policy_from_spec(configuration.policy))
+    against = configuration.against and cost_function(policy_from_spec(configuration.against))
+    for record in records:
+        place = f"unit {record.unit}, instance {record.evaluation}"
+        if not record.candidate.valid(configuration.limits):
+            raise InputError(f"{place}: must be within the limits of the search")
+        if (right := cost(record.candidate)) != record.cost:
+            raise InputError(f"{place}: cost: must be {right}, got {abridged(int(record.cost))}")
+        if against:
+            low = high = against(record.candidate)
+        else:
+            low, high = best_lower_bound(record.candidate.instance()).value, right
+        if not low <= record.reference <= high:
+            given = abridged(int(record.reference))
+            raise InputError(f"{place}: reference: must be from {low} to {high}, got {given}")
 
 
 def cost_function(policy: Policy, compiler: Compiler = plain) -> Callable[[Candidate], int]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.model.formats import INSTANCE_FORMAT
+from kvopt.model.formats import INSTANCE_FORMAT, parsed
 from kvopt.parallel.store import Claims, Columns, FinishedUnit, Task, WorkStore
 from kvopt.policies import policy_from_spec, source_digest
 
@@ -219,7 +219,7 @@ class Store:
                     int(row["cost"]),
                     int(row["lower_bound"]),
                     int(row["upper_bound"]),
-                    None if row["starts"] is None else tuple(map(int, json.loads(row["starts"]))),
+                    None if row["starts"] is None else _starts(row["starts"]),
                     float(row["seconds"]),
                 )
                 for row in rows
@@ -367,9 +367,23 @@ def _instance(candidate: Candidate) -> str:
 
 
 def _candidate(text: str) -> Candidate:
-    raw: dict[str, Any] = json.loads(text)
+    """Return a candidate from the text of an instance file; raises ValueError and the like."""
+    raw: Any = parsed(text)
     groups = tuple(
-        (int(group["prompt"]), int(group["output"]), int(group["count"]))
+        (_integer(group["prompt"]), _integer(group["output"]), _integer(group["count"]))
         for group in raw["requests"]
     )
-    return Candidate(int(raw["memory"]), groups)
+    return Candidate(_integer(raw["memory"]), groups)
+
+
+def _starts(text: str) -> tuple[int, ...]:
+    """Return start times (rounds) from a JSON list; raises ValueError and the like."""
+    values: Any = parsed(text)
+    return tuple(map(_integer, values))
+
+
+def _integer(value: object) -> int:
+    """Return an integer that stands in a JSON text; 1.0, true and "1" are none."""
+    if type(value) is not int:
+        raise ValueError
+    return value

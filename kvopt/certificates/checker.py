@@ -143,7 +143,7 @@ def verdicts_of_files(
                 stdout=out,
                 stderr=err,
             )
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter where no file can have such a name
             raise KvoptError(f"the checker of certificates cannot be run: {error}") from None
         stopped = False
         try:

@@ -116,8 +116,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     try:
-        if (here := os.getcwd()) not in sys.path:
-            sys.path.append(here)  # where a user's own policy, module:Class, may be
         with ending():
             code = cli.main(arguments, prog_name="kvopt", standalone_mode=False)
         return code if isinstance(code, int) else DONE

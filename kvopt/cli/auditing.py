@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from kvopt.adversary.brief import BriefSearch, brief_search
+from kvopt.cli import options
 from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import (
     PATH,
@@ -23,12 +24,13 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.audit import Audited, audit_instance
-from kvopt.comparison.records import ClaimedRecord, problem_with, read_records
+from kvopt.comparison.records import ClaimedRecord, problems_with, read_records
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
-from kvopt.policies import Policy, policy_from_spec
+from kvopt.model.text import NAME, file_text, one_line
+from kvopt.policies import Policy, is_built_in, policy_from_spec
 
 __all__ = ["audit"]
 
@@ -38,7 +40,7 @@ SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 
 @click.command()
 @click.argument("paths", type=PATH, nargs=-1)
-@policies_option(AUDIT_POLICIES)
+@policies_option(AUDIT_POLICIES, str)
 @click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")
 @time_limit_option(5, "for an instance")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
@@ -46,7 +48,7 @@ SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 @as_csv
 def audit(
     paths: tuple[Path, ...],
-    policies: list[Policy],
+    policies: str,
     searching: bool,
     time_limit: float,
     seed: int,
@@ -59,10 +61,12 @@ def audit(
     come with kvopt are audited.  Every schedule is checked independently, and
     every optimum that is small enough is proved by a second solver.  Certificates
     in a subfolder "certificates" are checked too, and so are the claims of the worst
-    instances known, in a subfolder "worst".  The search is for instances on
-    which GSA(2) and GBA(2) do badly.
+    instances known, in a subfolder "worst"; a claim about a policy module:Class only if
+    --policy names that policy too.  The search is for instances on which GSA(2) and
+    GBA(2) do badly.
     """
     began = time.perf_counter()
+    chosen = options.policies(policies)
     curated = curated_instances()
     files = paths or sorted(curated.glob("*.json"))
     paths = paths or (curated,)
@@ -74,14 +78,21 @@ def audit(
     steps = len(instances) + len(searched) + len(records) + len(certificates)
     with interruptible() as limit:
         with progress_bar("auditing", steps) as advance_to:
-            audit.run(instances, policies, limit, time_limit, advance_to)
+            audit.run(instances, chosen, limit, time_limit, advance_to)
             audit.search(searched, seed, limit, advance_to)
-            audit.check(records, certificates, limit, advance_to)
+            audit.check_records(records, _own(policies), limit, advance_to)
+            audit.check_certificates(certificates, limit, advance_to)
         audit.show(time.perf_counter() - began, as_json, as_csv)
         if limit.interrupted:
             number = f"{len(audit.audited)} of {len(instances)}"
             complain(f"{limit.what}; {number} instances were audited", limit.code)
     return exit_code(limit.code, FAILED if audit.problems else DONE)
+
+
+def _own(policies: str) -> list[str]:
+    """Return the policies of the user's own among those that the command line names."""
+    own = [spec for spec in policies.split(",") if spec != "all" and not is_built_in(spec)]
+    return [":".join(spec.split(":")[:2]) for spec in own]
 
 
 class _Audit:
@@ -125,12 +136,12 @@ class _Audit:
             except InputError:
                 raise
             except KvoptError as error:
-                self.problems.append(f"{name}: {error}")
+                self.problems.append(f"{one_line(name, NAME)}: {error}")
                 continue
             if limit.interrupted:
                 return
             self.audited.append((name, result))
-            self.problems += [f"{name}: {problem}" for problem in result.problems]
+            self.problems += [f"{one_line(name, NAME)}: {problem}" for problem in result.problems]
             self._advance(advance_to)
 
     def search(
@@ -145,37 +156,48 @@ class _Audit:
                 self.problems += [f"search: {problem}" for problem in found.problems]
             self._advance(advance_to)
 
-    def check(
+    def check_records(
         self,
         records: Sequence[ClaimedRecord],
-        certificates: Sequence[Path],
+        own: Collection[str],
         limit: Limit,
         advance_to: Callable[[int], None],
     ) -> None:
-        """Check the worst instances known, and certificates."""
-        from kvopt.certificates.checker import verdicts_of_files
-
-        for record in records:
-            if limit.interrupted:
-                return
-            if problem := problem_with(record):
-                self.problems.append(f"{record.file}: {problem}")
-            else:
-                self.records += 1
-            self._advance(advance_to)
-        if limit.interrupted or not certificates:
+        """Check the worst instances known, which may name these policies of the user's own."""
+        if limit.interrupted:
             return
         try:
-            found = verdicts_of_files(certificates, limit)
+            found = problems_with(records, own, limit)
         except KvoptError:
             if limit.interrupted:  # the signal has ended the checker, too
                 return
             raise
-        for file, verdict in zip(certificates, found, strict=True):
+        for problem in found:
+            if not problem:
+                self.records += 1
+            elif not limit.interrupted:
+                self.problems.append(problem)
+            self._advance(advance_to)
+
+    def check_certificates(
+        self, files: Sequence[Path], limit: Limit, advance_to: Callable[[int], None]
+    ) -> None:
+        """Check certificates."""
+        from kvopt.certificates.checker import verdicts_of_files
+
+        if limit.interrupted:
+            return
+        try:
+            found = verdicts_of_files(files, limit)
+        except KvoptError:
+            if limit.interrupted:
+                return
+            raise
+        for file, verdict in zip(files, found, strict=True):
             if verdict.holds:
                 self.certificates += 1
             elif not limit.interrupted:
-                self.problems.append(f"{file}: {verdict.reason}")
+                self.problems.append(f"{file_text(file)}: {verdict.reason}")
             self._advance(advance_to)
 
     def show(self, seconds: float, as_json: bool, as_csv: bool) -> None:
@@ -251,7 +273,7 @@ class _Audit:
         if self.problems:
             click.echo("\nproblems:")
             for problem in self.problems:
-                click.echo(f"  {problem}")
+                click.echo(f"  {one_line(problem)}")
         click.echo()
 
     def _as_object(self, summary: dict[str, Any]) -> dict[str, Any]:

@@ -21,6 +21,8 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
+from kvopt.model.errors import KvoptError
+from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ def ratio(
                 policies,
                 time_limit,
                 stop=limit,
-                on_error=lambda error, name=name: compared.failures.append(f"{name}: {error}"),  # type: ignore[misc]
+                on_error=lambda error, name=name: compared.fail(name, error),  # type: ignore[misc]
             )
             if limit.interrupted:
                 break
@@ -82,6 +84,10 @@ class _Compared:
             self.violated |= r.verdict is Verdict.VIOLATES
             facts = [name, r.policy, str(r.cost), optimum_text(comparison.optimum)]
             self.table.append([*facts, ratio_text(r), *bound_texts(r), r.verdict.value])
+
+    def fail(self, name: str, error: KvoptError) -> None:
+        """Take what went wrong with an instance of a given name."""
+        self.failures.append(f"{one_line(name, NAME)}: {error}")
 
     def show(self, as_json: bool, as_csv: bool) -> None:
         """Print the rows, and on stderr what failed."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import click
 from kvopt.model.errors import InputError
 from kvopt.model.files import check_writable, find_instances, read_instance
 from kvopt.model.instance import MAX_TOKENS, Instance
+from kvopt.model.text import NAME, one_line
 from kvopt.policies import POLICIES, Policy, policy_from_spec
 from kvopt.theory.quadratic import Exact, parse_exact
 
@@ -33,7 +36,23 @@ __all__ = [
     "time_limit_option",
 ]
 
-PATH = click.Path(path_type=Path)
+
+class FilePath(click.Path):
+    """A path that a file can have; the operating system is not asked for others."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the path; raise InputError if no file can have it."""
+        try:
+            with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+                os.lstat(value)
+        except OSError as error:
+            raise InputError(f"{value}: cannot be used: {error.strerror}") from None
+        except ValueError:  # a NUL, or what no file system can encode
+            raise InputError(f"{value}: cannot be used: no file can have this name") from None
+        return Path(os.fspath(value))
+
+
+PATH = FilePath(path_type=Path)
 TOKENS = click.IntRange(1, MAX_TOKENS)
 
 
@@ -74,13 +93,18 @@ as_wide = click.option("--wide", is_flag=True, help="Give all columns, however w
 as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 
 
-def policies_option(default: str | None = None) -> Callable[[Any], Any]:
-    """Return the option --policy for one or more policies, required without a default."""
+def policies_option(
+    default: str | None = None, kind: Callable[[str], Any] = policies
+) -> Callable[[Any], Any]:
+    """Return the option --policy for one or more policies, required without a default.
+
+    Its value is what `kind` makes of the text.
+    """
     rule: dict[str, Any] = {"default": default, "show_default": True}
     return click.option(
         "--policy",
         "policies",
-        type=policies,
+        type=kind,
         help='Policies, separated by commas: NAME or NAME:key=value:key=value, or "all".',
         **({"required": True} if default is None else rule),
     )
@@ -99,7 +123,7 @@ def time_limit_option(default: float, what: str) -> Callable[[Any], Any]:
 
 def complain(message: str, code: int) -> int:
     """Print a message as one line on stderr and return an exit code."""
-    click.echo(f"kvopt: {' '.join(message.split())}", err=True)
+    click.echo(f"kvopt: {one_line(' '.join(message.split()))}", err=True)
     return code
 
 
@@ -118,4 +142,4 @@ def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance]]:
 
 def label(instance: Instance, file: Path) -> str:
     """Return what to call an instance: its name, or that of its file."""
-    return instance.name or "".join(c if c.isprintable() else "?" for c in file.stem)
+    return instance.name or one_line(file.stem, NAME)

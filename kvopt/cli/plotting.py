@@ -25,6 +25,7 @@ from kvopt.model.formats import (
 )
 from kvopt.model.instance import Instance, abridged
 from kvopt.model.schedule import Schedule
+from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, spec_of
 
 if TYPE_CHECKING:
@@ -274,4 +275,4 @@ def _file_type(output: Path) -> str:
 
 
 def _stem(file: Path) -> str:
-    return "".join(c if c.isprintable() else "?" for c in file.stem)
+    return one_line(file.stem, NAME)

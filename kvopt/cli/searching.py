@@ -13,11 +13,12 @@ from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import PATH, as_json, complain, output_file, print_json
 from kvopt.cli.search_report import Report, check_picture
 from kvopt.cli.terminal import status_line
+from kvopt.model.errors import InputError
 from kvopt.model.files import write_instance
 from kvopt.policies import policy_from_spec
 
 if TYPE_CHECKING:
-    from kvopt.adversary import SearchConfiguration, WorkUnit
+    from kvopt.adversary import Record, SearchConfiguration, WorkUnit
     from kvopt.adversary.store import Store
 
 __all__ = ["search"]
@@ -114,6 +115,8 @@ def search(
         if not records:
             code = exit_code(limit.code, FAILED)
             return complain("the time was over before anything was found", code)
+        if store:
+            _check(configuration, records, store)
         complete = sum(unit.complete for unit in units)
         report = Report(configuration, records, number_of_units(configuration), complete, limit)
         report.verify()
@@ -130,6 +133,16 @@ def search(
             click.echo(report.text())
             click.echo(f"searched     {evaluations} instances in {len(units)} units")
     return exit_code(limit.code, DONE)
+
+
+def _check(configuration: SearchConfiguration, records: list[Record], store: Store) -> None:
+    """Compute anew what is reported of a store."""
+    from kvopt.adversary.score import check_costs
+
+    try:
+        check_costs(configuration, records)
+    except InputError as error:
+        raise error.within(f"{store.path}: is damaged") from None
 
 
 def _run(

@@ -12,6 +12,7 @@ from kvopt.cli.options import PATH, as_json, label, output_file, print_json
 from kvopt.cli.terminal import progress_bar
 from kvopt.model.files import read_instance, write_schedule
 from kvopt.model.formats import attempt_rows
+from kvopt.model.text import NAME, one_line
 from kvopt.policies import policy_from_spec, spec_of
 
 __all__ = ["simulate"]
@@ -55,7 +56,7 @@ def simulate(
         print_json(summary)
         return DONE
     for key, value in summary.items():
-        click.echo(f"{key.replace('_', ' '):<22} {value}")
+        click.echo(f"{key.replace('_', ' '):<22} {one_line(value, NAME)}")
     click.echo(f"{'attempts':<22} {len(schedule)}")
     if show:
         rows = [[*map(str, row[:3]), "killed" if row[3] else ""] for row in attempt_rows(schedule)]

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 import click
 
+from kvopt.model.text import NAME, one_line
+
 __all__ = ["announce_compiling", "progress_bar", "status_line"]
 
 
@@ -17,7 +19,7 @@ class _Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record."""
-        click.echo(f"kvopt: {record.getMessage()}", err=True)
+        click.echo(f"kvopt: {one_line(record.getMessage())}", err=True)
 
 
 def announce_compiling() -> None:
@@ -57,7 +59,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         console=Console(stderr=True),
         transient=True,
     ) as progress:
-        task = progress.add_task(what, total=total)
+        task = progress.add_task(one_line(what, NAME), total=total)
         yield lambda done: progress.update(task, completed=done)
 
 
@@ -80,5 +82,6 @@ def status_line(what: str) -> Iterator[Callable[[str], None]]:
         console=Console(stderr=True),
         transient=True,
     ) as progress:
+        what = one_line(what, NAME)
         task = progress.add_task(what, total=None)
-        yield lambda news: progress.update(task, description=f"{what}: {news}")
+        yield lambda news: progress.update(task, description=f"{what}: {one_line(news)}")

@@ -14,6 +14,7 @@ from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import CertificateText, read_any
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
+from kvopt.model.text import file_text, one_line
 
 __all__ = ["verify"]
 
@@ -120,7 +121,10 @@ def _checked(file: Path, ask: Ask) -> dict[str, Any]:
 
 
 def _print(checked: list[dict[str, Any]]) -> None:
-    """Print a line for each file, and each of its violations."""
+    """Print a line for each file, and each of its violations.
+
+    A line is "FILE: ok: ..." or "FILE: FAILED: ...", whatever the name of the file.
+    """
     for row in checked:
         if row["kind"] == "unreadable":  # that was said already
             continue
@@ -128,6 +132,6 @@ def _print(checked: list[dict[str, Any]]) -> None:
         if "total_completion_time" in row:
             note = f", total completion time {row['total_completion_time']}"
         state = "ok" if row["ok"] else "FAILED"
-        click.echo(f"{row['file']}: {state}: {row['kind']}{note}")
+        click.echo(f"{file_text(row['file'])}: {state}: {row['kind']}{one_line(note)}")
         for violation in row["violations"]:
-            click.echo(f"  {violation}")
+            click.echo(f"  {one_line(violation)}")

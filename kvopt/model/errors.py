@@ -1,8 +1,21 @@
 """The errors kvopt raises on purpose; anything else that escapes is a bug."""
 
+from __future__ import annotations
+
+from kvopt.model.text import NAME, one_line
+
 
 class KvoptError(Exception):
-    """Base class of every error kvopt raises on purpose."""
+    """Base class of every error kvopt raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What is wrong.  It may hold anything from a file: it becomes one line that can be shown.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class InputError(KvoptError):
@@ -13,9 +26,9 @@ class InputError(KvoptError):
     into exit code 2.
     """
 
-    def within(self, place: str) -> "InputError":
+    def within(self, place: str) -> InputError:
         """Return the same error with `place` (a file, usually) put before it."""
-        return type(self)(f"{place}: {self}")
+        return type(self)(f"{one_line(place, NAME)}: {self}")
 
 
 class PolicyError(KvoptError):
@@ -42,7 +55,7 @@ class PolicyError(KvoptError):
         self.round = round
         self.reason = reason
 
-    def __reduce__(self) -> tuple[type["PolicyError"], tuple[str, int | None, int, str]]:
+    def __reduce__(self) -> tuple[type[PolicyError], tuple[str, int | None, int, str]]:
         # Exceptions are pickled by their message; this one comes back from other processes.
         return type(self), (self.policy, self.request, self.round, self.reason)
 

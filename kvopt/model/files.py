@@ -34,6 +34,7 @@ __all__ = [
     "PathLike",
     "check_writable",
     "curated_instances",
+    "files_in",
     "find_certificates",
     "find_instances",
     "read_any",
@@ -179,9 +180,9 @@ def find_instances(path: PathLike) -> list[Path]:
         If there is no such file or folder, or the folder has no JSON file.
     """
     path = _path(path)
-    if not path.is_dir():
-        return [path]
     try:
+        if not path.is_dir():
+            return [path]
         found = sorted(
             file
             for file in path.rglob("*.json")
@@ -197,8 +198,29 @@ def find_instances(path: PathLike) -> list[Path]:
 
 
 def find_certificates(path: PathLike) -> list[Path]:
-    """Return the certificates that come with a folder of instances, in name order."""
-    return sorted((_path(path) / CERTIFICATES).glob("*.json"))
+    """Return the certificates that come with a folder of instances, in name order.
+
+    Raises
+    ------
+    InputError
+        If one of them is no file, but a folder or a pipe.
+    """
+    return files_in(_path(path) / CERTIFICATES)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the JSON files right in a folder, in name order; none if it does not exist.
+
+    Raises
+    ------
+    InputError
+        If one of them is no file: reading a pipe or a device may never end.
+    """
+    found = sorted(folder.glob("*.json"))
+    for file in found:
+        if not file.is_file():
+            raise InputError(f"{file}: is not a file")
+    return found
 
 
 def curated_instances() -> Path:
@@ -209,7 +231,7 @@ def curated_instances() -> Path:
 
 
 def read_json(path: PathLike) -> object:
-    """Read a JSON file strictly: no duplicate keys, no NaN, no infinities.
+    """Read a JSON file strictly: no duplicate keys, no NaN, no infinities, no -0.
 
     Raises
     ------
@@ -241,6 +263,8 @@ def read_text(path: PathLike) -> str:
         raise InputError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"is not a text file in UTF-8: byte {error.start}") from None
+    except ValueError:  # a NUL, or what no file system can encode
+        raise InputError("cannot be read: no file can have this name") from None
 
 
 def check_writable(path: PathLike) -> None:
@@ -253,12 +277,17 @@ def check_writable(path: PathLike) -> None:
     """
     path = _path(path)
     reason = None
-    if path.is_dir():
-        reason = "Is a directory"
-    elif not path.parent.is_dir():
-        reason = "No such folder"
-    elif not os.access(path if _in_place(path) else path.parent, os.W_OK):
-        reason = "Permission denied"
+    try:
+        if path.is_dir():
+            reason = "Is a directory"
+        elif not path.parent.is_dir():
+            reason = "No such folder"
+        elif not os.access(path if _in_place(path) else path.parent, os.W_OK):
+            reason = "Permission denied"
+    except OSError as error:
+        reason = error.strerror
+    except ValueError:  # a NUL, or what no file system can encode
+        reason = "No file can have this name"
     if reason:
         raise InputError(f"{path}: cannot be written: {reason}")
 

@@ -7,6 +7,7 @@ the field and the value.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -127,7 +128,7 @@ def schedule_from_json(content: object) -> Schedule:
 
 
 def parsed(text: str) -> object:
-    """Parse JSON strictly: no duplicate keys, no NaN, no infinities.
+    """Parse JSON strictly: no duplicate keys, no NaN, no infinities, no -0.
 
     Raises
     ------
@@ -135,7 +136,7 @@ def parsed(text: str) -> object:
         If the text is not such JSON.
     """
     try:
-        return json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        return (_DECODER_OF_ZEROS if "-0" in text else _DECODER).decode(text)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"is not valid JSON: {error.msg}, {where}") from None
@@ -203,11 +204,35 @@ def _check_format(content: object, expected: str, prefix: str = "") -> None:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
+        seen: set[str] = set()
+        for twice, _ in pairs:
+            if twice in seen:
+                break
+            seen.add(twice)
         raise InputError(f"{abridged(twice)[1:-1]}: key appears twice in one object")
     return result
 
 
+def _integer(digits: str) -> int:
+    if digits == "-0":
+        raise InputError("is not acceptable: a number is written -0")
+    return int(digits)
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(value := float(digits)):
+        raise InputError(f"is not acceptable: numbers must be finite, got {digits[:40]}")
+    return value
+
+
 def _no_constant(name: str) -> float:
     raise InputError(f"is not valid JSON: numbers must be finite, got {name}")
+
+
+_STRICT: dict[str, Any] = {
+    "object_pairs_hook": _no_duplicates,
+    "parse_float": _finite,
+    "parse_constant": _no_constant,
+}
+_DECODER = json.JSONDecoder(**_STRICT)
+_DECODER_OF_ZEROS = json.JSONDecoder(**_STRICT, parse_int=_integer)  # slower

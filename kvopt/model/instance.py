@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from kvopt.model.errors import InputError
 from kvopt.model.request import IntArray, Request
 from kvopt.model.request_types import RequestTypes
+from kvopt.model.text import abridged_repr
 
 __all__ = ["MAX_REQUESTS", "MAX_TOKENS", "Instance", "IntArray", "Request"]
 
@@ -236,9 +237,7 @@ def check_integer(value: object, field: str, low: int, high: int = MAX_TOKENS) -
 
 def abridged(value: object) -> str:
     """Return `repr(value)`, cut to a length that fits on a line."""
-    if isinstance(value, int) and value.bit_length() > 128:
-        return f"an integer of {value.bit_length()} bits"
-    text = repr(value)
+    text = abridged_repr(value, 60)
     return text if len(text) <= 60 else text[:60] + "..."
 
 

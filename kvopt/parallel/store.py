@@ -13,6 +13,7 @@ finished), `find` (hunt, unit, position), `verified` (hunt, position, finished) 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -27,6 +28,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kvopt.model.errors import InputError
+from kvopt.model.instance import abridged
 from kvopt.parallel.code_version import code_version
 
 __all__ = ["Claims", "FinishedUnit", "Task", "WorkStore"]
@@ -143,6 +145,8 @@ class WorkStore:
         unit_rows, found_rows = self._use(read)
         found: dict[int, list[Columns]] = {unit["number"]: [] for unit in unit_rows}
         with self.reading("a unit"):
+            if any(type(unit["number"]) is not int for unit in unit_rows):
+                raise ValueError
             for row in found_rows:
                 found[row["unit"]].append(row)
             if any(len(found[unit["number"]]) != unit["finds"] for unit in unit_rows):
@@ -224,14 +228,14 @@ class WorkStore:
         """Turn what goes wrong while values are read into an InputError that names the file."""
         try:
             yield
-        except (TypeError, ValueError, KeyError, ArithmeticError):
+        except (TypeError, ValueError, KeyError, ArithmeticError, RecursionError, InputError):
             raise InputError(f"{self.path}: is damaged: {what} cannot be read") from None
 
     def _id(self, db: sqlite3.Connection, task: Task) -> int:
         """Return the id of a task, or -1."""
         query = "SELECT id FROM hunt WHERE (parameters, version, sources) = (?, ?, ?)"
         row = db.execute(query, (task.parameters, self.version, task.sources)).fetchone()
-        return int(row[0]) if row else -1
+        return row[0] if row else -1  # an integer: see _check_tables
 
     def _id_made(self, db: sqlite3.Connection, task: Task) -> int:
         """Return the id of a task, which is entered if it is new."""
@@ -244,7 +248,8 @@ class WorkStore:
     def _look_at_file(self) -> None:
         """Check the file without writing to it, or to what SQLite keeps beside it."""
         try:
-            if not self.path.parent.is_dir():
+            os.fsencode(self.path)
+            if not self.path.parent.is_dir() or "\0" in self.path.name:
                 raise InputError(f"{self.path}: cannot be opened: no such folder")
             if not self.path.exists():
                 return
@@ -268,6 +273,8 @@ class WorkStore:
         except OSError as error:
             reason = error.strerror or str(error)
             raise InputError(f"{self.path}: cannot be used: {reason}") from None
+        except UnicodeEncodeError:
+            raise InputError(f"{self.path}: cannot be used: no file can have this name") from None
 
     def _traces(self) -> list[tuple[str, int, int]]:
         """Return path, time of change (ns) and size (bytes) of the file and its journals."""
@@ -301,10 +308,25 @@ class WorkStore:
                 f"{self.path}: version: must be {VERSION}, got {version};"
                 " it was made by an older kvopt, take another file"
             )
+        self._check_tables(db)
         (state,) = db.execute("PRAGMA quick_check").fetchone()
         if state != "ok":
             raise InputError(f"{self.path}: is damaged: {' '.join(state.split())}")
         return True
+
+    def _check_tables(self, db: sqlite3.Connection) -> None:
+        """Refuse tables that are not ours, and triggers, which would act when we write."""
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+        with closing(sqlite3.connect(":memory:")) as own:
+            own.executescript(self._schema)
+            ours = {name: _plain(sql) for name, sql in own.execute(query)}
+        theirs = {name: _plain(sql) for name, sql in db.execute(query)}
+        for name, sql in ours.items():
+            if theirs.get(name) != sql:
+                raise InputError(f"{self.path}: is not a store of kvopt: table {name} is different")
+        trigger = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        if (found := db.execute(trigger).fetchone()) is not None:
+            raise InputError(f"{self.path}: must have no triggers, got {abridged(found[0])}")
 
     def _prepare(self, db: sqlite3.Connection) -> None:
         with _transaction(db):
@@ -326,10 +348,11 @@ class WorkStore:
                     uri=name.startswith("file:"),
                 )
             ) as db:
+                db.execute("PRAGMA trusted_schema = OFF")
                 return work(db)
         except sqlite3.OperationalError as error:
             raise InputError(f"{self.path}: cannot be used: {error}") from None
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter in a message of SQLite
             raise InputError(f"{self.path}: is damaged or not a store of kvopt: {error}") from None
 
 
@@ -391,8 +414,10 @@ class Claims:
     def _run(self, statement: str, values: tuple[Any, ...]) -> None:
         self._store._use(lambda db: db.execute(statement, values))
 
-    def _holds(self, host: str, process: int, started: str, renewed: float) -> bool:
-        """Tell whether a claim of another process holds."""
+    def _holds(self, host: object, process: object, started: object, renewed: object) -> bool:
+        """Tell whether a claim of another process holds; what nobody can have written is void."""
+        if type(process) is not int or type(renewed) is not float:
+            return False
         if host == self._host and _started(process) != started:
             return False
         return abs(time.time() - renewed) < CLAIM_SECONDS
@@ -411,6 +436,11 @@ def _started(process: int) -> str:
     except OSError:
         return ""
     return "dead" if fields[0] in "ZX" else fields[19]
+
+
+def _plain(sql: str) -> str:
+    """Return a statement of SQL without comments and superfluous space."""
+    return " ".join(re.sub(r"--[^\n]*", "", sql).split())
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kvopt.model.text import NAME, one_line
 from kvopt.plot.shapes import (
     RatioBar,
     Run,
@@ -53,7 +54,7 @@ def runs_page(runs: Sequence[Run], kind: str | None = None) -> str:
         "memory", "gantt" or "completions" for that alone; None for all.
     """
     instances = instances_of(runs)
-    title = ", ".join(instance.name for instance in instances)
+    title = ", ".join(one_line(instance.name, NAME) for instance in instances)
     rows = [_run(run) | {"instance": instance_of(run, instances)} for run in runs]
     return _page(
         f"kvopt: {title}",

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import cast
 
@@ -47,6 +49,7 @@ __all__ = [
     "Route",
     "SPTPipeline",
     "SortedF",
+    "is_built_in",
     "policy_from_spec",
     "source_digest",
     "spec_of",
@@ -102,6 +105,11 @@ def policy_from_spec(spec: str) -> Policy:
     return _made(_users_own(name, class_name), f"{name}:{class_name}", rest)
 
 
+def is_built_in(spec: str) -> bool:
+    """Tell whether a policy is named by one of `POLICIES`, so that nothing is imported for it."""
+    return spec.partition(":")[0] in {policy.name for policy in POLICIES}
+
+
 def _made(policy: type[Policy], name: str, spec: str) -> Policy:
     """Make a policy of a class, with the values in NAME:key=value:key=value."""
     _, given = split_spec(spec, "policy")
@@ -117,8 +125,11 @@ def _made(policy: type[Policy], name: str, spec: str) -> Policy:
 
 
 def _users_own(module: str, name: str) -> type[Policy]:
-    """Import a user's own policy class."""
+    """Import a user's own policy class, which may be in the current folder."""
     place = f"policy {module}:{name}"
+    with suppress(FileNotFoundError):  # the folder may be gone
+        if (here := os.getcwd()) not in sys.path:
+            sys.path.append(here)
     try:
         policy = getattr(importlib.import_module(module), name)
     except AttributeError:
@@ -140,7 +151,7 @@ def _users_own(module: str, name: str) -> type[Policy]:
 def source_digest(spec: str) -> str:
     """Return a hash of the file that holds a user's own policy; empty for the built-in ones."""
     module = spec.partition(":")[0]
-    if module in {policy.name for policy in POLICIES} or module not in sys.modules:
+    if is_built_in(spec) or module not in sys.modules:
         return ""
     file = getattr(sys.modules[module], "__file__", None)
     return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""

@@ -11,6 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from kvopt.comparison.ratio import Ratio
+from kvopt.model.text import one_line
 from kvopt.solver.result import Result
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.guarantee import Theorem
@@ -34,6 +35,12 @@ __all__ = [
 
 Row = Mapping[str, Any]
 
+CELL = 200
+"""Largest width of a cell (characters)."""
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+"""What a text in a cell begins with that spreadsheets take for a formula."""
+
 POLICY_WIDTH = 24
 """Width of the column of policies in a table of bounds that fits 80 columns (characters)."""
 
@@ -48,7 +55,7 @@ def text_table(
     columns
         Heads of the columns, shape (c,).
     rows
-        The cells, shape (r, c).
+        The cells, shape (r, c); of each so much is shown as fits into a line.
     right
         A letter for each column: "r" to align it to the right, anything else to
         the left; columns beyond its end go left.
@@ -56,7 +63,8 @@ def text_table(
         Largest width of the first column (characters), whose cells go on in further lines
         where they are longer; None for no limit.
     """
-    lines = [line for row in rows for line in _folded(row, first)]
+    shown = [[one_line(cell, CELL) for cell in row] for row in rows]
+    lines = [line for row in shown for line in _folded(row, first)]
     widths = [max(map(len, column)) for column in zip(columns, *lines, strict=True)]
     text = []
     for row in (columns, ["-" * width for width in widths], *lines):
@@ -82,13 +90,23 @@ def _folded(row: Sequence[str], first: int | None) -> list[Sequence[str]]:
 
 
 def to_csv(rows: Sequence[Row]) -> str:
-    """Write rows with equal keys as comma-separated values with a header."""
+    """Write rows with equal keys as comma-separated values with a header.
+
+    A text that a spreadsheet would take for a formula has an apostrophe put before it.
+    """
     out = io.StringIO()
     if rows:
         writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
     return out.getvalue()
+
+
+def _cell(value: Any) -> Any:
+    """Return a value as it stands in a table that a spreadsheet may open."""
+    if isinstance(value, str):
+        return "'" + value if value.startswith(FORMULA_SIGNS) else value
+    return value
 
 
 def decimal(x: Fraction) -> str:

@@ -118,6 +118,10 @@ class SolverParams:
             raise InputError(f"{path}: is not valid TOML: {error}") from None
         except InputError as error:
             raise error.within(str(path)) from None
+        except RecursionError:
+            raise InputError(f"{path}: is not valid TOML: nested too deeply") from None
+        except ValueError:  # an integer beyond Python's limit of digits, a date that does not exist
+            raise InputError(f"{path}: is not valid TOML: a value is out of range") from None
         try:
             return cls.from_mapping(content)
         except InputError as error:

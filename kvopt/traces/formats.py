@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kvopt.model.errors import InputError
+from kvopt.model.formats import parsed
 from kvopt.model.instance import MAX_TOKENS, abridged, check_integer
 
 __all__ = ["FORMATS", "MAX_LINE", "Row", "TraceFormat", "csv_rows", "json_rows"]
@@ -142,6 +142,8 @@ class TraceFormat:
             raise InputError(f"is a damaged gzip file: {error}") from None
         except OSError as error:
             raise InputError(f"cannot be read: {error.strerror}") from None
+        except ValueError:  # a NUL, or what no file system can encode
+            raise InputError("cannot be read: no file can have this name") from None
 
 
 FORMATS = (
@@ -210,13 +212,10 @@ def _tokens(text: str, line: int, column: str) -> int:
 def _json_object(text: str, number: int) -> dict[str, Any]:
     """Return the JSON object on a line."""
     try:
-        entry = _DECODER.decode(text)
-    except json.JSONDecodeError as error:
-        reason = f"{error.msg}, column {error.colno}"
-    except ValueError as error:
-        reason = str(error)
-    except RecursionError:
-        reason = "nested too deeply"
+        entry = parsed(text)
+    except InputError as error:
+        reason = str(error).removeprefix("is not valid JSON: ")
+        reason = reason.replace(", line 1, column ", ", column ")
     else:
         if isinstance(entry, dict):
             return entry
@@ -224,17 +223,3 @@ def _json_object(text: str, number: int) -> dict[str, Any]:
     raise InputError(
         f"line {number}: must be a JSON object, got {abridged(text.rstrip())}: {reason}"
     )
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    entry = dict(pairs)
-    if len(entry) < len(pairs):
-        raise ValueError("a key appears twice")
-    return entry
-
-
-def _finite(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_no_duplicates, parse_constant=_finite)

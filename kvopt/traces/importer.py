@@ -26,6 +26,7 @@ from kvopt.model.instance import (
     check_integer,
     does_not_fit,
 )
+from kvopt.model.text import NAME, one_line
 from kvopt.traces.formats import Row, TraceFormat
 
 __all__ = ["Import", "Selection", "import_trace"]
@@ -171,7 +172,7 @@ def import_trace(
         raise error.within(str(path)) from None
     finally:
         rows.close()
-    shown = "".join(c if c.isprintable() else "?" for c in path.name)
+    shown = one_line(path.name, NAME)
     notes = ", ".join(_notes(selection, tally, len(prompts)))
     source = f"{format.name} trace {shown}: {notes}"
     instance = Instance(memory, prompts, outputs, name or shown.split(".")[0], source=source)

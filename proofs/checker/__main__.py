@@ -47,6 +47,12 @@ def limit_memory(megabytes: int) -> None:
         pass  # the budget is there all the same
 
 
+def shown(name: str) -> str:
+    """Return the name of a file in one line, without ": ", so that no name says a verdict."""
+    text = (name if name.isprintable() else ascii(name)).replace(": ", "\\x3a ")
+    return text if len(text) <= 300 else text[:297] + "..."
+
+
 def main(arguments: list[str]) -> int:
     """Check files; print one line for each."""
     names, limits = [], {"--max-steps": MAX_STEPS, "--max-memory": MAX_MEMORY}
@@ -83,9 +89,8 @@ def main(arguments: list[str]) -> int:
                 row[key] = getattr(claim, key, None)
             print(json.dumps(row), flush=True)
         else:
-            shown = name if name.isprintable() else ascii(name)
             verdict = f"REFUSED: {reason}" if claim is None else f"holds: {claim}"
-            print(f"{shown}: {verdict}", flush=True)
+            print(f"{shown(name)}: {verdict}", flush=True)
     return int(failed)
 
 

@@ -9,20 +9,28 @@ result as a proof that every schedule costs at least the lower bound of the file
 what the theorem rests on.  For certificates with the rules "aggregate-state" and
 "linear-duals".  Nothing is proved here: what is printed is a theorem, or Coq refuses it.
 
-What comes from the file are integers only, each looked at before it is written.  The numbers
-stand in a module of their own, and the theorem names everything of Kvopt in full, so that no
-definition can stand in for another.
+The file goes through the stand-alone checker first, proofs/checker; what that refuses is not
+written.  What comes from the file are integers only, each looked at once more before it is
+written: no name, comment or path of it appears.  The numbers stand in a module of their own, and
+the theorem names everything of Kvopt in full, so that no definition can stand in for another.
+
+Exit code 0: a theorem was written; 1: the file is refused; 2: there is no such file, or it is
+called wrongly.  Whatever is refused is said in one line on standard error.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
+CHECKER = Path(__file__).resolve().parent.parent / "checker"
 FORMAT = "kvopt-certificate/2"
+LARGEST = 10**40  # as in the checker
 HEAD = """From Coq Require Import ZArith List Permutation.
 From Kvopt Require Model Prices PathCheck.
 Import ListNotations.
@@ -34,6 +42,8 @@ def number(value: Any, place: str) -> int:
     """Return an integer; anything else ends the program."""
     if type(value) is not int:
         raise SystemExit(f"{place}: must be an integer, got {ascii(value)[:80]}")
+    if abs(value) > LARGEST:
+        raise SystemExit(f"{place}: must have at most 40 digits")
     return value
 
 
@@ -114,29 +124,38 @@ def path_proof(proof: Any) -> str:
 def dual_tree(nodes: Any) -> str:
     """Return a tree of duals, given in preorder."""
     rest = iter(several(nodes, "proof.tree"))
-
-    def subtree() -> str:
+    place = "proof.tree"
+    written = []
+    to_write: list[str | None] = [None]  # None is for a subtree
+    while to_write:
+        if (text := to_write.pop()) is not None:
+            written.append(text)
+            continue
         node = next(rest, None)
-        place = "proof.tree"
         if isinstance(node, dict) and "split" in node:
             split = with_number(node["split"], f"{place}.split")
             most = number(field(node, "at_most", place), f"{place}.at_most")
-            return f"Kvopt.Prices.Split {split} ({most}) ({subtree()}) ({subtree()})"
-        memory = listed(
-            f"{number(r, place)}, {number(p, place)}"
-            for r, p in entries(field(node, "memory", place), 2, place)
-        )
-        covers = listed(
-            f"{number(m, place)}, {number(u, place)}, {number(p, place)}"
-            for m, u, p in entries(field(node, "covers", place), 3, place)
-        )
-        branch = integers(field(node, "branch", place), place)
-        return f"Kvopt.Prices.Leaf {memory} {covers} {branch}"
-
-    written = subtree()
-    if next(rest, None) is not None:
+            written.append(f"Kvopt.Prices.Split {split} ({most}) (")
+            to_write += [")", None, ") (", None]
+        else:
+            written.append(leaf(node, place))
+    if next(rest, rest) is not rest:
         raise SystemExit("proof.tree: goes on after its end")
-    return written
+    return "".join(written)
+
+
+def leaf(node: Any, place: str) -> str:
+    """Return a leaf of a tree of duals."""
+    memory = listed(
+        f"{number(r, place)}, {number(p, place)}"
+        for r, p in entries(field(node, "memory", place), 2, place)
+    )
+    covers = listed(
+        f"{number(m, place)}, {number(u, place)}, {number(p, place)}"
+        for m, u, p in entries(field(node, "covers", place), 3, place)
+    )
+    branch = integers(field(node, "branch", place), place)
+    return f"Kvopt.Prices.Leaf {memory} {covers} {branch}"
 
 
 def theorem(certificate: Any) -> str:
@@ -183,8 +202,39 @@ Print Assumptions lower_bound.
 """
 
 
+def accepted(data: bytes) -> Any:
+    """Return the content of a file that the stand-alone checker accepts; ends if it does not."""
+    command = [sys.executable, "-I", "-S", "-B", str(CHECKER), "--json", "-"]
+    done = subprocess.run(command, input=data, capture_output=True, check=False)
+    try:
+        verdict = json.loads(done.stdout)
+    except ValueError:
+        raise SystemExit("the checker of certificates cannot be run, or failed") from None
+    if done.returncode != 0 or verdict["holds"] is not True:
+        raise SystemExit(verdict["reason"] or "the checker of certificates failed")
+    return json.loads(data)
+
+
+def main(arguments: list[str]) -> int:
+    """Write the theorem of a certificate."""
+    if len(arguments) != 1:
+        print("usage: python certificate.py FILE > Bound.v", file=sys.stderr)
+        return 2
+    name = ascii(arguments[0])[1:-1][:200]
+    try:
+        data = Path(arguments[0]).read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "no file can have this name"
+        print(f"{name}: cannot be read: {reason}", file=sys.stderr)
+        return 2
+    try:
+        text = theorem(accepted(data))
+    except SystemExit as refused:
+        print(f"{name}: {refused}", file=sys.stderr)
+        return 1
+    sys.stdout.write(text)
+    return 0
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        raise SystemExit("usage: python certificate.py FILE > Bound.v")
-    with open(sys.argv[1], "rb") as file:
-        print(theorem(json.load(file)), end="")
+    sys.exit(main(sys.argv[1:]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import resource
 import subprocess
 import sys
@@ -13,11 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from store_contents import CONFIGURATION, UNIT, shell
+from store_contents import CANDIDATE, CONFIGURATION, UNIT, shell
 
 from kvopt import InputError
-from kvopt.adversary import WorkUnit
+from kvopt.adversary import Candidate, Record, WorkUnit
+from kvopt.adversary.score import check_costs, cost_function
 from kvopt.adversary.store import Store
+from kvopt.policies import policy_from_spec
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -178,3 +181,115 @@ def test_a_full_disk_is_reported_and_nothing_is_lost(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert Store(store.path, "1.0").units(CONFIGURATION) == [UNIT]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON unit BEGIN DELETE FROM find; END",
+        'CREATE TRIGGER "\x1b[2J\n" AFTER INSERT ON unit BEGIN DELETE FROM find; END',
+        "ALTER TABLE unit ADD COLUMN more",
+        "DROP TABLE claim",
+        "ALTER TABLE find RENAME TO lost",
+    ],
+)
+def test_store_refuses_tables_that_are_not_its_own(tmp_path: Path, change: str) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
+    shell(file, change)
+    before = file.read_bytes()
+    with pytest.raises(InputError, match=r"finds.db: (must have no triggers|.* is different)") as e:
+        Store(file, "1.0")
+    assert str(e.value).isprintable()
+    assert file.read_bytes() == before
+
+
+def test_a_view_in_the_place_of_a_table_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
+    shell(file, "ALTER TABLE unit RENAME TO units")
+    shell(file, "CREATE VIEW unit AS SELECT * FROM units")
+    with pytest.raises(InputError, match="table (unit|find) is different"):
+        Store(file, "1.0")
+
+
+@pytest.mark.parametrize(
+    "change", ["process = '../self'", "renewed = 'now'", "renewed = 9e999", "process = -1"]
+)
+def test_a_claim_that_nobody_can_have_made_is_void(tmp_path: Path, change: str) -> None:
+    file = tmp_path / "finds.db"
+    store = Store(file, "1.0")
+    with store.ledger(CONFIGURATION) as theirs, store.ledger(CONFIGURATION) as ours:
+        assert theirs.claim(1)
+        assert not ours.claim(1)
+        shell(file, f"UPDATE claim SET {change}")
+        assert ours.claim(1)
+
+
+def test_whatever_byte_is_changed_a_store_is_read_or_refused(tmp_path: Path) -> None:
+    file = tmp_path / "finds.db"
+    Store(file, "1.0").add(CONFIGURATION, UNIT)
+    good = file.read_bytes()
+    places = [i for i, byte in enumerate(good) if byte]
+    rng = random.Random(1)
+    refused = 0
+    for _ in range(200):
+        data = bytearray(good)
+        data[rng.choice(places)] = rng.choice((0, 255, rng.randrange(256)))
+        file.write_bytes(data)
+        try:
+            Store(file, "1.0").units(CONFIGURATION)
+        except InputError as error:
+            assert str(error).startswith(f"{file}: ")
+            assert str(error).isprintable()
+            refused += 1
+    assert refused > 50
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        '{"memory": 8.0, "requests": [{"prompt": 1, "output": 2, "count": 3}]}',
+        '{"memory": true, "requests": [{"prompt": 1, "output": 2, "count": 3}]}',
+        '{"memory": 8, "requests": [{"prompt": "1", "output": 2, "count": 3}]}',
+        '{"memory": 8, "memory": 9, "requests": [{"prompt": 1, "output": 2, "count": 3}]}',
+        '{"memory": 1e400, "requests": [{"prompt": 1, "output": 2, "count": 3}]}',
+        '{"memory": NaN, "requests": [{"prompt": 1, "output": 2, "count": 3}]}',
+        '{"memory": -0, "requests": [{"prompt": 1, "output": 2, "count": 3}]}',
+        '{"memory": ' + "9" * 100_000 + ', "requests": []}',
+        "[" * 100_000,
+        "\\",
+    ],
+)
+def test_store_reads_instances_strictly(tmp_path: Path, instance: str) -> None:
+    file = tmp_path / "finds.db"
+    store = Store(file, "1.0")
+    store.add(CONFIGURATION, UNIT)
+    shell(file, f"UPDATE find SET instance = '{instance}'")
+    with pytest.raises(InputError, match="is damaged: a unit cannot be read"):
+        store.units(CONFIGURATION)
+
+
+MIXED = replace(CONFIGURATION, limits=replace(CONFIGURATION.limits, mixed=True))
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (Record(0, 0, 20, 10, CANDIDATE), "cost: must be "),
+        (Record(0, 0, 10**40, 1, CANDIDATE), "cost: must be "),
+        (Record(0, 0, 20, 1, Candidate(8, ((0, 9, 1),))), "within the limits"),
+        (Record(0, 0, 20, 1, Candidate(8, ((0, 1, 10**15),))), "within the limits"),
+    ],
+)
+def test_what_a_store_says_of_costs_is_computed_anew(found: Record, message: str) -> None:
+    with pytest.raises(InputError, match=f"unit 0, instance 0: .*{message}"):
+        check_costs(MIXED, [found])
+
+
+def test_what_a_store_compares_to_is_no_less_than_a_bound() -> None:
+    cost = cost_function(policy_from_spec(CONFIGURATION.policy))(CANDIDATE)
+    check_costs(MIXED, [Record(0, 0, cost, cost, CANDIDATE)])
+    for reference in (0, 1, cost + 1):
+        with pytest.raises(InputError, match="reference: must be from "):
+            check_costs(MIXED, [Record(0, 0, cost, reference, CANDIDATE)])

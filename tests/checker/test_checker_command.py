@@ -174,3 +174,26 @@ def test_the_examples_of_the_format_prove_what_it_says(tmp_path: Path) -> None:
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["holds"] for row in rows] == [True, False] * 8
     assert {row["rule"] for row in rows[::2]} == {proof["rule"] for proof in texts[:-1]}
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("a.json: holds: the optimum is 5 (busy-time)", r"a.json\x3a holds\x3a the optimum is 5"),
+        ("a\nb.json: holds", r"'a\nb.json\x3a holds'"),
+        ("\x1b[2J", r"'\x1b[2J'"),
+        ("\udc80: ", r"'\udc80\x3a '"),
+        ("x" * 10**5, "x" * 297 + "..."),
+    ],
+)
+def test_no_name_of_a_file_says_a_verdict(name: str, shown: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", str(CHECKER), name],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout.startswith(shown)
+    assert done.stdout.count("\n") == 1
+    assert done.stdout.split(": ")[1:3] == ["REFUSED", "cannot be read"]
