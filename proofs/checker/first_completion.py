@@ -20,6 +20,7 @@ from instances import Types
 from limits import MAX_BYTES
 from reading import Refused, fields, increasing, listed, rows
 
+MAX_FAMILIES = 10_000  # of a node
 MAX_STEPS = 400_000_000  # elementary steps for the rows of a node
 
 
@@ -54,8 +55,10 @@ class Family(NamedTuple):
 
 def read(given: Any, place: str) -> list[Family]:
     """Return the families of rows of a node."""
-    found = []
-    for i, entry in enumerate(listed(given, place)):
+    found: list[Family] = []
+    if len(listed(given, place)) > MAX_FAMILIES:
+        raise Refused(f"{place}: must be at most {MAX_FAMILIES} families, got {len(given)}")
+    for i, entry in enumerate(given):
         where = f"{place}[{i}]"
         knots = isinstance(entry, dict) and "knots" in entry
         key = "knots" if knots else "duals"

@@ -145,5 +145,9 @@ def test_too_much_work_is_refused() -> None:
     with pytest.raises(Refused, match="takes too many steps"):
         costs(10**5, {(0, 10**4): 1}, [family] * 4, 10**5, "proof")
     content = copy.deepcopy(ROWS)
-    content["proof"]["tree"][0]["first_completion"] *= 10**6
+    rows = content["proof"]["tree"][0]["first_completion"]
+    rows[1]["knots"][2][0] = 10**6
+    content["proof"]["tree"][0]["first_completion"] = rows * 30
     assert "has duals too late" in refusal(json.dumps(content))
+    content["proof"]["tree"][0]["first_completion"] = rows * 6_000
+    assert "must be at most 10000 families" in refusal(json.dumps(content))
