@@ -13,6 +13,7 @@ __all__ = [
     "BundleParams",
     "DemandDualParams",
     "ExhaustiveParams",
+    "GridProgramParams",
     "ListScheduleParams",
     "MilpParams",
     "ReferenceSearchParams",
@@ -541,3 +542,22 @@ class MilpParams:
     variables_per_second: int = 10_000
     presolved_entries: int = 200_000
     presolved_rounds: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class GridProgramParams:
+    """The linear program with rows on a grid of times."""
+
+    share: float = 0.5
+    levels: int = 4
+    grid_rows: int = 100
+    first_columns: int = 40
+    passes: int = 60
+    columns_each: int = 4
+    precision: float = 0.0005
+    rounds: int = 40
+    windows: int = 12
+    groups: int = 60
+    height_scale: int = 64
+    highest: float = 6.0
+    violation: float = 0.004
