@@ -48,6 +48,7 @@ class Family:
     limit: int
     level: int = 0
     heights: Heights = ()
+    smooth: bool = False
 
 
 class Families:
@@ -70,21 +71,25 @@ class Families:
         Type and round of each place, shape (places,).
     """
 
-    def __init__(self, instance: Instance, levels: Sequence[int]) -> None:
+    def __init__(self, instance: Instance, levels: Sequence[int], spacing: int) -> None:
         self.instance = instance
+        self.spacing = spacing
+        self.reach = reach = spacing - 1
         types = instance.request_types()
         self.outputs, self.prompts = types.outputs, types.prompts
-        self.first = np.cumsum(self.outputs) - self.outputs
-        self.types = np.repeat(np.arange(len(types)), self.outputs)
+        lengths = self.outputs + 2 * reach
+        self.first = np.cumsum(lengths) - lengths + reach  # place of round 1
+        self.types = np.repeat(np.arange(len(types)), lengths)
         self.ages = np.arange(len(self.types)) - self.first[self.types] + 1
+        self.inside = (self.ages >= 1) & (self.ages <= self.outputs[self.types])
         self.held = self.prompts[self.types] + self.ages
         self.to_go = self.outputs[self.types] - self.ages
-        self.known = [Family(self.held, instance.memory)]
+        self.known = [self._family(self.held, instance.memory, smooth=True)]
         for level in levels:
             windows = np.array(cover_windows(instance, level))
             if windows.max() > 0:
                 inside = (self.ages <= windows[self.types]).astype(np.int64)
-                self.known.append(Family(inside, level, level=level))
+                self.known.append(self._family(inside, level, level=level))
 
     @cached_property
     def stack(self) -> IntArray:
@@ -96,11 +101,23 @@ class Families:
         """Right-hand sides of all families, shape (families,)."""
         return np.array([family.limit for family in self.known])
 
+    def _family(
+        self, values: IntArray, limit: int, level: int = 0, heights: Heights = (), smooth=False
+    ) -> Family:
+        """Return a family from its coefficients."""
+        values = np.where(self.inside, values, 0)
+        if smooth:
+            # Types are 2 * reach places apart, so none meets another one's.
+            hat = self.spacing - np.abs(np.arange(-self.reach, self.spacing))
+            values = np.convolve(values, hat)[self.reach : len(values) + self.reach]
+            limit *= self.spacing**2
+        return Family(values, limit, level, heights, smooth)
+
     def add(self, heights: Heights) -> int:
         """Add first-completion rows; return their number."""
         values = coefficients(self.instance.memory, self.held, self.to_go, heights)
         limit = self.instance.memory * heights[-1][1]
-        self.known.append(Family(values, limit, heights=heights))
+        self.known.append(self._family(values, limit, heights=heights, smooth=True))
         self.__dict__.pop("stack", None)
         self.__dict__.pop("limits", None)
         return len(self.known) - 1
@@ -132,22 +149,34 @@ def coefficients(memory: int, held: IntArray, to_go: IntArray, heights: Heights)
     return np.maximum(0, least - drop)
 
 
-def written(families: Sequence[Family], rows: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
+def written(
+    families: Sequence[Family], rows: Sequence[tuple[int, int, int]], spacing: int
+) -> dict[str, Any]:
     """Return rows (family, round, dual) as a leaf of a certificate's tree without branches."""
-    by_family: dict[int, list[list[int]]] = {}
+    by_family: dict[int, list[tuple[int, int]]] = {}
     for family, r, dual in sorted(rows):
         if dual:
-            by_family.setdefault(family, []).append([r, dual])
-    memory: list[list[int]] = []
+            by_family.setdefault(family, []).append((r, dual))
     covers: list[list[int]] = []
     more = []
     for number, duals in by_family.items():
         family = families[number]
-        if family.heights:
-            more.append({"heights": list(map(list, family.heights)), "duals": duals})
-        elif family.level:
-            covers += [[family.level, r - 1, dual] for r, dual in duals]
+        if family.smooth:
+            heights = list(map(list, family.heights)) or [[0, 1]]
+            more.append({"heights": heights, "knots": knots(duals, spacing)})
         else:
-            memory = duals
-    leaf: dict[str, Any] = {"memory": memory, "covers": sorted(covers), "branch": []}
-    return leaf | ({"first_completion": more} if more else {})
+            covers += [[family.level, r - 1, dual] for r, dual in duals]
+    return {"memory": [], "covers": sorted(covers), "branch": [], "first_completion": more}
+
+
+def knots(duals: Sequence[tuple[int, int]], spacing: int) -> list[list[int]]:
+    """Return the knots of the sum of hats, dual * (spacing - |r - at|) for each (at, dual)."""
+    found: dict[int, int] = {}
+    for at, dual in duals:
+        found[at] = spacing * dual
+        for side in (at - spacing, at + spacing):
+            found.setdefault(side, 0)
+    if 0 in found:  # rounds begin with 1
+        del found[0]
+        found[1] = found[spacing] // spacing
+    return [[at, dual] for at, dual in sorted(found.items())]

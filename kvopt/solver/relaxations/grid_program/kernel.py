@@ -17,6 +17,7 @@ def add_rows(
     costs: Any,
     outputs: Any,
     first: Any,
+    reach: int,
     coefficients: Any,
     families: Any,
     rounds: Any,
@@ -39,7 +40,8 @@ def add_rows(
         for row in range(families.shape[0]):
             r = rounds[row]
             at = first[k] - 1
-            for j in range(max(1, r - costs.shape[1] + 1), min(outputs[k], r) + 1):
+            low = max(1 - reach, r - costs.shape[1] + 1)
+            for j in range(low, min(outputs[k] + reach, r) + 1):
                 costs[k, r - j] += duals[row] * coefficients[families[row], at + j]
 
 
@@ -56,6 +58,7 @@ def _warm_up(functions: GridFunctions) -> None:
             np.zeros((1, 2), dtype=kind),
             some + 1,
             some,
+            0,
             np.zeros((1, 1), dtype=kind),
             some,
             some + 1,

@@ -59,7 +59,9 @@ class GridProgram:
         self.instance, self.horizon, self.params = instance, horizon, params
         self.functions = functions
         self.types = instance.request_types()
-        self.families = Families(instance, range(1, params.levels + 1))
+        self.spacing = max(1, -(-horizon // params.grid_rows))
+        self.horizon = horizon = (horizon // self.spacing + 1) * self.spacing
+        self.families = Families(instance, range(1, params.levels + 1), self.spacing)
         self.rows: dict[tuple[int, int], int] = {}
         self.column_types = np.zeros(0, dtype=np.int64)
         self.column_times = np.zeros(0, dtype=np.int64)
@@ -131,7 +133,8 @@ class GridProgram:
         if not len(rows):
             return np.zeros((len(types), 0))
         ages = rows[:, 1][None, :] - times[:, None]
-        meet = (ages >= 1) & (ages <= self.types.outputs[types][:, None])
+        reach = self.families.reach
+        meet = (ages >= 1 - reach) & (ages <= self.types.outputs[types][:, None] + reach)
         places = np.where(meet, self.families.first[types][:, None] + ages - 1, 0)
         stack = self.families.stack
         limits = self.families.limits[rows[:, 0]]
@@ -195,6 +198,7 @@ class GridProgram:
             costs,
             self.types.outputs,
             self.families.first,
+            self.families.reach,
             stack,
             np.ascontiguousarray(families),
             np.ascontiguousarray(rounds),
@@ -208,7 +212,7 @@ class GridProgram:
         total = float(prices.sum()) + self.horizon + int(self.types.outputs.max())
         top = 2 * total * len(self.types)
         bits = max(0, int(np.log2(LARGEST / top)))
-        scale = 1 << min(bits, 20 + int(limits.max()).bit_length())
+        scale = 1 << min(bits, 10 + int(limits.max()).bit_length())
         duals = [int(p * scale / limits[f]) for p, (f, _) in zip(prices.tolist(), rows, strict=True)]
         kept = [(f, r, d) for d, (f, r) in zip(duals, rows, strict=True) if d > 0]
         value = self.exact_value(kept, scale)
@@ -233,9 +237,10 @@ class GridProgram:
         values = self.families.known[family].values / self.families.known[family].limit
         for c in np.flatnonzero(self.values > 1e-9).tolist():
             k, t = int(self.column_types[c]), int(self.column_times[c])
-            output = min(int(self.types.outputs[k]), self.horizon - t)
-            at = int(self.families.first[k])
-            used[t + 1 : t + 1 + output] += self.values[c] * values[at : at + output]
+            low = max(1 - self.families.reach, -t)
+            high = min(int(self.types.outputs[k]) + self.families.reach, self.horizon - t)
+            at = int(self.families.first[k]) - 1
+            used[t + low : t + high + 1] += self.values[c] * values[at + low : at + high + 1]
         return used
 
     def average(self, begin: int, end: int) -> tuple[IntArray, FloatArray]:

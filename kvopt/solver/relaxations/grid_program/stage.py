@@ -33,18 +33,18 @@ class GridRelaxation:
         functions = GRID_KERNEL.compiled(stop)
         horizon = min(state.makespan, instance.total_output)
         program = GridProgram(instance, horizon, functions, params)
-        step = max(1, horizon // params.grid_rows)
-        grid = list(range(step, horizon + 1, step))
+        step = program.spacing
+        grid = list(range(step, program.horizon - step + 1, step))
         program.add_rows([(0, r) for r in grid])
         spacing = horizon / len(instance)
         steps = steps_up_to(4 * spacing + 3)
         covers = [f for f in range(1, len(program.families.known))]
-        last = 0
+        last = idle = 0
         for number in range(params.rounds):
             done = program.solve(stop)
             if os.environ.get('V'): print(number,'bound',program.bound,'gap %.2f%%'%(100-100*program.bound/state.objective),'rows',len(program.rows),'cols',len(program.column_types),'fam',len(program.families.known),'%.1fs'%(time.process_time()-t0),flush=True)
             if program.bound > 0:
-                leaf = written(program.families.known, program.best_rows)
+                leaf = written(program.families.known, program.best_rows, program.spacing)
                 proof = {"rule": "linear-duals", "scale": program.scale, "tree": [leaf]}
                 state.prove(Bound(program.bound, "linear-duals", proof))
             if not done or state.closed or stop.over():
@@ -71,5 +71,6 @@ class GridRelaxation:
                     added += got
                 if stop.over():
                     return
-            if not added:
+            idle = 0 if added else idle + 1
+            if idle == 2:
                 return
