@@ -10,14 +10,19 @@ the M (H_r - L) that are taken away, none of which is below 0, are at least M (H
 
 Heights are written as steps [x, H]: H holds from x rounds to go on, until the next step.  On a
 step (b + x) H_x is least at its beginning.
+
+A start at t costs c(t) = sum over rounds u of p_u a(s + u - t, o - u + t).  If the duals p_u are
+linear between knots, most second differences d_u = p_{u+1} - 2 p_u + p_{u-1} are 0, and those of
+c are sum over u of d_u a(s + u - t, o - u + t), with few terms.  c follows from them and from
+c(t) = 0 for all t from the last round with a dual on.
 """
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from instances import Types
-from limits import MAX_BYTES
 from reading import Refused, fields, increasing, listed, rows
 
 MAX_FAMILIES = 10_000  # of a node
@@ -25,7 +30,7 @@ MAX_STEPS = 400_000_000  # elementary steps for the rows of a node
 
 
 class Family(NamedTuple):
-    """Rows of the same heights; the duals of the rounds between knots are interpolated."""
+    """Rows of the same heights, with the duals of some rounds, or linear between these knots."""
 
     heights: list[list[int]]
     duals: list[list[int]]  # [round, dual]
@@ -41,16 +46,19 @@ class Family(NamedTuple):
         """The last round with a dual."""
         return self.duals[-1][0]
 
-    def by_round(self, last: int) -> list[int]:
-        """Return the dual of each round 0..last."""
-        found = [0] * (last + 1)
-        for u, dual in self.duals:
-            found[u] = dual
-        if self.knots:
-            for (u, p), (v, q) in zip(self.duals, self.duals[1:]):
-                for r in range(u + 1, v):
-                    found[r] = p + (q - p) * (r - u) // (v - u)
-        return found
+    def bends(self) -> list[tuple[int, int]]:
+        """Return the second differences of the duals between knots that are not 0, by round."""
+        line = [(self.duals[0][0] - 1, 0), *self.duals, (self.last + 1, 0)]
+        slopes = [0, *((q - p) // (v - u) for (u, p), (v, q) in zip(line, line[1:])), 0]
+        return [(u, after - before) for (u, _), before, after in zip(line, slopes, slopes[1:])]
+
+    def sum(self) -> int:
+        """Return the sum of the duals of all rounds."""
+        if not self.knots:
+            return sum(dual for _, dual in self.duals)
+        pairs = zip(self.duals, self.duals[1:])
+        halves = sum((v - u) * (p + q) for (u, p), (v, q) in pairs)
+        return (halves + self.duals[0][1] + self.duals[-1][1]) // 2
 
 
 def read(given: Any, place: str) -> list[Family]:
@@ -67,6 +75,8 @@ def read(given: Any, place: str) -> list[Family]:
         duals = increasing(rows(entry[key], 2, f"{where}.{key}"), 1, f"{where}.{key}")
         if not heights or heights[0][0] > 0 or not duals:
             raise Refused(f"{where}: must have heights from 0 on, and duals")
+        if knots and any((q - p) % (v - u) for (u, p), (v, q) in zip(duals, duals[1:])):
+            raise Refused(f"{where}.knots: must have integers between them")
         if min(height for _, height in heights) < heights[-1][1]:
             raise Refused(f"{where}.heights: must not be below the last one")
         found.append(Family(heights, duals, knots))
@@ -76,44 +86,29 @@ def read(given: Any, place: str) -> list[Family]:
 def costs(
     memory: int, types: Types, families: list[Family], last: int, place: str
 ) -> tuple[int, dict[tuple[int, int], list[int]]]:
-    """Return the sum of dual * right-hand side, and the costs of starts 0..last of each type.
-
-    The cost of a start at t is the sum over rounds u of its run of dual * a.  All of them come
-    from one product of integers for each family and type, in fields of `width` bytes: one
-    has the dual of u in field u, the other has the a of round j in field o - j, so field
-    u + o - j = t + o of the product has the cost of t.
-    """
-    if not families:
-        return 0, {}
-    sums = [sum(family.by_round(last)) for family in families]
-    total = sum(memory * family.low * p for family, p in zip(families, sums))
-    # No a is above M H_0, as x = 0 is always among those of the minimum; the 1 are for zeros.
-    top = sum(memory * (1 + f.heights[0][1]) * (1 + p) for f, p in zip(families, sums))
-    width = top.bit_length() // 8 + 1
-    if steps(types, families, last, width) > MAX_STEPS or len(families) * last * width > MAX_BYTES:
+    """Return the sum of dual * right-hand side, and the costs of starts 0..last of each type."""
+    steps = 0
+    for family in families:
+        each = len(family.duals) + 2 + 2 * len(family.heights)
+        steps += sum(o * each for _, o in types)
+    steps += 4 * (last + 2) * len(types)
+    if steps > MAX_STEPS:
         raise Refused(f"{place}: takes too many steps to check")
-    packed = [joined(family.by_round(last), width) for family in families]
-    seen: list[dict[int, int]] = [{} for _ in families]
+    known: list[dict[int, int]] = [{} for _ in families]
     found = {}
     for s, o in types:
-        product = 0
-        for family, row, known in zip(families, packed, seen):
-            product += row * joined(coefficients(memory, s, o, family.heights, known), width)
-        fields_of = product.to_bytes((last + 1 + o) * width, "little")
-        found[s, o] = [
-            int.from_bytes(fields_of[i : i + width], "little")
-            for i in range(o * width, (last + 1 + o) * width, width)
-        ]
-    return total, found
-
-
-def steps(types: Types, families: list[Family], last: int, width: int) -> int:
-    """Return how many elementary steps the costs take, roughly; for a product what was measured."""
-    found = 0
-    for _, o in types:
-        product = (last + 1) * o * width**2 // 2_500
-        found += sum(3 * (last + o) + 2 * o * len(f.heights) + product for f in families)
-    return found
+        direct, bent = [0] * (last + 2), [0] * (last + 2)
+        for family, least in zip(families, known):
+            a = coefficients(memory, s, o, family.heights, least)
+            for u, dual in family.bends() if family.knots else family.duals:
+                # Rounds to go 0, 1, ... are those of starts u - o, u - o + 1, ..., u - 1.
+                costs = bent if family.knots else direct
+                first = max(0, u - o)
+                costs[first:u] = [c + dual * v for c, v in zip(costs[first:u], a[first - u + o :])]
+        # c(t - 1) = c(t) + (c(t) - c(t + 1)) + the second difference at t, from t = last + 1 on.
+        backwards = [0, *accumulate(accumulate(reversed(bent[1:])))]
+        found[s, o] = [c + d for c, d in zip(direct[:-1], reversed(backwards))]
+    return sum(memory * family.low * family.sum() for family in families), found
 
 
 def coefficients(
@@ -137,8 +132,3 @@ def coefficients(
                 least = known[b]
             found.append(max(0, least - memory * (height - low)))
     return found
-
-
-def joined(values: list[int], width: int) -> int:
-    """Return the integer with the values in its fields, the first one lowest."""
-    return int.from_bytes(b"".join(value.to_bytes(width, "little") for value in values), "little")

@@ -75,7 +75,10 @@ def check_duals(instance: Instance, optimum: int, rng: random.Random, above: int
     for _ in range(rng.randint(1, 3)):
         rounds = sorted(rng.sample(range(1, 12), rng.randint(1, 5)))
         duals = [[u, rng.randint(0, 3)] for u in rounds]
-        families.append({"heights": random_heights(rng), rng.choice(["duals", "knots"]): duals})
+        families.append({"heights": random_heights(rng), "duals": duals})
+        first, last = rounds[0], rounds[-1] + 1
+        knots = [[first, rng.randint(0, 3) * (last - first)], [last, 0]]
+        families.append({"heights": random_heights(rng), "knots": knots})
     leaf = {"memory": [], "covers": [], "branch": [], "first_completion": families}
     proof = {"rule": "linear-duals", "scale": rng.choice([8, 32]), "tree": [leaf]}
     types = {(r.prompt, r.output): n for r, n in instance.types()}

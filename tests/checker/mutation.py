@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -30,7 +31,7 @@ from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolu
 from kvopt.solver.relaxations.time_indexed import Branch, DualTree, TimeIndexedProgram, root_duals
 from reading import Refused
 
-__all__ = ["examples", "is_true", "mutants", "places", "random_heights", "repaired"]
+__all__ = ["examples", "is_true", "mutants", "places", "random_heights", "random_knots", "repaired"]
 
 
 def random_branch(program: TimeIndexedProgram, rng: random.Random) -> Branch:
@@ -74,14 +75,24 @@ def random_heights(rng: random.Random) -> list[list[int]]:
     return [[x, h] for x, h in zip(at, [*heights, low], strict=True)]
 
 
+def random_knots(rng: random.Random, rounds: list[int]) -> list[list[int]]:
+    """Duals at some rounds with integers between them if they are linear there."""
+    knots = [[rounds[0], rng.randint(0, 9)]]
+    for u, v in itertools.pairwise(rounds):
+        knots.append([v, max(knots[-1][1] + rng.randint(-3, 3) * (v - u), knots[-1][1] % (v - u))])
+    return knots
+
+
 def first_completion(rng: random.Random, horizon: int, scale: int) -> list[dict[str, Any]]:
     """Families of first-completion rows with any duals."""
     found = []
     for _ in range(rng.randint(1, 2)):
         rounds = sorted(rng.sample(range(1, horizon + 1), rng.randint(1, min(4, horizon))))
-        key = rng.choice(["duals", "knots"])
-        duals = [[u, rng.randint(0, scale // rng.choice([4, 40]))] for u in rounds]
-        found.append({"heights": random_heights(rng), key: duals})
+        if rng.random() < 0.5:
+            duals = [[u, rng.randint(0, scale // rng.choice([4, 40]))] for u in rounds]
+            found.append({"heights": random_heights(rng), "duals": duals})
+        else:
+            found.append({"heights": random_heights(rng), "knots": random_knots(rng, rounds)})
     return found
 
 

@@ -6,11 +6,12 @@ import copy
 import itertools
 import json
 import random
+from fractions import Fraction
 from typing import Any
 
 import pytest
 from certificate_texts import SOUND, altered, refusal, repaired
-from mutation import random_heights
+from mutation import random_heights, random_knots
 from small_instances import random_instance, types_of
 
 from claims import check
@@ -50,6 +51,20 @@ def literal(memory: int, b: int, r: int, heights: list[list[int]]) -> int:
     return max(0, least - memory * (by_rounds[r] - low))
 
 
+def duals_by_round(family: Family, last: int) -> list[int]:
+    """The dual of each round 0..last."""
+    found = [0] * (last + 1)
+    for u, dual in family.duals:
+        found[u] = dual
+    if family.knots:
+        for (u, p), (v, q) in itertools.pairwise(family.duals):
+            for r in range(u, v):
+                value = Fraction(p * (v - r) + q * (r - u), v - u)
+                assert value.denominator == 1
+                found[r] = int(value)
+    return found
+
+
 def test_coefficients_are_those_of_the_text() -> None:
     rng = random.Random(1)
     for _ in range(300):
@@ -68,10 +83,12 @@ def test_costs_are_sums_over_rows() -> None:
         for _ in range(rng.randint(1, 3)):
             rounds = sorted(rng.sample(range(1, 20), rng.randint(1, 5)))
             duals = [[u, rng.choice([0, 1, 7, 10**20])] for u in rounds]
-            families.append(Family(random_heights(rng), duals, rng.random() < 0.5))
+            families.append(Family(random_heights(rng), duals, False))
+            if rng.random() < 0.5:
+                families.append(Family(random_heights(rng), random_knots(rng, rounds), True))
         last = max(family.last for family in families) + rng.randint(0, 3)
         total, found = costs(memory, types, families, last, "place")
-        by_round = [family.by_round(last) for family in families]
+        by_round = [duals_by_round(family, last) for family in families]
         assert total == sum(
             memory * f.low * p for f, row in zip(families, by_round, strict=True) for p in row
         )
@@ -99,13 +116,6 @@ def test_constant_heights_are_memory_rows() -> None:
     )
 
 
-def test_knots_are_interpolated_and_rounded_down() -> None:
-    assert Family([[0, 1]], [[1, 9], [4, 2], [6, 2]], True).by_round(7) == [
-        0, 9, 6, 4, 2, 2, 2, 0,
-    ]  # fmt: skip
-    assert Family([[0, 1]], [[1, 9], [4, 2]], False).by_round(5) == [0, 9, 0, 0, 2, 0]
-
-
 @pytest.mark.parametrize(
     ("path", "value", "reason"),
     [
@@ -123,6 +133,7 @@ def test_knots_are_interpolated_and_rounded_down() -> None:
         ((*FAMILY, "duals", 0, 0), 0, "duals: rows must increase from 1 on, got [0, 1]"),
         ((*FAMILY, "duals", 0, 0), 10**8, "has duals too late, at 100000000"),
         ((*FAMILY, "duals", 0, 1), -1, "duals: must be an integer from 0"),
+        ((*KNOTS, "knots", 2, 0), 7, "first_completion[1].knots: must have integers between them"),
         ((*KNOTS, "knots", 1, 0), 3, "knots: rows must increase from 1 on, got [3, 2]"),
         ((*FAMILY, "duals", 0, 1), 100, "lower_bound: is 13, the proof gives"),
     ],
@@ -141,12 +152,12 @@ def test_propagation_takes_them_too() -> None:
 
 
 def test_too_much_work_is_refused() -> None:
-    family = Family([[0, 2], [1, 1]], [[1, 10**30], [10**5, 10**30]], True)
+    family = Family([[0, 2], [1, 1]], [[u, 10**30] for u in range(1, 20_000)], False)
     with pytest.raises(Refused, match="takes too many steps"):
-        costs(10**5, {(0, 10**4): 1}, [family] * 4, 10**5, "proof")
+        costs(10**5, {(0, 10**4): 1}, [family] * 3, 10**5, "proof")
     content = copy.deepcopy(ROWS)
     rows = content["proof"]["tree"][0]["first_completion"]
-    rows[1]["knots"][2][0] = 10**6
+    rows[1]["knots"][2] = [4 + 10**6, 2 + 10**6]
     content["proof"]["tree"][0]["first_completion"] = rows * 30
     assert "has duals too late" in refusal(json.dumps(content))
     content["proof"]["tree"][0]["first_completion"] = rows * 6_000

@@ -179,9 +179,10 @@ class AggregateRelaxation:
         Returns
         -------
         ndarray or None
-            None if its tree is more than one leaf.
+            None if its tree is more than one leaf, or has other rows.
         """
         leaf, *more = proof["tree"]
+        more += leaf.get("first_completion", [])
         if more:
             return None
         memory = np.zeros(self.horizon + 1)

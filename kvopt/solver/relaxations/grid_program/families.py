@@ -14,8 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +34,7 @@ class Family:
     Parameters
     ----------
     values
-        Coefficient of each type in each of its rounds 1..o, type by type, shape (places,).
+        Coefficient of each type in each round, type by type, shape (places,).
     limit
         Right-hand side.
     level
@@ -48,7 +47,22 @@ class Family:
     limit: int
     level: int = 0
     heights: Heights = ()
-    smooth: bool = False
+
+
+class Row(NamedTuple):
+    """A sum of rows of a family with the weights of a hat, or one row if it has no neighbours.
+
+    Attributes
+    ----------
+    family
+        Number of the family.
+    left, right
+        Distance to the neighbours (rounds); 0 for one row.
+    """
+
+    family: int
+    left: int
+    right: int
 
 
 class Families:
@@ -60,67 +74,80 @@ class Families:
         The instance.
     levels
         Levels of window covers, each a family unless its windows are all empty.
+    widest
+        The widest distance of knots (rounds).
 
     Attributes
     ----------
     known
         The families.
+    kinds
+        The kinds of rows that are used.
+    reach
+        A row may give coefficients to starts so many rounds outside of their run.
     first
         Place of the first round of each type, shape (types,).
     types, ages
-        Type and round of each place, shape (places,).
+        Type and round of each place, shape (places,); rounds 1 - reach .. o + reach.
     """
 
-    def __init__(self, instance: Instance, levels: Sequence[int], spacing: int) -> None:
-        self.instance = instance
-        self.spacing = spacing
-        self.reach = reach = spacing - 1
+    def __init__(self, instance: Instance, levels: Sequence[int], widest: int) -> None:
+        self.instance, self.widest = instance, widest
         types = instance.request_types()
         self.outputs, self.prompts = types.outputs, types.prompts
+        self.reach = reach = widest - 1
         lengths = self.outputs + 2 * reach
-        self.first = np.cumsum(lengths) - lengths + reach  # place of round 1
+        self.first = np.cumsum(lengths) - lengths + reach
         self.types = np.repeat(np.arange(len(types)), lengths)
         self.ages = np.arange(len(self.types)) - self.first[self.types] + 1
         self.inside = (self.ages >= 1) & (self.ages <= self.outputs[self.types])
         self.held = self.prompts[self.types] + self.ages
         self.to_go = self.outputs[self.types] - self.ages
-        self.known = [self._family(self.held, instance.memory, smooth=True)]
+        self.known = [Family(np.where(self.inside, self.held, 0), instance.memory)]
         for level in levels:
             windows = np.array(cover_windows(instance, level))
             if windows.max() > 0:
-                inside = (self.ages <= windows[self.types]).astype(np.int64)
-                self.known.append(self._family(inside, level, level=level))
+                inside = self.inside & (self.ages <= windows[self.types])
+                self.known.append(Family(inside.astype(np.int64), level, level=level))
+        self.kinds: dict[Row, int] = {}
+        self._stack = np.zeros((8, len(self.types)), dtype=np.int64)
+        self.limits = np.zeros(0, dtype=np.int64)
 
-    @cached_property
+    @property
     def stack(self) -> IntArray:
-        """Coefficients of all families, shape (families, places)."""
-        return np.stack([family.values for family in self.known])
-
-    @cached_property
-    def limits(self) -> IntArray:
-        """Right-hand sides of all families, shape (families,)."""
-        return np.array([family.limit for family in self.known])
-
-    def _family(
-        self, values: IntArray, limit: int, level: int = 0, heights: Heights = (), smooth=False
-    ) -> Family:
-        """Return a family from its coefficients."""
-        values = np.where(self.inside, values, 0)
-        if smooth:
-            # Types are 2 * reach places apart, so none meets another one's.
-            hat = self.spacing - np.abs(np.arange(-self.reach, self.spacing))
-            values = np.convolve(values, hat)[self.reach : len(values) + self.reach]
-            limit *= self.spacing**2
-        return Family(values, limit, level, heights, smooth)
+        """Coefficients of all kinds of rows, shape (kinds, places)."""
+        return self._stack[: len(self.kinds)]
 
     def add(self, heights: Heights) -> int:
-        """Add first-completion rows; return their number."""
+        """Add first-completion rows; return the number of the family."""
         values = coefficients(self.instance.memory, self.held, self.to_go, heights)
         limit = self.instance.memory * heights[-1][1]
-        self.known.append(self._family(values, limit, heights=heights, smooth=True))
-        self.__dict__.pop("stack", None)
-        self.__dict__.pop("limits", None)
+        self.known.append(Family(np.where(self.inside, values, 0), limit, heights=heights))
         return len(self.known) - 1
+
+    def kind(self, row: Row) -> int:
+        """Return the number of a kind of rows."""
+        if row not in self.kinds:
+            family, left, right = row
+            values, limit = self.known[family].values, self.known[family].limit
+            if left:
+                hat = self.hat(left, right)
+                # Types are 2 * reach places apart, so none meets another one's.
+                values = np.convolve(values, hat[::-1])[right - 1 : right - 1 + len(values)]
+                limit *= int(hat.sum())
+            number = len(self.kinds)
+            if number == len(self._stack):
+                self._stack = np.concatenate([self._stack, np.zeros_like(self._stack)])
+            self._stack[number] = values
+            self.limits = np.append(self.limits, limit)
+            self.kinds[row] = number
+        return self.kinds[row]
+
+    def hat(self, left: int, right: int) -> IntArray:
+        """Return the weights of the rounds 1 - left .. right - 1 from a knot."""
+        up = np.arange(1, left) * (self.widest // left)
+        down = np.arange(right, 0, -1) * (self.widest // right)
+        return np.concatenate([up, down])
 
 
 def coefficients(memory: int, held: IntArray, to_go: IntArray, heights: Heights) -> IntArray:
@@ -149,34 +176,32 @@ def coefficients(memory: int, held: IntArray, to_go: IntArray, heights: Heights)
     return np.maximum(0, least - drop)
 
 
-def written(
-    families: Sequence[Family], rows: Sequence[tuple[int, int, int]], spacing: int
-) -> dict[str, Any]:
-    """Return rows (family, round, dual) as a leaf of a certificate's tree without branches."""
-    by_family: dict[int, list[tuple[int, int]]] = {}
-    for family, r, dual in sorted(rows):
-        if dual:
-            by_family.setdefault(family, []).append((r, dual))
+def written(families: Families, rows: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
+    """Return rows (kind, round, dual) as a leaf of a certificate's tree without branches."""
+    kinds = list(families.kinds)
+    by_family: dict[int, list[tuple[int, Row, int]]] = {}
+    for number, r, dual in rows:
+        by_family.setdefault(kinds[number].family, []).append((r, kinds[number], dual))
     covers: list[list[int]] = []
     more = []
-    for number, duals in by_family.items():
-        family = families[number]
-        if family.smooth:
-            heights = list(map(list, family.heights)) or [[0, 1]]
-            more.append({"heights": heights, "knots": knots(duals, spacing)})
+    for number, duals in sorted(by_family.items()):
+        family = families.known[number]
+        if family.level:
+            covers += [[family.level, r - 1, dual] for r, _, dual in duals]
         else:
-            covers += [[family.level, r - 1, dual] for r, dual in duals]
+            heights = list(map(list, family.heights)) or [[0, 1]]
+            more.append({"heights": heights, "knots": knots(duals, families.widest)})
     return {"memory": [], "covers": sorted(covers), "branch": [], "first_completion": more}
 
 
-def knots(duals: Sequence[tuple[int, int]], spacing: int) -> list[list[int]]:
-    """Return the knots of the sum of hats, dual * (spacing - |r - at|) for each (at, dual)."""
+def knots(duals: Sequence[tuple[int, Row, int]], widest: int) -> list[list[int]]:
+    """Return the knots of a sum of hats, each of `widest` times its dual at its knot."""
     found: dict[int, int] = {}
-    for at, dual in duals:
-        found[at] = spacing * dual
-        for side in (at - spacing, at + spacing):
+    for at, row, dual in duals:
+        found[at] = widest * dual
+        for side in (at - row.left, at + row.right):
             found.setdefault(side, 0)
-    if 0 in found:  # rounds begin with 1
-        del found[0]
-        found[1] = found[spacing] // spacing
+        if at == row.left:  # rounds begin with 1
+            found[1] = widest // row.left * dual
+    found.pop(0, None)
     return [[at, dual] for at, dual in sorted(found.items())]

@@ -1,27 +1,28 @@
 """The linear program with few rows, whose columns are generated.
 
 Variables y[k,t] >= 0 say how many requests of type k start at time t = 0..T; starts at T meet no
-row.  Rows are pairs (family, round).  The program holds few columns: after each solution the
+row.  Rows are pairs (kind, round).  The program holds few columns: after each solution the
 duals give every start its reduced cost, and the cheapest join.  The same duals, rounded, prove a
 bound over all starts, computed in integers; so nothing depends on what HiGHS says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs, run_highs
 from kvopt.solver.relaxations.grid_program.families import Families
+from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
 from kvopt.solver.stage_params import GridProgramParams
 
-__all__ = ["GridProgram", "Solution"]
+__all__ = ["GridProgram", "places"]
 
 LARGEST = 1 << 61
 """No integer in the exact evaluation is above this in size."""
@@ -34,8 +35,10 @@ class GridProgram:
     ----------
     instance
         The instance.
-    horizon
-        T, the last round with a row, >= 1.
+    last
+        The last round with a row, >= 1, or somewhat less.
+    knots
+        How many knots there are, roughly.
     functions
         The kernel.
     params
@@ -43,25 +46,34 @@ class GridProgram:
 
     Attributes
     ----------
+    grid, horizon
+        The knots, and T, the first time from which on no start meets a row.
     families
         The families of rows.
     rows
-        (family, round) of each row.
+        Number of each row (kind, round).
+    column_types, column_times, values
+        Type and start of each column, and the solution, shape (columns,).
     bound
         The best lower bound so far (rounds).
-    best_rows
-        Its rows (family, round, dual), duals in multiples of 1 / scale.
+    best_rows, scale
+        Its rows (kind, round, dual), and of what the duals are multiples.
     """
 
     def __init__(
-        self, instance: Instance, horizon: int, functions: GridFunctions, params: GridProgramParams
+        self,
+        instance: Instance,
+        last: int,
+        knots: int,
+        functions: GridFunctions,
+        params: GridProgramParams,
     ) -> None:
-        self.instance, self.horizon, self.params = instance, horizon, params
+        self.instance, self.params = instance, params
         self.functions = functions
         self.types = instance.request_types()
-        self.spacing = max(1, -(-horizon // params.grid_rows))
-        self.horizon = horizon = (horizon // self.spacing + 1) * self.spacing
-        self.families = Families(instance, range(1, params.levels + 1), self.spacing)
+        self.grid = grid_of(instance, last, knots, params.even, params.doublings)
+        self.horizon = horizon = self.grid.horizon
+        self.families = Families(instance, range(1, params.levels + 1), self.grid.widest)
         self.rows: dict[tuple[int, int], int] = {}
         self.column_types = np.zeros(0, dtype=np.int64)
         self.column_times = np.zeros(0, dtype=np.int64)
@@ -72,8 +84,8 @@ class GridProgram:
         self.values = np.zeros(0)
         for count in self.types.counts.tolist():
             self.highs.addRow(float(count), float(count), 0, [], [])
-        step = max(1, horizon // params.first_columns)
-        times = np.unique(np.append(np.arange(0, horizon, step), horizon))
+        self.stretch = max(1, horizon // params.first_columns)
+        times = np.unique(np.append(np.arange(0, horizon, self.stretch), horizon))
         for k in range(len(self.types)):
             self.add_columns(np.full(len(times), k), times)
 
@@ -107,7 +119,7 @@ class GridProgram:
         self.column_times = np.concatenate([self.column_times, times])
 
     def add_rows(self, rows: Iterable[tuple[int, int]]) -> int:
-        """Add rows (family, round) that are not there yet; return how many."""
+        """Add rows (kind, round) that are not there yet; return how many."""
         new = [row for row in dict.fromkeys(rows) if row not in self.rows]
         if not new:
             return 0
@@ -141,8 +153,19 @@ class GridProgram:
         found: FloatArray = np.where(meet, stack[rows[:, 0][None, :], places], 0) / limits
         return found
 
-    def solve(self, stop: Stopping) -> bool:
-        """Solve, generating columns; tell whether it came to an end."""
+    def solve(self, stop: Stopping, precision: float | None = None) -> bool:
+        """Solve, generating columns; tell whether it came to an end.
+
+        Parameters
+        ----------
+        stop
+            How long it may take.
+        precision
+            It ends when what columns may still gain is less than this part of the value; by
+            default as in the parameters.
+        """
+        if precision is None:
+            precision = self.params.precision
         for _ in range(self.params.passes):
             if stop.over() or not run_highs(self.highs, stop):
                 return False
@@ -151,59 +174,62 @@ class GridProgram:
             duals = np.array(solution.row_dual)
             count = len(self.types)
             prices = np.maximum(0.0, -duals[count:])
-            costs = self._costs(prices)
-            reduced = costs - duals[:count, None]
-            value = float(self.types.counts @ costs.min(axis=1) - prices.sum())
+            least, times = self._cheapest(prices)
+            value = float(self.types.counts @ least.min(axis=1) - prices.sum())
             if value > self.bound:
                 self.prove(prices)
             objective = self.highs.getInfo().objective_function_value
-            if objective - value < self.params.precision * objective:
-                return True
-            if not self._generate(reduced):
+            done = objective - value < precision * objective
+            if done or not self._generate(least - duals[:count, None], times):
                 return True
         return True
 
-    def _generate(self, reduced: FloatArray) -> int:
-        """Add starts of the lowest reduced cost below 0; return how many."""
-        added = 0
-        width = max(1, self.horizon // self.params.first_columns)
-        edges = np.arange(0, self.horizon + 1, width)
-        types, times = [], []
-        for k in np.flatnonzero(reduced.min(axis=1) < -1e-7).tolist():
-            # The cheapest start of each stretch of time, and of those the cheapest few.
-            row = reduced[k]
-            cheapest = [int(e + np.argmin(row[e : e + width])) for e in edges]
-            cheapest = sorted((t for t in cheapest if row[t] < -1e-7), key=lambda t: row[t])
-            times += cheapest[: self.params.columns_each]
-            types += [k] * min(len(cheapest), self.params.columns_each)
-        if types:
-            self.add_columns(np.array(types), np.array(times))
-            added = len(types)
-        return added
+    def _generate(self, reduced: FloatArray, times: IntArray) -> bool:
+        """Add for each type a few starts of the lowest reduced costs below 0; tell if any."""
+        order = np.argsort(reduced, axis=1)[:, : self.params.columns_each]
+        chosen = np.take_along_axis(reduced, order, axis=1) < -1e-7
+        kinds, place = np.nonzero(chosen)
+        if len(kinds):
+            self.add_columns(kinds, times[kinds, order[kinds, place]])
+        return len(kinds) > 0
 
-    def _costs(self, prices: FloatArray) -> FloatArray:
-        """Return the cost of each start with the prices of rows, shape (types, horizon + 1)."""
+    def _cheapest(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
+        """Return the least cost of each type in each stretch of time, and its time.
+
+        Parameters
+        ----------
+        prices
+            Duals of the rows, each over its right-hand side, shape (rows,).
+        """
+        rows = np.array(list(self.rows), dtype=np.int64).reshape(-1, 2)[prices > 0]
+        duals = prices[prices > 0] / self.families.limits[rows[:, 0]]
+        stack = self.families.stack.astype(float)
+        stretches = -(-(self.horizon + 1) // self.stretch)
+        least = np.empty((len(self.types), stretches))
+        times = np.empty(least.shape, dtype=np.int64)
+        for some, costs in self._costs(rows, duals, stack, 1.0):
+            padded = np.full((len(costs), stretches * self.stretch), np.inf)
+            padded[:, : self.horizon + 1] = costs
+            split = padded.reshape(len(costs), stretches, self.stretch)
+            at = split.argmin(axis=2)
+            least[some] = np.take_along_axis(split, at[:, :, None], axis=2)[:, :, 0]
+            times[some] = at + self.stretch * np.arange(stretches)
+        return least, times
+
+    def _costs(self, rows: IntArray, duals: Any, stack: Any, scale: Any) -> Iterator[Any]:
+        """Yield slices of types, and the costs of all their starts, shape (types, times)."""
         times = np.arange(self.horizon + 1)
-        costs = (times[None, :] + self.types.outputs[:, None]).astype(float)
-        rows = np.array(list(self.rows), dtype=np.int64).reshape(-1, 2)
-        used = prices > 0
-        families, rounds = rows[used].T
-        duals = prices[used] / self.families.limits[families]
-        self._add_rows(costs, self.families.stack.astype(float), families, rounds, duals)
-        return costs
-
-    def _add_rows(self, costs, stack, families, rounds, duals) -> None:
-        """Add the costs of rows."""
-        self.functions.add_rows(
-            costs,
-            self.types.outputs,
-            self.families.first,
-            self.families.reach,
-            stack,
-            np.ascontiguousarray(families),
-            np.ascontiguousarray(rounds),
-            duals,
-        )
+        outputs, first = self.types.outputs, self.families.first
+        kinds, rounds = (np.ascontiguousarray(column) for column in rows.T)
+        size = max(1, self.params.chunk // len(times))
+        for begin in range(0, len(outputs), size):
+            some = slice(begin, begin + size)
+            costs = (times[None, :] + outputs[some, None]) * scale
+            reach = self.families.reach
+            self.functions.add_rows(
+                costs, outputs[some], first[some], reach, stack, kinds, rounds, duals
+            )
+            yield some, costs
 
     def prove(self, prices: FloatArray) -> None:
         """Keep the bound that rounded prices prove, in integers, if it is the best."""
@@ -213,7 +239,9 @@ class GridProgram:
         top = 2 * total * len(self.types)
         bits = max(0, int(np.log2(LARGEST / top)))
         scale = 1 << min(bits, 10 + int(limits.max()).bit_length())
-        duals = [int(p * scale / limits[f]) for p, (f, _) in zip(prices.tolist(), rows, strict=True)]
+        duals = [
+            int(p * scale / limits[f]) for p, (f, _) in zip(prices.tolist(), rows, strict=True)
+        ]
         kept = [(f, r, d) for d, (f, r) in zip(duals, rows, strict=True) if d > 0]
         value = self.exact_value(kept, scale)
         bound = -(-value // scale)
@@ -221,18 +249,19 @@ class GridProgram:
             self.bound, self.best_rows, self.scale = bound, kept, scale
 
     def exact_value(self, rows: list[tuple[int, int, int]], scale: int) -> int:
-        """Return what rows (family, round, dual) prove, in multiples of 1 / scale."""
-        times = np.arange(self.horizon + 1)
-        costs = (times[None, :] + self.types.outputs[:, None]) * scale
+        """Return what rows (kind, round, dual) prove, in multiples of 1 / scale."""
         table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        families, rounds, duals = (np.ascontiguousarray(column) for column in table.T)
-        self._add_rows(costs, self.families.stack, families, rounds, duals)
-        least = costs.min(axis=1).tolist()
-        value = sum(n * cost for n, cost in zip(self.types.counts.tolist(), least, strict=True))
-        return value - sum(self.families.known[f].limit * dual for f, _, dual in rows)
+        duals = np.ascontiguousarray(table[:, 2])
+        value = 0
+        counts = self.types.counts.tolist()
+        for some, costs in self._costs(table[:, :2], duals, self.families.stack, scale):
+            least = costs.min(axis=1).tolist()
+            value += sum(n * cost for n, cost in zip(counts[some], least, strict=True))
+        limits = self.families.limits.tolist()
+        return value - sum(limits[f] * dual for f, _, dual in rows)
 
     def activity(self, family: int) -> FloatArray:
-        """Return left over right-hand side of a family's row at each round, shape (horizon + 1,)."""
+        """Return a family's rows at all rounds, in parts of their limit, shape (horizon + 1,)."""
         used = np.zeros(self.horizon + 1)
         values = self.families.known[family].values / self.families.known[family].limit
         for c in np.flatnonzero(self.values > 1e-9).tolist():
@@ -255,3 +284,9 @@ class GridProgram:
                 weights[at + low : at + high] += self.values[c] / (end - begin)
         places = np.flatnonzero(weights)
         return places, weights[places]
+
+
+def places(instance: Instance, horizon: int) -> int:
+    """Return roughly how many numbers a program holds for each kind of rows."""
+    types = instance.request_types()
+    return int(types.outputs.sum()) + len(types) * max(1, horizon // 50)

@@ -19,6 +19,7 @@ from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs
 from kvopt.solver.relaxations.grid_program.families import Heights
+from kvopt.solver.stage_params import GridProgramParams
 
 __all__ = ["best_heights", "steps_up_to"]
 
@@ -37,9 +38,7 @@ def best_heights(
     to_go: IntArray,
     weights: FloatArray,
     steps: IntArray,
-    groups: int,
-    scale: int,
-    highest: float,
+    params: GridProgramParams,
 ) -> tuple[float, Heights]:
     """Return the heights that are violated most by some weights, and by how much.
 
@@ -51,25 +50,21 @@ def best_heights(
         What requests hold (tokens), their rounds to go, and how many there are, same shape.
     steps
         Where the heights may fall (rounds to go), shape (steps,).
-    groups
-        Tokens held are told apart as so many values, each the least of a group.
-    scale
-        Heights are integers, the last one is this.
-    highest
-        No height is more than so many times the last one.
+    params
+        The tuning numbers.
 
     Returns
     -------
     tuple
         The violation of the row (part of its right-hand side) and the heights.
     """
-    values, mass = _grouped(held, weights, groups)
+    values, mass = _grouped(held, weights, params.groups)
     m, n = len(steps) - 1, len(values)
     away = np.bincount(np.searchsorted(steps, to_go, "right") - 1, weights, minlength=m + 1)
     rises = (values[None, :] + steps[:, None]) / memory  # shape (steps, values)
     # Variables: h - 1 at all steps but the last, theta of each value.
     highs = quiet_highs()
-    upper = np.concatenate([np.full(m, highest - 1.0), rises[m]])
+    upper = np.concatenate([np.full(m, params.highest - 1.0), rises[m]])
     highs.addVars(m + n, np.zeros(m + n), upper)
     costs = np.concatenate([away[:m], -mass])
     highs.changeColsCost(m + n, np.arange(m + n, dtype=np.int32), costs)
@@ -89,7 +84,8 @@ def best_heights(
         highs.addRow(0.0, np.inf, 2, np.array([x, x + 1], dtype=np.int32), np.array([1.0, -1.0]))
     highs.run()
     above = np.array(highs.getSolution().col_value)[:m]
-    heights = [*np.rint((1 + above) * scale).astype(int).tolist(), scale]
+    heights = [*np.rint((1 + above) * params.height_scale).astype(int).tolist()]
+    heights.append(params.height_scale)
     kept = [x for x in range(m + 1) if x == 0 or heights[x] != heights[x - 1]]
     found = tuple((int(steps[x]), heights[x]) for x in kept)
     return -highs.getInfo().objective_function_value - 1.0, found
@@ -98,7 +94,7 @@ def best_heights(
 def _grouped(held: IntArray, weights: FloatArray, groups: int) -> tuple[IntArray, FloatArray]:
     """Return at most so many values of tokens held, rounded down to them, and their weights."""
     values, inverse = np.unique(held, return_inverse=True)
-    mass = np.bincount(inverse, weights)
+    mass: FloatArray = np.bincount(inverse, weights).astype(float)
     if len(values) <= groups:
         return values, mass
     passed = np.cumsum(mass)
