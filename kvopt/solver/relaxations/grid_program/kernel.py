@@ -53,13 +53,13 @@ class GridFunctions(NamedTuple):
 
 def _warm_up(functions: GridFunctions) -> None:
     some = np.zeros(1, dtype=np.int64)
-    for kind in (np.int64, np.float64):
+    for kind in (np.int64, np.float64):  # of costs and duals
         functions.add_rows(
             np.zeros((1, 2), dtype=kind),
             some + 1,
             some,
             0,
-            np.zeros((1, 1), dtype=kind),
+            np.zeros((1, 1), dtype=np.int64),
             some,
             some + 1,
             np.zeros(1, dtype=kind),

@@ -203,11 +203,10 @@ class GridProgram:
         """
         rows = np.array(list(self.rows), dtype=np.int64).reshape(-1, 2)[prices > 0]
         duals = prices[prices > 0] / self.families.limits[rows[:, 0]]
-        stack = self.families.stack.astype(float)
         stretches = -(-(self.horizon + 1) // self.stretch)
         least = np.empty((len(self.types), stretches))
         times = np.empty(least.shape, dtype=np.int64)
-        for some, costs in self._costs(rows, duals, stack, 1.0):
+        for some, costs in self._costs(rows, duals, 1.0):
             padded = np.full((len(costs), stretches * self.stretch), np.inf)
             padded[:, : self.horizon + 1] = costs
             split = padded.reshape(len(costs), stretches, self.stretch)
@@ -216,10 +215,11 @@ class GridProgram:
             times[some] = at + self.stretch * np.arange(stretches)
         return least, times
 
-    def _costs(self, rows: IntArray, duals: Any, stack: Any, scale: Any) -> Iterator[Any]:
+    def _costs(self, rows: IntArray, duals: Any, scale: Any) -> Iterator[Any]:
         """Yield slices of types, and the costs of all their starts, shape (types, times)."""
         times = np.arange(self.horizon + 1)
         outputs, first = self.types.outputs, self.families.first
+        stack = self.families.stack
         kinds, rounds = (np.ascontiguousarray(column) for column in rows.T)
         size = max(1, self.params.chunk // len(times))
         for begin in range(0, len(outputs), size):
@@ -254,7 +254,7 @@ class GridProgram:
         duals = np.ascontiguousarray(table[:, 2])
         value = 0
         counts = self.types.counts.tolist()
-        for some, costs in self._costs(table[:, :2], duals, self.families.stack, scale):
+        for some, costs in self._costs(table[:, :2], duals, scale):
             least = costs.min(axis=1).tolist()
             value += sum(n * cost for n, cost in zip(counts[some], least, strict=True))
         limits = self.families.limits.tolist()
