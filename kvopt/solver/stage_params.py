@@ -561,6 +561,8 @@ class GridProgramParams:
     most_places
         The program with smoothed rows does not run where rounds of all types, and the knots'
         distances, add up to more than this.
+    most_types
+        With more types clusters of them stand for them while duals are looked for.
     first_knots, most_knots
         How many knots the first program has, roughly; each further one has twice as many, up to
         the latter.
@@ -601,6 +603,7 @@ class GridProgramParams:
     piecewise_columns: int = 8_000
     piecewise_bits: int = 20
     most_places: int = 20_000_000
+    most_types: int = 100
     first_knots: int = 100
     most_knots: int = 400
     even: float = 0.3

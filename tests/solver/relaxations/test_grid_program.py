@@ -13,7 +13,8 @@ from companions.checking import checker
 from kvopt import Instance, Stopping, solve
 from kvopt.generate import generate_random
 from kvopt.solver.params import GridProgramParams, SolverParams
-from kvopt.solver.relaxations.grid_program.cutting_planes import proof, raised, separate
+from kvopt.solver.relaxations.grid_program.clusters import clustered
+from kvopt.solver.relaxations.grid_program.cutting_planes import raised, separate
 from kvopt.solver.relaxations.grid_program.families import Families, Row, coefficients, knots
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GRID_KERNEL
@@ -78,8 +79,7 @@ def test_proofs_of_any_prices_are_those_of_the_checker() -> None:
         prices = np.array([rng.random() * rng.choice([0, 0.3, 9]) for _ in program.rows])
         program.bound = -(10**18)
         program.prove(prices)
-        content = proof(program)
-        assert checker().bound(MIXED.memory, types_of(MIXED), content) == program.bound
+        assert checker().bound(MIXED.memory, types_of(MIXED), program.proof) == program.bound
 
 
 def test_rows_hold_for_schedules() -> None:
@@ -178,15 +178,37 @@ def test_it_stops() -> None:
 
 def test_compiled_and_plain_costs_agree() -> None:
     program = program_of(MIXED, 5)
-    program.add_rows([(0, 1)]) if program.families.kinds else None
     list(raised(program, Stopping(60)))
-    table = np.array(program.best_rows, dtype=np.int64)
+    prices = np.random.default_rng(6).random(len(program.rows))
+    found = []
     for functions in (GRID_KERNEL.plain, GRID_KERNEL.compiled()):
-        program.functions = functions
-        assert -(-program.exact_value(program.best_rows, program.scale) // program.scale) == (
-            program.bound
+        program.functions = program.exact.functions = functions
+        program.bound = -(10**18)
+        program.prove(prices)
+        found.append(
+            (program.bound, program.proof, *map(np.ndarray.tolist, program.cheapest(prices)))
         )
-    assert len(table) == len(program.best_rows)
+    assert found[0][:2] == found[1][:2]
+    assert found[0][3] == found[1][3]
+
+
+def test_clusters_stand_for_many_types() -> None:
+    rng = random.Random(7)
+    lengths = [(rng.randint(0, 40), rng.randint(1, 80)) for _ in range(60)]
+    many = Instance(300, *zip(*lengths, strict=True))
+    few = clustered(many, 10)
+    assert len(few.types()) <= 10
+    assert len(few) == len(many)
+    assert few.memory == many.memory
+    assert abs(few.total_output - many.total_output) <= len(many)
+    assert clustered(many, 60) is many
+    values = {}
+    for most in (10, 60):
+        values[most], content = list(raised(program_of(many, 40, most_types=most), Stopping(60)))[
+            -1
+        ]
+        assert checker().bound(many.memory, types_of(many), content) == values[most]
+    assert values[10] > 0.97 * values[60]
 
 
 def test_large_sums_stay_exact() -> None:
@@ -195,8 +217,7 @@ def test_large_sums_stay_exact() -> None:
     program.add_rows([(program.families.kind(Row(0, 1, 1)), 5)])
     program.bound = -(10**40)
     program.prove(np.array([1e15]))
-    content = proof(program)
-    assert checker().bound(MIXED.memory, types_of(MIXED), content) == program.bound
+    assert checker().bound(MIXED.memory, types_of(MIXED), program.proof) == program.bound
 
 
 def test_the_stage_is_left_out_where_it_would_not_fit() -> None:

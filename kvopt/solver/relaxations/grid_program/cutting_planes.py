@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kvopt.model.stopping import Stopping
-from kvopt.solver.relaxations.grid_program.families import Row, written
+from kvopt.solver.relaxations.grid_program.families import Row
 from kvopt.solver.relaxations.grid_program.program import GridProgram
 from kvopt.solver.relaxations.grid_program.separation import best_heights, steps_up_to
 
@@ -29,7 +29,7 @@ def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str
     for number in range(params.rounds):
         done = program.solve(stop)
         if program.bound > last:
-            yield program.bound, proof(program)
+            yield program.bound, program.proof
         if not done or stop.over():
             return
         if number >= params.least_rounds and program.bound < last * (1 + params.least_rise):
@@ -40,13 +40,7 @@ def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str
             break
     program.solve(stop, params.last_precision)
     if program.bound > last:
-        yield program.bound, proof(program)
-
-
-def proof(program: GridProgram) -> dict[str, Any]:
-    """Return the object "proof" of a certificate of the best bound."""
-    leaf = written(program.families, program.best_rows)
-    return {"rule": "linear-duals", "scale": program.scale, "tree": [leaf]}
+        yield program.bound, program.proof
 
 
 def hat(program: GridProgram, family: int, i: int) -> int:

@@ -73,7 +73,7 @@ class Families:
     instance
         The instance.
     levels
-        Levels of window covers, each a family unless its windows are all empty.
+        Levels of window covers, each a family.
     widest
         The widest distance of knots (rounds).
 
@@ -106,9 +106,8 @@ class Families:
         self.known = [Family(np.where(self.inside, self.held, 0), instance.memory)]
         for level in levels:
             windows = np.array(cover_windows(instance, level))
-            if windows.max() > 0:
-                inside = self.inside & (self.ages <= windows[self.types])
-                self.known.append(Family(inside.astype(np.int64), level, level=level))
+            inside = self.inside & (self.ages <= windows[self.types])
+            self.known.append(Family(inside.astype(np.int64), level, level=level))
         self.kinds: dict[Row, int] = {}
         self._stack = np.zeros((8, len(self.types)), dtype=np.int64)
         self.limits = np.zeros(0, dtype=np.int64)

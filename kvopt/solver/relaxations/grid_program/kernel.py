@@ -45,25 +45,75 @@ def add_rows(
                 costs[k, r - j] += duals[row] * coefficients[families[row], at + j]
 
 
+@lean
+def least_costs(
+    outputs: Any,
+    first: Any,
+    coefficients: Any,
+    rows: Any,
+    bent: Any,
+    scale: int,
+    room: Any,
+    least: Any,
+) -> None:
+    """Find the least cost of a start of each type, exactly.
+
+    Parameters
+    ----------
+    outputs, first, coefficients
+        As in `add_rows`.
+    rows
+        Families, rounds and duals of the rows, or of the second differences of duals,
+        shape (3, rows).
+    bent
+        Which rows are of second differences, shape (rows,).
+    scale
+        A round costs this.
+    room
+        Room for costs and their second differences, shape (2, last round + 2).
+    least
+        The result, shape (types,).
+    """
+    for k in range(outputs.shape[0]):
+        for t in range(room.shape[1]):
+            room[0, t] = scale * (t + outputs[k])
+            room[1, t] = 0
+        for row in range(rows.shape[1]):
+            r = rows[1, row]
+            line = 1 if bent[row] else 0
+            at = first[k] - 1
+            for j in range(1, min(outputs[k], r) + 1):
+                room[line, r - j] += rows[2, row] * coefficients[rows[0, row], at + j]
+        t = room.shape[1] - 1
+        best = room[0, t]
+        curved = fall = 0
+        while t > 0:
+            fall += room[1, t]
+            curved += fall
+            t -= 1
+            best = min(best, room[0, t] + curved)
+        least[k] = best
+
+
 class GridFunctions(NamedTuple):
     """The compiled functions."""
 
     add_rows: Callable[..., None]
+    least_costs: Callable[..., None]
 
 
 def _warm_up(functions: GridFunctions) -> None:
-    some = np.zeros(1, dtype=np.int64)
-    for kind in (np.int64, np.float64):  # of costs and duals
-        functions.add_rows(
-            np.zeros((1, 2), dtype=kind),
-            some + 1,
-            some,
-            0,
-            np.zeros((1, 1), dtype=np.int64),
-            some,
-            some + 1,
-            np.zeros(1, dtype=kind),
-        )
+    some, table = np.zeros(1, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
+    prices = np.zeros(1)
+    functions.add_rows(np.zeros((1, 2)), some + 1, some, 0, table, some, some + 1, prices)
+    rows, bent, room = (
+        np.ones((3, 1), dtype=np.int64),
+        np.zeros(1, dtype=np.bool_),
+        table.repeat(2, 0),
+    )
+    functions.least_costs(
+        some + 1, some, table.repeat(2, 0), rows, bent, 1, room.repeat(3, 1), some
+    )
 
 
-GRID_KERNEL = Kernel("grid of rows", (add_rows,), GridFunctions, _warm_up)
+GRID_KERNEL = Kernel("grid of rows", (add_rows, least_costs), GridFunctions, _warm_up)

@@ -17,15 +17,18 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs, run_highs
-from kvopt.solver.relaxations.grid_program.families import Families
+from kvopt.solver.relaxations.grid_program.clusters import clustered
+from kvopt.solver.relaxations.grid_program.exact import ExactBound
+from kvopt.solver.relaxations.grid_program.families import Families, written
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
 from kvopt.solver.stage_params import GridProgramParams
+from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]
 
 LARGEST = 1 << 61
-"""No integer in the exact evaluation is above this in size."""
+"""No cost of a start is above this in size, in multiples of 1 / scale."""
 
 
 class GridProgram:
@@ -34,7 +37,7 @@ class GridProgram:
     Parameters
     ----------
     instance
-        The instance.
+        The instance.  The program is about clusters of its types, the bound about itself.
     last
         The last round with a row, >= 1, or somewhat less.
     knots
@@ -56,8 +59,8 @@ class GridProgram:
         Type and start of each column, and the solution, shape (columns,).
     bound
         The best lower bound so far (rounds).
-    best_rows, scale
-        Its rows (kind, round, dual), and of what the duals are multiples.
+    proof
+        The object "proof" of a certificate of it.
     """
 
     def __init__(
@@ -68,19 +71,20 @@ class GridProgram:
         functions: GridFunctions,
         params: GridProgramParams,
     ) -> None:
-        self.instance, self.params = instance, params
-        self.functions = functions
-        self.types = instance.request_types()
+        self.params, self.functions = params, functions
+        levels = [m for m in range(1, params.levels + 1) if max(cover_windows(instance, m)) > 0]
+        self.exact = ExactBound(instance, levels, functions)
+        self.instance = clustered(instance, params.most_types)
+        self.types = self.instance.request_types()
         self.grid = grid_of(instance, last, knots, params.even, params.doublings)
         self.horizon = horizon = self.grid.horizon
-        self.families = Families(instance, range(1, params.levels + 1), self.grid.widest)
+        self.families = Families(self.instance, levels, self.grid.widest)
         self.rows: dict[tuple[int, int], int] = {}
         self.column_types = np.zeros(0, dtype=np.int64)
         self.column_times = np.zeros(0, dtype=np.int64)
         self.highs = quiet_highs()
         self.bound = 0
-        self.scale = 1
-        self.best_rows: list[tuple[int, int, int]] = []
+        self.proof: dict[str, Any] = {}
         self.values = np.zeros(0)
         for count in self.types.counts.tolist():
             self.highs.addRow(float(count), float(count), 0, [], [])
@@ -166,6 +170,7 @@ class GridProgram:
         """
         if precision is None:
             precision = self.params.precision
+        best = 0.0
         for _ in range(self.params.passes):
             if stop.over() or not run_highs(self.highs, stop):
                 return False
@@ -174,9 +179,10 @@ class GridProgram:
             duals = np.array(solution.row_dual)
             count = len(self.types)
             prices = np.maximum(0.0, -duals[count:])
-            least, times = self._cheapest(prices)
+            least, times = self.cheapest(prices)
             value = float(self.types.counts @ least.min(axis=1) - prices.sum())
-            if value > self.bound:
+            if value > best:
+                best = value
                 self.prove(prices)
             objective = self.highs.getInfo().objective_function_value
             done = objective - value < precision * objective
@@ -193,7 +199,7 @@ class GridProgram:
             self.add_columns(kinds, times[kinds, order[kinds, place]])
         return len(kinds) > 0
 
-    def _cheapest(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
+    def cheapest(self, prices: FloatArray) -> tuple[FloatArray, IntArray]:
         """Return the least cost of each type in each stretch of time, and its time.
 
         Parameters
@@ -206,7 +212,7 @@ class GridProgram:
         stretches = -(-(self.horizon + 1) // self.stretch)
         least = np.empty((len(self.types), stretches))
         times = np.empty(least.shape, dtype=np.int64)
-        for some, costs in self._costs(rows, duals, 1.0):
+        for some, costs in self._costs(rows, duals):
             padded = np.full((len(costs), stretches * self.stretch), np.inf)
             padded[:, : self.horizon + 1] = costs
             split = padded.reshape(len(costs), stretches, self.stretch)
@@ -215,7 +221,7 @@ class GridProgram:
             times[some] = at + self.stretch * np.arange(stretches)
         return least, times
 
-    def _costs(self, rows: IntArray, duals: Any, scale: Any) -> Iterator[Any]:
+    def _costs(self, rows: IntArray, duals: FloatArray) -> Iterator[tuple[slice, FloatArray]]:
         """Yield slices of types, and the costs of all their starts, shape (types, times)."""
         times = np.arange(self.horizon + 1)
         outputs, first = self.types.outputs, self.families.first
@@ -224,7 +230,7 @@ class GridProgram:
         size = max(1, self.params.chunk // len(times))
         for begin in range(0, len(outputs), size):
             some = slice(begin, begin + size)
-            costs = (times[None, :] + outputs[some, None]) * scale
+            costs = (times[None, :] + outputs[some, None]).astype(float)
             reach = self.families.reach
             self.functions.add_rows(
                 costs, outputs[some], first[some], reach, stack, kinds, rounds, duals
@@ -235,30 +241,19 @@ class GridProgram:
         """Keep the bound that rounded prices prove, in integers, if it is the best."""
         rows = list(self.rows)
         limits = self.families.limits
-        total = float(prices.sum()) + self.horizon + int(self.types.outputs.max())
-        top = 2 * total * len(self.types)
-        bits = max(0, int(np.log2(LARGEST / top)))
+        # No cost of a start is above this; see `ExactBound.value`.
+        total = float(prices.sum()) + self.horizon + int(self.exact.families.outputs.max())
+        bits = max(0, int(np.log2(LARGEST / total)))
         scale = 1 << min(bits, 10 + int(limits.max()).bit_length())
         duals = [
             int(p * scale / limits[f]) for p, (f, _) in zip(prices.tolist(), rows, strict=True)
         ]
         kept = [(f, r, d) for d, (f, r) in zip(duals, rows, strict=True) if d > 0]
-        value = self.exact_value(kept, scale)
-        bound = -(-value // scale)
+        leaf = written(self.families, kept)
+        bound = -(-self.exact.value(leaf, scale) // scale)
         if bound > self.bound:
-            self.bound, self.best_rows, self.scale = bound, kept, scale
-
-    def exact_value(self, rows: list[tuple[int, int, int]], scale: int) -> int:
-        """Return what rows (kind, round, dual) prove, in multiples of 1 / scale."""
-        table = np.array(rows, dtype=np.int64).reshape(-1, 3)
-        duals = np.ascontiguousarray(table[:, 2])
-        value = 0
-        counts = self.types.counts.tolist()
-        for some, costs in self._costs(table[:, :2], duals, scale):
-            least = costs.min(axis=1).tolist()
-            value += sum(n * cost for n, cost in zip(counts[some], least, strict=True))
-        limits = self.families.limits.tolist()
-        return value - sum(limits[f] * dual for f, _, dual in rows)
+            self.bound = bound
+            self.proof = {"rule": "linear-duals", "scale": scale, "tree": [leaf]}
 
     def activity(self, family: int) -> FloatArray:
         """Return a family's rows at all rounds, in parts of their limit, shape (horizon + 1,)."""
