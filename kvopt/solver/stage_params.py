@@ -564,8 +564,8 @@ class GridProgramParams:
     most_types
         With more types clusters of them stand for them while duals are looked for.
     first_knots, most_knots
-        How many knots the first program has, roughly; each further one has twice as many, up to
-        the latter.
+        How many knots the first program has, roughly, or half as many as there are requests;
+        each further one has twice as many, up to the latter.
     even, doublings
         Part of the knots that are spaced evenly, and how often the smallest distance of knots
         is doubled at most.
@@ -605,7 +605,7 @@ class GridProgramParams:
     most_places: int = 20_000_000
     most_types: int = 100
     first_knots: int = 100
-    most_knots: int = 400
+    most_knots: int = 800
     even: float = 0.3
     doublings: int = 5
     first_columns: int = 40

@@ -177,8 +177,7 @@ def reduced_costs(
     last = max([last, *(time for until, _, _ in above for time in until.values())])
     last = max([last, *(family.last for family in families)])
     levels = sorted({m for m, _, _ in on_covers})
-    sorts = 1 + len(levels) + len(families)
-    if last > MAX_LAST or (last + 1) * len(types) * sorts > MAX_LEAF:
+    if last > MAX_LAST or (last + 1) * len(types) * (1 + len(levels)) > MAX_LEAF:
         raise Refused(f"{place}: has duals too late, at {last}")
 
     duals = [0] * (last + 1)  # duals[r] of memory row r

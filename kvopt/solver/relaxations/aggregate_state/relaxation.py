@@ -179,10 +179,9 @@ class AggregateRelaxation:
         Returns
         -------
         ndarray or None
-            None if its tree is more than one leaf, or has other rows.
+            None if its tree is more than one leaf.
         """
         leaf, *more = proof["tree"]
-        more += leaf.get("first_completion", [])
         if more:
             return None
         memory = np.zeros(self.horizon + 1)
@@ -190,6 +189,12 @@ class AggregateRelaxation:
         for r, dual in leaf["memory"]:
             if r <= self.horizon:
                 memory[r] = dual / proof["scale"]
+        for family in leaf.get("first_completion", []):  # they are nearly memory rows
+            at, duals = np.array(family.get("knots", []), dtype=float).reshape(-1, 2).T
+            if len(at):
+                low = family["heights"][-1][1] / proof["scale"]
+                rounds = np.arange(self.horizon + 1)
+                memory += low * np.interp(rounds, at, duals, left=0.0, right=0.0)
         for level, u, dual in leaf["covers"]:
             if level in LEVELS and u < self.horizon:
                 covers[LEVELS.index(level), u] = dual / proof["scale"]

@@ -32,12 +32,11 @@ class GridRelaxation:
         if places(instance, horizon) > params.most_places:
             return
         functions = GRID_KERNEL.compiled(stop)
-        knots = params.first_knots
+        knots = min(max(params.first_knots, len(instance) // 2), params.most_knots)
         while knots <= params.most_knots and not state.closed and not stop.over():
             program = GridProgram(instance, horizon, knots, functions, params)
             for value, proof in raised(program, stop):
-                if value > 0:
-                    state.prove(Bound(value, "linear-duals", proof))
+                state.prove(Bound(value, "linear-duals", proof))
             if program.grid.widest == 1:
                 return
             knots *= 2
