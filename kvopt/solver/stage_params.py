@@ -590,8 +590,11 @@ class GridProgramParams:
         First-completion rows are looked for in so many windows of time, and thrice as many.
     look_ahead
         Their heights fall up to so many times the mean time between completions ahead.
-    groups
-        Numbers of tokens held that they tell apart.
+    groups, near_groups
+        Numbers of tokens held that they tell apart, if the last height counts, and at each
+        step before.
+    height_passes
+        How often heights are looked for again without requests that do not count.
     height_scale, highest
         The last height, an integer, and how many times that the first one is at most.
     chunk
@@ -621,6 +624,8 @@ class GridProgramParams:
     windows: int = 12
     look_ahead: float = 4.0
     groups: int = 60
+    near_groups: int = 8
+    height_passes: int = 3
     height_scale: int = 64
     highest: float = 6.0
     chunk: int = 10_000_000

@@ -171,6 +171,8 @@ class AggregateRelaxation:
     def from_linear_proof(self, proof: Mapping[str, Any]) -> FloatArray | None:
         """Return duals that prove at least as much as the leaf of a proof by linear duals.
 
+        First-completion rows stand for memory rows, so with them it may be somewhat less.
+
         Parameters
         ----------
         proof
