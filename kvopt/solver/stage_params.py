@@ -623,9 +623,9 @@ class GridProgramParams:
     violation: float = 0.001
     windows: int = 12
     look_ahead: float = 4.0
-    groups: int = 60
-    near_groups: int = 8
+    groups: int = 120
+    near_groups: int = 16
     height_passes: int = 3
-    height_scale: int = 64
-    highest: float = 6.0
+    height_scale: int = 256
+    highest: float = 20.0
     chunk: int = 10_000_000
