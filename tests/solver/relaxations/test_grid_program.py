@@ -226,3 +226,10 @@ def test_the_stage_is_left_out_where_it_would_not_fit() -> None:
     result = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), params)
     usual = run_alone(GridRelaxation(), MIXED, starts, Stopping(60))
     assert 0 < result.lower_bound < usual.lower_bound
+
+
+def test_many_types_have_no_bound_at_exact_times() -> None:
+    few = dataclasses.replace(PARAMS, piecewise_columns=0)
+    instance = generate_random("tiny", 82, 0)
+    assert piecewise_bound(instance, 1_000, few, Stopping(60)) is None
+    assert piecewise_bound(instance, 1_000, PARAMS, Stopping(60)) is not None

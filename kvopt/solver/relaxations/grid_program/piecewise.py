@@ -53,6 +53,8 @@ def piecewise_bound(
     windows = {m: cover_windows(instance, m) for m in range(1, params.levels + 1)}
     most = max(2, params.piecewise_columns // (4 * len(types)))
     rows = _chosen_rows(windows, horizon, most)
+    if not rows:  # there are too many types for it
+        return None
     limits = np.array([instance.memory if m == 0 else m for m, _ in rows], dtype=float)
     unit = 1 << horizon.bit_length()  # a power of two, so that integers stay exact
     highs = quiet_highs()
