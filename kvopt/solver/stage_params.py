@@ -597,6 +597,9 @@ class GridProgramParams:
         How often heights are looked for again without requests that do not count.
     height_scale, highest
         The last height, an integer, and how many times that the first one is at most.
+    checked_steps
+        Bounds have no certificate that takes the checker more steps than this; it refuses what
+        takes more than 400,000,000.
     chunk
         Costs of so many starts are computed at a time; 8 bytes each.
     """
@@ -628,4 +631,5 @@ class GridProgramParams:
     height_passes: int = 3
     height_scale: int = 256
     highest: float = 20.0
+    checked_steps: int = 350_000_000
     chunk: int = 10_000_000

@@ -233,3 +233,11 @@ def test_many_types_have_no_bound_at_exact_times() -> None:
     instance = generate_random("tiny", 82, 0)
     assert piecewise_bound(instance, 1_000, few, Stopping(60)) is None
     assert piecewise_bound(instance, 1_000, PARAMS, Stopping(60)) is not None
+
+
+def test_proofs_that_take_the_checker_too_long_are_left_out() -> None:
+    params = SolverParams(grid_program=dataclasses.replace(PARAMS, checked_steps=0, most_knots=100))
+    starts = solve(MIXED, 0).starts
+    result = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), params)
+    assert result.lower_bound > result.certified_lower_bound > 0
+    assert result.rule == "grid-program"

@@ -13,8 +13,10 @@ from kvopt.solver.relaxations.grid_program.separation import best_heights, steps
 __all__ = ["raised"]
 
 
-def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str, Any]]]:
+def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """Yield better and better bounds (rounds), each with the object "proof" of a certificate.
+
+    There is none for those that the checker would refuse as too long.
 
     Parameters
     ----------

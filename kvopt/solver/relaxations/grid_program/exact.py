@@ -69,6 +69,16 @@ class ExactBound:
         )
         return int(value + sum(n * c for n, c in zip(self.counts, least.tolist(), strict=True)))
 
+    def steps(self, leaf: Mapping[str, Any]) -> int:
+        """Return how many steps the checker takes for a leaf with knots and covers, roughly."""
+        families = leaf.get("first_completion", ())
+        sizes = [len(each["knots"]) + 2 + 2 * len(each["heights"]) for each in families]
+        last = max([each["knots"][-1][0] for each in families], default=0)
+        last = max([last, *(u + 1 for _, u, _ in leaf["covers"])])
+        levels = len({level for level, _, _ in leaf["covers"]})
+        times = (last + 2) * len(self.counts)
+        return int(sum(sizes) * int(self.families.outputs.sum()) + 4 * (1 + levels) * times)
+
     def _number(self, heights: Heights) -> int:
         """Return the number of a family, made when it is first met."""
         if heights not in self._numbers:

@@ -60,7 +60,7 @@ class GridProgram:
     bound
         The best lower bound so far (rounds).
     proof
-        The object "proof" of a certificate of it.
+        The object "proof" of a certificate of it; None if the checker would refuse it as too long.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class GridProgram:
         self.column_times = np.zeros(0, dtype=np.int64)
         self.highs = quiet_highs()
         self.bound = 0
-        self.proof: dict[str, Any] = {}
+        self.proof: dict[str, Any] | None = None
         self.values = np.zeros(0)
         for count in self.types.counts.tolist():
             self.highs.addRow(float(count), float(count), 0, [], [])
@@ -253,7 +253,9 @@ class GridProgram:
         bound = -(-self.exact.value(leaf, scale) // scale)
         if bound > self.bound:
             self.bound = bound
-            self.proof = {"rule": "linear-duals", "scale": scale, "tree": [leaf]}
+            short = self.exact.steps(leaf) <= self.params.checked_steps
+            proof = {"rule": "linear-duals", "scale": scale, "tree": [leaf]}
+            self.proof = proof if short else None
 
     def activity(self, family: int) -> FloatArray:
         """Return a family's rows at all rounds, in parts of their limit, shape (horizon + 1,)."""

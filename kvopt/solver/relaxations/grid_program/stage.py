@@ -36,7 +36,8 @@ class GridRelaxation:
         while knots <= params.most_knots and not state.closed and not stop.over():
             program = GridProgram(instance, horizon, knots, functions, params)
             for value, proof in raised(program, stop):
-                state.prove(Bound(value, "linear-duals", proof))
+                rule = "linear-duals" if proof is not None else self.name
+                state.prove(Bound(value, rule, proof))
             if program.grid.widest == 1:
                 return
             knots *= 2
