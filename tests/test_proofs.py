@@ -66,6 +66,15 @@ def test_wider_window_covers_are_refuted(companion: ModuleType) -> None:
         companion.check_window_cover(instance, random.Random(0), widened=1)
 
 
+@pytest.mark.parametrize("companion", ["first_completion"], indirect=True)
+def test_stronger_first_completion_rows_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1], [4])
+    heights = [[0, 3], [1, 2]]
+    assert companion.check_row(instance, [0], heights)
+    with pytest.raises(AssertionError):
+        companion.check_row(instance, [0], heights, spare=1)
+
+
 @pytest.mark.parametrize("companion", ["lower_bounds"], indirect=True)
 def test_a_larger_busy_time_bound_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])

@@ -8,7 +8,9 @@ import threading
 
 import highspy
 
-__all__ = ["hear_greeting_out", "quiet_highs"]
+from kvopt.model.stopping import Stopping
+
+__all__ = ["hear_greeting_out", "quiet_highs", "run_highs"]
 
 _greeting = threading.Lock()
 
@@ -41,3 +43,14 @@ def quiet_highs() -> highspy.Highs:
     highs.setOptionValue("threads", 1)
     highs.setOptionValue("random_seed", 0)
     return highs
+
+
+def run_highs(highs: highspy.Highs, stop: Stopping) -> bool:
+    """Solve, broken off when `stop` is over; tell whether an optimum was found."""
+    highs.setOptionValue("time_limit", highs.getRunTime() + stop.left())
+    highs.HandleUserInterrupt = True
+    highs.startSolve()
+    while not highs.wait(0.05)[0]:
+        if stop.over():
+            highs.cancelSolve()  # type: ignore[no-untyped-call]
+    return bool(highs.getModelStatus() == highspy.HighsModelStatus.kOptimal)

@@ -32,6 +32,7 @@ from kvopt.solver.stage_params import (
     BundleParams,
     DemandDualParams,
     ExhaustiveParams,
+    GridProgramParams,
     ListScheduleParams,
     MilpParams,
     ReferenceSearchParams,
@@ -48,6 +49,7 @@ __all__ = [
     "BundleParams",
     "DemandDualParams",
     "ExhaustiveParams",
+    "GridProgramParams",
     "ListScheduleParams",
     "MilpParams",
     "ReferenceSearchParams",
@@ -65,7 +67,7 @@ class SolverParams:
     Parameters
     ----------
     list_schedules, annealing, windows, reference_search, state_search, exhaustive, batch_state,
-    demand_duals, branch_and_bound, time_indexed, aggregate_state, milp
+    demand_duals, branch_and_bound, time_indexed, grid_program, aggregate_state, milp
         The section of each stage.
     bundle
         That of the bundle method.
@@ -87,6 +89,7 @@ class SolverParams:
     demand_duals: DemandDualParams = field(default_factory=DemandDualParams)
     branch_and_bound: BranchAndBoundParams = field(default_factory=BranchAndBoundParams)
     time_indexed: TimeIndexedParams = field(default_factory=TimeIndexedParams)
+    grid_program: GridProgramParams = field(default_factory=GridProgramParams)
     aggregate_state: AggregateStateParams = field(default_factory=AggregateStateParams)
     milp: MilpParams = field(default_factory=MilpParams)
 

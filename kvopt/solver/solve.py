@@ -18,6 +18,7 @@ from kvopt.solver.primal.list_schedules import ListSchedules
 from kvopt.solver.relaxations.aggregate_state.stage import AggregateState
 from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
+from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
 from kvopt.solver.result import Result
 from kvopt.solver.stage import Incumbent, Stage
@@ -45,6 +46,7 @@ PLAN: tuple[Step, ...] = (
     Step(BatchState(), lambda params: params.batch_state.share),
     Step(Annealing(), lambda params: params.annealing.share),
     Step(DemandDuals(many=False), lambda params: params.demand_duals.share),
+    Step(GridRelaxation(), lambda params: params.grid_program.share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),
     Step(TimeIndexed(), lambda params: params.time_indexed.share),
     Step(AggregateState(), lambda params: params.aggregate_state.share),

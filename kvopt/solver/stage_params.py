@@ -13,6 +13,7 @@ __all__ = [
     "BundleParams",
     "DemandDualParams",
     "ExhaustiveParams",
+    "GridProgramParams",
     "ListScheduleParams",
     "MilpParams",
     "ReferenceSearchParams",
@@ -605,3 +606,94 @@ class MilpParams:
     variables_per_second: int = 10_000
     presolved_entries: int = 200_000
     presolved_rounds: int = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class GridProgramParams:
+    """The linear program with rows on a grid of times.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    levels
+        Window cover cuts have the levels 1, 2, ..., up to this.
+    piecewise_columns
+        The program with rows at exact times has so many columns, roughly.
+    piecewise_bits
+        Its duals are multiples of 2 to the power of minus this, or integers.
+    most_places
+        The program with smoothed rows does not run where rounds of all types, and the knots'
+        distances, add up to more than this.
+    most_types
+        With more types clusters of them stand for them while duals are looked for.
+    first_knots, most_knots
+        How many knots the first program has, roughly, or half as many as there are requests;
+        each further one has twice as many, up to the latter.
+    even, doublings
+        Part of the knots that are spaced evenly, and how often the smallest distance of knots
+        is doubled at most.
+    first_columns
+        How many starts of each type the first program has, and stretches of time each of which
+        may give another.
+    columns_each
+        Starts of a type that join at a time.
+    passes
+        How often columns join at most before rows are looked for.
+    precision, last_precision
+        They no longer do when they would gain less than this part of the value; the latter when
+        no more rows are looked for.
+    rounds, least_rounds
+        How often rows are looked for, at most and at least.
+    least_rise
+        They are no longer looked for when a round raises the bound by less than this part.
+    cover_violation, violation
+        Window cover cuts and first-completion rows join if they are violated by more than this
+        part of their right-hand side.
+    windows
+        First-completion rows are looked for in so many windows of time, and thrice as many.
+    look_ahead
+        Their heights fall up to so many times the mean time between completions ahead.
+    groups, near_groups
+        Numbers of tokens held that they tell apart, if the last height counts, and at each
+        step before.
+    height_passes
+        How often heights are looked for again without requests that do not count.
+    height_scale, highest
+        The last height, an integer, and how many times that the first one is at most.
+    checked_steps
+        Bounds have no certificate that takes the checker more steps than this; it refuses what
+        takes more than 400,000,000.
+    chunk
+        Costs of so many starts are computed at a time; 8 bytes each.
+    """
+
+    share: float = 0.5
+    levels: int = 4
+    piecewise_columns: int = 8_000
+    piecewise_bits: int = 20
+    most_places: int = 20_000_000
+    most_types: int = 100
+    first_knots: int = 100
+    most_knots: int = 800
+    even: float = 0.3
+    doublings: int = 5
+    first_columns: int = 40
+    columns_each: int = 4
+    passes: int = 60
+    precision: float = 0.0005
+    last_precision: float = 0.0001
+    rounds: int = 40
+    least_rounds: int = 4
+    least_rise: float = 0.0003
+    cover_violation: float = 0.01
+    violation: float = 0.001
+    windows: int = 12
+    look_ahead: float = 4.0
+    groups: int = 120
+    near_groups: int = 16
+    height_passes: int = 3
+    height_scale: int = 256
+    highest: float = 20.0
+    checked_steps: int = 350_000_000
+    chunk: int = 10_000_000

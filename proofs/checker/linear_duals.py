@@ -17,22 +17,29 @@ In a leaf, rows and the splits above it are inequalities a y <= b.  For any dual
 where c_k(t), the reduced cost, is t + o plus the coefficients of y[k,t] times their duals.
 From the last row with a dual on no coefficient is left, so c_k(t) = t + o rises and the minimum
 over t up to there is enough.  All of that is computed times `scale`, in whose fractions the
-duals are written.
+duals are written.  The rows of first_completion may be among them.
+
+Where other rows are few, not all times are needed: the coefficient on memory row r is s + r - t
+from t = r - o to r - 1 and 0 elsewhere, and those on covers and splits are constant but for two
+steps.  Between these times c_k is linear, so it is least where such a piece begins or ends.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
+import first_completion
 from budget import LARGE, Budget
 from instances import Types
-from limits import MAX_NUMBER, MAX_REQUESTS
+from limits import MAX_NUMBER, MAX_REQUESTS, MAX_TIME
 from reading import Refused, fields, increasing, integer, listed, rows
 
 MAX_LAST = 10**7  # last round or time with a dual
 MAX_DEPTH = 1_000  # of a tree
+FEW = 40  # rows and splits are few if the last time is more than so many times their number
 
 Split = tuple[dict[tuple[int, int], int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
@@ -52,7 +59,7 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
         if isinstance(node, dict) and "split" in node:
             fields(node, place, ("split", "at_most"))
             budget.spend(20 + len(above))
-            open_nodes += sides(types, node, above, MAX_LAST, place)
+            open_nodes += sides(types, node, above, MAX_TIME, place)
         else:
             bound = leaf_bound(memory, types, scale, node, above, budget, place)
             lowest = bound if lowest is None else min(lowest, bound)
@@ -87,10 +94,80 @@ def leaf_bound(
     place: str,
 ) -> int:
     """Return the bound that the duals of a leaf give, rounded up."""
-    fields(leaf, place, ("memory", "covers", "branch"))
-    value, costs = reduced_costs(memory, types, scale, leaf, above, 0, budget, place)
-    value += sum(types[kind] * min(row) for kind, row in costs)
+    fields(leaf, place, ("memory", "covers", "branch"), ("first_completion",))
+    on_memory = rows(leaf["memory"], 2, f"{place}.memory")
+    on_covers = rows(leaf["covers"], 3, f"{place}.covers")
+    times = [r for r, _ in on_memory] + [u for _, u, _ in on_covers]
+    times += [time for until, _, _ in above for time in until.values()]
+    if times and max(times) > FEW * len(times) and "first_completion" not in leaf:
+        value, least = least_costs(memory, types, scale, leaf, above, budget, place)
+    else:
+        value, costs = reduced_costs(memory, types, scale, leaf, above, 0, budget, place)
+        least = {kind: min(row) for kind, row in costs}
+    value += sum(count * least[kind] for kind, count in types.items())
     return -(-value // scale)
+
+
+def least_costs(
+    memory: int,
+    types: Types,
+    scale: int,
+    given: Any,
+    above: tuple[Split, ...],
+    budget: Budget,
+    place: str,
+) -> tuple[int, dict[tuple[int, int], int]]:
+    """Return - sum of p b, and the least c_k(t) of each type, from the ends of pieces."""
+    on_memory = increasing(given["memory"], 1, f"{place}.memory")
+    on_covers = increasing(given["covers"], 1, f"{place}.covers")
+    value, pays = duals_of_splits(given["branch"], above, place)
+    value -= memory * sum(p for _, p in on_memory) + sum(m * p for m, _, p in on_covers)
+    by_level: dict[int, list[tuple[int, int]]] = {}
+    for m, u, p in on_covers:
+        by_level.setdefault(m, []).append((u, p))
+    points = 4 * (len(on_memory) + len(on_covers) + len(above))
+    budget.spend(3 * (1 + points) * len(types) * (2 + len(by_level) + len(above)))
+    covers = {m: stepped(table) for m, table in by_level.items()}
+    rounds, sums = stepped(on_memory)
+    _, weighted = stepped([(r, r * p) for r, p in on_memory])
+    smallest = min(s for s, _ in types)
+    least = {}
+    for s, o in types:
+        windows = {m: cover_window(memory, smallest, (s, o), m) for m in covers}
+        until = pays.get((s, o), [])
+        begins = {x for r in rounds for x in (r - o, r)} | {time for time, _ in until}
+        begins |= {x for m, d in windows.items() for u in covers[m][0] for x in (u - d + 1, u + 1)}
+        found = []
+        for t in {max(0, x) for first in (0, *begins) for x in (first - 1, first)}:
+            i, j = bisect_right(rounds, t), bisect_right(rounds, t + o)
+            cost = scale * (t + o) + (s - t) * (sums[j] - sums[i]) + weighted[j] - weighted[i]
+            for m, d in windows.items():  # rows u = t .. t + d - 1
+                at, total = covers[m]
+                cost += total[bisect_right(at, t + d - 1)] - total[bisect_right(at, t - 1)]
+            found.append(cost + sum(pay for time, pay in until if t < time))
+        least[s, o] = min(found)
+    return value, least
+
+
+def stepped(table: Any) -> tuple[list[int], list[int]]:
+    """Return the times of a table [time, dual], and the sums of its first 0, 1, ... duals."""
+    return [time for time, _ in table], [0, *accumulate(dual for _, dual in table)]
+
+
+def duals_of_splits(
+    given: Any, above: tuple[Split, ...], place: str
+) -> tuple[int, dict[tuple[int, int], list[tuple[int, int]]]]:
+    """Return - sum of p b of the splits, and (time, pay) of each type: a start before it pays."""
+    if len(listed(given, f"{place}.branch")) != len(above):
+        raise Refused(f"{place}.branch: must be {len(above)} duals, got {len(given)}")
+    value = 0
+    pays: dict[tuple[int, int], list[tuple[int, int]]] = {}
+    for i, (until, sign, most) in enumerate(above):
+        dual = integer(given[i], 0, MAX_NUMBER, f"{place}.branch", i)
+        value -= dual * most
+        for kind, time in until.items():
+            pays.setdefault(kind, []).append((time, sign * dual))
+    return value, pays
 
 
 def reduced_costs(
@@ -109,20 +186,19 @@ def reduced_costs(
     """
     on_memory = rows(given["memory"], 2, f"{place}.memory")
     on_covers = rows(given["covers"], 3, f"{place}.covers")
-    on_splits = listed(given["branch"], f"{place}.branch")
-    budget.spend(6 * (len(on_memory) + len(on_covers)))
-    if len(on_splits) != len(above):
-        raise Refused(f"{place}.branch: must be {len(above)} duals, got {len(on_splits)}")
+    value, pays = duals_of_splits(given["branch"], above, place)
+    families = first_completion.read(given.get("first_completion", []), f"{place}.first_completion")
     last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_covers] + [least])
     last = max([last, *(time for until, _, _ in above for time in until.values())])
+    last = max([last, *(family.last for family in families)])
     levels = sorted({m for m, _, _ in on_covers})
     if last > MAX_LAST:
         raise Refused(f"{place}: has duals too late, at {last}")
     marked = sum(len(until) for until, _, _ in above)
-    budget.spend(marked + (last + 1) * (3 + len(levels)) * (2 + len(types)))
-    budget.use((last + 1) * (LARGE * (8 + 2 * len(levels)) + 8 * min(marked, len(types))))
+    budget.spend(marked + 6 * (len(on_memory) + len(on_covers)))
+    budget.spend((last + 1) * (3 + len(levels)) * (2 + len(types)))
+    budget.use(LARGE * (last + 1) * (14 + 2 * len(levels)))
 
-    value = 0
     duals = [0] * (last + 1)  # duals[r] of memory row r
     for r, dual in increasing(on_memory, 1, f"{place}.memory"):
         duals[r] = dual
@@ -131,14 +207,8 @@ def reduced_costs(
     for m, u, dual in increasing(on_covers, 1, f"{place}.covers"):
         steps[m][u + 1] = dual
         value -= dual * m
-    ends: dict[tuple[int, int], list[int]] = {}  # for each type, what starts before a time pay
-    for i, (until, sign, most) in enumerate(above):
-        dual = integer(on_splits[i], 0, MAX_NUMBER, f"{place}.branch", i)
-        value -= dual * most
-        for kind, time in until.items():
-            if kind not in ends:
-                ends[kind] = [0] * (last + 1)
-            ends[kind][time - 1] += sign * dual
+    value -= first_completion.right_hand_sides(memory, types, families, last, budget)
+    known: list[dict[int, int]] = [{} for _ in families]
 
     # Prefix sums: to_round[x] = sum of p_r over r <= x, weighted[x] = sum of r p_r.
     to_round = list(accumulate(duals))
@@ -157,9 +227,14 @@ def reduced_costs(
             ]
             for m, sums in covers:
                 costs = covered(memory, smallest, (s, o), m, costs, sums)
-            if (s, o) in ends:  # a start at t pays for every time > t
-                pays = list(accumulate(reversed(ends[s, o])))
-                costs = [c + p for c, p in zip(costs, reversed(pays))]
+            if (s, o) in pays:  # a start at t pays for every time > t
+                ends = [0] * (last + 1)
+                for time, pay in pays[s, o]:
+                    ends[time - 1] += pay
+                costs = [c + p for c, p in zip(costs, reversed(list(accumulate(reversed(ends)))))]
+            if families:
+                more = first_completion.costs(memory, s, o, families, known, last)
+                costs = [c + p for c, p in zip(costs, more)]
             yield (s, o), costs
 
     return value, each()
@@ -183,11 +258,16 @@ def covered(
 
     A start at t is in rows u = t .. t + d - 1; sums[u] are the duals of all rows before u.
     """
-    s, o = kind
-    excess = s + o + m * (smallest + o) - memory
-    if (d := min(o, -(-excess // m))) > 0:
+    if (d := cover_window(memory, smallest, kind, m)) > 0:
         return [c + b - a for c, a, b in zip(costs, sums, ahead(sums, d))]
     return costs
+
+
+def cover_window(memory: int, smallest: int, kind: tuple[int, int], m: int) -> int:
+    """Return d_k of the window covers of level m."""
+    s, o = kind
+    excess = s + o + m * (smallest + o) - memory
+    return max(0, min(o, -(-excess // m)))
 
 
 def ahead(sums: list[int], by: int) -> list[int]:

@@ -64,7 +64,7 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
         own = isinstance(node, dict) and "memory" in node
         split = isinstance(node, dict) and "split" in node
         known = ("split", "at_most") * split + ("memory", "covers", "branch") * own
-        fields(node, place, known)
+        fields(node, place, known, ("first_completion",) * own)
         if domains is not None:
             domains = fitting(memory, types, domains, above, budget)
         for duals in ([] if given is None else [given]) + [node] * own:

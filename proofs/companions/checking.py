@@ -60,12 +60,17 @@ def checker() -> SimpleNamespace:
         """Return how many states a search takes to prove `low`."""
         return int(found["exhaustive"].searched(memory, types, low, limit, budget()))
 
+    def first_completion(memory: int, s: int, o: int, heights: Any) -> Any:
+        """Return the coefficients of a request in first-completion rows, by rounds to go."""
+        return found["first_completion"].coefficients(memory, s, o, heights, {})
+
     return SimpleNamespace(
         Refused=found["reading"].Refused,
         MAX_STATES=found["exhaustive"].MAX_STATES,
         bound=bound,
         busy_time=found["busy_time"].busy_time,
         check=found["claims"].check,
+        first_completion=first_completion,
         fitting=fitting,
         profile_graph=profile_graph,
         searched=searched,

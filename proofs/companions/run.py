@@ -19,6 +19,7 @@ COMPANIONS = (
     "batch_state",
     "demand_duals",
     "propagation",
+    "first_completion",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolu
 from kvopt.solver.relaxations.time_indexed import Branch, DualTree, TimeIndexedProgram, root_duals
 from reading import Refused
 
-__all__ = ["examples", "is_true", "mutants", "places", "repaired"]
+__all__ = ["examples", "is_true", "mutants", "places", "random_heights", "random_knots", "repaired"]
 
 
 def random_branch(program: TimeIndexedProgram, rng: random.Random) -> Branch:
@@ -62,6 +63,38 @@ def random_tree(program: TimeIndexedProgram, rng: random.Random, depth: int) -> 
 
     grow(())
     return DualTree(tuple(nodes), program.scale, min(bounds))
+
+
+def random_heights(rng: random.Random) -> list[list[int]]:
+    """Heights of first-completion rows, as steps; most of them fall."""
+    count = rng.randint(1, 4)
+    at = [0, *sorted(rng.sample(range(1, 9), count - 1))]
+    low = rng.randint(0, 3)
+    heights = [low + rng.randint(0, 5) for _ in at[1:]]
+    if rng.random() < 0.7:
+        heights.sort(reverse=True)
+    return [[x, h] for x, h in zip(at, [*heights, low], strict=True)]
+
+
+def random_knots(rng: random.Random, rounds: list[int]) -> list[list[int]]:
+    """Duals at some rounds with integers between them if they are linear there."""
+    knots = [[rounds[0], rng.randint(0, 9)]]
+    for u, v in itertools.pairwise(rounds):
+        knots.append([v, max(knots[-1][1] + rng.randint(-3, 3) * (v - u), knots[-1][1] % (v - u))])
+    return knots
+
+
+def first_completion(rng: random.Random, horizon: int, scale: int) -> list[dict[str, Any]]:
+    """Families of first-completion rows with any duals."""
+    found = []
+    for _ in range(rng.randint(1, 2)):
+        rounds = sorted(rng.sample(range(1, horizon + 1), rng.randint(1, min(4, horizon))))
+        if rng.random() < 0.5:
+            duals = [[u, rng.randint(0, scale // rng.choice([4, 40]))] for u in rounds]
+            found.append({"heights": random_heights(rng), "duals": duals})
+        else:
+            found.append({"heights": random_heights(rng), "knots": random_knots(rng, rounds)})
+    return found
 
 
 def aggregate_state(instance: Instance, rng: random.Random) -> dict[str, Any]:
@@ -121,6 +154,11 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     tree = random_tree(program, rng, depth=3)
     assert tree.lower_bound <= best
     yield tree.content()
+    content = tree.content()
+    for node in content["tree"]:
+        if "memory" in node:
+            node["first_completion"] = first_completion(rng, program.horizon, program.scale)
+    yield content
     poor = np.cumsum(instance.outputs) - instance.outputs
     grown = branch_and_bound(instance, poor, Stopping(node_limit=rng.randint(1, 9)))
     assert grown is not None

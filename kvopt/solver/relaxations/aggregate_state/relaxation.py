@@ -171,6 +171,8 @@ class AggregateRelaxation:
     def from_linear_proof(self, proof: Mapping[str, Any]) -> FloatArray | None:
         """Return duals that prove at least as much as the leaf of a proof by linear duals.
 
+        First-completion rows stand for memory rows, so with them it may be somewhat less.
+
         Parameters
         ----------
         proof
@@ -189,6 +191,12 @@ class AggregateRelaxation:
         for r, dual in leaf["memory"]:
             if r <= self.horizon:
                 memory[r] = dual / proof["scale"]
+        for family in leaf.get("first_completion", []):  # they are nearly memory rows
+            at, duals = np.array(family.get("knots", []), dtype=float).reshape(-1, 2).T
+            if len(at):
+                low = family["heights"][-1][1] / proof["scale"]
+                rounds = np.arange(self.horizon + 1)
+                memory += low * np.interp(rounds, at, duals, left=0.0, right=0.0)
         for level, u, dual in leaf["covers"]:
             if level in LEVELS and u < self.horizon:
                 covers[LEVELS.index(level), u] = dual / proof["scale"]

@@ -1,0 +1,94 @@
+"""What a leaf of a certificate proves, in integers over all starts, as the checker computes it."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from kvopt.model.instance import Instance
+from kvopt.solver.relaxations.grid_program.families import Families, Heights
+from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
+
+__all__ = ["ExactBound", "bends"]
+
+
+class ExactBound:
+    """Evaluates leaves of linear duals of one instance.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    levels
+        Levels of window covers that leaves may have.
+    functions
+        The kernel.
+    """
+
+    def __init__(self, instance: Instance, levels: list[int], functions: GridFunctions) -> None:
+        self.families = Families(instance, levels, 1)
+        self.counts = instance.request_types().counts.tolist()
+        self.functions = functions
+        self._numbers: dict[Heights, int] = {((0, 1),): 0}
+
+    def value(self, leaf: Mapping[str, Any], scale: int) -> int:
+        """Return what a leaf with knots and covers proves, in multiples of 1 / scale.
+
+        The numbers of each start must be less than 2 to the power of 62 in size; what is added up
+        on the way to them may be more, as integers of 64 bits wrap around.
+        """
+        families = self.families
+        rows: list[tuple[int, int, int, bool]] = []
+        value = 0
+        by_level = {each.level: f for f, each in enumerate(families.known) if each.level}
+        for level, u, dual in leaf["covers"]:
+            rows.append((by_level[level], u + 1, dual, False))
+            value -= level * dual
+        for entry in leaf.get("first_completion", ()):
+            number = self._number(tuple(map(tuple, entry["heights"])))
+            knots = entry["knots"]
+            rows += [(number, r, bend, True) for r, bend in bends(knots)]
+            total = sum((v - u) * (p + q) for (u, p), (v, q) in itertools.pairwise(knots))
+            value -= families.known[number].limit * (total + knots[0][1] + knots[-1][1]) // 2
+        last = max((r for _, r, _, _ in rows), default=0)
+        table = np.array([row[:3] for row in rows], dtype=np.int64).reshape(-1, 3)
+        bent = np.array([row[3] for row in rows], dtype=np.bool_)
+        least = np.empty(len(self.counts), dtype=np.int64)
+        self.functions.least_costs(
+            families.outputs,
+            families.first,
+            np.stack([family.values for family in families.known]),
+            np.ascontiguousarray(table.T),
+            bent,
+            scale,
+            np.empty((2, last + 2), dtype=np.int64),
+            least,
+        )
+        return int(value + sum(n * c for n, c in zip(self.counts, least.tolist(), strict=True)))
+
+    def steps(self, leaf: Mapping[str, Any]) -> int:
+        """Return how many steps the checker takes for a leaf with knots and covers, roughly."""
+        families = leaf.get("first_completion", ())
+        sizes = [len(each["knots"]) + 2 + 2 * len(each["heights"]) for each in families]
+        last = max([each["knots"][-1][0] for each in families], default=0)
+        last = max([last, *(u + 1 for _, u, _ in leaf["covers"])])
+        levels = len({level for level, _, _ in leaf["covers"]})
+        times = (last + 2) * len(self.counts)
+        return int(sum(sizes) * int(self.families.outputs.sum()) + 4 * (1 + levels) * times)
+
+    def _number(self, heights: Heights) -> int:
+        """Return the number of a family, made when it is first met."""
+        if heights not in self._numbers:
+            self._numbers[heights] = self.families.add(heights)
+        return self._numbers[heights]
+
+
+def bends(knots: list[list[int]]) -> list[tuple[int, int]]:
+    """Return (round, second difference) of duals that are linear between knots, 0 outside."""
+    line = [[knots[0][0] - 1, 0], *knots, [knots[-1][0] + 1, 0]]
+    slopes = [(q - p) // (v - u) for (u, p), (v, q) in itertools.pairwise(line)]
+    changes = zip(line, [0, *slopes], [*slopes, 0], strict=True)
+    return [(at, after - before) for (at, _), before, after in changes if after != before]

@@ -1,0 +1,206 @@
+"""Families of rows of the time-indexed program: the same row, at any round.
+
+A row of a family at round r gives the starts that are in their j-th round then, t = r - j, the
+coefficient a[k,j], and limits the sum.  A family is one of
+
+- memory: a = s + j, at most M;
+- window covers of a level m: a = 1 for j <= d_k, at most m, at time r - 1;
+- first-completion rows of some heights: proofs/text/first_completion.md.
+
+All numbers are integers; what a certificate claims is computed from them, never from a solver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kvopt.model.instance import Instance, IntArray
+from kvopt.solver.window_covers import cover_windows
+
+__all__ = ["Families", "Family", "Heights", "coefficients"]
+
+Heights = tuple[tuple[int, int], ...]
+"""Steps (x, H) of the heights of first-completion rows: H from x rounds to go on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Family:
+    """Rows that differ in their round only.
+
+    Parameters
+    ----------
+    values
+        Coefficient of each type in each round, type by type, shape (places,).
+    limit
+        Right-hand side.
+    level
+        Level of window covers, else 0.
+    heights
+        Steps of first-completion rows, else empty.
+    """
+
+    values: IntArray
+    limit: int
+    level: int = 0
+    heights: Heights = ()
+
+
+class Row(NamedTuple):
+    """A sum of rows of a family with the weights of a hat, or one row if it has no neighbours.
+
+    Attributes
+    ----------
+    family
+        Number of the family.
+    left, right
+        Distance to the neighbours (rounds); 0 for one row.
+    """
+
+    family: int
+    left: int
+    right: int
+
+
+class Families:
+    """The families of one instance, the memory rows first.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    levels
+        Levels of window covers, each a family.
+    widest
+        The widest distance of knots (rounds).
+
+    Attributes
+    ----------
+    known
+        The families.
+    kinds
+        The kinds of rows that are used.
+    reach
+        A row may give coefficients to starts so many rounds outside of their run.
+    first
+        Place of the first round of each type, shape (types,).
+    types, ages
+        Type and round of each place, shape (places,); rounds 1 - reach .. o + reach.
+    """
+
+    def __init__(self, instance: Instance, levels: Sequence[int], widest: int) -> None:
+        self.instance, self.widest = instance, widest
+        types = instance.request_types()
+        self.outputs, self.prompts = types.outputs, types.prompts
+        self.reach = reach = widest - 1
+        lengths = self.outputs + 2 * reach
+        self.first = np.cumsum(lengths) - lengths + reach
+        self.types = np.repeat(np.arange(len(types)), lengths)
+        self.ages = np.arange(len(self.types)) - self.first[self.types] + 1
+        self.inside = (self.ages >= 1) & (self.ages <= self.outputs[self.types])
+        self.held = self.prompts[self.types] + self.ages
+        self.to_go = self.outputs[self.types] - self.ages
+        self.known = [Family(np.where(self.inside, self.held, 0), instance.memory)]
+        for level in levels:
+            windows = np.array(cover_windows(instance, level))
+            inside = self.inside & (self.ages <= windows[self.types])
+            self.known.append(Family(inside.astype(np.int64), level, level=level))
+        self.kinds: dict[Row, int] = {}
+        self._stack = np.zeros((8, len(self.types)), dtype=np.int64)
+        self.limits = np.zeros(0, dtype=np.int64)
+
+    @property
+    def stack(self) -> IntArray:
+        """Coefficients of all kinds of rows, shape (kinds, places)."""
+        return self._stack[: len(self.kinds)]
+
+    def add(self, heights: Heights) -> int:
+        """Add first-completion rows; return the number of the family."""
+        values = coefficients(self.instance.memory, self.held, self.to_go, heights)
+        limit = self.instance.memory * heights[-1][1]
+        self.known.append(Family(np.where(self.inside, values, 0), limit, heights=heights))
+        return len(self.known) - 1
+
+    def kind(self, row: Row) -> int:
+        """Return the number of a kind of rows."""
+        if row not in self.kinds:
+            family, left, right = row
+            values, limit = self.known[family].values, self.known[family].limit
+            if left:
+                hat = self.hat(left, right)
+                # Types are 2 * reach places apart, so none meets another one's.
+                values = np.convolve(values, hat[::-1])[right - 1 : right - 1 + len(values)]
+                limit *= int(hat.sum())
+            number = len(self.kinds)
+            if number == len(self._stack):
+                self._stack = np.concatenate([self._stack, np.zeros_like(self._stack)])
+            self._stack[number] = values
+            self.limits = np.append(self.limits, limit)
+            self.kinds[row] = number
+        return self.kinds[row]
+
+    def hat(self, left: int, right: int) -> IntArray:
+        """Return the weights of the rounds 1 - left .. right - 1 from a knot."""
+        up = np.arange(1, left) * (self.widest // left)
+        down = np.arange(right, 0, -1) * (self.widest // right)
+        return np.concatenate([up, down])
+
+
+def coefficients(memory: int, held: IntArray, to_go: IntArray, heights: Heights) -> IntArray:
+    """Return the coefficients of first-completion rows.
+
+    Parameters
+    ----------
+    memory
+        M (tokens).
+    held, to_go
+        What requests hold (tokens), and how many rounds they have to go, same shape.
+    heights
+        The steps; the first one begins at 0.
+
+    Returns
+    -------
+    ndarray of int64, shape of `held`
+        max(0, min over steps with x <= r of (b + x) H - M (H_r - L)) for b tokens and r rounds.
+    """
+    least = np.full(held.shape, np.iinfo(np.int64).max)
+    drop = np.zeros(held.shape, dtype=np.int64)
+    for x, height in heights:
+        there = to_go >= x
+        least[there] = np.minimum(least, (held + x) * height)[there]
+        drop[there] = memory * (height - heights[-1][1])
+    return np.maximum(0, least - drop)
+
+
+def written(families: Families, rows: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
+    """Return rows (kind, round, dual) as a leaf of a certificate's tree without branches."""
+    kinds = list(families.kinds)
+    by_family: dict[int, list[tuple[int, Row, int]]] = {}
+    for number, r, dual in rows:
+        by_family.setdefault(kinds[number].family, []).append((r, kinds[number], dual))
+    covers: list[list[int]] = []
+    more = []
+    for number, duals in sorted(by_family.items()):
+        family = families.known[number]
+        if family.level:
+            covers += [[family.level, r - 1, dual] for r, _, dual in duals]
+        else:
+            heights = list(map(list, family.heights)) or [[0, 1]]
+            more.append({"heights": heights, "knots": knots(duals, families.widest)})
+    return {"memory": [], "covers": sorted(covers), "branch": [], "first_completion": more}
+
+
+def knots(duals: Sequence[tuple[int, Row, int]], widest: int) -> list[list[int]]:
+    """Return the knots of a sum of hats, each of `widest` times its dual at its knot."""
+    found: dict[int, int] = {}
+    for at, row, dual in duals:
+        found[at] = widest * dual
+        for side in (at - row.left, at + row.right):
+            found.setdefault(side, 0)
+        if at == row.left:  # rounds begin with 1
+            found[1] = widest // row.left * dual
+    found.pop(0, None)
+    return [[at, dual] for at, dual in sorted(found.items())]

@@ -1,0 +1,43 @@
+"""The stage of the program on a grid of times: first few knots, then more."""
+
+from __future__ import annotations
+
+from kvopt.model.stopping import Stopping
+from kvopt.solver.relaxations.grid_program.kernel import GRID_KERNEL
+from kvopt.solver.stage import Bound, Incumbent
+
+__all__ = ["GridRelaxation"]
+
+
+class GridRelaxation:
+    """Lower bounds from linear programs whose rows are few, for every size."""
+
+    name = "grid-program"
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether there is anything left to prove."""
+        return not state.closed
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Prove bounds by rows at exact times, then by smoothed rows at more and more knots."""
+        from kvopt.solver.relaxations.grid_program.cutting_planes import raised
+        from kvopt.solver.relaxations.grid_program.piecewise import piecewise_bound
+        from kvopt.solver.relaxations.grid_program.program import GridProgram, places
+
+        params, instance = state.params.grid_program, state.instance
+        horizon = min(state.makespan, instance.total_output)
+        exact = piecewise_bound(instance, horizon, params, stop)
+        if exact is not None:
+            state.prove(Bound(exact.value, "linear-duals", exact.proof))
+        if places(instance, horizon) > params.most_places:
+            return
+        functions = GRID_KERNEL.compiled(stop)
+        knots = min(max(params.first_knots, len(instance) // 2), params.most_knots)
+        while knots <= params.most_knots and not state.closed and not stop.over():
+            program = GridProgram(instance, horizon, knots, functions, params)
+            for value, proof in raised(program, stop):
+                rule = "linear-duals" if proof is not None else self.name
+                state.prove(Bound(value, rule, proof))
+            if program.grid.widest == 1:
+                return
+            knots *= 2
