@@ -39,7 +39,7 @@ BUGS: tuple[tuple[str, str, str], ...] = (
     ("claims", "if low > high:", "if low > high + 1:"),
     ("claims", "if instance.has_releases:", "if not instance.has_releases and low < 0:"),
     ("claims", "found = RULES[rule](instance.memory, instance.types, low, proof)",
-     "found = RULES[rule](instance.memory + 0, dict(list(instance.types.items())[-9:]), low, proof)"),
+     "found = RULES[rule](instance.memory, dict(list(instance.types.items())[-1:]), low, proof)"),
     # reading
     ("reading", "if type(value) is not int or not low <= value <= high:",
      "if not isinstance(value, int) or not low <= value <= high:"),
@@ -60,7 +60,7 @@ BUGS: tuple[tuple[str, str, str], ...] = (
      "doubled += weight * count * (count + 1 + 2 * larger)"),
     ("busy_time", "sorted(weights, reverse=True)", "sorted(weights)"),
     ("busy_time", "capacity = math.lcm(*range(1, memory // unit + 1))",
-     "capacity = math.lcm(*range(1, memory // unit + 1)) - 0 or 1; capacity = max(1, capacity - 1)"),
+     "capacity = math.prod(range(1, memory // unit))"),
     # packing
     ("packing", "sum((s + j + 1) << (width * j) for j in range(o))",
      "sum((s + j) << (width * j) for j in range(o))"),
@@ -141,7 +141,7 @@ BUGS: tuple[tuple[str, str, str], ...] = (
     ("blocks", "rest.pop((s, o))", "rest.get((s, o))"),
     # exhaustive
     ("exhaustive", "if profile in done.setdefault(waiting, set()):",
-     "if profile in done.setdefault(waiting[:1], set()):"),
+     "if any(profile & other == other for other in done.setdefault(waiting, set())):"),
     ("exhaustive", "now - (room - area) // memory", "now + 1 - (room - area) // memory"),
     ("exhaustive", "if after + to_come(rest, used >> width) < target:",
      "if after + to_come(rest, used >> width) + 1 < target:"),

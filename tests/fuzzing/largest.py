@@ -39,6 +39,8 @@ def largest(ledger: Ledger, rule: str, rng: random.Random, seeds: list[Seed]) ->
             small = 6 if rule == "exhaustive" else None
             problem = random_problem(rng, rng.randint(2, 6), small)
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 0)
+    elif rule == "batch-state" and rng.random() < 0.4:
+        searches(ledger, rng)
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
         climb(ledger, problem, proof, rng, STEPS)
@@ -72,6 +74,18 @@ def climb(
         tally.best.append((low, problem.optimum))
         return (problem, proof) if low == problem.optimum else None
     return None
+
+
+def searches(ledger: Ledger, rng: random.Random) -> None:
+    """Ask for searches that poor duals leave much to do."""
+    for _ in range(AT_ONCE // 2):
+        problem = random_problem(rng, rng.randint(3, 7), 7)
+        proof = BUILDERS["batch-state"](problem, rng)
+        proof["nodes"] = 100_000
+        keep = rng.choice([0, 0, 1])
+        for row in proof["duals"]:
+            row[2] *= keep
+        climb(ledger, problem, proof, rng, 0)
 
 
 def granted(

@@ -109,7 +109,9 @@ def rows_of(value: Any) -> list[list[Any]]:
     found = []
     if isinstance(value, list) and value and all(type(x) is int for x in value):
         found.append(value)
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for one in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
         found += rows_of(one)
     return found
 
@@ -144,7 +146,9 @@ def rotate_row(content: Content, rng: random.Random, others: Others) -> None:
 
 def lists_of(value: Any) -> list[list[Any]]:
     found = [value] if isinstance(value, list) else []
-    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    for one in (
+        value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    ):
         found += lists_of(one)
     return found
 
@@ -278,10 +282,27 @@ def change_instance(content: Content, rng: random.Random, others: Others) -> Non
     elif way == 4:
         one["count"] = one.get("count", 1) + rng.choice([1, -1])
     elif way == 5:
-        one["release"] = rng.choice([0, 0, 1])
+        one["release"] = 0
+    elif way == 6 and one:  # what does not fit
+        one["output"] = content["instance"]["memory"] - one["prompt"] + 1
     elif one:
         key = rng.choice(["output", "prompt"])
         one[key] += rng.choice([1, -1])
+
+
+def release_later(content: Content, rng: random.Random, others: Others) -> None:
+    """Let a request be released later, and its start not before."""
+    requests = content["instance"]["requests"]
+    i = rng.randrange(len(requests))
+    requests[i]["release"] = by = rng.choice([1, 1, 3])
+    if rng.random() < 0.8:
+        content["instance"].pop("format", None)
+    if rng.random() < 0.6:
+        content.pop("starts", None)
+        content.pop("upper_bound", None)
+    elif "starts" in content:
+        content["starts"] = [start + by for start in content["starts"]]
+        content["upper_bound"] += by * len(content["starts"]) - by * requests[i].get("count", 1)
 
 
 def refit(content: Content, rng: random.Random, others: Others) -> None:
@@ -346,6 +367,7 @@ MUTATORS: tuple[tuple[Mutator, int], ...] = (
     (move_starts, 5),
     (change_instance, 3),
     (refit, 3),
+    (release_later, 2),
     (keep, 1),
 )
 
@@ -359,6 +381,8 @@ def mutant(content: Content, rng: random.Random, others: Others) -> str:
             mutate(new, rng, others)
         except (KeyError, TypeError, IndexError, ValueError, AttributeError):
             continue  # an earlier change has left nothing to work on
+    if rng.random() < 0.3 and type(new.get("lower_bound")) is int:
+        new["lower_bound"] = rng.choice([0, 1, new["lower_bound"] // 2])  # is the rest refused?
     if rng.random() < 0.9:
         new = with_hash(new)
     text = json.dumps(new)

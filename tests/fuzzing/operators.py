@@ -104,8 +104,9 @@ def expression_changes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         if type(node.op) in OPPOSITE:
             yield "arithmetic", ast.BinOp(node.left, OPPOSITE[type(node.op)](), node.right)
     elif isinstance(node, ast.BoolOp):
-        yield "and / or", ast.BoolOp(
-            ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values
+        yield (
+            "and / or",
+            ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values),
         )
         for i in range(len(node.values)):
             rest = node.values[:i] + node.values[i + 1 :]

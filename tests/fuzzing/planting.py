@@ -150,4 +150,3 @@ def search(
     except Enough:
         pass
     write(spent=round(time.process_time() - began, 2))
-

@@ -130,6 +130,8 @@ def propagation(problem: Problem, rng: random.Random) -> Proof:
     scale = some_scale(rng)
     cutoff = problem.optimum + rng.choice([1, 1, 1, 2, 3])
     horizon = max(1, problem.total + rng.choice([-1, 0, 1]))
+    if rng.random() < 0.4:  # the last time of a domain, which stands for all later, counts
+        horizon = rng.randint(1, horizon)
     root = {**some_rows(problem, rng, scale, horizon - 1), "branch": []}
     start: Proof = {"rule": "propagation", "scale": scale, "horizon": horizon, "cutoff": cutoff}
     tree = enumeration_tree(problem, rng, cutoff, horizon, 150)
@@ -148,7 +150,7 @@ def enumeration_tree(
     """
     requests = [(kind, j) for kind, n in sorted(problem.types.items()) for j in range(n)]
     nodes: list[Proof] = []
-    last = {kind: horizon for kind in problem.types}
+    last = dict.fromkeys(problem.types, horizon)
 
     def grow(windows: dict[tuple[Any, int], tuple[int, int]], depth: int) -> bool:
         if len(nodes) > most:

@@ -21,7 +21,19 @@ __all__ = ["WRONG", "aggregate_seed", "linear_seed", "propagation_seed"]
 
 Proof = dict[str, Any]
 
-WRONG = ("memory", "age", "window", "level", "branch", "count", "late", "moment", "end")
+WRONG = (
+    "memory",
+    "age",
+    "window",
+    "window: own prompt",
+    "window: largest prompt",
+    "level",
+    "branch",
+    "count",
+    "late",
+    "moment",
+    "moment: above the mean",
+)
 """What may be off by one in a program."""
 
 
@@ -73,6 +85,10 @@ class Rows:
 def window(problem: Problem, kind: tuple[int, int], m: int, wrong: str) -> int:
     s, o = kind
     smallest = min(s for s, _ in problem.types)
+    if wrong == "window: own prompt":
+        smallest = s
+    elif wrong == "window: largest prompt":
+        smallest = max(s for s, _ in problem.types)
     excess = s + o + m * (smallest + o) - problem.memory
     if excess <= 0:
         return 0
@@ -152,16 +168,23 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> Proof:
     return {"rule": "linear-duals", "scale": scale, "tree": nodes}
 
 
-def propagation_seed(problem: Problem, rng: random.Random, tree: list[Proof], cutoff: int) -> Proof:
+def propagation_seed(
+    problem: Problem, rng: random.Random, tree: list[Proof], cutoff: int, horizon: int
+) -> Proof:
     """Return a tree with optimal duals at its root, and at some other nodes."""
     scale = rng.choice([1, 2, 12, 60])
-    horizon = max([problem.total + 1] + [row[2] for node in tree for row in node.get("split", [])])
+    horizon += rng.choice([0, 0, 1])
     above: list[list[Branch]] = [[]]
     for i, node in enumerate(tree):
         branches = above.pop()
         if i == 0 or rng.random() < 0.1:
-            duals = time_indexed(problem, [1, 2], branches, horizon - 1, rng.choice(["", "memory"]))
-            node.update(leaf(duals, len(branches), scale))
+            duals = time_indexed(
+                problem, [1, 2], branches, problem.total, rng.choice(["", "memory"])
+            )
+            rows = leaf(duals, len(branches), scale)
+            rows["memory"] = [row for row in rows["memory"] if row[0] <= horizon]
+            rows["covers"] = [row for row in rows["covers"] if row[1] < horizon]
+            node.update(rows)
         if "split" in node:
             ((s, o, u),) = node["split"]
             most = node["at_most"]
@@ -180,15 +203,22 @@ def states(problem: Problem) -> Iterator[tuple[int, int]]:
             yield k, w
 
 
-def least_squares(k: int, w: int) -> int:
-    return (k - w % k) * (w // k) ** 2 + (w % k) * (w // k + 1) ** 2 if k else 0
+def least_squares(k: int, w: int, wrong: str) -> int:
+    if k == 0:
+        return 0
+    least = (k - w % k) * (w // k) ** 2 + (w % k) * (w // k + 1) ** 2
+    if wrong == "moment" and w % k > 0:
+        return least + 1
+    if wrong == "moment: above the mean":
+        return least + (w % k) * (2 * (w // k) + 3)
+    return least
 
 
 def aggregate_seed(problem: Problem, rng: random.Random, wrong: str) -> Proof | None:
     """Return optimal duals of the paths of (K, W), or of a program that is wrong in one number."""
     horizon = problem.total + rng.choice([0, 0, 1]) + 4 * (wrong == "count")
     levels = rng.choice([[], [1], [1, 2]])
-    moments = rng.random() < 0.6 or wrong == "moment"
+    moments = rng.random() < 0.6 or wrong.startswith("moment")
     program, known = Rows(), set(states(problem))
     unit = min(s for s, _ in problem.types) + 1
     prompts = sorted({s for s, _ in problem.types})
@@ -223,8 +253,7 @@ def aggregate_seed(problem: Problem, rng: random.Random, wrong: str) -> Proof | 
             if t < horizon and (k == 0 or w >= k * unit):
                 stay = edge(here, ("after", t, k, w), 0)
                 if moments:
-                    more = wrong == "moment" and k > 0 and w % k > 0
-                    program.add(("moment", t), stay, least_squares(k, w) + more)
+                    program.add(("moment", t), stay, least_squares(k, w, wrong))
             if t == horizon:
                 continue
             here = ("after", t, k, w)

@@ -56,7 +56,7 @@ def write_seeds(file: Path, seeds: dict[str, list[Seed]]) -> None:
 def fresh_seeds(
     checker: Checker, seed: int, seconds: float, each: int = 40
 ) -> dict[str, list[Seed]]:
-    """Return new proofs, up to `each` for a rule, half of them of wrong programs where they exist.
+    """Return new proofs, up to `each` for a rule, and as many of wrong programs where they exist.
 
     `seconds` is processor time for each rule.
     """
@@ -81,7 +81,7 @@ def fresh_seeds(
                 seed_found = climb(ledger, problem, proof, rng, 150)
             if seed_found and len(json.dumps(seed_found[1])) <= LONGEST:
                 kept[wrong].append(seed_found)
-        found[rule] = kept[False][:each] + kept[True][: each // 2]
+        found[rule] = kept[False][:each] + kept[True][:each]
     return found
 
 
@@ -95,6 +95,8 @@ def begun(rule: str, rng: random.Random) -> Iterator[tuple[Problem, dict[str, An
         if problem.optimum == problem.total and rng.random() < 0.9:
             continue
         wrong = rng.choice(["", rng.choice(WRONG)])
+        if ("prompt" in wrong) and len({s for s, _ in problem.types}) < 2:
+            continue
         proof: dict[str, Any] | None = None
         if rule == "linear-duals":
             proof = linear_seed(problem, rng, wrong)
@@ -103,9 +105,10 @@ def begun(rule: str, rng: random.Random) -> Iterator[tuple[Problem, dict[str, An
         elif rule == "propagation":
             wrong = ""
             cutoff = problem.optimum + rng.choice([1, 1, 2])
-            tree = enumeration_tree(problem, rng, cutoff, problem.total, 40)
+            horizon = rng.choice([problem.total, problem.total, rng.randint(1, problem.total)])
+            tree = enumeration_tree(problem, rng, cutoff, horizon, 40)
             if tree is not None:
-                proof = propagation_seed(problem, rng, tree, cutoff)
+                proof = propagation_seed(problem, rng, tree, cutoff, horizon)
         else:
             wrong = ""
             proof = BUILDERS[rule](problem, rng)

@@ -12,12 +12,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from oracles.model import Request
+from oracles.uniform_cost import TooManyStates, optimum
+
 from fuzzing.layout import Malformed, proof_layout, slices_layout, strict_json
 from fuzzing.layout import exact as exact_keys
 from fuzzing.layout import whole as integer
 from fuzzing.slices_theorem import slices_problem
-from oracles.model import Request
-from oracles.uniform_cost import TooManyStates, optimum
 
 __all__ = ["best_known", "cost_if_feasible", "hash_of", "judged", "known_optimum", "repacked"]
 
@@ -187,5 +188,3 @@ def repacked(memory: int, shapes: Sequence[Request], order: Sequence[int]) -> li
         running = beside
         ends.append(now + o)
     return ends
-
-
