@@ -108,7 +108,7 @@ def add_row(proof: Proof, problem: Problem, rng: random.Random) -> None:
     if table and rng.random() < 0.3:
         table.pop(rng.randrange(len(table)))
         return
-    time, dual = rng.randint(1 - at, problem.total), rng.randint(1, 2 * proof["scale"])
+    time, dual = rng.randint(1 - at, problem.total), rng.randint(1, max(1, 2 * proof["scale"]))
     new = [time, dual] if at == 0 else [rng.choice([1, 1, 2, 3]), time, dual]
     if new[:-1] not in [row[:-1] for row in table]:
         table.append(new)

@@ -41,6 +41,7 @@ COMPARISONS: dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]] = {
     ast.Is: (ast.IsNot,),
     ast.IsNot: (ast.Is,),
 }
+COMPREHENSIONS = (ast.ListComp, ast.DictComp, ast.SetComp, ast.GeneratorExp)
 SWAPPED = {"min": "max", "max": "min", "any": "all", "all": "any"}
 OPPOSITE: dict[type[ast.operator], type[ast.operator]] = {
     ast.Add: ast.Sub,
@@ -121,12 +122,11 @@ def expression_changes(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(node, ast.IfExp):
         yield "always this", node.body
         yield "always that", node.orelse
-    elif isinstance(node, ast.ListComp | ast.DictComp | ast.SetComp | ast.GeneratorExp):
-        if any(one.ifs for one in node.generators):
-            new_comp = copy.deepcopy(node)
-            for one in new_comp.generators:
-                one.ifs = []
-            yield "filter dropped", new_comp
+    elif isinstance(node, COMPREHENSIONS) and any(one.ifs for one in node.generators):
+        new_comp = copy.deepcopy(node)
+        for one in new_comp.generators:
+            one.ifs = []
+        yield "filter dropped", new_comp
 
 
 def statement_changes(node: ast.AST) -> Iterator[tuple[str, ast.stmt]]:

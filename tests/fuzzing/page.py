@@ -20,21 +20,23 @@ PAGE = FOLDER / "checker-fuzzing.md"
 TEXT = """\
 # How well the checker has been tried
 
-`proofs/checker` is what a reader of certificates trusts. `scripts/fuzz_checker.py` tries to make it
-accept something false, and then measures itself: it puts faults into copies of the checker and counts how
-many of them it would have found. This page is written by `python scripts/fuzz_checker.py page` from what
-the commands below have stored; nothing in it is typed.
+`proofs/checker` is what a reader of certificates trusts. `scripts/fuzz_checker.py` tries to make
+it accept something false, and then measures itself: it puts faults into copies of the checker and
+counts how many of them it would have found. `python scripts/fuzz_checker.py page` writes this page
+from what the commands below have stored; no number in it is typed.
 
 ## What was accepted
 
     {run_command}
 
-Cases of two kinds took turns for {seconds} seconds ({cases} cases, seed {seed}): climbs to the largest bound that a
-rule grants on a small instance whose optimum is known (by uniform-cost search, or in closed form), and
-structural mutants of certificates. A proof is *accepted* if the checker granted exactly what it said the
-proof gives; *median* and *optimal* are about the largest bound of each climb, over the optimum. For the
-rule "starts", which stands for the upper bound, it is the optimum over the cost. Mutants that were
-accepted are *true* by the same optimum, or by the cost of a schedule where no optimum is known.
+Cases of two kinds took turns for {seconds} seconds ({cases} cases): climbs to the largest bound
+that a rule grants on a small instance whose optimum is known (by uniform-cost search, or in closed
+form), and structural mutants of certificates. A proof is *accepted* if the checker granted exactly
+what it said that the proof gives; *median* and *optimal* are about the largest bound of each
+climb, over the optimum. For "starts", which stands for the upper bound, it is the optimum over the
+cost. Mutants that were accepted are *true* by the same optimum, or by the cost of a schedule where
+no optimum is known. *Shipped* are the files in `instances/` that a rule carries.
+
 **False claims accepted: {findings}.**
 
 {counts}
@@ -43,18 +45,20 @@ accepted are *true* by the same optimum, or by the cost of a schedule where no o
 
     {plant_command}
 
-Each fault is put alone into a copy of the checker; the cases of the rules that run the changed file then have
-{each} seconds of processor time. It is caught by the worst that was seen: a false claim accepted, a
-malformed file accepted, a crash, an honest certificate refused (no danger, but a fault), or work without end.
-*Open* are faults that no case finds and that nobody has read yet, or that are gaps.
+Each fault is put alone into a copy of the checker; the cases of the rules that run the changed file
+then have {each} seconds of processor time. A fault counts where the worst that was seen puts it: a
+false claim accepted, a malformed file accepted, a crash, an honest certificate refused (no danger,
+but a fault), work without end. *Open* are faults that no case finds and that are gaps, or have not
+been read.
 
 {plants}
 
-What was not caught, or only by refusing too much, has been read by hand ([list](../../tests/fuzzing/uncaught.json)):
+Those that were not caught have been read by hand
+([list](../../tests/fuzzing/uncaught.json)):
 
 {classes}
 
-Faults of the hand-written list ([bugs.py](../../tests/fuzzing/bugs.py)): {by_hand}.
+Of the faults that are written by hand ([list](../../tests/fuzzing/bugs.py)), {by_hand}.
 """
 
 
@@ -78,7 +82,6 @@ def text(stored: dict[str, Any]) -> str:
         plant_command=plant["command"],
         seconds=run["seconds"],
         cases=run["cases"],
-        seed=run["seed"],
         findings=len(run["findings"]),
         counts=counts_table(run["rules"], stored["shipped"]),
         each=plant["each"],
@@ -87,7 +90,7 @@ def text(stored: dict[str, Any]) -> str:
             ("class", "faults", "meaning"),
             [(kind, read[kind], CLASSES[kind]) for kind in CLASSES if read[kind]],
         ),
-        by_hand=f"{len(by_hand)} planted, {dangerous} caught by what they let through or crash on",
+        by_hand=f"{dangerous} of {len(by_hand)} let a false or malformed file through, or crash",
     )
 
 
