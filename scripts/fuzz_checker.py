@@ -77,7 +77,7 @@ def run(given: argparse.Namespace) -> int:
 
     try:
         honest(ledger, corpus.certificates, list(checker.rules))
-        for case in case_names(list(checker.rules), given.seed):
+        for case in case_names(list(checker.rules), given.seed, heavy=True):
             run_case(ledger, case, corpus)
             cases += 1
             now = time.monotonic()

@@ -29,6 +29,9 @@ MOST_BYTES = 12_000
 QUICK = 0.02
 """Seconds that checking a certificate takes whose mutants are tried often."""
 
+MOST_REQUESTS = 600
+"""Of a large shipped file whose mutants are tried (to judge them takes longer than to check)."""
+
 MUTANTS_AT_ONCE = 20
 """Mutants of one case."""
 
@@ -90,10 +93,11 @@ def granted_content(
     return content if ask(checker, json.dumps(content)).kind == "accepted" else None
 
 
-def case_names(rules: list[str], seed: int) -> Iterator[str]:
+def case_names(rules: list[str], seed: int, heavy: bool = False) -> Iterator[str]:
     """Yield names of cases without end: "largest RULE SEED INDEX" and "mutants RULE ...".
 
-    All rules take turns; a case of either part takes some hundredths of a second.
+    All rules take turns; a case of either part takes some hundredths of a second.  With `heavy`
+    there are some that take seconds, "heavy RULE ...": mutants of large shipped files.
     """
     index = 0
     while True:
@@ -101,6 +105,8 @@ def case_names(rules: list[str], seed: int) -> Iterator[str]:
             yield f"largest {rule} {seed} {index}"
             if rule not in (STARTS, "slices"):
                 yield f"mutants {rule} {seed} {index}"
+                if heavy and index % 50 == 49:
+                    yield f"heavy {rule} {seed} {index}"
         index += 1
 
 
@@ -111,12 +117,15 @@ def run_case(ledger: Ledger, name: str, corpus: Corpus) -> None:
     if part == "largest":
         largest(ledger, rule, rng, corpus.seeds.get(rule, []))
         return
-    own = [one for one in corpus.certificates if one["proof"]["rule"] == rule]
+    some, number = corpus.certificates, MUTANTS_AT_ONCE
+    if part == "heavy":
+        some, number = [one for one in corpus.heavy if len(one["starts"]) <= MOST_REQUESTS], 2
+    own = [one for one in some if one["proof"]["rule"] == rule]
     if not own:
         return
     content = rng.choice(own)
     tally = ledger.tally(rule)
-    for _ in range(MUTANTS_AT_ONCE):
+    for _ in range(number):
         tally.mutants += 1
         text = mutant(content, rng, corpus.certificates)
         tally.mutants_accepted += ledger.ask(rule, text).kind == "accepted"

@@ -144,8 +144,27 @@ def statement_changes(node: ast.AST) -> Iterator[tuple[str, ast.stmt]]:
             yield f"if {value}", new
 
 
+WORK = ("steps", "looked_at", "spend", "work", "left", "budget")
+"""Names that count work, which limits only what is refused as too much."""
+
+
+def about_work(node: ast.AST) -> bool:
+    """Tell whether an expression is about limits of work."""
+    names = [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+    names += [n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)]
+    return any(name.startswith("MAX_") or name in WORK for name in names)
+
+
 def skipped(node: ast.AST) -> bool:
-    """Tell whether nothing is to be changed inside: annotations, limits, words of refusals."""
+    """Tell whether a node is left as it is: limits of work, and the words of refusals."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name in ("short", "Work", "Budget", "__str__")
+    if isinstance(node, ast.If) and any(isinstance(x, ast.Raise) for x in node.body):
+        return about_work(node.test) and not node.orelse
+    if isinstance(node, ast.AugAssign):
+        return about_work(node.target)
+    if isinstance(node, ast.Expr):
+        return not isinstance(node.value, ast.Call) or about_work(node.value.func)
     if isinstance(node, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
         return True
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -158,6 +177,8 @@ def plants(module: str, source: str) -> Iterator[Plant]:
     tree = ast.parse(source)
     seen: dict[str, int] = {}
     for parent, field, index, node, where in walk(tree, ""):
+        if skipped(node) and not isinstance(node, ast.Raise):
+            continue
         changes: list[tuple[str, ast.AST]] = [*expression_changes(node), *statement_changes(node)]
         for operator, new in changes:
             before = head(node)

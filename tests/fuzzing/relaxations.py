@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from collections import defaultdict
 from collections.abc import Iterator
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -54,8 +55,8 @@ class Rows:
     def add(self, row: Any, column: int, value: float) -> None:
         self.rows[row][column] = self.rows[row].get(column, 0) + value
 
-    def duals(self) -> dict[Any, float] | None:
-        """Return the duals, those of inequalities (<=) as numbers >= 0."""
+    def duals(self) -> tuple[float, dict[Any, float]] | None:
+        """Return the optimum, and the duals, those of inequalities (<=) as numbers >= 0."""
         tables, rights, names = [], [], []
         for equal in (False, True):
             some = [name for name in self.rows if (name in self.equal) == equal]
@@ -79,7 +80,7 @@ class Rows:
         values = dict(zip(names[1], found.eqlin.marginals, strict=True))
         if names[0]:
             values |= zip(names[0], -found.ineqlin.marginals, strict=True)
-        return {name: float(value) for name, value in values.items()}
+        return float(found.fun), {name: float(value) for name, value in values.items()}
 
 
 def window(problem: Problem, kind: tuple[int, int], m: int, wrong: str) -> int:
@@ -100,8 +101,8 @@ Branch = tuple[dict[tuple[int, int], int], int, int]
 
 def time_indexed(
     problem: Problem, levels: list[int], branches: list[Branch], horizon: int, wrong: str
-) -> dict[Any, float] | None:
-    """Return duals of the time-indexed program with window covers and branches."""
+) -> tuple[float, dict[Any, float]] | None:
+    """Return optimum and duals of the time-indexed program with window covers and branches."""
     program = Rows()
     for kind, count in problem.types.items():
         s, o = kind
@@ -132,9 +133,8 @@ def whole(value: float, scale: int) -> int:
     return max(0, round(value * scale))
 
 
-def leaf(duals: dict[Any, float] | None, depth: int, scale: int) -> Proof:
+def leaf(duals: dict[Any, float], depth: int, scale: int) -> Proof:
     """Return duals as they are written in a leaf."""
-    duals = duals or {}
     rows = {name: p for name, value in sorted(duals.items()) if (p := whole(value, scale))}
     return {
         "memory": [[name[1], p] for name, p in rows.items() if name[0] == "memory"],
@@ -143,18 +143,23 @@ def leaf(duals: dict[Any, float] | None, depth: int, scale: int) -> Proof:
     }
 
 
-def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> Proof:
-    """Return a tree of optimal duals, of programs that are wrong in one number, or in none."""
+def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof, float]:
+    """Return a tree of optimal duals, and what they would prove.
+
+    The programs are wrong in one number, or in none.
+    """
     scale = rng.choice([1, 2, 6, 12, 60, 2520, 1 << 20])
     levels = rng.choice([[], [1], [1, 2], [1, 2, 3]])
     kinds = sorted(problem.types)
     horizon = problem.total + 1
     depth = rng.choice([0, 1, 2, 3]) if wrong not in ("branch", "late") else rng.randint(1, 3)
     nodes: list[Proof] = []
+    values: list[float] = []
 
     def grow(branches: list[Branch]) -> None:
         if len(branches) >= depth or (branches and rng.random() < 0.2):
-            duals = time_indexed(problem, levels, branches, horizon, wrong)
+            value, duals = time_indexed(problem, levels, branches, horizon, wrong) or (inf, {})
+            values.append(value)
             nodes.append(leaf(duals, len(branches), scale))
             return
         some = rng.sample(kinds, rng.randint(1, min(2, len(kinds))))
@@ -165,7 +170,7 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> Proof:
         grow([*branches, (until, -1, -(most + 1))])
 
     grow([])
-    return {"rule": "linear-duals", "scale": scale, "tree": nodes}
+    return {"rule": "linear-duals", "scale": scale, "tree": nodes}, min(values)
 
 
 def propagation_seed(
@@ -178,9 +183,8 @@ def propagation_seed(
     for i, node in enumerate(tree):
         branches = above.pop()
         if i == 0 or rng.random() < 0.1:
-            duals = time_indexed(
-                problem, [1, 2], branches, problem.total, rng.choice(["", "memory"])
-            )
+            wrong = rng.choice(["", "memory"])
+            _, duals = time_indexed(problem, [1, 2], branches, problem.total, wrong) or (0, {})
             rows = leaf(duals, len(branches), scale)
             rows["memory"] = [row for row in rows["memory"] if row[0] <= horizon]
             rows["covers"] = [row for row in rows["covers"] if row[1] < horizon]
@@ -214,8 +218,11 @@ def least_squares(k: int, w: int, wrong: str) -> int:
     return least
 
 
-def aggregate_seed(problem: Problem, rng: random.Random, wrong: str) -> Proof | None:
-    """Return optimal duals of the paths of (K, W), or of a program that is wrong in one number."""
+def aggregate_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof, float] | None:
+    """Return optimal duals of the paths of (K, W), and what they would prove.
+
+    The program is wrong in one number, or in none.
+    """
     horizon = problem.total + rng.choice([0, 0, 1]) + 4 * (wrong == "count")
     levels = rng.choice([[], [1], [1, 2]])
     moments = rng.random() < 0.6 or wrong.startswith("moment")
@@ -274,7 +281,7 @@ def aggregate_proof(
     horizon: int,
     levels: list[int],
     wrong: str,
-) -> Proof | None:
+) -> tuple[Proof, float] | None:
     """Solve, and write the duals as a proof."""
     for name in list(program.rows):
         kind = name[0]
@@ -287,15 +294,16 @@ def aggregate_proof(
             program.equal.add(name)
     program.right["before", 0, 0, 0] = -1
     program.right["end"] = 1
-    duals = program.duals()
-    if duals is None:
+    solved = program.duals()
+    if solved is None:
         return None
+    value, duals = solved
     scale = rng.choice([1, 12, 60, 2520, 2520, 1 << 16])
 
     def at(name: Any) -> int:
         return round(duals.get(name, 0.0) * scale)
 
-    return {
+    proof = {
         "rule": "aggregate-state",
         "scale": scale,
         "start": [
@@ -309,3 +317,4 @@ def aggregate_proof(
         "covers": [[m, [max(0, at(("cover", m, u))) for u in range(horizon)]] for m in levels],
         "second_moments": [max(0, at(("moment", t))) for t in range(horizon)],
     }
+    return proof, value
