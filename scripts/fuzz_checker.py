@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -213,6 +214,7 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> int:
     """Do what the command line says; exit code 0 if nothing was found."""
     given = arguments().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     try:
         return int(given.function(given))
     except StaleBug as error:
