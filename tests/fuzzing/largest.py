@@ -41,12 +41,15 @@ def largest(ledger: Ledger, rule: str, rng: random.Random, seeds: list[Seed]) ->
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 0)
     elif rule == "batch-state" and rng.random() < 0.4:
         searches(ledger, rng)
+    elif rule == "propagation" and rng.random() < 0.6:
+        for _ in range(AT_ONCE // 3):
+            problem = random_problem(rng, rng.randint(2, 4), 4)
+            climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 3)
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
         climb(ledger, problem, proof, rng, STEPS)
     else:
-        most = 4 if rule == "propagation" else 6
-        problem = random_problem(rng, rng.randint(2, 5), most)
+        problem = random_problem(rng, rng.randint(2, 5), 4 if rule == "propagation" else 6)
         climb(ledger, problem, BUILDERS[rule](problem, rng), rng, STEPS)
 
 

@@ -189,9 +189,10 @@ def change_parameter(content: Content, rng: random.Random, others: Others) -> No
 
 def change_keys(content: Content, rng: random.Random, others: Others) -> None:
     """Drop, add, rename or move a key somewhere."""
-    places = [content, content["instance"], content["proof"], *content["proof"].get("tree", [])]
-    places += content["instance"]["requests"]
-    place = rng.choice([one for one in places if isinstance(one, dict)])
+    requests = content["instance"]["requests"]
+    kinds = [[content], [content["instance"]], [content["proof"]], requests]
+    kinds += [content["proof"]["tree"]] * 2 if "tree" in content["proof"] else []
+    place = rng.choice(rng.choice(kinds))
     way = rng.randrange(3)
     if place and way == 0:
         place.pop(rng.choice(list(place)))
@@ -222,6 +223,31 @@ def change_word(content: Content, rng: random.Random, others: Others) -> None:
         place[key] = rng.choice([float(value), value == 1, str(value), -value, None, [value]])
     elif type(value) is str:
         place[key] = rng.choice([value + " ", value.upper(), value[:-1], 0, None])
+
+
+def degenerate(content: Content, rng: random.Random, others: Others) -> None:
+    """Let duals be 0, series empty, or a scale, horizon or cutoff 0."""
+    proof = content["proof"]
+    keys = [key for key in ("scale", "horizon", "cutoff", "nodes", "states") if key in proof]
+    if rng.random() < 0.7:
+        for row in rows_of(proof):
+            row[-1] = 0
+    if keys and rng.random() < 0.7:
+        proof[rng.choice(keys)] = rng.choice([0, 0, -1])
+    elif "second_moments" in proof:
+        for _, row in [*proof["start"], *proof["covers"]]:
+            row.clear()
+        proof["second_moments"] = []
+    content["lower_bound"] = 0
+
+
+def change_place(content: Content, rng: random.Random, others: Others) -> None:
+    """Put something of another kind in any place."""
+    place, key = content, rng.choice(list(content))
+    while isinstance(inner := place[key], dict | list) and inner and rng.random() < 0.8:
+        place = inner
+        key = rng.choice(list(inner)) if isinstance(inner, dict) else rng.randrange(len(inner))
+    place[key] = rng.choice([None, True, 0, -1, "", "memory", [], [0], {}, {"rule": "blocks"}])
 
 
 def exchange_rule(content: Content, rng: random.Random, others: Others) -> None:
@@ -361,6 +387,8 @@ MUTATORS: tuple[tuple[Mutator, int], ...] = (
     (change_keys, 3),
     (change_kind, 2),
     (change_word, 2),
+    (change_place, 3),
+    (degenerate, 2),
     (exchange_rule, 1),
     (raise_claim, 3),
     (change_claim, 2),

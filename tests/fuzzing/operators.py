@@ -163,6 +163,8 @@ def skipped(node: ast.AST) -> bool:
         return about_work(node.test) and not node.orelse
     if isinstance(node, ast.AugAssign):
         return about_work(node.target)
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+        return any(map(about_work, node.targets))
     if isinstance(node, ast.Expr):
         return not isinstance(node.value, ast.Call) or about_work(node.value.func)
     if isinstance(node, ast.Raise | ast.JoinedStr | ast.Import | ast.ImportFrom):
@@ -173,29 +175,32 @@ def skipped(node: ast.AST) -> bool:
 
 
 def plants(module: str, source: str) -> Iterator[Plant]:
-    """Yield every fault that the operators make in a module."""
+    """Yield every fault that the operators make in a module; its key shows the statement."""
     tree = ast.parse(source)
     seen: dict[str, int] = {}
-    for parent, field, index, node, where in walk(tree, ""):
+    for parent, field, index, node, where, statement in walk(tree, "", None):
         if skipped(node) and not isinstance(node, ast.Raise):
             continue
         changes: list[tuple[str, ast.AST]] = [*expression_changes(node), *statement_changes(node)]
         for operator, new in changes:
-            before = head(node)
+            before = head(statement or node)
             put(parent, field, index, new)
+            after = head(new if statement in (None, node) else statement)
             text = ast.unparse(ast.fix_missing_locations(tree))
             put(parent, field, index, node)
-            plant = Plant(module, line_of(node), where, operator, before, head(new), text)
+            plant = Plant(module, line_of(node), where, operator, before, after, text)
             number = seen[plant.key] = seen.get(plant.key, 0) + 1
             if number > 1:
-                again = f"{operator}, place {number}"
-                plant = Plant(module, line_of(node), where, again, before, head(new), text)
+                operator = f"{operator}, place {number}"
+                plant = Plant(module, line_of(node), where, operator, before, after, text)
             yield plant
 
 
-def head(node: ast.AST) -> str:
+def head(node: ast.AST | None) -> str:
     """Return an expression, or the first line of a statement."""
-    return ast.unparse(ast.fix_missing_locations(copy.deepcopy(node))).splitlines()[0][:120]
+    if node is None:
+        return ""
+    return ast.unparse(ast.fix_missing_locations(node)).splitlines()[0]
 
 
 def line_of(node: ast.AST) -> int:
@@ -209,8 +214,11 @@ def put(parent: ast.AST, field: str, index: int | None, node: ast.AST) -> None:
         getattr(parent, field)[index] = node
 
 
-def walk(node: ast.AST, where: str) -> Iterator[tuple[ast.AST, str, int | None, ast.AST, str]]:
-    """Yield every node that may be changed: parent, field, index, node, function."""
+Place = tuple[ast.AST, str, "int | None", ast.AST, str, "ast.stmt | None"]
+
+
+def walk(node: ast.AST, where: str, statement: ast.stmt | None) -> Iterator[Place]:
+    """Yield all that may be changed: parent, field, index, node, function, statement around it."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         where = f"{where}.{node.name}".lstrip(".")
     for field, value in ast.iter_fields(node):
@@ -218,6 +226,7 @@ def walk(node: ast.AST, where: str) -> Iterator[tuple[ast.AST, str, int | None, 
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if isinstance(child, ast.AST):
-                yield node, field, index, child, where
+                around = child if isinstance(child, ast.stmt) else statement
+                yield node, field, index, child, where, around
                 if not skipped(child):
-                    yield from walk(child, where)
+                    yield from walk(child, where, around)

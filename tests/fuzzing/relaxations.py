@@ -262,6 +262,8 @@ def aggregate_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Pr
                 if moments:
                     program.add(("moment", t), stay, least_squares(k, w, wrong))
             if t == horizon:
+                if k:  # who runs on completes late, once each
+                    program.add("late", edge(here, "end", 0), -k)
                 continue
             here = ("after", t, k, w)
             for s in prompts:
@@ -271,6 +273,16 @@ def aggregate_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Pr
                     square(begun, t + 1, s * s)
             if k and (k, w + k) in known:
                 square(edge(here, ("before", t + 1, k, w + k), 0), t + 1, 2 * w + k)
+    for kind in problem.types:
+        s, o = kind
+        for t in range(max(o, horizon + 1), horizon + o):
+            f = program.column((kind, t), t)
+            program.add(("count", kind), f, 1)
+            program.add(("start", s, t - o), f, -1)
+            program.add("late", f, 1)
+            for m in levels:
+                for u in range(t - o, min(horizon, t - o + window(problem, kind, m, wrong))):
+                    program.add(("cover", m, u), f, 1)
     return aggregate_proof(problem, rng, program, horizon, levels, wrong)
 
 
@@ -290,7 +302,7 @@ def aggregate_proof(
             program.right[name] = problem.types[name[1]] + (wrong == "count")
         elif kind == "cover":
             program.right[name] = name[1] - (wrong == "level") * 0.5
-        if kind not in ("cover", "moment"):
+        if kind not in ("cover", "moment") and name != "late":
             program.equal.add(name)
     program.right["before", 0, 0, 0] = -1
     program.right["end"] = 1
@@ -307,7 +319,7 @@ def aggregate_proof(
         "rule": "aggregate-state",
         "scale": scale,
         "start": [
-            [s, [at(("start", s, t)) for t in range(horizon)]]
+            [s, [-at(("start", s, t)) for t in range(horizon)]]
             for s in sorted({s for s, _ in problem.types})
         ],
         "duals": [

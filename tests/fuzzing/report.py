@@ -20,6 +20,7 @@ READ_BY_HAND = Path(__file__).with_name("uncaught.json")
 CLASSES = {
     "equivalent": "the faulty checker accepts the same files",
     "unreachable": "no file gets there",
+    "sound": "it reasons in another way, which is right, too",
     "complete": "it refuses more, or accepts less; no false claim",
     "limit": "only the work or memory that it allows changes",
     "words": "only the words of a refusal change",
