@@ -345,7 +345,7 @@ def refit(content: Content, rng: random.Random, others: Others) -> None:
                 starts[i] = end - shapes[i][1]
             content["starts"] = starts
             content["upper_bound"] = sum(starts) + sum(o for _, o in shapes)
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return
 
 
@@ -363,7 +363,7 @@ def with_hash(content: Content) -> Content:
             for _ in range(one.get("count", 1))
         ]
         return {**content, "instance_sha256": hash_of(content["instance"]["memory"], requests)}
-    except (KeyError, TypeError):
+    except (KeyError, TypeError, AttributeError):
         return content
 
 
