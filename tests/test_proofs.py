@@ -306,16 +306,16 @@ def test_wrong_worst_cases_are_refuted(
 
 
 @pytest.mark.parametrize("companion", ["batch_state"], indirect=True)
-def test_worth_beyond_the_horizon_is_refuted(companion: ModuleType) -> None:
+def test_too_little_slack_is_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
     instance = Instance(5, [1, 1], [4, 4])
-
-    def check(worth: int) -> None:
-        prices = companion.Priced(instance, scale=2, horizon=3, worth={(1, 4): worth})
-        companion.check_schedule(instance, [0, 4], prices)
-
-    check(6)
+    prices = companion.Priced(instance, scale=2, horizon=8, worth={(1, 4): 10})
+    companion.check_schedule(instance, [0, 4], prices)  # the last completion costs 6
+    label = prices.label
+    monkeypatch.setattr(prices, "label", lambda t, held, most: label(t, held, min(most, 5)))
     with pytest.raises(AssertionError):
-        check(20)  # a completion at the horizon then costs less than nothing
+        companion.check_schedule(instance, [0, 4], prices)
 
 
 @pytest.mark.parametrize("companion", ["batch_state"], indirect=True)

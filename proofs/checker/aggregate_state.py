@@ -36,13 +36,11 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from budget import LARGE, Budget
 from instances import Types
 from limits import MAX_NUMBER, MAX_TOKENS
 from linear_duals import covered
 from reading import Refused, fields, integer, listed, read_duals, series, short
-
-MAX_STATES = 5_000_000  # (K, W) at one time
-MAX_STEPS = 2 * 10**9  # (time, K, W, type or prompt)
 
 
 class Completions(NamedTuple):
@@ -68,13 +66,13 @@ class Program(NamedTuple):
     end: int
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the bound that the duals and the cheapest path give, rounded up."""
-    program = read_program(memory, types, proof)
+    program = read_program(memory, types, proof, budget)
     return -(-(program.value + cheapest_path(program)) // proof["scale"])
 
 
-def read_program(memory: int, types: Types, proof: dict[str, Any]) -> Program:
+def read_program(memory: int, types: Types, proof: dict[str, Any], budget: Budget) -> Program:
     """Return what events cost with the duals of a proof."""
     fields(proof, "proof", ("rule", "scale", "start", "duals", "covers", "second_moments"))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
@@ -85,10 +83,10 @@ def read_program(memory: int, types: Types, proof: dict[str, Any]) -> Program:
     levels = len(listed(proof["covers"], "proof.covers"))
     states = (running + 1) * (memory + 1)
     steps = (horizon + 1) * (states * (len(types) + len(prompts) + 2) + len(types) * levels)
-    if horizon < 1 or states > MAX_STATES or steps > MAX_STEPS:
-        raise Refused(
-            f"proof.second_moments: {horizon} times are none, or more than can be checked"
-        )
+    if horizon < 1:
+        raise Refused("proof.second_moments: is empty")
+    budget.spend(steps)
+    budget.hold(LARGE * (3 * states + 4 * (horizon + 1) * (len(types) + len(prompts) + levels)))
     moments = series(proof["second_moments"], horizon, 0, "proof.second_moments")
     rest = list(accumulate(reversed([*moments, 0])))[::-1]
     given = named(proof["start"], 0, horizon, -MAX_NUMBER, "proof.start")

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
 from profile_graph import bound_of_blocks
 from reading import Refused, fields, listed, read_duals, series
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the bound that duals of the demands and of memory give, rounded up."""
     fields(proof, "proof", ("rule", "scale", "memory", "blocks"))
     rest = dict(types)
@@ -29,4 +30,4 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
         blocks.append(read_duals(own, block, place))
     if rest or not all(blocks):
         raise Refused("proof.blocks: must name each type once, and none may be empty")
-    return bound_of_blocks(memory, types, proof["scale"], blocks, proof["memory"])
+    return bound_of_blocks(memory, types, proof["scale"], blocks, proof["memory"], budget)

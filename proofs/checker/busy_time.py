@@ -17,17 +17,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from budget import Budget
 from instances import Types
 from reading import Refused, fields, short
 
 MAX_SLOTS = 64  # with slot weights
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the bound by memory or slot weights, or the sum of the outputs if that is more."""
     weights = fields(proof, "proof", ("rule", "weights"))["weights"]
     if weights not in ("memory", "slots"):
         raise Refused(f"proof.weights: must be memory or slots, got {short(weights)}")
+    budget.spend(len(types) * (20 + MAX_SLOTS * 20 * (weights == "slots")))
     return max(total_output(types), busy_time(memory, types, weights == "slots"))
 
 

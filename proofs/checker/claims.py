@@ -26,14 +26,16 @@ import exhaustive
 import linear_duals
 import propagation
 import slices
+from budget import Budget
 from instances import Instance, cost_of, digest, read_instance
 from limits import MAX_NUMBER
 from reading import Refused, fields, integer, listed, parsed, short
 
 FORMAT = "kvopt-certificate/2"
 OLD_FORMAT = "kvopt-certificate/1"
+MOST_BYTES = 32  # of memory for a byte of JSON
 
-RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof) -> a lower bound
+RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a lower bound
     "busy-time": busy_time.prove,
     "linear-duals": linear_duals.prove,
     "propagation": propagation.prove,
@@ -63,27 +65,34 @@ class Claim(NamedTuple):
         return f"the optimum is at least {low}{end} ({self.rule})"
 
 
-def check(data: str | bytes) -> Claim | slices.Claim:
-    """Return what a file proves, or raise `Refused`, and nothing else."""
+def check(data: str | bytes, budget: Budget | None = None) -> Claim | slices.Claim:
+    """Return what a file proves within a budget, or raise `Refused`, and nothing else."""
+    budget = budget or Budget()
     try:
+        budget.spend(len(data))
+        budget.use(MOST_BYTES * len(data))
         given = parsed(data)
         kind = given.get("format", FORMAT) if isinstance(given, dict) else FORMAT
         if kind == OLD_FORMAT:
             raise Refused(f"format: {OLD_FORMAT!r} is the old format, must be {FORMAT!r}")
         if kind == slices.FORMAT:
-            return slices.check(given)
+            return slices.check(given, budget)
         if kind != FORMAT:
             raise Refused(f"format: must be {FORMAT!r} or {slices.FORMAT!r}, got {short(kind)}")
-        return check_certificate(given)
-    except (MemoryError, RecursionError, OverflowError):
-        raise Refused("is too large for this machine") from None
+        return check_certificate(given, budget)
+    except MemoryError:
+        raise Refused(f"takes more than {budget.megabytes} MB of memory to check") from None
+    except (RecursionError, OverflowError):
+        raise Refused("has numbers or lists that are too large") from None
 
 
-def check_certificate(content: Any) -> Claim:
+def check_certificate(content: Any, budget: Budget) -> Claim:
     """Return what a certificate proves."""
     required = ("format", "instance", "instance_sha256", "lower_bound", "proof")
     given = fields(content, "certificate", required, ("upper_bound", "starts"))
     instance = read_instance(given["instance"])
+    requests = sum(group.count for group in instance.groups)
+    budget.spend(requests)
     if given["instance_sha256"] != (right := digest(instance)):
         raise Refused(f"instance_sha256: the instance has {right}")
     low = integer(given["lower_bound"], 0, MAX_NUMBER, "lower_bound")
@@ -92,24 +101,25 @@ def check_certificate(content: Any) -> Claim:
         raise Refused("upper_bound and starts: must both be there, or neither")
     if "starts" in given:
         high = integer(given["upper_bound"], 0, MAX_NUMBER, "upper_bound")
+        budget.spend(20 * requests)
+        budget.use(500 * requests)
         cost = cost_of(instance, listed(given["starts"], "starts"))
         if high != cost:
             raise Refused(f"upper_bound: is {high}, the starts cost {cost}")
         if low > high:
             raise Refused(f"lower_bound: is {low}, the starts cost {cost}")
-    rule, states = proved_by(instance, low, given["proof"])
-    requests = sum(group.count for group in instance.groups)
+    rule, states = proved_by(instance, low, given["proof"], budget)
     return Claim(requests, instance.memory, low, high, rule, states)
 
 
-def proved_by(instance: Instance, low: int, proof: Any) -> tuple[str, int | None]:
+def proved_by(instance: Instance, low: int, proof: Any, budget: Budget) -> tuple[str, int | None]:
     """Return the rule that proves `low` and the states that it needed; refuse if it does not."""
     rule = proof.get("rule") if isinstance(proof, dict) else None
     if not isinstance(rule, str) or rule not in RULES:
         raise Refused(f"proof.rule: must be one of {', '.join(RULES)}, got {short(rule)}")
     if instance.has_releases:
         raise Refused(f"proof.rule: {rule} is not proved for releases after time 0")
-    found = RULES[rule](instance.memory, instance.types, low, proof)
+    found = RULES[rule](instance.memory, instance.types, low, proof, budget)
     if rule == "exhaustive":
         return rule, found
     if found < low:

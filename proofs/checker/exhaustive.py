@@ -19,6 +19,7 @@ from __future__ import annotations
 from itertools import accumulate
 from typing import Any
 
+from budget import Budget
 from busy_time import busy_time, total_output
 from instances import Types
 from packing import packed
@@ -26,17 +27,16 @@ from reading import Refused, fields, integer
 
 MAX_STATES = 5_000_000  # looked at in a search
 MAX_SEARCHED = 1_000  # requests in a search
-MAX_STEPS = 2 * 10**8  # in bounds on what is to come: completions and rounds
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the number of states looked at to find that no schedule costs less than `low`."""
     fields(proof, "proof", ("rule", "states"))
     limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
-    return searched(memory, types, low, limit)
+    return searched(memory, types, low, limit, budget)
 
 
-def searched(memory: int, types: Types, low: int, limit: int) -> int:
+def searched(memory: int, types: Types, low: int, limit: int, budget: Budget) -> int:
     """Search for a schedule that costs less than `low`; refuse if there is one.
 
     `limit` bounds the choices looked at; returned is how many there were.
@@ -44,23 +44,20 @@ def searched(memory: int, types: Types, low: int, limit: int) -> int:
     kinds = sorted(types)
     if sum(types.values()) > MAX_SEARCHED:
         raise Refused("proof: the instance is too large for an exhaustive search")
-    width, field, tops, spare, shapes = packed(memory, kinds)
+    width, field, tops, spare, shapes = packed(memory, kinds, budget)
     known: dict[tuple[int, ...], tuple[list[int], int, int]] = {}
-    steps = 0
 
     def to_come(waiting: tuple[int, ...], profile: int) -> int:
-        nonlocal steps
         if waiting not in known:
             rest = {kind: count for kind, count in zip(kinds, waiting) if count}
-            steps += 4 * sum(waiting)
+            budget.spend(20 * len(waiting) + 3 * sum(waiting))
+            budget.hold(300 + 8 * len(waiting) + 40 * sum(waiting))
             areas = [s * o + o * (o + 1) // 2 for (s, o), n in rest.items() for _ in range(n)]
             alone = busy_time(memory, rest, slots=False)
             known[waiting] = list(accumulate(sorted(areas))), total_output(rest), alone
         areas, outputs, alone = known[waiting]
         bits = profile.bit_length()
-        steps += len(areas) + bits // width * (1 + bits // 500)
-        if steps > MAX_STEPS:
-            raise Refused(f"proof: the search takes more than {MAX_STEPS} steps")
+        budget.spend(10 + len(areas) + 2 * (bits // width) * (1 + bits // 500))
         completions = room = now = 0
         for area in areas:
             while room < area and profile:
@@ -83,6 +80,9 @@ def searched(memory: int, types: Types, low: int, limit: int) -> int:
             if profile in done.setdefault(waiting, set()):
                 continue
             done[waiting].add(profile)
+            size = 320 + profile.bit_length() // 8 + 8 * len(kinds)
+            budget.hold(size)
+            most = min(limit - looked_at, budget.room // (2 * size))
             choices: list[tuple[tuple[int, ...], int]] = [((), profile)]
             for shape, count in zip(shapes, waiting):
                 longer = []
@@ -92,9 +92,11 @@ def searched(memory: int, types: Types, low: int, limit: int) -> int:
                         used += shape
                         if (used + spare) & tops:
                             break
-                    if looked_at + len(longer) > limit:
+                    if len(longer) > most:
+                        budget.use(2 * len(longer) * size)
                         raise Refused(f"proof.states: the search takes more than {limit}")
                 choices = longer
+                budget.spend(3 * len(choices) * (1 + size // 500))
             looked_at += len(choices)
             for rest, used in choices:
                 after = cost + sum(rest)
@@ -102,5 +104,6 @@ def searched(memory: int, types: Types, low: int, limit: int) -> int:
                     raise Refused(f"lower_bound: is {low}, a schedule costs {cost + low - target}")
                 if used and after < target and used >> width not in done.get(rest, ()):
                     if after + to_come(rest, used >> width) < target:
+                        budget.hold(size)
                         by_cost.setdefault(after, []).append((rest, used >> width))
     return looked_at

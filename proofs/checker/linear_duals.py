@@ -22,11 +22,13 @@ duals are written.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
+from budget import LARGE, Budget
 from instances import Types
-from limits import MAX_LEAF, MAX_NUMBER, MAX_REQUESTS
+from limits import MAX_NUMBER, MAX_REQUESTS
 from reading import Refused, fields, increasing, integer, listed, rows
 
 MAX_LAST = 10**7  # last round or time with a dual
@@ -36,7 +38,7 @@ Split = tuple[dict[tuple[int, int], int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the least bound of the leaves of a tree that is written in preorder."""
     fields(proof, "proof", ("rule", "scale", "tree"))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
@@ -49,9 +51,10 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
         above = open_nodes.pop()
         if isinstance(node, dict) and "split" in node:
             fields(node, place, ("split", "at_most"))
+            budget.spend(20 + len(above))
             open_nodes += sides(types, node, above, MAX_LAST, place)
         else:
-            bound = leaf_bound(memory, types, scale, node, above, place)
+            bound = leaf_bound(memory, types, scale, node, above, budget, place)
             lowest = bound if lowest is None else min(lowest, bound)
     if open_nodes or lowest is None:
         raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
@@ -75,12 +78,18 @@ def sides(
 
 
 def leaf_bound(
-    memory: int, types: Types, scale: int, leaf: Any, above: tuple[Split, ...], place: str
+    memory: int,
+    types: Types,
+    scale: int,
+    leaf: Any,
+    above: tuple[Split, ...],
+    budget: Budget,
+    place: str,
 ) -> int:
     """Return the bound that the duals of a leaf give, rounded up."""
     fields(leaf, place, ("memory", "covers", "branch"))
-    value, costs = reduced_costs(memory, types, scale, leaf, above, 0, place)
-    value += sum(count * min(costs[kind]) for kind, count in types.items())
+    value, costs = reduced_costs(memory, types, scale, leaf, above, 0, budget, place)
+    value += sum(types[kind] * min(row) for kind, row in costs)
     return -(-value // scale)
 
 
@@ -91,22 +100,27 @@ def reduced_costs(
     given: Any,
     above: tuple[Split, ...],
     least: int,
+    budget: Budget,
     place: str,
-) -> tuple[int, dict[tuple[int, int], list[int]]]:
-    """Return - sum of p b, and the costs c_k(t) of starts up to the last row with a dual.
+) -> tuple[int, Iterator[tuple[tuple[int, int], list[int]]]]:
+    """Return - sum of p b, and of each type the costs c_k(t) up to the last row with a dual.
 
     The costs go on up to time `least` at least.
     """
     on_memory = rows(given["memory"], 2, f"{place}.memory")
     on_covers = rows(given["covers"], 3, f"{place}.covers")
     on_splits = listed(given["branch"], f"{place}.branch")
+    budget.spend(6 * (len(on_memory) + len(on_covers)))
     if len(on_splits) != len(above):
         raise Refused(f"{place}.branch: must be {len(above)} duals, got {len(on_splits)}")
     last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_covers] + [least])
     last = max([last, *(time for until, _, _ in above for time in until.values())])
     levels = sorted({m for m, _, _ in on_covers})
-    if last > MAX_LAST or (last + 1) * len(types) * (1 + len(levels)) > MAX_LEAF:
+    if last > MAX_LAST:
         raise Refused(f"{place}: has duals too late, at {last}")
+    marked = sum(len(until) for until, _, _ in above)
+    budget.spend(marked + (last + 1) * (3 + len(levels)) * (2 + len(types)))
+    budget.use((last + 1) * (LARGE * (8 + 2 * len(levels)) + 8 * min(marked, len(types))))
 
     value = 0
     duals = [0] * (last + 1)  # duals[r] of memory row r
@@ -122,29 +136,44 @@ def reduced_costs(
         dual = integer(on_splits[i], 0, MAX_NUMBER, f"{place}.branch", i)
         value -= dual * most
         for kind, time in until.items():
-            ends.setdefault(kind, [0] * (last + 1))[time - 1] += sign * dual
+            if kind not in ends:
+                ends[kind] = [0] * (last + 1)
+            ends[kind][time - 1] += sign * dual
 
     # Prefix sums: to_round[x] = sum of p_r over r <= x, weighted[x] = sum of r p_r.
     to_round = list(accumulate(duals))
     weighted = list(accumulate(r * dual for r, dual in enumerate(duals)))
     covers = [(m, list(accumulate(steps[m]))) for m in levels]
     smallest = min(s for s, _ in types)
+
+    def each() -> Iterator[tuple[tuple[int, int], list[int]]]:
+        for s, o in types:
+            # Rows t + 1 .. t + o with s + r - t each: (s - t) * (sum of p) + (sum of r p).
+            costs = [
+                scale * (t + o) + (s - t) * (p1 - p0) + q1 - q0
+                for t, p0, p1, q0, q1 in zip(
+                    range(last + 1), to_round, ahead(to_round, o), weighted, ahead(weighted, o)
+                )
+            ]
+            for m, sums in covers:
+                costs = covered(memory, smallest, (s, o), m, costs, sums)
+            if (s, o) in ends:  # a start at t pays for every time > t
+                pays = list(accumulate(reversed(ends[s, o])))
+                costs = [c + p for c, p in zip(costs, reversed(pays))]
+            yield (s, o), costs
+
+    return value, each()
+
+
+def kept(
+    costs: Iterator[tuple[tuple[int, int], list[int]]], number: int, budget: Budget
+) -> dict[tuple[int, int], list[int]]:
+    """Return the costs of all types, of which there are so many."""
     found = {}
-    for s, o in types:
-        # Rows t + 1 .. t + o with s + r - t each: (s - t) * (sum of p) + (sum of r p).
-        costs = [
-            scale * (t + o) + (s - t) * (p1 - p0) + q1 - q0
-            for t, p0, p1, q0, q1 in zip(
-                range(last + 1), to_round, ahead(to_round, o), weighted, ahead(weighted, o)
-            )
-        ]
-        for m, sums in covers:
-            costs = covered(memory, smallest, (s, o), m, costs, sums)
-        if (s, o) in ends:  # a start at t pays for every time > t
-            pays = list(accumulate(reversed(ends[s, o])))
-            costs = [c + p for c, p in zip(costs, reversed(pays))]
-        found[s, o] = costs
-    return value, found
+    for kind, row in costs:
+        found[kind] = row
+        budget.use(number * (200 + LARGE * len(row)))
+    return found
 
 
 def covered(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from budget import Budget
 from reading import Refused
 
 MAX_BITS = 100_000  # of a profile
@@ -23,12 +24,14 @@ class Packing(NamedTuple):
     shapes: list[int]
 
 
-def packed(memory: int, kinds: list[tuple[int, int]]) -> Packing:
+def packed(memory: int, kinds: list[tuple[int, int]], budget: Budget) -> Packing:
     """Return the packing for runs of these prompts and outputs."""
     width = memory.bit_length() + 2
     longest = max(o for _, o in kinds)
     if width * longest > MAX_BITS:
         raise Refused("proof: the outputs are too long for this rule")
+    budget.spend((len(kinds) + 1) * longest * (3 + width * longest // 1_000))
+    budget.hold(len(kinds) * width * longest // 8)
     ones = sum(1 << (width * j) for j in range(longest))
     shapes = [sum((s + j + 1) << (width * j) for j in range(o)) for s, o in kinds]
     top = 1 << (width - 1)

@@ -24,29 +24,36 @@ and one token.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
-from linear_duals import reduced_costs
+from linear_duals import kept, reduced_costs
 from packing import packed
-from reading import Refused, integer
+from reading import integer
 
-MAX_EDGES = 10_000_000  # of a graph of profiles, and...
-MAX_STEPS = 4 * 10**9  # ...of all graphs together, times the rounds for which they are needed
-ROUND_STEPS = 1_000  # what a round takes beside its edges
+EDGE_STEPS = 25  # to find an edge of a graph
+EDGE_BYTES = 120  # of an edge and a value, while paths are compared
+PROFILE_BYTES = 250  # of a profile and its number
 LOST = 10**99  # more than any path can cost
 
-Edges = list[list[tuple[int, int]]]  # for each profile: (profile after the round, group), ...
 Duals = dict[tuple[int, int], int]
 
 
 class Graph(NamedTuple):
-    """Profiles, of which the first `core` are those that the empty one, number 0, leads to."""
+    """Profiles, of which the first `core` are those that the empty one, number 0, leads to.
+
+    Edge number e leads to profile after[e] as group[e] starts; those of profile x have the numbers
+    first[x] .. first[x + 1] - 1.
+    """
 
     profiles: list[int]
-    edges: Edges
+    first: Any
+    after: Any
+    group: Any
     groups: list[tuple[int, ...]]  # how many of each chosen type start; group 0 is nothing
     core: int
     entry: list[int]  # where the profiles of the phase before are
@@ -63,25 +70,22 @@ class Phase(NamedTuple):
 
 
 def bound_of_blocks(
-    memory: int, types: Types, scale: Any, blocks: list[Duals], on_memory: Any
+    memory: int, types: Types, scale: Any, blocks: list[Duals], on_memory: Any, budget: Budget
 ) -> int:
     """Return the bound of blocks of types with these duals of demands, and those of memory."""
     scale = integer(scale, 1, MAX_NUMBER, "proof.scale")
     given = {"memory": on_memory, "covers": [], "branch": []}
-    total, costs = reduced_costs(memory, types, scale, given, (), 0, "proof")
+    total, costs_of = reduced_costs(memory, types, scale, given, (), 0, budget, "proof")
+    costs = kept(costs_of, len(types), budget)
     total += sum(types[kind] * dual for block in blocks for kind, dual in block.items())
-    steps = 0
-    for duals in blocks:
-        value, more = cheapest_path(memory, duals, costs, scale, MAX_STEPS - steps)
-        total += value
-        steps += more
+    total += sum(cheapest_path(memory, duals, costs, scale, budget) for duals in blocks)
     return -(-total // scale)
 
 
 def cheapest_path(
-    memory: int, duals: Duals, costs: dict[tuple[int, int], list[int]], scale: int, most: int
-) -> tuple[int, int]:
-    """Return the cost of the cheapest path that starts these types, and the steps it took.
+    memory: int, duals: Duals, costs: dict[tuple[int, int], list[int]], scale: int, budget: Budget
+) -> int:
+    """Return the cost of the cheapest path that starts these types.
 
     Costs of starts go on with `scale` more for each round.
     """
@@ -92,17 +96,17 @@ def cheapest_path(
         last[s, o] = end if end >= len(costs[s, o]) else max(pays, default=-1)
 
     phases: list[Phase] = []
-    profiles, begin, steps = [0], 0, 0
+    profiles, begin = [0], 0
     for end in sorted({t for t in last.values() if t >= 0}):
         chosen = [kind for kind in duals if last[kind] >= end]
         drained = max([t + o for (_, o), t in last.items() if 0 <= t < end], default=0)
         drained = min(max(drained, begin), end + 1)
-        graph = profile_graph(memory, list(duals), chosen, profiles)
+        graph = profile_graph(memory, list(duals), chosen, profiles, budget)
         profiles = graph.profiles
-        steps += (sum(map(len, graph.edges)) + ROUND_STEPS) * (drained - begin)
-        steps += (sum(map(len, graph.edges[: graph.core])) + ROUND_STEPS) * (end + 1 - drained)
-        if steps > most:
-            raise Refused(f"proof: takes more than {MAX_STEPS} steps to check")
+        each = len(chosen) * (3 + len(graph.groups))
+        budget.spend((2 * len(graph.after) + each) * (drained - begin))
+        budget.spend((2 * graph.first[graph.core] + each) * (end + 1 - drained))
+        budget.use(EDGE_BYTES * len(graph.after))
         starts = [(costs[kind], scale * kind[1], duals[kind]) for kind in chosen]
 
         def now(t: int, groups: Any = graph.groups, starts: Any = starts) -> list[int]:
@@ -115,29 +119,33 @@ def cheapest_path(
     values = [0] * len(profiles)  # of the cheapest path on from each profile, after the last phase
     enter = list(range(len(profiles)))
     for graph, costs_at, begin, drained, end in reversed(phases):
-        edges, core = graph.edges, graph.core
+        core, everything = graph.core, len(graph.profiles)
         values = [values[x] for x in enter]
         if drained < end:
             values = [
-                *values_before(edges[:core], costs_at, values[:core], drained, end),
-                *[-LOST] * (len(edges) - core),
+                *values_before(graph, costs_at, values[:core], drained, end),
+                *[-LOST] * (everything - core),
             ]
-        values = values_before(edges, costs_at, values, begin, drained)
+        values = values_before(graph, costs_at, values, begin, drained)
         enter = graph.entry
-    return values[0], steps
+    return values[0]
 
 
 def values_before(
-    edges: Edges, costs: Callable[[int], list[int]], values: list[int], low: int, high: int
+    graph: Graph, costs: Callable[[int], list[int]], values: list[int], low: int, high: int
 ) -> list[int]:
-    """Return the cost-to-go of each profile at time `low`, given those at time `high`."""
+    """Return the costs-to-go of profiles at `low`, given those of all or the core at `high`."""
     # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
-    order = sorted(range(len(edges)), key=lambda x: -len(edges[x]))
-    place = {x: i for i, x in enumerate(order)}
+    first, number = graph.first, len(values)
+    degree = [first[x + 1] - first[x] for x in range(number)]
+    order = sorted(range(number), key=lambda x: -degree[x])
+    place = [0] * number
+    for i, x in enumerate(order):
+        place[x] = i
     ranks = []  # the first edges of all, the second of all who have one, ...: to where, with what
-    for i in range(len(edges[order[0]])):
-        own = [edges[x][i] for x in order if i < len(edges[x])]
-        ranks.append(([place[after] for after, _ in own], [group for _, group in own]))
+    for i in range(degree[order[0]]):
+        own = [first[x] + i for x in order if i < degree[x]]
+        ranks.append(([place[graph.after[e]] for e in own], [graph.group[e] for e in own]))
     values = [values[x] for x in order]
     for t in range(high - 1, low - 1, -1):
         now = costs(t)
@@ -147,7 +155,7 @@ def values_before(
                 a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
             ]
         values = before
-    return [values[place[x]] for x in range(len(edges))]
+    return [values[i] for i in place]
 
 
 def profile_graph(
@@ -155,13 +163,14 @@ def profile_graph(
     kinds: list[tuple[int, int]],
     chosen: list[tuple[int, int]],
     profiles_before: list[int],
+    budget: Budget,
 ) -> Graph:
     """Return the graph of the profiles that the empty one and those before lead to.
 
     Chosen types may start.  The first edge of each profile is of group 0.
     """
-    width, field, tops, spare, _ = packed(memory, kinds)
-    shapes = packed(memory, chosen).shapes
+    width, field, tops, spare, _ = packed(memory, kinds, budget)
+    shapes = packed(memory, chosen, budget).shapes
     shortest, least = min(o for _, o in chosen), min(s for s, _ in chosen) + 1
 
     def usable(profile: int) -> int:
@@ -174,32 +183,42 @@ def profile_graph(
 
     nothing = (0,) * len(chosen)
     groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
-    edges: Edges = []
+    first, afters, group = array("i", [0]), array("i"), array("i")
     entry: list[int] = []
-    core = total = 0
+    core = 0
+    # What an edge takes: packed integers, more than one round of them in `usable`, and a group.
+    size = width * max(o for _, o in kinds)
+    each = EDGE_STEPS + (2 * len(chosen) + 2 * shortest) * (1 + size // 1_000)
+    large = PROFILE_BYTES + size // 8
+    choice = 200 + size // 8 + 8 * len(chosen)
     for profile in profiles:  # which grow on the way
-        own = []
         open_choices = [(profile, nothing, 0)]
         while open_choices:
             used, started, k = open_choices.pop()
+            budget.spend(each)
+            budget.use((len(open_choices) + len(chosen)) * choice)
             after = usable(used >> width)
             if after not in nodes:
+                budget.hold(large)
                 nodes[after] = len(profiles)
                 profiles.append(after)
-            own.append((nodes[after], groups.setdefault(started, len(groups))))
-            if total + len(own) > MAX_EDGES:
-                raise Refused(f"proof: there are more than {MAX_EDGES} edges in a graph")
+            if started not in groups:
+                budget.hold(choice)
+                groups[started] = len(groups)
+            budget.hold(8)
+            afters.append(nodes[after])
+            group.append(groups[started])
             for j in range(k, len(chosen)):
                 if not (used + shapes[j] + spare) & tops:
                     more = (*started[:j], started[j] + 1, *started[j + 1 :])
                     open_choices.append((used + shapes[j], more, j))
-        edges.append(own)
-        total += len(own)
-        if not core and len(edges) == len(profiles):  # all that the empty one leads to is there
+        first.append(len(afters))
+        if not core and len(first) > len(profiles):  # all that the empty one leads to is there
             core = len(profiles)
             for before in map(usable, profiles_before):
                 if before not in nodes:
+                    budget.hold(large)
                     nodes[before] = len(profiles)
                     profiles.append(before)
                 entry.append(nodes[before])
-    return Graph(profiles, edges, list(groups), core, entry)
+    return Graph(profiles, first, afters, group, list(groups), core, entry)

@@ -26,14 +26,11 @@ from __future__ import annotations
 from itertools import compress
 from typing import Any, NamedTuple
 
+from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
-from linear_duals import MAX_LAST, Split, reduced_costs, sides
+from linear_duals import MAX_LAST, Split, kept, reduced_costs, sides
 from reading import Refused, fields, integer, listed
-
-MAX_STARTS = 10**7  # in the domains of a node
-MAX_PAIRS = 10**7  # of requests whose compulsory parts meet, in one pass...
-MAX_STEPS = 2 * 10**9  # ...and in all, times the compulsory parts
 
 Domains = dict[tuple[int, int], bytearray]  # which starts of each type are possible
 
@@ -47,49 +44,41 @@ class Node(NamedTuple):
     duals: Any  # a node's, from above
 
 
-class Work:
-    """The steps that passes over compulsory parts may still take."""
-
-    def __init__(self) -> None:
-        self.left = MAX_STEPS
-
-    def spend(self, steps: int) -> None:
-        """Count steps, refused if they are too many."""
-        self.left -= steps
-        if self.left < 0:
-            raise Refused(f"proof.tree: takes more than {MAX_STEPS} steps to check")
-
-
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the least bound of the leaves, or the cutoff if that is less."""
     fields(proof, "proof", ("rule", "scale", "horizon", "cutoff", "tree"))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     horizon = integer(proof["horizon"], 1, MAX_LAST, "proof.horizon")
     cutoff = lowest = integer(proof["cutoff"], 1, MAX_NUMBER, "proof.cutoff")
-    if (horizon + 1) * len(types) > MAX_STARTS:
-        raise Refused(f"proof.horizon: is too late, {horizon}")
+    starts = (horizon + 1) * len(types)
+    budget.use(3 * starts)
     everything: Domains = {kind: bytearray([1]) * (horizon + 1) for kind in types}
     open_nodes = [Node((), everything, 0, None)]
-    work = Work()
     for i, node in enumerate(listed(proof["tree"], "proof.tree")):
         place = f"proof.tree[{i}]"
         if not open_nodes:
             raise Refused(f"{place}: is left over, the tree ended before it")
         above, domains, bound, given = open_nodes.pop()
+        budget.spend(20 + len(above))
+        budget.use((len(open_nodes) + 4) * starts)
         own = isinstance(node, dict) and "memory" in node
         split = isinstance(node, dict) and "split" in node
         known = ("split", "at_most") * split + ("memory", "covers", "branch") * own
         fields(node, place, known)
         if domains is not None:
-            domains = fitting(memory, types, domains, above, work)
+            domains = fitting(memory, types, domains, above, budget)
         for duals in ([] if given is None else [given]) + [node] * own:
             padded = dict(duals)
             if duals is not node:
                 padded["branch"] = duals["branch"] + [0] * (len(above) - len(duals["branch"]))
-            value, costs = reduced_costs(memory, types, scale, padded, above, horizon, place)
+            value, costs_of = reduced_costs(
+                memory, types, scale, padded, above, horizon, budget, place
+            )
+            costs = kept(costs_of, len(types), budget)
             if any(len(row) > horizon + 1 for row in costs.values()):
                 raise Refused(f"{place}: has duals after the horizon")
             while domains is not None:
+                budget.spend(3 * starts)
                 least = {k: min(compress(costs[k], there)) for k, there in domains.items()}
                 total = value + sum(count * least[k] for k, count in types.items())
                 bound = max(bound, -(-total // scale))
@@ -103,7 +92,7 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
                 }
                 if fewer == domains:
                     break
-                domains = fitting(memory, types, fewer, above, work)
+                domains = fitting(memory, types, fewer, above, budget)
         if split:
             one, two = sides(types, node, above, horizon, place)
             if len(one[-1][0]) > 1:
@@ -118,12 +107,13 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any]) -> int:
 
 
 def fitting(
-    memory: int, types: Types, domains: Domains, above: tuple[Split, ...], work: Work
+    memory: int, types: Types, domains: Domains, above: tuple[Split, ...], budget: Budget
 ) -> Domains | None:
     """Return the starts that fit beside the compulsory parts; None if none is left for some."""
     horizon = len(next(iter(domains.values()))) - 1
-    if sum(types.values()) ** 2 > MAX_PAIRS:
-        raise Refused("proof: the instance has too many requests for this rule")
+    number = sum(types.values())
+    budget.spend(number * (2 + len(above)))
+    budget.use(400 * number)
     requests = [(kind, j) for kind, count in types.items() for j in range(count)]
     windows = dict.fromkeys(requests, (0, horizon))
     for until, sign, most in above:
@@ -137,13 +127,14 @@ def fitting(
     changed = True
     while changed:
         changed = False
+        budget.spend(number * (8 * number + horizon))
         fits: Domains = {kind: bytearray(horizon + 1) for kind in types}
         for place in requests:
             kind, (low, high) = place[0], windows[place]
             others = [other for other in requests if other != place]
             runs = [(b, a + o, s) for (s, o), a, b in ((q[0], *windows[q]) for q in others)]
             runs = [run for run in runs if run[0] < min(run[1], horizon)]
-            work.spend(len(others) + 4 * len(runs) ** 2 + horizon // 8)
+            budget.spend(3 * len(runs) ** 2)
             rest = bytearray(horizon - max(high, low - 1))
             own = bytearray(low) + domains[kind][low : high + 1] + rest
             for first, last in too_much(memory, *kind, runs):

@@ -19,6 +19,7 @@ from fractions import Fraction
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from budget import Budget
 from limits import MAX_TOKENS
 from reading import Refused, fields, integer, listed, short
 
@@ -51,13 +52,13 @@ class Claim(NamedTuple):
         )
 
 
-def check(content: Any) -> Claim:
+def check(content: Any, budget: Budget) -> Claim:
     """Return what a file proves, or raise `Refused`."""
     keys = ("format", "prompt", "memory", "phases", "area_weight", "factor", "bound")
     given = fields(content, "slices", keys)
     prompt = integer(given["prompt"], 0, MAX_TOKENS - 1, "prompt")
     memory = integer(given["memory"], prompt + 1, MAX_TOKENS, "memory")
-    slices, distances = read_phases(given["phases"], memory - prompt)
+    slices, distances = read_phases(given["phases"], memory - prompt, budget)
     theta = fraction(given["area_weight"], "area_weight")
     factor = fraction(given["factor"], "factor")
     bound = fraction(given["bound"], "bound")
@@ -68,12 +69,14 @@ def check(content: Any) -> Claim:
     for slice, distance in zip(slices, distances):
         if (peak := peak_of(prompt, slice, distance)) > memory:
             raise Refused(f"phases: the one of slice {slice} needs {peak} tokens")
+    budget.spend(20 * slices[-1])
+    budget.use(200 * slices[-1])
     scale, weights = weights_of(prompt, memory, slices[-1], theta)
     sums = [0, *accumulate(weights)]
     least = [Fraction(sums[t + 1], scale) for t in (0, *slices[:-1])]
-    if not not_negative(least, distances, factor):
+    if not not_negative(least, distances, factor, budget):
         raise Refused(f"factor: {factor} is too small for these phases")
-    if (output := unpaid(slices, distances, sums, factor, bound)) is not None:
+    if (output := unpaid(slices, distances, sums, factor, bound, budget)) is not None:
         raise Refused(f"bound: {bound} is too small for an output of {output}")
     return Claim(prompt, memory, slices[-1], len(slices), bound)
 
@@ -106,7 +109,9 @@ def weights_of(prompt: int, memory: int, longest: int, theta: Fraction) -> tuple
     ]
 
 
-def not_negative(least: list[Fraction], distances: list[Fraction], factor: Fraction) -> bool:
+def not_negative(
+    least: list[Fraction], distances: list[Fraction], factor: Fraction, budget: Budget
+) -> bool:
     """Return whether all pivots are as lemma 5 needs them.
 
     With phi_q the least weight of a request that reaches phase q, g_0 = R phi_0 and
@@ -118,12 +123,18 @@ def not_negative(least: list[Fraction], distances: list[Fraction], factor: Fract
         d = distances[q]
         if pivot <= d:
             return False
+        budget.spend(200 + 20 * words(pivot) ** 2)
         pivot = factor * (least[q + 1] - least[q]) + d - d * d / (pivot - d)
     return pivot >= distances[-1]
 
 
 def unpaid(
-    slices: list[int], distances: list[Fraction], sums: list[int], factor: Fraction, bound: Fraction
+    slices: list[int],
+    distances: list[Fraction],
+    sums: list[int],
+    factor: Fraction,
+    bound: Fraction,
+    budget: Budget,
 ) -> int | None:
     """Return an output whose own cost is too large for theorem 6, or None.
 
@@ -135,6 +146,7 @@ def unpaid(
     for slice, distance in zip(slices, distances):
         extra = before - distance / 2 - factor / 2
         slope = bound - factor - 1
+        budget.spend((slice - begin) * (100 + 20 * words(extra) ** 2))
         for output in range(begin + 1, slice + 1):
             doubled += sums[output - 1]
             # extra <= factor * doubled / sums[output] + slope * output, without fractions
@@ -145,6 +157,11 @@ def unpaid(
     return None
 
 
+def words(number: Fraction) -> int:
+    """Return how long a fraction is, in words of 64 bits; its arithmetic takes the square."""
+    return (number.numerator.bit_length() + number.denominator.bit_length()) // 64
+
+
 def fraction(value: Any, place: str) -> Fraction:
     """Return a fraction >= 0 that is written "p/q"."""
     if not isinstance(value, str) or not (match := FRACTION.fullmatch(value)):
@@ -152,7 +169,7 @@ def fraction(value: Any, place: str) -> Fraction:
     return Fraction(int(match[1]), int(match[2]))
 
 
-def read_phases(value: Any, longest: int) -> tuple[list[int], list[Fraction]]:
+def read_phases(value: Any, longest: int, budget: Budget) -> tuple[list[int], list[Fraction]]:
     """Return slices, which increase, and distances."""
     if not 1 <= len(listed(value, "phases")) <= MAX_PHASES:
         raise Refused(f"phases: must be a list of 1 to {MAX_PHASES} pairs")
@@ -167,7 +184,9 @@ def read_phases(value: Any, longest: int) -> tuple[list[int], list[Fraction]]:
         distances.append(fraction(pair[1], "phases: distance"))
         if not 0 < distances[-1] <= slices[-1]:
             raise Refused(f"phases: distance: must be in (0, slice], got {distances[-1]}")
-        attempts += math.ceil(slices[-1] / distances[-1])
+        here = math.ceil(slices[-1] / distances[-1])
+        attempts += here
         if attempts > MAX_ATTEMPTS:
             raise Refused(f"phases: more than {MAX_ATTEMPTS} attempts run at once")
+        budget.spend(5 * here)
     return slices, distances

@@ -1,4 +1,4 @@
-"""Companion of batch_state.md: paths, labels and the search, on schedules and on optima."""
+"""Companion of batch_state.md: paths, costs-to-go and the search, on schedules and on optima."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAR = 10**60
 
 
 class Priced:
-    """Labels as the document defines them, by recursion.
+    """Costs-to-go as the document defines them, by recursion.
 
     Parameters
     ----------
@@ -57,9 +57,8 @@ class Priced:
         return self.scale * t - self.worth[kind]
 
     def after_round(self, held: Held) -> Iterator[Held]:
-        """Yield what may be held after the next round, somebody running in it."""
-        if held:
-            yield from self.grown(held)
+        """Yield what may be held after the next round."""
+        yield from self.grown(held)
         for s in self.longest:
             if not any(b == prompt and prompt < s for b, prompt in held):  # each set once
                 more = (*held, (s, s))
@@ -72,22 +71,21 @@ class Priced:
         if sum(b for b, _ in new) <= self.memory and all(b <= s + self.longest[s] for b, s in new):
             yield new
 
-    def _label(self, t: int, held: Held) -> int:
-        if t >= self.horizon:
-            return 0
-        ways = [0] if t > 0 and not held else []
-        ways += [self.label(t + 1, new) for new in self.after_round(held)]
-        for pair in set(held) if t > 0 else ():
+    def _label(self, t: int, held: Held, most: int) -> int:
+        if all(self.completion(kind, t) > most for kind in self.counts):
+            return FAR if held else 0  # nothing more completes
+        ways = [self.label(t + 1, new, most) for new in self.after_round(held)]
+        for pair in set(held):
             kind = (pair[1], pair[0] - pair[1])
-            if kind in self.counts:
+            if kind in self.counts and self.completion(kind, t) <= most:
                 left = list(held)
                 left.remove(pair)
-                ways.append(self.completion(kind, t) + self.label(t, tuple(left)))
+                ways.append(self.completion(kind, t) + self.label(t, tuple(left), most))
         return min(ways, default=FAR)
 
     def bound(self) -> int:
         """Return the bound of Theorem 4."""
-        return -(-(self.constant() + self.label(0, ())) // self.scale)
+        return -(-(self.constant() + self.label(0, (), 0)) // self.scale)
 
     def proof(self, nodes: int) -> dict[str, Any]:
         """Return the same as in a certificate."""
@@ -112,12 +110,13 @@ def random_prices(instance: Instance, horizon: int, rng: random.Random) -> Price
 
 
 def check_schedule(instance: Instance, starts: Sequence[int], prices: Priced) -> None:
-    """Lemmas 1 to 3 and Theorem 4 on a schedule without idle rounds."""
+    """Lemmas 1 to 3, Theorem 4 and Lemma 5 on a schedule without idle rounds."""
     runs = [(t, (r.prompt, r.output), t + r.output) for t, r in zip(starts, instance, strict=True)]
     makespan = max(end for _, _, end in runs)
     costs = [prices.completion(kind, end) for _, kind, end in runs]
     total = sum(end for _, _, end in runs)
     assert prices.scale * total == prices.constant() + sum(costs)
+    most = max(0, *costs)
     for t in range(makespan + 1):
         # Lemma 1: those that complete hold s + o; without them the next round is possible.
         before = [(kind, kind[0] + t - u, end) for u, kind, end in runs if u < t <= end]
@@ -130,17 +129,18 @@ def check_schedule(instance: Instance, starts: Sequence[int], prices: Priced) ->
             assert tuple(sorted(after)) in set(prices.after_round(held))
         # Lemma 3, before the completions, between them, and after them.
         left = sum(cost for cost, (_, _, end) in zip(costs, runs, strict=True) if end > t)
-        assert prices.label(t, held) <= left or t == 0
+        assert prices.label(t, held, most) <= left
         for b, kind in ending:
             held = tuple(sorted((*held, (b, kind[0]))))
             left += prices.completion(kind, t)
-            assert prices.label(t, held) <= left
-    assert prices.label(0, ()) <= sum(costs)
+            assert prices.label(t, held, most) <= left
+    assert prices.label(0, (), 0) == prices.label(0, (), most) <= sum(costs)
+    assert most <= sum(costs) - prices.label(0, (), 0)
     assert prices.bound() <= total
 
 
 def check_optimum(instance: Instance, optimum: int, prices: Priced) -> None:
-    """Theorems 4 and 5; the checker and the library find the same."""
+    """Theorems 4 and 6; the checker and the library find the same."""
     types = dict(prices.counts)
     proves = functools.partial(checker().bound, instance.memory, types)
     assert prices.bound() <= optimum
@@ -163,7 +163,7 @@ def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
     worth = dict(zip(kinds, costs.duals.tolist(), strict=True))
     prices = Priced(instance, SCALE, horizon, worth)
     assert value is not None
-    assert -(-value // SCALE) == prices.bound()
+    assert -(-value // SCALE) <= prices.bound()  # it does not ask for completions that pay
     below = search(costs, optimum, Stopping())
     assert below.finished
     assert below.starts is None

@@ -42,16 +42,23 @@ def modules() -> dict[str, ModuleType]:
 def checker() -> SimpleNamespace:
     """Return what the companions and the tests ask of the checker."""
     found = modules()
-    rules = found["claims"].RULES
+    rules, budget = found["claims"].RULES, found["budget"].Budget
 
     def bound(memory: int, types: dict[tuple[int, int], int], proof: Any, low: int = 0) -> int:
         """Return the bound that the object "proof" of a certificate gives."""
-        return int(rules[proof["rule"]](memory, types, low, proof))
+        return int(rules[proof["rule"]](memory, types, low, proof, budget()))
 
     def fitting(memory: int, types: Any, domains: Any, above: Any) -> Any:
         """Return the start-time domains that propagation leaves."""
-        propagation = found["propagation"]
-        return propagation.fitting(memory, types, domains, above, propagation.Work())
+        return found["propagation"].fitting(memory, types, domains, above, budget())
+
+    def profile_graph(*arguments: Any) -> Any:
+        """Return a graph of profiles."""
+        return found["profile_graph"].profile_graph(*arguments, budget())
+
+    def searched(memory: int, types: dict[tuple[int, int], int], low: int, limit: int) -> int:
+        """Return how many states a search takes to prove `low`."""
+        return int(found["exhaustive"].searched(memory, types, low, limit, budget()))
 
     return SimpleNamespace(
         Refused=found["reading"].Refused,
@@ -60,6 +67,6 @@ def checker() -> SimpleNamespace:
         busy_time=found["busy_time"].busy_time,
         check=found["claims"].check,
         fitting=fitting,
-        profile_graph=found["profile_graph"].profile_graph,
-        searched=found["exhaustive"].searched,
+        profile_graph=profile_graph,
+        searched=searched,
     )

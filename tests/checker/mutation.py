@@ -14,6 +14,7 @@ from oracles import model
 from oracles import optimum as oracle
 from small_instances import optimum_of, random_instance, types_of
 
+from budget import Budget
 from claims import RULES
 from exhaustive import searched
 from instances import digest, read_instance
@@ -109,7 +110,7 @@ def blocks(instance: Instance, rng: random.Random) -> dict[str, Any]:
 
 def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[str, Any]]:
     """Objects "proof" of an instance, by every rule."""
-    states = searched(instance.memory, types_of(instance), best, 10**6)
+    states = searched(instance.memory, types_of(instance), best, 10**6, Budget())
     yield {"rule": "exhaustive", "states": states}
     for weights in ("memory", "slots"):
         yield {"rule": "busy-time", "weights": weights}
@@ -147,7 +148,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
             if rule != "exhaustive":
                 low = best if rule == "batch-state" else 0
                 try:
-                    value = RULES[rule](instance.memory, types_of(instance), low, proof)
+                    value = RULES[rule](instance.memory, types_of(instance), low, proof, Budget())
                 except Refused as refused:  # poor duals ask for a long search
                     assert str(refused).startswith("proof.nodes: ")
                     continue

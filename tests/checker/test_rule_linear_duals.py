@@ -12,6 +12,7 @@ import pytest
 from certificate_texts import SOUND, altered, refusal
 from small_instances import random_instance, types_of
 
+from budget import Budget
 from claims import check
 from kvopt.solver.relaxations.time_indexed import Branch, TimeIndexedProgram
 from linear_duals import leaf_bound
@@ -74,7 +75,6 @@ def test_leaves_are_evaluated_alike_twice() -> None:
         rounded = program.rounded(duals)
         kinds = [(r.prompt, r.output) for r in program.types.requests]
         above = tuple(({kinds[k]: u for k, u in b.until}, b.sign, b.limit) for b in path)
-        bound = leaf_bound(
-            instance.memory, types_of(instance), program.scale, program.leaf(rounded), above, "leaf"
-        )
+        types, leaf = types_of(instance), program.leaf(rounded)
+        bound = leaf_bound(instance.memory, types, program.scale, leaf, above, Budget(), "leaf")
         assert program.bound(rounded, path) == bound

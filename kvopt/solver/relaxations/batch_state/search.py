@@ -2,7 +2,7 @@
 
 Its nodes are (time, batch state, completions of each type); it leaves out those whose cost and
 cost-to-go exceed a cutoff, so it either finds the cheapest schedule below the cutoff or proves
-that there is none (derived: proofs/text/batch_state.md, theorem 5).
+that there is none (derived: proofs/text/batch_state.md, theorem 6).
 """
 
 from __future__ import annotations

@@ -1,0 +1,65 @@
+"""What a file may take: one budget of steps and one of memory, for every rule."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from certificate_texts import AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS, PROPAGATION, SOUND
+
+from budget import Budget
+from claims import check
+from reading import Refused
+
+ROOT = Path(__file__).parents[2]
+CHECKER = ROOT / "proofs" / "checker"
+BY_RULE: dict[str, dict[str, Any]] = {
+    content["proof"]["rule"]: content
+    for content in (
+        *(SOUND, AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS, PROPAGATION),
+        {**SOUND, "proof": {"rule": "exhaustive", "states": 99}},
+        {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}},
+    )
+}
+
+
+@pytest.mark.parametrize("rule", sorted(BY_RULE))
+def test_a_check_takes_what_it_says_and_no_more(rule: str) -> None:
+    text = json.dumps(BY_RULE[rule])
+    check(text, budget := Budget())
+    needed = budget.steps - budget.left
+    assert len(text) < needed < 100_000
+    check(text, Budget(needed))
+    with pytest.raises(Refused, match=f"^takes more than {needed - 1} steps to check$"):
+        check(text, Budget(needed - 1))
+
+
+@pytest.mark.parametrize("rule", sorted(BY_RULE))
+def test_less_memory_than_it_needs_is_refused(rule: str) -> None:
+    text = json.dumps(BY_RULE[rule])
+    check(text, Budget(megabytes=1))
+    with pytest.raises(Refused, match="^takes more than 0 MB of memory to check$"):
+        check(text, Budget(megabytes=0))
+
+
+def test_the_command_raises_and_lowers_the_limits(tmp_path: Path) -> None:
+    file = tmp_path / "sound.json"
+    file.write_text(json.dumps(SOUND))
+    for options, said in (
+        ([], "holds: "),
+        (["--max-steps", "100"], "REFUSED: takes more than 100 steps to check"),
+        (["--max-memory", "0"], "REFUSED: takes more than 0 MB of memory to check"),
+        (["--max-steps", "1000000000000", "--max-memory", "2000"], "holds: "),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-B", CHECKER, *options, file],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.startswith(f"{file}: {said}")
+        assert done.stderr == ""
