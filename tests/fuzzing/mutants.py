@@ -309,11 +309,21 @@ def change_instance(content: Content, rng: random.Random, others: Others) -> Non
         one["count"] = one.get("count", 1) + rng.choice([1, -1])
     elif way == 5:
         one["release"] = 0
-    elif way == 6 and one:  # what does not fit
-        one["output"] = content["instance"]["memory"] - one["prompt"] + 1
     elif one:
         key = rng.choice(["output", "prompt"])
         one[key] += rng.choice([1, -1])
+
+
+def too_large(content: Content, rng: random.Random, others: Others) -> None:
+    """Let a request not fit, or only its first round."""
+    one = rng.choice(content["instance"]["requests"])
+    memory = content["instance"]["memory"]
+    if rng.random() < 0.7:
+        one["output"] = memory - one["prompt"] + rng.choice([1, 1, 2])
+    else:
+        one["prompt"] = memory - rng.choice([0, 0, 1])
+    content.pop("starts", None)
+    content.pop("upper_bound", None)
 
 
 def release_later(content: Content, rng: random.Random, others: Others) -> None:
@@ -396,6 +406,7 @@ MUTATORS: tuple[tuple[Mutator, int], ...] = (
     (change_instance, 3),
     (refit, 3),
     (release_later, 2),
+    (too_large, 1),
     (keep, 1),
 )
 
