@@ -5,7 +5,7 @@
                                          [--module NAME] [--seed K] [--out FILE]
     python scripts/fuzz_checker.py replay NAME
     python scripts/fuzz_checker.py seeds [--seconds N] [--seed K]
-    python scripts/fuzz_checker.py page
+    python scripts/fuzz_checker.py page  [--run FILE] [--plant FILE...]
 
 run looks for the largest bound that each rule grants on instances with a known optimum, and tries
 structural mutants of certificates.  Whatever the checker accepts must be true; if something is not,
@@ -172,7 +172,7 @@ def seeds(given: argparse.Namespace) -> int:
 
 def write_page(given: argparse.Namespace) -> int:
     """Write the page of results."""
-    page.write()
+    page.write(given.run, given.plant)
     return 0
 
 
@@ -207,7 +207,10 @@ def arguments() -> argparse.ArgumentParser:
     one.set_defaults(function=seeds)
     one.add_argument("--seconds", type=float, default=30, help="processor seconds a rule")
     one.add_argument("--seed", type=int, default=0)
-    commands.add_parser("page").set_defaults(function=write_page)
+    one = commands.add_parser("page")
+    one.set_defaults(function=write_page)
+    one.add_argument("--run", type=Path, help="what run has stored")
+    one.add_argument("--plant", type=Path, nargs="*", help="what plant has stored")
     return parser
 
 

@@ -7,8 +7,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from fuzzing.campaign import Corpus
 from fuzzing.loading import load, reach, sources
-from fuzzing.planting import Result
+from fuzzing.planting import KINDS, Result
 from fuzzing.report import CLASSES, aligned, counts_table, plants_table, uncaught_reasons
 
 __all__ = ["PAGE", "STORED", "text", "write"]
@@ -53,7 +54,7 @@ been read.
 
 {plants}
 
-Those that were not caught have been read by hand
+Of those that were not caught, or only by what they refuse, these have been read by hand
 ([list](../../tests/fuzzing/uncaught.json)):
 
 {classes}
@@ -62,29 +63,36 @@ Of the faults that are written by hand ([list](../../tests/fuzzing/bugs.py)), {b
 """
 
 
-def results_of(stored: dict[str, Any]) -> list[Result]:
-    return [Result(**row) for row in stored["results"]]
+def run_command(run: dict[str, Any]) -> str:
+    return f"python scripts/fuzz_checker.py run --seconds {run['seconds']} --seed {run['seed']}"
+
+
+def plant_command(plant: dict[str, Any]) -> str:
+    sample = f" --sample {plant['sample']}" if plant["sample"] else ""
+    words = f"--by {plant['by']} --each {plant['each']:g}{sample} --seed {plant['seed']}"
+    return f"python scripts/fuzz_checker.py plant {words}"
 
 
 def text(stored: dict[str, Any]) -> str:
     """Return the page."""
     source = sources()
     reasons = uncaught_reasons()
-    run, plant = stored["run"], stored["plant"]
-    results = results_of(plant)
+    run, plants = stored["run"], stored["plants"]
+    results = [Result(**row) for plant in plants for row in plant["results"]]
     sizes = {module: one.count("\n") for module, one in source.items()}
     rules = {module: len(some) for module, some in reach(source).items()}
-    read = Counter(reasons[one.key][0] for one in results if one.key in reasons)
+    missed = [one for one in results if one.kind not in KINDS[:3]]
+    read = Counter(reasons[one.key][0] for one in missed if one.key in reasons)
     by_hand = [one for one in results if one.operator == "by hand"]
-    dangerous = sum(one.kind in ("false claim", "malformed", "crash") for one in by_hand)
+    dangerous = sum(one.kind in KINDS[:3] for one in by_hand)
     return TEXT.format(
-        run_command=run["command"],
-        plant_command=plant["command"],
+        run_command=run_command(run),
+        plant_command="\n    ".join(map(plant_command, plants)),
         seconds=run["seconds"],
         cases=run["cases"],
         findings=len(run["findings"]),
         counts=counts_table(run["rules"], stored["shipped"]),
-        each=plant["each"],
+        each=" or ".join(sorted({f"{plant['each']:g}" for plant in plants})),
         plants=plants_table(results, reasons, sizes, rules),
         classes=aligned(
             ("class", "faults", "meaning"),
@@ -94,12 +102,13 @@ def text(stored: dict[str, Any]) -> str:
     )
 
 
-def write(run: Path | None = None, plant: Path | None = None) -> None:
+def write(run: Path | None, plants: list[Path]) -> None:
     """Write the page, after taking over new results if there are any."""
     stored = json.loads(STORED.read_text()) if STORED.exists() else {}
-    for key, file in (("run", run), ("plant", plant)):
-        if file is not None:
-            stored[key] = json.loads(file.read_text())
+    if run is not None:
+        stored["run"] = json.loads(run.read_text())
+    if plants:
+        stored["plants"] = [json.loads(file.read_text()) for file in plants]
     stored["shipped"] = shipped()
     STORED.write_text(json.dumps(stored, indent=0) + "\n")
     PAGE.write_text(text(stored))
@@ -107,6 +116,4 @@ def write(run: Path | None = None, plant: Path | None = None) -> None:
 
 def shipped() -> dict[str, int]:
     """Return how many shipped files each rule carries."""
-    from fuzzing.campaign import Corpus
-
     return Corpus.read(load(sources())).shipped
