@@ -1,6 +1,7 @@
 """Fuzz the stand-alone checker of certificates, and see what the fuzzing would find.
 
-    python scripts/fuzz_checker.py run   [--seconds N] [--seed K] [--fresh N] [--out FILE]
+    python scripts/fuzz_checker.py run   [--seconds N] [--processor N] [--seed K] [--fresh N]
+                                         [--out FILE]
     python scripts/fuzz_checker.py plant [--each N] [--by hand|operators|all] [--sample N]
                                          [--module NAME] [--seed K] [--out FILE]
     python scripts/fuzz_checker.py replay NAME
@@ -26,6 +27,7 @@ import random
 import signal
 import sys
 import time
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +75,8 @@ def run(given: argparse.Namespace) -> int:
     cases = 0
 
     def table() -> str:
-        head = f"{time.monotonic() - began:.0f} s, {cases} cases, {len(findings)} findings"
+        spent = f"{time.monotonic() - began:.0f} s ({time.process_time():.0f} s of processor time)"
+        head = f"{spent}, {cases} cases, {len(findings)} findings"
         return f"{head}\n{counts_table(rows_of(ledger.tallies), corpus.shipped)}"
 
     try:
@@ -82,7 +85,7 @@ def run(given: argparse.Namespace) -> int:
             run_case(ledger, case, corpus)
             cases += 1
             now = time.monotonic()
-            if now - began > given.seconds:
+            if now - began > given.seconds or time.process_time() > given.processor:
                 break
             if now - shown > EVERY:
                 shown = now
@@ -100,6 +103,7 @@ def run_content(
 ) -> dict[str, Any]:
     return {
         "seconds": round(seconds),
+        "processor": round(time.process_time()),
         "seed": given.seed,
         "fresh": given.fresh,
         "cases": cases,
@@ -188,6 +192,7 @@ def arguments() -> argparse.ArgumentParser:
     one = commands.add_parser("run")
     one.set_defaults(function=run)
     one.add_argument("--seconds", type=float, default=60)
+    one.add_argument("--processor", type=float, default=inf, help="processor seconds, at most")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--fresh", type=float, default=0, help="seconds a rule for more seeds")
     one.add_argument("--out", type=Path)

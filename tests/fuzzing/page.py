@@ -30,7 +30,7 @@ from what the commands below have stored; no number in it is typed.
 
     {run_command}
 
-Cases of two kinds took turns for {seconds} seconds ({cases} cases): climbs to the largest bound
+Cases of two kinds took turns, {cases} cases in {processor} seconds of processor time: climbs to the largest bound
 that a rule grants on a small instance whose optimum is known (by uniform-cost search, or in closed
 form), and structural mutants of certificates. A proof is *accepted* if the checker granted exactly
 what it said that the proof gives; *median* and *optimal* are about the largest bound of each
@@ -88,7 +88,7 @@ def text(stored: dict[str, Any]) -> str:
     return TEXT.format(
         run_command=run_command(run),
         plant_command="\n    ".join(map(plant_command, plants)),
-        seconds=run["seconds"],
+        processor=run["processor"],
         cases=run["cases"],
         findings=len(run["findings"]),
         counts=counts_table(run["rules"], stored["shipped"]),
