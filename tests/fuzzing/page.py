@@ -34,8 +34,8 @@ Cases of two kinds took turns, {cases} cases in {processor} seconds of processor
 largest bound that a rule grants on a small instance whose optimum is known (uniform-cost search,
 or in closed form), and structural mutants of certificates. A proof is *accepted* if the checker
 granted exactly what it said that the proof gives; *median* and *optimal* are about the largest
-bound of each climb, over the optimum. For "starts", which stands for the upper bound, it is the optimum
-over the cost. Mutants that were accepted are *true* by the same optimum, or by the cost of a
+bound of each climb, over the optimum. For "starts", which stands for the upper bound, it is the
+optimum over the cost. Mutants that were accepted are *true* by the same optimum, or by the cost of a
 schedule where no optimum is known. *Shipped* are the files in `instances/` that a rule carries.
 
 **False claims accepted: {findings}.**

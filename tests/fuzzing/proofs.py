@@ -107,12 +107,13 @@ def linear_duals(problem: Problem, rng: random.Random) -> Proof:
     scale = some_scale(rng)
     last = max(1, problem.total + rng.choice([-3, 0, 1]))
     kinds = sorted(problem.types)
+    times = [rng.randint(1, last) for _ in range(rng.randint(1, 4))]  # so that some meet
     nodes: list[Proof] = []
 
     def grow(depth: int) -> None:
         if depth < 3 and rng.random() < 0.5:
             some = rng.sample(kinds, rng.randint(1, min(2, len(kinds))))
-            split = [[*kind, rng.randint(1, last)] for kind in some]
+            split = [[*kind, rng.choice(times)] for kind in some]
             most = sum(problem.types[kind] for kind in some)
             nodes.append({"split": split, "at_most": rng.randint(0, most)})
             grow(depth + 1)
