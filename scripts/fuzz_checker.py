@@ -149,6 +149,7 @@ def plant(given: argparse.Namespace) -> int:
     print(f"{time.monotonic() - began:.0f} s")
     if given.out:
         content = {"each": given.each, "by": given.by, "sample": given.sample, "seed": given.seed}
+        content["key"] = given.key
         store(given.out, {**content, "results": as_json(results)})
     missed = [one for one in results if one.kind == "not caught"]
     return int(any(reasons.get(one.key, ("gap", ""))[0] == "gap" for one in missed))

@@ -130,7 +130,7 @@ CAUGHT = [
     ("propagation", "spare = (cutoff - 1) * scale - total"),
     ("aggregate_state", "value -= m * sum(row)"),
     ("exhaustive", "for number in range(count + 1):"),
-    ("slices", "sums[t + 1]"),
+    ("slices", "before += slice - distance"),
 ]
 
 

@@ -31,12 +31,12 @@ from what the commands below have stored; no number in it is typed.
     {run_command}
 
 Cases of two kinds took turns, {cases} cases in {processor} seconds of processor time: climbs to the
-largest bound that a rule grants on a small instance whose optimum is known (uniform-cost search,
-or in closed form), and structural mutants of certificates. A proof is *accepted* if the checker
+largest bound that a rule grants on a small instance whose optimum is known (by search, or in
+closed form), and structural mutants of certificates. A proof is *accepted* if the checker
 granted exactly what it said that the proof gives; *median* and *optimal* are about the largest
 bound of each climb, over the optimum. For "starts", which stands for the upper bound, it is the
-optimum over the cost. Mutants that were accepted are *true* by the same optimum, or by the cost of a
-schedule where no optimum is known. *Shipped* are the files in `instances/` that a rule carries.
+optimum over the cost. Mutants that were accepted are *true* by the same optimum, or by the cost of
+a schedule where no optimum is known. *Shipped* are the files in `instances/` that a rule carries.
 
 **False claims accepted: {findings}.**
 
@@ -69,7 +69,8 @@ def run_command(run: dict[str, Any]) -> str:
 
 def plant_command(plant: dict[str, Any]) -> str:
     sample = f" --sample {plant['sample']}" if plant["sample"] else ""
-    words = f"--by {plant['by']} --each {plant['each']:g}{sample} --seed {plant['seed']}"
+    key = f" --key {plant['key']!r}" if plant.get("key") else ""
+    words = f"--by {plant['by']} --each {plant['each']:g}{sample} --seed {plant['seed']}{key}"
     return f"python scripts/fuzz_checker.py plant {words}"
 
 
@@ -78,7 +79,9 @@ def text(stored: dict[str, Any]) -> str:
     source = sources()
     reasons = uncaught_reasons()
     run, plants = stored["run"], stored["plants"]
-    results = [Result(**row) for plant in plants for row in plant["results"]]
+    # Where a fault was planted twice, the later command counts.
+    latest = {row["key"]: Result(**row) for plant in plants for row in plant["results"]}
+    results = list(latest.values())
     sizes = {module: one.count("\n") for module, one in source.items()}
     rules = {module: len(some) for module, some in reach(source).items()}
     missed = [one for one in results if one.kind not in KINDS[:3]]
