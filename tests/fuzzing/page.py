@@ -70,6 +70,8 @@ def run_command(run: dict[str, Any]) -> str:
 def plant_command(plant: dict[str, Any]) -> str:
     sample = f" --sample {plant['sample']}" if plant["sample"] else ""
     key = f" --key {plant['key']!r}" if plant.get("key") else ""
+    if plant["sample"] > (done := len(plant["results"])):
+        key += f"    # ended after {done}"
     words = f"--by {plant['by']} --each {plant['each']:g}{sample} --seed {plant['seed']}{key}"
     return f"python scripts/fuzz_checker.py plant {words}"
 
@@ -95,7 +97,7 @@ def text(stored: dict[str, Any]) -> str:
         cases=run["cases"],
         findings=len(run["findings"]),
         counts=counts_table(run["rules"], stored["shipped"]),
-        each=" or ".join(sorted({f"{plant['each']:g}" for plant in plants})),
+        each=" or ".join(f"{each:g}" for each in sorted({plant["each"] for plant in plants})),
         plants=plants_table(results, reasons, sizes, rules),
         classes=aligned(
             ("class", "faults", "meaning"),
