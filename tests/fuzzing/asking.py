@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 from collections.abc import Callable, Iterator
@@ -106,9 +107,8 @@ class Ledger:
 def misread(claim: Any, text: str) -> str:
     """Return what a claim says that the file does not say."""
     low = getattr(claim, "lower_bound", None)
-    if low is not None and f'"lower_bound": {low},' not in text:
-        return f"the file does not say that lower_bound is {low}"
-    return ""
+    said = json.loads(text).get("lower_bound")
+    return "" if low == said else f"lower_bound is {said}, not {low}"
 
 
 def ask(checker: Checker, text: str) -> Answer:
