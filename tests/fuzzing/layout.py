@@ -1,0 +1,246 @@
+"""What proofs/checker/FORMAT.md says of the layout of files, read again."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+__all__ = ["Malformed", "exact", "proof_layout", "slices_layout", "strict_json", "whole"]
+
+Kind = tuple[int, int]
+
+
+class Malformed(Exception):  # noqa: N818  # a verdict, not an error
+    """FORMAT.md says that such a file is refused."""
+
+
+def expect(holds: bool, what: str) -> None:
+    """Raise `Malformed` unless something holds."""
+    if not holds:
+        raise Malformed(what)
+
+
+def strict_json(text: str | bytes) -> Any:
+    """Return the value of a text without doubled keys, fractions or too long integers."""
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in items]
+        expect(len(keys) == len(set(keys)), "a doubled key")
+        return dict(items)
+
+    def no(word: str) -> None:
+        raise Malformed(f"not an integer: {word}")
+
+    def number(word: str) -> int:
+        expect(len(word) <= 40, "a number is too long")
+        return int(word)
+
+    try:
+        return json.loads(
+            text, object_pairs_hook=pairs, parse_float=no, parse_constant=no, parse_int=number
+        )
+    except ValueError:
+        raise Malformed("not JSON") from None
+
+
+def exact(value: Any, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> None:
+    """Ask for an object with these keys."""
+    expect(isinstance(value, dict), "not an object")
+    expect(set(required) <= value.keys() <= {*required, *optional}, f"keys {sorted(value)}")
+
+
+def whole(value: Any, low: int) -> int:
+    """Ask for an integer, not less than `low`."""
+    expect(type(value) is int and value >= low, f"not an integer from {low} on")
+    return int(value)
+
+
+def series(value: Any, length: int | None, low: int | None) -> list[int]:
+    """Ask for a list of integers."""
+    expect(isinstance(value, list) and length in (None, len(value)), "not a list of that length")
+    expect(all(type(x) is int and (low is None or x >= low) for x in value), "not such integers")
+    return list(value)
+
+
+def table(value: Any, width: int, lows: tuple[int | None, ...]) -> list[tuple[int, ...]]:
+    """Ask for rows of so many integers that increase, but for their last entries."""
+    expect(isinstance(value, list), "not a list of rows")
+    rows = [tuple(series(row, width, None)) for row in value]
+    for row in rows:
+        expect(all(low is None or x >= low for x, low in zip(row, lows, strict=True)), "too small")
+    keys = [row[:-1] for row in rows]
+    expect(keys == sorted(set(keys)), "rows do not increase")
+    return rows
+
+
+def proof_layout(proof: Any, types: set[Kind]) -> None:
+    """Ask for a proof as FORMAT.md describes it."""
+    expect(isinstance(proof, dict) and isinstance(proof.get("rule"), str), "no rule")
+    expect(proof["rule"] in RULES, "no such rule")
+    RULES[proof["rule"]]({key: proof[key] for key in proof if key != "rule"}, types)
+
+
+def busy_time(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("weights",))
+    expect(proof["weights"] in ("memory", "slots"), "weights")
+
+
+def exhaustive(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("states",))
+    whole(proof["states"], 0)
+
+
+def each_type(value: Any, types: set[Kind]) -> list[tuple[int, ...]]:
+    rows = table(value, 3, (0, 1, None))
+    expect([row[:2] for row in rows] == sorted(types), "not each type once")
+    return rows
+
+
+def demand_duals(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "duals"))
+    whole(proof["scale"], 1)
+    each_type(proof["duals"], types)
+
+
+def blocks(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "memory", "blocks"))
+    whole(proof["scale"], 1)
+    table(proof["memory"], 2, (1, 0))
+    expect(isinstance(proof["blocks"], list), "blocks")
+    seen: list[Kind] = []
+    for block in proof["blocks"]:
+        rows = table(block, 3, (0, 1, None))
+        expect(bool(rows), "an empty block")
+        seen += [(row[0], row[1]) for row in rows]
+    expect(sorted(seen) == sorted(types), "not each type in one block")
+
+
+def batch_state(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "horizon", "duals", "nodes"))
+    most = whole(proof["scale"], 1) * whole(proof["horizon"], 1)
+    expect(all(row[2] <= most for row in each_type(proof["duals"], types)), "a dual above D H")
+    whole(proof["nodes"], 0)
+
+
+def aggregate_state(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "start", "duals", "covers", "second_moments"))
+    scale = whole(proof["scale"], 1)
+    horizon = len(series(proof["second_moments"], None, 0))
+    expect(horizon >= 1, "no time")
+    for key, low, least in (("start", None, 0), ("covers", 0, 1)):
+        expect(isinstance(proof[key], list), key)
+        names = []
+        for pair in proof[key]:
+            expect(isinstance(pair, list) and len(pair) == 2, key)
+            names.append(whole(pair[0], least))
+            series(pair[1], horizon, low)
+        expect(names == sorted(set(names)), f"{key} does not ascend")
+        if key == "start":
+            expect(names == sorted({s for s, _ in types}), "not each prompt once")
+    for _, output, dual in each_type(proof["duals"], types):
+        expect(dual <= scale * (horizon + output), "a dual above D (H + o)")
+
+
+def tree(nodes: Any, types: set[Kind], node: Callable[[Any, int], bool]) -> None:
+    """Ask for a tree in preorder; `node` tests one, given the splits above it, and tells splits."""
+    expect(isinstance(nodes, list), "tree")
+    depths = [0]
+    for one in nodes:
+        expect(bool(depths), "a node is left over")
+        depth = depths.pop()
+        if node(one, depth):
+            rows = [tuple(series(row, 3, 0)) for row in one["split"]]
+            kinds = [row[:2] for row in rows]
+            expect(len(kinds) == len(set(kinds)) and set(kinds) <= types, "types of a split")
+            expect(bool(kinds) and all(row[2] >= 1 for row in rows), "split")
+            whole(one["at_most"], 0)
+            depths += [depth + 1] * 2
+    expect(not depths, "nodes are missing")
+
+
+def duals_of_rows(node: Any, depth: int) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+    memory, covers = table(node["memory"], 2, (1, 0)), table(node["covers"], 3, (1, 0, 0))
+    series(node["branch"], depth, 0)
+    return memory, covers
+
+
+def linear_duals(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "tree"))
+    whole(proof["scale"], 1)
+
+    def node(one: Any, depth: int) -> bool:
+        if isinstance(one, dict) and "split" in one:
+            exact(one, ("split", "at_most"))
+            expect(isinstance(one["split"], list), "split")
+            return True
+        exact(one, ("memory", "covers", "branch"))
+        duals_of_rows(one, depth)
+        return False
+
+    tree(proof["tree"], types, node)
+
+
+def propagation(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "horizon", "cutoff", "tree"))
+    whole(proof["scale"], 1)
+    whole(proof["cutoff"], 1)
+    horizon = whole(proof["horizon"], 1)
+
+    def node(one: Any, depth: int) -> bool:
+        expect(isinstance(one, dict), "node")
+        keys: tuple[str, ...] = ()
+        if "memory" in one:
+            keys += ("memory", "covers", "branch")
+        if splits := "split" in one:
+            keys += ("split", "at_most")
+        exact(one, keys)
+        if "memory" in one:
+            memory, covers = duals_of_rows(one, depth)
+            late = max([r for r, _ in memory] + [u for _, u, _ in covers], default=0)
+            expect(late <= horizon, "a dual after the horizon")
+        if splits:
+            one_type = isinstance(one["split"], list) and len(one["split"]) == 1
+            expect(one_type, "a split of more than one type")
+            expect(series(one["split"][0], 3, 0)[2] <= horizon, "a split after the horizon")
+        return splits
+
+    tree(proof["tree"], types, node)
+
+
+RULES: dict[str, Callable[[Any, set[Kind]], None]] = {
+    "busy-time": busy_time,
+    "exhaustive": exhaustive,
+    "linear-duals": linear_duals,
+    "propagation": propagation,
+    "aggregate-state": aggregate_state,
+    "batch-state": batch_state,
+    "demand-duals": demand_duals,
+    "blocks": blocks,
+}
+
+
+def fraction(value: Any) -> Fraction:
+    """Ask for a text "p/q"."""
+    expect(isinstance(value, str), "not a text")
+    expect(re.fullmatch("[0-9]{1,40}/[0-9]{1,40}", value) is not None, "not a fraction")
+    over, under = value.split("/")
+    expect(int(under) > 0, "not a fraction")
+    return Fraction(int(over), int(under))
+
+
+def slices_layout(given: Any) -> None:
+    """Ask for certified slices as FORMAT.md describes them."""
+    exact(given, ("format", "prompt", "memory", "phases", "area_weight", "factor", "bound"))
+    longest = whole(given["memory"], 1) - whole(given["prompt"], 0)
+    expect(isinstance(given["phases"], list) and len(given["phases"]) >= 1, "phases")
+    before = 0
+    for pair in given["phases"]:
+        expect(isinstance(pair, list) and len(pair) == 2, "phases")
+        before = whole(pair[0], before + 1)
+        expect(before <= longest and 0 < fraction(pair[1]) <= before, "a slice or distance")
+    expect(fraction(given["area_weight"]) <= 1, "area_weight")
+    for key in ("factor", "bound"):
+        fraction(given[key])

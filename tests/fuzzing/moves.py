@@ -1,0 +1,167 @@
+"""Small changes of a proof, for a climb to larger bounds."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fuzzing.problems import Problem
+
+__all__ = ["moved"]
+
+Proof = dict[str, Any]
+Place = tuple[list[Any], int]
+
+
+def dual_places(proof: Proof) -> list[Place]:
+    """Return where the duals are: lists and indices."""
+    found: list[Place] = []
+
+    def last_of(rows: Any) -> None:
+        found.extend((row, len(row) - 1) for row in rows)
+
+    def all_of(row: Any) -> None:
+        found.extend((row, i) for i in range(len(row)))
+
+    last_of(proof.get("duals", []))
+    for block in proof.get("blocks", []):
+        last_of(block)
+    last_of(proof.get("memory", []))
+    for _, row in [*proof.get("start", []), *proof.get("covers", [])]:
+        all_of(row)
+    all_of(proof.get("second_moments", []))
+    for node in proof.get("tree", []):
+        last_of([*node.get("memory", []), *node.get("covers", [])])
+        all_of(node.get("branch", []))
+    return found
+
+
+def change_duals(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Add something to a dual, or to two with opposite signs, or put something wild."""
+    places = dual_places(proof)
+    if not places:
+        return
+    scale = proof.get("scale", 1)
+    step = rng.choice([1, 1, 1, 2, max(1, scale // 2), scale, 2 * scale]) * rng.choice([1, -1])
+    row, i = rng.choice(places)
+    row[i] += step
+    way = rng.random()
+    if way < 0.3:
+        row, i = rng.choice(places)
+        row[i] += rng.choice([-step, step])
+    elif way < 0.33:
+        row[i] = rng.choice([0, -1, -row[i], 10 ** rng.randint(1, 3), 10**30])
+
+
+def change_column(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Add something to neighbouring duals of one row of times."""
+    rows = [row for _, row in [*proof.get("start", []), *proof.get("covers", [])]]
+    rows += [proof["second_moments"]] if "second_moments" in proof else []
+    if not any(rows):
+        change_duals(proof, problem, rng)
+        return
+    row = rng.choice([row for row in rows if row])
+    a = rng.randrange(len(row))
+    step = rng.choice([1, -1, proof["scale"]])
+    for i in range(a, min(len(row), a + rng.randint(1, 4))):
+        row[i] += step
+
+
+def refine(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Multiply the scale and all duals: nothing changes but how fine a step can be."""
+    if "scale" not in proof or proof["scale"] > 10**6:
+        return
+    by = rng.choice([2, 3])
+    proof["scale"] *= by
+    for row, i in dual_places(proof):
+        row[i] *= by
+
+
+def rows_of(proof: Proof) -> Iterator[tuple[list[Any], int]]:
+    """Yield tables of rows with a round or time, and where in a row it is."""
+    if proof["rule"] == "blocks":
+        yield proof["memory"], 0
+    for node in proof.get("tree", []):
+        if "memory" in node:
+            yield node["memory"], 0
+            yield node["covers"], 1
+
+
+def shift_rows(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Move the rows of one table by a round, or all."""
+    tables = list(rows_of(proof))
+    by = rng.choice([1, -1])
+    for table, at in tables if rng.random() < 0.3 else [rng.choice(tables)] if tables else []:
+        for row in table:
+            row[at] += by
+
+
+def add_row(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Add or drop a row."""
+    tables = list(rows_of(proof))
+    if not tables:
+        change_duals(proof, problem, rng)
+        return
+    table, at = rng.choice(tables)
+    if table and rng.random() < 0.3:
+        table.pop(rng.randrange(len(table)))
+        return
+    time, dual = rng.randint(1 - at, problem.total), rng.randint(1, max(1, 2 * proof["scale"]))
+    new = [time, dual] if at == 0 else [rng.choice([1, 1, 2, 3]), time, dual]
+    if new[:-1] not in [row[:-1] for row in table]:
+        table.append(new)
+        table.sort()
+
+
+def change_horizon(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Make the horizon one longer or shorter, or the cutoff."""
+    by = rng.choice([1, -1])
+    if "second_moments" in proof:
+        rows = [row for _, row in [*proof["start"], *proof["covers"]]]
+        for row in [*rows, proof["second_moments"]]:
+            if by > 0:
+                row.append(0)
+            elif row:
+                row.pop()
+    elif "cutoff" in proof and rng.random() < 0.5:
+        proof["cutoff"] += by
+    elif "horizon" in proof:
+        proof["horizon"] += by
+    elif "scale" in proof and rng.random() < 0.3:
+        proof["scale"] += by
+
+
+def change_split(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Move a split by one, in time or number."""
+    splits = [node for node in proof.get("tree", []) if "split" in node]
+    if not splits:
+        change_duals(proof, problem, rng)
+        return
+    node = rng.choice(splits)
+    by = rng.choice([1, -1])
+    if rng.random() < 0.5:
+        node["at_most"] += by
+    else:
+        rng.choice(node["split"])[2] += by
+
+
+MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] = (
+    (change_duals, 12),
+    (change_column, 4),
+    (refine, 1),
+    (shift_rows, 1),
+    (add_row, 3),
+    (change_horizon, 1),
+    (change_split, 1),
+)
+
+
+def moved(proof: Proof, problem: Problem, rng: random.Random) -> Proof:
+    """Return a copy with something changed."""
+    new = copy.deepcopy(proof)
+    moves, weights = zip(*MOVES, strict=True)
+    for move in rng.choices(moves, weights, k=rng.choice([1, 1, 2])):
+        move(new, problem, rng)
+    return new
