@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive DemandDuals Upper Checker.
+  BusyCheck Exhaustive Blocks Upper LinearDuals Checker.
 
 Definition every_theorem := (
   @no_kills,
@@ -64,8 +64,9 @@ Definition every_theorem := (
   @geometric_phases,
   @busy_sound,
   @exhaustive_sound,
-  @demand_sound,
+  @blocks_sound,
   @schedule_cost_sound,
+  @duals_sound,
   @check_sound,
   I
 ).

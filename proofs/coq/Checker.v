@@ -4,7 +4,7 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive DemandDuals Upper.
+From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks Upper LinearDuals.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -16,7 +16,8 @@ Inductive evidence :=
   | LinearDuals (scale : Z) (nodes : tree)
   | AggregateState (scale : Z) (starts : list (Z * list Z)) (duals : list (request * Z))
       (covers : list (Z * list Z)) (moments : list Z)
-  | DemandDuals (scale : Z) (duals : list (request * Z)).
+  | DemandDuals (scale : Z) (duals : list (request * Z))
+  | Blocks (scale : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z))).
 
 (* The memory; groups of like requests, in their order; the lower bound; the upper bound with
    starts, if there is one; the proof. *)
@@ -109,7 +110,7 @@ Definition paths_ok (M : Z) (types : list (request * Z)) (starts : list (Z * lis
   && forallb long starts
   && equal_lists (pairs_of duals) (pairs_of types)
   && ascend (map (fun x => [fst x]) covers)
-  && forallb (fun x => (1 <=? fst x) && long x && forallb (fun p => 0 <=? p) (snd x)) covers
+  && forallb (fun x => within 1 max_tokens (fst x) && long x && forallb (fun p => 0 <=? p) (snd x)) covers
   && forallb (fun k => 0 <=? k) moments
   && (states <=? 5000000)
   && ((H + 1) * (states * Z.of_nat (length types + length starts + 2)
@@ -120,6 +121,12 @@ Definition profiles_ok (M : Z) (types : list (request * Z)) : bool :=
   (Z.log2 M + 3) * latest (map (fun x => output (fst x)) types) <=? 100000.
 Definition search_ok (M : Z) (types : list (request * Z)) (most : Z) : bool :=
   within 0 5000000 most && (total (fun x => snd x) types <=? 1000) && profiles_ok M types.
+
+Definition blocks_ok (types : list (request * Z)) (on_memory : list (Z * Z))
+    (blocks : list (list (request * Z))) : bool :=
+  leaf_ok types [] on_memory []
+  && forallb (fun block => negb (length block =? 0)%nat && ascend (pairs_of block)) blocks
+  && (length (concat blocks) =? length types)%nat.
 
 (* --- The checker ------------------------------------------------------------------------- *)
 
@@ -141,7 +148,7 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
       else (None, 0)
   | LinearDuals scale nodes =>
       (if within 1 max_number scale && tree_ok types [] 1000 nodes
-       then prices_bound M scale types nodes else None, 0)
+       then duals_bound M scale types nodes else None, 0)
   | AggregateState scale starts duals covers moments =>
       (if within 1 max_number scale && paths_ok M types starts duals covers moments
        then paths_bound M types
@@ -150,7 +157,10 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
   | DemandDuals scale duals =>
       (if within 1 max_number scale && equal_lists (pairs_of duals) (pairs_of types)
          && profiles_ok M types
-       then demand_bound M scale duals types else None, 0)
+       then blocks_bound M scale [] [duals] types else None, 0)
+  | Blocks scale on_memory blocks =>
+      (if within 1 max_number scale && blocks_ok types on_memory blocks && profiles_ok M types
+       then blocks_bound M scale on_memory blocks types else None, 0)
   end.
 
 Inductive verdict :=
@@ -202,7 +212,8 @@ Lemma proved_sound M types bound low p looked_at requests l :
   proved M types low p = (Some bound, looked_at) ->
   Permutation requests (expand types) -> schedule M requests l -> bound <= cost l.
 Proof.
-  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments|scale duals];
+  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments|scale duals|
+    scale on_memory blocks];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
   - destruct (search_ok M types most); [|discriminate].
@@ -211,11 +222,13 @@ Proof.
     destruct (n <=? most); [|discriminate]. inversion H. subst bound.
     apply (exhaustive_sound M types low most requests l); [rewrite E; reflexivity|assumption|assumption].
   - destruct (_ && _) in H; [|discriminate]. inversion H.
-    apply (prices_sound M scale types nodes bound requests l); assumption.
+    apply (duals_sound M scale types nodes bound requests l); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (paths_sound M types _ bound requests l E); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
-    apply (demand_sound M scale duals types bound requests l E); assumption.
+    apply (blocks_sound M scale [] [duals] types bound requests l E); assumption.
+  - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
+    apply (blocks_sound M scale on_memory blocks types bound requests l E); assumption.
 Qed.
 
 (* What the checker accepts is true. *)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificate_texts import AGGREGATE_STATE, DEMAND_DUALS, SOUND, refusal
+from certificate_texts import AGGREGATE_STATE, BLOCKS, DEMAND_DUALS, SOUND, refusal
 from mutation import repaired
 
 ROOT = Path(__file__).parents[2]
@@ -30,7 +30,7 @@ pytestmark = [
 
 BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}}
 EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
-EVERY_RULE = (SOUND, BUSY_TIME, EXHAUSTIVE, AGGREGATE_STATE, DEMAND_DUALS)
+EVERY_RULE = (SOUND, BUSY_TIME, EXHAUSTIVE, AGGREGATE_STATE, DEMAND_DUALS, BLOCKS)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_both_checkers_agree(program: Path) -> None:
         [*command, "--program", program], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count(" 0 differ") == 10
+    assert run.stdout.count(" 0 differ") == 12
 
 
 @pytest.mark.parametrize("content", EVERY_RULE, ids=lambda content: content["proof"]["rule"])

@@ -1,19 +1,12 @@
-(* Strict JSON: integers of at most 40 characters and no other numbers, no key twice, UTF-8.
-   Texts stay as they are written: one with escapes is not taken for the one it stands for. *)
+(* Strict JSON, as far as certificates need it: no null, true or false; integers of at most 40 characters
+   and no other numbers; no key twice; UTF-8.  Texts stay as they are written, with their escapes. *)
 
 exception Refused of string
 
-type t =
-  | Null
-  | Bool of bool
-  | Int of Integers.t
-  | String of string
-  | List of t list
-  | Object of (string * t) list
+type t = Int of Integers.t | String of string | List of t list | Object of (string * t) list
 
 let refuse text = raise (Refused text)
-let max_digits = 40
-let max_depth = 900
+let max_digits = 40 and max_depth = 900
 
 (* Is this UTF-8, without overlong forms, surrogates, and code points above 10FFFF? *)
 let is_utf8 text =
@@ -26,23 +19,17 @@ let is_utf8 text =
     else if a >= 0xc2 && a < 0xe0 then follows i 1 && from (i + 2)
     else if a >= 0xe0 && a < 0xf0 then
       follows i 2 && (a > 0xe0 || b >= 0xa0) && (a <> 0xed || b < 0xa0) && from (i + 3)
-    else a >= 0xf0 && a < 0xf5 && follows i 3 && (a > 0xf0 || b >= 0x90) && (a < 0xf4 || b < 0x90)
-      && from (i + 4) in
+    else a >= 0xf0 && a < 0xf5 && follows i 3 && (a > 0xf0 || b >= 0x90) && (a < 0xf4 || b < 0x90) && from (i + 4) in
   from 0
 
 let parse text =
   if not (is_utf8 text) then refuse "is not JSON: not UTF-8";
-  let n = String.length text in
-  let i = ref 0 in
+  let n = String.length text and i = ref 0 in
   let bad what = refuse (Printf.sprintf "is not JSON: %s at byte %d" what !i) in
   let peek () = if !i < n then text.[!i] else '\000' in
   let next () = let c = peek () in incr i; c in
   let since first = String.sub text first (!i - first) in
   let rec skip () = match peek () with ' ' | '\t' | '\n' | '\r' -> incr i; skip () | _ -> () in
-  let word w value =
-    let first = !i in
-    i := min n (first + String.length w);
-    if since first = w then value else bad "a value is missing" in
   let string () =
     if next () <> '"' then bad "a text is missing";
     let first = !i in
@@ -62,7 +49,7 @@ let parse text =
     if peek () = '-' then incr i;
     let digits = !i in
     while peek () >= '0' && peek () <= '9' do incr i done;
-    if !i = digits || (text.[digits] = '0' && !i > digits + 1) then bad "a value is missing";
+    if !i = digits || (text.[digits] = '0' && !i > digits + 1) then bad "a text, integer, list or object is missing";
     if List.mem (peek ()) [ '.'; 'e'; 'E' ] then refuse "numbers must be integers";
     if !i - first > max_digits then refuse (Printf.sprintf "a number has more than %d digits" max_digits);
     Int (Integers.of_string (since first)) in
@@ -73,9 +60,6 @@ let parse text =
       | '{' -> incr i; skip (); Object (if peek () = '}' then (incr i; []) else members depth [])
       | '[' -> incr i; skip (); List (if peek () = ']' then (incr i; []) else items depth [])
       | '"' -> String (string ())
-      | 't' -> word "true" (Bool true)
-      | 'f' -> word "false" (Bool false)
-      | 'n' -> word "null" Null
       | _ -> number () in
     skip (); result
   and items depth found =

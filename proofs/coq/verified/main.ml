@@ -7,41 +7,38 @@ open Json
 module E = Extracted
 
 let sprintf = Printf.sprintf
-let max_bytes = 200_000_000
-let format = "kvopt-certificate/2"
+let max_bytes = 200_000_000 and format = "kvopt-certificate/2"
 
 (* --- From JSON to what Checker.v calls a certificate ------------------------------------- *)
 
 let fields value place required optional = match value with
   | Object members ->
-      let unknown (key, _) = not (List.mem key required || List.mem key optional) in
-      List.iter (fun (key, _) -> refuse (sprintf "%s: has an unknown key \"%s\"" place key))
-        (List.filter unknown members);
-      List.iter (fun key -> if not (List.mem_assoc key members) then
-        refuse (sprintf "%s: has no '%s'" place key)) required;
-      (fun key -> List.assoc_opt key members)
+      List.iter (fun (key, _) -> if not (List.mem key (required @ optional)) then
+        refuse (sprintf "%s: has an unknown key \"%s\"" place key)) members;
+      (fun key -> match List.assoc_opt key members with
+        | None when List.mem key required -> refuse (sprintf "%s: has no '%s'" place key)
+        | found -> found)
   | _ -> refuse (place ^ ": must be an object")
 
 let get field key = Option.get (field key)
 let listed place = function List l -> l | _ -> refuse (place ^ ": must be a list")
 let text place = function String s -> s | _ -> refuse (place ^ ": must be a text")
 let integer place = function Int n -> n | _ -> refuse (place ^ ": must be an integer")
-let several place read value = List.map (read place) (listed place value)
-let integers place value = several place integer value
-let pair first second place value = match listed place value with
-  | [ a; b ] -> (first place a, second place b)
+let several read place value = List.map (read place) (listed place value)
+let integers = several integer
+let pair first second place value = match value with
+  | List [ a; b ] -> (first place a, second place b)
   | _ -> refuse (place ^ ": must hold lists of 2")
-let triple make place value = match integers place value with
-  | [ a; b; c ] -> make a b c
+let triple make place value = match value with
+  | List [ a; b; c ] -> make (integer place a) (integer place b) (integer place c)
   | _ -> refuse (place ^ ": must hold lists of 3 integers")
 let request prompt output release = { E.prompt; output; release }
 let with_number = triple (fun s o x -> (request s o Integers.zero, x))
+let rows = several (pair integer integer)
 
 let leaf place field =
-  E.Leaf
-    ( several place (pair integer integer) (get field "memory"),
-      several place (triple (fun m u p -> ((m, u), p))) (get field "covers"),
-      integers place (get field "branch") )
+  let covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers") in
+  E.Leaf (rows place (get field "memory"), covers, integers place (get field "branch"))
 
 (* A tree in preorder, and what is left of the list. *)
 let rec tree place depth = function
@@ -49,7 +46,7 @@ let rec tree place depth = function
   | _ when depth > 1_000 -> refuse (place ^ ": is deeper than 1000")
   | (Object members as node) :: rest when List.mem_assoc "split" members ->
       let field = fields node place [ "split"; "at_most" ] [] in
-      let split = several place with_number (get field "split") in
+      let split = several with_number place (get field "split") in
       let few, rest = tree place (depth + 1) rest in
       let many, rest = tree place (depth + 1) rest in
       (E.Split (split, integer place (get field "at_most"), few, many), rest)
@@ -60,40 +57,41 @@ let proof value =
     | Object members -> (match List.assoc_opt "rule" members with Some (String s) -> s | _ -> "")
     | _ -> refuse "proof: must be an object" in
   let fields keys = fields value "proof" ("rule" :: keys) [] in
-  let series = pair integer integers in
+  let read field key reader = reader ("proof." ^ key) (get field key) in
   ( rule, match rule with
-    | "busy-time" ->
-        (match get (fields [ "weights" ]) "weights" with
-        | String ("memory" | "slots" as weights) -> E.BusyTime (weights = "slots")
+    | "busy-time" -> (match read (fields [ "weights" ]) "weights" text with
+        | "memory" | "slots" as weights -> E.BusyTime (weights = "slots")
         | _ -> refuse "proof.weights: must be memory or slots")
-    | "exhaustive" -> E.Exhaustive (integer "proof.states" (get (fields [ "states" ]) "states"))
+    | "exhaustive" -> E.Exhaustive (read (fields [ "states" ]) "states" integer)
     | "linear-duals" ->
         let field = fields [ "scale"; "tree" ] in
-        let nodes, rest = tree "proof.tree" 0 (listed "proof.tree" (get field "tree")) in
+        let nodes, rest = tree "proof.tree" 0 (read field "tree" listed) in
         if rest <> [] then refuse "proof.tree: goes on after its end";
-        E.LinearDuals (integer "proof.scale" (get field "scale"), nodes)
+        E.LinearDuals (read field "scale" integer, nodes)
     | "aggregate-state" ->
-        let field = fields [ "scale"; "start"; "duals"; "covers"; "second_moments" ] in
-        let all key read = several ("proof." ^ key) read (get field key) in
-        E.AggregateState
-          ( integer "proof.scale" (get field "scale"), all "start" series, all "duals" with_number,
-            all "covers" series, all "second_moments" integer )
+        let read key reader = read (fields [ "scale"; "start"; "duals"; "covers"; "second_moments" ]) key reader in
+        let series = several (pair integer integers) in
+        E.AggregateState (read "scale" integer, read "start" series, read "duals" (several with_number),
+          read "covers" series, read "second_moments" integers)
     | "demand-duals" ->
         let field = fields [ "scale"; "duals" ] in
-        E.DemandDuals (integer "proof.scale" (get field "scale"), several "proof.duals" with_number (get field "duals"))
+        E.DemandDuals (read field "scale" integer, read field "duals" (several with_number))
+    | "blocks" ->
+        let field = fields [ "scale"; "memory"; "blocks" ] in
+        E.Blocks (read field "scale" integer, read field "memory" rows,
+          read field "blocks" (several (several with_number)))
     | _ -> refuse "proof.rule: is not one that this checker proves" )
 
 let instance value =
   let field = fields value "instance" [ "memory"; "requests" ] [ "format"; "name"; "comment"; "source" ] in
-  let may_be_text key = Option.iter (fun v -> ignore (text ("instance." ^ key) v)) (field key) in
-  List.iter may_be_text [ "name"; "comment"; "source" ];
+  List.iter (fun key -> ignore (Option.map (text ("instance." ^ key)) (field key))) [ "name"; "comment"; "source" ];
   let entry place value =
     let field = fields value place [ "prompt"; "output" ] [ "count"; "release" ] in
     let number key = Option.fold ~none:Integers.zero ~some:(integer (place ^ "." ^ key)) (field key) in
     ( request (number "prompt") (number "output") (number "release"),
       if field "count" = None then Integers.one else number "count" ) in
   let memory = integer "instance.memory" (get field "memory") in
-  let groups = several "instance.requests" entry (get field "requests") in
+  let groups = several entry "instance.requests" (get field "requests") in
   if not (E.instance_ok memory groups) then refuse "instance: a number is out of range";
   let released = List.exists (fun (q, _) -> Integers.sign q.E.release > 0) groups in
   let known = if released then "kvopt-instance/2" else "kvopt-instance/1" in
@@ -114,9 +112,12 @@ let digest (memory, groups, released) =
   Sha256.hex (Buffer.contents buffer ^ "]}")
 
 let certificate value =
+  (match value with
+  | Object members when List.assoc_opt "format" members <> Some (String format) ->
+      refuse (sprintf "format: must be '%s' for this checker" format)
+  | _ -> ());
   let field = fields value "certificate"
     [ "format"; "instance"; "instance_sha256"; "lower_bound"; "proof" ] [ "upper_bound"; "starts" ] in
-  if get field "format" <> String format then refuse (sprintf "format: must be '%s'" format);
   let (memory_size, groups, _) as read = instance (get field "instance") in
   let right = digest read in
   if get field "instance_sha256" <> String right then refuse ("instance_sha256: the instance has " ^ right);
@@ -173,14 +174,14 @@ let quoted s =
 
 let report json name answer =
   let claim, reason = match answer with Ok c -> (in_words c, "") | Error reason -> ("", reason) in
-  if json then begin
+  if json then
     let rule, low, high, states = match answer with
       | Ok c -> (quoted c.rule, c.low, Option.value c.high ~default:"null", c.states)
       | Error _ -> ("null", "null", "null", "null") in
-    Printf.printf "{\"file\": %s, \"holds\": %b, \"claim\": %s, \"reason\": %s, " (quoted name)
-      (Result.is_ok answer) (quoted claim) (quoted reason);
-    Printf.printf "\"rule\": %s, \"lower_bound\": %s, \"upper_bound\": %s, \"states\": %s}\n%!" rule low high states
-  end else
+    let row = [ ("file", quoted name); ("holds", string_of_bool (Result.is_ok answer)); ("claim", quoted claim);
+      ("reason", quoted reason); ("rule", rule); ("lower_bound", low); ("upper_bound", high); ("states", states) ] in
+    Printf.printf "{%s}\n%!" (String.concat ", " (List.map (fun (key, v) -> sprintf "\"%s\": %s" key v) row))
+  else
     let verdict = if Result.is_ok answer then "holds: " ^ claim else "REFUSED: " ^ reason in
     Printf.printf "%s: %s\n%!" (String.escaped name) (String.escaped verdict)
 

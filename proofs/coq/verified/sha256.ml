@@ -14,11 +14,11 @@ let k = constants 64 3
 let rotate x n = ((x lsr n) lor (x lsl (32 - n))) land mask
 
 let block h text at =
-  let w = Array.init 64 (fun i -> if i < 16 then Int32.to_int (Bytes.get_int32_be text (at + (4 * i))) land mask else 0) in
+  let w = Array.make 64 0 in
+  for i = 0 to 15 do w.(i) <- Int32.to_int (Bytes.get_int32_be text (at + (4 * i))) land mask done;
   for i = 16 to 63 do
     let a = w.(i - 15) and b = w.(i - 2) in
-    let s0 = rotate a 7 lxor rotate a 18 lxor (a lsr 3) in
-    let s1 = rotate b 17 lxor rotate b 19 lxor (b lsr 10) in
+    let s0 = rotate a 7 lxor rotate a 18 lxor (a lsr 3) and s1 = rotate b 17 lxor rotate b 19 lxor (b lsr 10) in
     w.(i) <- (w.(i - 16) + s0 + w.(i - 7) + s1) land mask
   done;
   let s = Array.copy h in

@@ -1,9 +1,11 @@
-(* The rule "demand-duals" of FORMAT.md: cheapest paths through profiles (demand_duals.md).
+(* The rules "demand-duals" and "blocks" of FORMAT.md: cheapest paths through profiles
+   (demand_duals.md).
 
-   If w are the duals of the demands, D times the sum of the completion times is the sum of the
-   w of all requests, plus what their starts cost at D (t + o) - w.  From the time H on no start
-   costs less than 0.  Before, a schedule goes from profile to profile, and any numbers that fit
-   may start.
+   If w are the duals of the demands and p those of the memory in some rounds, D times the sum of
+   the completion times is at least the sum of the w of all requests, less M times the sum of the
+   p, plus what their starts cost: D (t + o) - w, and p for each token in use in a round.  The
+   types are divided into blocks.  Of one block alone, no start costs less than 0 from a time H on;
+   before, it goes from profile to profile, and any numbers that fit may start.
 
    `explore` finds the profiles; nothing is proved about it.  `graph_ok` then checks that
    whatever fits leads from profiles with a number to profiles with a number. *)
@@ -96,49 +98,71 @@ Definition least_of (l : list Z) : Z :=
 Definition value_at (V : PositiveMap.t Z) (i : positive) : Z :=
   match PositiveMap.find i V with Some v => v | None => 0 end.
 
-(* What starts at time t cost. *)
-Definition start_costs (D : Z) (w : request -> Z) (kinds : list request) (t : Z) : list Z :=
-  map (fun q => D * (t + output q) - w q) kinds.
+(* What a start of each type at time t costs. *)
+Definition start_costs (price : request -> Z -> Z) (kinds : list request) (t : Z) : list Z :=
+  map (fun q => price q t) kinds.
 
 (* The costs of the cheapest paths on from all profiles, n rounds before H, at time t. *)
-Fixpoint values (D : Z) (w : request -> Z) (kinds : list request) (E : graph) (n : nat) (t : Z) :
+Fixpoint values (price : request -> Z -> Z) (kinds : list request) (E : graph) (n : nat) (t : Z) :
     PositiveMap.t Z :=
   match n with
   | O => map_tree (fun _ => 0) E
   | S n' =>
-      let after := values D w kinds E n' (t + 1) in
-      let costs := start_costs D w kinds t in
+      let after := values price kinds E n' (t + 1) in
+      let costs := start_costs price kinds t in
       map_tree (fun x => least_of
         (map (fun e => dot (fst e) costs + value_at after (snd e)) (snd (snd x)))) E
   end.
 
-(* From H on no start costs less than 0. *)
+Definition max_rounds : Z := 100000.
+
+(* The cost of the cheapest path of a block up to time H. *)
+Definition block_value (M : Z) (price : request -> Z -> Z) (kinds : list request) (H : Z) : option Z :=
+  let shapes := map shape kinds in
+  let ws := map (fun _ => M) kinds in
+  let (N, P) := explore M shapes ws
+    (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
+    (KeyMap.add [] (near 23 0) (KeyMap.empty _),
+      (PositiveMap.add (near 23 0) [] (PositiveMap.empty _), (1, [[]]))) in
+  let E := make_graph M shapes ws N P in
+  match KeyMap.find [] N with
+  | Some root =>
+      if (Z.of_nat (KeyMap.cardinal N) * H <=? max_values) && graph_ok N E
+      then Some (value_at (values price kinds E (Z.to_nat H) 0) root)
+      else None
+  | None => None
+  end.
+
+(* What a start costs: (round, dual) of the memory, and the duals of the demands. *)
+Definition priced_start (D : Z) (on_memory : list (Z * Z)) (w : request -> Z) (q : request) (t : Z) : Z :=
+  D * (t + output q) + total (fun x => snd x * use (Attempt q t) (fst x)) on_memory - w q.
+
+(* From this time on no start of these types costs less than 0. *)
 Definition last_time (D : Z) (w : request -> Z) (kinds : list request) : Z :=
   latest (map (fun q => ceil_div (w q - D * output q) D) kinds).
 
-Definition max_rounds : Z := 100000.
+Fixpoint sum_options (l : list (option Z)) : option Z :=
+  match l with
+  | [] => Some 0
+  | x :: rest => match x, sum_options rest with Some v, Some s => Some (v + s) | _, _ => None end
+  end.
 
-Definition demand_bound (M D : Z) (duals types : list (request * Z)) : option Z :=
-  let kinds := map fst types in
-  let w := worth_of duals in
-  let shapes := map shape kinds in
-  let ws := map (fun _ => M) kinds in
-  let H := last_time D w kinds in
-  if (1 <=? M) && (1 <=? D) && (H <=? max_rounds)
-    && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x))
-         && (release (fst x) =? 0) && (0 <=? snd x)) types
-    && distinct kinds
+Definition blocks_bound (M D : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z)))
+    (types : list (request * Z)) : option Z :=
+  let kinds := map (map fst) blocks in
+  let w := worth_of (concat blocks) in
+  let H block := Z.max (latest (map fst on_memory)) (last_time D w block) in
+  if (1 <=? M) && (1 <=? D)
+    && forallb (fun x => 0 <=? snd x) on_memory
+    && forallb (fun x => (release (fst x) =? 0) && (0 <=? snd x)
+         && existsb (fun q => same q (fst x)) (concat kinds)) types
+    && forallb (fun q => (0 <=? prompt q) && (1 <=? output q) && (release q =? 0)) (concat kinds)
+    && distinct (concat kinds)
+    && forallb (fun block => H block <=? max_rounds) kinds
   then
-    let (N, P) := explore M shapes ws (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
-      (KeyMap.add [] (near 23 0) (KeyMap.empty _),
-        (PositiveMap.add (near 23 0) [] (PositiveMap.empty _), (1, [[]]))) in
-    let E := make_graph M shapes ws N P in
-    match KeyMap.find [] N with
-    | Some root =>
-        if (Z.of_nat (KeyMap.cardinal N) * H <=? max_values) && graph_ok N E
-        then Some (ceil_div (total (fun x => snd x * w (fst x)) types
-          + value_at (values D w kinds E (Z.to_nat H) 0) root) D)
-        else None
+    match sum_options (map (fun block => block_value M (priced_start D on_memory w) block (H block)) kinds) with
+    | Some v => Some (ceil_div (total (fun x => snd x * w (fst x)) types
+        - M * total (fun x => snd x) on_memory + v) D)
     | None => None
     end
   else None.
@@ -185,13 +209,13 @@ Section Paths.
     (Hkinds : forall q, In q kinds -> valid_request q).
   Context (Hvalid : forall a, In a l -> valid a) (Hfits : fits M l).
   Context (Hin : forall a, In a l -> In (of a) kinds).
-  Context (D : Z) (w : request -> Z) (N : numbers) (P : profiles).
+  Context (price : request -> Z -> Z) (N : numbers) (P : profiles).
   Let shapes := map shape kinds.
   Let ws := map (fun _ : request => M) kinds.
   Let E := make_graph M shapes ws N P.
   Context (Hok : graph_ok N E = true).
 
-  Definition reduced (a : attempt) : Z := D * completion a - w (of a).
+  Definition reduced (a : attempt) : Z := price (of a) (start a).
 
   (* What the starts before time t cost. *)
   Definition cost_before (t : Z) : Z := total (fun a => if start a <? t then reduced a else 0) l.
@@ -212,26 +236,26 @@ Section Paths.
   Qed.
 
   Lemma dot_costs t :
-    dot (C kinds l t) (start_costs D w kinds t)
+    dot (C kinds l t) (start_costs price kinds t)
     = total (fun a => if start a =? t then reduced a else 0) l.
   Proof.
-    assert (Hdot : forall ks cs, dot cs (start_costs D w ks t) =
-        total (fun x : request * Z => snd x * (D * (t + output (fst x)) - w (fst x))) (combine ks cs)).
+    assert (Hdot : forall ks cs, dot cs (start_costs price ks t) =
+        total (fun x : request * Z => snd x * price (fst x) t) (combine ks cs)).
     { induction ks as [|k ks IH]; intros [|c cs]; cbn [start_costs map dot combine total]; try reflexivity.
-      fold (start_costs D w ks t). rewrite IH. reflexivity. }
+      fold (start_costs price ks t). rewrite IH. reflexivity. }
     rewrite Hdot. unfold C.
-    rewrite <- (total_expand (fun q => D * (t + output q) - w q)).
+    rewrite <- (total_expand (fun q => price q t)).
     2:{ intros [q n] Hx. apply in_combine_r in Hx. apply (counts_nonneg _ _ _ Hx). }
     rewrite <- (total_permutation _ _ _
       (some_types kinds l Hdist Hzero Hin (fun a => start a =? t))).
-    rewrite total_map, total_filter. apply total_ext. intros a _. unfold reduced, completion.
+    rewrite total_map, total_filter. apply total_ext. intros a _. unfold reduced.
     destruct (Z.eqb_spec (start a) t) as [->|]; reflexivity.
   Qed.
 
   (* The profile at time t has a number, and going on from it costs no more than V0 asks. *)
   Definition on_path (V0 : Z) (n : nat) (t : Z) : Prop :=
     exists p i, KeyMap.find p N = Some i /\ (forall j, nth j p 0 = load l t j) /\
-      V0 <= cost_before t + value_at (values D w kinds E n t) i.
+      V0 <= cost_before t + value_at (values price kinds E n t) i.
 
   Lemma number_spec p i : KeyMap.find p N = Some i ->
     PositiveMap.find i E = Some (p, edges_of M shapes ws N p) /\ fst (edges_of M shapes ws N p) = true.
@@ -265,9 +289,9 @@ Section Paths.
         replace (t + 1 + Z.of_nat (S k)) with (t + 1 + 1 + Z.of_nat k) by lia. reflexivity.
       + eapply Z.le_trans; [exact Hle|]. unfold value_at at 1. cbn [values].
         unfold edge in HE. rewrite find_map, HE. cbn [option_map snd].
-        set (after := values D w kinds E n (t + 1)).
-        assert (Hmin : least_of (map (fun e => dot (fst e) (start_costs D w kinds t) + value_at after (snd e))
-            (snd (edges_of M shapes ws N p))) <= dot (C kinds l t) (start_costs D w kinds t) + value_at after j).
+        set (after := values price kinds E n (t + 1)).
+        assert (Hmin : least_of (map (fun e => dot (fst e) (start_costs price kinds t) + value_at after (snd e))
+            (snd (edges_of M shapes ws N p))) <= dot (C kinds l t) (start_costs price kinds t) + value_at after j).
         { apply least_of_le. apply in_map_iff. exists (C kinds l t, j). auto. }
         rewrite dot_costs in Hmin.
         assert (Hsum : cost_before (t + 1) = cost_before t + total (fun a => if start a =? t then reduced a else 0) l).
@@ -278,7 +302,7 @@ Section Paths.
 
   Lemma whole_path root H : KeyMap.find [] N = Some root -> 0 <= H ->
     (forall a, In a l -> H <= start a -> 0 <= reduced a) ->
-    value_at (values D w kinds E (Z.to_nat H) 0) root <= total reduced l.
+    value_at (values price kinds E (Z.to_nat H) 0) root <= total reduced l.
   Proof.
     intros Hroot HH Hlate. set (V0 := value_at _ root).
     assert (Hall : forall k, (k <= Z.to_nat H)%nat -> on_path V0 (Z.to_nat H - k) (Z.of_nat k)).
@@ -302,50 +326,148 @@ Section Paths.
   Qed.
 End Paths.
 
-(* The rule "demand-duals": whatever the duals are, what is returned is at most the cost of
-   every schedule of these requests. *)
-Theorem demand_sound M D duals types result requests l :
-  demand_bound M D duals types = Some result ->
-  Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
+Lemma block_value_below M price kinds H v l :
+  block_value M price kinds H = Some v -> 0 <= H ->
+  distinct kinds = true -> at_once kinds -> (forall q, In q kinds -> valid_request q) ->
+  (forall a, In a l -> valid a) -> fits M l -> (forall a, In a l -> In (of a) kinds) ->
+  (forall a, In a l -> H <= start a -> 0 <= price (of a) (start a)) ->
+  v <= total (reduced price) l.
 Proof.
-  unfold demand_bound. set (kinds := map fst types). set (w := worth_of duals).
-  set (H := last_time D w kinds). intros Hresult Hperm Hl.
-  destruct ((1 <=? M) && _ && _ && _ && _) eqn:Hok; [|discriminate].
-  apply andb_true_iff in Hok as [Hok Hdist]. apply andb_true_iff in Hok as [Hok Htypes].
-  apply andb_true_iff in Hok as [Hok _]. apply andb_true_iff in Hok as [HM HD].
-  rewrite forallb_forall in Htypes.
+  unfold block_value. intros Hresult HH Hdist Hzero Hkinds Hvalid Hfits Hin Hlate.
   destruct (explore _ _ _ _ _) as [N P].
   destruct (KeyMap.find [] N) as [root|] eqn:Hroot; [|discriminate].
   destruct (_ && graph_ok _ _) eqn:Hgraph; [|discriminate].
-  apply andb_true_iff in Hgraph as [_ Hgraph].
+  apply andb_true_iff in Hgraph as [_ Hgraph]. inversion Hresult.
+  apply (whole_path M kinds l Hdist Hzero Hkinds Hvalid Hfits Hin price N P Hgraph root H Hroot HH Hlate).
+Qed.
+
+Lemma distinct_app l l' : distinct (l ++ l') = true ->
+  distinct l = true /\ distinct l' = true /\ forall q, In q l -> existsb (same q) l' = false.
+Proof.
+  induction l as [|q l IH]; cbn [app distinct]; intros H; [repeat split; [exact H|intros q []]|].
+  apply andb_true_iff in H as [Hq H]. destruct (IH H) as (H1 & H2 & H3).
+  rewrite existsb_app in Hq. apply negb_true_iff, orb_false_iff in Hq as [Hq Hq'].
+  rewrite Hq, H1. repeat split; [exact H2|]. intros q' [<-|Hq'']; [exact Hq'|apply H3, Hq''].
+Qed.
+
+(* Every type is in exactly one block. *)
+Lemma one_block kinds q : distinct (concat kinds) = true -> In q (concat kinds) ->
+  total (fun block => if existsb (same q) block then 1 else 0) kinds = 1.
+Proof.
+  assert (Hnone : forall ks, existsb (same q) (concat ks) = false ->
+      total (fun block => if existsb (same q) block then 1 else 0) ks = 0).
+  { induction ks as [|b ks IH]; intros H; [reflexivity|]. cbn [concat] in H.
+    rewrite existsb_app in H. apply orb_false_iff in H as [H1 H2]. cbn [total]. rewrite H1, IH by exact H2.
+    reflexivity. }
+  induction kinds as [|b kinds IH]; cbn [concat total]; intros Hd Hin; [destruct Hin|].
+  destruct (distinct_app _ _ Hd) as (H1 & H2 & H3). apply in_app_or in Hin as [Hin|Hin].
+  - rewrite (Hnone kinds (H3 q Hin)).
+    assert (E : existsb (same q) b = true) by (apply existsb_exists; exists q; split; [exact Hin|apply same_refl]).
+    rewrite E. reflexivity.
+  - rewrite (IH H2 Hin). destruct (existsb (same q) b) eqn:E; [|reflexivity]. exfalso.
+    apply existsb_exists in E as (q' & Hq' & Es). specialize (H3 q' Hq').
+    assert (existsb (same q') (concat kinds) = true); [|congruence].
+    apply existsb_exists. exists q. split; [exact Hin|]. unfold same in *. lia.
+Qed.
+
+(* The rules "demand-duals" and "blocks": whatever the duals and the blocks are, what is returned
+   is at most the cost of every schedule of these requests. *)
+Theorem blocks_sound M D on_memory blocks types result requests l :
+  blocks_bound M D on_memory blocks types = Some result ->
+  Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
+Proof.
+  unfold blocks_bound. set (kinds := map (map fst) blocks). set (w := worth_of (concat blocks)).
+  set (H := fun block => Z.max (latest (map fst on_memory)) (last_time D w block)).
+  intros Hresult Hperm Hl.
+  destruct ((1 <=? M) && _ && _ && _ && _ && _ && _) eqn:Hok; [|discriminate].
+  apply andb_true_iff in Hok as [Hok _]. apply andb_true_iff in Hok as [Hok Hdist].
+  apply andb_true_iff in Hok as [Hok Hkinds]. apply andb_true_iff in Hok as [Hok Htypes].
+  apply andb_true_iff in Hok as [Hok Hmem]. apply andb_true_iff in Hok as [HM HD].
+  rewrite forallb_forall in Htypes, Hkinds, Hmem.
+  destruct (sum_options _) as [v|] eqn:Hsum; [|discriminate].
   assert (Hcounts : forall x, In x types -> 0 <= snd x).
   { intros y Hy. specialize (Htypes y Hy). lia. }
-  assert (Hzero : at_once kinds).
-  { intros q Hq. apply in_map_iff in Hq as (y & <- & Hy). specialize (Htypes y Hy). lia. }
-  assert (Hkinds : forall q, In q kinds -> valid_request q).
-  { intros q Hq. apply in_map_iff in Hq as (y & <- & Hy). specialize (Htypes y Hy). split; lia. }
+  assert (Hzero : at_once (concat kinds)).
+  { intros q Hq. specialize (Hkinds q Hq). lia. }
   assert (Hrz : at_once requests).
   { apply (at_once_expand types); [|exact Hperm]. intros y Hy. specialize (Htypes y Hy). lia. }
   rewrite (cost_at_once M requests l Hl Hrz). pose proof Hl as (Hof & Hvalid & Hfits).
   rewrite Forall_forall in Hvalid.
-  assert (Hin : forall a, In a l -> In (of a) kinds).
+  assert (Hin : forall a, In a l -> In (of a) (concat kinds)).
   { intros a Ha. assert (Hq : In (of a) requests) by (rewrite <- Hof; apply in_map, Ha).
+    pose proof (Hrz (of a) Hq) as Hrel.
     apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
-    apply in_map_iff. exists (of a, n). auto. }
-  assert (HH : 0 <= H) by apply latest_nonneg.
-  pose proof (whole_path M kinds l Hdist Hzero Hkinds Hvalid Hfits Hin D w N P Hgraph root H Hroot HH) as Hpath.
-  specialize (Hpath ltac:(intros a Ha Hlate; unfold reduced, completion;
-    assert (Hlast : ceil_div (w (of a) - D * output (of a)) D <= H)
-      by (apply latest_ge, in_map_iff; exists (of a); auto);
-    unfold ceil_div in Hlast;
-    pose proof (Z.mul_succ_div_gt (- (w (of a) - D * output (of a))) D ltac:(lia));
-    pose proof (Z.mul_div_le (- (w (of a) - D * output (of a))) D ltac:(lia)); nia)).
-  assert (Hsum : total (reduced D w) l + total (fun x => snd x * w (fst x)) types = D * completions l).
+    specialize (Htypes _ Hq). cbn [fst] in Htypes. apply andb_true_iff in Htypes as [_ Hex].
+    apply existsb_exists in Hex as (q & Hq' & Es).
+    apply (same_eq q (of a) (Hzero q Hq') Hrel) in Es. subst q. exact Hq'. }
+  set (price := priced_start D on_memory w).
+  (* each block for itself *)
+  assert (Hblocks : forall ks s, (forall b, In b ks -> In b kinds) ->
+      sum_options (map (fun block => block_value M price block (H block)) ks) = Some s ->
+      s <= total (fun block => total (fun a => if existsb (same (of a)) block then reduced price a else 0) l) ks).
+  { induction ks as [|b ks IH]; intros s Hks Hs; cbn [map sum_options] in Hs.
+    - inversion Hs. cbn [total]. lia.
+    - destruct (block_value M price b (H b)) as [vb|] eqn:Eb; [|discriminate].
+      destruct (sum_options (map (fun block => block_value M price block (H block)) ks)) as [s'|];
+        [|discriminate]. injection Hs as Es'. cbn [total].
+      specialize (IH s' (fun b' Hb' => Hks b' (or_intror Hb')) eq_refl).
+      assert (Hb : In b kinds) by (apply Hks; simpl; auto).
+      assert (Hsub : forall q, In q b -> In q (concat kinds)).
+      { intros q Hq. apply in_concat. exists b. auto. }
+      assert (vb <= total (fun a => if existsb (same (of a)) b then reduced price a else 0) l); [|lia].
+      rewrite <- total_filter. apply (block_value_below M price b (H b) vb); try assumption.
+      + unfold H. pose proof (latest_nonneg (map fst on_memory)). lia.
+      + clear -Hdist Hb. induction kinds as [|k ks IH]; [destruct Hb|].
+        cbn [concat] in Hdist. destruct (distinct_app _ _ Hdist) as (H1 & H2 & _).
+        destruct Hb as [->|Hb]; [exact H1|apply IH; assumption].
+      + intros q Hq. apply Hzero, Hsub, Hq.
+      + intros q Hq. specialize (Hkinds q (Hsub q Hq)). split; lia.
+      + intros a Ha. apply filter_In in Ha as [Ha _]. apply Hvalid, Ha.
+      + intros r. eapply Z.le_trans; [|apply (Hfits r)]. unfold memory. rewrite total_filter.
+        apply total_le. intros a Ha. pose proof (use_nonneg a r (Hvalid a Ha)).
+        destruct (existsb (same (of a)) b); lia.
+      + intros a Ha. apply filter_In in Ha as [Ha Hex]. apply existsb_exists in Hex as (q & Hq & Eq).
+        apply same_eq in Eq; [subst q; exact Hq|apply Hzero, Hin, Ha|apply Hzero, Hsub, Hq].
+      + intros a Ha Hlate. apply filter_In in Ha as [Ha Hex].
+        apply existsb_exists in Hex as (q & Hq & Eq).
+        apply same_eq in Eq; [|apply Hzero, Hin, Ha|apply Hzero, Hsub, Hq]. subst q.
+        assert (Hlast : ceil_div (w (of a) - D * output (of a)) D <= H b).
+        { unfold H, last_time. eapply Z.le_trans; [|apply Z.le_max_r]. apply latest_ge, in_map_iff.
+          exists (of a). auto. }
+        unfold ceil_div in Hlast.
+        pose proof (Z.mul_div_le (- (w (of a) - D * output (of a))) D ltac:(lia)) as Hdiv.
+        assert (D * - (- (w (of a) - D * output (of a)) / D) <= D * start a)
+          by (apply Z.mul_le_mono_nonneg_l; lia).
+        assert (Huse : 0 <= total (fun x => snd x * use (Attempt (of a) (start a)) (fst x)) on_memory).
+        { apply total_nonneg. intros x Hx. specialize (Hmem x Hx).
+          apply Z.mul_nonneg_nonneg; [lia|]. apply use_nonneg. apply (Hvalid a Ha). }
+        change (price (of a) (start a)) with (D * (start a + output (of a))
+          + total (fun x => snd x * use (Attempt (of a) (start a)) (fst x)) on_memory - w (of a)).
+        lia. }
+  pose proof (Hblocks kinds v (fun b Hb => Hb) Hsum) as Hpaths.
+  rewrite (total_swap (fun block a => if existsb (same (of a)) block then reduced price a else 0)) in Hpaths.
+  rewrite (total_ext _ (reduced price)) in Hpaths.
+  2:{ intros a Ha. pose proof (one_block kinds (of a) Hdist (Hin a Ha)) as Hone.
+      transitivity (total (fun b => reduced price a * if existsb (same (of a)) b then 1 else 0) kinds).
+      - apply total_ext. intros b _. destruct (existsb (same (of a)) b); lia.
+      - rewrite total_scale, Hone. lia. }
+  (* what all starts cost *)
+  assert (Hall : total (reduced price) l + total (fun x => snd x * w (fst x)) types
+      <= D * completions l + M * total (fun x => snd x) on_memory).
   { rewrite <- (total_expand w types Hcounts), <- (total_permutation w _ _ Hperm), <- Hof, total_map.
-    unfold completions. rewrite <- total_add, <- total_scale. apply total_ext. intros a _.
-    unfold reduced. lia. }
+    unfold completions. rewrite <- total_add, <- total_scale.
+    assert (Hrows : total (fun a => total (fun x => snd x * use a (fst x)) on_memory) l
+        <= M * total (fun x => snd x) on_memory).
+    { rewrite (total_swap (fun a x => snd x * use a (fst x))), <- total_scale. apply total_le.
+      intros x Hx. specialize (Hmem x Hx). rewrite total_scale.
+      rewrite (Z.mul_comm M). apply Z.mul_le_mono_nonneg_l; [lia|apply (Hfits (fst x))]. }
+    assert (E : total (fun a => reduced price a + w (of a)) l =
+        total (fun a => D * completion a) l
+        + total (fun a => total (fun x => snd x * use a (fst x)) on_memory) l).
+    { rewrite <- total_add. apply total_ext. intros [q t] _. unfold reduced, price, priced_start, completion.
+      cbn [of start]. lia. }
+    rewrite E. lia. }
   inversion Hresult. unfold ceil_div.
-  set (V := value_at _ root) in *.
-  set (B := total (fun x => snd x * w (fst x)) types + V).
+  set (B := total (fun x => snd x * w (fst x)) types - M * total (fun x => snd x) on_memory + v).
   assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; [lia|]. unfold B. lia.
 Qed.

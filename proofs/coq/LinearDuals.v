@@ -1,0 +1,284 @@
+(* The rule "linear-duals" of FORMAT.md, faster than in Prices.v: the reduced cost of a start at
+   time t is linear in t between some times, so that it is enough to look at these. *)
+
+From Coq Require Import ZArith List Lia Bool Permutation.
+From Kvopt Require Import Model Sums Staircase Prices Upper.
+Import ListNotations.
+Open Scope Z_scope.
+
+(* The rows of a leaf: the memory in a round; the cover of a level at a time; and a split, where
+   sign is 1 for N <= at_most and -1 for -N <= -(at_most + 1). *)
+Inductive line :=
+  | MemoryLine (round dual : Z)
+  | CoverLine (level at_time dual : Z)
+  | SplitLine (listed : list (request * Z)) (sign at_most dual : Z).
+
+Definition as_row (M s_min : Z) (x : line) : row :=
+  match x with
+  | MemoryLine r p => memory_row M r p
+  | CoverLine m u p => staircase_row M s_min m u p
+  | SplitLine listed sign b p => if sign =? 1 then few_row listed b p else many_row listed b p
+  end.
+
+(* The time before which starts of a type count in a split, 0 if none do. *)
+Definition counts_until (listed : list (request * Z)) (q : request) : Z :=
+  latest (map snd (filter (fun x => same (fst x) q) listed)).
+
+(* From its time on, an event adds (constant + number t) to the reduced cost of a start at t. *)
+Definition changes (M s_min : Z) (q : request) (x : line) : list event :=
+  match x with
+  | MemoryLine r p =>
+      if 0 <? r then
+        [Event (Z.max 0 (r - output q)) (p * (prompt q + r)) (- p);
+         Event r (- (p * (prompt q + r))) p]
+      else []
+  | CoverLine m u p =>
+      let d := window M s_min m q in
+      if (0 <? d) && (0 <=? u)
+      then [Event (Z.max 0 (u - d + 1)) p 0; Event (u + 1) (- p) 0] else []
+  | SplitLine listed sign b p =>
+      let until := counts_until listed q in
+      let p' := if sign =? 1 then p else - p in
+      if 0 <? until then [Event 0 p' 0; Event until (- p') 0] else []
+  end.
+
+(* The least of c + k t and what the events add, over all t >= last. *)
+Fixpoint scan_least (last c k : Z) (l : list event) : option Z :=
+  match l with
+  | [] => if 0 <=? k then Some (c + k * last) else None
+  | e :: rest =>
+      if time e <? last then None
+      else if time e =? last then scan_least last (c + constant e) (k + number e) rest
+      else
+        match scan_least (time e) (c + constant e) (k + number e) rest with
+        | Some v => Some (Z.min v (Z.min (c + k * last) (c + k * (time e - 1))))
+        | None => None
+        end
+  end.
+
+(* The least reduced cost of a start of a type. *)
+Definition least_start (M s_min D : Z) (lines : list line) (q : request) : option Z :=
+  scan_least 0 (D * output q) D (Sort.sort (flat_map (changes M s_min q) lines)).
+
+(* The sum of n_k times the least reduced cost. *)
+Fixpoint least_starts (M s_min D : Z) (lines : list line) (types : list (request * Z)) : option Z :=
+  match types with
+  | [] => Some 0
+  | (q, n) :: rest =>
+      match least_start M s_min D lines q, least_starts M s_min D lines rest with
+      | Some v, Some sum => Some (n * v + sum)
+      | _, _ => None
+      end
+  end.
+
+Definition lines_bound (M s_min D : Z) (lines : list line) (types : list (request * Z)) : option Z :=
+  match least_starts M s_min D lines types with
+  | Some v => Some (ceil_div (v - total (fun x =>
+      price (as_row M s_min x) * right (as_row M s_min x)) lines) D)
+  | None => None
+  end.
+
+(* `above` holds the splits above, root first, their duals still open. *)
+Fixpoint tree_least (M s_min D : Z) (types : list (request * Z)) (above : list (Z -> line)) (t : tree) :
+    option Z :=
+  match t with
+  | Leaf on_memory on_covers on_branch =>
+      let lines :=
+        map (fun x => MemoryLine (fst x) (snd x)) on_memory
+        ++ map (fun x => CoverLine (fst (fst x)) (snd (fst x)) (snd x)) on_covers
+        ++ map (fun x => fst x (snd x)) (combine above on_branch) in
+      if (length above =? length on_branch)%nat
+        && forallb (fun x => 0 <=? price (as_row M s_min x)) lines
+        && forallb (fun x => 1 <=? fst (fst x)) on_covers
+      then lines_bound M s_min D lines types
+      else None
+  | Split listed b few many =>
+      match tree_least M s_min D types (above ++ [SplitLine listed 1 b]) few,
+            tree_least M s_min D types (above ++ [SplitLine listed (-1) b]) many with
+      | Some x, Some y => Some (Z.min x y)
+      | _, _ => None
+      end
+  end.
+
+Definition duals_bound (M D : Z) (types : list (request * Z)) (t : tree) : option Z :=
+  if (1 <=? D)
+    && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)
+         && (release (fst x) =? 0)) types
+  then tree_least M (smallest_prompt types) D types [] t
+  else None.
+
+(* --- Proofs ------------------------------------------------------------------------------ *)
+
+(* What the events up to time t add. *)
+Definition changed_by (l : list event) (t : Z) : Z :=
+  total (fun e => if time e <=? t then constant e + number e * t else 0) l.
+
+Lemma scan_least_spec l : forall last c k v, scan_least last c k l = Some v ->
+  (forall e, In e l -> last <= time e) /\ forall t, last <= t -> v <= c + k * t + changed_by l t.
+Proof.
+  induction l as [|e l IH]; intros last c k v H; cbn [scan_least] in H.
+  - destruct (Z.leb_spec 0 k); [|discriminate]. inversion H. split; [intros e []|]. intros t Ht.
+    unfold changed_by. cbn [total]. nia.
+  - destruct (Z.ltb_spec (time e) last) as [|Hge]; [discriminate|].
+    destruct (Z.eqb_spec (time e) last) as [Heq|Hne].
+    + destruct (IH _ _ _ _ H) as [H1 H2]. split.
+      * intros e' [<-|He']; [lia|apply H1, He'].
+      * intros t Ht. specialize (H2 t Ht). unfold changed_by. cbn [total]. fold (changed_by l t).
+        destruct (Z.leb_spec (time e) t); lia.
+    + destruct (scan_least (time e) _ _ l) as [v'|] eqn:E; [|discriminate]. inversion H as [Hv].
+      destruct (IH _ _ _ _ E) as [H1 H2]. split.
+      * intros e' [<-|He']; [lia|]. specialize (H1 e' He'). lia.
+      * intros t Ht. unfold changed_by. cbn [total]. fold (changed_by l t).
+        destruct (Z.leb_spec (time e) t) as [Hle|Hlt].
+        -- specialize (H2 t Hle). lia.
+        -- assert (E0 : changed_by l t = 0).
+           { unfold changed_by. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+             intros e' He'. specialize (H1 e' He'). destruct (Z.leb_spec (time e') t); lia. }
+           rewrite E0. destruct (Z.le_gt_cases 0 k); nia.
+Qed.
+
+Lemma counts_listed listed q t : 0 <= t ->
+  counts listed (Attempt q t) = if t <? counts_until listed q then 1 else 0.
+Proof.
+  intros Ht. unfold counts, counts_until. cbn [of start].
+  induction listed as [|[q' u] listed IH]; cbn [existsb filter map fst snd].
+  - cbn [latest fold_right]. destruct (Z.ltb_spec t 0); lia.
+  - destruct (same q' q); cbn [andb orb map snd].
+    + unfold latest in *. cbn [fold_right]. fold (latest (map snd (filter (fun x => same (fst x) q) listed))) in *.
+      destruct (Z.ltb_spec t u), (existsb _ listed);
+        destruct (Z.ltb_spec t (latest (map snd (filter (fun x => same (fst x) q) listed))));
+        destruct (Z.ltb_spec t (Z.max u (latest (map snd (filter (fun x => same (fst x) q) listed)))));
+        cbn [orb] in *; lia.
+    + exact IH.
+Qed.
+
+(* The events of a row are its coefficient times its dual. *)
+Lemma changes_spec M s_min q x t : 1 <= output q -> 0 <= t ->
+  changed_by (changes M s_min q x) t =
+  price (as_row M s_min x) * coefficient (as_row M s_min x) (Attempt q t).
+Proof.
+  intros Ho Ht. destruct x as [r p|m u p|listed sign b p]; cbn [changes as_row].
+  - cbn [price coefficient memory_row]. unfold use, completion. cbn [of start].
+    destruct (Z.ltb_spec 0 r); unfold changed_by; cbn [total time constant number];
+      destruct (Z.ltb_spec t r), (Z.leb_spec r (t + output q)); cbn [andb]; try lia;
+      destruct (Z.leb_spec (Z.max 0 (r - output q)) t), (Z.leb_spec r t); try lia; ring.
+  - cbn [price coefficient staircase_row]. unfold in_window. cbn [of start].
+    set (d := window M s_min m q).
+    destruct (Z.ltb_spec 0 d), (Z.leb_spec 0 u); cbn [andb]; unfold changed_by; cbn [total time constant number];
+      destruct (Z.ltb_spec (u - d) t), (Z.leb_spec t u); cbn [andb]; try lia;
+      destruct (Z.leb_spec (Z.max 0 (u - d + 1)) t), (Z.leb_spec (u + 1) t); lia.
+  - assert (Hc := counts_listed listed q t Ht).
+    destruct (sign =? 1); cbn [price coefficient few_row many_row]; rewrite Hc;
+      destruct (Z.ltb_spec 0 (counts_until listed q)); unfold changed_by; cbn [total time constant number];
+      destruct (Z.ltb_spec t (counts_until listed q)); try lia;
+      destruct (Z.leb_spec 0 t), (Z.leb_spec (counts_until listed q) t); lia.
+Qed.
+
+Lemma changed_by_app l l' t : changed_by (l ++ l') t = changed_by l t + changed_by l' t.
+Proof. apply total_app. Qed.
+
+Lemma least_start_le M s_min D lines q v t :
+  least_start M s_min D lines q = Some v -> 1 <= output q -> 0 <= t ->
+  v <= priced D (map (as_row M s_min) lines) (Attempt q t).
+Proof.
+  intros H Ho Ht. destruct (scan_least_spec _ _ _ _ _ H) as [_ Hle]. specialize (Hle t Ht).
+  unfold changed_by in Hle. rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)) in Hle.
+  fold (changed_by (flat_map (changes M s_min q) lines) t) in Hle.
+  assert (E : changed_by (flat_map (changes M s_min q) lines) t =
+      total (fun x => price x * coefficient x (Attempt q t)) (map (as_row M s_min) lines)).
+  { clear -Ho Ht. rewrite total_map. induction lines as [|x lines IH]; [reflexivity|]. cbn [flat_map total].
+    rewrite changed_by_app, IH, changes_spec by assumption. reflexivity. }
+  unfold priced, completion. cbn [of start]. lia.
+Qed.
+
+Lemma least_starts_le M s_min D lines types v requests l :
+  least_starts M s_min D lines types = Some v ->
+  Permutation requests (expand types) ->
+  (forall x, In x types -> 0 <= snd x /\ 1 <= output (fst x)) ->
+  map of l = requests -> (forall a, In a l -> valid a) ->
+  v <= total (priced D (map (as_row M s_min) lines)) l.
+Proof.
+  intros Hv Hperm Htypes Hof Hvalid.
+  set (rows := map (as_row M s_min) lines).
+  set (f := fun q => match least_start M s_min D lines q with Some x => x | None => 0 end).
+  assert (E : v = total (fun x => snd x * f (fst x)) types /\
+      forall q n, In (q, n) types -> least_start M s_min D lines q <> None).
+  { clear -Hv. revert v Hv. induction types as [|[q n] types IH]; intros v Hv; cbn [least_starts] in Hv.
+    - inversion Hv. split; [reflexivity|intros q n []].
+    - cbn [total fst snd]. unfold f at 1. destruct (least_start M s_min D lines q) as [x|] eqn:Ex; [|discriminate].
+      destruct (least_starts M s_min D lines types) as [s|]; [|discriminate]. inversion Hv.
+      destruct (IH s eq_refl) as [IH1 IH2]. split; [lia|].
+      intros q' n' [Heq|Hin]; [inversion Heq; subst; congruence|apply (IH2 q' n' Hin)]. }
+  destruct E as [-> Hsome].
+  rewrite <- (total_expand f types) by (intros x Hx; apply (Htypes x Hx)).
+  rewrite <- (total_permutation f _ _ Hperm), <- Hof, total_map. apply total_le.
+  intros [q t] Ha. cbn [of]. destruct (Hvalid _ Ha) as [_ Ht]. cbn [of start] in Ht.
+  assert (Hq : In q requests) by (rewrite <- Hof; apply in_map_iff; exists (Attempt q t); auto).
+  apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
+  specialize (Hsome q n Hq). destruct (Htypes _ Hq) as [_ Ho]. cbn [fst] in Ho.
+  unfold f. destruct (least_start M s_min D lines q) as [x|] eqn:Ex; [|congruence].
+  apply (least_start_le M s_min D lines q x t Ex Ho). lia.
+Qed.
+
+Lemma tree_least_le M D types requests l t :
+  schedule M requests l -> Permutation requests (expand types) ->
+  (forall x, In x types -> 0 <= prompt (fst x) /\ 1 <= output (fst x) /\ 0 <= snd x) -> 1 <= D ->
+  forall above result, (forall f p, In f above -> holds l (as_row M (smallest_prompt types) (f p))) ->
+  tree_least M (smallest_prompt types) D types above t = Some result -> result <= completions l.
+Proof.
+  intros Hl Hperm Htypes HD. pose proof Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
+  set (s_min := smallest_prompt types).
+  induction t as [on_memory on_covers on_branch|listed b few IHf many IHm];
+    intros above result Habove Hresult; cbn [tree_least] in Hresult.
+  - set (lines := map (fun x => MemoryLine (fst x) (snd x)) on_memory ++ _) in Hresult.
+    destruct ((length above =? length on_branch)%nat && _ && _) eqn:Hok; [|discriminate].
+    apply andb_true_iff in Hok as [Hok Hlevels]. apply andb_true_iff in Hok as [_ Hprices].
+    rewrite forallb_forall in Hlevels, Hprices.
+    assert (Hrows : forall x, In x lines -> holds l (as_row M s_min x)).
+    { intros x Hx. unfold lines in Hx. apply in_app_or in Hx as [Hx|Hx]; [|apply in_app_or in Hx as [Hx|Hx]].
+      - apply in_map_iff in Hx as ([r p] & <- & _). apply Hfits.
+      - apply in_map_iff in Hx as ([[m u] p] & <- & Hin). apply Hlevels in Hin. simpl in Hin.
+        unfold holds. cbn [as_row coefficient right staircase_row fst snd].
+        rewrite <- (total_filter (in_window M s_min m u) (fun _ => 1)).
+        rewrite total_const, Z.mul_1_l. apply (staircase M requests); [exact Hl| |lia].
+        intros q Hq. apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
+        split; [|apply (smallest_prompt_le types q n), Hq].
+        apply smallest_prompt_nonneg. intros y Hy. apply (Htypes y Hy).
+      - apply in_map_iff in Hx as ([f p] & <- & Hin). apply in_combine_l in Hin. apply Habove, Hin. }
+    unfold lines_bound in Hresult. destruct (least_starts M s_min D lines types) as [v|] eqn:Ev; [|discriminate].
+    inversion Hresult as [E]. clear Hresult E.
+    pose proof (least_starts_le M s_min D lines types v requests l Ev Hperm
+      (fun x Hx => conj (proj2 (proj2 (Htypes x Hx))) (proj1 (proj2 (Htypes x Hx)))) Hof Hvalid) as Hcheap.
+    pose proof (weak_duality D (map (as_row M s_min) lines) l) as Hweak.
+    specialize (Hweak ltac:(intros x Hx; apply in_map_iff in Hx as (y & <- & Hy);
+      specialize (Hprices y Hy); split; [lia|apply Hrows, Hy])).
+    rewrite (total_map (fun x => price x * right x)) in Hweak.
+    unfold ceil_div. set (B := v - _). assert (HB : B <= D * completions l) by (unfold B; lia).
+    assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; lia.
+  - destruct (tree_least M s_min D types (above ++ [SplitLine listed 1 b]) few) as [x|] eqn:Ef; [|discriminate].
+    destruct (tree_least M s_min D types (above ++ [SplitLine listed (-1) b]) many) as [y|] eqn:Em; [|discriminate].
+    inversion Hresult. subst result. clear Hresult.
+    destruct (Z.le_gt_cases (total (counts listed) l) b) as [Hfew|Hmany].
+    + assert (x <= completions l); [|lia]. apply (IHf (above ++ [SplitLine listed 1 b])); [|exact Ef].
+      intros f p Hf. apply in_app_or in Hf as [Hf|[<-|[]]]; [apply Habove, Hf|]. exact Hfew.
+    + assert (y <= completions l); [|lia]. apply (IHm (above ++ [SplitLine listed (-1) b])); [|exact Em].
+      intros f p Hf. apply in_app_or in Hf as [Hf|[<-|[]]]; [apply Habove, Hf|].
+      unfold holds. cbn [as_row Z.eqb Pos.eqb many_row coefficient right].
+      rewrite (total_ext _ (fun a => -1 * counts listed a)) by (intros; lia).
+      rewrite total_scale. lia.
+Qed.
+
+(* The rule "linear-duals": whatever the duals and the splits are, what is returned is at most the
+   cost of every schedule of these requests. *)
+Theorem duals_sound M D types t result requests l :
+  duals_bound M D types t = Some result ->
+  Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
+Proof.
+  unfold duals_bound. intros H Hperm Hl.
+  destruct ((1 <=? D) && forallb _ types) eqn:E; [|discriminate].
+  apply andb_true_iff in E as [HD Htypes]. rewrite forallb_forall in Htypes.
+  rewrite (cost_at_once M requests l Hl).
+  2:{ apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
+  apply (tree_least_le M D types requests l t Hl Hperm) with (above := []); [|lia|intros f p []|exact H].
+  intros x Hx. specialize (Htypes x Hx). lia.
+Qed.
