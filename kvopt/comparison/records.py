@@ -29,6 +29,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.model.text import one_line
 from kvopt.policies import is_built_in, policy_from_spec
 from kvopt.simulation.simulate import simulate
+from kvopt.theory.decimals import rounded_down
 from kvopt.theory.quadratic import format_exact
 
 __all__ = ["ClaimedRecord", "claim", "problems_with", "read_records"]
@@ -79,7 +80,7 @@ class ClaimedRecord:
 
 def claim(policy: str, ratio: Fraction) -> str:
     """Return the comment of a record."""
-    return f"{policy}: at least {format_exact(ratio)} = {float(ratio):.3f} times the optimum"
+    return f"{policy}: at least {format_exact(ratio)} = {rounded_down(ratio, 3)} times the optimum"
 
 
 def read_records(folder: Path) -> list[ClaimedRecord]:
