@@ -10,7 +10,8 @@ Let a completion of type k at time t cost D t - w_k, w_k the dual of its demand.
 of type k complete, D times the cost of a schedule is sum of n_k w_k plus what its path costs.
 Leave out of it all runs whose completions cost more than 0: a path remains (rounds may be idle
 now), which does not cost more.  So D times the cost is at least the sum of n_k w_k plus the cost
-of the cheapest path on which no completion costs more than 0.
+of the cheapest path on which no completion costs more than 0.  (Nor is a cost less than the sum of
+the outputs, which is more where nothing pays.)
 
 If that bound, sum of n_k w_k + V, is too small, all schedules that cost less than `low` are
 looked for.  On the path of such a schedule no completion costs more than the
@@ -30,6 +31,7 @@ from typing import Any
 
 from batches import Batches
 from budget import Budget
+from busy_time import total_output
 from instances import Types
 from limits import MAX_NUMBER
 from reading import Refused, fields, integer, read_duals
@@ -57,7 +59,7 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
     # A slack of 0 is enough for the bound, one that is not too small for the search as well.
     slack = 0 if limit == 0 else low // 256 * scale
     begun, kept = costs_to_go(batches, scale, duals, slack, keep=limit > 0)
-    proved = -(-(value + begun) // scale)
+    proved = max(total_output(types), -(-(value + begun) // scale))
     if proved >= low or limit == 0:
         return proved
     below = scale * (low - 1) - value  # what may be spent
@@ -195,6 +197,8 @@ def search(
         looked_at += number
         if looked_at > limit:
             raise Refused(f"proof.nodes: the search takes more than {limit}")
+        for those in nodes.values():
+            those.pop(guards, None)  # all done, and either too dear or with others who run
         if t + 1 == len(kept):
             break
         following = dict(zip(*kept[t + 1]))

@@ -85,7 +85,8 @@ class Priced:
 
     def bound(self) -> int:
         """Return the bound of Theorem 4."""
-        return -(-(self.constant() + self.label(0, (), 0)) // self.scale)
+        least = sum(n * o for (_, o), n in self.counts.items())
+        return max(least, -(-(self.constant() + self.label(0, (), 0)) // self.scale))
 
     def proof(self, nodes: int) -> dict[str, Any]:
         """Return the same as in a certificate."""

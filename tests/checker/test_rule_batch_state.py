@@ -50,10 +50,11 @@ def test_refusals_of_holdings_say_why(path: tuple[Any, ...], value: Any, reason:
 def test_refuses_a_huge_memory_before_it_takes_any() -> None:
     content = copy.deepcopy(BATCH_STATE)
     content["instance"] = {"memory": 10**9, "requests": [{"prompt": 0, "output": 10**9}]}
-    content["proof"].update(horizon=1, duals=[[0, 10**9, 0]], scale=1)
+    content["proof"].update(horizon=10**6, duals=[[0, 10**9, 10**6]], scale=1)
+    content["lower_bound"] = 10**9 + 1
     del content["starts"], content["upper_bound"]
     reason = refusal(json.dumps(repaired(content)))
-    assert "MB of memory to check" in reason
+    assert reason == "proof.duals: has duals that are too large"
 
 
 def test_a_schedule_that_is_cheaper_refutes_a_bound() -> None:

@@ -265,7 +265,7 @@ def test_looking_at_promising_states_finds_the_same(compiled: Functions) -> None
 
 @pytest.mark.parametrize("fast", [False, True])
 def test_the_checker_agrees(fast: bool, compiled: Functions) -> None:
-    """Bounds and searches give the same in the checker, with as many nodes."""
+    """The checker proves no less, with no more nodes: it knows what completions may cost."""
     rng = random.Random(3)
     tight = 0
     for _ in range(100):
@@ -277,15 +277,12 @@ def test_the_checker_agrees(fast: bool, compiled: Functions) -> None:
         assert value is not None
         by = functools.partial(checker().bound, instance.memory, types)
         proved = by(costs.content(0), 10**9)
-        assert proved == -(-value // SCALE) <= best
+        assert -(-value // SCALE) <= proved <= best
         tight += proved == best
         if proved < best:
             below = search(costs, best, Stopping())
             assert (below.finished, below.starts) == (True, None)
             assert by(costs.content(below.nodes), best) == best
-            if below.nodes > 1:
-                with pytest.raises(Refused, match="takes more than"):
-                    by(costs.content(below.nodes - 1), best)
             with pytest.raises(Refused, match="a schedule costs less"):
                 by(costs.content(10**7), best + 1)
             found = search(costs, best + 1 + rng.randint(0, 9), Stopping())
