@@ -19,6 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from build_worst import proved
 
 from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.generate import generate_random, slice_boundary
@@ -33,6 +34,8 @@ from kvopt.solver.combinatorial_bounds import (
     total_output_bound,
 )
 from kvopt.solver.relaxations.time_indexed import TimeIndexedProgram
+from kvopt.theory.gsa_bounds import GSA_CHOSEN_SLICES
+from kvopt.theory.guarantee import Theorem
 from kvopt.theory.slice_plans import best_plan
 from kvopt.theory.theorems import THEOREMS
 
@@ -117,8 +120,9 @@ def table_of_policies(limit: float) -> list[str]:
     known = constants()
     instances = [(name, instance, feasible(instance, limit)) for name, instance in files()]
     lines = [
-        "| policy | published | ours, every instance | ratio reached | on | ours, there |",
-        "|---|---|---|---|---|---|",
+        "| policy | prompts | releases | kills | published | ours, every instance |"
+        " ratio reached | on | ours, there |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for spec, (paper, own) in POLICIES.items():
         print(spec, file=sys.stderr)
@@ -137,10 +141,27 @@ def table_of_policies(limit: float) -> list[str]:
         general = up(known[own, "derived"]) if own else general_bound(spec)
         there = ours_on(policy, worst[3])
         lines.append(
-            f"| `{spec}` | {published} | {general} | {down(worst[0])} | {worst[2]} |"
-            f" {'-' if there is None else up(there)} |"
+            f"| `{spec}` | {assumptions(spec)} | {published} | {general} | {down(worst[0])} |"
+            f" {worst[2]} | {'-' if there is None else up(there)} |"
         )
     return lines
+
+
+def theorem_for(spec: str) -> Theorem | None:
+    """Return our theorem about a policy, or else the published one."""
+    policy = policy_from_spec(spec)
+    if getattr(policy, "slices", None) == "certified":
+        return GSA_CHOSEN_SLICES
+    found = proved(policy)
+    return found and found[0]
+
+
+def assumptions(spec: str) -> str:
+    """Return what the theorem assumes, as cells: prompts, releases, and whether it may kill."""
+    theorem = theorem_for(spec)
+    if theorem is None:
+        return "- | - | -"
+    return f"{theorem.prompts} | {theorem.releases} | {'yes' if theorem.kills else 'no'}"
 
 
 def general_bound(spec: str) -> str:
@@ -258,7 +279,9 @@ rounded down. What is proved where: [proofs/README.md](../../proofs/README.md).
 
 *Ratio reached* is the largest cost on an instance of `instances/` or `instances/worst/` over
 that of the cheapest schedule found; *ours, there* is the bound that `kvopt ratio` uses for that
-instance, from its own slices, prompt and memory.""",
+instance, from its own slices, prompt and memory. *Prompts*, *releases* and *kills* are what the
+theorem assumes: one common prompt length or any, all requests released at 0, and whether the
+policy may kill.""",
     """## Certified slices
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /
