@@ -26,6 +26,7 @@ from kvopt.generate import generate_random, slice_boundary
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance, write_text
 from kvopt.policies import Policy
+from kvopt.report.tables import rounded_up
 from kvopt.solver.combinatorial_bounds import (
     area_bound,
     best_lower_bound,
@@ -166,19 +167,13 @@ def assumptions(spec: str) -> str:
 
 def general_bound(spec: str) -> str:
     """Return our bound for all instances of a policy that has no row of its own."""
-    from kvopt.theory.gba_bounds import GBA_ALPHA, gba_bound_sharper
-    from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound_sharper
-
-    third = Fraction(1, 3)
-    if spec.startswith("gsa:slices=certified"):
+    policy = policy_from_spec(spec)
+    if getattr(policy, "slices", None) == "certified":
         return CERTIFIED
-    if spec in ("gsa", "gsa-spec"):
-        return up(gsa_bound_sharper(GSA_ALPHA, third))
-    if spec == "gsa:alpha=2":
-        return up(gsa_bound_sharper(Fraction(2), third))
-    if spec in ("gba", "gba-d"):
-        return up(gba_bound_sharper(GBA_ALPHA, third, True))
-    return "-"
+    found = proved(policy)
+    if found is None or found[1] is None or found[0].status != "derived":
+        return "-"
+    return rounded_up(found[1], 2)
 
 
 def chat(number: int, requests: int, memory: int, prompt: int) -> Instance:
