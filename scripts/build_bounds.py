@@ -19,12 +19,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from build_worst import proved
 
 from kvopt import Instance, policy_from_spec, simulate, solve
 from kvopt.generate import generate_random, slice_boundary
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance, write_text
 from kvopt.policies import Policy
+from kvopt.report.tables import rounded_up
 from kvopt.solver.combinatorial_bounds import (
     area_bound,
     best_lower_bound,
@@ -33,6 +35,8 @@ from kvopt.solver.combinatorial_bounds import (
     total_output_bound,
 )
 from kvopt.solver.relaxations.time_indexed import TimeIndexedProgram
+from kvopt.theory.gsa_bounds import GSA_CHOSEN_SLICES
+from kvopt.theory.guarantee import Theorem
 from kvopt.theory.slice_plans import best_plan
 from kvopt.theory.theorems import THEOREMS
 
@@ -117,8 +121,9 @@ def table_of_policies(limit: float) -> list[str]:
     known = constants()
     instances = [(name, instance, feasible(instance, limit)) for name, instance in files()]
     lines = [
-        "| policy | published | ours, every instance | ratio reached | on | ours, there |",
-        "|---|---|---|---|---|---|",
+        "| policy | prompts | releases | kills | published | ours, every instance |"
+        " ratio reached | on | ours, there |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for spec, (paper, own) in POLICIES.items():
         print(spec, file=sys.stderr)
@@ -137,27 +142,38 @@ def table_of_policies(limit: float) -> list[str]:
         general = up(known[own, "derived"]) if own else general_bound(spec)
         there = ours_on(policy, worst[3])
         lines.append(
-            f"| `{spec}` | {published} | {general} | {down(worst[0])} | {worst[2]} |"
-            f" {'-' if there is None else up(there)} |"
+            f"| `{spec}` | {assumptions(spec)} | {published} | {general} | {down(worst[0])} |"
+            f" {worst[2]} | {'-' if there is None else up(there)} |"
         )
     return lines
 
 
+def theorem_for(spec: str) -> Theorem | None:
+    """Return our theorem about a policy, or else the published one."""
+    policy = policy_from_spec(spec)
+    if getattr(policy, "slices", None) == "certified":
+        return GSA_CHOSEN_SLICES
+    found = proved(policy)
+    return found and found[0]
+
+
+def assumptions(spec: str) -> str:
+    """Return what the theorem assumes, as cells: prompts, releases, and whether it may kill."""
+    theorem = theorem_for(spec)
+    if theorem is None:
+        return "- | - | -"
+    return f"{theorem.prompts} | {theorem.releases} | {'yes' if theorem.kills else 'no'}"
+
+
 def general_bound(spec: str) -> str:
     """Return our bound for all instances of a policy that has no row of its own."""
-    from kvopt.theory.gba_bounds import GBA_ALPHA, gba_bound_sharper
-    from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound_sharper
-
-    third = Fraction(1, 3)
-    if spec.startswith("gsa:slices=certified"):
+    policy = policy_from_spec(spec)
+    if getattr(policy, "slices", None) == "certified":
         return CERTIFIED
-    if spec in ("gsa", "gsa-spec"):
-        return up(gsa_bound_sharper(GSA_ALPHA, third))
-    if spec == "gsa:alpha=2":
-        return up(gsa_bound_sharper(Fraction(2), third))
-    if spec in ("gba", "gba-d"):
-        return up(gba_bound_sharper(GBA_ALPHA, third, True))
-    return "-"
+    found = proved(policy)
+    if found is None or found[1] is None or found[0].status != "derived":
+        return "-"
+    return rounded_up(found[1], 2)
 
 
 def chat(number: int, requests: int, memory: int, prompt: int) -> Instance:
@@ -258,7 +274,9 @@ rounded down. What is proved where: [proofs/README.md](../../proofs/README.md).
 
 *Ratio reached* is the largest cost on an instance of `instances/` or `instances/worst/` over
 that of the cheapest schedule found; *ours, there* is the bound that `kvopt ratio` uses for that
-instance, from its own slices, prompt and memory.""",
+instance, from its own slices, prompt and memory. *Prompts*, *releases* and *kills* are what the
+theorem assumes: one common prompt length or any, all requests released at 0, and whether the
+policy may kill.""",
     """## Certified slices
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /

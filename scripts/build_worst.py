@@ -31,8 +31,10 @@ from kvopt.comparison.records import ClaimedRecord, claim, read_records
 from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
 from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
-from kvopt.theory.gba_bounds import gba_bound_sharper
-from kvopt.theory.gsa_bounds import gsa_bound_area, gsa_bound_sharper
+from kvopt.report.tables import rounded_up
+from kvopt.theory.gba_bounds import GBA_SHARPER
+from kvopt.theory.gsa_bounds import GSA_SHARPER
+from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
 from kvopt.theory.theorems import THEOREMS
 
@@ -153,41 +155,76 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     return f"{float(ratio):.4f}, a new record"
 
 
-def everywhere(policy: Policy) -> Exact | None:
-    """Return the bound that is proved for a policy whatever s, M and n, if there is one."""
-    spacing = getattr(policy, "spacing", "sps")
-    utilisation = Fraction(1, 3) if spacing == "sps" else Fraction(1, 2)
-    if isinstance(policy, GSA) and policy.slices == "area":
-        return gsa_bound_area(policy.alpha, utilisation)
-    if isinstance(policy, GSA | GSASpec):
-        return gsa_bound_sharper(policy.alpha, utilisation)
-    if isinstance(policy, GBA | GBAD):
-        return gba_bound_sharper(policy.alpha, utilisation, getattr(policy, "drain", True))
-    constants = {t.policy: t.constant for t in THEOREMS if t.kind == "upper"}
-    return constants.get(policy.name)
+def proved(policy: Policy) -> tuple[Theorem, Exact | None] | None:
+    """Return the theorem about a policy as it runs, and its bound whatever s, M and n.
+
+    None if there is no such theorem.  The bound is None if it depends on the instance.
+    """
+    if isinstance(policy, GSA | GSASpec | GBA | GBAD):
+        return geometric(policy)
+    for theorem in THEOREMS:
+        if theorem.policy == policy.name and theorem.kind == "upper" and theorem.as_run:
+            return theorem, theorem.constant
+    return None
+
+
+def geometric(policy: GSA | GSASpec | GBA | GBAD) -> tuple[Theorem, Exact | None] | None:
+    """Return the theorem about geometric slices for the parameters of a policy, if there is one."""
+    gsa = isinstance(policy, GSA | GSASpec)
+    drain = getattr(policy, "drain", True)
+    if getattr(policy, "beta", 1) != 1 or (gsa and not drain):
+        return None
+    name = "gsa" if gsa else "gba"
+    if (slices := getattr(policy, "slices", "alpha")) != "alpha":
+        name += f":slices={slices}"
+    if getattr(policy, "spacing", "sps") != "sps":
+        name += ":spacing=sps2|tight"
+    if not drain:
+        name += ":drain=no"
+    theorems = {theorem.policy: theorem for theorem in GSA_SHARPER + GBA_SHARPER}
+    if name not in theorems:
+        return None
+    return theorems[name], theorems[name].at(policy.alpha).bound
+
+
+def proved_cells(policy: Policy, worst: ClaimedRecord) -> tuple[str, str, str]:
+    """Return what is proved, under which assumptions, and the gap to the worst instance.
+
+    There is a gap only where the assumptions hold for that instance.
+    """
+    found = proved(policy)
+    if found is None:
+        return "nothing", "-", "-"
+    theorem, bound = found
+    scope = "one prompt" if theorem.prompts == "one" else "any prompts"
+    assumed = "; ".join(filter(None, (scope, theorem.requests)))
+    there = policy.guarantee(worst.instance)
+    if bound is None:
+        gap = f"{float(there.bound / worst.ratio):.1f}" if there else "-"
+        return theorem.formula, assumed, gap
+    gap = f"{float(bound / worst.ratio):.1f}" if there else "-"
+    return rounded_up(bound, 2), assumed, gap
 
 
 def table(records: list[ClaimedRecord]) -> str:
-    """Return the table: proved bound, worst instance known and the gap, per policy."""
+    """Return the table: proved bound, assumptions, worst instance known and gap, per policy."""
     lines = [
-        "| policy | proved at most | known at least | gap | on: M, s: output x count |",
-        "|---|---|---|---|---|",
+        "| policy | proved at most | if | known at least | gap | on: M, s: output x count |",
+        "|---|---|---|---|---|---|",
     ]
     for spec in POLICIES:
         mine = [record for record in records if record.policy == spec]
         if not mine:
             continue
         worst = max(mine, key=lambda record: record.ratio)
-        bound = everywhere(policy_from_spec(spec))
-        proved = f"{math.ceil(float(bound) * 100) / 100:.2f}" if bound else "nothing"
-        gap = f"{float(bound) / worst.ratio:.1f}" if bound else "-"
+        bound, assumed, gap = proved_cells(policy_from_spec(spec), worst)
         groups = ", ".join(f"{o} x {c}" for _, o, c in worst.instance.groups()[:4])
         more = ", ..." if len(worst.instance.groups()) > 4 else ""
         prompts = {s for s, _, _ in worst.instance.groups()}
         prompt = prompts.pop() if len(prompts) == 1 else "mixed"
         what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
         lower = math.floor(worst.ratio * 1000) / 1000
-        lines.append(f"| {spec} | {proved} | {lower:.3f} | {gap} | {what} |")
+        lines.append(f"| {spec} | {bound} | {assumed} | {lower:.3f} | {gap} | {what} |")
     return "\n".join(lines)
 
 

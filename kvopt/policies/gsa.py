@@ -211,7 +211,10 @@ class GSA(Policy):
             return None
         expected = None
         if self.slices != "certified" and "random" in (self.order, self.offset):
-            known = max(used, UTILISATION[self.spacing])
+            # A bound on the mean over all offsets may not use the slices of the one drawn.
+            known = UTILISATION[self.spacing]
+            if self.offset == "fixed":
+                known = max(used, known)
             expected = gsa_expected_bound(
                 self.alpha, known, self.slices, self.order, self.offset
             ) * (OFFSET_ROUNDING if self.offset == "random" else 1)

@@ -41,8 +41,18 @@ CELL = 200
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 """What a text in a cell begins with that spreadsheets take for a formula."""
 
-POLICY_WIDTH = 24
+POLICY_WIDTH = 20
 """Width of the column of policies in a table of bounds that fits 80 columns (characters)."""
+
+BOUNDS_LEGEND = """\
+s: prompts, one common length or any; rel: all requests released at 0;
+kill: whether the policy may kill; mean: of the ratio, over what is drawn;
+not as run: proved for another reading of the policy than the one kvopt runs.
+Further assumptions: --wide, --json."""
+"""What the short columns of the table of bounds mean."""
+
+SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
+"""Regimes of theorems as in the table of bounds that fits 80 columns."""
 
 
 def text_table(
@@ -240,6 +250,10 @@ def bound_row(theorem: Theorem, alpha: Exact | None = None) -> dict[str, Any]:
         "bound": None if bound is None else format_exact(bound),
         "bound_float": None if bound is None else float(bound),
         "status": status,
+        "prompts": theorem.prompts,
+        "releases": theorem.releases,
+        "kills": theorem.kills,
+        "as_run": theorem.as_run,
         "scope": theorem.scope,
         "source": source,
     }
@@ -255,7 +269,8 @@ def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: b
     alpha
         Where to evaluate those that are functions of alpha; None for where each is published.
     wide
-        Whether to give formulas and sources too; the table fits 80 columns without.
+        Whether to give formulas, assumptions and sources too, and nothing abridged; the
+        table fits 80 columns without.
     """
     rows = []
     for theorem in theorems:
@@ -263,19 +278,23 @@ def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: b
         upper = theorem.kind == "upper"
         value = "-" if bound is None else (rounded_up if upper else rounded_down)(bound, 4)
         row = [
-            theorem.policy,
+            theorem.policy if theorem.as_run else f"{theorem.policy} (not as run)",
             f"{'at most' if upper else 'at least'} {value}" if wide else value,
             ("-" if at is None else format_exact(at)).removesuffix("/1"),
-            theorem.regime,
-            status,
+            theorem.regime if wide else SHORT_REGIMES[theorem.regime],
+            status if wide else {"published": "paper", "derived": "ours"}[status],
+            theorem.prompts,
+            theorem.releases if wide else theorem.releases.removeprefix("all "),
+            "yes" if theorem.kills else "no",
         ]
         if not wide and not upper:
             row[1] = f">= {value}"
-        rows.append([*row, theorem.formula, source] if wide else row)
-    heads = ["policy", "bound", "alpha", "regime", "status"]
+        rows.append([*row, theorem.formula, theorem.scope, source] if wide else row)
+    heads = ["policy", "bound", "alpha", "regime", "status", "prompts", "releases", "kills"]
     if wide:
-        return text_table([*heads, "formula", "source"], rows, right="lr")
-    return text_table(heads, rows, right="lr", first=POLICY_WIDTH)
+        return text_table([*heads, "formula", "scope", "source"], rows, right="lr")
+    heads = [*heads[:4], "from", "s", "rel", "kill"]
+    return f"{text_table(heads, rows, right='lr', first=POLICY_WIDTH)}\n\n{BOUNDS_LEGEND}"
 
 
 def _evaluated(

@@ -12,7 +12,6 @@ from fractions import Fraction
 from functools import partial
 
 from kvopt.theory.guarantee import (
-    COMMON_PROMPT,
     LARGE_MEMORY,
     PAPER,
     SHARPER,
@@ -63,7 +62,8 @@ GBA_THEOREM = Theorem(
     function=gba_bound,
     alpha=GBA_ALPHA,
     constant=gba_bound(GBA_ALPHA),
-    scope=COMMON_PROMPT,
+    prompts="one",
+    kills=False,
     source=PAPER,
 )
 
@@ -84,7 +84,9 @@ GBA_LARGE_MEMORY = Theorem(
     function=gba_bound_large_memory,
     alpha=GBA_ALPHA_LARGE_MEMORY,
     constant=gba_bound_large_memory(GBA_ALPHA_LARGE_MEMORY),
-    scope=LARGE_MEMORY,
+    prompts="one",
+    kills=False,
+    requests=LARGE_MEMORY,
     source=PAPER,
 )
 
@@ -118,7 +120,8 @@ GBA_SHARPER = tuple(
         function=partial(gba_bound_sharper, utilisation=Fraction(1, inverse), drain=drain),
         alpha=Fraction(alpha),
         constant=gba_bound_sharper(Fraction(alpha), Fraction(1, inverse), drain),
-        scope=COMMON_PROMPT,
+        prompts="one",
+        kills=False,
         source=SHARPER,
     )
     for policy, inverse, drain, alpha, waits in (

@@ -13,7 +13,6 @@ from functools import partial
 
 from kvopt.theory.gba_bounds import gba_bound, gba_bound_large_memory
 from kvopt.theory.guarantee import (
-    COMMON_PROMPT,
     LARGE_MEMORY,
     PAPER,
     SHARPER,
@@ -67,7 +66,9 @@ GSA_THEOREM = Theorem(
     function=gsa_bound,
     alpha=GSA_ALPHA,
     constant=gsa_bound(GSA_ALPHA),
-    scope=f"{COMMON_PROMPT}, beta = 1",
+    prompts="one",
+    kills=True,
+    parameters="beta = 1",
     source=PAPER,
 )
 
@@ -88,7 +89,10 @@ GSA_LARGE_MEMORY = Theorem(
     function=gsa_bound_large_memory,
     alpha=GSA_ALPHA_LARGE_MEMORY,
     constant=gsa_bound_large_memory(GSA_ALPHA_LARGE_MEMORY),
-    scope=f"{LARGE_MEMORY}; beta = 1",
+    prompts="one",
+    kills=True,
+    requests=LARGE_MEMORY,
+    parameters="beta = 1",
     source=PAPER,
 )
 
@@ -159,7 +163,9 @@ GSA_SHARPER = tuple(
         function=partial(function, utilisation=Fraction(1, inverse)),
         alpha=Fraction(alpha),
         constant=function(Fraction(alpha), Fraction(1, inverse)),
-        scope=f"{COMMON_PROMPT}, beta = 1",
+        prompts="one",
+        kills=True,
+        parameters="beta = 1",
         source=SHARPER,
     )
     for variant, function, inverse, alpha, factor, waits in (
@@ -179,7 +185,9 @@ GSA_CHOSEN_SLICES = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(10),
-    scope=f"{COMMON_PROMPT}; the slices of proofs/data/uniform_bound.json, spacing=sps",
+    prompts="one",
+    kills=True,
+    parameters="the slices of proofs/data/uniform_bound.json, spacing=sps",
     source="proofs/text/uniform_bound.md",
 )
 

@@ -10,7 +10,6 @@ from typing import Literal
 from kvopt.theory.quadratic import Exact
 
 __all__ = [
-    "COMMON_PROMPT",
     "DERIVED",
     "LARGE_MEMORY",
     "PAPER",
@@ -36,10 +35,7 @@ DERIVED = "proofs/text/ratio_bounds.md"
 SHARPER = "proofs/text/sharper_bounds.md"
 
 
-COMMON_PROMPT = "one common prompt length"
-
-
-LARGE_MEMORY = "one common prompt length; limit for M to infinity, s and o fixed"
+LARGE_MEMORY = "limit for M to infinity, s and o fixed"
 
 
 UTILISATION = {"sps": Fraction(1, 3), "sps2": Fraction(1, 2), "tight": Fraction(1, 2)}
@@ -98,10 +94,21 @@ class Theorem:
         The alpha at which the source states it; None if it is a constant.
     constant
         The bound as the source states it; None if it has parameters other than alpha.
-    scope
-        Under which assumptions it holds.
+    prompts
+        "one" if all requests must have one common prompt length, or "any".
+    kills
+        Whether the policies it is about may kill requests.
     source
         Paper or proof.
+    releases
+        When the requests may be released.
+    requests
+        What is assumed about requests and memory beyond that; empty for nothing.
+    parameters
+        What is assumed about the parameters of the policy; empty for nothing.
+    as_run
+        Whether it is about the policy of that name as kvopt runs it; if not, it bounds
+        no run of kvopt.
     """
 
     policy: str
@@ -111,8 +118,19 @@ class Theorem:
     function: Callable[[Exact], Exact] | None
     alpha: Exact | None
     constant: Exact | None
-    scope: str
+    prompts: Literal["one", "any"]
+    kills: bool
     source: str
+    releases: Literal["all 0"] = "all 0"
+    requests: str = ""
+    parameters: str = ""
+    as_run: bool = True
+
+    @property
+    def scope(self) -> str:
+        """All assumptions in words, but that all releases are 0, as in every theorem here."""
+        prompts = "one common prompt length" if self.prompts == "one" else "any prompts"
+        return "; ".join(filter(None, (prompts, self.requests, self.parameters)))
 
     @property
     def name(self) -> str:
@@ -125,8 +143,9 @@ class Theorem:
         return "derived" if self.source.startswith("proofs/") else "published"
 
     def stated(self) -> Guarantee:
-        """Return the bound as the source states it; only if it is a constant."""
+        """Return the bound as the source states it; only if it is a constant about what runs."""
         assert self.constant is not None
+        assert self.as_run
         return Guarantee(self.constant, self.status, self.source, self.name)
 
     def at(self, alpha: Exact) -> Guarantee:

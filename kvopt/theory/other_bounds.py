@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from kvopt.theory.guarantee import COMMON_PROMPT, PAPER, SHARPER, Theorem
+from kvopt.theory.guarantee import PAPER, SHARPER, Theorem
 
 __all__ = [
     "MCSF_THEOREM",
@@ -25,7 +25,8 @@ SPT_PIPELINE_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(7, 3),
-    scope=COMMON_PROMPT,
+    prompts="one",
+    kills=False,
     source=SHARPER,
 )
 
@@ -38,7 +39,9 @@ PIPELINE_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(2),
-    scope="identical requests",
+    prompts="one",
+    kills=False,
+    requests="identical requests",
     source=PAPER,
 )
 
@@ -51,7 +54,8 @@ MCSF_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(9216),
-    scope=COMMON_PROMPT,
+    prompts="one",
+    kills=False,
     source="Jaillet et al. 2025, arXiv 2502.07115",
 )
 
@@ -64,7 +68,9 @@ SORTED_F_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(48),
-    scope="any prompts; every batch the best one",
+    prompts="any",
+    kills=False,
+    requests="every batch the best one: at most 10 requests",
     source="Wang, Ye, Zhou 2025, arXiv 2508.06133",
 )
 
@@ -77,7 +83,9 @@ SVF_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=None,
-    scope="every prompt + output at most a * M, 0 < a < 1",
+    prompts="any",
+    kills=False,
+    requests="every prompt + output at most a * M, 0 < a < 1",
     source="arXiv 2606.22327",
 )
 
@@ -90,7 +98,9 @@ RECT_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(36),
-    scope="every output at most the prompt, every prompt at most M/4",
+    prompts="any",
+    kills=True,
+    requests="every output at most the prompt, every prompt at most M/4",
     source="arXiv 2607.09248",
 )
 
@@ -103,7 +113,10 @@ RESPONSE_THEOREM = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(236, 3),
-    scope="response-heavy requests",
+    prompts="any",
+    kills=True,
+    requests="every output above the prompt",
+    as_run=False,
     source="arXiv 2607.09248",
 )
 
@@ -116,6 +129,8 @@ NON_CLAIRVOYANT_LIMIT = Theorem(
     function=None,
     alpha=None,
     constant=Fraction(3),
-    scope="limit for n to infinity; when 2 (s + 1) > M, so that one request fits",
+    prompts="one",
+    kills=True,
+    requests="limit for n to infinity; when 2 (s + 1) > M, so that one request fits",
     source="Jaeger et al. 2022, arXiv 2211.02044",
 )

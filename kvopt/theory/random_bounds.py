@@ -9,7 +9,7 @@ import math
 from fractions import Fraction
 from functools import partial
 
-from kvopt.theory.guarantee import COMMON_PROMPT, Theorem, with_own_lengths
+from kvopt.theory.guarantee import Theorem, with_own_lengths
 from kvopt.theory.quadratic import Exact, square_root
 
 __all__ = [
@@ -111,7 +111,10 @@ GSA_EXPECTED = tuple(
         ),
         alpha=Fraction(alpha),
         constant=gsa_expected_bound(Fraction(alpha), Fraction(1, inverse), slices, order, offset),
-        scope=f"{COMMON_PROMPT}, beta = 1; outputs fixed before anything is drawn",
+        prompts="one",
+        kills=True,
+        requests="outputs fixed before anything is drawn",
+        parameters="beta = 1",
         source=RANDOM,
     )
     for variant, slices, order, offset, alpha, formula in (

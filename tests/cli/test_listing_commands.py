@@ -52,7 +52,7 @@ def test_no_bound_is_printed_lower_than_it_is(run: Run) -> None:
     printed = [
         cells[1]
         for line in run("bounds")[1].splitlines()[2:]
-        if len(cells := re.split(r"  +", line)) == 5
+        if len(cells := re.split(r"  +", line)) == 8
     ]
     assert len(printed) == len(rows)
     for text, row in zip(printed, rows, strict=True):
@@ -65,6 +65,33 @@ def test_no_bound_is_printed_lower_than_it_is(run: Run) -> None:
         else:
             assert exact - Fraction(1, 10**4) < shown <= exact
     assert "2.3334" in printed  # 7/3
+
+
+def test_bounds_say_what_they_assume(run: Run) -> None:
+    rows = {row["policy"]: row for row in parsed(run("bounds", "--json"))["bounds"]}
+    assert {row["releases"] for row in rows.values()} == {"all 0"}
+    assert {name: rows[name]["prompts"] for name in ("gsa", "gba", "mc-sf", "rect", "svf")} == {
+        "gsa": "one",
+        "gba": "one",
+        "mc-sf": "one",
+        "rect": "any",
+        "svf": "any",
+    }
+    assert {name for name, row in rows.items() if row["kills"] and ":" not in name} == {
+        "gsa",
+        "gsa, slices chosen for prompt and memory",
+        "rect",
+        "response",
+        "every deterministic non-clairvoyant policy",
+    }
+    assert [name for name, row in rows.items() if not row["as_run"]] == ["response"]
+    lines = run("bounds")[1].splitlines()
+    assert lines[0].split() == ["policy", "bound", "alpha", "regime", "from", "s", "rel", "kill"]
+    shown = {line.split()[0]: line.split()[-3:] for line in lines[2:] if line}
+    assert shown["gba"] == ["one", "0", "no"]
+    assert shown["gsa"] == ["one", "0", "yes"]
+    assert shown["rect"] == ["any", "0", "yes"]
+    assert shown["sorted-f"] == ["any", "0", "no"]
 
 
 def test_slices_prints_no_less_than_is_proved(run: Run) -> None:
