@@ -34,8 +34,8 @@ def statements(text: str) -> frozenset[tuple[str, int]]:
 
 def numbers(listed: str) -> list[int]:
     result: list[int] = []
-    for first, last in re.findall(rf"(\d+)(?: ?\([a-z]\))?(?:-({ITEM}))?", listed):
-        result += range(int(first), int(re.findall(r"\d+", last)[0]) + 1 if last else int(first) + 1)
+    for first, last in re.findall(r"(\d+)(?: ?\([a-z]\))?(?:-(\d+))?", listed):
+        result += range(int(first), int(last or first) + 1)
     return result
 
 
@@ -52,9 +52,12 @@ def wrong_citations(source: str, own: str | None) -> list[str]:
         kind = KINDS[match[1].lower()]
         named = BEFORE.search(flat[: match.start()]) or AFTER.match(flat, match.end())
         meant = {named[1]} if named else others
-        for number in numbers(match[2]):
-            if not any((kind, number) in statements(text) for text in meant):
-                wrong.append(f"{kind} {number} of {' or '.join(sorted(meant))}")
+        stated = frozenset[tuple[str, int]]().union(*map(statements, meant))
+        wrong += [
+            f"{kind} {number} of {' or '.join(sorted(meant))}"
+            for number in numbers(match[2])
+            if (kind, number) not in stated
+        ]
     return wrong
 
 
