@@ -257,9 +257,10 @@ rounded down. What is proved where: [proofs/README.md](../../proofs/README.md).
 ## Policies
 
 *Ratio reached* is the largest cost on an instance of `instances/` or `instances/worst/` over
-that of the cheapest schedule found; *ours, common prompt* holds for every prompt, memory and outputs, if all prompts are
-equal and all requests are released at time 0 (certified slices: for the memories named, by
-[the table](../../proofs/data/certified_slices.csv)); *ours, there* is the bound that `kvopt ratio` uses for that
+that of the cheapest schedule found. *Ours, common prompt* holds for every prompt, memory and
+outputs, if all prompts are equal and all requests are released at time 0; for certified slices it
+holds up to the memory named, by [the table](../../proofs/data/certified_slices.csv). *Ours, there*
+is the bound that `kvopt ratio` uses for that
 instance, from its own slices, prompt and memory.""",
     """## Certified slices
 
