@@ -168,8 +168,8 @@ def assumptions(spec: str) -> str:
 def general_bound(spec: str) -> str:
     """Return our bound for all instances of a policy that has no row of its own."""
     policy = policy_from_spec(spec)
-    if getattr(policy, "slices", None) == "certified":
-        return CERTIFIED
+    if getattr(policy, "slices", None) == "certified":  # the table has the default spacing only
+        return CERTIFIED if policy.spacing != "tight" else "-"
     found = proved(policy)
     if found is None or found[1] is None or found[0].status != "derived":
         return "-"
@@ -276,11 +276,12 @@ rounded down. What is proved where: [proofs/README.md](../../proofs/README.md).
 that of the cheapest schedule found; *ours, there* is the bound that `kvopt ratio` uses for that
 instance, from its own slices, prompt and memory. *Prompts*, *releases* and *kills* are what the
 theorem assumes: one common prompt length or any, all requests released at 0, and whether the
-policy may kill.""",
+policy may kill. *Ours, every instance* holds for every instance that fits these, for
+certified slices up to the memory named, by [the table](../../proofs/data/certified_slices.csv).""",
     """## Certified slices
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /
-with tight spacing; all drains counted. For every s and M slices with 10 exist
+with tight spacing; all drains counted. For every s and M slices with 10 exist, with SPS
 ([uniform_bound.md](../../proofs/text/uniform_bound.md)); what is above 10 here has more than 20,000
 rounds, beyond which the search leaves out the slot weights.""",
     """## Lower bounds on the optimum

@@ -226,6 +226,8 @@ def window_entry(q: int, many: int) -> dict[str, Any] | None:
         steps[i]["c"][1] = steps[i + 1]["c"][0]
     for yt in (0.06, 0.04, 0.03, 0.02, 0.01):
         eta = yt / first * 0.999
+        if eta >= 1 / (q + 1):  # the floor would be more than q (section 6)
+            continue
         a, b = (1 - eta) / q, 1 / q
         fa = Fraction(a)
         path = chain(

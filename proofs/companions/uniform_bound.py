@@ -215,6 +215,8 @@ def reach(entry: dict[str, Any]) -> tuple[Fraction, Fraction]:
 def check_cover(entries: list[dict[str, Any]]) -> None:
     """Check that the stretches cover (0, 1), neighbours meeting at least in a point.
 
+    A stretch holds both of its ends, except that a window does not hold its upper one.
+
     A stretch of memory weights that continues another one begins where that ends: both
     are about (s + 1/2) / M.
     """
@@ -222,6 +224,9 @@ def check_cover(entries: list[dict[str, Any]]) -> None:
     served = [reach({"kind": "area", "sigma": [a, b]}) for a, b in area]
     served += [reach(entry) for entry in entries if entry["kind"] != "area"]
     assert merged([stretch for stretch in served if stretch[0] < stretch[1]]) == [(0, 1)]
+    # at 1 / q exactly a window has eta = 0, and a stretch from above must begin there
+    closed = [reach(entry)[0] for entry in entries if entry["kind"] in ("half", "slots")]
+    assert {Fraction(1, 2), Fraction(1, 3), Fraction(1, 4)} <= set(closed)
 
 
 def merged(stretches: list[tuple[Fraction, ...]]) -> list[tuple[Fraction, Fraction]]:
@@ -263,6 +268,25 @@ def check_weights(prompt: int, memory: int, output: int) -> None:
     rho = Fraction(math.ceil(1 / sigma) - 1, max(1, math.floor((1 - x) / sigma)))
     share = by_slots.delta(output) / output
     assert share >= 1 or (1 / share - 1) ** 2 <= rho
+
+
+def check_closed_ends() -> None:
+    """Lemma 2 (b) where 1 / sigma is an integer q, and the number of slots for every sigma.
+
+    At sigma = 1 / q exactly M + 1 = q (s + 1), and one request fewer than q fits in a round.
+    """
+    for memory in range(1, 80):
+        for prompt in range(memory):
+            sigma = Fraction(prompt + 1, memory + 1)
+            first = Weights(prompt, memory, 1, Fraction(0)).sum(1)
+            assert memory // (prompt + 1) == math.ceil(1 / sigma) - 1
+            assert first == Fraction(1, math.ceil(1 / sigma) - 1)
+    for q in range(2, 6):
+        for prompt in range(12):
+            memory = q * (prompt + 1) - 1
+            assert Fraction(prompt + 1, memory + 1) == Fraction(1, q)
+            for output in range(1, memory - prompt + 1):
+                check_weights(prompt, memory, output)
 
 
 def thresholds(entry: dict[str, Any], prompt: int, memory: int) -> list[Fraction]:
@@ -351,6 +375,7 @@ def main(fast: bool) -> None:
         check_entry(entry)
     check_cover(entries)
     check_left()
+    check_closed_ends()
     check_small_memories()
     rng = random.Random(30)
     for _ in range(300 if fast else 3000):

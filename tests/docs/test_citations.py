@@ -1,0 +1,97 @@
+"""Every lemma, theorem and corollary that code and pages cite is one of the proofs."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+TEXTS = {path.stem: path for path in sorted((ROOT / "proofs/text").glob("*.md"))}
+KINDS = {"lemma": "lemma", "lemmas": "lemma", "theorem": "theorem", "theorems": "theorem"}
+KINDS |= {"corollary": "corollary", "corollaries": "corollary"}
+
+ITEM = r"\d+(?: ?\([a-z]\))?"
+MANY = rf"{ITEM}(?:(?:, and |, | and |-){ITEM})*"
+CITED = re.compile(rf"\b(lemmas?|theorems?|corollar(?:y|ies)) ({MANY})(?![\d.]*\d)", re.IGNORECASE)
+NAME = re.compile(rf"\b({'|'.join(TEXTS)})\.md")
+BEFORE = re.compile(rf"\b({'|'.join(TEXTS)})\.md[`)\]]*,? $")
+AFTER = re.compile(
+    rf"(?:,? and (?:lemmas?|theorems?|corollary) {MANY})* (?:of|in) "
+    rf"[`\[]?(?:proofs/text/)?({'|'.join(TEXTS)})\.md",
+    re.IGNORECASE,
+)
+
+
+@cache
+def statements(text: str) -> frozenset[tuple[str, int]]:
+    """Return (kind, number) of what a text states: headings, or bold at a line's start."""
+    found = re.findall(
+        r"^(?:#+ |\*\*)(Lemma|Theorem|Corollary) (\d+)", TEXTS[text].read_text(), re.MULTILINE
+    )
+    return frozenset((kind.lower(), int(number)) for kind, number in found)
+
+
+def numbers(listed: str) -> list[int]:
+    result: list[int] = []
+    for first, last in re.findall(r"(\d+)(?: ?\([a-z]\))?(?:-(\d+))?", listed):
+        result += range(int(first), int(last or first) + 1)
+    return result
+
+
+def wrong_citations(source: str, own: str | None) -> list[str]:
+    """Return citations of what no text that may be meant states.
+
+    A text named right before or after a citation is the one that is meant; else it may be
+    the file's own, or any that the file names, or any at all if it names none.
+    """
+    flat = re.sub(r"\s+(?:# |\(\* |\* )?", " ", source)
+    others = set(NAME.findall(flat)) | ({own} if own else set()) or set(TEXTS)
+    wrong = []
+    for match in CITED.finditer(flat):
+        kind = KINDS[match[1].lower()]
+        named = BEFORE.search(flat[: match.start()]) or AFTER.match(flat, match.end())
+        meant = {named[1]} if named else others
+        stated = frozenset[tuple[str, int]]().union(*map(statements, meant))
+        wrong += [
+            f"{kind} {number} of {' or '.join(sorted(meant))}"
+            for number in numbers(match[2])
+            if (kind, number) not in stated
+        ]
+    return wrong
+
+
+def sources() -> list[Path]:
+    found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "proofs/README.md"]
+    for folder in ("kvopt", "proofs/checker", "proofs/companions", "proofs/coq", "proofs/text"):
+        found += [p for s in ("py", "md", "v") for p in (ROOT / folder).rglob(f"*.{s}")]
+    found += [p for folder in ("scripts", "docs") for p in (ROOT / folder).rglob("*.[pm][yd]")]
+    return sorted(set(found))
+
+
+def test_every_citation_exists() -> None:
+    wrong = {}
+    for path in sources():
+        own = {"slices": "certified_slices"}.get(path.stem, path.stem)
+        if found := wrong_citations(path.read_text(), own if own in TEXTS else None):
+            wrong[str(path.relative_to(ROOT))] = found
+    assert not wrong
+
+
+def test_every_text_states_something() -> None:
+    assert all(statements(text) for text in TEXTS if text != "machine_checked")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "proofs/text/pipeline.md, theorem 3",
+        "Lemmas 4 and 14 of sharper_bounds.md",
+        "Lemma 1-5 and Theorem 7 of uniform_bound.md",
+        "see [model.md](model.md), lemma\n    5",
+        "lemma 3 (proofs/text/online_lower_bound.md)",
+        "lemma 99",
+    ],
+)
+def test_false_citations_are_found(source: str) -> None:
+    assert wrong_citations(source, None)
