@@ -32,6 +32,7 @@ from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_inst
 from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
 from kvopt.report.tables import rounded_up
+from kvopt.theory.decimals import rounded_down
 from kvopt.theory.gba_bounds import GBA_SHARPER
 from kvopt.theory.gsa_bounds import GSA_SHARPER
 from kvopt.theory.guarantee import Theorem
@@ -241,7 +242,7 @@ def record_table(records: list[ClaimedRecord]) -> str:
         cells = (
             record.policy,
             size,
-            f"{format_exact(record.ratio)} = {float(record.ratio):.4f}",
+            f"{format_exact(record.ratio)} = {rounded_down(record.ratio, 4)}",
             f"{low}" if low == high else f"{low}..{high}",
             f"{len(record.instance)}",
             f"{record.instance.memory}",
