@@ -6,7 +6,9 @@
 Both check every shipped certificate, and N certificates of tiny instances with something
 changed.  Printed are, for each rule, on how many they agree, and their processor times; then
 each file on which they do not.  The exit code is 1 if there is one, or if the verified checker
-accepts a false claim.  Rules that the verified checker does not know are left out.
+accepts a false claim.  Changed files that only the verified checker refuses are counted apart: its
+limits are narrower, that of the last row or time above all.  Rules and rows that it does not know
+are left out.
 """
 
 from __future__ import annotations
@@ -53,15 +55,17 @@ class Row:
 
     hold: int = 0
     refused: int = 0
+    narrower: int = 0
     python: float = 0.0
     verified: float = 0.0
     different: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        files = self.hold + self.refused + len(self.different)
+        files = self.hold + self.refused + self.narrower + len(self.different)
         return (
             f"{files:6} files: {self.hold:5} hold and {self.refused:5} are refused by both,"
-            f" {len(self.different)} differ; {self.python:6.1f} s in Python,"
+            f" {self.narrower} by the verified one only, {len(self.different)} differ;"
+            f" {self.python:6.1f} s in Python,"
             f" {self.verified:6.1f} s verified, ratio {self.verified / max(self.python, 1e-9):.2f}"
         )
 
@@ -103,6 +107,9 @@ def compare(program: Path, texts: list[bytes], row: Row) -> None:
             row.hold += one is not None
             row.refused += one is None
             continue
+        if other is None:
+            row.narrower += 1
+            continue
         verdict = "accepts, and the claim is false" if other and not confirmed(text) else other
         shown = text.decode("utf-8", "replace")
         row.different.append(f"Python: {one}, verified: {verdict}: {shown[:2_000]}")
@@ -119,8 +126,8 @@ def changed(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
     tried = 0
     for content in examples(-1, seed):
         rule = content["proof"]["rule"]
-        if rule not in RULES:
-            continue
+        if rule not in RULES or "first_completion" in json.dumps(content):
+            continue  # the verified checker does not know such rows
         for new in mutants(content, rng, SHARE):
             for candidate in (new, repaired(new)):
                 if tried == count:
@@ -158,6 +165,7 @@ def main(arguments: list[str] | None = None) -> int:
         if rule in RULES:
             compare(given.program, [text], shipped[rule])
     different = report("shipped certificates", shipped)
+    different += sum(row.narrower for row in shipped.values())
 
     waiting: defaultdict[str, list[bytes]] = defaultdict(list)
     rows: defaultdict[str, Row] = defaultdict(Row)
