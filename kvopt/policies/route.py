@@ -12,12 +12,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from kvopt.model.instance import Instance, IntArray
+from kvopt.model.instance import IntArray
 from kvopt.policies.phases import in_batches, run_pipeline
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import NEVER, Decisions, Machine, Until, Wait
-from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.other_bounds import RECT_THEOREM
 from kvopt.theory.pipeline import sps_spacing, staggered
 
 __all__ = ["Rect", "Response", "Route"]
@@ -171,8 +169,10 @@ class Rect(Policy):
     whose width fits are started.  A request that turns out to be longer than its prompt
     [our reading] is killed at age s once, and then gets s plus the limit of each attempt.
 
-    Guarantee: at most 36 times the optimum if every output is at most the prompt, and no
-    prompt is more than a quarter of the memory.  Source: arXiv 2607.09248.
+    Guarantee: none claimed for this reading; the source has 36 for its own if every output
+    is at most the prompt, and no prompt is more than a quarter of the memory.  Here narrow
+    requests that end one at a time keep wide ones waiting, whatever the priority, and the
+    ratio grows like the square root of M.  Source: arXiv 2607.09248.
     """
 
     name: ClassVar[str] = "rect"
@@ -181,13 +181,6 @@ class Rect(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
         return _Rectangles(machine, defaultdict(int)).run(None, None)
-
-    def guarantee(self, instance: Instance) -> Guarantee | None:
-        """Return the bound, if the theorem's assumptions hold."""
-        prompts = instance.prompts
-        if (instance.outputs > prompts).any() or 4 * int(prompts.max()) > instance.memory:
-            return None
-        return RECT_THEOREM.stated()
 
 
 @dataclass(frozen=True, slots=True)

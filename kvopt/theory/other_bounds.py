@@ -101,6 +101,7 @@ RECT_THEOREM = Theorem(
     prompts="any",
     kills=True,
     requests="every output at most the prompt, every prompt at most M/4",
+    as_run=False,
     source="arXiv 2607.09248",
 )
 

@@ -140,13 +140,10 @@ def test_scopes() -> None:
     """Each bound is claimed only where its source proves it."""
     common, mixed = Instance(20, [2, 2], [2, 2]), Instance(20, [2, 3], [2, 2])
     for policy in POLICIES:
-        if policy.name not in ("sorted-f", "svf", "rect"):
+        if policy.name not in ("sorted-f", "svf"):
             assert policy().guarantee(mixed) is None
     assert policy_from_spec("svf").guarantee(common).bound == 1 + 2 / (1 - Fraction(1, 5))
     assert policy_from_spec("svf").guarantee(Instance(20, [10], [10])) is None
-    assert policy_from_spec("rect").guarantee(mixed).bound == 36
-    assert policy_from_spec("rect").guarantee(Instance(20, [2, 3], [3, 2])) is None
-    assert policy_from_spec("rect").guarantee(Instance(20, [6], [2])) is None
     eleven = Instance(20, [2] * 11, [2] * 11)
     assert policy_from_spec("sorted-f").guarantee(eleven) is None
 
