@@ -28,6 +28,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from kvopt.solver.state_search.kernel import STATE_SEARCH
 from kvopt.solver.state_search.problem import accepts
 from kvopt.solver.state_search.reference import solve_by_search
 from kvopt.solver.state_search.stage import solve_by_state_search
+from kvopt.theory.decimals import rounded_up
 
 REAL = (
     ("chat", (16, 1_000), (24, 1_000), (24, 2_000), (40, 1_000), (40, 2_000), (40, 4_000),
@@ -208,6 +210,16 @@ def check(rows: list[Row]) -> None:
             sys.exit(f"{name}: {row['solver']} and {upper[name]['solver']} contradict each other")
 
 
+def percent(gap: Fraction) -> str:
+    """Write a gap, rounded up."""
+    return f"{rounded_up(100 * gap, 2)} %"
+
+
+def mean(gaps: list[Fraction]) -> str:
+    """Write the mean of gaps, rounded up."""
+    return percent(sum(gaps, Fraction(0)) / len(gaps))
+
+
 def table(rows: list[Row]) -> str:
     """Return the results as a Markdown table."""
     lines = [
@@ -223,11 +235,11 @@ def table(rows: list[Row]) -> str:
         seconds = [row["seconds"] for row in group]
         proved = sum(row["lower_bound"] == row["objective"] for row in group)
         measures = (statistics.median(seconds), statistics.mean(seconds), max(seconds))
-        gaps = [100 * (1 - row["lower_bound"] / row["objective"]) for row in group]
+        gaps = [1 - Fraction(row["lower_bound"], row["objective"]) for row in group]
         cells = " | ".join(f"{value:.4f}" for value in measures)
         lines.append(
             f"| {suite} | {solver} | {len(group)} | {proved} "
-            f"| {statistics.mean(gaps):.2f} % | {max(gaps):.2f} % | {cells} | {sum(seconds):.1f} |"
+            f"| {mean(gaps)} | {percent(max(gaps))} | {cells} | {sum(seconds):.1f} |"
         )
     return "\n".join(lines)
 
@@ -259,12 +271,12 @@ def certificate_table(rows: list[Row]) -> str:
         if not group:
             continue
         closed = sum(row["certified"] == row["objective"] for row in group)
-        gaps = [100 * (1 - row["certified"] / row["objective"]) for row in group]
+        gaps = [1 - Fraction(row["certified"], row["objective"]) for row in group]
         rules = Counter(row["rule"] for row in group).most_common()
         checks = [row["check_seconds"] for row in group]
         lines.append(
-            f"| {suite} | {len(group)} | {closed} | {statistics.mean(gaps):.2f} % "
-            f"| {max(gaps):.2f} % | {', '.join(f'{rule} {n}' for rule, n in rules)} "
+            f"| {suite} | {len(group)} | {closed} | {mean(gaps)} "
+            f"| {percent(max(gaps))} | {', '.join(f'{rule} {n}' for rule, n in rules)} "
             f"| {statistics.median(row['bytes'] for row in group):.0f} "
             f"| {statistics.median(checks):.3f} | {max(checks):.2f} |"
         )

@@ -32,6 +32,7 @@ from kvopt.certificates.write import certificate_text, checked_certificate
 from kvopt.generate import generate_random
 from kvopt.model.files import write_text
 from kvopt.solver.result import Result
+from kvopt.theory.decimals import rounded_down, rounded_up
 
 ALL = "all"
 
@@ -92,8 +93,9 @@ def measure(size: str, seed: int, number: int, limit: float, keep: Path | None) 
     }
 
 
-def percent(value: float | Fraction) -> str:
-    return f"{100 * float(value):.2f} %"
+def percent(value: Fraction) -> str:
+    """Write a gap, rounded up."""
+    return f"{rounded_up(100 * value, 2)} %"
 
 
 def exact_table(groups: dict[str, list[Row]]) -> str:
@@ -103,17 +105,17 @@ def exact_table(groups: dict[str, list[Row]]) -> str:
         "|---|" + "--:|" * 10,
     ]
     for size, rows in groups.items():
-        gaps = [1 - row["lower"] / row["upper"] for row in rows]
-        priced = [1 - row["by duals"] / row["upper"] for row in rows if row["by duals"]]
+        gaps = [1 - Fraction(row["lower"], row["upper"]) for row in rows]
+        priced = [1 - Fraction(row["by duals"], row["upper"]) for row in rows if row["by duals"]]
         seconds = [row["seconds"] for row in rows]
         checks = [row["check seconds"] for row in rows]
         cells = [
             named(size),
             len(rows),
             sum(row["lower"] == row["upper"] for row in rows),
-            percent(statistics.mean(gaps)),
+            percent(mean(gaps)),
             percent(max(gaps)),
-            percent(statistics.mean(priced)) if priced else "-",
+            percent(mean(priced)) if priced else "-",
             f"{statistics.median(seconds):.1f}",
             f"{max(seconds):.1f}",
             f"{statistics.median(row['bytes'] for row in rows):.0f}",
@@ -142,8 +144,8 @@ def ratio_table(groups: dict[str, list[Row]]) -> str:
             low: list[Fraction] = low,
             high: list[Fraction] = high,
         ) -> str:
-            a, b = f"{float(of(low)):.4f}", f"{float(of(high)):.4f}"
-            return a if a == b else f"{a}..{b}"
+            a, b = of(low), of(high)
+            return f"{float(a):.4f}" if a == b else f"{rounded_down(a, 4)}..{rounded_up(b, 4)}"
 
         cells = [named(size), len(rows), bracket(mean), bracket(max), optimal, beaten]
         lines.append("| " + " | ".join(map(str, [*cells, len(rows) - optimal - beaten])) + " |")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+from fractions import Fraction
 from pathlib import Path
 
 from measurements import read_rows
@@ -22,6 +23,7 @@ from kvopt.generate import generate_random
 from kvopt.model.files import write_text
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.theory.decimals import rounded_down
 
 COUNT, SAMPLED = 200, 5
 TABLE = Path(__file__).parent.parent / "docs" / "results" / "schedules.md"
@@ -43,7 +45,7 @@ def measure(seed: int, number: int, seconds: float) -> dict[str, float]:
 
 def line(name: str, rows: list[dict[str, float]], key: str) -> str:
     below = [100 * (1 - row[key] / row["mc-sf"]) for row in rows]
-    ratios = [row["mc-sf"] / row[key] for row in rows]
+    ratios = [Fraction(int(row["mc-sf"]), int(row[key])) for row in rows]
     beaten = sum(row[key] < row["mc-sf"] for row in rows)
     cells = (
         name,
@@ -52,8 +54,8 @@ def line(name: str, rows: list[dict[str, float]], key: str) -> str:
         f"{min(below):.2f} %",
         f"{max(below):.2f} %",
         f"{beaten}",
-        f"{statistics.mean(ratios):.3f}",
-        f"{max(ratios):.3f}",
+        rounded_down(sum(ratios, Fraction(0)) / len(ratios), 3),
+        rounded_down(max(ratios), 3),
     )
     return "| " + " | ".join(cells) + " |"
 

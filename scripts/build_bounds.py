@@ -10,7 +10,6 @@ policy has at least. The second and third compare what is proved. Takes some min
 from __future__ import annotations
 
 import argparse
-import math
 import random
 import statistics
 import sys
@@ -26,7 +25,6 @@ from kvopt.generate import generate_random, slice_boundary
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance, write_text
 from kvopt.policies import Policy
-from kvopt.report.tables import rounded_up
 from kvopt.solver.combinatorial_bounds import (
     area_bound,
     best_lower_bound,
@@ -35,6 +33,7 @@ from kvopt.solver.combinatorial_bounds import (
     total_output_bound,
 )
 from kvopt.solver.relaxations.time_indexed import TimeIndexedProgram
+from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.gsa_bounds import GSA_CHOSEN_SLICES
 from kvopt.theory.guarantee import Theorem
 from kvopt.theory.slice_plans import best_plan
@@ -67,16 +66,6 @@ POLICIES = {
 SCHEDULERS = ("spt-pipeline", "mc-sf", "gba:drain=no:alpha=6/5:spacing=tight", "svf")
 SLOW = ("mc-sf", "svf", "gba-d", "gsa-spec")
 MOST_FOR_SLOW = 2_000
-
-
-def up(x: float | Fraction, digits: int = 2) -> str:
-    """Write a bound, rounded up."""
-    return f"{math.ceil(x * 10**digits) / 10**digits:.{digits}f}"
-
-
-def down(x: float | Fraction, digits: int = 2) -> str:
-    """Write a ratio that is reached, rounded down."""
-    return f"{math.floor(x * 10**digits) / 10**digits:.{digits}f}"
 
 
 def files() -> Iterator[tuple[str, Instance]]:
@@ -138,12 +127,13 @@ def table_of_policies(limit: float) -> list[str]:
             for name, instance, cost in instances
             if spec not in SLOW or len(instance) <= MOST_FOR_SLOW
         )
-        published = up(known[paper, "published"]) if paper else "-"
-        general = up(known[own, "derived"]) if own else general_bound(spec)
+        published = rounded_up(known[paper, "published"], 2) if paper else "-"
+        general = rounded_up(known[own, "derived"], 2) if own else general_bound(spec)
         there = ours_on(policy, worst[3])
         lines.append(
-            f"| `{spec}` | {assumptions(spec)} | {published} | {general} | {down(worst[0])} |"
-            f" {worst[2]} | {'-' if there is None else up(there)} |"
+            f"| `{spec}` | {assumptions(spec)} | {published} | {general} |"
+            f" {rounded_down(worst[0], 2)} | {worst[2]} |"
+            f" {'-' if there is None else rounded_up(there, 2)} |"
         )
     return lines
 
@@ -255,7 +245,7 @@ def certified_table() -> list[str]:
         for share in SHARES:
             prompt = int(Fraction(share) * memory)
             sps, tight = (best_plan(prompt, memory, rule).bound for rule in ("sps", "tight"))
-            cells.append(f"{up(sps)} / {up(tight)}")
+            cells.append(f"{rounded_up(sps, 2)} / {rounded_up(tight, 2)}")
         lines.append(f"| {memory} | {' | '.join(cells)} |")
     return lines
 

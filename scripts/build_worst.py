@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -31,8 +30,7 @@ from kvopt.comparison.records import ClaimedRecord, claim, read_records
 from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
 from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
-from kvopt.report.tables import rounded_up
-from kvopt.theory.decimals import rounded_down
+from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.gba_bounds import GBA_SHARPER
 from kvopt.theory.gsa_bounds import GSA_SHARPER
 from kvopt.theory.guarantee import Theorem
@@ -140,7 +138,8 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     ratio = comparison.ratios[0].low
     last = {record.file: record.ratio for record in read_records(FOLDER.parent)}
     if ratio <= last.get(file, Fraction(1)):
-        return f"{float(ratio):.4f}, no worse than {float(last.get(file, Fraction(1))):.4f}"
+        known = rounded_down(last.get(file, Fraction(1)), 4)
+        return f"{rounded_down(ratio, 4)}, no worse than {known}"
     record = Instance(
         instance.memory,
         instance.prompts,
@@ -153,7 +152,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
     (FOLDER / CERTIFICATES).mkdir(parents=True, exist_ok=True)
     write_certificate(FOLDER / CERTIFICATES / file.name, checked_certificate(certified))
     write_instance(file, record)
-    return f"{float(ratio):.4f}, a new record"
+    return f"{rounded_down(ratio, 4)}, a new record"
 
 
 def proved(policy: Policy) -> tuple[Theorem, Exact | None] | None:
@@ -201,9 +200,9 @@ def proved_cells(policy: Policy, worst: ClaimedRecord) -> tuple[str, str, str]:
     assumed = "; ".join(filter(None, (scope, theorem.requests)))
     there = policy.guarantee(worst.instance)
     if bound is None:
-        gap = f"{float(there.bound / worst.ratio):.1f}" if there else "-"
+        gap = rounded_up(there.bound / worst.ratio, 1) if there else "-"
         return theorem.formula, assumed, gap
-    gap = f"{float(bound / worst.ratio):.1f}" if there else "-"
+    gap = rounded_up(bound / worst.ratio, 1) if there else "-"
     return rounded_up(bound, 2), assumed, gap
 
 
@@ -224,8 +223,8 @@ def table(records: list[ClaimedRecord]) -> str:
         prompts = {s for s, _, _ in worst.instance.groups()}
         prompt = prompts.pop() if len(prompts) == 1 else "mixed"
         what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
-        lower = math.floor(worst.ratio * 1000) / 1000
-        lines.append(f"| {spec} | {bound} | {assumed} | {lower:.3f} | {gap} | {what} |")
+        lower = rounded_down(worst.ratio, 3)
+        lines.append(f"| {spec} | {bound} | {assumed} | {lower} | {gap} | {what} |")
     return "\n".join(lines)
 
 

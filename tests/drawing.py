@@ -28,9 +28,9 @@ KINDS = ("memory", "gantt", "completions")
 
 
 BARS = [
-    RatioBar("one", "gsa", Fraction(3, 2), Fraction(2), 61.9, Verdict.WITHIN),
-    RatioBar("one", "mc-sf", Fraction(1), Fraction(1), 9216.0, Verdict.WITHIN),
-    RatioBar("two", "gba", Fraction(12), Fraction(12), 10.7, Verdict.VIOLATES),
+    RatioBar("one", "gsa", Fraction(3, 2), Fraction(2), Fraction("61.9"), Verdict.WITHIN),
+    RatioBar("one", "mc-sf", Fraction(1), Fraction(1), Fraction(9216), Verdict.WITHIN),
+    RatioBar("two", "gba", Fraction(12), Fraction(12), Fraction("10.7"), Verdict.VIOLATES),
     RatioBar("two", "fcfs", Fraction(5), Fraction(7), None, Verdict.NO_CLAIM),
 ]
 

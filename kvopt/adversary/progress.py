@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from kvopt.adversary.configuration import WorkUnit
 from kvopt.model.stopping import Stopping
+from kvopt.theory.decimals import rounded_down
 
 __all__ = ["Progress", "progress_text"]
 
@@ -95,7 +96,7 @@ def progress_text(
     if run and seconds > 0:
         parts.append(f"{evaluations / seconds:,.0f} instances/s")
     if best is not None:
-        parts.append(f"worst {float(best):.4f}")
+        parts.append(f"worst {rounded_down(best, 4)}")
     left = budget_left
     if total is not None and run:
         left = min(left, max(0, total - done) * seconds / run)

@@ -27,6 +27,7 @@ from kvopt.model.instance import Instance, abridged
 from kvopt.model.schedule import Schedule
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, spec_of
+from kvopt.theory.quadratic import Exact, parse_exact
 
 if TYPE_CHECKING:
     from kvopt.plot.shapes import RatioBar, Run
@@ -245,10 +246,9 @@ def _ratio_bars(content: dict[str, Any]) -> list[RatioBar]:
             if end is None or not max([Fraction(1), *ends]) <= end <= MAX_RATIO:
                 raise refuse(field, 'a fraction "p/q", at least 1 and at least ratio_low')
             ends.append(end)
-        bound = row.get("bound_float")
-        numeric = isinstance(bound, int | float) and not isinstance(bound, bool)
-        if bound is not None and not (numeric and 1 <= bound <= MAX_RATIO):
-            raise refuse("bound_float", "null or a number of at least 1")
+        bound = _bound(row.get("bound"))
+        if row.get("bound") is not None and (bound is None or not 1 <= bound <= MAX_RATIO):
+            raise refuse("bound", 'null or a number of at least 1, "p/q" or in a square root')
         verdicts = {verdict.value: verdict for verdict in Verdict}
         verdict = row.get("verdict")
         if not isinstance(verdict, str) or verdict not in verdicts:
@@ -257,6 +257,18 @@ def _ratio_bars(content: dict[str, Any]) -> list[RatioBar]:
             RatioBar(row["instance"], row["policy"], ends[0], ends[1], bound, verdicts[verdict])
         )
     return bars
+
+
+def _bound(text: object) -> Exact | None:
+    """Return a bound as `kvopt ratio --json` writes it, or None if it is something else."""
+    if not isinstance(text, str):
+        return None
+    if FRACTION.fullmatch(text):
+        return Fraction(text)
+    try:
+        return parse_exact(text)
+    except InputError:
+        return None
 
 
 def _file_type(output: Path) -> str:

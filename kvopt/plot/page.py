@@ -87,7 +87,7 @@ def ratios_page(bars: Sequence[RatioBar]) -> str:
             "ratio": decimal(bar.low)
             if bar.high == bar.low
             else f"{rounded_down(bar.low, 3)} to {rounded_up(bar.high, 3)}",
-            "bound": bar.bound,
+            "bound": None if bar.bound is None else float(bar.bound),
             "bound_text": "" if bar.bound is None else bound_text(bar.bound),
             "verdict": bar.verdict.value,
         }

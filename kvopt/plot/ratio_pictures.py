@@ -50,14 +50,14 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
     ax = axes_or_new(ax)
     highest = float(max(bar.high for bar in bars))
     far = max(100.0, 2 * highest)
-    near = [bar.bound for bar in bars if bar.bound is not None and bar.bound <= far]
-    _ratio_axis(ax, max([highest, *near, 1.2]) ** 1.06)
+    bounds = [math.inf if bar.bound is None else float(bar.bound) for bar in bars]
+    _ratio_axis(ax, max([highest, *(bound for bound in bounds if bound <= far), 1.2]) ** 1.06)
     rows: list[float] = []
     for i, bar in enumerate(bars):
         gap = 0.6 if rows and bars[i - 1].instance != bar.instance else 0.0
         rows.append(rows[-1] + 1 + gap if rows else 0.0)
     _brackets(ax, bars, rows)
-    drawn = [(b.bound, row) for b, row in zip(bars, rows, strict=True) if b.bound in near]
+    drawn = [(bound, row) for bound, row in zip(bounds, rows, strict=True) if bound <= far]
     if drawn:
         ax.plot(
             *zip(*drawn, strict=True),
@@ -171,7 +171,7 @@ def _ratio_words(bar: RatioBar, far: float) -> str:
         words = f"{rounded_down(bar.low, 3)} to {rounded_up(bar.high, 3)}"
     if bar.bound is not None:
         words += f"   bound {bound_text(bar.bound)}"
-        words += " (not drawn)" if bar.bound > far else ""
+        words += " (not drawn)" if float(bar.bound) > far else ""
     return f"{words}   {bar.verdict.value}"
 
 

@@ -19,6 +19,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import MemoryProfile
 from kvopt.model.schedule import Schedule, exact_sum
+from kvopt.theory.quadratic import Exact
 
 __all__ = [
     "Band",
@@ -75,7 +76,7 @@ class RatioBar:
     policy: str
     low: Fraction
     high: Fraction
-    bound: float | None
+    bound: Exact | None
     verdict: Verdict
 
 
@@ -98,7 +99,7 @@ class Band:
 
 def ratio_bar(instance: str, ratio: Ratio) -> RatioBar:
     """Return what to draw for a ratio on an instance of a given name."""
-    bound = float(ratio.guarantee.bound) if ratio.guarantee else None
+    bound = ratio.guarantee.bound if ratio.guarantee else None
     return RatioBar(instance, ratio.policy, ratio.low, ratio.high, bound, ratio.verdict)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -120,20 +119,20 @@ def _cell(value: Any) -> Any:
 
 
 def decimal(x: Fraction) -> str:
-    """Write a ratio with three decimals, for reading only."""
+    """Write a ratio that is known exactly with three decimals, rounded to the nearest."""
     return f"{float(x):.3f}"
 
 
-def bound_text(bound: float) -> str:
-    """Write an upper bound that is known as a float rounded up to two decimals.
+def bound_text(bound: Exact) -> str:
+    """Write an upper bound for a picture: rounded up to two decimals, none if it is an integer.
 
     Examples
     --------
-    >>> bound_text(9216.0), bound_text(61.9141)
+    >>> bound_text(Fraction(9216)), bound_text(Fraction("61.9141"))
     ('9,216', '61.92')
     """
-    hundredths = -math.floor(-100 * Fraction(repr(bound)))
-    return f"{hundredths / 100:,.2f}".removesuffix(".00")
+    whole, _, part = rounded_up(bound, 2).partition(".")
+    return f"{int(whole):,}" if part == "00" else f"{int(whole):,}.{part}"
 
 
 def optimum_text(result: Result) -> str:

@@ -214,7 +214,7 @@ def test_a_text_in_the_place_of_anything_in_a_certificate(tmp_path: Path) -> Non
 @each_text
 def test_ratios_to_plot(shown: Run, text: str) -> None:
     row = {"instance": "a", "policy": "b", "ratio_low": "1/1", "ratio_high": "3/2"}
-    rows = {"rows": [row | {"bound_float": 2.0, "verdict": "within"}]}
+    rows = {"rows": [row | {"bound": "2/1", "verdict": "within"}]}
     for changed in replaced(rows, text):
         for output in ("x.html", "x.trace.json"):
             shown("plot", put("rows.json", changed), "-o", output)

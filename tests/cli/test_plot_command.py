@@ -39,14 +39,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "policy": "gsa",
         "ratio_low": "5/2",
         "ratio_high": "3/1",
-        "bound_float": 61.9,
+        "bound": "(92+26*sqrt(13))/3",
         "verdict": "within",
     }
     (tmp_path / "ratios.json").write_text(json.dumps({"rows": [row]}))
     for field, value in {
         "ratio_low": "1/2",
         "ratio_high": "2/1",
-        "bound_float": True,
+        "bound": "1/2",
         "verdict": "fine",
         "policy": 3,
     }.items():
@@ -112,7 +112,7 @@ def test_command_takes_what_ratio_prints(folder: Path, capsys: pytest.CaptureFix
         ("bad_policy.json -o x.png", "bad_policy.json: rows[0].policy: must be a printable"),
         ("bad_ratio_low.json -o x.png", "rows[0].ratio_low: must be a fraction"),
         ("bad_ratio_high.json -o x.png", "rows[0].ratio_high: must be a fraction"),
-        ("bad_bound_float.json -o x.png", "rows[0].bound_float: must be null or a number"),
+        ("bad_bound.json -o x.png", "rows[0].bound: must be null or a number"),
         ("bad_verdict.json -o x.png", "rows[0].verdict: must be one of within, violates"),
         (f"{'best.json ' * 17}-o x.png", "FILE: must make at most 16 schedules together, got 17"),
         (f"{'ratios.json ' * 301}-o x.png", "FILE: must hold at most 300 ratios together"),
