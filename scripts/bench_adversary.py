@@ -22,6 +22,7 @@ from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements
 from kvopt.adversary.closed_forms import compiled, plain, upper_bound
 from kvopt.adversary.score import cost_function
 from kvopt.model.files import write_text
+from kvopt.theory.decimals import rounded_down
 
 PAGE = Path(__file__).parent.parent / "docs" / "results" / "adversary-speed.md"
 
@@ -100,11 +101,11 @@ def found(seconds: float) -> list[str]:
         began = time.perf_counter()
         units = search(configuration, Stopping(seconds))
         spent = time.perf_counter() - began
-        best = float(improvements(units)[-1].ratio)
+        best = improvements(units)[-1].ratio
         limits = configuration.limits
         evaluations = sum(unit.evaluations for unit in units) / spent
         cells = [configuration.policy, configuration.method, limits.requests, limits.memory, asked]
-        cells += [f"{best:.3f}", f"{spent:.0f}", f"{evaluations:,.0f}"]
+        cells += [rounded_down(best, 3), f"{spent:.0f}", f"{evaluations:,.0f}"]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
         print(lines[-1], flush=True)
     return lines

@@ -1,6 +1,6 @@
 """What a search has found, in a file: see `kvopt.parallel.store.WorkStore`.
 
-Tables and views are described in docs/search.md.
+Tables and views are described in docs/how-to/search.md.
 """
 
 from __future__ import annotations

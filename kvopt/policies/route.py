@@ -231,7 +231,8 @@ class Route(Policy):
     Attempt r of a request lasts at most 2^r rounds.  Only attempts that surely end
     within the window are started, and a window in which none can be is left out.
 
-    Guarantee: O(1) for any prompts, the constant unspecified.  Source: arXiv 2607.09248.
+    Guarantee: none claimed for this reading; the source has O(1) for its own, whatever the
+    prompts, the constant unspecified.  Source: arXiv 2607.09248.
     """
 
     name: ClassVar[str] = "route"

@@ -157,10 +157,11 @@ def bound_texts(ratio: Ratio) -> tuple[str, str]:
 
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
-    """Return a ratio as a JSON object; fractions are strings with a float beside them."""
+    """Return a ratio as a JSON object; exact numbers are strings, the nearest float beside them."""
     guarantee = ratio.guarantee
-    published = None
+    expected = published = None
     if guarantee is not None:
+        expected = guarantee.expected
         published = guarantee.bound if guarantee.status == "published" else guarantee.published
     return {
         "instance": instance,
@@ -177,9 +178,8 @@ def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
         "bound_status": guarantee.status if guarantee else None,
         "bound_name": guarantee.name if guarantee else None,
         "bound_source": guarantee.source if guarantee else None,
-        "expected_bound_float": float(guarantee.expected)
-        if guarantee and guarantee.expected
-        else None,
+        "expected_bound": None if expected is None else format_exact(expected),
+        "expected_bound_float": None if expected is None else float(expected),
         "published_bound": None if published is None else format_exact(published),
         "published_bound_float": None if published is None else float(published),
         "verdict": ratio.verdict.value,

@@ -36,7 +36,7 @@ def check_weights(n: int, c: Fraction, w: Sequence[int]) -> None:
 
 
 def check_sums(n: int, c: Fraction, w: Sequence[int], rng: random.Random) -> None:
-    """Lemma 2, for attempts that never get shorter: the weighted sum is that of the slopes."""
+    """Theorem 4: for attempts that never get shorter the weighted sum is that of the slopes."""
     begin = n + 3
     attempts = [0]
     for _ in range(begin + len(w)):

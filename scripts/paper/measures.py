@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -183,16 +184,17 @@ class Results:
         """Return the mean completion time over all samples (rounds)."""
         return average(self.runs(setting, size, policy), lambda m: m.mean)
 
-    def ratio_high(self, setting: Setting, size: int, policy: str) -> float:
+    def ratio_high(self, setting: Setting, size: int, policy: str) -> Fraction:
         """Return the mean over samples of cost / lower bound."""
-        return average(self.runs(setting, size, policy), lambda m: m.cost / m.lower_bound)
+        runs = self.runs(setting, size, policy)
+        return sum((Fraction(m.cost, m.lower_bound) for m in runs), Fraction(0)) / len(runs)
 
-    def ratio_low(self, setting: Setting, size: int, policy: str) -> float:
+    def ratio_low(self, setting: Setting, size: int, policy: str) -> Fraction:
         """Return the mean over samples of cost / cost of the cheapest schedule of any policy."""
-        return average(
-            self.runs(setting, size, policy),
-            lambda m: m.cost / self._best[m.setting, m.size, m.seed],
-        )
+        runs = self.runs(setting, size, policy)
+        best = [self._best[m.setting, m.size, m.seed] for m in runs]
+        ratios = (Fraction(m.cost, cost) for m, cost in zip(runs, best, strict=True))
+        return sum(ratios, Fraction(0)) / len(runs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,7 +183,7 @@ def ratios(results: Results, panels: Sequence[Sequence[Setting]]) -> Callable[[]
     settings = [setting for panel in panels for setting in panel]
     policies = list(dict.fromkeys(p for s in settings for p in results.policies(s)))
     values = {
-        (setting, policy): results.ratio_high(setting, results.sizes(setting)[-1], policy)
+        (setting, policy): float(results.ratio_high(setting, results.sizes(setting)[-1], policy))
         for setting in settings
         for policy in results.policies(setting)
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from kvopt.theory.decimals import rounded_up
 from paper.markdown import markdown_table
 from paper.measures import Results, Setting
 from paper.settings import KNOWN, PREDICTED, UNKNOWN, by_mean, knowledge
@@ -74,7 +75,7 @@ def best_rows(results: Results) -> list[list[str]]:
         for _, allowed in AUDIENCES:
             fitting = [p for p in ranked if knowledge(results, setting, p) in allowed]
             where = setting, results.sizes(setting)[-1], fitting[0]
-            cells.append(f"`{fitting[0]}` (at most {results.ratio_high(*where):.2f})")
+            cells.append(f"`{fitting[0]}` (at most {rounded_up(results.ratio_high(*where), 2)})")
         rows.append([setting.words, *cells])
     return rows
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from kvopt.model.files import write_text
+from kvopt.theory.decimals import rounded_down, rounded_up
 from paper import pictures
 from paper.markdown import SCRIPT, figure, markdown_table
 from paper.measures import Measurement, Results, Setting, average
@@ -115,7 +116,8 @@ def ratio_section(results: Results) -> Iterator[str]:
                 cells.append("")
                 continue
             where = setting, results.sizes(setting)[-1], policy
-            cells.append(f"{results.ratio_low(*where):.2f}..{results.ratio_high(*where):.2f}")
+            low, high = results.ratio_low(*where), results.ratio_high(*where)
+            cells.append(f"{rounded_down(low, 2)}..{rounded_up(high, 2)}")
         rows.append([f"`{policy}`", *cells])
     yield markdown_table(("policy", *(s.words for s in results.settings)), rows)
 
@@ -191,7 +193,7 @@ def summary(results: Results) -> Iterator[str]:
         for setting in chat:
             policy = SPECULATIVE[setting.rounded] if name == "gsa-spec" else name
             high = results.ratio_high(setting, size, policy)
-            cells.append(f"{results.mean(setting, size, policy):,.0f} ({high:.2f})")
+            cells.append(f"{results.mean(setting, size, policy):,.0f} ({rounded_up(high, 2)})")
         policy = SPECULATIVE[chat[0].rounded] if name == "gsa-spec" else name
         rows.append([f"`{name}`", knowledge(results, chat[0], policy), *cells])
     heads = (f"n = {size}", "lengths", *(s.words.removeprefix("lmsys ") for s in chat))

@@ -61,6 +61,14 @@ def wrong_citations(source: str, own: str | None) -> list[str]:
     return wrong
 
 
+PATH = re.compile(
+    r"(?<![\w/.-])((?:kvopt|proofs|scripts|docs|tests|instances)/[\w./-]*\w)(?![\w/*-])"
+)
+MODULE = re.compile(r"`(kvopt(?:\.\w+)+)`")
+MADE = {"proofs/coq/kvopt-verified"}
+"""Files that are built."""
+
+
 def sources() -> list[Path]:
     found = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "proofs/README.md"]
     for folder in ("kvopt", "proofs/checker", "proofs/companions", "proofs/coq", "proofs/text"):
@@ -95,3 +103,35 @@ def test_every_text_states_something() -> None:
 )
 def test_false_citations_are_found(source: str) -> None:
     assert wrong_citations(source, None)
+
+
+def exists(dotted: str) -> bool:
+    """Tell whether there is such a package, module, or name in a module."""
+    parts = dotted.split(".")
+    for length in range(len(parts), 0, -1):
+        stem = ROOT.joinpath(*parts[:length])
+        files = [file for file in (stem / "__init__.py", stem.with_suffix(".py")) if file.exists()]
+        if files:
+            rest = parts[length:]
+            return not rest or re.search(rf"\b{rest[0]}\b", files[0].read_text()) is not None
+    return False
+
+
+def test_paths_and_modules_that_pages_name_exist() -> None:
+    pages = [page for folder in (".", "docs", "proofs") for page in (ROOT / folder).glob("*.md")]
+    pages += [page for folder in ("docs", "proofs") for page in (ROOT / folder).glob("*/*.md")]
+    missing = []
+    for page in pages:
+        if page.name != "CHANGELOG.md":  # it names what was there in its time
+            text = page.read_text()
+            paths = {path for path in PATH.findall(text) if not re.search(r"NAME|RULE", path)}
+            missing += [(page.name, path) for path in paths - MADE if not (ROOT / path).exists()]
+            missing += [(page.name, name) for name in MODULE.findall(text) if not exists(name)]
+    assert not missing
+
+
+def test_documents_that_code_names_exist() -> None:
+    document = re.compile(r"(?<![\w/.-])((?:proofs|docs)/[\w./-]+\.(?:md|csv))\b")
+    code = [path for path in sources() if path.suffix == ".py"]
+    missing = {name for path in code for name in document.findall(path.read_text())}
+    assert not {name for name in missing if not (ROOT / name).exists()}
