@@ -278,8 +278,8 @@ rounds, beyond which the search leaves out the slot weights.""",
 
 Mean of bound / cost of the cheapest schedule found, in percent, to the nearest; the last two
 columns are the gaps that the area bound and the best closed bound leave. Busy time is
-P + V1/2 + sum of delta ([lower_bounds.md](../../proofs/text/lower_bounds.md)); the linear programs, for up to {} requests,
-are the hindsight program without and with window cover cuts.""",
+P + V1/2 + sum of delta ([lower_bounds.md](../../proofs/text/lower_bounds.md)); the linear
+programs, for up to {} requests, are the hindsight program without and with window cover cuts.""",
 )
 
 
