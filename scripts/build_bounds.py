@@ -111,7 +111,7 @@ def table_of_policies(limit: float) -> list[str]:
     instances = [(name, instance, feasible(instance, limit)) for name, instance in files()]
     lines = [
         "| policy | prompts | releases | kills | published | ours, every instance |"
-        " ratio reached | on | ours, there |",
+        " ratio reached | on | used there |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for spec, (paper, own) in POLICIES.items():
@@ -262,9 +262,9 @@ rounded down. What is proved where: [proofs/README.md](../../proofs/README.md).
 
 ## Policies
 
-*Ratio reached* is the largest cost on an instance of `instances/` or `instances/worst/` over
-that of the cheapest schedule found; *ours, there* is the bound that `kvopt ratio` uses for that
-instance, from its own slices, prompt and memory. *Prompts*, *releases* and *kills* are what the
+*Ratio reached* is the largest cost on an instance of `instances/` or `instances/worst/` with one
+prompt length over that of the cheapest schedule found; *used there* is the bound that `kvopt ratio`
+uses for that instance, mostly from its own slices, prompt and memory. *Prompts*, *releases* and *kills* are what the
 theorem assumes: one common prompt length or any, all requests released at 0, and whether the
 policy may kill. *Ours, every instance* holds for every instance that fits these, for
 certified slices up to the memory named, by [the table](../../proofs/data/certified_slices.csv).""",
