@@ -101,10 +101,9 @@ def ratio_section(results: Results) -> Iterator[str]:
     """Yield the paragraphs on ratios to the optimum."""
     yield "## Ratios to the optimum"
     yield (
-        "Bracket of the competitive ratio, mean over the largest samples: at least cost / cheapest"
-        " schedule known, at most cost / best proved lower bound"
-        " (`kvopt.solver.combinatorial_bounds`). The"
-        " picture shows the upper ends."
+        "Bracket of the ratio to the optimum on these samples, mean over the largest ones, rounded"
+        " outwards: at least cost / cheapest schedule known, at most cost / best proved lower bound"
+        " (`kvopt.solver.combinatorial_bounds`). The picture shows the upper ends."
     )
     yield figure("ratios.png", "Total completion time over the lower bound", 3, 4, 5)
     policies = list(dict.fromkeys(p for s in results.settings for p in results.policies(s)))
