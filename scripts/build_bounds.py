@@ -267,7 +267,8 @@ prompt length over that of the cheapest schedule found; *used there* is the boun
 uses for that instance, mostly from its own slices, prompt and memory. *Prompts*, *releases* and
 *kills* are what the theorem assumes: one common prompt length or any, all requests released at 0,
 and whether the policy may kill. *Ours, every instance* holds for every instance that fits these,
-for certified slices up to the memory named, by [the table](../../proofs/data/certified_slices.csv).""",
+for certified slices up to the memory named, by
+[the table](../../proofs/data/certified_slices.csv).""",
     """## Certified slices
 
 The ratio that is proved for the slices that `gsa:slices=certified` uses, with the paper's spacing /
