@@ -162,10 +162,13 @@ def proved(policy: Policy) -> tuple[Theorem, Exact | None] | None:
     """
     if isinstance(policy, GSA | GSASpec | GBA | GBAD):
         return geometric(policy)
-    for theorem in THEOREMS:
-        if theorem.policy == policy.name and theorem.kind == "upper" and theorem.as_run:
-            return theorem, theorem.constant
-    return None
+    found = [
+        theorem
+        for theorem in THEOREMS
+        if theorem.policy == policy.name and theorem.kind == "upper" and theorem.as_run
+    ]
+    best = min(found, key=lambda theorem: theorem.status, default=None)  # "derived" first
+    return best and (best, best.constant)
 
 
 def geometric(policy: GSA | GSASpec | GBA | GBAD) -> tuple[Theorem, Exact | None] | None:

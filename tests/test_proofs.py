@@ -387,3 +387,13 @@ def test_less_memory_paid_back_is_refuted(companion: ModuleType) -> None:
     assert not companion.check_parts(instance, 15, *prices)
     with pytest.raises(AssertionError):
         companion.check_parts(instance, 15, *prices, paid_back=1)
+
+
+@pytest.mark.parametrize("companion", ["mixed_prompts"], indirect=True)
+def test_a_smaller_factor_of_areas_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(41, [0, 0, 0], [20, 20, 20])
+    companion.check_svf(instance)
+    with pytest.raises(AssertionError):
+        companion.check_svf(instance, Fraction(19, 10))
+    with pytest.raises(AssertionError):
+        companion.check_rect(600, Fraction(12))

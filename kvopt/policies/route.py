@@ -171,8 +171,8 @@ class Rect(Policy):
 
     Guarantee: none claimed for this reading; the source has 36 for its own if every output
     is at most the prompt, and no prompt is more than a quarter of the memory.  Here narrow
-    requests that end one at a time keep wide ones waiting, whatever the priority, and the
-    ratio grows like the square root of M.  Source: arXiv 2607.09248.
+    requests that end one at a time keep wide ones waiting, whatever the priority
+    (proofs/text/mixed_prompts.md).  Source: arXiv 2607.09248.
     """
 
     name: ClassVar[str] = "rect"

@@ -11,10 +11,10 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.in_order import plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.guarantee import Guarantee, with_own_lengths
 from kvopt.theory.ordering import area_order, earliest_starts, in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties
-from kvopt.theory.other_bounds import SVF_THEOREM
+from kvopt.theory.other_bounds import SVF_SHARPER
 
 __all__ = ["SVF"]
 
@@ -25,9 +25,10 @@ class SVF(Policy):
 
     The requests start by (area, request), none before its predecessor [our reading].
 
-    Guarantee: if no request ever uses more than a * M tokens, a < 1, the total
-    completion time is at most 1 + 2 / (1 - a) times the optimum, whatever the prompts.
-    Source: arXiv 2606.22327.
+    Guarantee: if no request ever uses more than a * M tokens, a < 1, the total completion
+    time is at most max(2 / (1 - a), 1 + 4 / (3 (1 - a))) times the optimum, whatever the
+    prompts (proofs/text/mixed_prompts.md, theorem 1).  Source: arXiv 2606.22327, which
+    has 1 + 2 / (1 - a).
     """
 
     name: ClassVar[str] = "svf"
@@ -47,7 +48,9 @@ class SVF(Policy):
         share = Fraction(int((instance.prompts + instance.outputs).max()), instance.memory)
         if share == 1:
             return None
-        return Guarantee(1 + 2 / (1 - share), "published", SVF_THEOREM.source)
+        shared = 2 / (1 - share)
+        bound = with_own_lengths(shared, Fraction(0))
+        return Guarantee(bound, "derived", SVF_SHARPER.source, "largest peak", 1 + shared)
 
     def cost_formula(self, compiled: Compiler) -> Cost:
         """Return the cost of a layout in rounds; see `Policy.cost_formula`."""

@@ -14,6 +14,7 @@ __all__ = [
     "RESPONSE_THEOREM",
     "SORTED_F_THEOREM",
     "SPT_PIPELINE_THEOREM",
+    "SVF_SHARPER",
     "SVF_THEOREM",
 ]
 
@@ -87,6 +88,21 @@ SVF_THEOREM = Theorem(
     kills=False,
     requests="every prompt + output at most a * M, 0 < a < 1",
     source="arXiv 2606.22327",
+)
+
+
+SVF_SHARPER = Theorem(
+    policy="svf",
+    kind="upper",
+    regime="general",
+    formula="max(2 / (1 - a), 1 + 4 / (3 (1 - a)))",
+    function=None,
+    alpha=None,
+    constant=None,
+    prompts="any",
+    kills=False,
+    requests="every prompt + output at most a * M, 0 < a < 1",
+    source="proofs/text/mixed_prompts.md, theorem 1",
 )
 
 

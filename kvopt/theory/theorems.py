@@ -21,6 +21,7 @@ from kvopt.theory.other_bounds import (
     RESPONSE_THEOREM,
     SORTED_F_THEOREM,
     SPT_PIPELINE_THEOREM,
+    SVF_SHARPER,
     SVF_THEOREM,
 )
 from kvopt.theory.random_bounds import GSA_EXPECTED
@@ -41,6 +42,7 @@ THEOREMS: tuple[Theorem, ...] = (
     MCSF_THEOREM,
     SORTED_F_THEOREM,
     SVF_THEOREM,
+    SVF_SHARPER,
     RECT_THEOREM,
     RESPONSE_THEOREM,
     NON_CLAIRVOYANT_LIMIT,

@@ -34,6 +34,7 @@ SHORT = {
     "uniform_bound": "U",
     "online_lower_bound": "O",
     "worst_cases": "X",
+    "mixed_prompts": "Q",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
 
@@ -102,6 +103,7 @@ NEEDS = {
     "O4": "O1 O2",
     "X4": "L2 M4",
     "X5": "X1 X2 X3 X4 B17 B18",
+    "Q1": "L2",
 }
 """What a statement needs, other than definitions."""
 

@@ -27,6 +27,7 @@ COMPANIONS = (
     "uniform_bound",
     "online_lower_bound",
     "worst_cases",
+    "mixed_prompts",
 )
 
 

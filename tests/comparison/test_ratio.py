@@ -117,7 +117,7 @@ def test_the_strongest_bound_is_claimed(
         ("fcfs", None),
         ("alpha-protection", None),
         ("sorted-f", Fraction(48)),
-        ("svf", Fraction(5)),
+        ("svf", Fraction(4)),
         ("rect", None),
         ("response", None),
         ("route", None),
@@ -142,7 +142,9 @@ def test_scopes() -> None:
     for policy in POLICIES:
         if policy.name not in ("sorted-f", "svf"):
             assert policy().guarantee(mixed) is None
-    assert policy_from_spec("svf").guarantee(common).bound == 1 + 2 / (1 - Fraction(1, 5))
+    svf = policy_from_spec("svf").guarantee(common)
+    assert svf.bound == 1 + 4 / (3 * (1 - Fraction(1, 5)))
+    assert svf.published == 1 + 2 / (1 - Fraction(1, 5))
     assert policy_from_spec("svf").guarantee(Instance(20, [10], [10])) is None
     eleven = Instance(20, [2] * 11, [2] * 11)
     assert policy_from_spec("sorted-f").guarantee(eleven) is None
