@@ -1,11 +1,11 @@
 """Fuzz the stand-alone checker of certificates, and see what the fuzzing would find.
 
     python scripts/fuzz_checker.py run   [--seconds N] [--processor N] [--seed K] [--fresh N]
-                                         [--out FILE]
+                                         [--rules NAME...] [--out FILE]
     python scripts/fuzz_checker.py plant [--each N] [--by hand|operators|all] [--sample N]
                                          [--module NAME] [--seed K] [--out FILE]
     python scripts/fuzz_checker.py replay NAME
-    python scripts/fuzz_checker.py seeds [--seconds N] [--seed K]
+    python scripts/fuzz_checker.py seeds [--seconds N] [--seed K] [--rules NAME...]
     python scripts/fuzz_checker.py page  [--run FILE] [--plant FILE...]
 
 run looks for the largest bound that each rule grants on instances with a known optimum, and tries
@@ -15,7 +15,7 @@ as "largest blocks 0 17", from which replay makes it again.
 
 plant puts one known fault after the other into a copy of the checker, and runs the cases of the
 rules that the fault can matter to, for a few seconds of processor time.  seeds makes the proofs
-that cases begin with (tests/fuzzing/seeds.jsonl); page writes docs/results/checker-fuzzing.md from
+that cases begin with (tests/fuzzing/seeds.jsonl), of some rules or of all; page writes docs/results/checker-fuzzing.md from
 what run and plant have stored with --out.
 """
 
@@ -56,9 +56,10 @@ EVERY = 120
 def run(given: argparse.Namespace) -> int:
     """Run cases until the time is over."""
     checker = load(sources())
+    rules = chosen_rules(given, list(checker.rules))
     seeds = read_seeds()
     if given.fresh:
-        for rule, some in fresh_seeds(checker, given.seed, given.fresh).items():
+        for rule, some in fresh_seeds(checker, given.seed, given.fresh, rules=rules).items():
             seeds[rule] += some
     corpus = Corpus.read(checker, seeds)
     findings: list[dict[str, str]] = []
@@ -80,8 +81,8 @@ def run(given: argparse.Namespace) -> int:
         return f"{head}\n{counts_table(rows_of(ledger.tallies), corpus.shipped)}"
 
     try:
-        honest(ledger, corpus.certificates, list(checker.rules))
-        for case in case_names(list(checker.rules), given.seed, heavy=True):
+        honest(ledger, corpus.certificates, rules)
+        for case in case_names(rules, given.seed, heavy=True):
             run_case(ledger, case, corpus)
             cases += 1
             now = time.monotonic()
@@ -110,6 +111,20 @@ def run_content(
         "rules": rows_of(ledger.tallies),
         "findings": findings,
     }
+
+
+def chosen_rules(given: argparse.Namespace, known: list[str]) -> list[str]:
+    """Return the rules that are asked for.
+
+    Raises
+    ------
+    SystemExit
+        If there is no such rule.
+    """
+    if unknown := sorted({*given.rules} - {*known}):
+        print(f"--rules: must be of {known}, got {unknown}", file=sys.stderr)
+        raise SystemExit(2)
+    return given.rules or known
 
 
 def chosen_plants(given: argparse.Namespace, source: dict[str, str]) -> list[Plant]:
@@ -169,8 +184,10 @@ def replay(given: argparse.Namespace) -> int:
 
 def seeds(given: argparse.Namespace) -> int:
     """Make the proofs that cases begin with."""
-    found = fresh_seeds(load(sources()), given.seed, given.seconds)
-    write_seeds(FILE, found)
+    checker = load(sources())
+    rules = chosen_rules(given, list(checker.rules))
+    found = fresh_seeds(checker, given.seed, given.seconds, rules=rules)
+    write_seeds(FILE, {**read_seeds(), **found})
     print({rule: len(some) for rule, some in found.items()})
     return 0
 
@@ -196,6 +213,7 @@ def arguments() -> argparse.ArgumentParser:
     one.add_argument("--processor", type=float, default=inf, help="processor seconds, at most")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--fresh", type=float, default=0, help="seconds a rule for more seeds")
+    one.add_argument("--rules", nargs="*", default=[])
     one.add_argument("--out", type=Path)
     one = commands.add_parser("plant")
     one.set_defaults(function=plant)
@@ -212,6 +230,7 @@ def arguments() -> argparse.ArgumentParser:
     one = commands.add_parser("seeds")
     one.set_defaults(function=seeds)
     one.add_argument("--seconds", type=float, default=30, help="processor seconds a rule")
+    one.add_argument("--rules", nargs="*", default=[])
     one.add_argument("--seed", type=int, default=0)
     one = commands.add_parser("page")
     one.set_defaults(function=write_page)

@@ -167,6 +167,23 @@ def duals_of_rows(node: Any, depth: int) -> tuple[list[tuple[int, ...]], list[tu
     return memory, covers
 
 
+def families(node: Any) -> int:
+    """Ask for first-completion rows, if there are any; return the last round with a dual."""
+    given = node.get("first_completion", [])
+    expect(isinstance(given, list), "first_completion")
+    last = 0
+    for one in given:
+        key = "knots" if isinstance(one, dict) and "knots" in one else "duals"
+        exact(one, ("heights", key))
+        heights, duals = table(one["heights"], 2, (0, 0)), table(one[key], 2, (1, 0))
+        expect(bool(heights) and heights[0][0] == 0 and bool(duals), "no heights or duals")
+        expect(all(h >= heights[-1][1] for _, h in heights), "a height below the last one")
+        for (u, p), (v, q) in zip(duals, duals[1:], strict=False):
+            expect(key == "duals" or (q - p) % (v - u) == 0, "fractions between knots")
+        last = max(last, duals[-1][0])
+    return last
+
+
 def linear_duals(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("scale", "tree"))
     whole(proof["scale"], 1)
@@ -176,8 +193,9 @@ def linear_duals(proof: Any, types: set[Kind]) -> None:
             exact(one, ("split", "at_most"))
             expect(isinstance(one["split"], list), "split")
             return True
-        exact(one, ("memory", "covers", "branch"))
+        exact(one, ("memory", "covers", "branch"), ("first_completion",))
         duals_of_rows(one, depth)
+        families(one)
         return False
 
     tree(proof["tree"], types, node)
@@ -196,10 +214,11 @@ def propagation(proof: Any, types: set[Kind]) -> None:
             keys += ("memory", "covers", "branch")
         if splits := "split" in one:
             keys += ("split", "at_most")
-        exact(one, keys)
+        exact(one, keys, ("first_completion",) if "memory" in one else ())
         if "memory" in one:
             memory, covers = duals_of_rows(one, depth)
             late = max([r for r, _ in memory] + [u for _, u, _ in covers], default=0)
+            late = max(late, families(one))
             expect(late <= horizon, "a dual after the horizon")
         if splits:
             one_type = isinstance(one["split"], list) and len(one["split"]) == 1

@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from fuzzing.families import KEY, families_of, random_families
 from fuzzing.problems import Problem
 
 __all__ = ["moved"]
@@ -35,6 +36,8 @@ def dual_places(proof: Proof) -> list[Place]:
     for node in proof.get("tree", []):
         last_of([*node.get("memory", []), *node.get("covers", [])])
         all_of(node.get("branch", []))
+    for family in families_of(proof):
+        last_of(family.get("duals", []) + family.get("knots", []))
     return found
 
 
@@ -87,6 +90,8 @@ def rows_of(proof: Proof) -> Iterator[tuple[list[Any], int]]:
         if "memory" in node:
             yield node["memory"], 0
             yield node["covers"], 1
+    for family in families_of(proof):
+        yield family["knots" if "knots" in family else "duals"], 0
 
 
 def shift_rows(proof: Proof, problem: Problem, rng: random.Random) -> None:
@@ -147,6 +152,41 @@ def change_split(proof: Proof, problem: Problem, rng: random.Random) -> None:
         rng.choice(node["split"])[2] += by
 
 
+def change_family(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Change a height or all duals of first-completion rows, or add or drop such rows."""
+    nodes = [node for node in proof.get("tree", []) if "memory" in node]
+    if not nodes:
+        change_duals(proof, problem, rng)
+        return
+    families = families_of(proof)
+    if not families or rng.random() < 0.15:
+        last = max(1, min(problem.total, proof.get("horizon", problem.total)))
+        node = rng.choice(nodes)
+        more = random_families(problem, rng, proof["scale"], last)[:1]
+        node[KEY] = [*node.get(KEY, []), *more] if rng.random() < 0.7 else more
+        return
+    family = rng.choice(families)
+    heights, key = family["heights"], "knots" if "knots" in family else "duals"
+    way, by = rng.randrange(6), rng.choice([1, -1])
+    if way == 0:
+        rng.choice(heights)[1] += by
+    elif way == 1:
+        rng.choice(heights)[0] += by
+    elif way == 2:
+        heights[-1][1] += by
+    elif way == 3:  # a step more
+        heights.insert(rng.randint(1, len(heights)), [rng.randint(1, 6), heights[0][1]])
+        heights.sort()
+    elif way == 4:
+        for row in family[key]:
+            row[1] += by
+    elif len(family[key]) < 2:
+        family["duals" if key == "knots" else "knots"] = family.pop(key)
+    else:  # turn the line between two knots
+        i = rng.randrange(1, len(family[key]))
+        family[key][i][1] += by * (family[key][i][0] - family[key][i - 1][0])
+
+
 MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] = (
     (change_duals, 12),
     (change_column, 4),
@@ -156,12 +196,15 @@ MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] =
     (change_horizon, 1),
     (change_split, 1),
 )
+WITH_FAMILIES = (*MOVES, (change_family, 8))
+"""Where the rule knows first-completion rows."""
 
 
 def moved(proof: Proof, problem: Problem, rng: random.Random) -> Proof:
     """Return a copy with something changed."""
     new = copy.deepcopy(proof)
-    moves, weights = zip(*MOVES, strict=True)
+    known = MOVES if proof["rule"] not in ("linear-duals", "propagation") else WITH_FAMILIES
+    moves, weights = zip(*known, strict=True)
     for move in rng.choices(moves, weights, k=rng.choice([1, 1, 2])):
         move(new, problem, rng)
     return new

@@ -11,6 +11,7 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from fuzzing.families import KEY, families_of
 from fuzzing.truth import hash_of, repacked
 
 __all__ = ["MUTATORS", "mutant", "with_hash"]
@@ -85,6 +86,44 @@ def splice_tree(content: Content, rng: random.Random, others: Others) -> None:
             content["proof"]["tree"] = foreign
         else:
             tree[rng.randrange(len(tree))] = rng.choice(foreign)
+
+
+def change_families(content: Content, rng: random.Random, others: Others) -> None:
+    """Break first-completion rows: their heights, their knots, or where they are."""
+    families = families_of(content["proof"])
+    tree = content["proof"].get("tree", [])
+    if not families:
+        found = [family for other in others for family in families_of(other["proof"])]
+        node = rng.choice(tree)  # a split of linear-duals must not have any
+        node[KEY] = [copy.deepcopy(rng.choice(found))] * rng.randint(1, 2)
+        return
+    one = rng.choice(families)
+    heights, key = one["heights"], "knots" if "knots" in one else "duals"
+    way = rng.randrange(9)
+    if way == 0:  # below the last one
+        rng.choice(heights)[1] = max(0, heights[-1][1] - 1)
+        if len(heights) == 1:
+            heights.append([1, heights[0][1] + 1])
+    elif way == 1:  # not from 0 on
+        heights[0][0] += 1
+        if len(heights) > 1 and rng.random() < 0.5:
+            heights.pop(0)
+    elif way == 2:  # fractions between knots, perhaps
+        one["knots"] = one.pop(key)
+    elif way == 3:
+        one["duals"] = one.pop(key)
+    elif way == 4:
+        one["duals"] = one["knots"] = one[key]
+    elif way == 5 and len(one[key]) > 2:
+        one[key].pop(1)
+    elif way == 6:
+        heights[:] = [[0, heights[-1][1]]] if rng.random() < 0.5 else heights[::-1]
+    elif way == 7:
+        node = rng.choice([node for node in tree if node.get(KEY)])
+        change = [[], [*node[KEY], *copy.deepcopy(node[KEY])], node[KEY][:-1], {}, None]
+        node[KEY] = rng.choice(change)
+    else:
+        one[key][-1][0] += rng.choice([1, 30])
 
 
 def splice_proof(content: Content, rng: random.Random, others: Others) -> None:
@@ -388,6 +427,7 @@ MUTATORS: tuple[tuple[Mutator, int], ...] = (
     (swap_subtrees, 2),
     (cut_subtree, 2),
     (splice_tree, 1),
+    (change_families, 3),
     (splice_proof, 3),
     (change_number, 8),
     (shift_rows, 2),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
+from fuzzing.families import KEY, random_families
 from fuzzing.problems import Problem
 from fuzzing.slices_theorem import least_bound, least_factor, peak, sums
 
@@ -90,7 +91,7 @@ def aggregate_state(problem: Problem, rng: random.Random) -> Proof:
 
 
 def some_rows(problem: Problem, rng: random.Random, scale: int, last: int) -> Proof:
-    """Duals of memory rows and covers up to a last round."""
+    """Duals of memory rows, covers and maybe first-completion rows up to a last round."""
     few = rng.choice([0, 0.2, 0.5])
     memory = [
         [r, rng.randint(0, max(1, 2 * scale // problem.memory))]
@@ -100,7 +101,10 @@ def some_rows(problem: Problem, rng: random.Random, scale: int, last: int) -> Pr
     covers = [
         [m, u, rng.randint(0, 2 * scale)] for m in (1, 2) for u in range(last) if rng.random() < few
     ]
-    return {"memory": memory, "covers": covers}
+    rows: Proof = {"memory": memory, "covers": covers}
+    if last > 0 and rng.random() < 0.5:
+        rows[KEY] = random_families(problem, rng, scale, last)
+    return rows
 
 
 def linear_duals(problem: Problem, rng: random.Random) -> Proof:

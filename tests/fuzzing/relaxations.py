@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf
 from typing import Any
 
@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import lil_matrix
 
+from fuzzing.families import KEY, coefficient, family, random_heights
 from fuzzing.problems import Problem
 
 __all__ = ["WRONG", "aggregate_seed", "linear_seed", "propagation_seed"]
@@ -34,6 +35,11 @@ WRONG = (
     "late",
     "moment",
     "moment: above the mean",
+    "first: right",
+    "first: now",
+    "first: give back",
+    "first: age",
+    "first: below",
 )
 """What may be off by one in a program."""
 
@@ -100,9 +106,14 @@ Branch = tuple[dict[tuple[int, int], int], int, int]
 
 
 def time_indexed(
-    problem: Problem, levels: list[int], branches: list[Branch], horizon: int, wrong: str
+    problem: Problem,
+    levels: list[int],
+    branches: list[Branch],
+    horizon: int,
+    wrong: str,
+    heights: Sequence[list[list[int]]] = (),
 ) -> tuple[float, dict[Any, float]] | None:
-    """Return optimum and duals of the time-indexed program with window covers and branches."""
+    """Return optimum and duals of the time-indexed program with covers, branches and families."""
     program = Rows()
     for kind, count in problem.types.items():
         s, o = kind
@@ -113,6 +124,9 @@ def time_indexed(
             program.add(("count", kind), y, 1)
             for r in range(t + 1, t + o + 1):
                 program.add(("memory", r), y, s + r - t + (wrong == "age"))
+                for i, steps in enumerate(heights):
+                    a = coefficient(problem.memory, s + r - t, t + o - r, steps, wrong)
+                    program.add(("first", i, r), y, a)
             for m in levels:
                 for u in range(t, t + window(problem, kind, m, wrong)):
                     program.add(("cover", m, u), y, 1)
@@ -124,6 +138,9 @@ def time_indexed(
             program.right[name] = problem.memory - (wrong == "memory")
         elif name[0] == "cover":
             program.right[name] = name[1] - (wrong == "level") * 0.5
+        elif name[0] == "first":
+            low = heights[name[1]][-1][1] - (wrong == "first: right")
+            program.right[name] = problem.memory * low
         elif name[0] == "branch":
             program.right[name] = branches[name[1]][2] - (wrong == "branch")
     return program.duals()
@@ -133,14 +150,25 @@ def whole(value: float, scale: int) -> int:
     return max(0, round(value * scale))
 
 
-def leaf(duals: dict[Any, float], depth: int, scale: int) -> Proof:
+def leaf(
+    duals: dict[Any, float],
+    depth: int,
+    scale: int,
+    heights: Sequence[list[list[int]]] = (),
+    knots: bool = False,
+) -> Proof:
     """Return duals as they are written in a leaf."""
     rows = {name: p for name, value in sorted(duals.items()) if (p := whole(value, scale))}
-    return {
+    found: Proof = {
         "memory": [[name[1], p] for name, p in rows.items() if name[0] == "memory"],
         "covers": [[name[1], name[2], p] for name, p in rows.items() if name[0] == "cover"],
         "branch": [rows.get(("branch", i), 0) for i in range(depth)],
     }
+    families = []
+    for i, steps in enumerate(heights):
+        some = {name[2]: p for name, p in rows.items() if name[:2] == ("first", i)}
+        families += [family(steps, some, knots)] if some else []
+    return {**found, KEY: families} if families else found
 
 
 def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof, float]:
@@ -152,15 +180,20 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
     levels = rng.choice([[], [1], [1, 2], [1, 2, 3]])
     kinds = sorted(problem.types)
     horizon = problem.total + 1
+    first = wrong.startswith("first") or (wrong == "" and rng.random() < 0.5)
+    number = rng.randint(1, 3) if first else 0
+    heights = [random_heights(problem, rng, wrong) for _ in range(number)]
+    knots = rng.random() < 0.5
     depth = rng.choice([0, 1, 2, 3]) if wrong not in ("branch", "late") else rng.randint(1, 3)
     nodes: list[Proof] = []
     values: list[float] = []
 
     def grow(branches: list[Branch]) -> None:
         if len(branches) >= depth or (branches and rng.random() < 0.2):
-            value, duals = time_indexed(problem, levels, branches, horizon, wrong) or (inf, {})
+            solved = time_indexed(problem, levels, branches, horizon, wrong, heights)
+            value, duals = solved or (inf, {})
             values.append(value)
-            nodes.append(leaf(duals, len(branches), scale))
+            nodes.append(leaf(duals, len(branches), scale, heights, knots))
             return
         some = rng.sample(kinds, rng.randint(1, min(2, len(kinds))))
         until = {kind: rng.randint(1, max(1, problem.total - kind[1] + 1)) for kind in some}
@@ -170,7 +203,17 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
         grow([*branches, (until, -1, -(most + 1))])
 
     grow([])
+    if not first and rng.random() < 0.4:
+        postpone(nodes, rng)
     return {"rule": "linear-duals", "scale": scale, "tree": nodes}, min(values)
+
+
+def postpone(nodes: list[Proof], rng: random.Random) -> None:
+    """Add a late row whose dual is 0 to each leaf: rows are few then, for their last time."""
+    for node in nodes:
+        if "memory" in node:
+            number = len(node["memory"]) + len(node["covers"]) + 3 * len(node["branch"])
+            node["memory"].append([100 + 41 * number + rng.randint(1, 9), 0])
 
 
 def propagation_seed(
@@ -183,9 +226,17 @@ def propagation_seed(
     for i, node in enumerate(tree):
         branches = above.pop()
         if i == 0 or rng.random() < 0.1:
-            wrong = rng.choice(["", "memory"])
-            _, duals = time_indexed(problem, [1, 2], branches, problem.total, wrong) or (0, {})
-            rows = leaf(duals, len(branches), scale)
+            wrong = rng.choice(["", "memory", "first: now", "first: give back"])
+            first = wrong.startswith("first") or rng.random() < 0.5
+            heights = [random_heights(problem, rng, wrong)] if first else []
+            solved = time_indexed(problem, [1, 2], branches, problem.total, wrong, heights)
+            _, duals = solved or (0, {})
+            rows = leaf(duals, len(branches), scale, heights)
+            for one in rows.get(KEY, []):
+                one["duals"] = [row for row in one["duals"] if row[0] <= horizon]
+            rows = {**rows, KEY: [one for one in rows.get(KEY, []) if one["duals"]]}
+            if not rows[KEY]:
+                del rows[KEY]
             rows["memory"] = [row for row in rows["memory"] if row[0] <= horizon]
             rows["covers"] = [row for row in rows["covers"] if row[1] < horizon]
             node.update(rows)
