@@ -15,8 +15,8 @@ as "largest blocks 0 17", from which replay makes it again.
 
 plant puts one known fault after the other into a copy of the checker, and runs the cases of the
 rules that the fault can matter to, for a few seconds of processor time.  seeds makes the proofs
-that cases begin with (tests/fuzzing/seeds.jsonl), of some rules or of all; page writes docs/results/checker-fuzzing.md from
-what run and plant have stored with --out.
+that cases begin with (tests/fuzzing/seeds.jsonl), of some rules or of all; page writes
+docs/results/checker-fuzzing.md from what run and plant have stored with --out.
 """
 
 from __future__ import annotations

@@ -15,12 +15,16 @@ from certificate_texts import (
     PROPAGATION,
     SOUND,
 )
-from fuzzing.asking import Finding, Ledger
+from fuzzing.asking import Finding, Ledger, ask
 from fuzzing.bugs import hand_written
 from fuzzing.campaign import Corpus, case_names, run_case
+from fuzzing.families import KEY, random_families
+from fuzzing.layout import Malformed, proof_layout
 from fuzzing.loading import FOLDER, load, reach, sources
+from fuzzing.mutants import change_families
 from fuzzing.operators import plants
 from fuzzing.planting import run_plants
+from fuzzing.problems import random_problem
 from fuzzing.report import uncaught_reasons
 from fuzzing.truth import cost_if_feasible, judged, known_optimum, repacked
 from oracles import optimum as by_enumeration
@@ -98,6 +102,28 @@ def test_a_case_is_made_again_from_its_name(corpus: Corpus) -> None:
     assert runs[0] == runs[1]
 
 
+def test_layout_and_checker_agree_on_first_completion_rows() -> None:
+    checker, rng = load(sources()), random.Random(3)
+    seen = set()
+    for _ in range(150):
+        problem = random_problem(rng, 3)
+        families = random_families(problem, rng, 60, problem.total)
+        rows = {"memory": [], "covers": [], "branch": [], KEY: families}
+        content = problem.content(0, {"rule": "linear-duals", "scale": 60, "tree": [rows]})
+        if rng.random() < 0.7:
+            change_families(content, rng, [content])
+        try:
+            proof_layout(content["proof"], set(problem.types))
+            holds = True
+        except Malformed:
+            holds = False
+        answer = ask(checker, json.dumps(content))
+        refused = answer.kind == "refused" and answer.given is None
+        assert refused != holds, (answer, content)
+        seen.add(holds)
+    assert seen == {True, False}
+
+
 def test_loading_leaves_no_trace_and_every_module_is_reached() -> None:
     source = sources()
     rules = load(source).rules
@@ -127,6 +153,7 @@ CAUGHT = [
     ("claims", "if found < low:"),
     ("busy_time", "sorted(weights, reverse=True)"),
     ("linear_duals", "-(-excess // m)"),
+    ("first_completion", "reversed(bent[1:])"),
     ("propagation", "spare = (cutoff - 1) * scale - total"),
     ("aggregate_state", "value -= m * sum(row)"),
     ("exhaustive", "for number in range(count + 1):"),

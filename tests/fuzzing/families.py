@@ -12,7 +12,7 @@ from typing import Any
 
 from fuzzing.problems import Problem
 
-__all__ = ["KEY", "coefficient", "family", "families_of", "random_families", "random_heights"]
+__all__ = ["KEY", "coefficient", "families_of", "family", "random_families", "random_heights"]
 
 KEY = "first_completion"
 

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 __all__ = ["Malformed", "exact", "proof_layout", "slices_layout", "strict_json", "whole"]
@@ -178,7 +179,7 @@ def families(node: Any) -> int:
         heights, duals = table(one["heights"], 2, (0, 0)), table(one[key], 2, (1, 0))
         expect(bool(heights) and heights[0][0] == 0 and bool(duals), "no heights or duals")
         expect(all(h >= heights[-1][1] for _, h in heights), "a height below the last one")
-        for (u, p), (v, q) in zip(duals, duals[1:], strict=False):
+        for (u, p), (v, q) in pairwise(duals):
             expect(key == "duals" or (q - p) % (v - u) == 0, "fractions between knots")
         last = max(last, duals[-1][0])
     return last
