@@ -5,7 +5,7 @@
     python scripts/fuzz_checker.py plant [--each N] [--by hand|operators|all] [--sample N]
                                          [--module NAME] [--seed K] [--out FILE]
     python scripts/fuzz_checker.py replay NAME
-    python scripts/fuzz_checker.py seeds [--seconds N] [--seed K] [--rules NAME...]
+    python scripts/fuzz_checker.py seeds [--seconds N] [--seed K] [--rules NAME...] [--add]
     python scripts/fuzz_checker.py page  [--run FILE] [--plant FILE...]
 
 run looks for the largest bound that each rule grants on instances with a known optimum, and tries
@@ -187,7 +187,10 @@ def seeds(given: argparse.Namespace) -> int:
     checker = load(sources())
     rules = chosen_rules(given, list(checker.rules))
     found = fresh_seeds(checker, given.seed, given.seconds, rules=rules)
-    write_seeds(FILE, {**read_seeds(), **found})
+    before = read_seeds()
+    for rule, some in found.items():
+        before[rule] = before[rule] + some if given.add else some
+    write_seeds(FILE, before)
     print({rule: len(some) for rule, some in found.items()})
     return 0
 
@@ -231,6 +234,7 @@ def arguments() -> argparse.ArgumentParser:
     one.set_defaults(function=seeds)
     one.add_argument("--seconds", type=float, default=30, help="processor seconds a rule")
     one.add_argument("--rules", nargs="*", default=[])
+    one.add_argument("--add", action="store_true", help="to those that there are")
     one.add_argument("--seed", type=int, default=0)
     one = commands.add_parser("page")
     one.set_defaults(function=write_page)

@@ -51,22 +51,26 @@ def coefficient(memory: int, b: int, r: int, heights: Table, wrong: str = "") ->
         return max((first, h) for first, h in heights if first <= x)[1]
 
     last, low = heights[-1]
-    far = 0 if wrong == "first: now" else min(last, r)
+    far = min(last, r)
+    if wrong == "first: now" or (wrong == "first: now if far" and r >= last):
+        far = 0
+    elif wrong == "first: without the last" and r >= last > 0:
+        far = last - 1
     b += wrong == "first: age"
     least = min((b + x) * height(x) for x in range(far + 1))
     back = 0 if wrong == "first: give back" else memory * (height(r) - low)
     return max(0, least - back)
 
 
-def family(heights: Table, duals: Mapping[int, int], knots: bool) -> dict[str, Any]:
-    """Return rows of some rounds as they are written; those between knots are 0 if not given."""
-    if not knots:
+def family(heights: Table, duals: Mapping[int, int], gap: int) -> dict[str, Any]:
+    """Return rows as they are written, from the duals of rounds, or of hats if `gap` is not 0.
+
+    Hat j is 0 up to round 1 + gap (j - 1), `gap` in round 1 + gap j, and 0 from 1 + gap (j + 1) on.
+    """
+    if not gap:
         return {"heights": heights, "duals": [[u, p] for u, p in sorted(duals.items())]}
-    dense = [[u, duals.get(u, 0)] for u in range(min(duals), max(duals) + 1)]
-    slopes = [q - p for (_, p), (_, q) in pairwise(dense)]
-    bent = [i for i in range(1, len(slopes)) if slopes[i] != slopes[i - 1]]
-    kept = sorted({0, *bent, len(dense) - 1})
-    return {"heights": heights, "knots": [dense[i] for i in kept]}
+    hats = range(max(0, min(duals) - 1), max(duals) + 2)
+    return {"heights": heights, "knots": [[1 + gap * j, gap * duals.get(j, 0)] for j in hats]}
 
 
 def random_families(

@@ -8,7 +8,7 @@ from typing import Any
 
 from fuzzing.asking import Ledger
 from fuzzing.layout import Malformed, proof_layout
-from fuzzing.moves import moved
+from fuzzing.moves import moved, postponed
 from fuzzing.problems import Problem, random_problem
 from fuzzing.proofs import BUILDERS, random_slices
 from fuzzing.truth import cost_if_feasible, repacked
@@ -47,6 +47,8 @@ def largest(ledger: Ledger, rule: str, rng: random.Random, seeds: list[Seed]) ->
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 3)
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
+        if rule == "linear-duals" and rng.random() < 0.3:
+            proof = postponed(proof, rng)
         climb(ledger, problem, proof, rng, STEPS)
     else:
         problem = random_problem(rng, rng.randint(2, 5), 4 if rule == "propagation" else 6)

@@ -10,7 +10,7 @@ from typing import Any
 from fuzzing.families import KEY, families_of, random_families
 from fuzzing.problems import Problem
 
-__all__ = ["moved"]
+__all__ = ["moved", "postponed"]
 
 Proof = dict[str, Any]
 Place = tuple[list[Any], int]
@@ -198,6 +198,21 @@ MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] =
 )
 WITH_FAMILIES = (*MOVES, (change_family, 8))
 """Where the rule knows first-completion rows."""
+
+
+def postponed(proof: Proof, rng: random.Random) -> Proof:
+    """Return the same with a late row, of dual 0, in each leaf without first-completion rows.
+
+    Rows are few then for their last time, and "linear-duals" looks at ends of pieces alone.
+    """
+    new = copy.deepcopy(proof)
+    for node in new["tree"]:
+        if "memory" in node and KEY not in node:
+            above = [len(one["split"]) for one in new["tree"] if "split" in one]
+            number = len(node["memory"]) + len(node["covers"]) + sum(above)
+            last = max([0, *(row[0] for row in node["memory"])])
+            node["memory"].append([last + 60 + 40 * number + rng.randint(1, 9), 0])
+    return new
 
 
 def moved(proof: Proof, problem: Problem, rng: random.Random) -> Proof:

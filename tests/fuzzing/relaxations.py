@@ -17,6 +17,7 @@ from scipy.optimize import linprog
 from scipy.sparse import lil_matrix
 
 from fuzzing.families import KEY, coefficient, family, random_heights
+from fuzzing.moves import postponed
 from fuzzing.problems import Problem
 
 __all__ = ["WRONG", "aggregate_seed", "linear_seed", "propagation_seed"]
@@ -37,9 +38,13 @@ WRONG = (
     "moment: above the mean",
     "first: right",
     "first: now",
+    "first: now if far",
+    "first: without the last",
     "first: give back",
     "first: age",
     "first: below",
+    "starts: no lengths",
+    "starts: no ends",
 )
 """What may be off by one in a program."""
 
@@ -112,24 +117,35 @@ def time_indexed(
     horizon: int,
     wrong: str,
     heights: Sequence[list[list[int]]] = (),
+    gap: int = 0,
 ) -> tuple[float, dict[Any, float]] | None:
-    """Return optimum and duals of the time-indexed program with covers, branches and families."""
+    """Return optimum and duals of the time-indexed program with covers, branches and families.
+
+    The duals of a family are those of rounds, or of hats so far apart (`families.family`).
+    """
     program = Rows()
+    sparse = wrong.startswith("starts")
     for kind, count in problem.types.items():
         s, o = kind
         program.right["count", kind] = count + (wrong == "count")
         program.equal.add(("count", kind))
         for t in range(horizon + 1):
+            if unseen(t, o, wrong):
+                continue
             y = program.column((kind, t), t + o)
             program.add(("count", kind), y, 1)
             for r in range(t + 1, t + o + 1):
+                if sparse and r % 3:
+                    continue
                 program.add(("memory", r), y, s + r - t + (wrong == "age"))
                 for i, steps in enumerate(heights):
                     a = coefficient(problem.memory, s + r - t, t + o - r, steps, wrong)
-                    program.add(("first", i, r), y, a)
+                    for name, share in hats(r, gap):
+                        program.add(("first", i, name), y, share * a)
             for m in levels:
                 for u in range(t, t + window(problem, kind, m, wrong)):
-                    program.add(("cover", m, u), y, 1)
+                    if not sparse or u % 3 == 2:
+                        program.add(("cover", m, u), y, 1)
             for i, (until, sign, _) in enumerate(branches):
                 if t < until.get(kind, 0) + (wrong == "late"):
                     program.add(("branch", i), y, sign)
@@ -140,10 +156,29 @@ def time_indexed(
             program.right[name] = name[1] - (wrong == "level") * 0.5
         elif name[0] == "first":
             low = heights[name[1]][-1][1] - (wrong == "first: right")
-            program.right[name] = problem.memory * low
+            width = gap * (gap + 1) // 2 if name[2] == 0 else max(1, gap) ** 2
+            program.right[name] = problem.memory * low * width
         elif name[0] == "branch":
             program.right[name] = branches[name[1]][2] - (wrong == "branch")
     return program.duals()
+
+
+def unseen(t: int, o: int, wrong: str) -> bool:
+    """Tell whether a start is left out, of those where a linear piece of the costs may end.
+
+    Rows are of every third round then: "no lengths" leaves out pieces that begin at r - o.
+    """
+    if wrong == "starts: no lengths":
+        return t > 0 and t % 3 == 1
+    return wrong == "starts: no ends" and t > 0 and t % 3 != 0 and (t + o) % 3 != 0
+
+
+def hats(r: int, gap: int) -> list[tuple[int, int]]:
+    """Return the hats that are not 0 in a round, and what they are there."""
+    if not gap:
+        return [(r, 1)]
+    j, x = divmod(r - 1, gap)
+    return [(j, gap - x), (j + 1, x)] if x else [(j, gap)]
 
 
 def whole(value: float, scale: int) -> int:
@@ -155,7 +190,7 @@ def leaf(
     depth: int,
     scale: int,
     heights: Sequence[list[list[int]]] = (),
-    knots: bool = False,
+    gap: int = 0,
 ) -> Proof:
     """Return duals as they are written in a leaf."""
     rows = {name: p for name, value in sorted(duals.items()) if (p := whole(value, scale))}
@@ -167,7 +202,7 @@ def leaf(
     families = []
     for i, steps in enumerate(heights):
         some = {name[2]: p for name, p in rows.items() if name[:2] == ("first", i)}
-        families += [family(steps, some, knots)] if some else []
+        families += [family(steps, some, gap)] if some else []
     return {**found, KEY: families} if families else found
 
 
@@ -183,17 +218,17 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
     first = wrong.startswith("first") or (wrong == "" and rng.random() < 0.5)
     number = rng.randint(1, 3) if first else 0
     heights = [random_heights(problem, rng, wrong) for _ in range(number)]
-    knots = rng.random() < 0.5
+    gap = rng.choice([0, 1, 2, 3, 5])
     depth = rng.choice([0, 1, 2, 3]) if wrong not in ("branch", "late") else rng.randint(1, 3)
     nodes: list[Proof] = []
     values: list[float] = []
 
     def grow(branches: list[Branch]) -> None:
         if len(branches) >= depth or (branches and rng.random() < 0.2):
-            solved = time_indexed(problem, levels, branches, horizon, wrong, heights)
+            solved = time_indexed(problem, levels, branches, horizon, wrong, heights, gap)
             value, duals = solved or (inf, {})
             values.append(value)
-            nodes.append(leaf(duals, len(branches), scale, heights, knots))
+            nodes.append(leaf(duals, len(branches), scale, heights, gap))
             return
         some = rng.sample(kinds, rng.randint(1, min(2, len(kinds))))
         until = {kind: rng.randint(1, max(1, problem.total - kind[1] + 1)) for kind in some}
@@ -203,17 +238,8 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
         grow([*branches, (until, -1, -(most + 1))])
 
     grow([])
-    if not first and rng.random() < 0.4:
-        postpone(nodes, rng)
-    return {"rule": "linear-duals", "scale": scale, "tree": nodes}, min(values)
-
-
-def postpone(nodes: list[Proof], rng: random.Random) -> None:
-    """Add a late row whose dual is 0 to each leaf: rows are few then, for their last time."""
-    for node in nodes:
-        if "memory" in node:
-            number = len(node["memory"]) + len(node["covers"]) + 3 * len(node["branch"])
-            node["memory"].append([100 + 41 * number + rng.randint(1, 9), 0])
+    proof: Proof = {"rule": "linear-duals", "scale": scale, "tree": nodes}
+    return postponed(proof, rng) if wrong.startswith("starts") else proof, min(values)
 
 
 def propagation_seed(
