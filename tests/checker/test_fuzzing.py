@@ -153,7 +153,7 @@ CAUGHT = [
     ("claims", "if found < low:"),
     ("busy_time", "sorted(weights, reverse=True)"),
     ("linear_duals", "-(-excess // m)"),
-    ("first_completion", "reversed(bent[1:])"),
+    ("first_completion", "b = s + o - r\n"),
     ("propagation", "spare = (cutoff - 1) * scale - total"),
     ("aggregate_state", "value -= m * sum(row)"),
     ("exhaustive", "for number in range(count + 1):"),
