@@ -63,6 +63,11 @@ class Verdict:
     states: int | None = None
     stopped: bool = False
 
+    @property
+    def over_budget(self) -> bool:
+        """Whether it is refused for the steps or the memory that checking it takes."""
+        return self.reason.startswith("takes more than ")
+
 
 @functools.cache
 def folder() -> Path:

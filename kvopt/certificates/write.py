@@ -11,13 +11,24 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kvopt.certificates.checker import refusal
+from kvopt.certificates.checker import Verdict, verdicts
 from kvopt.model.errors import SolverError
 from kvopt.model.files import write_text
 from kvopt.model.formats import CERTIFICATE_FORMAT, instance_to_json, laid_out
+from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Bound, Result
 
-__all__ = ["certificate", "certificate_text", "checked_certificate", "write_certificate"]
+__all__ = [
+    "LARGER_LIMITS",
+    "certificate",
+    "certificate_text",
+    "checked",
+    "checked_certificate",
+    "write_certificate",
+]
+
+LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
+"""What the checker may take for a certificate of one's own, if its usual budget does not do."""
 
 
 def certificate(result: Result, bound: Bound | None = None) -> dict[str, Any]:
@@ -55,12 +66,33 @@ def checked_certificate(result: Result) -> dict[str, Any]:
     Raises
     ------
     SolverError
-        If the checker refuses it.
+        If the checker refuses it, whatever it may take.
     """
     content = certificate(result)
-    if reason := refusal(certificate_text(content))[1]:
-        raise SolverError(f"{result.instance!r}: the checker says: {reason}")
+    verdict, _ = checked(content)
+    if not verdict.holds:
+        raise SolverError(f"{result.instance!r}: the checker says: {verdict.reason}")
     return content
+
+
+def checked(
+    content: dict[str, Any], stop: Stopping | None = None
+) -> tuple[Verdict, tuple[str, ...]]:
+    """Have a certificate checked; return the verdict, and the limits beyond the usual ones.
+
+    Parameters
+    ----------
+    content
+        A certificate.
+    stop
+        When to give up; it is refused as stopped then.
+    """
+    text = certificate_text(content)
+    (verdict,) = verdicts([text], stop)
+    if not verdict.over_budget:
+        return verdict, ()
+    (verdict,) = verdicts([text], stop, limits=LARGER_LIMITS)
+    return verdict, LARGER_LIMITS
 
 
 def write_certificate(path: Path, content: dict[str, Any]) -> None:

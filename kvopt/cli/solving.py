@@ -22,6 +22,7 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import status_line
+from kvopt.model.errors import SolverError
 from kvopt.model.files import read_instance, write_schedule
 from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Result, Status
@@ -75,7 +76,7 @@ def solve(
         if output is not None:
             write_schedule(output, result.schedule)
         if certificate is not None:
-            _write_certificate(certificate, result)
+            _write_certificate(certificate, result, limit)
         if as_json:
             answer = {**solve_object(result), "instance": label(instance, file)}
             print_json({**answer, "stages": stage_rows(result), "history": history.rows})
@@ -128,11 +129,20 @@ class _History:
             self.rows.append((round(time.perf_counter() - self._began, 3), *ends))
 
 
-def _write_certificate(file: Path, result: Result) -> None:
-    """Write what the stages proved, and say if that is less than they found."""
-    from kvopt.certificates.write import checked_certificate, write_certificate
+def _write_certificate(file: Path, result: Result, stop: Stopping) -> None:
+    """Write what the stages proved; say if that is less than they found, or takes long to check."""
+    from kvopt.certificates.write import certificate, checked, write_certificate
 
-    write_certificate(file, checked_certificate(result))
+    content = certificate(result)
+    with status_line("checking the certificate"):
+        verdict, limits = checked(content, stop)
+    if not verdict.holds and not verdict.stopped:
+        raise SolverError(f"{file}: is not written, the checker says: {verdict.reason}")
+    write_certificate(file, content)
+    if verdict.stopped:
+        complain(f"{file}: is written, but its check was stopped: kvopt verify repeats it", DONE)
+    elif limits:
+        complain(f"{file}: takes more than usual to check: kvopt verify {' '.join(limits)}", DONE)
     if result.certified_lower_bound < result.lower_bound:
         complain(
             f"{file}: proves the lower bound {result.certified_lower_bound};"

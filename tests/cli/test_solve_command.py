@@ -5,7 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from command_line import Run, parsed
+
+from kvopt.certificates import write
+from kvopt.certificates.checker import Verdict
 
 
 def test_solve(run: Run, small: Path) -> None:
@@ -60,3 +64,23 @@ def test_solve_takes_tuning_numbers(run: Run, small: Path, tmp_path: Path) -> No
         assert message in err
         assert err.count("\n") == 1
     assert run("solve", small, "--params", "missing.toml")[0] == 2
+
+
+def test_a_certificate_that_is_long_to_check_says_so(
+    run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = {"budget": Verdict(True), "stopped": Verdict(False, stopped=True)}
+    limits = {"budget": write.LARGER_LIMITS, "stopped": ()}
+    for what, said in (
+        ("budget", f"takes more than usual to check: kvopt verify {' '.join(write.LARGER_LIMITS)}"),
+        ("stopped", "is written, but its check was stopped: kvopt verify repeats it"),
+    ):
+        monkeypatch.setattr(write, "checked", lambda *_, w=what: (answers[w], limits[w]))
+        code, _, err = run("solve", small, "--certificate", f"{what}.json")
+        assert (code, err) == (0, f"kvopt: {what}.json: {said}\n")
+        assert (tmp_path / f"{what}.json").is_file()
+    monkeypatch.setattr(write, "checked", lambda *_: (Verdict(False, reason="no"), ()))
+    code, _, err = run("solve", small, "--certificate", "no.json")
+    assert code != 0
+    assert err == "kvopt: no.json: is not written, the checker says: no\n"
+    assert not (tmp_path / "no.json").exists()

@@ -1,0 +1,43 @@
+"""Certificates of one's own may take the checker longer than those of strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from kvopt import Stopping
+from kvopt.certificates import write
+from kvopt.certificates.checker import Verdict, verdicts
+from kvopt.certificates.solve import solve_certified
+from kvopt.generate import generate_random
+
+
+@pytest.fixture
+def poor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checker may usually take 100 steps only."""
+
+    def with_little(
+        texts: Sequence[str], stop: Stopping | None = None, limits: Sequence[str] = ()
+    ) -> list[Verdict]:
+        return verdicts(texts, stop, limits=limits or ("--max-steps", "100"))
+
+    monkeypatch.setattr(write, "verdicts", with_little)
+
+
+@pytest.mark.usefixtures("poor")
+def test_it_may_take_more_for_what_is_ones_own() -> None:
+    result = solve_certified(generate_random("tiny", 0, 6), 60)
+    content = write.checked_certificate(result)
+    verdict, limits = write.checked(content)
+    assert verdict.holds
+    assert limits == write.LARGER_LIMITS
+    verdict, _ = write.checked({**content, "lower_bound": content["lower_bound"] + 1})
+    assert not verdict.holds
+    assert not verdict.over_budget
+
+
+def test_the_usual_budget_does_for_most() -> None:
+    content = write.certificate(solve_certified(generate_random("tiny", 0, 6), 60))
+    assert write.checked(content)[1] == ()
+    assert write.checked(content, Stopping(0))[0].stopped
