@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from kvopt.model.stopping import Stopping
 
@@ -33,6 +34,9 @@ DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 """Exit codes; the last two are 128 and the number of the signal."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+AGAIN_SECONDS = 0.02
+"""After this time a signal is sent again whose exception was lost."""
 
 ORDER = (DONE, FAILED, BAD_INPUT, INTERRUPTED, TERMINATED)
 """Of several exit codes the one that stands last here is given."""
@@ -150,8 +154,35 @@ def ending() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise Ended(128 + number)
 
-    with _handled(end):
+    with _handled(end), _sent_again():
         yield
+
+
+@contextmanager
+def _sent_again() -> Iterator[None]:
+    """Send a signal again that came within a finaliser or a callback from C.
+
+    What is raised there cannot go further: Python shows it as ignored, and the command goes on.
+    """
+    senders: list[threading.Timer] = []
+    here = threading.get_ident()
+
+    def unraisable(lost: Any) -> None:
+        if not isinstance(lost.exc_value, Ended):
+            before(lost)
+            return
+        number = lost.exc_value.code - 128
+        senders.append(threading.Timer(AGAIN_SECONDS, signal.pthread_kill, (here, number)))
+        senders[-1].daemon = True
+        senders[-1].start()
+
+    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+        for sender in senders:
+            sender.cancel()
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import pytest
 from command_line import Run, kvopt_process, wait_for, wait_for_a_unit
 
 from kvopt import Instance, read_instance, read_schedule, write_instance
-from kvopt.cli.interrupts import Ended, exit_code, interruptible
+from kvopt.cli.interrupts import Ended, ending, exit_code, interruptible
 from kvopt.generate import generate_random
 
 SIGNALS = pytest.mark.parametrize(
@@ -210,6 +210,28 @@ def test_a_signal_while_something_is_compiled_ends_that() -> None:
     with interruptible() as limit, pytest.raises(Ended) as end, limit.part(9).uncharged():
         signal.raise_signal(signal.SIGTERM)
     assert (end.value.code, limit.interrupted) == (143, True)
+
+
+@SIGNALS
+def test_a_signal_within_a_finaliser_is_not_lost(
+    capfd: pytest.CaptureFixture[str], number: int, code: int, word: str
+) -> None:
+    class Finalised:
+        def __del__(self) -> None:
+            signal.raise_signal(number)
+
+    def work() -> None:
+        Finalised()
+        steps.append("after the finaliser")
+        time.sleep(20)
+
+    steps: list[str] = []
+    began = time.monotonic()
+    with pytest.raises(Ended, match=word) as end, ending():
+        work()
+    assert time.monotonic() - began < 15
+    assert (steps, end.value.code) == (["after the finaliser"], code)
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize("signals", [1, 2])
