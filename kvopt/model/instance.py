@@ -147,15 +147,14 @@ class Instance(Sequence[Request]):
             prompts.append(check_integer(prompt, f"requests[{g}].prompt", 0))
             outputs.append(check_integer(output, f"requests[{g}].output", 1))
             counts.append(check_integer(count, f"requests[{g}].count", 1, MAX_REQUESTS))
-            at = check_integer(*release, f"requests[{g}].release", 0, MAX_TIME) if release else 0
-            releases.append(at)
+            at = release[0] if release else 0
+            releases.append(check_integer(at, f"requests[{g}].release", 0, MAX_TIME))
             if prompt + output > memory:
                 raise InputError(f"requests[{g}]: {does_not_fit(Request(prompt, output), memory)}")
         if sum(counts) > MAX_REQUESTS:
             raise InputError(f"requests: must be at most {MAX_REQUESTS}, got {sum(counts)}")
-        columns = (np.repeat(column, counts) for column in (prompts, outputs))
-        at = np.repeat(np.array(releases, dtype=np.int64), counts) if any(releases) else None
-        return cls(memory, *columns, name, comment, source, at)
+        repeated = [np.repeat(column, counts) for column in (prompts, outputs, releases)]
+        return cls(memory, repeated[0], repeated[1], name, comment, source, repeated[2])
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -240,9 +239,8 @@ class Instance(Sequence[Request]):
 
     def renamed(self, name: str) -> Instance:
         """Return the same instance under another name."""
-        columns = (self.prompts, self.outputs)
         texts = (name, self.comment, self.source)
-        return Instance(self.memory, *columns, *texts, self.releases)
+        return Instance(self.memory, self.prompts, self.outputs, *texts, self.releases)
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the canonical JSON of memory and requests.
