@@ -46,7 +46,9 @@ class MCSF(Policy):
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the published bound, if the theorem's assumptions hold."""
-        return None if instance.common_prompt is None else MCSF_THEOREM.stated()
+        if instance.common_prompt is None or instance.has_releases:
+            return None
+        return MCSF_THEOREM.stated()
 
     def cost_formula(self, compiled: Compiler) -> Cost:
         """Return the cost of a layout in rounds; see `Policy.cost_formula`."""

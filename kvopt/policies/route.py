@@ -141,9 +141,10 @@ class _Rectangles:
                 free -= rectangle.width
                 heapq.heappush(ends, (machine.now + rectangle.limit, i))
                 began = True
-            if not running:
+            if not running and requests is not None:
                 break
-            for i in (yield Wait(until=ends[0][0])).tolist():
+            next_end = ends[0][0] if running else None
+            for i in (yield Wait(next_end, releases=requests is None)).tolist():
                 free += running.pop(i).width
             while ends and (ends[0][1] not in running or ends[0][0] <= machine.now):
                 _, i = heapq.heappop(ends)
@@ -168,6 +169,7 @@ class Rect(Policy):
     all waiting requests are gone through [our reading] by (2 s 2^r, request), and those
     whose width fits are started.  A request that turns out to be longer than its prompt
     [our reading] is killed at age s once, and then gets s plus the limit of each attempt.
+    With release times the same goes for what has been released [our reading].
 
     Guarantee: none claimed for this reading; the source has 36 for its own if every output
     is at most the prompt, and no prompt is more than a quarter of the memory.  Here narrow
@@ -190,6 +192,7 @@ class Response(Policy):
     In phase p [our reading] the unfinished requests with a prompt below 2^p get slices
     of 2^p rounds by a staggered pipeline, as if all had the largest prompt S among them; or,
     if 2^p > M - S, one at a time, request i in a slot of min(2^p, M - s_i) rounds.
+    What is released while a batch runs forms the next one [our reading].
 
     Guarantee: none claimed for this reading; the source has 236/3 for its own if every
     output exceeds the prompt.  Source: arXiv 2607.09248.
@@ -242,10 +245,14 @@ class Route(Policy):
         """Schedule all requests; see `Policy.run`."""
         rungs: Rungs = defaultdict(int)
         rectangles = _Rectangles(machine, rungs)
-        for window in itertools.count():
+        window = 0
+        while True:
             if not len(machine.unfinished()):
-                return
+                window = 0
+                yield Wait()
+                continue
             length = 2**window
+            window += 1
             heavy = [
                 i
                 for i, prompt in _with_prompts(machine)
@@ -307,7 +314,7 @@ def _large_window(machine: Machine, rungs: Rungs, until: int) -> Decisions:
             continue
         machine.start(i, kill_at=limit)
         began = True
-        yield Wait(until=machine.now + limit)
+        yield Wait(machine.now + limit, releases=False)
         if not machine.completed(i):
             rungs[i] += 1
             heapq.heappush(waiting, (rungs[i], i))

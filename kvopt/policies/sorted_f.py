@@ -33,6 +33,9 @@ class SortedF(Policy):
     length, prompt, request) a request is taken if the batch still fits and its quotient
     falls.
 
+    With release times, batches are formed anew of what waits whenever something is
+    released [our reading].
+
     Guarantee: at most 48 times the optimum if every batch is the best one, whatever the
     prompts; claimed for up to ten requests.  Source: Wang, Ye, Zhou 2025, arXiv 2508.06133.
     """
@@ -51,7 +54,9 @@ class SortedF(Policy):
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if every batch is the best one."""
-        return SORTED_F_THEOREM.stated() if len(instance) <= EXACT_REQUESTS else None
+        if instance.has_releases or len(instance) > EXACT_REQUESTS:
+            return None
+        return SORTED_F_THEOREM.stated()
 
     def worst_orders(
         self, memory: int, requests: Sequence[RequestType]

@@ -23,7 +23,8 @@ __all__ = ["SVF"]
 class SVF(Policy):
     """SVF: smallest area (memory times rounds) first, each as soon as it fits for its whole run.
 
-    The requests start by (area, request), none before its predecessor [our reading].
+    The requests start by (area, request), none before its predecessor [our reading]; with
+    release times, those that have been released.
 
     Guarantee: if no request ever uses more than a * M tokens, a < 1, the total completion
     time is at most max(2 / (1 - a), 1 + 4 / (3 (1 - a))) times the optimum, whatever the
@@ -46,7 +47,7 @@ class SVF(Policy):
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound for the largest peak of the instance."""
         share = Fraction(int((instance.prompts + instance.outputs).max()), instance.memory)
-        if share == 1:
+        if share == 1 or instance.has_releases:
             return None
         shared = 2 / (1 - share)
         bound = with_own_lengths(shared, Fraction(0))

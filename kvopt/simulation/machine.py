@@ -42,12 +42,13 @@ class Wait:
     ----------
     until
         Time to wake at if nothing happens before it (rounds), or None.
-    releases
-        Whether releases end the pause, as completions do; if not, `Machine.arrivals`
-        names them after it.
+    completions, releases
+        Whether completions and releases end the pause; those on the way are reported
+        after it in any case, completions as its value, releases by `Machine.arrivals`.
     """
 
     until: int | None = None
+    completions: bool = True
     releases: bool = True
 
 

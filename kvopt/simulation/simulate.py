@@ -83,6 +83,8 @@ def simulate(
         world.accept(machine)
         if world.completed == len(instance):
             break
+        if world.waits_for_nothing(pause):
+            break
         completed = world.pass_time(machine, pause)
         pauses += 1
         if progress and pauses % 1024 == 0:
@@ -137,6 +139,14 @@ class _World:
         to_come = self.released < len(self.to_come)
         return not (machine.running or self.active or to_come or machine.undelivered())
 
+    def waits_for_nothing(self, pause: Wait | Until) -> bool:
+        """Tell whether a pause is for releases alone, and nothing is to come."""
+        return (
+            isinstance(pause, Wait)
+            and (pause.until, pause.completions, pause.releases) == (None, False, True)
+            and self.released == len(self.to_come)
+        )
+
     def release(self, machine: Machine) -> None:
         """Tell the machine what has been released since it was last told."""
         count = int(np.searchsorted(self.times_to_come, self.now, side="right"))
@@ -183,8 +193,10 @@ class _World:
                 limit = LATEST if pause.until is None else pause.until
                 if pause.releases and self.released < len(self.to_come):
                     limit = min(limit, int(self.times_to_come[self.released]))
-                time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
-                time = self.singles.next_completion(time)
+                time = limit
+                if pause.completions:
+                    time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
+                    time = self.singles.next_completion(time)
                 if pause.until is None and time == LATEST:
                     raise self._error("waits for a completion, but nothing that runs completes")
             case _:

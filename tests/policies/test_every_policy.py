@@ -148,5 +148,6 @@ def slots_of(thing: object) -> Iterator[object]:
 
 def test_a_clairvoyant_policy_does_get_the_lengths() -> None:
     """The search for reachable numbers finds them where they are."""
-    machine = Machine("x", 1000, np.array([7, 7]), np.array([903, 907]))
+    machine = Machine("x", 1000, clairvoyant=True)
+    machine.arrive(np.array([0, 1]), Instance(1000, [7, 7], [903, 907]))
     assert {903, 907} <= numbers_within(machine)
