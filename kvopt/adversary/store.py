@@ -15,7 +15,7 @@ from typing import Any
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.model.formats import INSTANCE_FORMAT, parsed
+from kvopt.model.formats import INSTANCE_FORMATS, parsed
 from kvopt.parallel.store import Claims, Columns, FinishedUnit, Task, WorkStore
 from kvopt.policies import policy_from_spec, source_digest
 
@@ -363,7 +363,7 @@ def _instance(candidate: Candidate) -> str:
         for prompt, output, count in candidate.groups
     ]
     memory = int(candidate.memory)
-    return json.dumps({"format": INSTANCE_FORMAT, "memory": memory, "requests": requests})
+    return json.dumps({"format": INSTANCE_FORMATS[0], "memory": memory, "requests": requests})
 
 
 def _candidate(text: str) -> Candidate:

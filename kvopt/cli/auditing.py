@@ -263,7 +263,7 @@ class _Audit:
         )
         click.echo(text_table(heads, table, right="lrrrrlrrll"))
         for found in self.searched:
-            groups = ", ".join(f"{o} x {count}" for _, o, count in found.instance.groups())
+            groups = ", ".join(f"{o} x {count}" for _, o, count, *_ in found.instance.groups())
             click.echo(
                 f"\nworst of {found.evaluations} instances for {found.ratio.policy}:"
                 f" ratio {ratio_text(found.ratio)}, {found.ratio.verdict.value}"

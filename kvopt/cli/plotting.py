@@ -18,7 +18,7 @@ from kvopt.cli.terminal import progress_bar
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_json, write_bytes, write_text
 from kvopt.model.formats import (
-    INSTANCE_FORMAT,
+    INSTANCE_FORMATS,
     SCHEDULE_FORMAT,
     instance_from_json,
     schedule_from_json,
@@ -205,14 +205,14 @@ def _read(path: Path) -> Content:
         kind = content.get("format") if isinstance(content, dict) else None
         if isinstance(content, dict) and kind is None and "rows" in content:
             return _ratio_bars(content)
-        if kind == INSTANCE_FORMAT:
+        if kind in INSTANCE_FORMATS:
             return instance_from_json(content)
         if kind == SCHEDULE_FORMAT:
             schedule = schedule_from_json(content)
             check_drawable(schedule)
             return schedule
         raise InputError(
-            f"format: must be {SCHEDULE_FORMAT!r}, {INSTANCE_FORMAT!r}"
+            f"format: must be {', '.join(map(repr, (SCHEDULE_FORMAT, *INSTANCE_FORMATS)))}"
             f" or that of kvopt ratio --json, got {abridged(kind)}"
         )
     except InputError as error:

@@ -23,7 +23,7 @@ class Violation:
     ----------
     rule
         Short name of the broken rule: "request", "time", "length", "missing",
-        "doubled", "overlap", "finished" or "memory".
+        "doubled", "overlap", "finished", "release" or "memory".
     message
         The violation in words, with all the numbers.
     """
@@ -39,10 +39,11 @@ def violations(schedule: Schedule) -> list[Violation]:
     """List everything that is wrong with a schedule.
 
     The model is that of Feng, Yang and Zhang 2026 (arXiv 2601.22996): an attempt
-    that starts at p >= 0 uses s + j tokens in round p + j, completes after
-    exactly o rounds, and may be killed after any earlier round; every request
-    completes exactly once, its attempts do not overlap, none follows the
-    completion, and in every round the memory in use is at most the budget.
+    that starts at p uses s + j tokens in round p + j, completes after exactly o
+    rounds, and may be killed after any earlier round; no attempt starts before time
+    0 or the release of its request; every request completes exactly once, its
+    attempts do not overlap, none follows the completion, and in every round the
+    memory in use is at most the budget.
 
     Parameters
     ----------
@@ -57,6 +58,7 @@ def violations(schedule: Schedule) -> list[Violation]:
     """
     prompts = schedule.instance.prompts.tolist()
     outputs = schedule.instance.outputs.tolist()
+    releases = schedule.instance.releases.tolist()
     n = len(outputs)
     found: list[Violation] = []
     attempts_of: dict[int, list[Attempt]] = defaultdict(list)
@@ -67,7 +69,7 @@ def violations(schedule: Schedule) -> list[Violation]:
             found.append(Violation("request", f"{attempt} names no request of 0..{n - 1}"))
 
     for i in range(n):
-        found += _of_one_request(i, outputs[i], attempts_of[i])
+        found += _of_one_request(i, outputs[i], releases[i], attempts_of[i])
 
     running = [a for own in attempts_of.values() for a in own if a.start < a.end]
     uses = [(a.start, a.end, prompts[a.request]) for a in running]
@@ -75,7 +77,7 @@ def violations(schedule: Schedule) -> list[Violation]:
     return found
 
 
-def _of_one_request(i: int, output: int, attempts: list[Attempt]) -> list[Violation]:
+def _of_one_request(i: int, output: int, release: int, attempts: list[Attempt]) -> list[Violation]:
     found = []
     completions = [a for a in attempts if not a.killed]
     if not completions:
@@ -89,6 +91,8 @@ def _of_one_request(i: int, output: int, attempts: list[Attempt]) -> list[Violat
         rounds = a.end - a.start
         if a.start < 0:
             found.append(Violation("time", f"{span} starts before time 0"))
+        elif a.start < release:
+            found.append(Violation("release", f"{span} starts before its release at {release}"))
         if not a.killed and rounds != output:
             found.append(
                 Violation("length", f"{span} completes after {rounds} rounds, output is {output}")

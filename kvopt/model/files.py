@@ -14,7 +14,7 @@ from typing import TypeAlias, TypeVar
 from kvopt.model.errors import InputError
 from kvopt.model.formats import (
     CERTIFICATE_FORMAT,
-    INSTANCE_FORMAT,
+    INSTANCE_FORMATS,
     SCHEDULE_FORMAT,
     SLICES_FORMAT,
     instance_from_json,
@@ -71,7 +71,8 @@ def read_instance(path: PathLike) -> Instance:
     TypeError
         If the path is neither a str nor a Path.
     InputError
-        If the file cannot be read or is not a valid "kvopt-instance/1" file.
+        If the file cannot be read or is not a valid "kvopt-instance/1" or
+        "kvopt-instance/2" file.
     """
     path = _path(path)
     return _located(path, lambda: instance_from_json(read_json(path)))
@@ -118,9 +119,9 @@ def read_any(path: PathLike) -> Instance | Schedule | CertificateText:
         return CertificateText(text)
     if kind == SCHEDULE_FORMAT:
         return _located(path, lambda: schedule_from_json(content))
-    if kind == INSTANCE_FORMAT:
+    if kind in INSTANCE_FORMATS:
         return _located(path, lambda: instance_from_json(content))
-    formats = [SCHEDULE_FORMAT, INSTANCE_FORMAT, CERTIFICATE_FORMAT, SLICES_FORMAT]
+    formats = [SCHEDULE_FORMAT, *INSTANCE_FORMATS, CERTIFICATE_FORMAT, SLICES_FORMAT]
     known = f"{', '.join(map(repr, formats[:-1]))} or {formats[-1]!r}"
     raise InputError(f"{path}: format: must be {known}, got {abridged(kind)}")
 

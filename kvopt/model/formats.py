@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kvopt.model.errors import InputError
-from kvopt.model.instance import Instance, abridged, check_integer
+from kvopt.model.instance import MAX_TIME, Instance, abridged, check_integer
 from kvopt.model.schedule import Schedule
 
 __all__ = [
     "CERTIFICATE_FORMAT",
-    "INSTANCE_FORMAT",
+    "INSTANCE_FORMATS",
     "SCHEDULE_FORMAT",
     "SLICES_FORMAT",
     "attempt_rows",
@@ -31,26 +31,36 @@ __all__ = [
 ]
 
 INSTANCE_FORMAT = "kvopt-instance/1"
+INSTANCE_FORMAT_WITH_RELEASES = "kvopt-instance/2"
+INSTANCE_FORMATS = (INSTANCE_FORMAT, INSTANCE_FORMAT_WITH_RELEASES)
 SCHEDULE_FORMAT = "kvopt-schedule/1"
 CERTIFICATE_FORMAT = "kvopt-certificate/2"
 SLICES_FORMAT = "kvopt-slices/1"
 
-MAX_TIME = 10**15
-"""Largest start, end or release time accepted (rounds)."""
-
 
 def instance_to_json(instance: Instance) -> dict[str, Any]:
-    """Return the content of an instance file as a JSON object."""
-    result: dict[str, Any] = {"format": INSTANCE_FORMAT}
+    """Return the content of an instance file as a JSON object.
+
+    Its format is "kvopt-instance/2" if some request is released after time 0, else
+    "kvopt-instance/1".
+    """
+    result: dict[str, Any] = {"format": INSTANCE_FORMATS[instance.has_releases]}
     for key in ("name", "comment", "source"):
         if text := getattr(instance, key):
             result[key] = text
     result["memory"] = instance.memory
-    result["requests"] = [
-        {"prompt": p, "output": o} if count == 1 else {"prompt": p, "output": o, "count": count}
-        for p, o, count in instance.groups()
-    ]
+    result["requests"] = [_entry(*group) for group in instance.groups()]
     return result
+
+
+def _entry(prompt: int, output: int, count: int, release: int = 0) -> dict[str, int]:
+    """Return an element of the requests of an instance file."""
+    entry = {"prompt": prompt, "output": output}
+    if release:
+        entry["release"] = release
+    if count > 1:
+        entry["count"] = count
+    return entry
 
 
 def instance_from_json(content: object, prefix: str = "") -> Instance:
@@ -62,7 +72,8 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
         What `kvopt.model.files.read_json` returned.
     prefix
         Where the object stands in its file, for messages ("instance." in a
-        schedule); an object that stands inside another may leave out "format".
+        schedule); an object that stands inside another may leave out "format", which
+        then is "kvopt-instance/1".
 
     Raises
     ------
@@ -70,14 +81,15 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
         If anything is missing, unknown, of the wrong type or out of range.
     """
     required = {"memory", "requests"} | (set() if prefix else {"format"})
-    _check_format(content, INSTANCE_FORMAT, prefix)
+    _check_format(content, INSTANCE_FORMATS, prefix)
     given = _object(content, prefix, required, {"format", "name", "comment", "source"})
+    latest = MAX_TIME if given.get("format") == INSTANCE_FORMAT_WITH_RELEASES else 0
     groups = []
     for g, entry in enumerate(_list(given["requests"], f"{prefix}requests")):
         place = f"{prefix}requests[{g}]."
         entry = _object(entry, place, {"prompt", "output"}, {"count", "release"})
-        _check_release(entry.get("release", 0), f"{place}release")
-        groups.append((entry["prompt"], entry["output"], entry.get("count", 1)))
+        _check_release(release := entry.get("release", 0), f"{place}release", latest)
+        groups.append((entry["prompt"], entry["output"], entry.get("count", 1), release))
     texts = {key: given.get(key, "") for key in ("name", "comment", "source")}
     try:
         return Instance.from_groups(given["memory"], groups, **texts)
@@ -110,7 +122,7 @@ def schedule_from_json(content: object) -> Schedule:
         -10^15..10^15.  Integers in that range are accepted even where they make
         the schedule infeasible: that is for `kvopt.model.feasibility` to say.
     """
-    _check_format(content, SCHEDULE_FORMAT)
+    _check_format(content, (SCHEDULE_FORMAT,))
     given = _object(content, "", {"format", "instance", "attempts"}, set())
     instance = instance_from_json(given["instance"], "instance.")
     rows = _list(given["attempts"], "attempts")
@@ -187,17 +199,23 @@ def _list(value: object, place: str) -> list[Any]:
     return value
 
 
-def _check_release(value: object, place: str) -> None:
-    """Refuse a release time above 0, in one line of its own."""
-    if check_integer(value, place, 0, MAX_TIME) > 0:
-        raise InputError(f"{place}: must be 0, got {value}: releases above 0 are not supported yet")
+def _check_release(value: object, place: str, latest: int) -> None:
+    """Refuse a release time above the latest that the format of the file allows."""
+    if check_integer(value, place, 0, MAX_TIME) > latest:
+        raise InputError(
+            f"{place}: must be 0 in a file of format {INSTANCE_FORMAT!r}, got {value}; "
+            f"{INSTANCE_FORMAT_WITH_RELEASES!r} has release times"
+        )
 
 
-def _check_format(content: object, expected: str, prefix: str = "") -> None:
+def _check_format(content: object, expected: Sequence[str], prefix: str = "") -> None:
     """Refuse another format, or none, before its unknown fields cause confusion."""
-    if isinstance(content, dict) and (given := content.get("format", expected)) != expected:
-        raise InputError(f"{prefix}format: must be {expected!r}, got {abridged(given)}")
-    if isinstance(content, dict) and not prefix and "format" not in content:
+    if not isinstance(content, dict):
+        return
+    if (given := content.get("format", expected[0])) not in expected:
+        formats = " or ".join(map(repr, expected))
+        raise InputError(f"{prefix}format: must be {formats}, got {abridged(given)}")
+    if not prefix and "format" not in content:
         raise InputError("format: required field is missing")
 
 

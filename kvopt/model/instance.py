@@ -16,10 +16,13 @@ from kvopt.model.request import IntArray, Request
 from kvopt.model.request_types import RequestTypes
 from kvopt.model.text import abridged_repr
 
-__all__ = ["MAX_REQUESTS", "MAX_TOKENS", "Instance", "IntArray", "Request"]
+__all__ = ["MAX_REQUESTS", "MAX_TIME", "MAX_TOKENS", "Instance", "IntArray", "Request"]
 
 MAX_TOKENS = 10**9
 """Largest memory budget, prompt or output length accepted (tokens)."""
+
+MAX_TIME = 10**15
+"""Largest start, end or release time accepted (rounds)."""
 
 MAX_REQUESTS = 10**7
 """Largest number of requests accepted in one instance."""
@@ -27,7 +30,7 @@ MAX_REQUESTS = 10**7
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
 class Instance(Sequence[Request]):
-    """A memory budget and the requests that share it, all released at time 0.
+    """A memory budget and the requests that share it, each from its release time on.
 
     As a sequence it holds its `Request` objects in order; the arrays are there
     for code that works on many requests at once.
@@ -42,6 +45,8 @@ class Instance(Sequence[Request]):
         Output lengths (tokens), shape (n,).
     name, comment, source
         Free text: what to call it, why it is interesting, where it came from.
+    releases
+        Release times (rounds), shape (n,), each from 0 to `MAX_TIME`; None for all at 0.
 
     Raises
     ------
@@ -59,6 +64,9 @@ class Instance(Sequence[Request]):
     memory: int
     prompts: IntArray
     outputs: IntArray
+    releases: IntArray
+    has_releases: bool
+    """Whether some request is released after time 0."""
     name: str
     comment: str
     source: str
@@ -72,12 +80,13 @@ class Instance(Sequence[Request]):
         name: str = "",
         comment: str = "",
         source: str = "",
+        releases: ArrayLike | None = None,
     ) -> None:
         put = object.__setattr__
         put(self, "_types", None)
         put(self, "memory", check_integer(memory, "memory", 1))
-        put(self, "prompts", _lengths(prompts, "prompt", 0))
-        put(self, "outputs", _lengths(outputs, "output", 1))
+        put(self, "prompts", _integers(prompts, "prompt", 0))
+        put(self, "outputs", _integers(outputs, "output", 1))
         for key, text in (("name", name), ("comment", comment), ("source", source)):
             if not isinstance(text, str) or not _is_writable(text, one_line=key == "name"):
                 raise InputError(f"{key}: must be a printable string, got {abridged(text)}")
@@ -85,6 +94,15 @@ class Instance(Sequence[Request]):
         if len(self.prompts) != len(self.outputs):
             raise InputError(
                 f"outputs: must be as many as prompts, {len(self.prompts)}, got {len(self.outputs)}"
+            )
+        if releases is None:
+            releases = np.zeros_like(self.prompts)
+        put(self, "releases", _integers(releases, "release", 0, MAX_TIME))
+        put(self, "has_releases", bool(self.releases.any()))
+        if len(self.releases) != len(self.prompts):
+            raise InputError(
+                f"releases: must be as many as prompts, {len(self.prompts)}, "
+                f"got {len(self.releases)}"
             )
         if not len(self.prompts):
             raise InputError("requests: must not be empty, got []")
@@ -101,7 +119,7 @@ class Instance(Sequence[Request]):
     def from_groups(
         cls,
         memory: int,
-        groups: Iterable[tuple[int, int, int]],
+        groups: Iterable[tuple[int, int, int] | tuple[int, int, int, int]],
         name: str = "",
         comment: str = "",
         source: str = "",
@@ -113,7 +131,7 @@ class Instance(Sequence[Request]):
         memory
             Memory budget (tokens).
         groups
-            Triples (prompt, output, count), in request order.
+            Tuples (prompt, output, count) or (prompt, output, count, release), in request order.
         name, comment, source
             As for the class.
 
@@ -124,18 +142,19 @@ class Instance(Sequence[Request]):
             counts add up to more than `MAX_REQUESTS`.
         """
         check_integer(memory, "memory", 1)
-        prompts, outputs, counts = [], [], []
-        for g, (prompt, output, count) in enumerate(groups):
+        prompts, outputs, counts, releases = [], [], [], []
+        for g, (prompt, output, count, *release) in enumerate(groups):
             prompts.append(check_integer(prompt, f"requests[{g}].prompt", 0))
             outputs.append(check_integer(output, f"requests[{g}].output", 1))
             counts.append(check_integer(count, f"requests[{g}].count", 1, MAX_REQUESTS))
+            at = release[0] if release else 0
+            releases.append(check_integer(at, f"requests[{g}].release", 0, MAX_TIME))
             if prompt + output > memory:
                 raise InputError(f"requests[{g}]: {does_not_fit(Request(prompt, output), memory)}")
         if sum(counts) > MAX_REQUESTS:
             raise InputError(f"requests: must be at most {MAX_REQUESTS}, got {sum(counts)}")
-        return cls(
-            memory, np.repeat(prompts, counts), np.repeat(outputs, counts), name, comment, source
-        )
+        repeated = [np.repeat(column, counts) for column in (prompts, outputs, releases)]
+        return cls(memory, repeated[0], repeated[1], name, comment, source, repeated[2])
 
     def __len__(self) -> int:
         return len(self.prompts)
@@ -145,12 +164,14 @@ class Instance(Sequence[Request]):
     @overload
     def __getitem__(self, i: slice) -> tuple[Request, ...]: ...
     def __getitem__(self, i: int | slice) -> Request | tuple[Request, ...]:
+        columns = (self.prompts, self.outputs, self.releases)
         if isinstance(i, slice):
-            return tuple(map(Request, self.prompts[i].tolist(), self.outputs[i].tolist()))
-        return Request(int(self.prompts[i]), int(self.outputs[i]))
+            return tuple(map(Request, *(c[i].tolist() for c in columns)))
+        return Request(*(int(c[i]) for c in columns))
 
     def __iter__(self) -> Iterator[Request]:
-        return map(Request, self.prompts.tolist(), self.outputs.tolist())
+        columns = (self.prompts, self.outputs, self.releases)
+        return map(Request, *(c.tolist() for c in columns))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Instance):
@@ -160,13 +181,16 @@ class Instance(Sequence[Request]):
             and (self.name, self.comment, self.source) == (other.name, other.comment, other.source)
             and np.array_equal(self.prompts, other.prompts)
             and np.array_equal(self.outputs, other.outputs)
+            and np.array_equal(self.releases, other.releases)
         )
 
     def __hash__(self) -> int:
-        return hash((self.memory, self.prompts.tobytes(), self.outputs.tobytes()))
+        columns = (self.prompts, self.outputs, self.releases)
+        return hash((self.memory, *(c.tobytes() for c in columns)))
 
     def __repr__(self) -> str:
-        return f"Instance(name={self.name!r}, memory={self.memory}, requests={len(self)})"
+        latest = f", latest release={self.releases.max()}" if self.has_releases else ""
+        return f"Instance(name={self.name!r}, memory={self.memory}, requests={len(self)}{latest})"
 
     @property
     def common_prompt(self) -> int | None:
@@ -179,38 +203,55 @@ class Instance(Sequence[Request]):
         """Sum of the output lengths (tokens)."""
         return int(self.outputs.sum())
 
-    def groups(self) -> list[tuple[int, int, int]]:
-        """Return the maximal runs of identical neighbours as (prompt, output, count)."""
-        change = (np.diff(self.prompts) != 0) | (np.diff(self.outputs) != 0)
+    @property
+    def total_release(self) -> int:
+        """Sum of the release times (rounds)."""
+        return sum(self.releases.tolist()) if self.has_releases else 0
+
+    def groups(self) -> list[tuple[int, int, int]] | list[tuple[int, int, int, int]]:
+        """Return the maximal runs of identical neighbours, as `from_groups` takes them.
+
+        As (prompt, output, count), or as (prompt, output, count, release) if some request is
+        released after time 0.
+        """
+        columns = [self.prompts, self.outputs, self.releases]
+        change = np.any([np.diff(c) != 0 for c in columns], axis=0)
         first = np.concatenate(([0], np.flatnonzero(change) + 1))
         counts = np.diff(np.concatenate((first, [len(self)])))
-        columns = (self.prompts[first], self.outputs[first], counts)
-        return list(zip(*(c.tolist() for c in columns), strict=True))
+        prompts, outputs, releases = (c[first].tolist() for c in columns)
+        if not self.has_releases:
+            return list(zip(prompts, outputs, counts.tolist(), strict=True))
+        return list(zip(prompts, outputs, counts.tolist(), releases, strict=True))
 
     def request_types(self) -> RequestTypes:
         """Return the distinct requests, in the order that every engine uses."""
         if self._types is None:
-            object.__setattr__(self, "_types", RequestTypes.of(self.prompts, self.outputs))
+            object.__setattr__(
+                self, "_types", RequestTypes.of(self.prompts, self.outputs, self.releases)
+            )
         assert self._types is not None
         return self._types
 
     def types(self) -> list[tuple[Request, int]]:
-        """Return the distinct requests with their multiplicities, by (output, prompt)."""
+        """Return the distinct requests with their multiplicities, by (output, prompt, release)."""
         types = self.request_types()
         return list(zip(types.requests, types.counts.tolist(), strict=True))
 
     def renamed(self, name: str) -> Instance:
         """Return the same instance under another name."""
-        return Instance(self.memory, self.prompts, self.outputs, name, self.comment, self.source)
+        texts = (name, self.comment, self.source)
+        return Instance(self.memory, self.prompts, self.outputs, *texts, self.releases)
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the canonical JSON of memory and requests.
 
-        Requests are expanded to [prompt, output] pairs, keys sorted, no spaces;
-        names and comments do not enter.
+        Requests are expanded to [prompt, output] pairs, or to [prompt, output, release] triples
+        if some request is released after time 0; keys sorted, no spaces.  Names and comments
+        do not enter.
         """
-        pairs = np.stack((self.prompts, self.outputs), axis=1).tolist()
-        text = json.dumps({"memory": self.memory, "requests": pairs}, separators=(",", ":"))
+        columns = (self.prompts, self.outputs, *([self.releases] if self.has_releases else []))
+        rows = np.stack(columns, axis=1).tolist()
+        text = json.dumps({"memory": self.memory, "requests": rows}, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -246,8 +287,8 @@ def _is_writable(text: str, one_line: bool) -> bool:
     return all(c.isprintable() or (c in "\n\t" and not one_line) for c in text)
 
 
-def _lengths(values: ArrayLike, what: str, low: int) -> IntArray:
-    """Return `values` as a read-only int64 array of lengths in [low, MAX_TOKENS]."""
+def _integers(values: ArrayLike, what: str, low: int, high: int = MAX_TOKENS) -> IntArray:
+    """Return `values` as a read-only int64 array of integers in [low, high]."""
     try:
         array = np.asarray(values)
     except ValueError:
@@ -256,11 +297,11 @@ def _lengths(values: ArrayLike, what: str, low: int) -> IntArray:
         raise InputError(f"{what}s: must be a flat list, got {array.ndim} dimensions")
     if array.dtype.kind not in "iu":
         for i, value in enumerate(array.tolist()):
-            check_integer(value, f"requests[{i}].{what}", low)
-    wrong = (array < low) | (array > MAX_TOKENS)
+            check_integer(value, f"requests[{i}].{what}", low, high)
+    wrong = (array < low) | (array > high)
     if wrong.any():
         i = int(np.argmax(wrong))
-        check_integer(array[i].item(), f"requests[{i}].{what}", low)
+        check_integer(array[i].item(), f"requests[{i}].{what}", low, high)
     array = array.astype(np.int64)
     array.setflags(write=False)
     return array

@@ -1,4 +1,4 @@
-"""One request: what it holds, and for how long."""
+"""One request: what it holds, for how long, and since when it is there."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ __all__ = ["IntArray", "Request"]
 IntArray = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True, order=True, repr=False)
 class Request:
-    """One request: a prompt to hold and an output to generate.
+    """One request: a prompt to hold and an output to generate, from its release on.
 
     Parameters
     ----------
@@ -22,10 +22,17 @@ class Request:
         Prompt length s >= 0 (tokens), in memory as long as an attempt runs.
     output
         Output length o >= 1 (tokens); an attempt completes after o rounds.
+    release
+        Release time a >= 0 (rounds): an attempt starts at a or later.
     """
 
     prompt: int
     output: int
+    release: int = 0
+
+    def __repr__(self) -> str:
+        release = f", release={self.release}" if self.release else ""
+        return f"Request(prompt={self.prompt}, output={self.output}{release})"
 
     @property
     def peak(self) -> int:

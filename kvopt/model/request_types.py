@@ -15,7 +15,7 @@ __all__ = ["RequestTypes"]
 
 @dataclass(frozen=True, eq=False)
 class RequestTypes:
-    """The distinct requests of an instance, ordered by (output, prompt), with their numbers.
+    """The distinct requests of an instance, by (output, prompt, release), with their numbers.
 
     Identical requests are interchangeable, so a schedule is told by the start times of each type.
 
@@ -23,10 +23,12 @@ class RequestTypes:
     ----------
     prompts, outputs
         Prompt and output length of each type (tokens), shape (types,).
+    releases
+        Release time of each type (rounds), shape (types,).
     counts
         Number of requests of each type, >= 1, shape (types,).
-    keys
-        What the types are sorted by, for each request of the instance, shape (n,).
+    index
+        Type of each request of the instance, shape (n,).
 
     Examples
     --------
@@ -40,23 +42,25 @@ class RequestTypes:
 
     prompts: IntArray
     outputs: IntArray
+    releases: IntArray
     counts: IntArray
-    keys: IntArray
+    index: IntArray
 
     @classmethod
-    def of(cls, prompts: IntArray, outputs: IntArray) -> RequestTypes:
-        """Group requests by their prompt and output lengths (tokens), shape (n,) each."""
-        keys = _keys(prompts, outputs)
-        distinct, counts = np.unique(keys, return_counts=True)
-        arrays = (distinct & ((1 << 30) - 1), distinct >> 30, counts, keys)
+    def of(cls, prompts: IntArray, outputs: IntArray, releases: IntArray) -> RequestTypes:
+        """Group requests by their lengths (tokens) and release times (rounds), shape (n,) each."""
+        keys = (outputs << 30) | prompts  # lengths have 30 bits at most
+        distinct, index, counts = np.unique(keys, return_inverse=True, return_counts=True)
+        at = np.zeros_like(distinct)
+        if releases.any():
+            pairs = np.stack((index, releases), axis=1)
+            both, index, counts = np.unique(pairs, axis=0, return_inverse=True, return_counts=True)
+            index = index.reshape(-1)  # of shape (n, 1) in numpy 2.0
+            distinct, at = distinct[both[:, 0]], both[:, 1]
+        arrays = (distinct & ((1 << 30) - 1), distinct >> 30, at, counts, index)
         for array in arrays:
             array.setflags(write=False)
         return cls(*arrays)
-
-    @cached_property
-    def index(self) -> IntArray:
-        """Type of each request of the instance, shape (n,)."""
-        return np.searchsorted(_keys(self.prompts, self.outputs), self.keys)
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -64,7 +68,8 @@ class RequestTypes:
     @cached_property
     def requests(self) -> list[Request]:
         """A request of each type."""
-        return list(map(Request, self.prompts.tolist(), self.outputs.tolist()))
+        columns = (self.prompts, self.outputs, self.releases)
+        return list(map(Request, *(c.tolist() for c in columns)))
 
     @cached_property
     def peaks(self) -> IntArray:
@@ -81,20 +86,19 @@ class RequestTypes:
         """The numbers of the types ordered by peak, then by prompt, shape (types,)."""
         return np.lexsort((self.prompts, self.peaks))
 
-    def number_of(self, prompt: int, output: int) -> int:
-        """Return the number of the type with these lengths.
+    def number_of(self, prompt: int, output: int, release: int = 0) -> int:
+        """Return the number of the type with these lengths and release.
 
         Raises
         ------
         KeyError
             If no request has them.
         """
-        return self._numbers[prompt, output]
+        return self._numbers[Request(prompt, output, release)]
 
     @cached_property
-    def _numbers(self) -> dict[tuple[int, int], int]:
-        lengths = zip(self.prompts.tolist(), self.outputs.tolist(), strict=True)
-        return {pair: k for k, pair in enumerate(lengths)}
+    def _numbers(self) -> dict[Request, int]:
+        return {request: k for k, request in enumerate(self.requests)}
 
     def rows(self, values: Sequence[int]) -> list[list[int]]:
         """Return rows [prompt, output, value] by (prompt, output), as certificates hold them.
@@ -125,7 +129,7 @@ class RequestTypes:
         ValueError
             If a type has more or fewer start times than requests.
         """
-        starts = np.empty(len(self.keys), dtype=np.int64)
+        starts = np.empty(len(self.index), dtype=np.int64)
         by_type = np.argsort(self.index, kind="stable")
         starts[by_type] = [t for k in range(len(self)) for t in self._sorted(k, times[k])]
         return starts
@@ -142,8 +146,3 @@ class RequestTypes:
         if len(own) != self.counts[k]:
             raise ValueError(f"type {k} has {self.counts[k]} requests, {len(own)} start times")
         return own
-
-
-def _keys(prompts: IntArray, outputs: IntArray) -> IntArray:
-    """Return numbers that order requests by (output, prompt), as lengths have 30 bits at most."""
-    return (outputs << 30) | prompts

@@ -154,8 +154,16 @@ class Schedule:
         return self.completion_times() - self.instance.outputs
 
     def total_completion_time(self) -> int:
-        """Return the sum of the completion times (rounds), the objective."""
+        """Return the sum of the completion times (rounds), the objective.
+
+        With release times that is the total latency, but for the sum of the releases, which
+        no schedule changes.
+        """
         return exact_sum(self.completion_times())
+
+    def total_latency(self) -> int:
+        """Return the sum of completion minus release times (rounds)."""
+        return self.total_completion_time() - self.instance.total_release
 
     def without_kills(self) -> Schedule:
         """Return the schedule of the completing attempts alone; it costs the same."""

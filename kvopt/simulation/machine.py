@@ -2,8 +2,9 @@
 
 A `Machine` holds public knowledge only.  The output lengths stay with the
 simulator, which alone knows when an attempt completes and tells the machine
-afterwards; a clairvoyant policy is handed them at the start.  So a
-non-clairvoyant policy cannot see a length: it is nowhere within its reach.
+afterwards; a clairvoyant policy is handed them as the requests are released.  So a
+non-clairvoyant policy cannot see a length, and none can see what is not released
+yet, nor how much that is: it is nowhere within its reach.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import PolicyError
-from kvopt.model.instance import IntArray, abridged
+from kvopt.model.instance import Instance, IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
 
 __all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
@@ -30,23 +31,30 @@ LATEST = 10**17
 NOBODY = np.zeros(0, dtype=np.int64)
 """No requests."""
 
+UNKNOWN = "does not exist, or has not been released"
+
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let time pass to the next completion, or to `until` if that is earlier.
+    """Let time pass to the next completion or release, or to `until` if that is earlier.
 
     Parameters
     ----------
     until
-        Time to wake at if nothing completes before it (rounds), or None.
+        Time to wake at if nothing happens before it (rounds), or None.
+    completions, releases
+        Whether completions and releases end the pause; those on the way are reported
+        after it in any case, completions as its value, releases by `Machine.arrivals`.
     """
 
     until: int | None = None
+    completions: bool = True
+    releases: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Until:
-    """Let time pass to exactly `time`; completions on the way are reported then."""
+    """Let time pass to exactly `time`; what happens on the way is reported then."""
 
     time: int
 
@@ -85,10 +93,8 @@ class Machine:
         Name of the policy, for messages.
     memory
         Memory budget M (tokens).
-    prompts
-        Prompt lengths (tokens), shape (n,).
-    outputs
-        Output lengths (tokens), shape (n,), for a clairvoyant policy; else None.
+    clairvoyant
+        Whether it is told output lengths.
 
     Attributes
     ----------
@@ -103,20 +109,21 @@ class Machine:
     `arrivals` name.  It never learns how many there will be.
     """
 
-    def __init__(
-        self, policy: str, memory: int, prompts: IntArray, outputs: IntArray | None
-    ) -> None:
+    def __init__(self, policy: str, memory: int, clairvoyant: bool) -> None:
         self.policy = policy
         self.memory = memory
-        # Copies: whatever a policy does to them, the simulator's truth stays as it is.
-        self._prompts = prompts.copy()
         self.now = 0
-        self._finished = np.zeros(len(prompts), dtype=np.bool_)
-        self._outputs = None if outputs is None else outputs.copy()
-        self._seen = 0  # so many requests were handed out as arrivals
+        # By request, up to the largest one that has been released; of those below it that are
+        # still to come, nothing but that they are is here.
+        self._prompts = NOBODY
+        self._outputs = NOBODY if clairvoyant else None
+        self._release = NOBODY
+        self._open = np.zeros(0, dtype=np.bool_)  # released and not completed
+        self._finished = np.zeros(0, dtype=np.bool_)
         # The latest attempt of each request: when it starts and ends by announcement.
-        self._start = np.zeros(len(prompts), dtype=np.int64)
-        self._end = np.zeros(len(prompts), dtype=np.int64)
+        self._start = NOBODY
+        self._end = NOBODY
+        self._arrivals: list[IntArray] = []  # released since the last call of `arrivals`
         # Memory in round r, of what runs: _constant + _running * r.
         self._constant = 0
         self._running = 0
@@ -124,10 +131,14 @@ class Machine:
         self._kills: list[int] = []
         self._starts: list[tuple[int, int]] = []
         self._commitments: list[Commitment] = []
+        self._withdrawn = False
 
     def waiting(self) -> IntArray:
-        """Return the unfinished requests that neither run nor are planned, in request order."""
-        return np.flatnonzero(~self._finished & (self._end <= self.now))
+        """Return the unfinished requests that neither run nor are planned, in request order.
+
+        Here and below, requests are those that have been released.
+        """
+        return np.flatnonzero(self._open & (self._end <= self.now))
 
     def unfinished(self, requests: IntArray | None = None) -> IntArray:
         """Return the requests that have not completed.
@@ -138,18 +149,20 @@ class Machine:
             Which requests to look at, shape (a,); None for all, in request order.
         """
         if requests is None:
-            return np.flatnonzero(~self._finished)
-        return requests[~self._finished[requests]]
+            return np.flatnonzero(self._open)
+        return requests[self._open[requests]]
 
     def arrivals(self) -> IntArray:
-        """Return the requests that have arrived since the last call, in request order.
+        """Return the requests released since the last call, in order of (release, request).
 
         The first call returns all that are there.
         """
-        if self._seen == len(self._prompts):
-            return NOBODY
-        seen, self._seen = self._seen, len(self._prompts)
-        return np.arange(seen, self._seen)
+        new, self._arrivals = self._arrivals, []
+        return new[0] if len(new) == 1 else np.concatenate((NOBODY, *new))
+
+    def release(self, request: int) -> int:
+        """Return when a request was released (rounds)."""
+        return int(self._release[request])
 
     def prompt(self, request: int) -> int:
         """Return the prompt length of a request (tokens)."""
@@ -245,10 +258,10 @@ class Machine:
             If no attempt of the request ran in the current round.
         """
         request = self._integer(request, "request")
-        if not 0 <= request < len(self._prompts):
+        if not 0 <= request < len(self._open):
             raise self._error(request, "kill of a request that does not exist")
         start, end = int(self._start[request]), int(self._end[request])
-        if self._finished[request] or not start < self.now < end:
+        if not (self._open[request] and start < self.now < end):
             raise self._error(request, "kill of a request that is not running")
         self._kills.append(request)
         self._end[request] = self.now
@@ -260,7 +273,9 @@ class Machine:
     def commit(
         self, requests: ArrayLike, starts: ArrayLike, kill_at: ArrayLike | None = None
     ) -> None:
-        """Decide on many attempts at once, now or in the future; this cannot be taken back.
+        """Decide on many attempts at once, now or in the future.
+
+        What has not started can be taken back, all of it: see `withdraw`.
 
         Parameters
         ----------
@@ -285,15 +300,17 @@ class Machine:
         if not len(requests) == len(starts) == len(ages):
             lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ages)} kill ages"
             raise self._error(None, f"commitment of {lengths}")
-        self._refuse((requests < 0) | (requests >= len(self._prompts)), requests, "does not exist")
+        unknown = (requests < 0) | (requests >= len(self._open))
+        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
         self._refuse(self._finished[requests], requests, "start of a finished request")
+        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
         self._refuse(self._end[requests] > self.now, requests, "start of a running request")
         self._refuse(starts < self.now, requests, "start in the past")
         self._refuse(starts > LATEST, requests, f"start after time {LATEST}")
         self._refuse(ages < 1, requests, "kill at an age below 1")
         ages[ages > LATEST] = NEVER
         places = np.arange(len(requests))
-        last = np.empty(len(self._prompts), dtype=np.int64)
+        last = np.empty(len(self._open), dtype=np.int64)
         last[requests] = places
         if (last[requests] != places).any():
             repeated = np.ones(len(requests), dtype=np.bool_)
@@ -309,6 +326,26 @@ class Machine:
         self._constant += int((self._prompts[requests[at_once]] - self.now).sum())
         for request in requests.tolist() if self._profile else ():
             self._announce(request)
+
+    def withdraw(self) -> None:
+        """Take back all commitments that have not started, before anything else is decided.
+
+        Raises
+        ------
+        PolicyError
+            If something else was decided since the last pause.
+        """
+        if self.undelivered():
+            raise self._error(None, "commitments are withdrawn after other decisions")
+        planned = np.flatnonzero(self._open & (self._start >= self.now) & (self._end > self.now))
+        if not len(planned):
+            return
+        at_once = planned[self._start[planned] == self.now]
+        self._running -= len(at_once)
+        self._constant -= int((self._prompts[at_once] - self.now).sum())
+        self._end[planned] = self.now
+        self._profile = None
+        self._withdrawn = True
 
     def earliest_start(
         self, request: int, rounds: int | None = None, not_before: int | None = None
@@ -338,7 +375,7 @@ class Machine:
         if self._profile is None:
             self._profile = LiveProfile(self.memory)
             self._profile.advance(self.now)
-            for other in np.flatnonzero(~self._finished & (self._end > self.now)).tolist():
+            for other in np.flatnonzero(self._open & (self._end > self.now)).tolist():
                 self._announce(other)
         if self._profile is None:
             raise self._error(request, "earliest start beside an attempt of unannounced length")
@@ -350,7 +387,12 @@ class Machine:
 
     def undelivered(self) -> bool:
         """Tell whether there are decisions that were not handed over."""
-        return bool(self._kills or self._starts or self._commitments)
+        return bool(self._kills or self._starts or self._commitments or self._withdrawn)
+
+    def take_withdrawal(self) -> bool:
+        """Tell whether commitments were withdrawn since the last call; before all else."""
+        withdrawn, self._withdrawn = self._withdrawn, False
+        return withdrawn
 
     def take_decisions(self) -> tuple[list[int], list[tuple[int, int]], list[Commitment]]:
         """Hand over and forget the kills, starts and commitments since the last call."""
@@ -358,10 +400,25 @@ class Machine:
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
 
+    def arrive(self, requests: IntArray, instance: Instance) -> None:
+        """Show requests of an instance that are released by now, in order of release."""
+        size = 1 + (int(requests[0]) if len(requests) == 1 else int(requests.max()))
+        if size > len(self._open):
+            self._grow(max(size, 2 * len(self._open)) if len(self._open) else size)
+        # Copies: whatever a policy does to them, the simulator's truth stays as it is.
+        self._prompts[requests] = instance.prompts[requests]
+        self._release[requests] = instance.releases[requests]
+        if self._outputs is not None:
+            self._outputs[requests] = instance.outputs[requests]
+        self._open[requests] = True
+        self._arrivals.append(requests.copy())
+
     def advance(self, now: int, completed: IntArray, constant: int, running: int) -> None:
         """Move to time `now`, with what completed and the memory of what runs after it."""
         self.now = now
-        self._finished[completed] = True
+        if len(completed):
+            self._open[completed] = False
+            self._finished[completed] = True
         self._constant, self._running = constant, running
         if self._profile:
             for request in completed.tolist():
@@ -369,6 +426,18 @@ class Machine:
                 if end > now:  # it was announced to run longer
                     self._profile.remove(start, int(self._prompts[request]), end)
             self._profile.advance(now)
+
+    def _grow(self, size: int) -> None:
+        def longer(values: IntArray) -> IntArray:
+            return np.concatenate((values, np.zeros(size - len(values), dtype=values.dtype)))
+
+        self._prompts, self._release = longer(self._prompts), longer(self._release)
+        self._outputs = None if self._outputs is None else longer(self._outputs)
+        self._start, self._end = longer(self._start), longer(self._end)
+        self._open = np.concatenate((self._open, np.zeros(size - len(self._open), np.bool_)))
+        self._finished = np.concatenate(
+            (self._finished, np.zeros(size - len(self._finished), np.bool_))
+        )
 
     def _known_outputs(self) -> IntArray:
         if self._outputs is None:
@@ -386,10 +455,10 @@ class Machine:
             self._profile.add(start, int(self._prompts[request]), end)
 
     def _check_startable(self, request: int) -> None:
-        if not 0 <= request < len(self._prompts):
-            raise self._error(request, "start of a request that does not exist")
-        if self._finished[request]:
+        if 0 <= request < len(self._open) and self._finished[request]:
             raise self._error(request, "start of a finished request")
+        if not (0 <= request < len(self._open) and self._open[request]):
+            raise self._error(request, f"start of a request that {UNKNOWN}")
         if self._end[request] > self.now:
             raise self._error(request, "start of a running request")
 

@@ -20,7 +20,7 @@ from kvopt.model.errors import KvoptError, PolicyError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, order_by
-from kvopt.simulation.machine import LATEST, Commitment, Decisions, Machine, Until, Wait
+from kvopt.simulation.machine import LATEST, NOBODY, Commitment, Decisions, Machine, Until, Wait
 from kvopt.simulation.policy import Policy
 
 __all__ = ["simulate"]
@@ -59,6 +59,7 @@ def simulate(
     """
     machine = _machine_for(policy, instance)
     world = _World(instance, policy.name)
+    world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
     pauses = idle = 0
@@ -80,10 +81,14 @@ def simulate(
         if idle > IDLE_PAUSES:
             raise PolicyError(policy.name, None, machine.now + 1, "pauses for ever, nothing runs")
         world.accept(machine)
+        if world.completed == len(instance):
+            break
+        if world.waits_for_nothing(pause):
+            break
         completed = world.pass_time(machine, pause)
         pauses += 1
         if progress and pauses % 1024 == 0:
-            progress(len(instance) - len(machine.unfinished()))
+            progress(world.completed)
     world.accept(machine)
     schedule = world.schedule()
     logger.debug("%s on %r: %d pauses, %d attempts", policy.name, instance, pauses, len(schedule))
@@ -91,27 +96,36 @@ def simulate(
 
 
 def _machine_for(policy: Policy, instance: Instance) -> Machine:
-    """Return the machine that a policy sees: with output lengths if it is clairvoyant."""
+    """Return the machine that a policy sees, before anything is released."""
     if not isinstance(policy.clairvoyant, bool):
         reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
         raise PolicyError(str(policy.name), None, 1, reason)
-    outputs = instance.outputs if policy.clairvoyant else None
-    return Machine(policy.name, instance.memory, instance.prompts, outputs)
+    return Machine(policy.name, instance.memory, policy.clairvoyant)
 
 
 class _World:
-    """The truth about a simulation: output lengths, and how every attempt ends."""
+    """The truth about a simulation: what is to come, and how every attempt ends."""
 
     def __init__(self, instance: Instance, policy: str) -> None:
         self.instance = instance
         self.policy = policy
         self.now = 0
+        self.completed = 0  # so many requests
+        self.to_come = np.argsort(instance.releases, kind="stable")
+        self.times_to_come = instance.releases[self.to_come]
+        self.released = 0  # so many requests
+        self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
         self.singles = _Singles(instance)
         self.batches: list[_Batch] = []
         self.active: list[_Batch] = []  # the batches with attempts still to end
 
     def accept(self, machine: Machine) -> None:
         """Take over the decisions made since the last pause."""
+        if not machine.undelivered():
+            return
+        if machine.take_withdrawal():
+            for batch in self.active:
+                batch.withdraw(self.now)
         kills, starts, commitments = machine.take_decisions()
         for request in kills:
             if not self.singles.kill(request, self.now):
@@ -124,11 +138,34 @@ class _World:
             self.active.append(self.batches[-1])
 
     def idle(self, machine: Machine) -> bool:
-        """Tell whether nothing runs, is planned, or was decided since the last pause."""
-        return not (machine.running or self.active or machine.undelivered())
+        """Tell whether nothing runs, is planned, to come, or was decided since the last pause."""
+        return not (
+            machine.running
+            or self.active
+            or self.released < len(self.to_come)
+            or machine.undelivered()
+        )
+
+    def waits_for_nothing(self, pause: Wait | Until) -> bool:
+        """Tell whether a pause is for releases alone, and nothing is to come."""
+        return (
+            isinstance(pause, Wait)
+            and (pause.until, pause.completions, pause.releases) == (None, False, True)
+            and self.released == len(self.to_come)
+        )
+
+    def release(self, machine: Machine) -> None:
+        """Tell the machine what has been released since it was last told."""
+        if self.next_release > self.now:
+            return
+        count = int(self.times_to_come.searchsorted(self.now, side="right"))
+        machine.arrive(self.to_come[self.released : count], self.instance)
+        self.released = count
+        last = count == len(self.to_come)
+        self.next_release = LATEST if last else int(self.times_to_come[count])
 
     def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
-        """Move to the end of a pause and return what completed on the way.
+        """Move to the end of a pause, release, and return what completed on the way.
 
         The requests come in order of (completion time, request).
         """
@@ -150,6 +187,8 @@ class _World:
             constant += batch_constant
             running += batch_running
         machine.advance(self.now, completed, constant, running)
+        self.completed += len(completed)
+        self.release(machine)
         return completed
 
     def _wake(self, pause: Wait | Until) -> int:
@@ -161,8 +200,13 @@ class _World:
                 raise self._error(f"yields {pause!r} instead of a Wait or Until")
             case Wait(until=None | int() | np.integer()):
                 limit = LATEST if pause.until is None else pause.until
-                time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
-                time = self.singles.next_completion(time)
+                if pause.releases:
+                    limit = min(limit, self.next_release)
+                time = limit
+                if pause.completions:
+                    for batch in self.active:
+                        time = min(time, batch.next_completion(limit))
+                    time = self.singles.next_completion(time)
                 if pause.until is None and time == LATEST:
                     raise self._error("waits for a completion, but nothing that runs completes")
             case _:
@@ -265,7 +309,9 @@ class _Singles:
             self._stop(request)
             if not self.killed[position]:
                 done.append((end, request))
-        array = np.array(done, dtype=np.int64).reshape(-1, 2)
+        if not done:
+            return NOBODY, NOBODY
+        array = np.array(done, dtype=np.int64)
         return array[:, 0], array[:, 1]
 
     def record(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.bool_]]:
@@ -303,6 +349,15 @@ class _Batch:
         self.reported = 0
         self.last = int(self.end.max(initial=0))
         self.events: Events | None = None
+
+    def withdraw(self, now: int) -> None:
+        """Forget the attempts that would start now or later."""
+        kept = self.start < now
+        self.request, self.start, self.prompt = (
+            column[kept] for column in (self.request, self.start, self.prompt)
+        )
+        self.end, self.killed = self.end[kept], self.killed[kept]
+        self._sort_completions(now)
 
     def runs(self, request: int, now: int) -> bool:
         """Tell whether an attempt of a request runs in round `now` and goes on."""

@@ -84,8 +84,11 @@ def request(**changes: object) -> str:
         ("3", "file: must be an object, got 3"),
         ("[" * 100_000, "is not valid JSON: nested too deeply"),
         ("1" * 5000, "a number has thousands of digits"),
-        (broken(format="kvopt-instance/2"), "format: must be 'kvopt-instance/1', got 'kvopt-inst"),
-        (broken(format=1), "format: must be 'kvopt-instance/1', got 1"),
+        (
+            broken(format="kvopt-instance/3"),
+            "format: must be 'kvopt-instance/1' or .* got 'kvopt-inst",
+        ),
+        (broken(format=1), "format: must be 'kvopt-instance/1' or 'kvopt-instance/2', got 1"),
         (broken(format=...), "format: required field is missing"),
         (broken(memory=...), "memory: required field is missing"),
         (broken(requests=...), "requests: required field is missing"),
@@ -330,17 +333,41 @@ def test_a_wrong_type_is_a_type_error_that_says_what_is_expected(
 @pytest.mark.parametrize(
     ("release", "message"),
     [
-        (3, r"requests\[1\].release: must be 0, got 3: releases above 0 are not supported yet"),
         (-1, r"requests\[1\].release: must be an integer from 0 to .* got -1"),
         (0.0, r"requests\[1\].release: must be an integer from 0 to .* got 0.0"),
+        (2.5, r"requests\[1\].release: must be an integer from 0 to .* got 2.5"),
         (None, r"requests\[1\].release: must be an integer from 0 to .* got None"),
+        (True, r"requests\[1\].release: must be an integer from 0 to .* got True"),
+        (
+            10**15 + 1,
+            r"requests\[1\].release: must be an integer from 0 to .* got 1000000000000001",
+        ),
     ],
 )
-def test_a_release_above_0_is_not_supported_yet(file: Path, release: Any, message: str) -> None:
-    file.write_text(request(release=release))
+@pytest.mark.parametrize("version", [1, 2])
+def test_refuses_bad_releases(file: Path, version: int, release: Any, message: str) -> None:
+    content = {**json.loads(request(release=release)), "format": f"kvopt-instance/{version}"}
+    file.write_text(json.dumps(content))
     with pytest.raises(InputError, match=f"file.json: {message}") as error:
         read_instance(file)
     assert "\n" not in str(error.value)
+
+
+def test_a_release_above_0_needs_the_second_format(file: Path) -> None:
+    file.write_text(request(release=3))
+    with pytest.raises(
+        InputError, match=r"requests\[1\].release: must be 0 in .*/1', got 3; .*/2'"
+    ):
+        read_instance(file)
+    content = {**json.loads(request(release=3)), "format": "kvopt-instance/2"}
+    file.write_text(json.dumps(content))
+    instance = read_instance(file)
+    assert instance.releases.tolist() == [0, 3]
+    write_instance(file, instance)
+    assert json.loads(file.read_text()) == content
+    assert read_instance(file) == instance
+    write_schedule(file, Schedule.from_starts(instance, [0, 3]))
+    assert read_schedule(file).instance == instance
 
 
 def test_a_release_of_0_is_as_none(file: Path) -> None:

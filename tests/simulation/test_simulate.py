@@ -441,7 +441,7 @@ def test_a_policy_cannot_change_the_truth() -> None:
     def again(machine: Machine) -> Decisions:
         machine.start(0, kill_at=5)
         yield Until(6)
-        machine._finished[0] = False
+        machine._finished[0], machine._open[0] = False, True
         machine.commit([0, 1, 2], [6, 10, 20])
         yield Until(30)
 
