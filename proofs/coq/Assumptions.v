@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks Upper LinearDuals Checker.
+  BusyCheck Exhaustive Blocks Upper LinearDuals Checker Slices SlicesTable.
 
 Definition every_theorem := (
   @no_kills,
@@ -68,6 +68,9 @@ Definition every_theorem := (
   @schedule_cost_sound,
   @duals_sound,
   @check_sound,
+  @slices_sound,
+  @certified_slices,
+  @ten_times,
   I
 ).
 
