@@ -15,17 +15,17 @@ Definition steps_to (heights : list (Z * Z)) (r : Z) : list (Z * Z) :=
 Definition height_at (heights : list (Z * Z)) (r : Z) : Z := snd (last (steps_to heights r) (0, 0)).
 Definition lowest (heights : list (Z * Z)) : Z := snd (last heights (0, 0)).
 
-Fixpoint least_of (f : Z * Z -> Z) (x : Z * Z) (l : list (Z * Z)) : Z :=
+Fixpoint least_step (f : Z * Z -> Z) (x : Z * Z) (l : list (Z * Z)) : Z :=
   match l with
   | [] => f x
-  | y :: rest => Z.min (f x) (least_of f y rest)
+  | y :: rest => Z.min (f x) (least_step f y rest)
   end.
 
 (* The coefficient of a request that holds b tokens and has r rounds to go. *)
 Definition share (M : Z) (heights : list (Z * Z)) (b r : Z) : Z :=
   match steps_to heights r with
   | [] => 0
-  | x :: rest => Z.max 0 (least_of (fun y => (b + fst y) * snd y) x rest
+  | x :: rest => Z.max 0 (least_step (fun y => (b + fst y) * snd y) x rest
       - M * (height_at heights r - lowest heights))
   end.
 
@@ -89,9 +89,9 @@ Definition family_right (M : Z) (f : family) : Z :=
 
 (* --- Theorem 1 --------------------------------------------------------------------------- *)
 
-Lemma least_of_le f l : forall x y, In y (x :: l) -> least_of f x l <= f y.
+Lemma least_step_le f l : forall x y, In y (x :: l) -> least_step f x l <= f y.
 Proof.
-  induction l as [|z l IH]; intros x y [->|H]; cbn [least_of]; try lia; [destruct H|].
+  induction l as [|z l IH]; intros x y [->|H]; cbn [least_step]; try lia; [destruct H|].
   specialize (IH z y H). lia.
 Qed.
 
@@ -155,7 +155,7 @@ Proof.
       replace (u + fst y <=? completion a) with true by (unfold r in *; lia). cbn [andb]. lia. }
     rewrite Huse. rewrite E in Hpos |- *. unfold share in *.
     destruct (steps_to heights (completion a - u)) as [|z rest]; [lia|]. fold L in Hpos |- *.
-    pose proof (least_of_le (fun y => (prompt (of a) + u - start a + fst y) * snd y) rest z y Hin) as Hle.
+    pose proof (least_step_le (fun y => (prompt (of a) + u - start a + fst y) * snd y) rest z y Hin) as Hle.
     cbv beta in Hle. lia. }
   assert (Hback : M * (snd y - L) <= M * total (fun a => height_at heights (completion a - u) - L) S).
   { apply Z.mul_le_mono_nonneg_l; [exact HM|].
