@@ -4,7 +4,8 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks Upper LinearDuals.
+From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks Upper FirstCompletion
+  LinearDuals.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -91,9 +92,33 @@ Definition leaf_ok (types : list (request * Z)) (times : list Z) (on_memory : li
   && (last <=? max_last)
   && ((last + 1) * Z.of_nat (length types) * (1 + Z.of_nat (length levels)) <=? 100000000).
 
+(* A family of first-completion rows: heights from 0 rounds to go on, duals that are not below 0, and
+   integers between knots.  Families are large by their bends, each with every round of every type. *)
+Fixpoint knots_ok (l : list (Z * Z)) : bool :=
+  match l with
+  | (u, p) :: ((v, q) :: _) as rest => ((q - p) mod (v - u) =? 0) && knots_ok rest
+  | _ => true
+  end.
+
+Definition family_form (f : family) : bool :=
+  negb (length (duals f) =? 0)%nat
+  && (fst (hd (1, 0) (heights f)) =? 0)
+  && ascend (map (fun x => [fst x]) (heights f)) && forallb (fun x => 0 <=? snd x) (heights f)
+  && ascend (map (fun x => [fst x]) (duals f))
+  && forallb (fun x => within 1 max_last (fst x) && (0 <=? snd x)) (duals f)
+  && (if knots f then knots_ok (duals f) else true).
+
+Definition families_ok (types : list (request * Z)) (families : list family) : bool :=
+  (Z.of_nat (length families) <=? 10000)
+  && forallb family_form families
+  && (total (fun f => Z.of_nat (length (bends f) + length (heights f))) families
+        * total (fun x => output (fst x)) types <=? 10000000).
+
 Fixpoint tree_ok (types : list (request * Z)) (times : list Z) (depth : Z) (t : tree) : bool :=
   match t with
   | Leaf on_memory on_covers _ => leaf_ok types times on_memory on_covers
+  | LeafWith families on_memory on_covers _ =>
+      leaf_ok types times on_memory on_covers && families_ok types families
   | Split listed most few many =>
       (1 <=? depth) && split_ok types listed most
       && tree_ok types (map snd listed ++ times) (depth - 1) few

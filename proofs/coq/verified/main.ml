@@ -36,9 +36,20 @@ let request prompt output release = { E.prompt; output; release }
 let with_number = triple (fun s o x -> (request s o Integers.zero, x))
 let rows = several (pair integer integer)
 
-let leaf place field =
+(* Rows of the same heights, with duals, or with knots between which they are linear. *)
+let family place value =
+  let knots = match value with Object members -> List.mem_assoc "knots" members | _ -> false in
+  let key = if knots then "knots" else "duals" in
+  let field = fields value place [ "heights"; key ] [] in
+  { E.heights = rows place (get field "heights"); knots; duals = rows place (get field key) }
+
+let leaf place node =
+  let field = fields node place [ "memory"; "covers"; "branch" ] [ "first_completion" ] in
+  let memory = rows place (get field "memory") and branch = integers place (get field "branch") in
   let covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers") in
-  E.Leaf (rows place (get field "memory"), covers, integers place (get field "branch"))
+  match field "first_completion" with
+  | None -> E.Leaf (memory, covers, branch)
+  | Some given -> E.LeafWith (several family (place ^ ".first_completion") given, memory, covers, branch)
 
 (* A tree in preorder, and what is left of the list. *)
 let rec tree place depth = function
@@ -50,7 +61,7 @@ let rec tree place depth = function
       let few, rest = tree place (depth + 1) rest in
       let many, rest = tree place (depth + 1) rest in
       (E.Split (split, integer place (get field "at_most"), few, many), rest)
-  | node :: rest -> (leaf place (fields node place [ "memory"; "covers"; "branch" ] []), rest)
+  | node :: rest -> (leaf place node, rest)
 
 let proof value =
   let rule = match value with
