@@ -5,8 +5,8 @@ token a round.  kvopt computes exact optimal schedules, simulates scheduling
 policies, and compares the two against the proved competitive ratios.
 """
 
-from kvopt.comparison.ratio import Comparison, Ratio, Verdict, compare
-from kvopt.model.errors import InputError, KvoptError, PolicyError, SolverError
+from kvopt.comparison.ratio import Comparison, Ratio, Unfinished, Verdict, compare
+from kvopt.model.errors import InputError, KvoptError, PolicyError, SolverError, StoppedError
 from kvopt.model.feasibility import Violation, violations
 from kvopt.model.files import read_instance, read_schedule, write_instance, write_schedule
 from kvopt.model.instance import Instance, Request
@@ -14,8 +14,8 @@ from kvopt.model.schedule import Attempt, Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.policies import FCFS, GBA, GSA, MCSF, POLICIES, Policy, policy_from_spec
 from kvopt.policies.policy import parameter
+from kvopt.policies.run import simulate
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
-from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.result import Result, Status
 from kvopt.solver.solve import solve
@@ -42,7 +42,9 @@ __all__ = [
     "Schedule",
     "SolverError",
     "Status",
+    "StoppedError",
     "Stopping",
+    "Unfinished",
     "Until",
     "Verdict",
     "Violation",

@@ -110,14 +110,14 @@ def policies_option(
     )
 
 
-def time_limit_option(default: float, what: str) -> Callable[[Any], Any]:
-    """Return the option --time-limit with a default."""
+def time_limit_option(default: float | None, what: str) -> Callable[[Any], Any]:
+    """Return the option --time-limit with a default; what it limits is put after "Seconds"."""
     return click.option(
         "--time-limit",
         type=seconds,
         default=default,
         show_default=True,
-        help=f"Seconds the exact solver may take {what}.",
+        help=f"Seconds {what}.",
     )
 
 
@@ -132,12 +132,28 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=None))
 
 
-def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance]]:
-    """Read the instances in files and folders, each with what to call it."""
+def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance | InputError]]:
+    """Read the instances in files and folders, each with what to call it.
+
+    Of several files those that cannot be read have an error in place of the instance.
+
+    Raises
+    ------
+    InputError
+        If there is one file only and it cannot be read, or a folder holds no instances.
+    """
     files = [file for path in paths for file in find_instances(path)]
-    return [
-        (label(instance, file), instance) for file in files for instance in [read_instance(file)]
-    ]
+    found: list[tuple[str, Instance | InputError]] = []
+    for file in files:
+        try:
+            instance = read_instance(file)
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            found.append((one_line(file, NAME), error))
+        else:
+            found.append((label(instance, file), instance))
+    return found
 
 
 def label(instance: Instance, file: Path) -> str:

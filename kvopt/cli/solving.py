@@ -33,7 +33,7 @@ __all__ = ["solve"]
 
 @click.command()
 @click.argument("file", type=PATH)
-@time_limit_option(60, "altogether")
+@time_limit_option(60, "altogether, without compiling")
 @click.option(
     "--node-limit",
     type=click.IntRange(1),

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from kvopt.model.errors import PolicyError
+from kvopt.model.breaking_off import run_within
+from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
-from kvopt.policies import Policy, spec_of
+from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.result import Result
 from kvopt.solver.solve import solve
 from kvopt.theory.guarantee import Guarantee
 
-__all__ = ["Comparison", "Ratio", "Verdict", "compare"]
+__all__ = ["Comparison", "Ratio", "Unfinished", "Verdict", "compare"]
 
 
 class Verdict(enum.Enum):
@@ -78,7 +79,23 @@ class Ratio:
         return Verdict.UNDECIDED
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A policy whose simulation was broken off on one instance: nothing is known of its ratio.
+
+    Parameters
+    ----------
+    policy
+        The policy as written on the command line.
+    reason
+        Why, and how far it was.
+    """
+
+    policy: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Comparison:
     """Policies and the optimum on one instance.
 
@@ -89,20 +106,23 @@ class Comparison:
     optimum
         Bracket of the optimum, with the cheapest schedule known.
     schedules
-        The schedule of each policy, in the order given.
+        The schedule of each policy that came to its end, in the order given.
     ratios
-        The ratio of each policy, in the same order.
+        The ratio of each of them, in the same order.
+    unfinished
+        The policies that did not.
     """
 
     instance: Instance
     optimum: Result
     schedules: tuple[Schedule, ...]
     ratios: tuple[Ratio, ...]
+    unfinished: tuple[Unfinished, ...] = ()
 
 
 def compare(
     instance: Instance,
-    policies: Sequence[Policy],
+    policies: PolicyLike | Iterable[PolicyLike],
     time_limit: float = 10.0,
     *,
     stop: Stopping | None = None,
@@ -115,11 +135,12 @@ def compare(
     instance
         The instance.
     policies
-        The policies, at least one.
+        One or more policies, as objects or as written on the command line.
     time_limit
-        How long the exact solver may take (seconds); the simulations come on top.
+        How long it may take (seconds).  Each policy gets an equal part of what is left, another
+        such part being the solver's; what one does not need is left to those after it.
     stop
-        Further limits of the exact solver: of time, of nodes, an end from outside.
+        Further limits: of time, of nodes, an end from outside.
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
         out.  None to raise the error.
@@ -128,18 +149,29 @@ def compare(
     ------
     PolicyError
         If a policy misbehaves.
+    InputError
+        If a policy is unknown, or the limit is negative or not a number.
     """
-    runs = []
-    for policy in policies:
+    chosen = policies_of(policies)
+    limited = (stop or Stopping()).part(Stopping(time_limit).left())
+    runs: list[tuple[Policy, Schedule, Guarantee | None]] = []
+    unfinished: list[Unfinished] = []
+    for number, policy in enumerate(chosen):
+        part = limited.part(limited.left() / (len(chosen) - number + 1))
         try:
-            runs.append((policy, simulate(instance, policy), _guarantee(policy, instance)))
+            schedule = simulate(instance, policy, stop=part)
+            guarantee = _guarantee(policy, instance, part)
+        except StoppedError as error:
+            unfinished.append(Unfinished(spec_of(policy), str(error)))
         except PolicyError as error:
             if on_error is None:
                 raise
             on_error(error)
+        else:
+            runs.append((policy, schedule, guarantee))
     # The completing attempts of a run are a feasible schedule of the same cost.
     known = [schedule.starts() for _, schedule, _ in runs]
-    optimum = solve(instance, time_limit, stop=stop, known=known)
+    optimum = solve(instance, limited.left(), stop=limited, known=known)
     ratios = tuple(
         Ratio(
             spec_of(policy),
@@ -150,15 +182,18 @@ def compare(
         )
         for policy, schedule, guarantee in runs
     )
-    return Comparison(instance, optimum, tuple(schedule for _, schedule, _ in runs), ratios)
+    schedules = tuple(schedule for _, schedule, _ in runs)
+    return Comparison(instance, optimum, schedules, ratios, tuple(unfinished))
 
 
-def _guarantee(policy: Policy, instance: Instance) -> Guarantee | None:
+def _guarantee(policy: Policy, instance: Instance, stop: Stopping) -> Guarantee | None:
     """Ask a policy, which may be a user's own, for what is proved about it."""
     try:
-        guarantee = policy.guarantee(instance)
+        guarantee = run_within(stop, lambda: policy.guarantee(instance))
+    except StoppedError as error:
+        raise StoppedError(f"policy {policy.name}: its guarantee: {error}") from None
     except Exception as error:
-        reason = f"its guarantee raises {type(error).__name__}: {error}"
+        reason = f"its guarantee raises {raised_text(error)}"
         raise PolicyError(policy.name, None, 1, reason) from error
     if guarantee is not None and not isinstance(guarantee, Guarantee):
         raise PolicyError(policy.name, None, 1, f"its guarantee is {guarantee!r}")

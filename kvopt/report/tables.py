@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from kvopt.comparison.ratio import Ratio
+from kvopt.comparison.ratio import Ratio, Verdict
 from kvopt.model.text import one_line
 from kvopt.solver.result import Result
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -25,6 +25,7 @@ __all__ = [
     "optimum_text",
     "ratio_row",
     "ratio_text",
+    "reason_row",
     "solve_object",
     "stage_rows",
     "stage_table",
@@ -49,6 +50,15 @@ kill: whether the policy may kill; mean: of the ratio, over what is drawn;
 not as run: proved for another reading of the policy than the one kvopt runs.
 Further assumptions: --wide, --json."""
 """What the short columns of the table of bounds mean."""
+
+RATIO_KEYS = (
+    *("instance", "policy", "cost", "lower_bound", "upper_bound"),
+    *("ratio_low", "ratio_low_float", "ratio_high", "ratio_high_float"),
+    *("bound", "bound_float", "bound_status", "bound_name", "bound_source"),
+    *("expected_bound", "expected_bound_float", "published_bound", "published_bound_float"),
+    *("verdict", "reason"),
+)
+"""Keys of a ratio as a JSON object, in order."""
 
 SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
 """Regimes of theorems as in the table of bounds that fits 80 columns."""
@@ -183,7 +193,31 @@ def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
         "published_bound": None if published is None else format_exact(published),
         "published_bound_float": None if published is None else float(published),
         "verdict": ratio.verdict.value,
+        "reason": None,
     }
+
+
+def reason_row(
+    instance: str, reason: str, policy: str | None = None, optimum: Result | None = None
+) -> dict[str, Any]:
+    """Return a row with the keys of `ratio_row` where there is no ratio, and the reason.
+
+    Parameters
+    ----------
+    instance
+        Name of the instance, or the file that holds none.
+    reason
+        Why there is no ratio.
+    policy, optimum
+        The policy that did not end, and the bracket of the optimum; None for a file that
+        cannot be read.
+    """
+    row = dict.fromkeys(RATIO_KEYS)
+    row |= {"instance": instance, "policy": policy, "reason": reason}
+    if optimum is not None:
+        row |= {"lower_bound": optimum.lower_bound, "upper_bound": optimum.objective}
+        row["verdict"] = Verdict.UNDECIDED.value
+    return row
 
 
 def solve_object(result: Result) -> dict[str, Any]:
