@@ -27,7 +27,7 @@ class BrokenOff(BaseException):
     """Raised within the work, wherever it is; no `except Exception` there takes it."""
 
 
-def run_within(stop: Stopping, work: Callable[[], T]) -> T:
+def run_within(stop: Stopping, work: Callable[[], T], grace: float = 0.0) -> T:
     """Do some work, which is broken off wherever it is once it is to stop.
 
     In the main thread that works for anything that Python runs, a long sleep included; in
@@ -40,6 +40,8 @@ def run_within(stop: Stopping, work: Callable[[], T]) -> T:
         When it is over, the work is broken off.
     work
         The work.
+    grace
+        How long after that it may end by itself (seconds).
 
     Raises
     ------
@@ -48,7 +50,7 @@ def run_within(stop: Stopping, work: Callable[[], T]) -> T:
     """
     if stop.over():
         raise StoppedError(_reason(stop))
-    watch = _Watch(stop)
+    watch = _Watch(stop, grace)
     try:
         try:
             watch.begin()
@@ -77,9 +79,10 @@ class _Watch:
         The exception raised, of this watch alone.
     """
 
-    def __init__(self, stop: Stopping) -> None:
+    def __init__(self, stop: Stopping, grace: float) -> None:
         self.error: type[BrokenOff] = type("BrokenOff", (BrokenOff,), {})
         self._stop = stop
+        self._grace = grace
         self._thread = threading.get_ident()
         self._signals = threading.current_thread() is threading.main_thread() and hasattr(
             signal, "pthread_kill"
@@ -110,7 +113,7 @@ class _Watch:
 
     def _watch(self) -> None:
         while not self._ended.wait(LOOK_SECONDS):
-            if self._stop.over():
+            if self._stop.over() and not self._ended.wait(self._grace):
                 with self._lock:
                     if not self._ended.is_set():
                         self._raise_there()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import threading
 import time
@@ -25,10 +26,8 @@ def sleep() -> None:
 
 def swallow() -> None:
     for _ in range(2):
-        try:
+        with contextlib.suppress(BaseException):
             spin()
-        except BaseException:
-            pass
 
 
 @pytest.mark.parametrize("work", [spin, sleep, swallow])
@@ -90,8 +89,6 @@ def test_work_that_ends_in_time_is_left_alone() -> None:
 def test_short_limits_end_nothing_else() -> None:
     """However close the end of the work is to that of the limit, nothing is raised after it."""
     for i in range(60):
-        try:
+        with contextlib.suppress(StoppedError):
             run_within(Stopping(0.021), lambda i=i: time.sleep(0.02 + i * 4e-5))  # type: ignore[misc]
-        except StoppedError:
-            pass
         time.sleep(0)
