@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.audit import Audited, audit_instance
 from kvopt.comparison.ratio import Comparison, Verdict
 from kvopt.comparison.records import ClaimedRecord, problems_with, read_records
-from kvopt.model.errors import InputError, KvoptError
+from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
@@ -148,6 +149,8 @@ class _Audit:
             except InputError:
                 raise
             except KvoptError as error:
+                if limit.interrupted:
+                    return
                 self.problems.append(f"{one_line(name, NAME)}: {error}")
                 continue
             if limit.interrupted:
@@ -163,7 +166,10 @@ class _Audit:
         for spec in specs:
             if limit.interrupted:
                 return
-            if found := brief_search(policy_from_spec(spec), seed, limit):
+            found = None
+            with suppress(StoppedError):
+                found = brief_search(policy_from_spec(spec), seed, limit)
+            if found:
                 self.searched.append(found)
                 self.problems += [f"search: {problem}" for problem in found.problems]
             self._advance(advance_to)

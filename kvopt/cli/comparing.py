@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,7 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import InputError, KvoptError
+from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy
 
@@ -51,13 +52,14 @@ def ratio(
                 compared.refuse(name, instance)
                 advance_to(i + 1)
                 continue
-            comparison = compare(
-                instance,
-                policies,
-                time_limit,
-                stop=limit,
-                on_error=lambda error, name=name: compared.fail(name, error),  # type: ignore[misc]
-            )
+            with suppress(StoppedError):
+                comparison = compare(
+                    instance,
+                    policies,
+                    time_limit,
+                    stop=limit,
+                    on_error=lambda error, name=name: compared.fail(name, error),  # type: ignore[misc]
+                )
             if limit.interrupted:
                 break
             compared.add(name, comparison)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -16,7 +17,7 @@ from kvopt.cli import options
 from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import PATH, complain, label, output_file, time_limit_option
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.files import read_json, write_bytes, write_text
 from kvopt.model.formats import (
     INSTANCE_FORMAT,
@@ -140,7 +141,8 @@ def _draw_ratios(
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                comparison = compare(content, policies, time_limit, stop=limit)
+                with suppress(StoppedError):
+                    comparison = compare(content, policies, time_limit, stop=limit)
                 if limit.interrupted:
                     return complain(f"{limit.what}; nothing was drawn", limit.code)
                 name = label(content, file)

@@ -200,9 +200,13 @@ class Report:
         stop = self._part(2 / 3, SECONDS_INTERRUPTED)
         with status_line("verifying"):
             policies = [policy_from_spec(self.configuration.policy)]
-            comparison = compare(self.worst, policies, stop.left(), stop=stop)
-        if comparison.unfinished:
-            self._leave_unverified(comparison.unfinished[0].reason, "the best schedule known")
+            try:
+                comparison = compare(self.worst, policies, stop.left(), stop=stop)
+                reason = "".join(one.reason for one in comparison.unfinished)
+            except StoppedError as error:
+                reason = str(error)
+        if reason:
+            self._leave_unverified(reason, "the best schedule known")
             return
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]

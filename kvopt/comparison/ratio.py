@@ -149,6 +149,8 @@ def compare(
     ------
     PolicyError
         If a policy misbehaves.
+    StoppedError
+        If it was interrupted before all policies were simulated.
     InputError
         If a policy is unknown, or the limit is negative or not a number.
     """
@@ -169,6 +171,8 @@ def compare(
             on_error(error)
         else:
             runs.append((policy, schedule, guarantee))
+    if limited.interrupted:
+        raise StoppedError("interrupted")
     # The completing attempts of a run are a feasible schedule of the same cost.
     known = [schedule.starts() for _, schedule, _ in runs]
     optimum = solve(instance, limited.left(), stop=limited, known=known)
