@@ -10,7 +10,7 @@ import click
 
 from kvopt.cli import options
 from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
-from kvopt.cli.options import PATH, as_json, complain, output_file, print_json
+from kvopt.cli.options import PATH, as_json, complain, output_file, print_json, reports_beside
 from kvopt.cli.search_report import Report, check_picture
 from kvopt.cli.terminal import status_line
 from kvopt.model.breaking_off import run_within
@@ -104,6 +104,7 @@ def search(
     from kvopt.adversary import Limits, SearchConfiguration, improvements, number_of_units
     from kvopt.adversary.store import Store
 
+    beside = reports_beside(as_json, output)
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
     if picture is not None:
@@ -118,7 +119,8 @@ def search(
         records = improvements(units)
         if not records:
             code = exit_code(limit.code, FAILED)
-            return complain("the time was over before anything was found", code)
+            ended = limit.what if limit.interrupted else "the time was over"
+            return complain(f"{ended} before anything was found", code)
         if store:
             run_within(limit.rest(CHECK_SECONDS, 1), lambda: _check(configuration, records, store))
         complete = sum(unit.complete for unit in units)
@@ -136,8 +138,9 @@ def search(
         if as_json:
             print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
         else:
-            click.echo(report.text())
-            click.echo(f"searched     {evaluations} instances in {len(units)} units")
+            click.echo(report.text(), err=beside)
+            searched = f"searched     {evaluations} instances in {len(units)} units"
+            click.echo(searched, err=beside)
     return exit_code(limit.code, DONE)
 
 

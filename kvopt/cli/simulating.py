@@ -16,6 +16,7 @@ from kvopt.cli.options import (
     label,
     output_file,
     print_json,
+    reports_beside,
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
@@ -52,6 +53,7 @@ def simulate(
     from kvopt.report.tables import text_table
     from kvopt.simulation.simulate import simulate as run
 
+    beside = reports_beside(as_json, output)
     policy = policy_from_spec(":".join((spec, *params)))
     instance = read_instance(file)
     what = f"simulating {spec_of(policy)}"
@@ -84,9 +86,9 @@ def simulate(
         print_json(summary)
         return DONE
     for key, value in summary.items():
-        click.echo(f"{key.replace('_', ' '):<22} {one_line(value, NAME)}")
-    click.echo(f"{'attempts':<22} {len(schedule)}")
+        click.echo(f"{key.replace('_', ' '):<22} {one_line(value, NAME)}", err=beside)
+    click.echo(f"{'attempts':<22} {len(schedule)}", err=beside)
     if show:
         rows = [[*map(str, row[:3]), "killed" if row[3] else ""] for row in attempt_rows(schedule)]
-        click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"))
+        click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"), err=beside)
     return DONE
