@@ -348,9 +348,9 @@ def _sentence(summary: dict[str, Any]) -> str:
     held = f", {certificates} certificates hold" if certificates else ""
     records = summary["records"]
     held += f", {records} worst instances are as bad as they say" if records else ""
-    result = "all well" if not summary["problems"] else f"{summary['problems']} PROBLEMS"
-    if refused := summary["refused"]:
-        result += f", {refused} files cannot be read"
+    found = {"PROBLEMS": summary["problems"], "files cannot be read": summary["refused"]}
+    result = ", ".join(f"{number} {what}" for what, number in found.items() if number)
+    result = result or "all well"
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"
         f" ({summary['proved_twice']} in more than one way),"

@@ -16,7 +16,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.files import STDOUT, check_writable, find_instances, read_instance
 from kvopt.model.instance import MAX_TOKENS, Instance
 from kvopt.model.text import NAME, one_line
-from kvopt.policies import POLICIES, Policy, policy_from_spec
+from kvopt.policies import Policy, policies_of
 from kvopt.theory.quadratic import Exact, parse_exact
 
 __all__ = [
@@ -63,7 +63,7 @@ def output_path(text: str) -> Path:
     if not text:
         raise click.BadParameter("must not be empty")
     path = STDOUT if text == "-" else Path(text)
-    if path.is_symlink() or not path.is_dir():
+    if not os.path.isdir(path):
         check_writable(path)
     return path
 
@@ -110,9 +110,7 @@ def alpha(text: str) -> Exact:
 
 def policies(text: str) -> list[Policy]:
     """Read policies, separated by commas, "all" for every built-in one; for click."""
-    specs = text.split(",")
-    names = [policy.name for policy in POLICIES]
-    return [policy_from_spec(s) for spec in specs for s in (names if spec == "all" else [spec])]
+    return policies_of(text)
 
 
 def _one_format(context: click.Context, option: click.Parameter, given: bool) -> bool:

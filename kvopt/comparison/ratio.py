@@ -6,17 +6,21 @@ import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
+from kvopt.model.text import ShownAsText
 from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
-from kvopt.solver.result import Result
+from kvopt.solver.result import Result, Status
 from kvopt.solver.solve import solve
+from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.quadratic import format_exact
 
 __all__ = ["Comparison", "Ratio", "Unfinished", "Verdict", "compare"]
 
@@ -63,6 +67,45 @@ class Ratio:
         """Cost / lower bound: the ratio is at most this."""
         return Fraction(self.cost, self.lower_bound)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a row of `kvopt ratio --json` without the instance.
+
+        Exact numbers are strings, the nearest float beside them.
+        """
+        guarantee = self.guarantee
+        expected = published = None
+        if guarantee is not None:
+            expected = guarantee.expected
+            published = guarantee.bound if guarantee.status == "published" else guarantee.published
+        return {
+            "policy": self.policy,
+            "cost": self.cost,
+            "lower_bound": self.lower_bound,
+            "upper_bound": self.upper_bound,
+            "ratio_low": format_exact(self.low),
+            "ratio_low_float": float(self.low),
+            "ratio_high": format_exact(self.high),
+            "ratio_high_float": float(self.high),
+            "bound": format_exact(guarantee.bound) if guarantee else None,
+            "bound_float": float(guarantee.bound) if guarantee else None,
+            "bound_status": guarantee.status if guarantee else None,
+            "bound_name": guarantee.name if guarantee else None,
+            "bound_source": guarantee.source if guarantee else None,
+            "expected_bound": None if expected is None else format_exact(expected),
+            "expected_bound_float": None if expected is None else float(expected),
+            "published_bound": None if published is None else format_exact(published),
+            "published_bound_float": None if published is None else float(published),
+            "verdict": self.verdict.value,
+        }
+
+    def __str__(self) -> str:
+        low, high = rounded_down(self.low, 3), rounded_up(self.high, 3)
+        ratio = f"{float(self.low):.3f}" if self.low == self.high else f"{low}..{high}"
+        bound = "no bound is claimed"
+        if self.guarantee is not None:
+            bound = f"{self.verdict.value}, bound {rounded_up(self.guarantee.bound, 2)}"
+        return f"{self.policy}: cost {self.cost}, ratio {ratio}, {bound}"
+
     @property
     def verdict(self) -> Verdict:
         """Within the bound for certain, violating it for certain, or neither.
@@ -96,7 +139,7 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Comparison:
+class Comparison(ShownAsText):
     """Policies and the optimum on one instance.
 
     Parameters
@@ -119,6 +162,28 @@ class Comparison:
     ratios: tuple[Ratio, ...]
     unfinished: tuple[Unfinished, ...] = ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain numbers, texts, lists and dictionaries."""
+        return {
+            "instance": self.instance.name,
+            "optimum": self.optimum.to_dict(),
+            "ratios": [ratio.to_dict() for ratio in self.ratios],
+            "unfinished": [{"policy": u.policy, "reason": u.reason} for u in self.unfinished],
+        }
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{r.policy}: {rounded_down(r.low, 3)}..{rounded_up(r.high, 3)}" for r in self.ratios
+        )
+        return f"Comparison({self.optimum!r}, ratios={{{shown}}})"
+
+    def __str__(self) -> str:
+        optimum = f"optimum {self.optimum.objective}"
+        if self.optimum.status is Status.BRACKET:
+            optimum = f"optimum {self.optimum.lower_bound}..{self.optimum.objective}"
+        unfinished = (f"{one.policy}: {one.reason}" for one in self.unfinished)
+        return "\n".join([str(self.instance), optimum, *map(str, self.ratios), *unfinished])
+
 
 def compare(
     instance: Instance,
@@ -135,7 +200,7 @@ def compare(
     instance
         The instance.
     policies
-        One or more policies, as objects or as written on the command line.
+        One or more policies, as objects or as written on the command line, "all" included.
     time_limit
         How long it may take (seconds).  Each policy gets an equal part of what is left, another
         such part being the solver's; what one does not need is left to those after it.
@@ -147,6 +212,8 @@ def compare(
 
     Raises
     ------
+    TypeError
+        If the instance or a policy is something else.
     PolicyError
         If a policy misbehaves.
     StoppedError
@@ -154,6 +221,8 @@ def compare(
     InputError
         If a policy is unknown, or the limit is negative or not a number.
     """
+    if not isinstance(instance, Instance):
+        raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
     chosen = policies_of(policies)
     limited = (stop or Stopping()).part(Stopping(time_limit).left())
     runs: list[tuple[Policy, Schedule, Guarantee | None]] = []

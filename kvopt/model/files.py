@@ -118,11 +118,11 @@ def read_any(path: PathLike) -> Instance | Schedule | CertificateText:
         If the file cannot be read or is none of these.
     """
     path = _path(path)
-    text = _located(path, lambda: read_text(path))
+    text = _located(path, lambda: read_text(path, packed=True))
     content = _located(path, lambda: parsed(text))
     kind = content.get("format") if isinstance(content, dict) else None
     if kind in (CERTIFICATE_FORMAT, SLICES_FORMAT):
-        return CertificateText(text)
+        return CertificateText(_located(path, lambda: read_text(path)))  # as the checker reads it
     if kind == SCHEDULE_FORMAT:
         return _located(path, lambda: schedule_from_json(content))
     if kind == INSTANCE_FORMAT:
@@ -241,6 +241,8 @@ def curated_instances() -> Path:
 def read_json(path: PathLike) -> object:
     """Read a JSON file strictly: no duplicate keys, no NaN, no infinities, no -0.
 
+    It may be packed by gzip, and begin with a byte order mark.
+
     Raises
     ------
     TypeError
@@ -248,11 +250,18 @@ def read_json(path: PathLike) -> object:
     InputError
         If the file cannot be read or is not such JSON.
     """
-    return parsed(read_text(path))
+    return parsed(read_text(path, packed=True))
 
 
-def read_text(path: PathLike) -> str:
-    """Read a text file in UTF-8, plain or gzip; a byte order mark is left out.
+def read_text(path: PathLike, packed: bool = False) -> str:
+    """Read a text file in UTF-8.
+
+    Parameters
+    ----------
+    path
+        The file.
+    packed
+        Whether it may be packed by gzip, and begin with a byte order mark, which is left out.
 
     Raises
     ------
@@ -263,11 +272,11 @@ def read_text(path: PathLike) -> str:
     """
     try:
         with _path(path).open("rb") as raw:
-            packed = raw.peek(2)[:2] == b"\x1f\x8b"
-            data = (gzip.GzipFile(fileobj=raw) if packed else raw).read(MAX_BYTES + 1)
+            is_packed = packed and raw.peek(2)[:2] == b"\x1f\x8b"
+            data = (gzip.GzipFile(fileobj=raw) if is_packed else raw).read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise InputError(f"is too large: more than {MAX_BYTES} bytes")
-        return data.decode("utf-8").removeprefix("\ufeff")
+        return data.decode("utf-8").removeprefix("\ufeff" if packed else "")
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"is a damaged gzip file: {error}") from None
     except OSError as error:

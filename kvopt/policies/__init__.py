@@ -98,12 +98,16 @@ def policy_from_spec(spec: str) -> Policy:
     ------
     InputError
         If the name or a parameter is unknown or a value unacceptable.
+    TypeError
+        If it is no text.
 
     Examples
     --------
     >>> policy_from_spec("gba-d:alpha=3/2")
     GBAD(alpha=Fraction(3, 2))
     """
+    if not isinstance(spec, str):
+        raise TypeError(f"policy: must be a str, got {abridged(spec)} ({type(spec).__name__})")
     name, colon, rest = spec.partition(":")
     known = {policy.name: policy for policy in POLICIES}
     if name in known:
@@ -136,10 +140,17 @@ def policy_of(policy: PolicyLike) -> Policy:
 
 
 def policies_of(policies: PolicyLike | Iterable[PolicyLike]) -> list[Policy]:
-    """Return one or more policies, each given as an object or as text; see `policy_of`."""
-    if isinstance(policies, str | type) or not isinstance(policies, Iterable):
-        return [policy_of(policies)]
-    return [policy_of(policy) for policy in policies]
+    """Return one or more policies, each given as an object or as text; see `policy_of`.
+
+    A text may name several, separated by commas; "all" stands for every one of `POLICIES`.
+    """
+    if isinstance(policies, str):
+        names = [policy.name for policy in POLICIES]
+        specs = policies.split(",")
+        return [policy_of(p) for spec in specs for p in (names if spec == "all" else [spec])]
+    if isinstance(policies, Iterable) and not isinstance(policies, type):
+        return [policy_of(policy) for policy in policies]
+    return [policy_of(cast("Policy", policies))]
 
 
 def is_built_in(spec: str) -> bool:
@@ -174,7 +185,8 @@ def _users_own(module: str, name: str) -> type[Policy]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever the user's module does on import
-        reason = " ".join(raised_text(error).split())
+        absent = isinstance(error, ModuleNotFoundError) and error.name == module
+        reason = " ".join((str(error) if absent else raised_text(error)).split())
         raise InputError(f"{place}: cannot be imported: {reason}") from None
     if not isinstance(policy, type) or not all(hasattr(policy, a) for a in NEEDED):
         raise InputError(f"{place}: must be a class with {', '.join(NEEDED)}; see kvopt.Policy")
