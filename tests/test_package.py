@@ -19,6 +19,15 @@ def test_importing_kvopt_loads_no_solver_and_no_terminal_library() -> None:
     assert not HEAVY & set(loaded)
 
 
+def test_every_public_name_is_found() -> None:
+    code = "from kvopt import *; import kvopt; print(*(n for n in kvopt.__all__ if n in globals()))"
+    found = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+    assert found == kvopt.__all__
+    assert kvopt.Budget is kvopt.Stopping
+    assert {"simulate", "Budget", "__version__"} <= set(dir(kvopt))
+    assert not hasattr(kvopt, "Nothing")
+
+
 def imports(file: Path) -> set[str]:
     """Return the modules of kvopt that a file imports, wherever in it."""
     found = set()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import overload
 
 import numpy as np
 
@@ -18,16 +19,19 @@ from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate, Limits
 from kvopt.adversary.closed_forms import compiled
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
+from kvopt.adversary.limits import ends_within
 from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
-from kvopt.adversary.score import cost_function
+from kvopt.adversary.score import MOST_WORK, cost_function, work
+from kvopt.model.errors import InputError
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import facts_of
 from kvopt.solver.state_search.many import Problem, optima
+from kvopt.solver.state_search.problem import MOST_MEMORY, MOST_REQUESTS
 from kvopt.theory.orders import RequestType, distinct_orders, number_of_orders
 
-__all__ = ["Cell", "cells", "run_unit"]
+__all__ = ["Cell", "Cells", "cells", "run_unit"]
 
 BATCH = 64
 """So many optima are computed at a time, those that promise most first."""
@@ -59,16 +63,48 @@ class Cell:
         return f"n = {self.requests}, M = {self.memory}, {prompts}"
 
 
-def cells(limits: Limits) -> list[Cell]:
-    """Return the cells within the limits, small memories first; a unit's number is its place."""
-    types = (False, True) if limits.mixed else (False,)
-    return [
-        Cell(memory, requests, mixed)
-        for memory in range(1, limits.memory + 1)
-        for requests in range(1, limits.requests + 1)
-        for mixed in types
-        if not mixed or (requests > 1 and memory > 1)
-    ]
+class Cells(Sequence[Cell]):
+    """The cells within some limits, small memories first; a unit's number is its place.
+
+    They are made when asked for, as there are many.  Where optima cannot be computed, with more
+    than 63 requests or 4,095 tokens, there are none.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = replace(
+            limits,
+            requests=min(limits.requests, MOST_REQUESTS),
+            memory=min(limits.memory, MOST_MEMORY),
+        )
+        limits = self._limits
+        # For one memory budget; mixed prompts need two requests, and two tokens.
+        self._mixed = limits.requests - 1 if limits.mixed else 0
+        self._of_a_memory = limits.requests + self._mixed
+
+    def __len__(self) -> int:
+        return self._limits.requests + (self._limits.memory - 1) * self._of_a_memory
+
+    @overload
+    def __getitem__(self, number: int) -> Cell: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[Cell]: ...
+    def __getitem__(self, number: int | slice) -> Cell | list[Cell]:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        if number < self._limits.requests:
+            return Cell(1, number + 1)
+        memory, place = divmod(number - self._limits.requests, self._of_a_memory)
+        if not self._mixed or not place:
+            return Cell(memory + 2, place + 1)
+        requests, mixed = divmod(place - 1, 2)
+        return Cell(memory + 2, requests + 2, bool(mixed))
+
+
+def cells(limits: Limits) -> Cells:
+    """Return the cells within the limits."""
+    return Cells(limits)
 
 
 def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
@@ -88,7 +124,10 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
     Unit
         If it is complete, its last record is the worst of the cell.
     """
-    return _CellSearch(configuration, number, stop).run(cells(configuration.limits)[number])
+    search = _CellSearch(configuration, number, stop)
+    cell = cells(configuration.limits)[number]
+    complete = ends_within(stop, lambda: search.run(cell)) and search.complete
+    return WorkUnit(number, search.evaluations, tuple(search.records), complete)
 
 
 Requests = Sequence[RequestType]
@@ -123,14 +162,17 @@ class _CellSearch:
         self.records: list[Record] = []
         self.ratio = Fraction(0)
         self.evaluations = 0
+        self.complete = False
 
-    def run(self, cell: Cell) -> WorkUnit:
+    def run(self, cell: Cell) -> None:
         """Look at all instances of the cell."""
         enumerable = (
             not cell.mixed and not self.other and facts_of(self.policy).phases(1, 0) is not None
         )
-        complete = self._enumerate(cell) if enumerable else self._one_by_one(cell)
-        return WorkUnit(self.number, self.evaluations, tuple(self.records), complete)
+        try:
+            self.complete = self._enumerate(cell) if enumerable else self._one_by_one(cell)
+        except InputError:  # of an instance beyond what the compiled search takes
+            self.complete = False
 
     def _enumerate(self, cell: Cell) -> bool:
         """Go through the instances in compiled code; False if the budget was over first.
@@ -192,8 +234,10 @@ class _CellSearch:
 
     def _worst_cost(self, memory: int, requests: Requests) -> tuple[int, Requests]:
         """Return the largest cost over all orders of a set of requests, and the order."""
-        if found := facts_of(self.policy).worst_order(memory, requests, compiled):
-            self.evaluations += number_of_orders(requests)
+        orders = number_of_orders(requests)
+        few = orders * work(_candidate(memory, requests)) <= MOST_WORK
+        if few and (found := facts_of(self.policy).worst_order(memory, requests, compiled)):
+            self.evaluations += orders
             return found
         worst: tuple[int, Requests] | None = None
         for order in orders_to_try(self.policy, memory, requests):

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from kvopt.adversary import local
 from kvopt.adversary.candidate import Candidate, Group
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.score import score_function
+from kvopt.adversary.limits import ends_within
+from kvopt.adversary.score import Score, score_function
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import facts_of
@@ -84,24 +85,46 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
     if number_of_units(configuration) is None:
         limits = replace(configuration.limits, groups=MOST_TYPES)
         return local.run_unit(replace(configuration, limits=limits), number, stop)
-    score = score_function(configuration)
-    mixes: list[_Mix] = []
-    evaluations = 0
-    largest = min(configuration.limits.memory, (number + 1) * MEMORIES)
-    for memory in range(number * MEMORIES + 1, largest + 1):
-        for prompt in sorted({0, 1, memory // 16, memory // 4} & set(range(memory))):
-            if stop.over():
-                return WorkUnit(number, evaluations, (), complete=False)
-            evaluations += 1
-            mixes += _mixes(policy, memory, prompt)
-    mixes.sort(key=lambda mix: -mix.limit)
-    records: list[Record] = []
-    for mix in mixes[:TRIED]:
-        candidate = mix.instance(configuration.limits.requests)
-        record = Record(number, evaluations, *score(candidate), candidate)
-        if not records or record.ratio > records[-1].ratio:
-            records.append(record)
-    return WorkUnit(number, evaluations, tuple(records), complete=True)
+    search = _FamilySearch(configuration, number, policy, stop)
+    complete = ends_within(stop, search.run) and search.complete
+    return WorkUnit(number, search.evaluations, tuple(search.records), complete)
+
+
+class _FamilySearch:
+    """A unit on its way: the worst instance so far."""
+
+    def __init__(
+        self, configuration: SearchConfiguration, number: int, policy: Policy, stop: Stopping
+    ) -> None:
+        self.configuration = configuration
+        self.number = number
+        self.policy = policy
+        self.stop = stop
+        self.evaluations = 0
+        self.records: list[Record] = []
+        self.complete = False
+
+    def run(self) -> None:
+        """Mix types for each memory budget, and evaluate the best mixes exactly."""
+        limits = self.configuration.limits
+        mixes: list[_Mix] = []
+        largest = min(limits.memory, (self.number + 1) * MEMORIES)
+        for memory in range(self.number * MEMORIES + 1, largest + 1):
+            for prompt in sorted({0, 1, memory // 16, memory // 4} & set(range(memory))):
+                if self.stop.over():
+                    return
+                self.evaluations += 1
+                mixes += _mixes(self.policy, memory, prompt)
+        mixes.sort(key=lambda mix: -mix.limit)
+        score = score_function(self.configuration)
+        for mix in mixes[:TRIED]:
+            if self.stop.over():
+                return
+            candidate = mix.instance(limits.requests)
+            record = Record(self.number, self.evaluations, *score(candidate), candidate)
+            if not self.records or record.ratio > self.records[-1].ratio:
+                self.records.append(record)
+        self.complete = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +281,12 @@ class Growth:
         return len(self.ratios) > 2 and all(3 * b >= 4 * a for a, b in pairs)
 
 
-def growth(configuration: SearchConfiguration, candidate: Candidate, doublings: int) -> Growth:
+def growth(
+    configuration: SearchConfiguration,
+    candidate: Candidate,
+    doublings: int,
+    stop: Stopping | None = None,
+) -> Growth:
     """Follow an instance as the memory doubles, changing it a little to stay bad.
 
     Parameters
@@ -269,29 +297,46 @@ def growth(configuration: SearchConfiguration, candidate: Candidate, doublings: 
         The instance to begin with.
     doublings
         How often the memory is doubled.
+    stop
+        When it is over, the doubling under way is left out; None for no limit.
     """
     score = score_function(configuration)
+    family: list[tuple[Candidate, Fraction]] = []
 
-    def ratio(one: Candidate) -> Fraction:
-        return Fraction(*score(one))
+    def follow() -> None:
+        family.append((candidate, Fraction(*score(candidate))))
+        for doubling in range(1, doublings + 1):
+            requests = configuration.limits.requests << doubling
+            found = _grown(
+                replace(configuration, limits=replace(configuration.limits, requests=requests)),
+                family[-1][0],
+                score,
+            )
+            if found is None:
+                return
+            family.append(found)
 
-    family, ratios = [candidate], [ratio(candidate)]
-    for doubling in range(1, doublings + 1):
-        memory = 2 * family[-1].memory
-        requests = configuration.limits.requests << doubling
-        limits = replace(configuration.limits, memory=memory, requests=requests, groups=MOST_TYPES)
-        moves = local.moves_of(replace(configuration, limits=limits), memory)
-        scored = [(ratio(one), one) for one in _doubled(family[-1]) if one.valid(limits)]
-        if not scored:
-            break
-        best, worst = max(scored, key=lambda pair: pair[0])
-        for _ in range(STEPS):
-            other = local.neighbour(worst, moves)
-            if (found := ratio(other)) >= best:
-                best, worst = found, other
-        family.append(worst)
-        ratios.append(best)
-    return Growth(tuple(family), tuple(ratios))
+    ends_within(stop or Stopping(), follow)
+    candidates, ratios = zip(*family, strict=True) if family else ((), ())
+    return Growth(candidates, ratios)
+
+
+def _grown(
+    configuration: SearchConfiguration, candidate: Candidate, score: Score
+) -> tuple[Candidate, Fraction] | None:
+    """Return an instance with twice the memory that is about as bad, and its ratio."""
+    memory = 2 * candidate.memory
+    limits = replace(configuration.limits, memory=memory, groups=MOST_TYPES)
+    moves = local.moves_of(replace(configuration, limits=limits), memory)
+    scored = [(Fraction(*score(one)), one) for one in _doubled(candidate) if one.valid(limits)]
+    if not scored:
+        return None
+    best, worst = max(scored, key=lambda pair: pair[0])
+    for _ in range(STEPS):
+        other = local.neighbour(worst, moves)
+        if (found := Fraction(*score(other))) >= best:
+            best, worst = found, other
+    return worst, best
 
 
 def _doubled(candidate: Candidate) -> Iterator[Candidate]:

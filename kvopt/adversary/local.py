@@ -7,6 +7,7 @@ import random
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
+from kvopt.adversary.limits import ends_within
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
@@ -97,7 +98,9 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
         When it is over, the unit is cut short.
     """
     log = Log(configuration, number, stop)
-    (evolve if number % 2 else anneal)(moves_of(configuration, number), log)
+    climb = evolve if number % 2 else anneal
+    if not ends_within(stop, lambda: climb(moves_of(configuration, number), log)):
+        log.cut = True
     return log.unit()
 
 

@@ -19,13 +19,14 @@ from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary import families, local
 from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.closed_forms import compiled, upper_bound
 from kvopt.adversary.configuration import SearchConfiguration, WorkUnit
-from kvopt.adversary.score import score_function
 from kvopt.model.errors import WorkerError
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import code_version
 from kvopt.parallel.executors import Workers, stopped
 from kvopt.policies import policy_from_spec, source_digest
+from kvopt.policies.policy import facts_of
 from kvopt.solver.state_search.kernel import STATE_SEARCH
 
 __all__ = ["Ledger", "number_of_units", "prepare", "run_unit", "search"]
@@ -64,9 +65,13 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
 
 def prepare(configuration: SearchConfiguration) -> None:
     """Load or compile what a search runs on, which may take half a minute the first time."""
-    score = score_function(configuration)
+    specs = filter(None, (configuration.policy, configuration.against))
+    formulas = [facts_of(policy_from_spec(spec)).cost_formula(compiled) for spec in specs]
     for groups in ((0, 1, 2),), ((0, 1, 1), (1, 1, 1)):  # a common prompt, and others
-        score(Candidate(3, groups))
+        lengths = Candidate(3, groups).arrays()
+        upper_bound(3, *lengths)
+        for formula in filter(None, formulas):
+            formula(3, *lengths)
     if configuration.exact or configuration.method == "exhaustive":
         STATE_SEARCH.compiled()
         enumeration.compiled()

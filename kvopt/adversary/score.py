@@ -14,7 +14,10 @@ from kvopt.policies.policy import Compiler, facts_of
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 
-__all__ = ["Score", "check_costs", "cost_function", "score_function"]
+__all__ = ["MOST_WORK", "Score", "check_costs", "cost_function", "score_function", "work"]
+
+MOST_WORK = 10**8
+"""With more work than this a policy is simulated: compiled code would not end when it is to."""
 
 Score = Callable[[Candidate], tuple[int, int]]
 """candidate -> cost of the policy, and cost of the reference (rounds)."""
@@ -74,20 +77,28 @@ def check_costs(configuration: SearchConfiguration, records: Iterable[Record]) -
             raise InputError(f"{place}: reference: must be from {low} to {high}, got {given}")
 
 
+def work(candidate: Candidate) -> int:
+    """Return how much work it is to lay an instance out, about: rounds times requests in each."""
+    tokens = sum(output * count for _, output, count in candidate.groups)
+    return tokens * min(len(candidate), candidate.memory)
+
+
 def cost_function(policy: Policy, compiler: Compiler = plain) -> Callable[[Candidate], int]:
     """Return the function from a candidate to the cost of a policy (rounds).
 
     Parameters
     ----------
     policy
-        The policy; its closed form is used where it has one that applies.
+        The policy; its formula is used where it has one that applies, and takes little time.
     compiler
         `kvopt.adversary.closed_forms.compiled` or `plain`.
     """
-    formula = facts_of(policy).cost_formula(compiler)
+    facts = facts_of(policy)
+    formula = facts.cost_formula(compiler)
+    closed = facts.phases(1, 0) is not None
 
     def cost(candidate: Candidate) -> int:
-        if formula is not None:
+        if formula is not None and (closed or work(candidate) <= MOST_WORK):
             found = formula(candidate.memory, *candidate.arrays())
             if found is not None:
                 return found

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from kvopt.adversary.candidate import Candidate, Group, Limits
 from kvopt.adversary.configuration import SearchConfiguration
+from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import Score, score_function
 from kvopt.model.stopping import Stopping
 from kvopt.solver.state_search.many import optima
@@ -57,18 +58,24 @@ def shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stopp
     PolicyError
         If a policy misbehaves.
     """
-    judge = _Judge(configuration)
-    ratio = judge.ratio(candidate)
-    seen = {candidate}
-    steps = reductions(candidate)
+    smallest = [candidate]
+    ends_within(stop, lambda: _shrink(_Judge(configuration), smallest, stop))
+    return smallest[-1]
+
+
+def _shrink(judge: _Judge, smallest: list[Candidate], stop: Stopping) -> None:
+    """Add smaller and smaller instances to a list, whose last one is given."""
+    ratio = judge.ratio(smallest[-1])
+    seen = {smallest[-1]}
+    steps = reductions(smallest[-1])
     while not stop.over() and (smaller := next(steps, None)) is not None:
         if smaller in seen:
             continue
         seen.add(smaller)
         if (found := judge.at_least(smaller, ratio)) is not None:
-            candidate, ratio = smaller, found
-            steps = reductions(candidate)
-    return candidate
+            ratio = found
+            smallest.append(smaller)
+            steps = reductions(smaller)
 
 
 class _Judge:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import click
 
 from kvopt.adversary.brief import BriefSearch, brief_search
 from kvopt.cli import options
-from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
+from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import (
     PATH,
     as_csv,
@@ -24,8 +25,9 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.audit import Audited, audit_instance
+from kvopt.comparison.ratio import Comparison, Verdict
 from kvopt.comparison.records import ClaimedRecord, problems_with, read_records
-from kvopt.model.errors import InputError, KvoptError
+from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
@@ -42,7 +44,7 @@ SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 @click.argument("paths", type=PATH, nargs=-1)
 @policies_option(AUDIT_POLICIES, str)
 @click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")
-@time_limit_option(5, "for an instance")
+@time_limit_option(5, "for an instance, the policies included")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @as_json
 @as_csv
@@ -86,7 +88,11 @@ def audit(
         if limit.interrupted:
             number = f"{len(audit.audited)} of {len(instances)}"
             complain(f"{limit.what}; {number} instances were audited", limit.code)
-    return exit_code(limit.code, FAILED if audit.problems else DONE)
+    for _, reason in audit.refused:
+        complain(reason, BAD_INPUT)
+    return exit_code(
+        limit.code, FAILED if audit.problems else DONE, BAD_INPUT if audit.refused else DONE
+    )
 
 
 def _own(policies: str) -> list[str]:
@@ -104,6 +110,8 @@ class _Audit:
         Each instance's name and what was found.
     searched
         What the searches found.
+    refused
+        The files that cannot be read, and why.
     problems
         Everything that is wrong, one line each.
     certificates, records
@@ -112,6 +120,7 @@ class _Audit:
 
     def __init__(self) -> None:
         self.audited: list[tuple[str, Audited]] = []
+        self.refused: list[tuple[str, str]] = []
         self.searched: list[BriefSearch] = []
         self.problems: list[str] = []
         self.certificates = self.records = 0
@@ -123,7 +132,7 @@ class _Audit:
 
     def run(
         self,
-        instances: Sequence[tuple[str, Instance]],
+        instances: Sequence[tuple[str, Instance | InputError]],
         policies: Sequence[Policy],
         limit: Limit,
         time_limit: float,
@@ -131,11 +140,17 @@ class _Audit:
     ) -> None:
         """Audit instances, each within the time limit (seconds)."""
         for name, instance in instances:
+            if isinstance(instance, InputError):
+                self.refused.append((name, str(instance)))
+                self._advance(advance_to)
+                continue
             try:
                 result = audit_instance(instance, policies, limit.part(time_limit))
             except InputError:
                 raise
             except KvoptError as error:
+                if limit.interrupted:
+                    return
                 self.problems.append(f"{one_line(name, NAME)}: {error}")
                 continue
             if limit.interrupted:
@@ -151,7 +166,10 @@ class _Audit:
         for spec in specs:
             if limit.interrupted:
                 return
-            if found := brief_search(policy_from_spec(spec), seed, limit):
+            found = None
+            with suppress(StoppedError):
+                found = brief_search(policy_from_spec(spec), seed, limit)
+            if found:
                 self.searched.append(found)
                 self.problems += [f"search: {problem}" for problem in found.problems]
             self._advance(advance_to)
@@ -202,13 +220,14 @@ class _Audit:
 
     def show(self, seconds: float, as_json: bool, as_csv: bool) -> None:
         """Print what was found in so many seconds."""
-        from kvopt.report.tables import ratio_row, to_csv
+        from kvopt.report.tables import reason_row, to_csv
 
         summary = self._summary(seconds)
         if as_json:
             print_json(self._as_object(summary))
         elif as_csv:
-            rows = [ratio_row(n, ratio) for n, r in self.audited for ratio in r.comparison.ratios]
+            rows = [row for name, r in self.audited for row in _rows(name, r.comparison)]
+            rows += [reason_row(name, reason) for name, reason in self.refused]
             click.echo(to_csv(rows), nl=False)
             complain(_sentence(summary), DONE)
         else:
@@ -219,6 +238,8 @@ class _Audit:
         results = [result for _, result in self.audited]
         ratios = [ratio for result in results for ratio in result.comparison.ratios]
         verdicts = [r.verdict.value for r in ratios + [found.ratio for found in self.searched]]
+        unfinished = [one for result in results for one in result.comparison.unfinished]
+        verdicts += [Verdict.UNDECIDED.value] * len(unfinished)
         return {
             "instances": len(results),
             "optimal": sum(r.comparison.optimum.status.value == "optimal" for r in results),
@@ -227,6 +248,7 @@ class _Audit:
             "certificates": self.certificates,
             "records": self.records,
             "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+            "refused": len(self.refused),
             "problems": len(self.problems),
             "seconds": round(seconds, 1),
         }
@@ -249,6 +271,10 @@ class _Audit:
                 shown = [ratio.policy, ratio_text(ratio), *bound_texts(ratio), ratio.verdict.value]
                 table.append([*facts, *shown])
                 facts = [""] * len(facts)
+            for one in result.comparison.unfinished:
+                table.append([*facts, one.policy, "-", "-", "", Verdict.UNDECIDED.value])
+                facts = [""] * len(facts)
+        table += [[name, *["-"] * 7, "", "cannot be read"] for name, _ in self.refused]
         heads = (
             "instance",
             "n",
@@ -287,7 +313,7 @@ class _Audit:
                     "requests": len(result.comparison.instance),
                     "memory": result.comparison.instance.memory,
                     "witnesses": list(result.witnesses),
-                    "ratios": [ratio_row(name, r) for r in result.comparison.ratios],
+                    "ratios": _rows(name, result.comparison),
                     "problems": list(result.problems),
                 }
                 for name, result in self.audited
@@ -300,9 +326,19 @@ class _Audit:
                 }
                 for found in self.searched
             ],
+            "refused": [{"file": name, "reason": reason} for name, reason in self.refused],
             "problems": self.problems,
             "summary": summary,
         }
+
+
+def _rows(name: str, comparison: Comparison) -> list[dict[str, Any]]:
+    """Return the ratios on an instance as JSON objects."""
+    from kvopt.report.tables import ratio_row, reason_row
+
+    rows = [ratio_row(name, ratio) for ratio in comparison.ratios]
+    optimum = comparison.optimum
+    return rows + [reason_row(name, u.reason, u.policy, optimum) for u in comparison.unfinished]
 
 
 def _sentence(summary: dict[str, Any]) -> str:
@@ -312,7 +348,9 @@ def _sentence(summary: dict[str, Any]) -> str:
     held = f", {certificates} certificates hold" if certificates else ""
     records = summary["records"]
     held += f", {records} worst instances are as bad as they say" if records else ""
-    result = "all well" if not summary["problems"] else f"{summary['problems']} PROBLEMS"
+    found = {"PROBLEMS": summary["problems"], "files cannot be read": summary["refused"]}
+    result = ", ".join(f"{number} {what}" for what, number in found.items() if number)
+    result = result or "all well"
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"
         f" ({summary['proved_twice']} in more than one way),"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kvopt.cli.interrupts import DONE, FAILED, exit_code, interruptible
+from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, exit_code, interruptible
 from kvopt.cli.options import (
     PATH,
     as_csv,
@@ -21,7 +22,7 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import KvoptError
+from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy
 
@@ -34,7 +35,7 @@ __all__ = ["ratio"]
 @click.command()
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @policies_option()
-@time_limit_option(10, "for an instance")
+@time_limit_option(10, "for an instance, the policies included")
 @as_json
 @as_csv
 def ratio(
@@ -47,22 +48,26 @@ def ratio(
     compared = _Compared()
     with interruptible() as limit, progress_bar("comparing", len(instances)) as advance_to:
         for i, (name, instance) in enumerate(instances):
-            comparison = compare(
-                instance,
-                policies,
-                time_limit,
-                stop=limit,
-                on_error=lambda error, name=name: compared.fail(name, error),  # type: ignore[misc]
-            )
+            if isinstance(instance, InputError):
+                compared.refuse(name, instance)
+                advance_to(i + 1)
+                continue
+            with suppress(StoppedError):
+                comparison = compare(
+                    instance,
+                    policies,
+                    time_limit,
+                    stop=limit,
+                    on_error=lambda error, name=name: compared.fail(name, error),  # type: ignore[misc]
+                )
             if limit.interrupted:
                 break
             compared.add(name, comparison)
             advance_to(i + 1)
         compared.show(as_json, as_csv)
-        codes = [FAILED if compared.violated or compared.failures else DONE]
         if limit.interrupted:
             complain(f"{limit.what}; {len(compared.rows)} rows were done", limit.code)
-    return exit_code(limit.code, *codes)
+    return exit_code(limit.code, *compared.codes)
 
 
 @dataclass
@@ -71,26 +76,50 @@ class _Compared:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     table: list[Sequence[str]] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
-    violated: bool = False
+    notes: list[str] = field(default_factory=list)
+    codes: list[int] = field(default_factory=lambda: [DONE])
 
     def add(self, name: str, comparison: Comparison) -> None:
         """Add the rows of an instance of a given name."""
         from kvopt.comparison.ratio import Verdict
-        from kvopt.report.tables import bound_texts, optimum_text, ratio_row, ratio_text
+        from kvopt.report.tables import (
+            bound_texts,
+            optimum_text,
+            ratio_row,
+            ratio_text,
+            reason_row,
+        )
 
         for r in comparison.ratios:
             self.rows.append(ratio_row(name, r))
-            self.violated |= r.verdict is Verdict.VIOLATES
+            if r.verdict is Verdict.VIOLATES:
+                self.codes.append(FAILED)
             facts = [name, r.policy, str(r.cost), optimum_text(comparison.optimum)]
             self.table.append([*facts, ratio_text(r), *bound_texts(r), r.verdict.value])
 
+        for one in comparison.unfinished:
+            row = reason_row(name, one.reason, one.policy, comparison.optimum)
+            self.rows.append(row)
+            facts = [name, one.policy, "-", optimum_text(comparison.optimum)]
+            self.table.append([*facts, "-", "-", "", row["verdict"]])
+            self.notes.append(f"{one_line(name, NAME)}: {one.reason}")
+
+    def refuse(self, name: str, error: InputError) -> None:
+        """Take a file that cannot be read, and its name."""
+        from kvopt.report.tables import reason_row
+
+        self.rows.append(reason_row(name, str(error)))
+        self.table.append([name, *["-"] * 5, "", "cannot be read"])
+        self.notes.append(str(error))
+        self.codes.append(BAD_INPUT)
+
     def fail(self, name: str, error: KvoptError) -> None:
         """Take what went wrong with an instance of a given name."""
-        self.failures.append(f"{one_line(name, NAME)}: {error}")
+        self.notes.append(f"{one_line(name, NAME)}: {error}")
+        self.codes.append(FAILED)
 
     def show(self, as_json: bool, as_csv: bool) -> None:
-        """Print the rows, and on stderr what failed."""
+        """Print the rows, and on stderr what failed or was broken off."""
         from kvopt.report.tables import text_table, to_csv
 
         if as_json:
@@ -100,5 +129,5 @@ class _Compared:
         else:
             heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "from", "verdict")
             click.echo(text_table(heads, self.table, right="llrrrrll"))
-        for failure in self.failures:
-            complain(failure, FAILED)
+        for note in self.notes:
+            complain(note, DONE)

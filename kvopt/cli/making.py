@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from kvopt.cli.interrupts import DONE, interruptible
-from kvopt.cli.options import PATH, TOKENS, complain
+from kvopt.cli.options import PATH, TOKENS, complain, output_file, output_path
 from kvopt.cli.terminal import status_line
 from kvopt.model.errors import InputError
 from kvopt.model.files import write_instance
@@ -52,7 +52,7 @@ COUNT = click.IntRange(0, 2**63 - 1)
     help="What to do about a row that exceeds the memory even alone.",
 )
 @click.option("--name", default="", help="Name of the instance; by default that of the file.")
-@click.option("-o", "--output", type=PATH, required=True, help="The instance file to write.")
+@click.option("-o", "--output", type=output_file, required=True, help="The instance file to write.")
 def import_(
     format_name: str, file: Path, memory: int, name: str, output: Path, **selection: Any
 ) -> int:
@@ -102,7 +102,11 @@ def import_(
 @click.option("--count", type=click.IntRange(1, 100_000), default=1, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option(
-    "-o", "--output", type=PATH, required=True, help="A file for one instance, a folder for more."
+    "-o",
+    "--output",
+    type=output_path,
+    required=True,
+    help="A file for one instance, a folder for more.",
 )
 def generate(family: str, count: int, seed: int, output: Path) -> int:
     """Make instances of a FAMILY.

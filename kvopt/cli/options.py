@@ -13,10 +13,10 @@ from typing import Any
 import click
 
 from kvopt.model.errors import InputError
-from kvopt.model.files import check_writable, find_instances, read_instance
+from kvopt.model.files import STDOUT, check_writable, find_instances, read_instance
 from kvopt.model.instance import MAX_TOKENS, Instance
 from kvopt.model.text import NAME, one_line
-from kvopt.policies import POLICIES, Policy, policy_from_spec
+from kvopt.policies import Policy, policies_of
 from kvopt.theory.quadratic import Exact, parse_exact
 
 __all__ = [
@@ -29,9 +29,11 @@ __all__ = [
     "complain",
     "label",
     "output_file",
+    "output_path",
     "policies_option",
     "print_json",
     "read_instances",
+    "reports_beside",
     "seconds",
     "time_limit_option",
 ]
@@ -56,10 +58,35 @@ PATH = FilePath(path_type=Path)
 TOKENS = click.IntRange(1, MAX_TOKENS)
 
 
+def output_path(text: str) -> Path:
+    """Read the name of a file or folder to write, "-" being stdout; for click."""
+    if not text:
+        raise click.BadParameter("must not be empty")
+    path = STDOUT if text == "-" else Path(text)
+    if not os.path.isdir(path):
+        check_writable(path)
+    return path
+
+
 def output_file(text: str) -> Path:
     """Read the name of a file to write, refused at once if that cannot be; for click."""
-    check_writable(path := Path(text))
+    check_writable(path := output_path(text))
     return path
+
+
+def reports_beside(as_json: bool, *outputs: Path | None) -> bool:
+    """Tell whether the report goes to stderr, as stdout takes an output file.
+
+    Raises
+    ------
+    click.UsageError
+        If stdout would have to take more than one thing.
+    """
+    number = outputs.count(STDOUT)
+    if number + as_json > 1:
+        what = "--json and an output file" if as_json else "two output files"
+        raise click.UsageError(f"stdout cannot take {what} at once")
+    return number > 0
 
 
 def seconds(text: str | float) -> float:
@@ -83,14 +110,23 @@ def alpha(text: str) -> Exact:
 
 def policies(text: str) -> list[Policy]:
     """Read policies, separated by commas, "all" for every built-in one; for click."""
-    specs = text.split(",")
-    names = [policy.name for policy in POLICIES]
-    return [policy_from_spec(s) for spec in specs for s in (names if spec == "all" else [spec])]
+    return policies_of(text)
 
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def _one_format(context: click.Context, option: click.Parameter, given: bool) -> bool:
+    """Refuse --json and --csv together."""
+    if given and any(context.params.get(one) for one in ("as_json", "as_csv")):
+        raise click.UsageError("--json and --csv: must not be given together", context)
+    return given
+
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, callback=_one_format, help="Print one JSON object."
+)
 as_wide = click.option("--wide", is_flag=True, help="Give all columns, however wide.")
-as_csv = click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+as_csv = click.option(
+    "--csv", "as_csv", is_flag=True, callback=_one_format, help="Print comma-separated values."
+)
 
 
 def policies_option(
@@ -110,14 +146,14 @@ def policies_option(
     )
 
 
-def time_limit_option(default: float, what: str) -> Callable[[Any], Any]:
-    """Return the option --time-limit with a default."""
+def time_limit_option(default: float | None, what: str) -> Callable[[Any], Any]:
+    """Return the option --time-limit with a default; what it limits is put after "Seconds"."""
     return click.option(
         "--time-limit",
         type=seconds,
         default=default,
         show_default=True,
-        help=f"Seconds the exact solver may take {what}.",
+        help=f"Seconds {what}.",
     )
 
 
@@ -132,14 +168,30 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, indent=None))
 
 
-def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance]]:
-    """Read the instances in files and folders, each with what to call it."""
+def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance | InputError]]:
+    """Read the instances in files and folders, each with what to call it.
+
+    Of several files those that cannot be read have an error in place of the instance.
+
+    Raises
+    ------
+    InputError
+        If there is one file only and it cannot be read, or a folder holds no instances.
+    """
     files = [file for path in paths for file in find_instances(path)]
-    return [
-        (label(instance, file), instance) for file in files for instance in [read_instance(file)]
-    ]
+    found: list[tuple[str, Instance | InputError]] = []
+    for file in files:
+        try:
+            instance = read_instance(file)
+        except InputError as error:
+            if len(files) == 1:
+                raise
+            found.append((one_line(file, NAME), error))
+        else:
+            found.append((label(instance, file), instance))
+    return found
 
 
 def label(instance: Instance, file: Path) -> str:
     """Return what to call an instance: its name, or that of its file."""
-    return instance.name or one_line(file.stem, NAME)
+    return instance.name or one_line(file.stem.removesuffix(".json"), NAME)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,7 +17,7 @@ from kvopt.cli import options
 from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import PATH, complain, label, output_file, time_limit_option
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.files import read_json, write_bytes, write_text
 from kvopt.model.formats import (
     INSTANCE_FORMATS,
@@ -25,6 +27,7 @@ from kvopt.model.formats import (
 )
 from kvopt.model.instance import Instance, abridged
 from kvopt.model.schedule import Schedule
+from kvopt.model.stopping import Stopping
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, spec_of
 from kvopt.theory.quadratic import Exact, parse_exact
@@ -75,13 +78,13 @@ FRACTION = re.compile(r"[0-9]{1,1000}/0*[1-9][0-9]{0,1000}")
     type=click.Choice(KINDS),
     help="What to draw; by default gantt for one schedule and completions for several.",
 )
-@time_limit_option(10, "for an instance with --kind ratios")
+@time_limit_option(None, "for an instance; by default 10 with --kind ratios, else no limit")
 def plot(
     files: tuple[Path, ...],
     output: Path,
     policies: list[Policy] | None,
     kind: str | None,
-    time_limit: float,
+    time_limit: float | None,
 ) -> int:
     """Draw schedules, or ratios.
 
@@ -101,11 +104,11 @@ def plot(
     if policies is not None and not instances:
         raise InputError("--policy: must come with an instance to run on, got none among the files")
     if kind == "ratios" or (ratios and kind is None and file_type != TRACE):
-        return _draw_ratios(contents, policies or [], time_limit, output, file_type)
+        return _draw_ratios(contents, policies or [], time_limit or 10.0, output, file_type)
     if ratios:
         what = f"--kind {kind}" if kind else TRACE
         raise InputError(f"{ratios[0]}: holds ratios: {what} needs schedules")
-    runs = _runs(contents, policies or [])
+    runs = _runs(contents, policies or [], time_limit or math.inf)
     if file_type == TRACE:
         from kvopt.plot.trace_events import trace_text
 
@@ -138,10 +141,14 @@ def _draw_ratios(
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                comparison = compare(content, policies, time_limit, stop=limit)
+                with suppress(StoppedError):
+                    comparison = compare(content, policies, time_limit, stop=limit)
                 if limit.interrupted:
                     return complain(f"{limit.what}; nothing was drawn", limit.code)
-                bars += [ratio_bar(label(content, file), r) for r in comparison.ratios]
+                name = label(content, file)
+                bars += [ratio_bar(name, r) for r in comparison.ratios]
+                for one in comparison.unfinished:
+                    complain(f"{name}: {one.reason}", DONE)
             else:
                 bars += content
             advance_to(i + 1)
@@ -161,8 +168,12 @@ def _draw_ratios(
 def _runs(
     contents: Sequence[tuple[Path, Content]],
     policies: Sequence[Policy],
+    time_limit: float,
 ) -> list[Run]:
-    """Return the schedules given, and those of the policies on the instances given."""
+    """Return the schedules given, and those of the policies on the instances given.
+
+    The policies get so much time (seconds) for each instance.
+    """
     from kvopt.plot.shapes import Run, instances_of
     from kvopt.simulation.simulate import simulate
 
@@ -174,13 +185,14 @@ def _runs(
         if isinstance(content, Schedule):
             runs.append(Run(_stem(file), _renamed(content, file)))
         elif isinstance(content, Instance):
+            stop = Stopping(time_limit)
             for policy in policies:
                 what = f"simulating {spec_of(policy)}"
                 with (
                     interruptible(at_once=True),
                     progress_bar(what, len(content)) as advance_to,
                 ):
-                    schedule = simulate(content, policy, progress=advance_to)
+                    schedule = simulate(content, policy, progress=advance_to, stop=stop)
                 runs.append(Run(spec_of(policy), _renamed(schedule, file)))
     if len(instances_of(runs)) > 1:
         runs = [Run(f"{r.schedule.instance.name}, {r.label}", r.schedule) for r in runs]
@@ -235,6 +247,8 @@ def _ratio_bars(content: dict[str, Any]) -> list[RatioBar]:
             got = abridged(row[field]) if field in row else "none"
             return InputError(f"rows[{i}].{field}: must be {rule}, got {got}")
 
+        if row.get("ratio_low", "") is None and isinstance(row.get("reason"), str):
+            continue  # a policy that did not end, or a file that could not be read
         for field in ("instance", "policy"):
             text = row.get(field)
             if not isinstance(text, str) or not text.isprintable():

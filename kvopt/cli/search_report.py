@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kvopt.cli.terminal import status_line
-from kvopt.model.errors import InputError
+from kvopt.model.breaking_off import run_within
+from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.files import write_bytes
 from kvopt.model.formats import instance_to_json
 from kvopt.policies import policy_from_spec
@@ -22,28 +24,32 @@ if TYPE_CHECKING:
     from kvopt.adversary.store import Store
     from kvopt.cli.interrupts import Limit
     from kvopt.model.schedule import Schedule
+    from kvopt.model.stopping import Stopping
     from kvopt.solver.result import Result
 
 __all__ = ["Report", "check_picture"]
 
-SHRINK_SECONDS = 20
-"""How long it may take to make the worst instance small."""
+LEAST_SECONDS, MOST_SECONDS = 20, 60
+"""How long the report may take: as long as the search, but within these limits."""
 
-VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED = 60, 3
-"""How long the exact solver may take on the worst instance found, the latter after a signal."""
+SECONDS_INTERRUPTED = 0.5
+"""How long verifying may take after a signal."""
+
+REQUESTS_INTERRUPTED = 10_000
+"""Instances with more requests are not verified after a signal."""
 
 DOUBLINGS = 4
 """How often the memory of a family is doubled to see whether its ratio grows."""
 
 
-def _shrunk(configuration: SearchConfiguration, candidate: Candidate, limit: Limit) -> Candidate:
+def _shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stopping) -> Candidate:
     """Return an instance no less bad without what does not matter; families stay as they are."""
     from kvopt.adversary.shrink import shrunk
 
     if configuration.method == "families":
         return candidate
     with status_line("making it small"):
-        return shrunk(configuration, candidate, limit.rest(SHRINK_SECONDS))
+        return shrunk(configuration, candidate, stop)
 
 
 def check_picture(file: Path) -> str:
@@ -75,6 +81,8 @@ class Report:
         Number of complete units.
     limit
         The limit of the command.
+    seconds
+        How long the search might take (seconds); the report may take about as long.
 
     Attributes
     ----------
@@ -93,12 +101,15 @@ class Report:
         units: int | None,
         complete: int,
         limit: Limit,
+        seconds: float,
     ) -> None:
+        self._end = time.perf_counter() + min(max(seconds, LEAST_SECONDS), MOST_SECONDS)
+        self._found = records[-1]
         self.configuration = configuration
         self.units = units
         self.complete = complete
         self.limit = limit
-        self.candidate = _shrunk(configuration, records[-1].candidate, limit)
+        self.candidate = _shrunk(configuration, records[-1].candidate, self._part(1 / 3, 0))
         self.worst = self.candidate.instance(name=f"worst for {configuration.policy}")
         self._lines: list[str] = []
         self._ratio = ""
@@ -122,12 +133,20 @@ class Report:
         ]
         self.facts["instance"] = instance_to_json(self.worst)
 
+    def _part(self, share: float, interrupted_seconds: float) -> Stopping:
+        """Return the limit of a step that gets a share of the time left; less after a signal."""
+        left = max(0.0, self._end - time.perf_counter())
+        return self.limit.rest(share * left, interrupted_seconds)
+
     def verify(self) -> None:
         """Bracket the ratio on the worst instance with the exact solver, and comment on it."""
-        if self.configuration.against is None:
+        against = self.configuration.against
+        if self.limit.interrupted and len(self.worst) > REQUESTS_INTERRUPTED:
+            self._leave_unverified(self.limit.what, against or "the best schedule known")
+        elif against is None:
             self._bracket()
         else:
-            self._compare(self.configuration.against)
+            self._compare(against)
         if self.configuration.method == "exhaustive":
             self._family()
         if self.configuration.method == "families":
@@ -184,10 +203,17 @@ class Report:
         from kvopt.comparison.ratio import compare
         from kvopt.report.tables import ratio_row, ratio_text
 
-        stop = self.limit.rest(VERIFY_SECONDS, VERIFY_SECONDS_INTERRUPTED)
+        stop = self._part(2 / 3, SECONDS_INTERRUPTED)
         with status_line("verifying"):
             policies = [policy_from_spec(self.configuration.policy)]
-            comparison = compare(self.worst, policies, stop.left(), stop=stop)
+            try:
+                comparison = compare(self.worst, policies, stop.left(), stop=stop)
+                reason = "".join(one.reason for one in comparison.unfinished)
+            except StoppedError as error:
+                reason = str(error)
+        if reason:
+            self._leave_unverified(reason, "the best schedule known")
+            return
         self.optimum = comparison.optimum
         ratio = comparison.ratios[0]
         self.facts |= {"ratio": format_exact(ratio.low), "ratio_float": float(ratio.low)}
@@ -202,8 +228,13 @@ class Report:
     def _compare(self, against: str) -> None:
         from kvopt.simulation.simulate import simulate
 
-        schedule = simulate(self.worst, policy_from_spec(self.configuration.policy))
-        reference = simulate(self.worst, policy_from_spec(against))
+        stop = self._part(2 / 3, SECONDS_INTERRUPTED)
+        policies = map(policy_from_spec, (self.configuration.policy, against))
+        try:
+            schedule, reference = (simulate(self.worst, one, stop=stop) for one in policies)
+        except StoppedError as error:
+            self._leave_unverified(str(error), against)
+            return
         cost, other = schedule.total_completion_time(), reference.total_completion_time()
         ratio = Fraction(cost, other)
         self.facts |= {"cost": cost, "against_cost": other}
@@ -211,13 +242,24 @@ class Report:
         self._ratio = f"{format_exact(ratio)} = {rounded_down(ratio, 4)} times {against}"
         self._explain(schedule, reference, against)
 
+    def _leave_unverified(self, reason: str, reference: str) -> None:
+        """Say what the search knows of the ratio, as the policies could not be run again."""
+        ratio = self._found.ratio  # that of an instance made smaller is no less
+        self.facts |= {"ratio": format_exact(ratio), "ratio_float": float(ratio)}
+        self.facts |= {"verified": False, "reason": reason}
+        self._ratio = f"{format_exact(ratio)} = {rounded_down(ratio, 4)} times {reference}"
+        self._lines.append(f"not verified {reason}")
+
     def _explain(self, schedule: Schedule, reference: Schedule, name: str) -> None:
         """Say where the cost comes from, unless the schedules are too large for that."""
         from kvopt.adversary.attribution import Attribution, account
 
-        with contextlib.suppress(InputError):
-            self.explanation = Attribution(
-                account(self.configuration.policy, schedule), account(name, reference)
+        with contextlib.suppress(InputError, StoppedError):
+            self.explanation = run_within(
+                self._part(1 / 2, 0),
+                lambda: Attribution(
+                    account(self.configuration.policy, schedule), account(name, reference)
+                ),
             )
             self.facts["causes"] = {
                 one.label: {cause: format_exact(one.rounds(cause)) for cause in one.tokens}
@@ -226,8 +268,11 @@ class Report:
 
     def _family(self) -> None:
         """Say what an exhaustive search proves."""
+        from kvopt.solver.state_search.problem import MOST_MEMORY, MOST_REQUESTS
+
         limits = self.configuration.limits
-        whole = self.complete == self.units
+        beyond = limits.requests > MOST_REQUESTS or limits.memory > MOST_MEMORY
+        whole = self.complete == self.units and not beyond
         self.facts["complete"] = whole
         prompts = "prompts of any lengths" if limits.mixed else "a common prompt"
         over = f"at most {limits.requests} requests, at most {limits.memory} tokens, {prompts}"
@@ -236,6 +281,10 @@ class Report:
             if whole
             else f"not proved   {self.complete} of {self.units} cells with {over}"
         )
+        if beyond:
+            self._lines.append(
+                f"beyond reach more than {MOST_REQUESTS} requests or {MOST_MEMORY} tokens"
+            )
 
     def _growth(self) -> None:
         """Say what the ratio tends to, or whether it grows with the memory."""
@@ -250,7 +299,7 @@ class Report:
             self._lines.append(f"growth       not tried: {self.limit.what}")
             return
         with status_line("doubling the memory"):
-            found = growth(self.configuration, self.candidate, DOUBLINGS)
+            found = growth(self.configuration, self.candidate, DOUBLINGS, self._part(1, 0))
         self.facts["growth"] = [
             {"memory": one.memory, "ratio": format_exact(ratio), "ratio_float": float(ratio)}
             for one, ratio in zip(found.candidates, found.ratios, strict=True)

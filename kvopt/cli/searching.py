@@ -10,9 +10,10 @@ import click
 
 from kvopt.cli import options
 from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
-from kvopt.cli.options import PATH, as_json, complain, output_file, print_json
+from kvopt.cli.options import PATH, as_json, complain, output_file, print_json, reports_beside
 from kvopt.cli.search_report import Report, check_picture
 from kvopt.cli.terminal import status_line
+from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import InputError
 from kvopt.model.files import write_instance
 from kvopt.policies import policy_from_spec
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from kvopt.adversary.store import Store
 
 __all__ = ["search"]
+
+CHECK_SECONDS = 60
+"""How long it may take to compute anew what is reported of a store."""
 
 METHODS = ("local", "exhaustive", "families")
 
@@ -65,7 +69,7 @@ METHODS = ("local", "exhaustive", "families")
     type=options.seconds,
     default=30,
     show_default=True,
-    help="Seconds to search; verifying the worst instance found may add up to a minute.",
+    help="Seconds to search; verifying the worst found may take as long again, 20 to 60.",
 )
 @click.option("--restarts", type=click.IntRange(1), help="Stop after this many units of work.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
@@ -100,6 +104,7 @@ def search(
     from kvopt.adversary import Limits, SearchConfiguration, improvements, number_of_units
     from kvopt.adversary.store import Store
 
+    beside = reports_beside(as_json, output)
     for text in filter(None, (spec, against)):
         policy_from_spec(text)
     if picture is not None:
@@ -114,11 +119,14 @@ def search(
         records = improvements(units)
         if not records:
             code = exit_code(limit.code, FAILED)
-            return complain("the time was over before anything was found", code)
+            ended = limit.what if limit.interrupted else "the time was over"
+            return complain(f"{ended} before anything was found", code)
         if store:
-            _check(configuration, records, store)
+            run_within(limit.rest(CHECK_SECONDS, 1), lambda: _check(configuration, records, store))
         complete = sum(unit.complete for unit in units)
-        report = Report(configuration, records, number_of_units(configuration), complete, limit)
+        report = Report(
+            configuration, records, number_of_units(configuration), complete, limit, seconds
+        )
         report.verify()
         if store:
             report.keep(store)
@@ -130,8 +138,9 @@ def search(
         if as_json:
             print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
         else:
-            click.echo(report.text())
-            click.echo(f"searched     {evaluations} instances in {len(units)} units")
+            click.echo(report.text(), err=beside)
+            searched = f"searched     {evaluations} instances in {len(units)} units"
+            click.echo(searched, err=beside)
     return exit_code(limit.code, DONE)
 
 
@@ -165,7 +174,8 @@ def _run(
         status_line(f"searching the worst for {configuration.policy}") as status,
     ):
         status("preparing")
-        prepare(configuration)
+        with limit.uncharged():
+            prepare(configuration)
         stop = limit.part(seconds)
         total = min(
             (n for n in (most, number_of_units(configuration)) if n is not None), default=None

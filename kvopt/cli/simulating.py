@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import click
 
-from kvopt.cli.interrupts import DONE, interruptible
-from kvopt.cli.options import PATH, as_json, label, output_file, print_json
+from kvopt.cli.interrupts import DONE, FAILED, interruptible
+from kvopt.cli.options import (
+    PATH,
+    as_json,
+    complain,
+    label,
+    output_file,
+    print_json,
+    reports_beside,
+    time_limit_option,
+)
 from kvopt.cli.terminal import progress_bar
+from kvopt.model.errors import StoppedError
 from kvopt.model.files import read_instance, write_schedule
 from kvopt.model.formats import attempt_rows
 from kvopt.model.text import NAME, one_line
@@ -27,19 +38,38 @@ ATTEMPTS_SHOWN = 10_000
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the policy.")
 @click.option("--attempts", "show", is_flag=True, help="Print the attempts, however many.")
 @click.option("-o", "--output", type=output_file, help="Write the schedule to this file.")
+@time_limit_option(None, "the policy may take; no limit by default")
 @as_json
 def simulate(
-    file: Path, spec: str, params: tuple[str, ...], show: bool, output: Path | None, as_json: bool
+    file: Path,
+    spec: str,
+    params: tuple[str, ...],
+    show: bool,
+    output: Path | None,
+    time_limit: float | None,
+    as_json: bool,
 ) -> int:
     """Run a policy on an instance."""
     from kvopt.report.tables import text_table
     from kvopt.simulation.simulate import simulate as run
 
+    beside = reports_beside(as_json, output)
     policy = policy_from_spec(":".join((spec, *params)))
     instance = read_instance(file)
     what = f"simulating {spec_of(policy)}"
-    with interruptible(at_once=True), progress_bar(what, len(instance)) as advance_to:
-        schedule = run(instance, policy, progress=advance_to)
+    try:
+        with (
+            interruptible(math.inf if time_limit is None else time_limit) as limit,
+            progress_bar(what, len(instance)) as advance_to,
+        ):
+            schedule = run(instance, policy, progress=advance_to, stop=limit)
+    except StoppedError as error:
+        if limit.interrupted:
+            return complain(limit.what, limit.code)
+        if as_json:
+            facts = {"instance": label(instance, file), "policy": spec_of(policy)}
+            print_json({**facts, "total_completion_time": None, "reason": str(error)})
+        return complain(str(error), FAILED)
     if output is not None:
         write_schedule(output, schedule)
     summary: dict[str, Any] = {
@@ -56,9 +86,9 @@ def simulate(
         print_json(summary)
         return DONE
     for key, value in summary.items():
-        click.echo(f"{key.replace('_', ' '):<22} {one_line(value, NAME)}")
-    click.echo(f"{'attempts':<22} {len(schedule)}")
+        click.echo(f"{key.replace('_', ' '):<22} {one_line(value, NAME)}", err=beside)
+    click.echo(f"{'attempts':<22} {len(schedule)}", err=beside)
     if show:
         rows = [[*map(str, row[:3]), "killed" if row[3] else ""] for row in attempt_rows(schedule)]
-        click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"))
+        click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"), err=beside)
     return DONE

@@ -19,6 +19,7 @@ from kvopt.cli.options import (
     label,
     output_file,
     print_json,
+    reports_beside,
     time_limit_option,
 )
 from kvopt.cli.terminal import status_line
@@ -33,7 +34,7 @@ __all__ = ["solve"]
 
 @click.command()
 @click.argument("file", type=PATH)
-@time_limit_option(60, "altogether")
+@time_limit_option(60, "altogether, without compiling")
 @click.option(
     "--node-limit",
     type=click.IntRange(1),
@@ -63,6 +64,7 @@ def solve(
     from kvopt.report.tables import solve_object, stage_rows
     from kvopt.solver.params import SolverParams
 
+    beside = reports_beside(as_json, output, certificate)
     params = SolverParams() if params_file is None else SolverParams.from_toml(params_file)
     instance = read_instance(file)
     nodes = math.inf if node_limit is None else node_limit
@@ -81,7 +83,7 @@ def solve(
             answer = {**solve_object(result), "instance": label(instance, file)}
             print_json({**answer, "stages": stage_rows(result), "history": history.rows})
         else:
-            _print(result)
+            _print(result, beside)
     return limit.code
 
 
@@ -151,8 +153,8 @@ def _write_certificate(file: Path, result: Result, stop: Stopping) -> None:
         )
 
 
-def _print(result: Result) -> None:
-    """Print a bracket and how it came about."""
+def _print(result: Result, err: bool) -> None:
+    """Print a bracket and how it came about, on stderr if asked to."""
     from kvopt.report.tables import stage_table
 
     facts: dict[str, Any] = {
@@ -167,6 +169,6 @@ def _print(result: Result) -> None:
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"
     for key, value in facts.items():
-        click.echo(f"{key:<11}  {value}")
-    click.echo()
-    click.echo(stage_table(result))
+        click.echo(f"{key:<11}  {value}", err=err)
+    click.echo(err=err)
+    click.echo(stage_table(result), err=err)

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
-from kvopt.model.errors import PolicyError
+from kvopt.model.breaking_off import run_within
+from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
-from kvopt.policies import Policy, spec_of
+from kvopt.model.text import ShownAsText
+from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
-from kvopt.solver.result import Result
+from kvopt.solver.result import Result, Status
 from kvopt.solver.solve import solve
+from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.guarantee import Guarantee
+from kvopt.theory.quadratic import format_exact
 
-__all__ = ["Comparison", "Ratio", "Verdict", "compare"]
+__all__ = ["Comparison", "Ratio", "Unfinished", "Verdict", "compare"]
 
 
 class Verdict(enum.Enum):
@@ -62,6 +67,45 @@ class Ratio:
         """Cost / lower bound: the ratio is at most this."""
         return Fraction(self.cost, self.lower_bound)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a row of `kvopt ratio --json` without the instance.
+
+        Exact numbers are strings, the nearest float beside them.
+        """
+        guarantee = self.guarantee
+        expected = published = None
+        if guarantee is not None:
+            expected = guarantee.expected
+            published = guarantee.bound if guarantee.status == "published" else guarantee.published
+        return {
+            "policy": self.policy,
+            "cost": self.cost,
+            "lower_bound": self.lower_bound,
+            "upper_bound": self.upper_bound,
+            "ratio_low": format_exact(self.low),
+            "ratio_low_float": float(self.low),
+            "ratio_high": format_exact(self.high),
+            "ratio_high_float": float(self.high),
+            "bound": format_exact(guarantee.bound) if guarantee else None,
+            "bound_float": float(guarantee.bound) if guarantee else None,
+            "bound_status": guarantee.status if guarantee else None,
+            "bound_name": guarantee.name if guarantee else None,
+            "bound_source": guarantee.source if guarantee else None,
+            "expected_bound": None if expected is None else format_exact(expected),
+            "expected_bound_float": None if expected is None else float(expected),
+            "published_bound": None if published is None else format_exact(published),
+            "published_bound_float": None if published is None else float(published),
+            "verdict": self.verdict.value,
+        }
+
+    def __str__(self) -> str:
+        low, high = rounded_down(self.low, 3), rounded_up(self.high, 3)
+        ratio = f"{float(self.low):.3f}" if self.low == self.high else f"{low}..{high}"
+        bound = "no bound is claimed"
+        if self.guarantee is not None:
+            bound = f"{self.verdict.value}, bound {rounded_up(self.guarantee.bound, 2)}"
+        return f"{self.policy}: cost {self.cost}, ratio {ratio}, {bound}"
+
     @property
     def verdict(self) -> Verdict:
         """Within the bound for certain, violating it for certain, or neither.
@@ -78,8 +122,24 @@ class Ratio:
         return Verdict.UNDECIDED
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A policy whose simulation was broken off on one instance: nothing is known of its ratio.
+
+    Parameters
+    ----------
+    policy
+        The policy as written on the command line.
+    reason
+        Why, and how far it was.
+    """
+
+    policy: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Comparison(ShownAsText):
     """Policies and the optimum on one instance.
 
     Parameters
@@ -89,20 +149,45 @@ class Comparison:
     optimum
         Bracket of the optimum, with the cheapest schedule known.
     schedules
-        The schedule of each policy, in the order given.
+        The schedule of each policy that came to its end, in the order given.
     ratios
-        The ratio of each policy, in the same order.
+        The ratio of each of them, in the same order.
+    unfinished
+        The policies that did not.
     """
 
     instance: Instance
     optimum: Result
     schedules: tuple[Schedule, ...]
     ratios: tuple[Ratio, ...]
+    unfinished: tuple[Unfinished, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain numbers, texts, lists and dictionaries."""
+        return {
+            "instance": self.instance.name,
+            "optimum": self.optimum.to_dict(),
+            "ratios": [ratio.to_dict() for ratio in self.ratios],
+            "unfinished": [{"policy": u.policy, "reason": u.reason} for u in self.unfinished],
+        }
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{r.policy}: {rounded_down(r.low, 3)}..{rounded_up(r.high, 3)}" for r in self.ratios
+        )
+        return f"Comparison({self.optimum!r}, ratios={{{shown}}})"
+
+    def __str__(self) -> str:
+        optimum = f"optimum {self.optimum.objective}"
+        if self.optimum.status is Status.BRACKET:
+            optimum = f"optimum {self.optimum.lower_bound}..{self.optimum.objective}"
+        unfinished = (f"{one.policy}: {one.reason}" for one in self.unfinished)
+        return "\n".join([str(self.instance), optimum, *map(str, self.ratios), *unfinished])
 
 
 def compare(
     instance: Instance,
-    policies: Sequence[Policy],
+    policies: PolicyLike | Iterable[PolicyLike],
     time_limit: float = 10.0,
     *,
     stop: Stopping | None = None,
@@ -115,31 +200,51 @@ def compare(
     instance
         The instance.
     policies
-        The policies, at least one.
+        One or more policies, as objects or as written on the command line, "all" included.
     time_limit
-        How long the exact solver may take (seconds); the simulations come on top.
+        How long it may take (seconds).  Each policy gets an equal part of what is left, another
+        such part being the solver's; what one does not need is left to those after it.
     stop
-        Further limits of the exact solver: of time, of nodes, an end from outside.
+        Further limits: of time, of nodes, an end from outside.
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
         out.  None to raise the error.
 
     Raises
     ------
+    TypeError
+        If the instance or a policy is something else.
     PolicyError
         If a policy misbehaves.
+    StoppedError
+        If it was interrupted before all policies were simulated.
+    InputError
+        If a policy is unknown, or the limit is negative or not a number.
     """
-    runs = []
-    for policy in policies:
+    if not isinstance(instance, Instance):
+        raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
+    chosen = policies_of(policies)
+    limited = (stop or Stopping()).part(Stopping(time_limit).left())
+    runs: list[tuple[Policy, Schedule, Guarantee | None]] = []
+    unfinished: list[Unfinished] = []
+    for number, policy in enumerate(chosen):
+        part = limited.part(limited.left() / (len(chosen) - number + 1))
         try:
-            runs.append((policy, simulate(instance, policy), _guarantee(policy, instance)))
+            schedule = simulate(instance, policy, stop=part)
+            guarantee = _guarantee(policy, instance, part)
+        except StoppedError as error:
+            unfinished.append(Unfinished(spec_of(policy), str(error)))
         except PolicyError as error:
             if on_error is None:
                 raise
             on_error(error)
+        else:
+            runs.append((policy, schedule, guarantee))
+    if limited.interrupted:
+        raise StoppedError("interrupted")
     # The completing attempts of a run are a feasible schedule of the same cost.
     known = [schedule.starts() for _, schedule, _ in runs]
-    optimum = solve(instance, time_limit, stop=stop, known=known)
+    optimum = solve(instance, limited.left(), stop=limited, known=known)
     ratios = tuple(
         Ratio(
             spec_of(policy),
@@ -150,15 +255,18 @@ def compare(
         )
         for policy, schedule, guarantee in runs
     )
-    return Comparison(instance, optimum, tuple(schedule for _, schedule, _ in runs), ratios)
+    schedules = tuple(schedule for _, schedule, _ in runs)
+    return Comparison(instance, optimum, schedules, ratios, tuple(unfinished))
 
 
-def _guarantee(policy: Policy, instance: Instance) -> Guarantee | None:
+def _guarantee(policy: Policy, instance: Instance, stop: Stopping) -> Guarantee | None:
     """Ask a policy, which may be a user's own, for what is proved about it."""
     try:
-        guarantee = policy.guarantee(instance)
+        guarantee = run_within(stop, lambda: policy.guarantee(instance))
+    except StoppedError as error:
+        raise StoppedError(f"policy {policy.name}: its guarantee: {error}") from None
     except Exception as error:
-        reason = f"its guarantee raises {type(error).__name__}: {error}"
+        reason = f"its guarantee raises {raised_text(error)}"
         raise PolicyError(policy.name, None, 1, reason) from error
     if guarantee is not None and not isinstance(guarantee, Guarantee):
         raise PolicyError(policy.name, None, 1, f"its guarantee is {guarantee!r}")

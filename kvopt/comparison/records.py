@@ -129,7 +129,7 @@ def problems_with(
         if stop is not None and stop.over():
             problems[i] = f"{records[i].file}: the check was stopped before its end"
         else:
-            problems[i] = _problem(records[i], text, verdict, own)
+            problems[i] = _problem(records[i], text, verdict, own, stop)
     return [one_line(problems[i]) for i in range(len(records))]
 
 
@@ -143,7 +143,13 @@ def _text_of(certificate: Path) -> str:
         raise error.within(str(certificate)) from None
 
 
-def _problem(record: ClaimedRecord, text: str, verdict: Verdict, own: Collection[str]) -> str:
+def _problem(
+    record: ClaimedRecord,
+    text: str,
+    verdict: Verdict,
+    own: Collection[str],
+    stop: Stopping | None,
+) -> str:
     """Return what is wrong with a record whose certificate has this text and verdict."""
     if not verdict.holds:
         return f"{record.certificate}: {verdict.reason}"
@@ -159,7 +165,7 @@ def _problem(record: ClaimedRecord, text: str, verdict: Verdict, own: Collection
                 f"{record.file}: comment: must name a built-in policy, or one that --policy"
                 f" names too, got {_quoted(name)}"
             )
-        schedule = simulate(record.instance, policy_from_spec(name))
+        schedule = simulate(record.instance, policy_from_spec(name), stop=stop)
         if unfit := violations(schedule):
             return f"{record.file}: comment: {name}: {unfit[0]}"
     except KvoptError as error:

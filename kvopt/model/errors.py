@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
+from pathlib import Path
+
 from kvopt.model.text import NAME, one_line
 
 
@@ -60,9 +64,28 @@ class PolicyError(KvoptError):
         return type(self), (self.policy, self.request, self.round, self.reason)
 
 
+class StoppedError(KvoptError):
+    """Work was broken off before its end: its time was over, or somebody interrupted it."""
+
+
 class WorkerError(KvoptError):
     """A process that was to do some of the work has died."""
 
 
 class SolverError(KvoptError):
     """A solver returned something that does not survive recomputation in integers."""
+
+
+def raised_text(error: BaseException) -> str:
+    """Return an exception of a user's own code as text, with the file and line it comes from."""
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if not frame.filename.startswith(_NOT_OWN)]
+    return f"{text} ({own[-1].filename}, line {own[-1].lineno})" if own else text
+
+
+_NOT_OWN = (
+    str(Path(__file__).resolve().parent.parent),
+    "<frozen",
+    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+)

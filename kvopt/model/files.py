@@ -5,8 +5,11 @@ Everything that kvopt writes goes through `write_text` or `write_bytes`.
 
 from __future__ import annotations
 
+import gzip
 import os
+import sys
 import tempfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias, TypeVar
@@ -29,6 +32,7 @@ from kvopt.model.schedule import Schedule
 
 __all__ = [
     "CERTIFICATES",
+    "STDOUT",
     "WORST",
     "CertificateText",
     "PathLike",
@@ -56,6 +60,9 @@ CERTIFICATES = "certificates"
 
 WORST = "worst"
 """Name of the subfolder of the curated instances that holds the worst ones known."""
+
+STDOUT = Path("/dev/stdout")
+"""What is written there goes to stdout behind what was printed before."""
 
 T = TypeVar("T")
 
@@ -112,11 +119,11 @@ def read_any(path: PathLike) -> Instance | Schedule | CertificateText:
         If the file cannot be read or is none of these.
     """
     path = _path(path)
-    text = _located(path, lambda: read_text(path))
+    text = _located(path, lambda: read_text(path, packed=True))
     content = _located(path, lambda: parsed(text))
     kind = content.get("format") if isinstance(content, dict) else None
     if kind in (CERTIFICATE_FORMAT, SLICES_FORMAT):
-        return CertificateText(text)
+        return CertificateText(_located(path, lambda: read_text(path)))  # as the checker reads it
     if kind == SCHEDULE_FORMAT:
         return _located(path, lambda: schedule_from_json(content))
     if kind in INSTANCE_FORMATS:
@@ -178,7 +185,7 @@ def find_instances(path: PathLike) -> list[Path]:
     Raises
     ------
     InputError
-        If there is no such file or folder, or the folder has no JSON file.
+        If there is no such file or folder, or the folder has no JSON file, plain or gzip.
     """
     path = _path(path)
     try:
@@ -186,15 +193,16 @@ def find_instances(path: PathLike) -> list[Path]:
             return [path]
         found = sorted(
             file
-            for file in path.rglob("*.json")
-            if file.is_file()
+            for file in path.rglob("*.json*")
+            if file.name.endswith((".json", ".json.gz"))
+            and file.is_file()
             and not any(n[0] == "." for n in file.relative_to(path).parts)
             and CERTIFICATES not in file.relative_to(path).parent.parts
         )
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if not found:
-        raise InputError(f"{path}: folder holds no .json file")
+        raise InputError(f"{path}: folder holds no .json or .json.gz file")
     return found
 
 
@@ -234,6 +242,8 @@ def curated_instances() -> Path:
 def read_json(path: PathLike) -> object:
     """Read a JSON file strictly: no duplicate keys, no NaN, no infinities, no -0.
 
+    It may be packed by gzip, and begin with a byte order mark.
+
     Raises
     ------
     TypeError
@@ -241,11 +251,18 @@ def read_json(path: PathLike) -> object:
     InputError
         If the file cannot be read or is not such JSON.
     """
-    return parsed(read_text(path))
+    return parsed(read_text(path, packed=True))
 
 
-def read_text(path: PathLike) -> str:
+def read_text(path: PathLike, packed: bool = False) -> str:
     """Read a text file in UTF-8.
+
+    Parameters
+    ----------
+    path
+        The file.
+    packed
+        Whether it may be packed by gzip, and begin with a byte order mark, which is left out.
 
     Raises
     ------
@@ -255,11 +272,14 @@ def read_text(path: PathLike) -> str:
         If the file cannot be read, is too large or not such text.
     """
     try:
-        with _path(path).open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
+        with _path(path).open("rb") as raw:
+            is_packed = packed and raw.peek(2)[:2] == b"\x1f\x8b"
+            data = (gzip.GzipFile(fileobj=raw) if is_packed else raw).read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise InputError(f"is too large: more than {MAX_BYTES} bytes")
-        return data.decode("utf-8")
+        return data.decode("utf-8").removeprefix("\ufeff" if packed else "")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise InputError(f"is a damaged gzip file: {error}") from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -279,12 +299,18 @@ def check_writable(path: PathLike) -> None:
     path = _path(path)
     reason = None
     try:
+        if path == STDOUT:
+            return
+        if path.is_symlink() and not path.exists():
+            path.stat()  # says of links in a circle that they are
         if path.is_dir():
             reason = "Is a directory"
         elif not path.parent.is_dir():
             reason = "No such folder"
         elif not os.access(path if _in_place(path) else path.parent, os.W_OK):
             reason = "Permission denied"
+    except FileNotFoundError:
+        reason = None if path.resolve().parent.is_dir() else "No such folder"
     except OSError as error:
         reason = error.strerror
     except ValueError:  # a NUL, or what no file system can encode
@@ -310,6 +336,10 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """
     path = _path(path)
     check_writable(path)
+    if path == STDOUT and hasattr(sys.stdout, "buffer"):
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
     try:
         if _in_place(path):
             path.write_bytes(data)

@@ -149,6 +149,9 @@ def parsed(text: str) -> object:
     """
     try:
         return (_DECODER_OF_ZEROS if "-0" in text else _DECODER).decode(text)
+    except _TwiceError as twice:
+        place = _place_of_twin(json.loads(text, object_pairs_hook=_Pairs)) or str(twice)
+        raise InputError(f"{place}: key appears twice in one object") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"is not valid JSON: {error.msg}, {where}") from None
@@ -219,16 +222,45 @@ def _check_format(content: object, expected: Sequence[str], prefix: str = "") ->
         raise InputError("format: required field is missing")
 
 
+class _TwiceError(InputError):
+    """A key appears twice in one object."""
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """The keys and values of an object, as they stand in the text."""
+
+
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) < len(pairs):
-        seen: set[str] = set()
-        for twice, _ in pairs:
-            if twice in seen:
-                break
-            seen.add(twice)
-        raise InputError(f"{abridged(twice)[1:-1]}: key appears twice in one object")
+        raise _TwiceError(abridged(_twin(pairs))[1:-1])
     return result
+
+
+def _twin(pairs: list[tuple[str, Any]]) -> str | None:
+    """Return the first key that appears a second time."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            return key
+        seen.add(key)
+    return None
+
+
+def _place_of_twin(value: object) -> str | None:
+    """Return where a key appears twice, as in "requests[3].output"; the innermost place first."""
+    if isinstance(value, _Pairs):
+        for key, inner in value:
+            if place := _place_of_twin(inner):
+                name = abridged(key)[1:-1]
+                return name + place if place.startswith("[") else f"{name}.{place}"
+        twin = _twin(value)
+        return None if twin is None else abridged(twin)[1:-1]
+    if isinstance(value, list):
+        for number, inner in enumerate(value):
+            if place := _place_of_twin(inner):
+                return f"[{number}]{place}" if place.startswith("[") else f"[{number}].{place}"
+    return None
 
 
 def _integer(digits: str) -> int:

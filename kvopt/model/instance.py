@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from kvopt.model.errors import InputError
 from kvopt.model.request import IntArray, Request
 from kvopt.model.request_types import RequestTypes
-from kvopt.model.text import abridged_repr
+from kvopt.model.text import ShownAsText, abridged_repr
 
 __all__ = ["MAX_REQUESTS", "MAX_TIME", "MAX_TOKENS", "Instance", "IntArray", "Request"]
 
@@ -29,7 +29,7 @@ MAX_REQUESTS = 10**7
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
-class Instance(Sequence[Request]):
+class Instance(ShownAsText, Sequence[Request]):
     """A memory budget and the requests that share it, each from its release time on.
 
     As a sequence it holds its `Request` objects in order; the arrays are there
@@ -191,6 +191,24 @@ class Instance(Sequence[Request]):
     def __repr__(self) -> str:
         latest = f", latest release={self.releases.max()}" if self.has_releases else ""
         return f"Instance(name={self.name!r}, memory={self.memory}, requests={len(self)}{latest})"
+
+    def __str__(self) -> str:
+        prompts, outputs = (
+            f"{values.min()}" if values.min() == values.max() else f"{values.min()}..{values.max()}"
+            for values in (self.prompts, self.outputs)
+        )
+        what = "request" if len(self) == 1 else "requests"
+        releases = f", released at {self.releases.min()}..{self.releases.max()}"
+        return (
+            f"{self.name or 'instance'}: {len(self)} {what}, memory {self.memory},"
+            f" prompts {prompts}, outputs {outputs}" + releases * self.has_releases
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of an instance file, of plain numbers and texts."""
+        from kvopt.model.formats import instance_to_json
+
+        return instance_to_json(self)
 
     @property
     def common_prompt(self) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,8 +12,13 @@ from numpy.typing import ArrayLike, NDArray
 from kvopt.model.errors import KvoptError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import MemoryProfile, peak_memory
+from kvopt.model.text import ShownAsText
 
 __all__ = ["Attempt", "Schedule", "exact_sum"]
+
+
+MOST_SHOWN = 30
+"""Up to so many attempts are listed in the text of a schedule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
-class Schedule:
+class Schedule(ShownAsText):
     """All attempts made on an instance, kept sorted by (start, request).
 
     A schedule says what was done and recomputes everything else from it.  It
@@ -119,7 +125,30 @@ class Schedule:
     __hash__ = None  # type: ignore[assignment]  # arrays inside; nobody keys by schedules
 
     def __repr__(self) -> str:
-        return f"Schedule({self.instance!r}, attempts={len(self)})"
+        return f"Schedule({self.instance!r}, attempts={len(self)}, makespan={self.makespan})"
+
+    def __str__(self) -> str:
+        try:
+            cost = f"total completion time {self.total_completion_time()}"
+        except KvoptError:  # it is no schedule of all requests
+            cost = "incomplete"
+        lines = [
+            f"schedule of {self.instance}",
+            f"{cost}, makespan {self.makespan}, peak memory {self.peak_memory()},"
+            f" {len(self)} attempts, {self.kills} of them killed",
+        ]
+        if 0 < len(self) <= MOST_SHOWN:
+            lines.append(f"{'request':>7}  {'start':>7}  {'end':>7}")
+        for attempt in self if len(self) <= MOST_SHOWN else ():
+            line = f"{attempt.request:7}  {attempt.start:7}  {attempt.end:7}"
+            lines.append(line + ("  killed" if attempt.killed else ""))
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of a schedule file, of plain numbers, texts and truth values."""
+        from kvopt.model.formats import schedule_to_json
+
+        return schedule_to_json(self)
 
     @property
     def kills(self) -> int:

@@ -7,16 +7,27 @@ it goes through `one_line`.
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterable, Mapping
 from os import PathLike
 
-__all__ = ["LINE", "NAME", "abridged_repr", "file_text", "one_line"]
+__all__ = ["LINE", "NAME", "ShownAsText", "abridged_repr", "file_text", "one_line"]
 
 LINE = 1000
 """Longest line shown (characters)."""
 
 NAME = 200
 """Longest name or path in a line (characters)."""
+
+
+class ShownAsText:
+    """What notebooks show as its text."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        """Return the text as HTML, for notebooks."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def one_line(value: object, most: int = LINE) -> str:

@@ -9,11 +9,12 @@ import hashlib
 import importlib
 import os
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
+from typing import TypeAlias, cast
 
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, raised_text
 from kvopt.model.instance import abridged
 from kvopt.model.spec import parse_values, split_spec
 from kvopt.policies.a_max import AMax
@@ -44,13 +45,16 @@ __all__ = [
     "AlphaProtection",
     "GSASpec",
     "Policy",
+    "PolicyLike",
     "Rect",
     "Response",
     "Route",
     "SPTPipeline",
     "SortedF",
     "is_built_in",
+    "policies_of",
     "policy_from_spec",
+    "policy_of",
     "source_digest",
     "spec_of",
 ]
@@ -74,6 +78,12 @@ POLICIES: tuple[type[Policy], ...] = (
 )
 """Every policy that can be named on the command line."""
 
+PolicyLike: TypeAlias = Policy | str
+"""A policy as people have it: an object, or as it is written on the command line."""
+
+NEEDED = ("name", "clairvoyant", "run", "guarantee")
+"""What a policy has to have."""
+
 
 def policy_from_spec(spec: str) -> Policy:
     """Make a policy from how it is written on the command line.
@@ -88,12 +98,16 @@ def policy_from_spec(spec: str) -> Policy:
     ------
     InputError
         If the name or a parameter is unknown or a value unacceptable.
+    TypeError
+        If it is no text.
 
     Examples
     --------
     >>> policy_from_spec("gba-d:alpha=3/2")
     GBAD(alpha=Fraction(3, 2))
     """
+    if not isinstance(spec, str):
+        raise TypeError(f"policy: must be a str, got {abridged(spec)} ({type(spec).__name__})")
     name, colon, rest = spec.partition(":")
     known = {policy.name: policy for policy in POLICIES}
     if name in known:
@@ -103,6 +117,40 @@ def policy_from_spec(spec: str) -> Policy:
         names = ", ".join(known)
         raise InputError(f"policy: must be one of {names} or module:Class, got {abridged(name)}")
     return _made(_users_own(name, class_name), f"{name}:{class_name}", rest)
+
+
+def policy_of(policy: PolicyLike) -> Policy:
+    """Return a policy that is given as it is, or as it is written on the command line.
+
+    Raises
+    ------
+    TypeError
+        If it is neither.
+    InputError
+        If it is unknown.
+    """
+    if isinstance(policy, str):
+        return policy_from_spec(policy)
+    if isinstance(policy, type) or not all(hasattr(policy, a) for a in NEEDED):
+        raise TypeError(
+            f"policy: must be a Policy or its name as a str, got {abridged(policy)}"
+            f" ({type(policy).__name__})"
+        )
+    return policy
+
+
+def policies_of(policies: PolicyLike | Iterable[PolicyLike]) -> list[Policy]:
+    """Return one or more policies, each given as an object or as text; see `policy_of`.
+
+    A text may name several, separated by commas; "all" stands for every one of `POLICIES`.
+    """
+    if isinstance(policies, str):
+        names = [policy.name for policy in POLICIES]
+        specs = policies.split(",")
+        return [policy_of(p) for spec in specs for p in (names if spec == "all" else [spec])]
+    if isinstance(policies, Iterable) and not isinstance(policies, type):
+        return [policy_of(policy) for policy in policies]
+    return [policy_of(cast("Policy", policies))]
 
 
 def is_built_in(spec: str) -> bool:
@@ -120,7 +168,7 @@ def _made(policy: type[Policy], name: str, spec: str) -> Policy:
     except InputError:
         raise
     except Exception as error:  # whatever the user's constructor does
-        reason = " ".join(str(error).split())
+        reason = " ".join(raised_text(error).split())
         raise InputError(f"policy {name}: cannot be made: {reason}") from None
 
 
@@ -137,11 +185,11 @@ def _users_own(module: str, name: str) -> type[Policy]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever the user's module does on import
-        reason = " ".join(str(error).split()) or type(error).__name__
+        absent = isinstance(error, ModuleNotFoundError) and error.name == module
+        reason = " ".join((str(error) if absent else raised_text(error)).split())
         raise InputError(f"{place}: cannot be imported: {reason}") from None
-    needed = ("name", "clairvoyant", "run", "guarantee")
-    if not isinstance(policy, type) or not all(hasattr(policy, a) for a in needed):
-        raise InputError(f"{place}: must be a class with {', '.join(needed)}; see kvopt.Policy")
+    if not isinstance(policy, type) or not all(hasattr(policy, a) for a in NEEDED):
+        raise InputError(f"{place}: must be a class with {', '.join(NEEDED)}; see kvopt.Policy")
     found = cast("type[Policy]", policy)
     if not isinstance(found.name, str):
         raise InputError(f"{place}: name: must be a string, got {abridged(found.name)}")

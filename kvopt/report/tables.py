@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from kvopt.comparison.ratio import Ratio
+from kvopt.comparison.ratio import Ratio, Verdict
 from kvopt.model.text import one_line
 from kvopt.solver.result import Result
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -25,6 +25,7 @@ __all__ = [
     "optimum_text",
     "ratio_row",
     "ratio_text",
+    "reason_row",
     "solve_object",
     "stage_rows",
     "stage_table",
@@ -49,6 +50,9 @@ kill: whether the policy may kill; mean: of the ratio, over what is drawn;
 not as run: proved for another reading of the policy than the one kvopt runs.
 Further assumptions: --wide, --json."""
 """What the short columns of the table of bounds mean."""
+
+NO_RATIO = Ratio("", 1, 1, 1, None)
+"""Any ratio: it gives the keys of a row."""
 
 SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
 """Regimes of theorems as in the table of bounds that fits 80 columns."""
@@ -158,48 +162,35 @@ def bound_texts(ratio: Ratio) -> tuple[str, str]:
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
     """Return a ratio as a JSON object; exact numbers are strings, the nearest float beside them."""
-    guarantee = ratio.guarantee
-    expected = published = None
-    if guarantee is not None:
-        expected = guarantee.expected
-        published = guarantee.bound if guarantee.status == "published" else guarantee.published
-    return {
-        "instance": instance,
-        "policy": ratio.policy,
-        "cost": ratio.cost,
-        "lower_bound": ratio.lower_bound,
-        "upper_bound": ratio.upper_bound,
-        "ratio_low": format_exact(ratio.low),
-        "ratio_low_float": float(ratio.low),
-        "ratio_high": format_exact(ratio.high),
-        "ratio_high_float": float(ratio.high),
-        "bound": format_exact(guarantee.bound) if guarantee else None,
-        "bound_float": float(guarantee.bound) if guarantee else None,
-        "bound_status": guarantee.status if guarantee else None,
-        "bound_name": guarantee.name if guarantee else None,
-        "bound_source": guarantee.source if guarantee else None,
-        "expected_bound": None if expected is None else format_exact(expected),
-        "expected_bound_float": None if expected is None else float(expected),
-        "published_bound": None if published is None else format_exact(published),
-        "published_bound_float": None if published is None else float(published),
-        "verdict": ratio.verdict.value,
-    }
+    return {"instance": instance, **ratio.to_dict(), "reason": None}
+
+
+def reason_row(
+    instance: str, reason: str, policy: str | None = None, optimum: Result | None = None
+) -> dict[str, Any]:
+    """Return a row with the keys of `ratio_row` where there is no ratio, and the reason.
+
+    Parameters
+    ----------
+    instance
+        Name of the instance, or the file that holds none.
+    reason
+        Why there is no ratio.
+    policy, optimum
+        The policy that did not end, and the bracket of the optimum; None for a file that
+        cannot be read.
+    """
+    row = ratio_row(instance, NO_RATIO) | dict.fromkeys(NO_RATIO.to_dict())
+    row |= {"instance": instance, "policy": policy, "reason": reason}
+    if optimum is not None:
+        row |= {"lower_bound": optimum.lower_bound, "upper_bound": optimum.objective}
+        row["verdict"] = Verdict.UNDECIDED.value
+    return row
 
 
 def solve_object(result: Result) -> dict[str, Any]:
     """Return what `kvopt solve` found as a JSON object."""
-    return {
-        "instance": result.instance.name,
-        "digest": result.instance.digest(),
-        "status": result.status.value,
-        "objective": result.objective,
-        "lower_bound": result.lower_bound,
-        "lower_bound_from": result.rule,
-        "certified_lower_bound": result.certified_lower_bound,
-        "starts": result.starts.tolist(),
-        "seconds": round(result.seconds, 3),
-        "compile_seconds": round(result.compile_seconds, 3),
-    }
+    return result.to_dict()
 
 
 def stage_rows(result: Result) -> list[dict[str, Any]]:

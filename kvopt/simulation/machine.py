@@ -385,6 +385,10 @@ class Machine:
 
     # The rest is the simulator's side.
 
+    def number_completed(self) -> int:
+        """Return how many requests have completed."""
+        return int(self._finished.sum())
+
     def undelivered(self) -> bool:
         """Tell whether there are decisions that were not handed over."""
         return bool(self._kills or self._starts or self._commitments or self._withdrawn)

@@ -16,10 +16,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from kvopt.model.errors import KvoptError, PolicyError
+from kvopt.model.breaking_off import BrokenOff, run_within
+from kvopt.model.errors import KvoptError, PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, order_by
+from kvopt.model.stopping import Stopping
 from kvopt.simulation.machine import LATEST, NOBODY, Commitment, Decisions, Machine, Until, Wait
 from kvopt.simulation.policy import Policy
 
@@ -32,7 +34,11 @@ logger = logging.getLogger(__name__)
 
 
 def simulate(
-    instance: Instance, policy: Policy, progress: Callable[[int], None] | None = None
+    instance: Instance,
+    policy: Policy,
+    progress: Callable[[int], None] | None = None,
+    *,
+    stop: Stopping | None = None,
 ) -> Schedule:
     """Run a policy on an instance and return what it did.
 
@@ -44,6 +50,8 @@ def simulate(
         The policy.  If it is not clairvoyant it gets no output lengths.
     progress
         Called now and then with the number of requests completed so far.
+    stop
+        When it is over, the simulation is broken off, even within the policy; None for no limit.
 
     Returns
     -------
@@ -56,8 +64,29 @@ def simulate(
         If the policy takes a decision the model does not allow, exceeds the
         memory in any round, waits for ever, stops before all is done, or raises
         an exception of its own.
+    StoppedError
+        If it was broken off.
     """
     machine = _machine_for(policy, instance)
+    if stop is None:
+        return _simulated(instance, policy, machine, progress)
+    try:
+        return run_within(stop, lambda: _simulated(instance, policy, machine, progress))
+    except StoppedError as error:
+        done = machine.number_completed()
+        raise StoppedError(
+            f"policy {policy.name}, round {machine.now + 1}: {error};"
+            f" {done} of {len(instance)} requests were done"
+        ) from None
+
+
+def _simulated(
+    instance: Instance,
+    policy: Policy,
+    machine: Machine,
+    progress: Callable[[int], None] | None,
+) -> Schedule:
+    """Return what a policy does through a machine."""
     world = _World(instance, policy.name)
     world.release(machine)
     decisions: Decisions | None = None
@@ -72,10 +101,10 @@ def simulate(
                 pause = decisions.send(completed)
         except StopIteration:
             break
-        except (KvoptError, KeyboardInterrupt):
+        except (KvoptError, KeyboardInterrupt, BrokenOff):
             raise
         except BaseException as error:  # the exit of the program is not for a policy to decide
-            reason = f"the policy raises {type(error).__name__}: {error}"
+            reason = f"the policy raises {raised_text(error)}"
             raise PolicyError(policy.name, None, machine.now + 1, reason) from error
         idle = idle + 1 if world.idle(machine) else 0
         if idle > IDLE_PAUSES:

@@ -10,6 +10,7 @@ from typing import Any
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.schedule import Schedule
+from kvopt.model.text import ShownAsText
 from kvopt.theory.decimals import rounded_up
 
 __all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
@@ -70,7 +71,7 @@ class StageRecord:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Result:
+class Result(ShownAsText):
     """A bracket around the optimal total completion time.
 
     `objective` is always the recomputed cost of a feasible schedule.
@@ -133,6 +134,21 @@ class Result:
     def schedule(self) -> Schedule:
         """The schedule with these start times."""
         return Schedule.from_starts(self.instance, self.starts)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as `kvopt solve --json` prints it, of plain numbers and texts."""
+        return {
+            "instance": self.instance.name,
+            "digest": self.instance.digest(),
+            "status": self.status.value,
+            "objective": self.objective,
+            "lower_bound": self.lower_bound,
+            "lower_bound_from": self.rule,
+            "certified_lower_bound": self.certified_lower_bound,
+            "starts": self.starts.tolist(),
+            "seconds": round(self.seconds, 3),
+            "compile_seconds": round(self.compile_seconds, 3),
+        }
 
     def __repr__(self) -> str:
         name = self.instance.name

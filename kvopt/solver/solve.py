@@ -96,11 +96,15 @@ def solve(
 
     Raises
     ------
+    TypeError
+        If the instance is no Instance, or the limit no number.
     InputError
-        If the limit is negative or not a number.
+        If the limit is negative or nan.
     SolverError
         If something that was known, or that a stage finds, is not feasible.
     """
+    if not isinstance(instance, Instance):
+        raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
     limited = (stop or Stopping()).part(Stopping(time_limit).left())
     state = Incumbent(instance, params or SolverParams.usual(), certify, report)
     for starts in known:

@@ -27,6 +27,9 @@ __all__ = ["FORMATS", "MAX_LINE", "Row", "TraceFormat", "csv_rows", "json_rows"]
 MAX_LINE = 2**20
 """Longest line accepted (bytes); those of the published traces have a few thousand."""
 
+MAX_BLANK = 1_000_000
+"""So many blank lines may follow each other: a small compressed file may hold them for ever."""
+
 Row = tuple[int, int, int]
 """Line number (1-based), prompt length and output length (tokens)."""
 
@@ -182,9 +185,12 @@ FORMATS = (
 
 def _lines(file: BinaryIO) -> Iterator[str]:
     """Yield the lines of a text file in UTF-8, line ends kept, a byte order mark not."""
-    number = 0
+    number = blank = 0
     while line := file.readline(MAX_LINE + 1):
         number += 1
+        blank = 0 if line.strip() else blank + 1
+        if blank > MAX_BLANK:
+            raise InputError(f"line {number}: must not follow {MAX_BLANK} blank lines")
         if len(line) > MAX_LINE:
             raise InputError(f"line {number}: must have at most {MAX_LINE} bytes, got more")
         try:

@@ -114,9 +114,9 @@ def test_a_unit_compares_policies(cell: Cell) -> None:
 
 def test_cells_are_all_there_is() -> None:
     limits = Limits(3, 4, mixed=True)
-    found = cells(limits)
+    found = list(cells(limits))
     assert len(set(found)) == len(found) == 3 * 4 + 2 * 3
-    assert cells(Limits(3, 4)) == [cell for cell in found if not cell.mixed]
+    assert list(cells(Limits(3, 4))) == [cell for cell in found if not cell.mixed]
     for cell in found:
         expected = {tuple(sorted(requests)) for requests in instances_of(cell)}
         sets = list(exhaustive._sets(cell))

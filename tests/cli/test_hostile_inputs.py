@@ -298,7 +298,7 @@ NUMBERS = {
     "boolean": json.dumps(GOOD | {"memory": True}),
     "twice": json.dumps(GOOD).replace('"memory": 5', '"memory": 5, "memory": 5'),
     "empty": "",
-    "mark": "\ufeff" + json.dumps(GOOD),
+    "mark inside": json.dumps(GOOD).replace('"memory"', '\ufeff"memory"'),
 }
 
 

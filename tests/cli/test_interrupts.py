@@ -257,3 +257,51 @@ def test_signals_end_a_search_in_processes(
     _, err = process.communicate(timeout=40)
     assert process.returncode == code, err
     assert b"Traceback" not in err
+
+
+@SIGNALS
+def test_a_signal_during_imports_makes_one_line(
+    tmp_path: Path, number: int, code: int, word: str
+) -> None:
+    (tmp_path / "numpy.py").write_text(
+        "from pathlib import Path\nimport time\nPath('importing').touch()\ntime.sleep(60)\n"
+    )
+    process = kvopt_process("policies", cwd=tmp_path)
+    wait_for(lambda: (tmp_path / "importing").exists())
+    process.send_signal(number)
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (code, "", f"kvopt: {word}\n")
+
+
+@SIGNALS
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("ratio", "one.json", "--policy", "fcfs,idle:Idle", "--time-limit", 600),
+        ("audit", "one.json", "--policy", "fcfs,idle:Idle", "--time-limit", 600, "--no-search"),
+        ("search", "--policy", "idle:Idle", "--time-limit", 600),
+    ],
+)
+def test_a_signal_ends_a_policy_that_never_does(
+    tmp_path: Path, command: tuple[object, ...], number: int, code: int, word: str
+) -> None:
+    write_instance(tmp_path / "one.json", Instance(5, [1], [4], "one"))
+    (tmp_path / "idle.py").write_text(
+        "from pathlib import Path\n"
+        "from kvopt import Policy\n"
+        "class Idle(Policy):\n"
+        "    name, clairvoyant = 'idle', False\n"
+        "    def run(self, machine):\n"
+        "        Path('running').touch()\n"
+        "        while True: pass\n"
+        "        yield\n"
+        "    def guarantee(self, instance):\n"
+        "        return None\n"
+    )
+    process = kvopt_process(*command, cwd=tmp_path)
+    wait_for(lambda: (tmp_path / "running").exists())
+    process.send_signal(number)
+    _, err = process.communicate(timeout=10)
+    assert process.returncode == code
+    assert err.startswith(f"kvopt: {word}")
+    assert err.count("\n") == 1

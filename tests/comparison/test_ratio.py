@@ -152,7 +152,7 @@ def test_scopes() -> None:
 
 def test_the_runs_own_attempts_are_an_upper_bound() -> None:
     instance = Instance.from_groups(100, [(3, 90, 40), (3, 1, 300)])
-    comparison = compare(instance, [policy_from_spec("mc-sf")], 0.001)
+    comparison = compare(instance, [policy_from_spec("mc-sf")], 0.2)
     assert comparison.ratios[0].low >= 1
 
 

@@ -134,7 +134,7 @@ def test_refuses_what_is_no_readable_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="missing: cannot be read: No such file"):
         read_instance(tmp_path / "missing")
     (tmp_path / "binary").write_bytes(b"\x1f\x8b\x80\xff")
-    with pytest.raises(InputError, match="binary: is not a text file in UTF-8: byte 1"):
+    with pytest.raises(InputError, match="binary: is a damaged gzip file"):
         read_instance(tmp_path / "binary")
 
 
@@ -259,7 +259,7 @@ def test_writes_whole_files_or_nothing(tmp_path: Path) -> None:
 
 
 def test_find_instances(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no .json file"):
+    with pytest.raises(InputError, match="holds no .json or .json.gz file"):
         find_instances(tmp_path)
     (tmp_path / "b.json").touch()
     (tmp_path / "sub").mkdir()

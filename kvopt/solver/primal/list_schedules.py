@@ -56,9 +56,11 @@ class ListSchedules:
         return True
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
-        """Offer each of `list_schedules`."""
+        """Offer each of `list_schedules`; the first alone if it was interrupted."""
         for starts in list_schedules(state.instance, stop, state.params.list_schedules):
             state.offer(starts)
+            if stop.interrupted:
+                return
 
 
 def best_list_schedule(instance: Instance) -> IntArray:
