@@ -558,6 +558,9 @@ class AggregateStateParams:
         Steps of L-BFGS at each temperature at most, and at least if the former would take more than
     step_share
         this part of the time left.
+    paths_each
+        An evaluation of the smoothed bound takes as long as so many shortest paths, roughly; the
+        first one is not begun without the time for it.
     remembered_steps
         Steps that L-BFGS remembers.
     box
@@ -575,6 +578,7 @@ class AggregateStateParams:
     most_steps_each: int = 200
     least_steps_each: int = 25
     step_share: float = 0.2
+    paths_each: int = 20
     remembered_steps: int = 20
     box: float = 8.0
 
