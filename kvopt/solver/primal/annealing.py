@@ -29,22 +29,20 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.params import AnnealingParams
 from kvopt.solver.primal.annealing_kernel import (
     ANNEALING,
-    UNIT,
     Best,
     Counters,
     Functions,
     Placement,
     Setting,
 )
+from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
+from kvopt.solver.primal.schedule_search import ScheduleSearch
 from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
 from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent, recomputed
 
 __all__ = ["Annealing", "AnnealingSearch", "improve"]
-
-MOST_TEMPERATURE = 1 << 40
-"""Hottest temperature (1/1024 rounds): with it no number reaches 2^63."""
 
 
 class Annealing:
@@ -89,7 +87,7 @@ class Annealing:
                 state.offer(search.best_starts())
 
 
-def _search_of(state: Incumbent, stop: Stopping) -> AnnealingSearch | WindowSearch:
+def _search_of(state: Incumbent, stop: Stopping) -> ScheduleSearch:
     """Return a new search, of windows if they fit."""
     params = state.params
     if windows_fit(state.instance, state.starts, params.windows):
@@ -161,8 +159,8 @@ def improve(
     return best
 
 
-class AnnealingSearch:
-    """Simulated annealing, chain by chain.
+class AnnealingSearch(ScheduleSearch):
+    """Simulated annealing, chain by chain; never finished.
 
     Cycles of cooling follow one another, each twice as long as the one before, up to a
     limit.  They begin with the best schedule, and with the order of the first
@@ -170,26 +168,15 @@ class AnnealingSearch:
 
     Parameters
     ----------
-    instance
-        The instance, of at least two requests.
+    instance, seed
+        As of `ScheduleSearch`.
     starts
         Start times of a feasible schedule (rounds), shape (n,).
-    seed
-        Seed of the random choices.
     params
         The tuning numbers.
     functions
         The functions to use.
-
-    Attributes
-    ----------
-    evaluations
-        Schedules decoded so far.
-    finished
-        Whether there is nothing left to try: never.
     """
-
-    finished = False
 
     def __init__(
         self,
@@ -199,18 +186,16 @@ class AnnealingSearch:
         params: AnnealingParams,
         functions: Functions,
     ) -> None:
+        super().__init__(instance, seed)
         n = len(instance)
-        self.evaluations = 0
-        self._instance = instance
         self.params = params
-        self._random = np.random.default_rng(seed)
         self._functions = functions
         # Python runs several times as fast on lists as on arrays.
         self._on_lists = functions == ANNEALING.plain
         self._setting = self._setting_of(instance)
         order = np.lexsort((instance.outputs, starts))
         delay = _delays(instance, starts, order)
-        room = n * self._setting.largest_delay + int(delay.sum())
+        room = n * self._setting.mixture.largest_delay + int(delay.sum())
         rounds = instance.total_output + room + 2
         self._first_order = self._sequence(order)
         self._current = self._placement(n, rounds)
@@ -229,19 +214,13 @@ class AnnealingSearch:
         return np.array(self._best.start, dtype=np.int64)
 
     def take(self, starts: IntArray) -> bool:
-        """Go on from another schedule if it is cheaper; tell whether it is.
-
-        Parameters
-        ----------
-        starts
-            Start times of a feasible schedule (rounds), shape (n,).
-        """
+        """Go on from another schedule if it is cheaper; tell whether it is."""
         if int(starts.sum()) >= int(self._counters.best_cost[0]):
             return False
         order = np.lexsort((self._instance.outputs, starts))
         delay = _delays(self._instance, starts, order)
-        room = len(starts) * self._setting.largest_delay + int(delay.sum())
-        if self._instance.total_output + room + 2 > len(self._current.used):
+        room = len(starts) * self._setting.mixture.largest_delay + int(delay.sum())
+        if self._instance.total_output + room + 2 > len(self._current.load):
             return False
         for own, new in zip(self._best, (starts, order, delay), strict=True):
             own[:] = self._sequence(np.asarray(new, dtype=np.int64))
@@ -279,7 +258,7 @@ class AnnealingSearch:
         for one in (self._current, self._trial):
             one.order[:] = self._best.order if from_best else self._first_order
             one.delay[:] = self._best.delay if from_best else self._zeros(len(one.delay))
-        self._current.used[:] = self._zeros(len(self._current.used))
+        self._current.load[:] = self._sequence(np.arange(len(self._current.load)))
         self._counters.cost[0] = -1  # nothing is decoded yet
         self._counters.placed[0] = self._counters.end[0] = 0
 
@@ -287,23 +266,25 @@ class AnnealingSearch:
         params = self.params
         longest = int(instance.outputs.max())
         long = longest >= params.long_output and len(instance) <= params.long_requests
-        quantiles = [round(-UNIT * math.log((k + 0.5) / UNIT)) for k in range(UNIT)]
-        return Setting(
-            memory=instance.memory,
-            smallest=int(instance.prompts.min()),
-            prompts=self._sequence(instance.prompts),
-            outputs=self._sequence(instance.outputs),
-            exponential=self._sequence(np.array(quantiles, dtype=np.int64)),
-            chain_work=max(1, params.chain_work),
+        lengths = lengths_of(instance)
+        prompts, outputs = self._sequence(lengths.prompts), self._sequence(lengths.outputs)
+        mixture = Mixture(
+            exponential=self._sequence(np.array(QUANTILES)),
             delay_moves=params.long_delay_moves if long else params.delay_moves,
             block_moves=params.block_moves,
             swap_moves=params.swap_moves,
             largest_delay=longest if long else params.largest_delay,
+        )
+        return Setting(
+            lengths=lengths._replace(prompts=prompts, outputs=outputs),
+            mixture=mixture,
+            chain_work=max(1, params.chain_work),
             delay_bits=longest.bit_length() if long else 0,
         )
 
     def _placement(self, n: int, rounds: int) -> Placement:
-        return Placement(*(self._zeros(size) for size in (n, n, n, n + 1, rounds)))
+        order, delay, start, floor = (self._zeros(size) for size in (n, n, n, n + 1))
+        return Placement(order, delay, start, floor, self._sequence(np.arange(rounds)))
 
     def _sequence(self, array: IntArray) -> Any:
         return array.tolist() if self._on_lists else array.copy()

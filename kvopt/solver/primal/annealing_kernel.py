@@ -12,12 +12,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.solver.compiling import Kernel, inlined, lean
+from kvopt.solver.primal.moves import (
+    DELAY,
+    SWAP,
+    Lengths,
+    Mixture,
+    are_alike,
+    draw_places,
+    earliest,
+    enter,
+    move_block,
+    no_lengths,
+    no_mixture,
+    worsening,
+)
 
-__all__ = ["ANNEALING", "UNIT", "Best", "Counters", "Functions", "Placement", "Setting"]
-
-UNIT = 1024
-"""Temperatures are multiples of 1/1024 of a round, as are quantiles of the exponential
-distribution."""
+__all__ = ["ANNEALING", "Best", "Counters", "Functions", "Placement", "Setting"]
 
 DRAWS_PER_MOVE = 7
 """Random numbers that a move takes."""
@@ -29,26 +39,12 @@ NO_LIMIT = 1 << 60
 class Setting(NamedTuple):
     """The instance and the mixture of moves."""
 
-    memory: int
-    """The memory budget (tokens)."""
-    smallest: int
-    """The smallest prompt (tokens)."""
-    prompts: Any
-    """Prompt lengths (tokens), shape (n,)."""
-    outputs: Any
-    """Output lengths (rounds), shape (n,)."""
-    exponential: Any
-    """Quantiles of the exponential distribution, in units of 1/1024, shape (1024,)."""
+    lengths: Lengths
+    """The instance."""
+    mixture: Mixture
+    """The mixture of moves."""
     chain_work: int
     """Rounds looked at in a chain, about."""
-    delay_moves: int
-    """How many of 100 moves change a delay."""
-    block_moves: int
-    """How many of 100 moves move two to four requests in a row."""
-    swap_moves: int
-    """How many of 100 moves swap two requests; all others move one."""
-    largest_delay: int
-    """The largest delay that moves give (rounds)."""
     delay_bits: int
     """By up to how many bits moves change a delay; 0 for up to 3 rounds."""
 
@@ -64,8 +60,8 @@ class Placement(NamedTuple):
     """Start of the request at each place (rounds), shape (n,)."""
     floor: Any
     """A round before which nothing fits from each place on, shape (n + 1,)."""
-    used: Any
-    """Memory that the first places use in each round (tokens), shape (rounds,)."""
+    load: Any
+    """The load of the first places, shape (rounds,)."""
 
 
 class Best(NamedTuple):
@@ -87,9 +83,9 @@ class Counters(NamedTuple):
     best_cost: Any
     """Sum of starts of the best one (rounds)."""
     placed: Any
-    """How many places are in `used` of the current schedule."""
+    """How many places are in `load` of the current schedule."""
     end: Any
-    """Last round that `used` of the current schedule may fill."""
+    """Last round that `load` of the current schedule may fill."""
     trial_end: Any
     """The same of the schedule that is tried."""
     decoded: Any
@@ -107,7 +103,7 @@ def change_delay(
 ) -> None:
     """Change the delay of request i in the trial schedule, by a random number."""
     delay = current.delay[i]
-    largest = setting.largest_delay
+    largest = setting.mixture.largest_delay
     if setting.delay_bits > 0:
         step = 1 + extra // 64 % (1 << (extra // 4 % setting.delay_bits))
         if delay > 0 and extra % 4 == 0:
@@ -122,31 +118,6 @@ def change_delay(
         trial.delay[i] = min(largest, delay + 1 + extra // 2 % 3)
     else:
         trial.delay[i] = max(0, delay - 1 - extra // 2 % 3)
-
-
-@inlined
-@lean
-def move_block(current: Placement, trial: Placement, a: int, b: int, length: int) -> None:
-    """Move requests in a row from place a to place b in the trial schedule."""
-    for k in range(b, a):
-        trial.order[k + length] = current.order[k]
-    for k in range(a, b):
-        trial.order[k] = current.order[k + length]
-    for k in range(length):
-        trial.order[b + k] = current.order[a + k]
-
-
-@inlined
-@lean
-def swap(setting: Setting, current: Placement, trial: Placement, a: int, b: int) -> bool:
-    """Swap the requests at two places in the trial schedule; False if they are the same."""
-    i = current.order[a]
-    j = current.order[b]
-    if setting.outputs[i] == setting.outputs[j] and setting.prompts[i] == setting.prompts[j]:
-        return False
-    trial.order[a] = j
-    trial.order[b] = i
-    return True
 
 
 @inlined
@@ -171,30 +142,31 @@ def draw_move(
         The first place that changed, or -1 if none did; the request whose delay did, or -1.
     """
     n = len(current.order)
-    kind = draws[drawn] % 100
-    a = draws[drawn + 1] % n
-    distance = 1 + draws[drawn + 2] % (1 + draws[drawn + 3] % (n - 1))
-    b = a + distance if draws[drawn + 4] % 2 == 0 else a - distance
-    extra = draws[drawn + 6]
-    if kind < setting.delay_moves:
+    mixture = setting.mixture
+    a, b, length = draw_places(mixture, draws, drawn, 0, n, n - 1)
+    if length == DELAY:
         delayed = current.order[a]
-        change_delay(setting, current, trial, delayed, extra)
+        change_delay(setting, current, trial, delayed, draws[drawn + 6])
         return a, delayed
-    length = 2 + extra % 3 if kind < setting.delay_moves + setting.block_moves else 1
-    if b < 0 or max(a, b) + length > n:
+    if b < 0 or max(a, b) + abs(length) > n:
         return -1, -1
-    if kind >= 100 - setting.swap_moves:
-        if not swap(setting, current, trial, a, b):
+    if length == SWAP:
+        i = current.order[a]
+        j = current.order[b]
+        if are_alike(setting.lengths, i, j):
             return -1, -1
+        trial.order[a] = j
+        trial.order[b] = i
     else:
-        move_block(current, trial, a, b, length)
+        move_block(current.order, trial.order, a, b, length)
     return min(a, b), -1
 
 
 @inlined
 @lean
 def place_until(setting: Setting, current: Placement, counters: Counters, first: int) -> None:
-    """Make `used` of the current schedule hold the places before `first`, and no others."""
+    """Make `load` of the current schedule hold the places before `first`, and no others."""
+    lengths = setting.lengths
     placed = counters.placed[0]
     while placed != first:
         sign = 1
@@ -202,34 +174,11 @@ def place_until(setting: Setting, current: Placement, counters: Counters, first:
             placed -= 1
             sign = -1
         i = current.order[placed]
-        begin = current.start[placed]
-        tokens = sign * setting.prompts[i]
-        for r in range(begin + 1, begin + setting.outputs[i] + 1):
-            tokens += sign
-            current.used[r] += tokens
+        enter(current.load, lengths.prompts[i], lengths.outputs[i], current.start[placed], sign)
         if sign == 1:
             placed += 1
-        counters.work[0] += setting.outputs[i]
+        counters.work[0] += lengths.outputs[i]
     counters.placed[0] = placed
-
-
-@inlined
-@lean
-def earliest_fit(used: Any, memory: int, prompt: int, output: int, start: int) -> int:
-    """Return the earliest start, from `start` on, at which a request fits for its whole run."""
-    searching = True
-    while searching:
-        # The latest round without room rules out every start that is too early for it.
-        searching = False
-        room = memory - prompt - output
-        for r in range(start + output, start, -1):
-            if used[r] > room:
-                left = memory - prompt - used[r]
-                start = r - left if left > 0 else r
-                searching = True
-                break
-            room += 1
-    return start
 
 
 @inlined
@@ -246,9 +195,10 @@ def decode(
     Returns the sum of starts (rounds), or -1 if it exceeds what is allowed.
     """
     n = len(trial.order)
-    used, memory = trial.used, setting.memory
+    lengths = setting.lengths
+    load, memory = trial.load, lengths.memory
     last = max(counters.end[0], counters.trial_end[0]) + 1
-    used[:last] = current.used[:last]
+    load[:last] = current.load[:last]
     end = counters.end[0]
     cost = 0
     for k in range(first):
@@ -258,27 +208,24 @@ def decode(
     work = 0
     for k in range(first, n):
         i = trial.order[k]
-        s = setting.prompts[i]
-        o = setting.outputs[i]
+        s = lengths.prompts[i]
+        o = lengths.outputs[i]
         begin = low
         # A request that is no smaller than the one just placed fits no earlier than it did.
         if k > first:
             j = trial.order[k - 1]
-            if s >= setting.prompts[j] and o >= setting.outputs[j]:
+            if s >= lengths.prompts[j] and o >= lengths.outputs[j]:
                 begin = max(low, before)
-        before = earliest_fit(used, memory, s, o, begin)
+        before = earliest(load, memory, s, o, begin)
         start = before
         if trial.delay[i] > 0:
-            start = earliest_fit(used, memory, s, o, before + trial.delay[i])
+            start = earliest(load, memory, s, o, before + trial.delay[i])
         work += start - begin + 2 * o
         trial.start[k] = start
         cost += start
-        tokens = s
-        for r in range(start + 1, start + o + 1):
-            tokens += 1
-            used[r] += tokens
+        enter(load, s, o, start, 1)
         end = max(end, start + o)
-        while used[low + 1] + setting.smallest + 1 > memory:
+        while load[low + 1] - low + lengths.smallest > memory:
             low += 1
         trial.floor[k + 1] = low
         if cost + (n - 1 - k) * low > allowed:
@@ -299,7 +246,7 @@ def accept(
     counters.cost[0] = cost
     counters.placed[0] = n
     counters.end[0] = end
-    current.used[: end + 1] = trial.used[: end + 1]
+    current.load[: end + 1] = trial.load[: end + 1]
     for k in range(first, n):
         current.order[k] = trial.order[k]
         current.start[k] = trial.start[k]
@@ -345,7 +292,7 @@ def run_chain(
         if counters.cost[0] >= 0:  # it has been decoded
             drawn = counters.drawn[0]
             counters.drawn[0] = drawn + DRAWS_PER_MOVE
-            worse = temperature * setting.exponential[draws[drawn + 5] % UNIT] >> 20
+            worse = worsening(setting.mixture, temperature, draws[drawn + 5])
             allowed = counters.cost[0] + worse
             first, delayed = draw_move(setting, current, trial, draws, drawn)
             if first < 0:
@@ -376,7 +323,7 @@ def _warm_up(functions: Functions) -> None:
     def zeros() -> Any:
         return np.zeros(2, dtype=np.int64)
 
-    setting = Setting(1, 0, zeros(), zeros(), zeros(), 0, 0, 0, 0, 0, 0)
+    setting = Setting(no_lengths(), no_mixture(), 0, 0)
     placements = [Placement(*(zeros() for _ in Placement._fields)) for _ in range(2)]
     best = Best(*(zeros() for _ in Best._fields))
     counters = Counters(*(zeros() for _ in Counters._fields))
@@ -386,12 +333,15 @@ def _warm_up(functions: Functions) -> None:
 ANNEALING = Kernel(
     "simulated annealing",
     (
-        change_delay,
+        worsening,
+        draw_places,
         move_block,
-        swap,
+        are_alike,
+        earliest,
+        enter,
+        change_delay,
         draw_move,
         place_until,
-        earliest_fit,
         decode,
         accept,
         run_chain,

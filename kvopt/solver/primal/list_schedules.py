@@ -14,7 +14,7 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.request_types import RequestTypes
 from kvopt.model.schedule import exact_sum
 from kvopt.model.stopping import Stopping
-from kvopt.solver.params import ListScheduleParams, SolverParams
+from kvopt.solver.params import ListScheduleParams, WindowParams
 from kvopt.solver.primal.window_annealing import (
     AS_BEFORE,
     IN_ORDER,
@@ -57,7 +57,8 @@ class ListSchedules:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer each of `list_schedules`; the first alone if it was interrupted."""
-        for starts in list_schedules(state.instance, stop, state.params.list_schedules):
+        params = state.params
+        for starts in list_schedules(state.instance, stop, params.list_schedules, params.windows):
             state.offer(starts)
             if stop.interrupted:
                 return
@@ -69,7 +70,10 @@ def best_list_schedule(instance: Instance) -> IntArray:
 
 
 def list_schedules(
-    instance: Instance, stop: Stopping, params: ListScheduleParams | None = None
+    instance: Instance,
+    stop: Stopping,
+    params: ListScheduleParams | None = None,
+    windows: WindowParams | None = None,
 ) -> Iterator[IntArray]:
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
@@ -89,6 +93,8 @@ def list_schedules(
         When it is over, no further schedule comes.
     params
         The tuning numbers.
+    windows
+        Those of the compiled code.
     """
     params = params or ListScheduleParams()
     prompts, outputs, memory = instance.prompts, instance.outputs, instance.memory
@@ -98,7 +104,7 @@ def list_schedules(
     classes = class_starts(prompts, outputs, memory, largest, sps_spacing)
     yield classes
     small = len(instance) <= params.gap_filling_requests
-    place = _placer(instance, stop, params)
+    place = _placer(instance, stop, params, windows or WindowParams())
     placed = []
     ways = [place(order) for order in _policy_orders(instance, stop)]
     for way in ways:
@@ -119,11 +125,11 @@ def list_schedules(
 
 
 def _placer(
-    instance: Instance, stop: Stopping, params: ListScheduleParams
+    instance: Instance, stop: Stopping, params: ListScheduleParams, windows: WindowParams
 ) -> Callable[[Sequence[int]], Iterator[IntArray | None]]:
     """Return a function that places a list in several ways, yielding None for what is not done."""
     if len(instance) >= params.compiled_requests:
-        compiled = CompiledLists.of(instance, stop)
+        compiled = CompiledLists.of(instance, stop, windows)
         if compiled is not None:
             return compiled.placed
 
@@ -147,24 +153,27 @@ class CompiledLists:
         For how many rounds there is room.
     stop
         How long it may take.
+    params
+        The tuning numbers.
     """
 
-    def __init__(self, instance: Instance, rounds: int, stop: Stopping) -> None:
+    def __init__(
+        self, instance: Instance, rounds: int, stop: Stopping, params: WindowParams
+    ) -> None:
         self.instance = instance
         self.stop = stop
-        params = SolverParams.usual().windows
         self._line = Line(instance, rounds, params, WINDOWS.compiled(stop))
         types = instance.request_types()
         spacing = [_pipeline_spacing(request, instance.memory) for request in types.requests]
         self._spacing = np.array(spacing)[types.index]
 
     @classmethod
-    def of(cls, instance: Instance, stop: Stopping) -> CompiledLists | None:
+    def of(cls, instance: Instance, stop: Stopping, params: WindowParams) -> CompiledLists | None:
         """Return one if there is room, and time is not over."""
         rounds = 2 * rounds_needed(instance, pipelined(instance))
-        if rounds > SolverParams.usual().windows.most_rounds or stop.over():
+        if rounds > params.most_rounds or stop.over():
             return None
-        return cls(instance, rounds, stop)
+        return cls(instance, rounds, stop, params)
 
     def placed(self, order: Sequence[int]) -> Iterator[IntArray | None]:
         """Yield the list in order, staggered, and with gaps filled."""

@@ -27,15 +27,15 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.params import WindowParams
+from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
+from kvopt.solver.primal.schedule_search import ScheduleSearch
 from kvopt.solver.primal.window_kernel import (
     DRAWS_PER_MOVE,
     FAR,
-    UNIT,
     Functions,
-    Lengths,
-    Mixture,
     Placed,
     Scratch,
+    Stretch,
     Window,
 )
 
@@ -53,14 +53,6 @@ __all__ = [
 AS_BEFORE, WITH_DELAYS, WITHOUT_DELAYS, IN_ORDER = range(4)
 """How the kernel's `complete` places requests."""
 
-MOST_TEMPERATURE = 1 << 40
-"""Hottest temperature (1/1024 rounds): with it no number reaches 2^63."""
-
-EXPONENTIAL = np.array(
-    [round(-UNIT * math.log((k + 0.5) / UNIT)) for k in range(UNIT)], dtype=np.int64
-)
-"""Quantiles of the exponential distribution, in units of 1/1024."""
-
 
 def rounds_needed(instance: Instance, starts: IntArray) -> int:
     """Return for how many rounds there is to be room: a third more than the makespan, and runs."""
@@ -76,28 +68,19 @@ def windows_fit(instance: Instance, starts: IntArray, params: WindowParams) -> b
     return rounds_needed(instance, starts) <= params.most_rounds
 
 
-class WindowSearch:
-    """Simulated annealing of windows, one after the other.
+class WindowSearch(ScheduleSearch):
+    """Simulated annealing of windows, one after the other; finished if there is no room for that.
 
     Parameters
     ----------
-    instance
-        The instance, of at least two requests.
+    instance, seed
+        As of `ScheduleSearch`.
     starts
         Start times of a feasible schedule (rounds), shape (n,).
-    seed
-        Seed of the random choices.
     params
         The tuning numbers.
     functions
         The functions to use.
-
-    Attributes
-    ----------
-    evaluations
-        Moves tried so far.
-    finished
-        Whether there is nothing left to try, as there is no room for that.
     """
 
     def __init__(
@@ -108,11 +91,8 @@ class WindowSearch:
         params: WindowParams,
         functions: Functions,
     ) -> None:
-        self.evaluations = 0
-        self.finished = False
+        super().__init__(instance, seed)
         self.params = params
-        self._random = np.random.default_rng(seed)
-        self._instance = instance
         self._functions = functions
         self._rounds = rounds_needed(instance, starts)
         self._best = np.array(starts, dtype=np.int64)
@@ -130,13 +110,7 @@ class WindowSearch:
         return self._best.copy()
 
     def take(self, starts: IntArray) -> bool:
-        """Go on from another schedule if it is cheaper; tell whether it is.
-
-        Parameters
-        ----------
-        starts
-            Start times of a feasible schedule (rounds), shape (n,).
-        """
+        """Go on from another schedule if it is cheaper; tell whether it is."""
         fits = rounds_needed(self._instance, starts) <= self._rounds
         if int(starts.sum()) >= self._best_cost or not fits:
             return False
@@ -262,6 +236,7 @@ class WindowSearch:
             last=last,
             tail=tail,
             beyond=n - last,
+            slack=self._instance.total_output * 3 // (10 * n),
         )
         scale = UNIT * (n - first) * self._instance.total_output / n
         hottest, coldest = max(params.hottest, 1e-12), max(params.coldest, 1e-12)
@@ -315,19 +290,13 @@ class Line:
     ) -> None:
         n = len(instance)
         self._functions = functions
-        self._lengths = Lengths(
-            instance.memory,
-            int(instance.prompts.min()),
-            instance.prompts.copy(),
-            instance.outputs.copy(),
-        )
+        self._lengths = lengths_of(instance)
         self._mixture = Mixture(
-            EXPONENTIAL,
+            np.array(QUANTILES),
             params.delay_moves,
             params.block_moves,
             params.swap_moves,
             params.largest_delay,
-            instance.total_output * 3 // (10 * n),
         )
         self.placed = Placed(
             *(np.zeros(n + (name in ("floor", "end")), dtype=np.int64) for name in Placed._fields)
@@ -398,7 +367,12 @@ class Line:
     def complete(self, first: int, last: int, way: tuple[int, int], keep: bool) -> int:
         """Place the requests of some places anew; see the kernel's `complete`."""
         cost = self._functions.complete(
-            self._lengths, self.placed, self.prefix, self._scratch, self.at, first, last, *way, keep
+            self._lengths,
+            self.placed,
+            self.prefix,
+            self._scratch,
+            Stretch(self.at, first, last, *way),
+            keep,
         )
         if keep and cost < FAR:
             self.known = max(self.known, last)

@@ -1,9 +1,7 @@
 """Simulated annealing on a window of a schedule, compiled together.
 
 The functions are plain Python on sequences of integers; the tests run the same source on lists.
-A *load* holds, for each round r, the memory in use plus r.  A request with prompt s fits for its
-whole run from p on if load[r] <= M - s + p in every round r of the run: one comparison with a
-constant, which processors do for several rounds at once.
+Loads: `kvopt.solver.primal.moves`.
 """
 
 from __future__ import annotations
@@ -14,57 +12,38 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.solver.compiling import Kernel, inlined, lean
+from kvopt.solver.primal.moves import (
+    DELAY,
+    SWAP,
+    UNIT,
+    Lengths,
+    Mixture,
+    are_alike,
+    draw_places,
+    earliest,
+    enter,
+    move_block,
+    no_lengths,
+    no_mixture,
+    worsening,
+)
 
 __all__ = [
     "DRAWS_PER_MOVE",
+    "FAR",
     "WINDOWS",
     "Functions",
-    "Lengths",
-    "Mixture",
     "Placed",
     "Scratch",
+    "Stretch",
     "Window",
 ]
-
-UNIT = 1024
-"""Temperatures are multiples of 1/1024 of a round, as are quantiles of the exponential
-distribution."""
 
 DRAWS_PER_MOVE = 8
 """Random numbers that a move takes."""
 
 FAR = 1 << 60
 """More than any sum of starts (rounds)."""
-
-
-class Lengths(NamedTuple):
-    """The instance."""
-
-    memory: int
-    """The memory budget (tokens)."""
-    smallest: int
-    """The smallest prompt (tokens)."""
-    prompts: Any
-    """Prompt lengths (tokens), shape (n,)."""
-    outputs: Any
-    """Output lengths (rounds), shape (n,)."""
-
-
-class Mixture(NamedTuple):
-    """The mixture of moves, as in `kvopt.solver.primal.annealing_kernel`."""
-
-    exponential: Any
-    """Quantiles of the exponential distribution, in units of 1/1024, shape (1024,)."""
-    delay_moves: int
-    """How many of 100 moves change a delay."""
-    block_moves: int
-    """How many of 100 moves move two to four requests in a row."""
-    swap_moves: int
-    """How many of 100 moves swap two requests; all others move one."""
-    largest_delay: int
-    """The largest delay that moves give (rounds)."""
-    slack: int
-    """By so much the estimate of a schedule may exceed what is allowed before its end (rounds)."""
 
 
 class Placed(NamedTuple):
@@ -111,30 +90,24 @@ class Window(NamedTuple):
     """The mean shift of so many places at the end counts for all places beyond; at least 1."""
     beyond: int
     """How many places are beyond."""
+    slack: int
+    """By so much the estimate of a schedule may exceed what is allowed before its end (rounds)."""
 
 
-@inlined
-@lean
-def earliest(load: Any, memory: int, prompt: int, output: int, start: int) -> int:
-    """Return the earliest start, from `start` on, at which a request fits for its whole run."""
-    seen = start
-    while True:
-        # A round r in which there is no room yet rules out all starts before `begin`.
-        begin = start
-        for r in range(seen + 1, start + output + 1):
-            begin = max(begin, min(load[r] + prompt - memory, r))
-        if begin == start:
-            return start
-        seen = start + output
-        start = begin
+class Stretch(NamedTuple):
+    """Places that are to be placed anew, and how."""
 
-
-@inlined
-@lean
-def enter(load: Any, prompt: int, output: int, start: int, sign: int) -> None:
-    """Add a request to a load, or take it out."""
-    for j in range(1, output + 1):
-        load[start + j] += sign * (prompt + j)
+    prefixed: int
+    """The prefix holds the places before this."""
+    first: int
+    """The first place that is placed anew; those since `prefixed` are where they are."""
+    last: int
+    """The place after the last."""
+    lag: int
+    """How much later than before, if `delays` is 0."""
+    delays: int
+    """0: no request earlier than it was, plus the lag, and delays accordingly; 1: with the
+    delays that they have; 2: without delays; 3: none before the one before it."""
 
 
 @lean
@@ -172,34 +145,20 @@ def with_places(
 
 
 def complete(
-    lengths: Lengths,
-    placed: Placed,
-    prefix: Any,
-    scratch: Scratch,
-    prefixed: int,
-    first: int,
-    last: int,
-    lag: int,
-    delays: int,
-    keep: bool,
+    lengths: Lengths, placed: Placed, prefix: Any, scratch: Scratch, stretch: Stretch, keep: bool
 ) -> int:
-    """Place anew the requests from place `first` on, before `last`.
+    """Place requests anew.
 
     Parameters
     ----------
     lengths, placed
         The instance and the schedule.
     prefix
-        The load of the places before `prefixed`.
+        The load of the places before the stretch.
     scratch
         Room.
-    prefixed, first, last
-        Places: those from `prefixed` to `first` are where they are.
-    lag
-        How much later than before, if `delays` is 0.
-    delays
-        0: no request earlier than it was, plus the lag, and delays accordingly; 1: with the
-        delays that they have; 2: without delays; 3: none before the one before it.
+    stretch
+        Which, and how.
     keep
         Whether the schedule takes the new starts over.
 
@@ -208,17 +167,18 @@ def complete(
     int
         Sum of the new starts (rounds), or more than any if they do not fit into the rounds.
     """
+    first, delays = stretch.first, stretch.delays
     load = scratch.load
     memory = lengths.memory
-    filled = with_places(lengths, placed, prefix, load, prefixed, first)
+    filled = with_places(lengths, placed, prefix, load, stretch.prefixed, first)
     low = placed.floor[first]
     end = placed.end[first]
     cost = 0
-    for k in range(first, last):
+    for k in range(first, stretch.last):
         i = placed.order[k]
         s = lengths.prompts[i]
         o = lengths.outputs[i]
-        wanted = placed.start[k] + lag if delays == 0 else 0
+        wanted = placed.start[k] + stretch.lag if delays == 0 else 0
         delay = placed.delay[i] if delays == 1 else 0
         reach = max(end, wanted) + delay + 2 * o + 2
         if reach >= len(prefix):
@@ -265,39 +225,25 @@ def draw_change(
         changes, or -1.
     """  # fmt: skip
     span = window.moved - window.first
-    kind = draws[drawn] % 100
-    a = window.first + draws[drawn + 1] % span
-    distance = 1 + draws[drawn + 2] % (1 + draws[drawn + 3] % span)
-    b = a + distance if draws[drawn + 4] % 2 == 0 else a - distance
-    extra = draws[drawn + 6]
-    order = placed.order
-    if kind < mixture.delay_moves:
-        scratch.order[a] = order[a]
-        return a, a, order[a]
-    length = 2 + extra % 3 if kind < mixture.delay_moves + mixture.block_moves else 1
-    if b < window.first or max(a, b) + length > window.reached:
+    a, b, length = draw_places(mixture, draws, drawn, window.first, span, span)
+    old, new = placed.order, scratch.order
+    if length == DELAY:
+        new[a] = old[a]
+        return a, a, old[a]
+    if b < window.first or max(a, b) + abs(length) > window.reached:
         return -1, -1, -1
-    if kind >= 100 - mixture.swap_moves:
-        i = order[a]
-        j = order[b]
-        if (
-            lengths.outputs[i] == lengths.outputs[j]
-            and lengths.prompts[i] == lengths.prompts[j]
-            and placed.delay[i] == placed.delay[j]
-        ):
-            return -1, -1, -1
-        for k in range(min(a, b) + 1, max(a, b)):
-            scratch.order[k] = order[k]
-        scratch.order[a] = j
-        scratch.order[b] = i
-        return min(a, b), max(a, b), -1
-    for k in range(b, a):
-        scratch.order[k + length] = order[k]
-    for k in range(a, b):
-        scratch.order[k] = order[k + length]
-    for k in range(length):
-        scratch.order[b + k] = order[a + k]
-    return min(a, b), max(a, b) + length - 1, -1
+    if length != SWAP:
+        move_block(old, new, a, b, length)
+        return min(a, b), max(a, b) + length - 1, -1
+    i = old[a]
+    j = old[b]
+    if are_alike(lengths, i, j) and placed.delay[i] == placed.delay[j]:
+        return -1, -1, -1
+    for k in range(min(a, b) + 1, max(a, b)):
+        new[k] = old[k]
+    new[a] = j
+    new[b] = i
+    return min(a, b), max(a, b), -1
 
 
 @inlined
@@ -312,7 +258,6 @@ def changed_delay(mixture: Mixture, delay: int, extra: int) -> int:
 @inlined
 def place_window(
     lengths: Lengths,
-    mixture: Mixture,
     window: Window,
     placed: Placed,
     prefix: Any,
@@ -357,7 +302,7 @@ def place_window(
             change += window.tail * d
             shift += (UNIT * d - shift) // 8
             rest = 3 * shift * (window.last + window.beyond - 1 - k) // (4 * UNIT)
-            if k >= last + 8 and change + window.tail * (rest - mixture.slack) > allowed:
+            if k >= last + 8 and change + window.tail * (rest - window.slack) > allowed:
                 return FAR
         else:
             change += (window.tail + window.beyond) * d
@@ -410,11 +355,9 @@ def anneal_window(
         if delayed >= 0:
             before = placed.delay[delayed]
             placed.delay[delayed] = changed_delay(mixture, before, draws[drawn + 6])
-        worse = temperatures[number] * mixture.exponential[draws[drawn + 5] % UNIT] >> 20
+        worse = worsening(mixture, temperatures[number], draws[drawn + 5])
         allowed = window.tail * worse
-        change = place_window(
-            lengths, mixture, window, placed, prefix, scratch, first, last, allowed
-        )
+        change = place_window(lengths, window, placed, prefix, scratch, first, last, allowed)
         work += window.last - window.first
         if change == FAR:
             if delayed >= 0:
@@ -455,12 +398,12 @@ def _warm_up(functions: Functions) -> None:
     def zeros() -> Any:
         return np.zeros(2, dtype=np.int64)
 
-    lengths = Lengths(1, 0, zeros(), zeros())
+    lengths = no_lengths()
     placed = Placed(*(zeros() for _ in Placed._fields))
     scratch = Scratch(*(zeros() for _ in Scratch._fields))
     functions.move_prefix(lengths, placed, zeros(), 0, 0)
-    functions.complete(lengths, placed, zeros(), scratch, 0, 0, 0, 0, 0, False)
-    mixture, window = Mixture(zeros(), 0, 0, 0, 0, 0), Window(0, 0, 0, 0, 1, 0)
+    functions.complete(lengths, placed, zeros(), scratch, Stretch(0, 0, 0, 0, 0), False)
+    mixture, window = no_mixture(), Window(0, 0, 0, 0, 1, 0, 0)
     functions.anneal_window(
         lengths, mixture, window, placed, zeros(), scratch, zeros(), zeros()[:0]
     )
@@ -469,6 +412,10 @@ def _warm_up(functions: Functions) -> None:
 WINDOWS = Kernel(
     "annealing of windows",
     (
+        worsening,
+        draw_places,
+        move_block,
+        are_alike,
         earliest,
         enter,
         move_prefix,

@@ -16,7 +16,7 @@ from kvopt.model.instance import Request
 from kvopt.model.memory_profile import first_overflow
 from kvopt.policies import policy_from_spec
 from kvopt.simulation.simulate import simulate
-from kvopt.solver.params import ListScheduleParams
+from kvopt.solver.params import ListScheduleParams, SolverParams, WindowParams
 from kvopt.solver.primal.list_schedules import (
     CompiledLists,
     ListSchedules,
@@ -88,6 +88,25 @@ def test_its_numbers_say_how_much_is_tried() -> None:
     assert len(list(list_schedules(instance, Stopping(0)))) == 3  # array work only
 
 
+def test_the_compiled_lists_go_by_the_users_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no rounds for compiled code the lists are placed without it."""
+    instance = generate_random("small", 2, 4)
+    made = []
+    begin = CompiledLists.__init__
+
+    def counted(self: CompiledLists, *arguments: object) -> None:
+        made.append(arguments)
+        begin(self, *arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(CompiledLists, "__init__", counted)
+    lists = ListScheduleParams(compiled_requests=0)
+    for rounds, number in ((1_000_000, 1), (10, 0)):
+        made.clear()
+        params = SolverParams(list_schedules=lists, windows=WindowParams(most_rounds=rounds))
+        run_alone(ListSchedules(), instance, best_list_schedule(instance), Stopping(), params)
+        assert len(made) == number
+
+
 @given(instances(max_requests=12))
 def test_no_clairvoyant_policy_is_cheaper(instance: Instance) -> None:
     best = recomputed(instance, best_list_schedule(instance))[1]
@@ -99,7 +118,7 @@ def test_no_clairvoyant_policy_is_cheaper(instance: Instance) -> None:
 @given(instances(max_requests=12), st.sampled_from([1, 5]))
 def test_compiled_lists_are_those_placed_one_by_one(instance: Instance, at_once: int) -> None:
     order = np.argsort(instance.outputs, kind="stable").tolist()
-    lists = CompiledLists.of(instance, Stopping())
+    lists = CompiledLists.of(instance, Stopping(), WindowParams())
     assert lists is not None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("kvopt.solver.primal.list_schedules.PLACED_AT_ONCE", at_once)
@@ -109,7 +128,7 @@ def test_compiled_lists_are_those_placed_one_by_one(instance: Instance, at_once:
         assert (starts == earliest_fit(instance, order, Stopping(), in_order)).all()
     assert recomputed(instance, found[1])
     over = Stopping(0)
-    assert CompiledLists.of(instance, over) is None
+    assert CompiledLists.of(instance, over, WindowParams()) is None
 
 
 def test_many_requests_cost_no_more_than_under_svf() -> None:

@@ -16,8 +16,9 @@ from kvopt.generate import generate_random
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.params import SolverParams, WindowParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.primal.moves import lengths_of
 from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
-from kvopt.solver.primal.window_kernel import WINDOWS, Lengths, Placed, Scratch
+from kvopt.solver.primal.window_kernel import WINDOWS, Placed, Scratch, Stretch
 from kvopt.solver.solve import solve
 
 SMALL = WindowParams(
@@ -94,13 +95,12 @@ def test_places_as_early_as_a_list_schedule(instance: Instance, random: Any) -> 
     order = list(range(n))
     random.shuffle(order)
     rounds = 4 * instance.total_output + 8
-    lengths = Lengths(
-        instance.memory, int(instance.prompts.min()), instance.prompts, instance.outputs
-    )
     placed = Placed(*(np.zeros(n + 1, dtype=np.int64) for _ in Placed._fields))
     placed.order[:n] = order
     scratch = Scratch(np.arange(rounds), *(np.zeros(n + 1, dtype=np.int64) for _ in range(7)))
-    cost = WINDOWS.plain.complete(lengths, placed, np.arange(rounds), scratch, 0, 0, n, 0, 2, True)
+    cost = WINDOWS.plain.complete(
+        lengths_of(instance), placed, np.arange(rounds), scratch, Stretch(0, 0, n, 0, 2), True
+    )
     profile = LiveProfile(instance.memory)
     for k, i in enumerate(order):
         request = instance[i]

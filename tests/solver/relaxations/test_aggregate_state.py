@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import time
 
 import numpy as np
 import pytest
@@ -226,3 +227,23 @@ def test_nothing_is_compiled_beside_the_warm_up(compiled: Functions) -> None:
     instance = generate_random("small", 0, 8)
     run_alone(AggregateState(), instance, best_list_schedule(instance), Stopping(0.5))
     assert [len(f.signatures) for f in compiled] == before == [1] * len(before)  # type: ignore[attr-defined]
+
+
+def test_no_evaluation_begins_without_the_time_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation stops for nobody: one second is not enough where a path takes a minute."""
+    instance = generate_random("tiny", 71, 0)
+    relaxation = AggregateRelaxation(instance, 12, PLAIN)
+    rounded, now = relaxation.rounded, [0.0]
+
+    def slowly(x: np.ndarray) -> AggregateDuals:
+        now[0] += 60.0
+        return rounded(x)
+
+    def never(*args: object) -> None:
+        raise AssertionError("an evaluation was begun")
+
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    monkeypatch.setattr(relaxation, "rounded", slowly)
+    monkeypatch.setattr(relaxation, "smoothed", never)
+    best = ascend(relaxation, 10**6, Stopping(61))
+    assert best.bound == rounded(relaxation.area_duals()).bound

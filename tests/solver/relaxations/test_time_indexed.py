@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import numpy as np
 import pytest
 from companions.checking import checker
 
-from kvopt import Stopping, solve
+from kvopt import Stopping, read_instance, solve
 from kvopt.generate import generate_random
 from kvopt.solver.params import SolverParams, TimeIndexedParams
 from kvopt.solver.relaxations.time_indexed import TimeIndexed, TimeIndexedProgram, root_duals
@@ -57,3 +60,12 @@ def test_too_large_a_program_is_not_tried_and_the_second_level_is_left_out() -> 
     none = TimeIndexedParams(second_level_entries=0, most_entries=entries - 1)
     assert root_duals(instance, Stopping(60), 30, none) is None
     assert root_duals(instance, Stopping(0), 30) is None
+
+
+def test_the_limit_holds_though_presolve_does_not_stop() -> None:
+    """Presolve takes a minute for this one."""
+    instance = read_instance(Path(__file__).parents[2] / "cases" / "rect.json")
+    params = TimeIndexedParams(most_entries=10_000_000)
+    began = time.process_time()
+    assert root_duals(instance, Stopping(1), params=params) is not None
+    assert time.process_time() - began < 20  # of all threads; about 2

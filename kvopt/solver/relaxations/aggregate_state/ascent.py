@@ -52,16 +52,18 @@ def ascend(
     """
     params = params or AggregateStateParams()
     x = relaxation.area_duals()
+    began = time.perf_counter()
     best = relaxation.rounded(x)
+    path_seconds = time.perf_counter() - began
     temperature = params.first_temperature * objective / len(relaxation.instance)
     y = relaxation.from_linear_proof(linear) if linear is not None else None
     if y is not None and (better := relaxation.rounded(y)).bound > best.bound:
         x, best = y, better
         temperature *= params.linear_temperature / params.first_temperature
     report(best)
-    climb = _Climb(relaxation, params, params.box * objective, stop)
+    climb = _Climb(relaxation, params, params.box * objective, stop, path_seconds)
     for _ in range(params.temperatures):
-        if stop.over():
+        if climb.is_over():
             break
         x = climb.at(temperature, x)
         before = best.bound
@@ -75,7 +77,11 @@ def ascend(
 
 
 class _Climb:
-    """L-BFGS on the smoothed bound, within a box."""
+    """L-BFGS on the smoothed bound, within a box.
+
+    An evaluation stops for nobody, so none begins without the time for it and for the bound of the
+    duals that it leads to, a shortest path.
+    """
 
     def __init__(
         self,
@@ -83,14 +89,21 @@ class _Climb:
         params: AggregateStateParams,
         size: float,
         stop: Stopping,
+        path_seconds: float,
     ) -> None:
         self.relaxation = relaxation
         self.params = params
         self.stop = stop
+        self.path_seconds = path_seconds
         self.box = relaxation.box(size)
         self.states = relaxation.room()
-        self.seconds = 0.0  # for one evaluation
+        self.seconds = 0.0  # for one evaluation, once it is known
         self.last: FloatArray | None = None
+
+    def is_over(self) -> bool:
+        """Tell whether there is no time for another evaluation."""
+        evaluation = self.seconds or self.params.paths_each * self.path_seconds
+        return self.stop.over() or self.stop.left() < evaluation + self.path_seconds
 
     def at(self, temperature: float, x: FloatArray) -> FloatArray:
         """Climb from `x` at one temperature; return where that leads, shape (size,)."""
@@ -120,7 +133,7 @@ class _Climb:
 
     def _falling(self, x: FloatArray, temperature: float) -> tuple[float, FloatArray]:
         """Return minus the smoothed bound, and the gradient of that."""
-        if self.stop.over():
+        if self.is_over():
             raise _Over
         value, slope = self.relaxation.smoothed(x, temperature, self.states)
         return (-value, -slope) if abs(value) < FAR / 1e4 else (FAR, 0 * slope)
