@@ -187,12 +187,21 @@ def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
 
 
 def solve_object(result: Result) -> dict[str, Any]:
-    """Return what `kvopt solve` found as a JSON object."""
+    """Return what `kvopt solve` found as a JSON object.
+
+    Where some request is released after time 0, the objective is the total latency, and both
+    totals have keys of their own.
+    """
+    totals = {
+        "total_latency": result.total_latency,
+        "total_completion_time": result.total_completion_time,
+    }
     return {
         "instance": result.instance.name,
         "digest": result.instance.digest(),
         "status": result.status.value,
         "objective": result.objective,
+        **(totals if result.instance.has_releases else {}),
         "lower_bound": result.lower_bound,
         "lower_bound_from": result.rule,
         "certified_lower_bound": result.certified_lower_bound,

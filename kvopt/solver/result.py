@@ -24,7 +24,7 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound:
-    """A lower bound on the optimal total completion time.
+    """A lower bound on the optimal total latency.
 
     Parameters
     ----------
@@ -71,9 +71,10 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result:
-    """A bracket around the optimal total completion time.
+    """A bracket around the optimal total latency, the sum of completion minus release times.
 
-    `objective` is always the recomputed cost of a feasible schedule.
+    With all releases at 0 that is the total completion time.  `objective` is always the
+    recomputed cost of a feasible schedule.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class Result:
     starts
         Start times of a feasible schedule (rounds), shape (n,).
     objective
-        Its total completion time (rounds): the upper end of the bracket.
+        Its total latency (rounds): the upper end of the bracket.
     bound
         The highest lower bound.
     certified
@@ -103,6 +104,16 @@ class Result:
     seconds: float
     compile_seconds: float = 0.0
     stages: tuple[StageRecord, ...] = ()
+
+    @property
+    def total_latency(self) -> int:
+        """The total latency of the schedule (rounds), the objective."""
+        return self.objective
+
+    @property
+    def total_completion_time(self) -> int:
+        """The total completion time of the schedule (rounds)."""
+        return self.objective + self.instance.total_release
 
     @property
     def lower_bound(self) -> int:

@@ -62,6 +62,8 @@ class Annealing:
         Whether it precedes a stage that finds good schedules by itself, and applies only then.
     """
 
+    with_releases = True
+
     def __init__(self, turn: int = 0, brief: bool = False) -> None:
         self.brief = brief
         self.name = f"annealing-{turn}" if turn else "annealing"
@@ -70,7 +72,7 @@ class Annealing:
         """Tell whether the instance is of a size that can be improved."""
         if self.brief and not batch_states_fit(state):
             return False
-        few = state.instance.total_output <= state.params.annealing.most_rounds
+        few = _rounds(state.instance) <= state.params.annealing.most_rounds
         few = few and len(state.instance) <= state.params.annealing.most_requests
         many = windows_fit(state.instance, state.starts, state.params.windows)
         return len(state.instance) > 1 and state.bound.value < state.objective and (few or many)
@@ -147,7 +149,7 @@ def improve(
     if (
         len(instance) < 2
         or len(instance) > params.most_requests
-        or instance.total_output > params.most_rounds
+        or _rounds(instance) > params.most_rounds
         or stop.over()
     ):
         return best
@@ -211,7 +213,7 @@ class AnnealingSearch:
         order = np.lexsort((instance.outputs, starts))
         delay = _delays(instance, starts, order)
         room = n * self._setting.largest_delay + int(delay.sum())
-        rounds = instance.total_output + room + 2
+        rounds = _rounds(instance) + room + 2
         self._first_order = self._sequence(order)
         self._current = self._placement(n, rounds)
         self._trial = self._placement(n, rounds)
@@ -241,7 +243,7 @@ class AnnealingSearch:
         order = np.lexsort((self._instance.outputs, starts))
         delay = _delays(self._instance, starts, order)
         room = len(starts) * self._setting.largest_delay + int(delay.sum())
-        if self._instance.total_output + room + 2 > len(self._current.used):
+        if _rounds(self._instance) + room + 2 > len(self._current.used):
             return False
         for own, new in zip(self._best, (starts, order, delay), strict=True):
             own[:] = self._sequence(np.asarray(new, dtype=np.int64))
@@ -293,6 +295,7 @@ class AnnealingSearch:
             smallest=int(instance.prompts.min()),
             prompts=self._sequence(instance.prompts),
             outputs=self._sequence(instance.outputs),
+            releases=self._sequence(instance.releases),
             exponential=self._sequence(np.array(quantiles, dtype=np.int64)),
             chain_work=max(1, params.chain_work),
             delay_moves=params.long_delay_moves if long else params.delay_moves,
@@ -312,13 +315,19 @@ class AnnealingSearch:
         return self._sequence(np.zeros(size, dtype=np.int64))
 
 
+def _rounds(instance: Instance) -> int:
+    """Return how many rounds a schedule without delays takes at most."""
+    return instance.total_output + int(instance.releases.max())
+
+
 def _delays(instance: Instance, starts: IntArray, order: IntArray) -> IntArray:
     """Return the delays with which a schedule is decoded from its order (rounds), shape (n,)."""
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    releases = instance.releases.tolist()
     delays = np.zeros(len(instance), dtype=np.int64)
     for i in order.tolist():
         start = int(starts[i])
-        delays[i] = start - profile.earliest_start(prompts[i], outputs[i], 0)
+        delays[i] = start - profile.earliest_start(prompts[i], outputs[i], releases[i])
         profile.add(start, prompts[i], start + outputs[i])
     return delays

@@ -37,6 +37,8 @@ class Setting(NamedTuple):
     """Prompt lengths (tokens), shape (n,)."""
     outputs: Any
     """Output lengths (rounds), shape (n,)."""
+    releases: Any
+    """Release times (rounds), shape (n,)."""
     exponential: Any
     """Quantiles of the exponential distribution, in units of 1/1024, shape (1024,)."""
     chain_work: int
@@ -142,7 +144,8 @@ def swap(setting: Setting, current: Placement, trial: Placement, a: int, b: int)
     """Swap the requests at two places in the trial schedule; False if they are the same."""
     i = current.order[a]
     j = current.order[b]
-    if setting.outputs[i] == setting.outputs[j] and setting.prompts[i] == setting.prompts[j]:
+    same = setting.outputs[i] == setting.outputs[j] and setting.prompts[i] == setting.prompts[j]
+    if same and setting.releases[i] == setting.releases[j]:
         return False
     trial.order[a] = j
     trial.order[b] = i
@@ -260,12 +263,14 @@ def decode(
         i = trial.order[k]
         s = setting.prompts[i]
         o = setting.outputs[i]
-        begin = low
-        # A request that is no smaller than the one just placed fits no earlier than it did.
+        begin = max(low, setting.releases[i])
+        # A request that is no smaller than the one just placed, and released no earlier, fits no
+        # earlier than it did.
         if k > first:
             j = trial.order[k - 1]
-            if s >= setting.prompts[j] and o >= setting.outputs[j]:
-                begin = max(low, before)
+            later = setting.releases[i] >= setting.releases[j]
+            if later and s >= setting.prompts[j] and o >= setting.outputs[j]:
+                begin = max(begin, before)
         before = earliest_fit(used, memory, s, o, begin)
         start = before
         if trial.delay[i] > 0:
@@ -376,7 +381,7 @@ def _warm_up(functions: Functions) -> None:
     def zeros() -> Any:
         return np.zeros(2, dtype=np.int64)
 
-    setting = Setting(1, 0, zeros(), zeros(), zeros(), 0, 0, 0, 0, 0, 0)
+    setting = Setting(1, 0, zeros(), zeros(), zeros(), zeros(), 0, 0, 0, 0, 0, 0)
     placements = [Placement(*(zeros() for _ in Placement._fields)) for _ in range(2)]
     best = Best(*(zeros() for _ in Best._fields))
     counters = Counters(*(zeros() for _ in Counters._fields))
