@@ -26,6 +26,7 @@ class BatchState:
     """
 
     name = "batch-state"
+    with_releases = True
 
     def __init__(self, functions: Functions | None = None) -> None:
         self.functions = functions
@@ -43,7 +44,9 @@ class BatchState:
         params = state.params.batch_state
         costs = CostsToGo(states, params.horizon(state.makespan), functions)
         ascent = DualAscent(costs, params, state.params.bundle)
-        value = ascent.run(states.first_duals(), stop.part(params.ascent_share * stop.left()))
+        value = ascent.run(
+            states.first_duals(state.starts), stop.part(params.ascent_share * stop.left())
+        )
         if value is not None:
             _Climb(state, costs, max(0, -(-value // costs.scale))).run(stop)
 
