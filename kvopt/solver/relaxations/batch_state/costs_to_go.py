@@ -84,8 +84,8 @@ class CostsToGo:
         Returns
         -------
         int or None
-            The bound that they prove (multiples of 1 / scale rounds); None if a cost-to-go does
-            not fit into 32 bits.
+            The bound on the total completion time that they prove (multiples of 1 / scale
+            rounds); None if a cost-to-go does not fit into 32 bits.
         """
         self._take(duals)
         args = (self._charges, self.values, self._starting)
@@ -142,12 +142,8 @@ class CostsToGo:
         }
 
     def demand(self) -> int:
-        """Return the sum of the duals less the releases, of all requests (1 / scale rounds).
-
-        The total latency is that plus what completions cost.
-        """
-        duals = int((self.states.types.counts * self.duals).sum())
-        return duals - self.scale * self.states.instance.total_release
+        """Return what the duals of all requests add up to (multiples of 1 / scale rounds)."""
+        return int((self.states.types.counts * self.duals).sum())
 
     def _take(self, duals: IntArray) -> None:
         self.duals = np.minimum(duals, self.scale * self.horizon)

@@ -73,7 +73,7 @@ def search(
     costs
         Costs-to-go, for any duals; see `can_search`.
     cutoff
-        Only schedules are found that cost less than this (rounds).
+        Only schedules are found whose total completion time is less than this (rounds).
     stop
         How long it may take; it is looked at once for each round of the schedule.
     width

@@ -48,7 +48,8 @@ class BatchState:
             states.first_duals(state.starts), stop.part(params.ascent_share * stop.left())
         )
         if value is not None:
-            _Climb(state, costs, max(0, -(-value // costs.scale))).run(stop)
+            bound = -(-value // costs.scale) - state.instance.total_release
+            _Climb(state, costs, max(0, bound)).run(stop)
 
 
 class _Climb:
@@ -83,7 +84,8 @@ class _Climb:
 
     def search(self, cutoff: int, stop: Stopping, width: int | None = None) -> Found:
         """Search below a cutoff."""
-        return search(self.costs, cutoff, stop, width, self.params)
+        completion = cutoff + self.state.instance.total_release
+        return search(self.costs, completion, stop, width, self.params)
 
     def beam(self, gap: float, width: int, stop: Stopping) -> bool:
         """Look for a schedule that costs little more than the bound."""

@@ -1,1 +1,0 @@
-"""The plan of the solver for instances with release times after 0."""
