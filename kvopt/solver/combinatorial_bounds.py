@@ -27,6 +27,7 @@ __all__ = [
     "slot_bound",
     "slot_weights",
     "total_output_bound",
+    "twelve_moments",
 ]
 
 
@@ -151,7 +152,7 @@ class Weights:
 def memory_weights(instance: Instance) -> list[Weights]:
     """Return the weights s + j of the rounds of each type, in units of 1 / M, shape (types,)."""
     requests = instance.request_types().requests
-    return [Weights(r.area, _twelve_moments(r), 12) for r in requests]
+    return [Weights(r.area, twelve_moments(r.prompt, r.output), 12) for r in requests]
 
 
 def slot_weights(instance: Instance, most: int) -> tuple[list[Weights], int] | None:
@@ -167,9 +168,8 @@ def slot_weights(instance: Instance, most: int) -> tuple[list[Weights], int] | N
     return [_slot_weights(r, instance.memory, unit, scale) for r in requests], scale
 
 
-def _twelve_moments(request: Request) -> int:
-    """Return 12 times the sum over j of (s + j)(j - 1/2)."""
-    s, o = request.prompt, request.output
+def twelve_moments(s: int, o: int) -> int:
+    """Return 12 times the sum over j = 1..o of (s + j)(j - 1/2)."""
     return 6 * s * o * o + o * (o + 1) * (4 * o - 1)
 
 

@@ -14,17 +14,19 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
 
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.solver.releases.busy_time import released_busy_time_bound
+from kvopt.solver.combinatorial_bounds import twelve_moments
 from kvopt.solver.result import Bound, Result
 from kvopt.solver.stage import Incumbent, run_alone
 
 __all__ = ["ReleaseSearch", "solve_by_release_search"]
+
+PLACES = 24
+"""Binary places of the fractions that are added up; each is rounded down."""
 
 Counts = tuple[int, ...]
 """A number of requests of each shape."""
@@ -166,8 +168,12 @@ class _Search:
         self.tops = ones << (self.width - 1)
         self.offsets = ones * ((1 << (self.width - 1)) - 1 - self.memory)
         self.runs = [sum((s + j + 1) << (self.width * j) for j in range(o)) for s, o in self.shapes]
-        self._areas: dict[Counts, tuple[list[int], int]] = {}
-        self._alone: dict[tuple[int, Counts], int] = {}
+        self.areas = [s * o + o * (o + 1) // 2 for s, o in self.shapes]
+        # C - o is the mean busy time plus delta - o: this is less than 0, and rounded down.
+        self.rests = [
+            (-twelve_moments(s, o) << PLACES) // (12 * area)
+            for (s, o), area in zip(self.shapes, self.areas, strict=True)
+        ]
 
     def run(self, state_limit: int, stop: Stopping) -> int:
         """Return a lower bound on the sum of the waits: the least, unless a limit struck."""
@@ -249,42 +255,50 @@ class _Search:
         return _State(now, begun, profile, state.cost + waiting, state, began)
 
     def remaining(self, state: _State) -> int:
-        """Return a lower bound on what will be added to the cost of a state."""
-        released = self.released(state.now)
-        waiting = tuple(map(int.__sub__, released, state.begun))
-        # The waiting request that completes as number i does so after the i smallest areas have
-        # fitted into the memory that the running ones leave.
-        sums, outputs = self._areas.get(waiting) or self._new_areas(waiting)
+        """Return a lower bound on what will be added to the cost of a state.
+
+        It is the busy-time bound of those who have not begun, beside the running ones: a fluid
+        takes what these leave of the memory, those of the smallest area first.  Less their outputs
+        and the waits so far that is a bound on the waits to come.
+        """
         memory, width, mask, profile = self.memory, self.width, self.mask, state.profile
-        completions = free = rounds = 0
-        for area in sums:
-            while free < area and profile:
-                free += memory - (profile & mask)
-                profile >>= width
-                rounds += 1
-            completions += rounds if free >= area else rounds - (free - area) // memory
-        key = min(state.now, self.latest), state.begun
-        if key not in self._alone:
-            self._alone[key] = self._new_alone(*key)
-        return max(completions - outputs, self._alone[key])
-
-    def _new_areas(self, waiting: Counts) -> tuple[list[int], int]:
-        """Return sums of the smallest areas, and the sum of the outputs."""
-        shapes = [one for one, n in zip(self.shapes, waiting, strict=True) for _ in range(n)]
-        areas = sorted(s * o + o * (o + 1) // 2 for s, o in shapes)
-        self._areas[waiting] = list(accumulate(areas)), sum(o for _, o in shapes)
-        return self._areas[waiting]
-
-    def _new_alone(self, now: int, begun: Counts) -> int:
-        """Return a bound on the waits of those who have not begun, as if nothing ran."""
-        rest = [i for own, b in zip(self.members, begun, strict=True) for i in own[b:]]
-        if not rest:
-            return 0
-        instance = self.instance
-        releases = np.maximum(instance.releases[rest] - now, 0)
-        columns = (instance.prompts[rest], instance.outputs[rest])
-        alone = Instance(self.memory, *columns, releases=releases)
-        return released_busy_time_bound(alone) - alone.total_output
+        now, begun = state.now, state.begun
+        waiting: list[list[int]] = []  # [area, area left], the smallest area last
+        coming: list[tuple[int, int]] = []  # (release, area)
+        total = 0  # of mean busy times less what they are at least, in units of 2^-PLACES
+        for area, rest, own, b in zip(self.areas, self.rests, self.releases, begun, strict=True):
+            for release in own[b:]:
+                total += rest - (max(release - now, 0) << PLACES)
+                if release <= now:
+                    waiting.append([area, area])
+                else:
+                    coming.append((release, area))
+        waiting.sort(reverse=True)
+        coming.sort(reverse=True)
+        time = 0
+        while waiting or coming:
+            if not waiting and not profile:
+                time = max(time, coming[-1][0] - now)
+            while coming and coming[-1][0] - now <= time:
+                area = coming.pop()[1]
+                waiting.append([area, area])
+                waiting.sort(reverse=True)
+            room = memory - (profile & mask)
+            profile >>= width
+            used = 0
+            while waiting and used < room:
+                area, left = waiting[-1]
+                taken = min(left, room - used)
+                # Twice the integral of the time, times the room: that is one for a round.
+                moment = taken * (2 * (time * room + used) + taken)
+                total += (moment << (PLACES - 1)) // (room * area)
+                used += taken
+                if taken == left:
+                    waiting.pop()
+                else:
+                    waiting[-1][1] = left - taken
+            time += 1
+        return max(0, -(-total >> PLACES))
 
     def starts(self, end: _State) -> IntArray:
         """Return the start of every request in the schedule that leads to a state."""
