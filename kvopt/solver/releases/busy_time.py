@@ -6,13 +6,15 @@ Proof: proofs/text/release_times.md, theorem 1.
 from __future__ import annotations
 
 import heapq
+import math
+from collections.abc import Iterable
 
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import Weights, memory_weights, slot_weights
 from kvopt.solver.stage import Bound, Incumbent
 
-__all__ = ["ReleaseBounds", "released_busy_time_bound", "released_slot_bound"]
+__all__ = ["ReleaseBounds", "fluid_busy_times", "released_busy_time_bound", "released_slot_bound"]
 
 PLACES = 64
 """Binary places of the fractions that are added up; each is rounded down."""
@@ -75,28 +77,42 @@ def _fluid_bound(instance: Instance, weights: list[Weights], capacity: int) -> i
     for one, request, count in zip(weights, types.requests, counts, strict=True):
         numerator = request.output * one.weight * one.unit - one.moment
         total += (count * numerator << PLACES) // (one.weight * one.unit)
-    waiting: list[tuple[int, int, int]] = []  # (weight of a request, of how many, weight left)
-    now = 0
+    rows = zip(releases, (one.weight for one in weights), counts, strict=True)
+    total += fluid_busy_times(rows, capacity, PLACES)
+    return -(-total >> PLACES) - instance.total_release
 
-    def serve(until: int | None) -> int:
-        """Serve the smallest first until a time or the end; return twice the busy times."""
-        nonlocal now
-        doubled = 0
-        while waiting and (until is None or now < until):
-            weight, _, left = waiting[0]
-            taken = left if until is None else min(left, until - now)
-            doubled += ((2 * now + taken) * taken << PLACES) // (weight * capacity)
+
+def fluid_busy_times(requests: Iterable[tuple[int, int, int]], capacity: int, places: int) -> int:
+    """Return the sum of the mean busy times of the fluid schedule, in units of 2^-places, or less.
+
+    Parameters
+    ----------
+    requests
+        Release (rounds), weight, and number of alike requests.
+    capacity
+        How much weight a round can take.
+    places
+        Binary places of the result.
+    """
+    waiting: list[tuple[int, int]] = []  # (weight of each, weight left of all that are alike)
+    now = doubled = 0  # time in units of 1 / capacity
+
+    def serve(until: float) -> None:
+        """Serve the smallest first until a time or the end."""
+        nonlocal now, doubled
+        while waiting and now < until:
+            weight, left = waiting[0]
+            taken = int(min(left, until - now))
+            doubled += ((2 * now + taken) * taken << places) // (weight * capacity)
             now += taken
             if taken < left:
-                waiting[0] = weight, waiting[0][1], left - taken
+                heapq.heapreplace(waiting, (weight, left - taken))
             else:
                 heapq.heappop(waiting)
-        return doubled
 
-    doubled = 0
-    for k in sorted(range(len(counts)), key=releases.__getitem__):
-        doubled += serve(releases[k] * capacity)
-        now = max(now, releases[k] * capacity)
-        heapq.heappush(waiting, (weights[k].weight, k, weights[k].weight * counts[k]))
-    total += (doubled + serve(None)) // 2
-    return -(-total >> PLACES) - instance.total_release
+    for release, weight, count in sorted(requests):
+        serve(release * capacity)
+        now = max(now, release * capacity)
+        heapq.heappush(waiting, (weight, weight * count))
+    serve(math.inf)
+    return doubled // 2

@@ -20,8 +20,10 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import twelve_moments
+from kvopt.solver.releases.busy_time import fluid_busy_times
 from kvopt.solver.result import Bound, Result
 from kvopt.solver.stage import Incumbent, run_alone
+from kvopt.solver.window_covers import LEVELS, cover_window
 
 __all__ = ["ReleaseSearch", "solve_by_release_search"]
 
@@ -168,6 +170,12 @@ class _Search:
         self.tops = ones << (self.width - 1)
         self.offsets = ones * ((1 << (self.width - 1)) - 1 - self.memory)
         self.runs = [sum((s + j + 1) << (self.width * j) for j in range(o)) for s, o in self.shapes]
+        smallest = min(s for s, _ in self.shapes)
+        self.windows = [
+            [cover_window(self.memory, smallest, s, o, level) for s, o in self.shapes]
+            for level in LEVELS
+        ]
+        self._alone: dict[tuple[int, Counts], int] = {}
         self.areas = [s * o + o * (o + 1) // 2 for s, o in self.shapes]
         # C - o is the mean busy time plus delta - o: this is less than 0, and rounded down.
         self.rests = [
@@ -263,6 +271,11 @@ class _Search:
         """
         memory, width, mask, profile = self.memory, self.width, self.mask, state.profile
         now, begun = state.now, state.begun
+        if (key := (min(now, self.latest), begun)) not in self._alone:
+            self._alone[key] = self._new_alone(*key)
+        alone = self._alone[key]
+        if state.cost + alone >= self.cutoff:
+            return alone
         waiting: list[list[int]] = []  # [area, area left], the smallest area last
         coming: list[tuple[int, int]] = []  # (release, area)
         total = 0  # of mean busy times less what they are at least, in units of 2^-PLACES
@@ -298,7 +311,25 @@ class _Search:
                 else:
                     waiting[-1][1] = left - taken
             time += 1
-        return max(0, -(-total >> PLACES))
+        return max(alone, -(-total >> PLACES))
+
+    def _new_alone(self, now: int, begun: Counts) -> int:
+        """Return a bound on the waits to come of those who have not begun, from window covers.
+
+        Of those within their windows of level m, the first rounds of a run, m run at most; so 1 / m
+        for each of these rounds are weights, too.
+        """
+        best = 0
+        for level, windows in zip(LEVELS, self.windows, strict=True):
+            rows, total = [], 0
+            for window, own, b in zip(windows, self.releases, begun, strict=True):
+                for release in own[b:] if window else ():
+                    late = max(release - now, 0)
+                    rows.append((late, window, 1))
+                    total -= (2 * late + window) << (PLACES - 1)
+            total += fluid_busy_times(rows, level, PLACES)
+            best = max(best, -(-total >> PLACES))
+        return best
 
     def starts(self, end: _State) -> IntArray:
         """Return the start of every request in the schedule that leads to a state."""
