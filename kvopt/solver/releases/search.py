@@ -216,7 +216,7 @@ class _Search:
                 rivals.append(child)
                 states += 1
                 stop.count()
-                heapq.heappush(heap, (child_bound, states, child))
+                heapq.heappush(heap, (child_bound, -states, child))
         return self.cutoff
 
     def no_worse(self, a: _State, b: _State) -> bool:
