@@ -12,12 +12,13 @@ from kvopt.certificates.write import certificate, certificate_text
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import SolverParams
+from kvopt.solver.releases.search import ReleaseSearch
 from kvopt.solver.result import Bound, Result
-from kvopt.solver.solve import PLAN, Step, solve
+from kvopt.solver.solve import PLAN, RELEASE_PLAN, Step, solve
 from kvopt.solver.stage import Incumbent
 from kvopt.solver.state_search.stage import StateSearch
 
-__all__ = ["CERTIFYING_PLAN", "Exhaustive", "solve_certified"]
+__all__ = ["CERTIFYING_PLAN", "CERTIFYING_RELEASE_PLAN", "Exhaustive", "solve_certified"]
 
 FIRST_STATES, MORE_STATES, MOST_STATES = 20_000, 4, 5_000_000
 """States that the checker's search may take at first, how many times as many it may take when that
@@ -36,6 +37,7 @@ class Exhaustive:
     """
 
     name = "exhaustive"
+    with_releases = True
 
     def __init__(self, last: bool = False) -> None:
         self.last = last
@@ -81,13 +83,17 @@ def _states_needed(state: Incumbent, value: int, stop: Stopping) -> int | None:
     return None
 
 
-def _certifying_plan() -> tuple[Step, ...]:
-    after = next(i for i, step in enumerate(PLAN) if isinstance(step.stage, StateSearch)) + 1
+def _certifying(plan: tuple[Step, ...]) -> tuple[Step, ...]:
+    searches = (StateSearch, ReleaseSearch)
+    after = next(i for i, step in enumerate(plan) if isinstance(step.stage, searches)) + 1
     complete = Step(Exhaustive(), lambda params: params.exhaustive.share)
-    return (*PLAN[:after], complete, *PLAN[after:-1], Step(Exhaustive(last=True)), PLAN[-1])
+    return (*plan[:after], complete, *plan[after:-1], Step(Exhaustive(last=True)), plan[-1])
 
 
-CERTIFYING_PLAN = _certifying_plan()
+CERTIFYING_RELEASE_PLAN = _certifying(RELEASE_PLAN)
+"""That with release times."""
+
+CERTIFYING_PLAN = _certifying(PLAN)
 """The plan of `kvopt.solver.solve`, with the checker's search after the searches over states, and
 once more before the last stage."""
 
@@ -117,6 +123,6 @@ def solve_certified(
         known=known,
         params=params,
         report=report,
-        plan=CERTIFYING_PLAN,
+        plan=CERTIFYING_RELEASE_PLAN if instance.has_releases else CERTIFYING_PLAN,
         certify=True,
     )

@@ -43,7 +43,7 @@ class Ratio:
     policy
         The policy as written on the command line.
     cost
-        Its total completion time (rounds).
+        Its total latency (rounds); with all releases at 0 the total completion time.
     lower_bound, upper_bound
         Bracket of the optimum (rounds); the upper end is the cost of a schedule,
         the cheapest one known, so it is at most `cost`.
@@ -248,7 +248,7 @@ def compare(
     ratios = tuple(
         Ratio(
             spec_of(policy),
-            schedule.total_completion_time(),
+            schedule.total_latency(),
             optimum.lower_bound,
             optimum.objective,
             guarantee,
@@ -260,7 +260,12 @@ def compare(
 
 
 def _guarantee(policy: Policy, instance: Instance, stop: Stopping) -> Guarantee | None:
-    """Ask a policy, which may be a user's own, for what is proved about it."""
+    """Ask a policy, which may be a user's own, for what is proved about it.
+
+    Every theorem is about requests that are all released at time 0: else there is no claim.
+    """
+    if instance.has_releases:
+        return None
     try:
         guarantee = run_within(stop, lambda: policy.guarantee(instance))
     except StoppedError as error:

@@ -103,12 +103,16 @@ class RequestTypes:
     def rows(self, values: Sequence[int]) -> list[list[int]]:
         """Return rows [prompt, output, value] by (prompt, output), as certificates hold them.
 
+        They are [prompt, output, release, value] if some release is after 0.
+
         Parameters
         ----------
         values
             A number for each type, shape (types,).
         """
-        columns = (self.prompts.tolist(), self.outputs.tolist(), values)
+        columns = [self.prompts.tolist(), self.outputs.tolist(), values]
+        if self.releases.any():
+            columns.insert(2, self.releases.tolist())
         return sorted(map(list, zip(*columns, strict=True)))
 
     def to_instance_order(self, times: Sequence[Iterable[int]]) -> IntArray:

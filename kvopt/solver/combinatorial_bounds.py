@@ -1,5 +1,7 @@
 """Lower bounds on the optimal total completion time, for instances of any size.
 
+With releases after time 0 those of `kvopt.solver.releases.busy_time` take their place.
+
 All of them are computed in integers over the distinct requests, and rounded up,
 as every cost is an integer.  Proofs: proofs/text/lower_bounds.md.
 """
@@ -12,16 +14,20 @@ from dataclasses import dataclass
 
 from kvopt.model.instance import Instance, Request
 from kvopt.model.stopping import Stopping
-from kvopt.solver.stage import Bound, Incumbent
+from kvopt.solver.stage import Bound, Incumbent, refuse_releases
 
 __all__ = [
     "CombinatorialBounds",
     "LowerBound",
+    "Weights",
     "area_bound",
     "best_lower_bound",
     "busy_time_bound",
+    "memory_weights",
     "slot_bound",
+    "slot_weights",
     "total_output_bound",
+    "twelve_moments",
 ]
 
 
@@ -42,7 +48,9 @@ class LowerBound:
 
 
 def best_lower_bound(instance: Instance) -> LowerBound:
-    """Return the best of the bounds in this module."""
+    """Return the best bound in closed form: on the total latency if there are releases."""
+    if instance.has_releases:
+        return _best_with_releases(instance)
     bounds = [
         LowerBound(total_output_bound(instance), "total output"),
         LowerBound(area_bound(instance), "area"),
@@ -50,6 +58,17 @@ def best_lower_bound(instance: Instance) -> LowerBound:
     ]
     if (value := slot_bound(instance)) is not None:
         bounds.append(LowerBound(value, "slots"))
+    return max(bounds, key=lambda bound: bound.value)
+
+
+def _best_with_releases(instance: Instance) -> LowerBound:
+    from kvopt.solver.releases.busy_time import released_busy_time_bound, released_slot_bound
+
+    bounds = [
+        LowerBound(total_output_bound(instance), "total output"),
+        LowerBound(released_busy_time_bound(instance), "busy time"),
+        LowerBound(released_slot_bound(instance) or 0, "slots"),
+    ]
     return max(bounds, key=lambda bound: bound.value)
 
 
@@ -86,6 +105,7 @@ def area_bound(instance: Instance) -> int:
     The i requests that complete first have used up at least the i smallest areas
     by then, at no more than M token-rounds a round.
     """
+    refuse_releases(instance, "the area bound")
     pairs, total = _pair_sums((r.area, count) for r, count in instance.types())
     return -(-(pairs + total) // instance.memory)
 
@@ -97,9 +117,7 @@ def busy_time_bound(instance: Instance) -> int:
     v_i, and delta_i is o_i minus the mean age of the rounds of request i, weighted
     by memory, round j having age j - 1/2.  Derived: proofs/text/lower_bounds.md, theorem 2.
     """
-    memory = instance.memory
-    weights = [(Weights(r.area, _twelve_moments(r), 12), r, n) for r, n in instance.types()]
-    return _busy_time(weights, memory)
+    return _busy_time(instance, memory_weights(instance), instance.memory)
 
 
 def slot_bound(instance: Instance, most: int = 64) -> int | None:
@@ -110,13 +128,8 @@ def slot_bound(instance: Instance, most: int = 64) -> int | None:
     of m / M in `busy_time_bound`.  Strong when few requests fit at once; None if more
     than `most` might; it gains nothing then.  Derived: proofs/text/lower_bounds.md, theorem 2.
     """
-    types = instance.types()
-    unit = min(r.prompt for r, _ in types) + 1
-    if instance.memory // unit > most:
-        return None
-    scale = math.lcm(*range(1, instance.memory // unit + 1))
-    weights = [(_slot_weights(r, instance.memory, unit, scale), r, n) for r, n in types]
-    return _busy_time(weights, scale)
+    found = slot_weights(instance, most)
+    return None if found is None else _busy_time(instance, *found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +149,27 @@ class Weights:
     unit: int
 
 
-def _twelve_moments(request: Request) -> int:
-    """Return 12 times the sum over j of (s + j)(j - 1/2)."""
-    s, o = request.prompt, request.output
+def memory_weights(instance: Instance) -> list[Weights]:
+    """Return the weights s + j of the rounds of each type, in units of 1 / M, shape (types,)."""
+    requests = instance.request_types().requests
+    return [Weights(r.area, twelve_moments(r.prompt, r.output), 12) for r in requests]
+
+
+def slot_weights(instance: Instance, most: int) -> tuple[list[Weights], int] | None:
+    """Return the slot weights of each type and what they are multiples of, as 1 / capacity.
+
+    None if more than `most` requests might run at once.
+    """
+    requests = instance.request_types().requests
+    unit = min(r.prompt for r in requests) + 1
+    if instance.memory // unit > most:
+        return None
+    scale = math.lcm(*range(1, instance.memory // unit + 1))
+    return [_slot_weights(r, instance.memory, unit, scale) for r in requests], scale
+
+
+def twelve_moments(s: int, o: int) -> int:
+    """Return 12 times the sum over j = 1..o of (s + j)(j - 1/2)."""
     return 6 * s * o * o + o * (o + 1) * (4 * o - 1)
 
 
@@ -157,15 +188,18 @@ def _slot_weights(request: Request, memory: int, unit: int, scale: int) -> Weigh
     return Weights(weight, moment, 2)
 
 
-def _busy_time(weights: Sequence[tuple[Weights, Request, int]], capacity: int) -> int:
+def _busy_time(instance: Instance, weights: Sequence[Weights], capacity: int) -> int:
     """Return the bound for weights in units of 1 / capacity, rounded up.
 
     That is the sum over pairs of min(w_i, w_j) plus half the sum of the w_i, both
     divided by `capacity`, plus the sum of the delta_i.
     """
-    pairs, total = _pair_sums((w.weight, count) for w, _, count in weights)
+    refuse_releases(instance, "the busy-time bound in closed form")
+    counts = instance.request_types().counts.tolist()
+    weights_of = list(zip(weights, counts, strict=True))
+    pairs, total = _pair_sums((w.weight, count) for w, count in weights_of)
     terms = [(2 * pairs + total, 2 * capacity)]
-    for w, request, count in weights:
+    for request, (w, count) in zip(instance.request_types().requests, weights_of, strict=True):
         terms.append((count * (request.output * w.weight * w.unit - w.moment), w.weight * w.unit))
     # Each fraction rounded down to a multiple of 2^-64: still a lower bound, and no common
     # denominator of thousands of digits.

@@ -20,6 +20,7 @@ class HindsightStage:
     """
 
     name = "milp"
+    with_releases = True
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether the program is small enough."""
@@ -40,7 +41,8 @@ def program_seconds(state: Incumbent) -> float:
     """Return how long it takes to write the program down, roughly; infinite if too large."""
     params = state.params.milp
     variables, entries = program_size(state.instance, state.objective)
-    if state.instance.total_output > params.most_rounds or entries > params.most_entries:
+    rounds = state.instance.total_output + int(state.instance.releases.max())
+    if rounds > params.most_rounds or entries > params.most_entries:
         return math.inf
     return entries / params.entries_per_second + variables / params.variables_per_second
 

@@ -5,8 +5,9 @@
                 sum over i and t < r <= t + o_i of (s_i + r - t) x[i,t] <= M   for every round r
                 x[i,t] in {0, 1}
 
-(Jaillet et al. 2025, arXiv 2502.07115.)  Identical requests are interchangeable,
-so here i stands for a type of requests and x[i,t] counts how many of its n_i
+(Jaillet et al. 2025, arXiv 2502.07115.)  With a release time a_i there are x[i,t] for t >= a_i
+only, and the objective is less the sum of the a_i.  Identical requests are interchangeable, so
+here i stands for a type of requests and x[i,t] counts how many of its n_i
 requests start at t; with n_i = 1 this is the program above, line by line.
 """
 
@@ -33,10 +34,10 @@ __all__ = ["HindsightProgram", "latest_starts", "run_program"]
 def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
     """Return for each type the latest start in any schedule worth finding (rounds).
 
-    An optimal schedule without idle rounds exists, so its makespan is at most the
-    sum of the outputs; and if a schedule costs at most `upper_bound`, then a
-    request completes no later than `upper_bound` minus a lower bound on the cost of
-    the others.  Derived: proofs/text/model.md, lemma 2.
+    An optimal schedule without idle rounds after the last release exists, so its makespan is at
+    most that plus the sum of the outputs; and if a schedule costs at most `upper_bound`, then the
+    latency of a request is at most `upper_bound` minus a lower bound on the cost of
+    the others.  Derived: proofs/text/model.md, lemma 2, and release_times.md, lemma 2.
 
     Parameters
     ----------
@@ -50,11 +51,13 @@ def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
     for k, output in enumerate(types.outputs.tolist()):
         others = types.counts.copy()
         others[k] -= 1
-        groups = np.column_stack([types.prompts, types.outputs, others])[others > 0].tolist()
+        columns = [types.prompts, types.outputs, others, types.releases]
+        groups = np.column_stack(columns)[others > 0].tolist()
         least = 0
         if groups:
             least = best_lower_bound(Instance.from_groups(instance.memory, groups)).value
-        completion = min(upper_bound - least, instance.total_output)
+        last = int(types.releases.max()) + instance.total_output
+        completion = min(upper_bound - least + int(types.releases[k]), last)
         latest.append(completion - output)
     return latest
 
@@ -75,16 +78,17 @@ class HindsightProgram:
         self.instance = instance
         self.requests = self.types.requests
         self.counts = self.types.counts.tolist()
+        self.releases = self.types.releases.tolist()
         self.latest = latest_starts(instance, upper_bound)
         self.rounds = max(
             last + r.output for last, r in zip(self.latest, self.requests, strict=True)
         )
         self.problem = pulp.LpProblem("hindsight", pulp.LpMinimize)
         self.x = [
-            [
-                self.problem.add_variable(f"x_{k}_{t}", 0, self.counts[k], pulp.LpInteger)
-                for t in range(last + 1)
-            ]
+            {
+                t: self.problem.add_variable(f"x_{k}_{t}", 0, self.counts[k], pulp.LpInteger)
+                for t in range(self.releases[k], last + 1)
+            }
             for k, last in enumerate(self.latest)
         ]
         self.minimise_total_completion_time()
@@ -94,19 +98,23 @@ class HindsightProgram:
             self.window_covers_hold(level)
 
     def minimise_total_completion_time(self) -> None:
-        """Minimise the sum over i, t of (t + o_i) x[i,t]."""
+        """Minimise the sum over i, t of (t + o_i) x[i,t], the releases left out."""
         self.problem.setObjective(
             pulp.LpAffineExpression(
                 (x, t + r.output)
                 for r, row in zip(self.requests, self.x, strict=True)
-                for t, x in enumerate(row)
+                for t, x in row.items()
             )
         )
 
     def every_request_starts_once(self) -> None:
         """Require sum over t of x[i,t] = n_i for every type i."""
         for k, (row, count) in enumerate(zip(self.x, self.counts, strict=True)):
-            self.problem += pulp.lpSum(row) == count, f"starts_{k}"
+            self.problem += pulp.lpSum(row.values()) == count, f"starts_{k}"
+
+    def starts_within(self, k: int, first: int, last: int) -> range:
+        """Return the starts t of type k for which there is x[k,t], from a first to a last one."""
+        return range(max(self.releases[k], first), min(last, self.latest[k]) + 1)
 
     def memory_suffices_in_every_round(self) -> None:
         """Require sum over t < r <= t + o_i of (s_i + r - t) x[i,t] <= M for every round r."""
@@ -114,7 +122,7 @@ class HindsightProgram:
             terms = [
                 (self.x[k][t], request.prompt + r - t)
                 for k, request in enumerate(self.requests)
-                for t in range(max(0, r - request.output), min(r - 1, self.latest[k]) + 1)
+                for t in self.starts_within(k, r - request.output, r - 1)
             ]
             if terms:
                 memory = pulp.LpAffineExpression(terms)
@@ -131,7 +139,7 @@ class HindsightProgram:
             terms = [
                 self.x[k][t]
                 for k, window in enumerate(windows)
-                for t in range(max(0, u - window + 1), min(u, self.latest[k]) + 1)
+                for t in self.starts_within(k, u - window + 1, u)
             ]
             if len(terms) > level:
                 self.problem += pulp.lpSum(terms) <= level, f"cover_{level}_{u}"
@@ -143,14 +151,13 @@ class HindsightProgram:
     def set_start(self, starts: IntArray) -> None:
         """Enter a schedule (start times in instance order) as the values of the variables."""
         for row, times in zip(self.x, self.types.to_types(starts), strict=True):
-            numbers = np.bincount(times, minlength=len(row)).tolist()
-            for variable, number in zip(row, numbers, strict=True):
-                variable.setInitialValue(number)
+            for t, variable in row.items():
+                variable.setInitialValue(times.count(t))
 
     def starts(self) -> IntArray:
         """Return the start times in instance order that the values of the variables say."""
         times = [
-            [t for t, x in enumerate(row) for _ in range(round(x.value() or 0))] for row in self.x
+            [t for t, x in row.items() for _ in range(round(x.value() or 0))] for row in self.x
         ]
         try:
             return self.types.to_instance_order(times)
@@ -209,6 +216,7 @@ def run_program(state: Incumbent, stop: Stopping) -> None:
         program.entries() <= params.presolved_entries and program.rounds <= params.presolved_rounds
     )
     bound = 0
+    constant = instance.total_output - instance.total_release
     for warm in (True, False):
         program.problem.solve(_Highs(stop, presolve, warm))
         highs = program.problem.solverModel
@@ -217,15 +225,12 @@ def run_program(state: Incumbent, stop: Stopping) -> None:
             raise SolverError(f"{instance!r}: HiGHS ends with {highs.modelStatusToString(status)}")
         info = highs.getInfo()
         stop.count(max(0, int(info.mip_node_count)))
-        bound = max(bound, _integer_bound(info.mip_dual_bound))
+        bound = max(bound, _integer_bound(info.mip_dual_bound) - instance.total_release)
         if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
             known = min(known, program.starts(), key=np.sum)
         # HiGHS 1.16 can end "optimal" with its start in hand, where presolve had turned
         # the start into something better: then it must do without a start.
-        if (
-            known.sum() + instance.total_output == bound
-            or status != highspy.HighsModelStatus.kOptimal
-        ):
+        if known.sum() + constant == bound or status != highspy.HighsModelStatus.kOptimal:
             break
     state.offer(known)
     state.prove(Bound(bound, "milp"))

@@ -25,7 +25,7 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bound:
-    """A lower bound on the optimal total completion time.
+    """A lower bound on the optimal total latency.
 
     Parameters
     ----------
@@ -72,9 +72,10 @@ class StageRecord:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Result(ShownAsText):
-    """A bracket around the optimal total completion time.
+    """A bracket around the optimal total latency, the sum of completion minus release times.
 
-    `objective` is always the recomputed cost of a feasible schedule.
+    With all releases at 0 that is the total completion time.  `objective` is always the
+    recomputed cost of a feasible schedule.
 
     Parameters
     ----------
@@ -83,7 +84,7 @@ class Result(ShownAsText):
     starts
         Start times of a feasible schedule (rounds), shape (n,).
     objective
-        Its total completion time (rounds): the upper end of the bracket.
+        Its total latency (rounds): the upper end of the bracket.
     bound
         The highest lower bound.
     certified
@@ -104,6 +105,16 @@ class Result(ShownAsText):
     seconds: float
     compile_seconds: float = 0.0
     stages: tuple[StageRecord, ...] = ()
+
+    @property
+    def total_latency(self) -> int:
+        """The total latency of the schedule (rounds), the objective."""
+        return self.objective
+
+    @property
+    def total_completion_time(self) -> int:
+        """The total completion time of the schedule (rounds)."""
+        return self.objective + self.instance.total_release
 
     @property
     def lower_bound(self) -> int:
@@ -136,12 +147,21 @@ class Result(ShownAsText):
         return Schedule.from_starts(self.instance, self.starts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as `kvopt solve --json` prints it, of plain numbers and texts."""
+        """Return it as `kvopt solve --json` prints it, of plain numbers and texts.
+
+        Where some request is released after time 0, both totals have keys of their own beside
+        the objective.
+        """
+        totals = {
+            "total_latency": self.total_latency,
+            "total_completion_time": self.total_completion_time,
+        }
         return {
             "instance": self.instance.name,
             "digest": self.instance.digest(),
             "status": self.status.value,
             "objective": self.objective,
+            **(totals if self.instance.has_releases else {}),
             "lower_bound": self.lower_bound,
             "lower_bound_from": self.rule,
             "certified_lower_bound": self.certified_lower_bound,

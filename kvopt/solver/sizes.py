@@ -101,11 +101,12 @@ def program_size(instance: Instance, upper_bound: int) -> tuple[int, int]:
         Cost of some feasible schedule (rounds).
     """
     windows = [cover_windows(instance, level) for level in COVER_LEVELS]
-    total = instance.total_output
+    total, latest = instance.total_output, int(instance.releases.max())
     variables = entries = 0
     for (request, _), rows in zip(instance.types(), zip(*windows, strict=True), strict=True):
         # A cruder horizon than that of `latest_starts`: the others cost their outputs.
-        last = min(upper_bound - (total - request.output), total) - request.output
+        least = total - request.output
+        last = min(upper_bound - least, latest + total - request.release) - request.output
         variables += last + 1
         entries += (last + 1) * (2 + request.output + sum(rows))
     return variables, entries

@@ -20,12 +20,15 @@ from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
+from kvopt.solver.releases.busy_time import ReleaseBounds
+from kvopt.solver.releases.list_schedules import ReleaseLists
+from kvopt.solver.releases.search import ReleaseSearch
 from kvopt.solver.result import Result
 from kvopt.solver.stage import Incumbent, Stage
 from kvopt.solver.state_search.reference import ReferenceSearch
 from kvopt.solver.state_search.stage import StateSearch
 
-__all__ = ["PLAN", "Step", "solve"]
+__all__ = ["PLAN", "RELEASE_PLAN", "Step", "plan_for", "solve"]
 
 
 class Step(NamedTuple):
@@ -53,7 +56,25 @@ PLAN: tuple[Step, ...] = (
     Step(HindsightStage(), lambda params: params.milp.share),
     Step(Annealing(turn=1)),
 )
-"""The stages, first to last."""
+"""The stages, first to last, where all requests are released at time 0."""
+
+RELEASE_PLAN: tuple[Step, ...] = (
+    Step(ReleaseBounds(), always=True),
+    Step(ReleaseLists(), lambda params: params.list_schedules.share, always=True),
+    Step(ReleaseSearch(), lambda params: params.state_search.share),
+    Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
+    Step(BatchState(), lambda params: params.batch_state.share),
+    Step(Annealing(), lambda params: params.annealing.share),
+    Step(HindsightStage(), lambda params: params.milp.share),
+    Step(Annealing(turn=1)),
+)
+"""The stages where some request is released later; docs/dev/algorithm.md says why the others do
+not hold then."""
+
+
+def plan_for(instance: Instance) -> tuple[Step, ...]:
+    """Return the plan for an instance."""
+    return RELEASE_PLAN if instance.has_releases else PLAN
 
 
 def solve(
@@ -64,10 +85,12 @@ def solve(
     known: Iterable[ArrayLike] = (),
     params: SolverParams | None = None,
     report: Callable[[Result], None] = lambda result: None,
-    plan: Sequence[Step] = PLAN,
+    plan: Sequence[Step] | None = None,
     certify: bool = False,
 ) -> Result:
-    """Bracket the optimal total completion time, as tightly as time allows.
+    """Bracket the optimal total latency, as tightly as time allows.
+
+    That is the total completion time if all requests are released at time 0.
 
     Parameters
     ----------
@@ -85,7 +108,7 @@ def solve(
     report
         Called with the bracket whenever it has become narrower.
     plan
-        The stages to run.
+        The stages to run; by default those of `plan_for`.
     certify
         Whether to go on until a certificate can prove the lower end of the bracket.
 
@@ -106,6 +129,7 @@ def solve(
     if not isinstance(instance, Instance):
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
     limited = (stop or Stopping()).part(Stopping(time_limit).left())
+    plan = plan_for(instance) if plan is None else plan
     state = Incumbent(instance, params or SolverParams.usual(), certify, report)
     for starts in known:
         state.offer(starts)

@@ -24,7 +24,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.params import SolverParams
 from kvopt.solver.result import NOTHING, Bound, Result, StageRecord
 
-__all__ = ["Bound", "Incumbent", "Stage", "run_alone"]
+__all__ = ["Bound", "Incumbent", "Stage", "handles", "refuse_releases", "run_alone"]
 
 
 class Stage(Protocol):
@@ -34,6 +34,9 @@ class Stage(Protocol):
     ----------
     name
         What `Result.stages` calls it.
+
+    A stage whose bounds or schedules hold with release times after 0 says so by a class
+    attribute `with_releases = True`; all others are refused such instances.
     """
 
     @property
@@ -69,11 +72,11 @@ class Incumbent:
     ----------
     starts
         Starts of the cheapest schedule so far (rounds), shape (n,); those of the requests one
-        after another, shortest first, at the beginning.
+        after another, by release and output, at the beginning.
     objective
-        Its total completion time (rounds).
+        Its total latency (rounds); with all releases at 0 the total completion time.
     bound
-        The highest lower bound so far.
+        The highest lower bound on that so far.
     certified
         The highest one with a proof that a certificate can hold.
     stages
@@ -88,7 +91,7 @@ class Incumbent:
     def __post_init__(self) -> None:
         self.types: RequestTypes = self.instance.request_types()
         self.starts: IntArray = _one_after_another(self.instance)
-        self.objective = exact_sum(self.starts) + self.instance.total_output
+        self.objective = total_latency(self.instance, self.starts)
         self.bound = self.certified = NOTHING
         self.stages: list[StageRecord] = []
         self._bounds: dict[str, Bound] = {}
@@ -134,7 +137,7 @@ class Incumbent:
             If they are cheaper, but not a feasible schedule, or cheaper than a bound allows.
         """
         start = as_starts(self.instance, starts)
-        if exact_sum(start) + self.instance.total_output >= self.objective:
+        if total_latency(self.instance, start) >= self.objective:
             return False
         start, objective = recomputed(self.instance, start)
         if objective < self.bound.value:
@@ -173,7 +176,15 @@ class Incumbent:
         return better
 
     def run(self, stage: Stage, stop: Stopping) -> None:
-        """Run a stage and keep a record of what it did."""
+        """Run a stage and keep a record of what it did.
+
+        Raises
+        ------
+        SolverError
+            If requests are released after time 0 and the stage does not say that it handles that.
+        """
+        if not handles(stage, self.instance):
+            refuse_releases(self.instance, stage.name)
         began, uncharged = time.perf_counter(), stop.uncharged_seconds
         try:
             stage.run(self, stop)
@@ -257,7 +268,29 @@ def recomputed(instance: Instance, starts: ArrayLike) -> tuple[IntArray, int]:
     if overflow := first_overflow(start, end, instance.prompts, instance.memory):
         raise SolverError(f"{instance!r}: the schedule exceeds memory in round {overflow[0]}")
     start.setflags(write=False)
-    return start, exact_sum(end)
+    return start, exact_sum(end) - instance.total_release
+
+
+def total_latency(instance: Instance, starts: IntArray) -> int:
+    """Return what start times cost (rounds): the sum of completion minus release times."""
+    return exact_sum(starts) + instance.total_output - instance.total_release
+
+
+def handles(stage: Stage, instance: Instance) -> bool:
+    """Tell whether what a stage offers and proves holds for an instance with these releases."""
+    return not instance.has_releases or getattr(stage, "with_releases", False)
+
+
+def refuse_releases(instance: Instance, what: str) -> None:
+    """Refuse an instance with release times, for what holds only without.
+
+    Raises
+    ------
+    SolverError
+        If some request is released after time 0.
+    """
+    if instance.has_releases:
+        raise SolverError(f"{instance!r}: {what} is not valid with releases after time 0")
 
 
 def _is_better(bound: Bound, last: Bound) -> bool:
@@ -273,17 +306,29 @@ def as_starts(instance: Instance, starts: ArrayLike) -> IntArray:
     Raises
     ------
     SolverError
-        If they are not n times >= 0.
+        If they are not n times >= 0, or one is before the release of its request.
     """
     start = np.array(starts, dtype=np.int64)
     if start.shape != (len(instance),) or (start < 0).any():
         raise SolverError(f"{instance!r}: the starts are not {len(instance)} times >= 0")
+    if (early := start < instance.releases).any():
+        i = int(np.argmax(early))
+        raise SolverError(
+            f"{instance!r}: request {i} starts at {start[i]}, "
+            f"before its release at {instance.releases[i]}"
+        )
     return start
 
 
 def _one_after_another(instance: Instance) -> IntArray:
-    """Return the starts of requests that run one at a time, shortest first (rounds)."""
-    order = np.argsort(instance.outputs, kind="stable")
+    """Return the starts of requests that run one at a time (rounds), shape (n,).
+
+    They come by release, those of one release shortest first.
+    """
+    order = np.lexsort((instance.outputs, instance.releases))
+    outputs, releases = instance.outputs[order], instance.releases[order]
+    done = np.cumsum(outputs) - outputs
     starts = np.zeros(len(instance), dtype=np.int64)
-    starts[order[1:]] = np.cumsum(instance.outputs[order[:-1]])
+    # The machine falls behind the outputs so far by what it had to wait for releases.
+    starts[order] = done + np.maximum.accumulate(releases - done)
     return starts

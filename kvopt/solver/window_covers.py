@@ -11,7 +11,7 @@ import numpy as np
 
 from kvopt.model.instance import Instance
 
-__all__ = ["COVER_LEVELS", "LEVELS", "cover_windows"]
+__all__ = ["COVER_LEVELS", "LEVELS", "cover_window", "cover_windows"]
 
 LEVELS = (1, 2)
 """Levels m of the cuts that the linear and aggregate-state relaxations contain."""
@@ -36,3 +36,9 @@ def cover_windows(instance: Instance, level: int) -> list[int]:
     excess = types.peaks + level * (types.prompts.min() + types.outputs) - instance.memory
     windows: list[int] = np.clip(-(-excess // level), 0, types.outputs).tolist()
     return windows
+
+
+def cover_window(memory: int, smallest: int, prompt: int, output: int, level: int) -> int:
+    """Return the window of one request, where the smallest prompt is `smallest` (rounds)."""
+    excess = prompt + output + level * (smallest + output) - memory
+    return max(0, min(output, -(-excess // level)))

@@ -22,56 +22,106 @@ completion costs more than the slack; there may be none.  A node is a time, a ba
 of each type have yet to complete; kept is the cheapest path to it.  Along the path of the
 schedule no node's cost and cost-to-go exceed D (low - 1) - sum of n_k w_k, and each is kept with
 no more than what it costs there, as it follows from one that is.  So its end would be found.
+
+With release times (text/release_times.md, theorem 5) a completion at t costs the bound D t less
+the largest dual of those who may have started at t - o (release_duals); nodes know which it is,
+as those of one prompt and output complete in the order of their releases.
 """
 
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from typing import Any
 
 from batches import Batches
 from budget import Budget
 from busy_time import total_output
-from instances import Types
+from instances import Arrivals, Types
 from limits import MAX_NUMBER
 from reading import Refused, fields, integer, read_duals
+from release_duals import Prices, duals_in_order, read_prices
 
 MAX_COST = 2**62
+NEVER = 10**99  # what a completion costs that cannot be
 MAX_HORIZON = 10**6
 MAX_NODES = 50_000_000  # kept in a search, all times together
 
 Costs = dict[int, int]  # cost-to-go of batches, by their numbers
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
+class Charges:
+    """What completions cost: that of a type at t costs D t less a dual."""
+
+    def __init__(self, kinds: list[tuple[int, int]], scale: int, prices: Prices, queues: Any):
+        self.scale = scale
+        self.outputs = [output for _, output in kinds]
+        self.prices = [prices[kind] for kind in kinds]
+        self.queues = [queues[kind] for kind in kinds]  # of each (release, dual), by release
+        self.most = [steps[-1][1] for steps in self.prices]
+        self.latest = max(queue[-1][0] for queue in self.queues)
+
+    def least(self, t: int, ranks: int, slack: int) -> list[int]:
+        """Return the least that a completion of each of the first ranks may cost at a time."""
+        found = []
+        for output, steps in zip(self.outputs[:ranks], self.prices):
+            before = bisect_right(steps, (t - output, NEVER))
+            cost = self.scale * t - steps[before - 1][1] if before else NEVER
+            found.append(cost if cost <= slack else NEVER)
+        return found
+
+    def by_number_left(self, t: int) -> list[list[int]]:
+        """Return what a completion of each rank costs at a time, by how many are left."""
+        return [
+            [NEVER, *(self.scale * t - w if a + o <= t else NEVER for a, w in reversed(queue))]
+            for o, queue in zip(self.outputs, self.queues)
+        ]
+
+
+def prove(
+    memory: int,
+    types: Types,
+    low: int,
+    proof: dict[str, Any],
+    budget: Budget,
+    arrivals: Arrivals | None = None,
+) -> int:
     """Return what the duals give, or `low` if that is more and a search has proved it."""
     fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     horizon = integer(proof["horizon"], 1, MAX_HORIZON, "proof.horizon")
     limit = integer(proof["nodes"], 0, MAX_NODES, "proof.nodes")
-    given = read_duals(types, proof["duals"], "proof.duals")
-    if max(given.values()) > scale * horizon:
+    budget.spend(20 * sum(types.values()))
+    budget.hold(200 * sum(types.values()))
+    if arrivals:
+        prices, value = read_prices(arrivals, proof["duals"], "proof.duals")
+        queues = duals_in_order(arrivals, proof["duals"])
+    else:
+        given = read_duals(types, proof["duals"], "proof.duals")
+        value = sum(types[kind] * dual for kind, dual in given.items())
+        prices = {kind: [(0, dual)] for kind, dual in given.items()}
+        queues = {kind: [(0, dual)] * types[kind] for kind, dual in given.items()}
+    kinds = sorted(prices, key=lambda kind: -prices[kind][-1][1])
+    duals = Charges(kinds, scale, prices, queues)
+    if duals.most[0] > scale * horizon:
         raise Refused("proof.duals: is more than a completion at the horizon costs")
-    kinds = sorted(given, key=lambda kind: -given[kind])
-    duals = [given[kind] for kind in kinds]
     batches = Batches(memory, kinds, budget)
-    value = sum(types[kind] * dual for kind, dual in given.items())
     # A slack of 0 is enough for the bound, one that is not too small for the search as well.
     slack = 0 if limit == 0 else low // 256 * scale
-    begun, kept = costs_to_go(batches, scale, duals, slack, keep=limit > 0)
+    begun, kept = costs_to_go(batches, duals, slack, keep=limit > 0)
     proved = max(total_output(types), -(-(value + begun) // scale))
     if proved >= low or limit == 0:
         return proved
     below = scale * (low - 1) - value  # what may be spent
     if below - begun > slack:
-        _, kept = costs_to_go(batches, scale, duals, below - begun, keep=True)
-    if search(batches, [types[kind] for kind in kinds], scale, duals, kept, below, limit):
+        _, kept = costs_to_go(batches, duals, below - begun, keep=True)
+    if search(batches, [types[kind] for kind in kinds], duals, kept, below, limit):
         raise Refused(f"lower_bound: is {low}, a schedule costs less")
     return low
 
 
 def costs_to_go(
-    batches: Batches, scale: int, duals: list[int], slack: int, keep: bool
+    batches: Batches, charges: Charges, slack: int, keep: bool
 ) -> tuple[int, list[tuple[Any, Any]]]:
     """Return the cost of the cheapest path without completions that cost more than the slack.
 
@@ -79,9 +129,11 @@ def costs_to_go(
     a path goes on, with their costs-to-go.
     """
     budget, before = batches.budget, batches.before
+    scale, duals = charges.scale, charges.most
+    largest = max(abs(dual) for queue in charges.queues for _, dual in queue)
     last = (duals[0] + slack) // scale  # time of the last completion that may be
     # In a round at most M run, and whoever completes has run.
-    if (last + 1) * batches.memory * (scale * (last + 1) + max(map(abs, duals))) > MAX_COST:
+    if (last + 1) * batches.memory * (scale * (last + 1) + largest) > MAX_COST:
         raise Refused("proof.duals: has duals that are too large")
     costs = [MAX_COST] * len(batches.batches)  # by their numbers; so if no path goes on
     costs[0] = 0
@@ -96,8 +148,8 @@ def costs_to_go(
                 after[one] = cost
         while ranks < len(duals) and scale * t - duals[ranks] <= slack:
             ranks += 1
-        budget.spend(10 + 3 * len(found))
-        found = completing(batches, costs, after, [scale * t - dual for dual in duals[:ranks]])
+        budget.spend(10 + 3 * len(found) + 10 * ranks)
+        found = completing(batches, costs, after, charges.least(t, ranks, slack))
         if keep:
             budget.hold(200 + 12 * len(found))
             kept.append((array("i", found), array("q", [costs[one] for one in found])))
@@ -145,8 +197,7 @@ def completing(
 def search(
     batches: Batches,
     counts: list[int],
-    scale: int,
-    duals: list[int],
+    charges: Charges,
     kept: list[tuple[Any, Any]],
     below: int,
     limit: int,
@@ -156,9 +207,10 @@ def search(
     How many of each type have yet to complete is one integer, with a field for each type; the
     top bits of all fields, the guards, are set, and one that is lost says that none was left.
     """
-    units, guards, everyone, place = [], 0, 0, 0
+    units, fields_of, guards, everyone, place = [], [], 0, 0, 0
     for count in counts:
         units.append(1 << place)
+        fields_of.append((place, (1 << count.bit_length()) - 1))
         everyone += count << place
         place += count.bit_length()
         guards |= 1 << place
@@ -169,7 +221,8 @@ def search(
     looked_at = 0
     for t in range(len(kept)):
         rest = dict(zip(*kept[t]))
-        gains = [scale * t - dual for dual in duals]
+        budget.spend(3 * sum(counts))
+        gains = charges.by_number_left(t)
         waiting: list[list[int]] = [[] for _ in range(max(running[one] for one in nodes) + 1)]
         for one in nodes:
             waiting[running[one]].append(one)
@@ -180,16 +233,17 @@ def search(
                 for left, rank in fewer[one]:
                     if left not in rest:
                         continue
-                    gain, unit = gains[rank], units[rank]
-                    most = below - gain - rest[left]
+                    gain, unit, (shift, field) = gains[rank], units[rank], fields_of[rank]
+                    most = below - rest[left]
                     if left not in nodes:
                         nodes[left] = {}
                         waiting[level - 1].append(left)
                     there = nodes[left]
                     budget.spend(10 + 2 * len(nodes[one]))
                     for who, cost in nodes[one].items():
-                        if cost <= most and (new := who - unit) & guards == guards:
-                            if (more := cost + gain) < there.get(new, more + 1):
+                        more = cost + gain[who >> shift & field]
+                        if more <= most and (new := who - unit) & guards == guards:
+                            if more < there.get(new, more + 1):
                                 there[new] = more
         if nodes.get(0, {}).get(guards, below + 1) <= below:
             return True
@@ -205,7 +259,8 @@ def search(
         budget.use(200 * number)
         after: dict[int, Costs] = {}
         for one, those in nodes.items():
-            for new in batches.after[one]:
+            idle = [0] if one == 0 and t < charges.latest else []
+            for new in idle + batches.after[one]:
                 if new in following:
                     most = below - following[new]
                     budget.spend(10 + len(those))

@@ -35,7 +35,8 @@ FORMAT = "kvopt-certificate/2"
 OLD_FORMAT = "kvopt-certificate/1"
 MOST_BYTES = 32  # of memory for a byte of JSON
 
-RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a lower bound
+# (memory, types, claimed bound, proof, budget[, arrivals]) -> a lower bound on the sum of the C_i
+RULES: dict[str, Any] = {
     "busy-time": busy_time.prove,
     "linear-duals": linear_duals.prove,
     "propagation": propagation.prove,
@@ -45,6 +46,7 @@ RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a 
     "blocks": blocks.prove,
     "exhaustive": exhaustive.prove,  # -> how many states it looked at; it proves what is claimed
 }
+WITH_RELEASES = ("busy-time", "exhaustive", "linear-duals", "demand-duals", "batch-state")
 
 
 class Claim(NamedTuple):
@@ -117,11 +119,16 @@ def proved_by(instance: Instance, low: int, proof: Any, budget: Budget) -> tuple
     rule = proof.get("rule") if isinstance(proof, dict) else None
     if not isinstance(rule, str) or rule not in RULES:
         raise Refused(f"proof.rule: must be one of {', '.join(RULES)}, got {short(rule)}")
+    late: list[Any] = []  # the cost is the sum of the C_i less that of the releases
+    releases = sum(group.release * group.count for group in instance.groups)
     if instance.has_releases:
-        raise Refused(f"proof.rule: {rule} is not proved for releases after time 0")
-    found = RULES[rule](instance.memory, instance.types, low, proof, budget)
+        if rule not in WITH_RELEASES:
+            raise Refused(f"proof.rule: {rule} is not proved for releases after time 0")
+        budget.hold(200 * len(instance.groups))
+        late = [instance.arrivals]
+    found = RULES[rule](instance.memory, instance.types, low + releases, proof, budget, *late)
     if rule == "exhaustive":
         return rule, found
-    if found < low:
-        raise Refused(f"lower_bound: is {low}, the proof gives {found}")
+    if found < low + releases:
+        raise Refused(f"lower_bound: is {low}, the proof gives {found - releases}")
     return rule, None

@@ -9,6 +9,7 @@ from limits import MAX_REQUESTS, MAX_TIME, MAX_TOKENS
 from reading import Refused, fields, integer, listed, short
 
 Types = dict[tuple[int, int], int]  # (prompt, output): how many
+Arrivals = dict[tuple[int, int], list[tuple[int, int]]]  # (prompt, output): (release, how many)
 
 
 class Group(NamedTuple):
@@ -38,6 +39,14 @@ class Instance(NamedTuple):
         for prompt, output, _, count in self.groups:
             types[prompt, output] = types.get((prompt, output), 0) + count
         return types
+
+    @property
+    def arrivals(self) -> Arrivals:
+        """When how many requests of each prompt and output are released, in order of time."""
+        arrivals: Arrivals = {}
+        for prompt, output, release, count in sorted(self.groups):
+            arrivals.setdefault((prompt, output), []).append((release, count))
+        return arrivals
 
 
 def read_instance(given: Any) -> Instance:

@@ -22,6 +22,8 @@ duals are written.  The rows of first_completion may be among them.
 Where other rows are few, not all times are needed: the coefficient on memory row r is s + r - t
 from t = r - o to r - 1 and 0 elsewhere, and those on covers and splits are constant but for two
 steps.  Between these times c_k is linear, so it is least where such a piece begins or ends.
+
+With release times each request takes the cheapest start from its release on.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ from typing import Any
 
 import first_completion
 from budget import LARGE, Budget
-from instances import Types
+from instances import Arrivals, Types
 from limits import MAX_NUMBER, MAX_REQUESTS, MAX_TIME
 from reading import Refused, fields, increasing, integer, listed, rows
 
@@ -45,7 +47,14 @@ Split = tuple[dict[tuple[int, int], int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
 
 
-def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
+def prove(
+    memory: int,
+    types: Types,
+    low: int,
+    proof: dict[str, Any],
+    budget: Budget,
+    arrivals: Arrivals | None = None,
+) -> int:
     """Return the least bound of the leaves of a tree that is written in preorder."""
     fields(proof, "proof", ("rule", "scale", "tree"))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
@@ -61,7 +70,7 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
             budget.spend(20 + len(above))
             open_nodes += sides(types, node, above, MAX_TIME, place)
         else:
-            bound = leaf_bound(memory, types, scale, node, above, budget, place)
+            bound = leaf_bound(memory, types, scale, node, above, budget, place, arrivals)
             lowest = bound if lowest is None else min(lowest, bound)
     if open_nodes or lowest is None:
         raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
@@ -92,6 +101,7 @@ def leaf_bound(
     above: tuple[Split, ...],
     budget: Budget,
     place: str,
+    arrivals: Arrivals | None = None,
 ) -> int:
     """Return the bound that the duals of a leaf give, rounded up."""
     fields(leaf, place, ("memory", "covers", "branch"), ("first_completion",))
@@ -99,6 +109,14 @@ def leaf_bound(
     on_covers = rows(leaf["covers"], 3, f"{place}.covers")
     times = [r for r, _ in on_memory] + [u for _, u, _ in on_covers]
     times += [time for until, _, _ in above for time in until.values()]
+    if arrivals:
+        latest = max(groups[-1][0] for groups in arrivals.values())
+        value, costs = reduced_costs(memory, types, scale, leaf, above, latest, budget, place)
+        budget.spend(sum(map(len, arrivals.values())))
+        for kind, row in costs:
+            least_from = list(accumulate(reversed(row), min))[::-1]
+            value += sum(count * least_from[release] for release, count in arrivals[kind])
+        return -(-value // scale)
     if times and max(times) > FEW * len(times) and "first_completion" not in leaf:
         value, least = least_costs(memory, types, scale, leaf, above, budget, place)
     else:

@@ -60,6 +60,8 @@ class Annealing:
         Whether it precedes a stage that finds good schedules by itself, and applies only then.
     """
 
+    with_releases = True
+
     def __init__(self, turn: int = 0, brief: bool = False) -> None:
         self.brief = brief
         self.name = f"annealing-{turn}" if turn else "annealing"
@@ -68,7 +70,7 @@ class Annealing:
         """Tell whether the instance is of a size that can be improved."""
         if self.brief and not batch_states_fit(state):
             return False
-        few = state.instance.total_output <= state.params.annealing.most_rounds
+        few = _rounds(state.instance) <= state.params.annealing.most_rounds
         few = few and len(state.instance) <= state.params.annealing.most_requests
         many = windows_fit(state.instance, state.starts, state.params.windows)
         return len(state.instance) > 1 and state.bound.value < state.objective and (few or many)
@@ -145,7 +147,7 @@ def improve(
     if (
         len(instance) < 2
         or len(instance) > params.most_requests
-        or instance.total_output > params.most_rounds
+        or _rounds(instance) > params.most_rounds
         or stop.over()
     ):
         return best
@@ -196,7 +198,7 @@ class AnnealingSearch(ScheduleSearch):
         order = np.lexsort((instance.outputs, starts))
         delay = _delays(instance, starts, order)
         room = n * self._setting.mixture.largest_delay + int(delay.sum())
-        rounds = instance.total_output + room + 2
+        rounds = _rounds(instance) + room + 2
         self._first_order = self._sequence(order)
         self._current = self._placement(n, rounds)
         self._trial = self._placement(n, rounds)
@@ -220,7 +222,7 @@ class AnnealingSearch(ScheduleSearch):
         order = np.lexsort((self._instance.outputs, starts))
         delay = _delays(self._instance, starts, order)
         room = len(starts) * self._setting.mixture.largest_delay + int(delay.sum())
-        if self._instance.total_output + room + 2 > len(self._current.load):
+        if _rounds(self._instance) + room + 2 > len(self._current.load):
             return False
         for own, new in zip(self._best, (starts, order, delay), strict=True):
             own[:] = self._sequence(np.asarray(new, dtype=np.int64))
@@ -267,7 +269,8 @@ class AnnealingSearch(ScheduleSearch):
         longest = int(instance.outputs.max())
         long = longest >= params.long_output and len(instance) <= params.long_requests
         lengths = lengths_of(instance)
-        prompts, outputs = self._sequence(lengths.prompts), self._sequence(lengths.outputs)
+        columns = (lengths.prompts, lengths.outputs, lengths.releases)
+        prompts, outputs, releases = map(self._sequence, columns)
         mixture = Mixture(
             exponential=self._sequence(np.array(QUANTILES)),
             delay_moves=params.long_delay_moves if long else params.delay_moves,
@@ -276,7 +279,7 @@ class AnnealingSearch(ScheduleSearch):
             largest_delay=longest if long else params.largest_delay,
         )
         return Setting(
-            lengths=lengths._replace(prompts=prompts, outputs=outputs),
+            lengths=lengths._replace(prompts=prompts, outputs=outputs, releases=releases),
             mixture=mixture,
             chain_work=max(1, params.chain_work),
             delay_bits=longest.bit_length() if long else 0,
@@ -293,13 +296,19 @@ class AnnealingSearch(ScheduleSearch):
         return self._sequence(np.zeros(size, dtype=np.int64))
 
 
+def _rounds(instance: Instance) -> int:
+    """Return how many rounds a schedule without delays takes at most."""
+    return instance.total_output + int(instance.releases.max())
+
+
 def _delays(instance: Instance, starts: IntArray, order: IntArray) -> IntArray:
     """Return the delays with which a schedule is decoded from its order (rounds), shape (n,)."""
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    releases = instance.releases.tolist()
     delays = np.zeros(len(instance), dtype=np.int64)
     for i in order.tolist():
         start = int(starts[i])
-        delays[i] = start - profile.earliest_start(prompts[i], outputs[i], 0)
+        delays[i] = start - profile.earliest_start(prompts[i], outputs[i], releases[i])
         profile.add(start, prompts[i], start + outputs[i])
     return delays

@@ -210,12 +210,14 @@ def decode(
         i = trial.order[k]
         s = lengths.prompts[i]
         o = lengths.outputs[i]
-        begin = low
-        # A request that is no smaller than the one just placed fits no earlier than it did.
+        begin = max(low, lengths.releases[i])
+        # A request that is no smaller than the one just placed, and released no earlier, fits no
+        # earlier than it did.
         if k > first:
             j = trial.order[k - 1]
-            if s >= lengths.prompts[j] and o >= lengths.outputs[j]:
-                begin = max(low, before)
+            later = lengths.releases[i] >= lengths.releases[j]
+            if later and s >= lengths.prompts[j] and o >= lengths.outputs[j]:
+                begin = max(begin, before)
         before = earliest(load, memory, s, o, begin)
         start = before
         if trial.delay[i] > 0:

@@ -23,7 +23,7 @@ from kvopt.solver.primal.window_annealing import (
     rounds_needed,
 )
 from kvopt.solver.primal.window_kernel import WINDOWS
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.stage import Incumbent, refuse_releases
 from kvopt.theory.batches import batch_order
 from kvopt.theory.classes import class_starts, pulled_beside
 from kvopt.theory.gba_bounds import GBA_ALPHA
@@ -66,6 +66,10 @@ class ListSchedules:
 
 def best_list_schedule(instance: Instance) -> IntArray:
     """Return the starts of the cheapest of `list_schedules` (rounds), shape (n,)."""
+    if instance.has_releases:
+        from kvopt.solver.releases.list_schedules import released_list_schedules
+
+        return min(released_list_schedules(instance, Stopping()), key=exact_sum)
     return min(list_schedules(instance, Stopping()), key=exact_sum)
 
 
@@ -96,6 +100,7 @@ def list_schedules(
     windows
         Those of the compiled code.
     """
+    refuse_releases(instance, "what clairvoyant policies do with all requests at once")
     params = params or ListScheduleParams()
     prompts, outputs, memory = instance.prompts, instance.outputs, instance.memory
     yield pipelined(instance)
@@ -251,6 +256,8 @@ def earliest_fit(
 ) -> IntArray | None:
     """Place requests one after another, each at the earliest start at which it fits.
 
+    None starts before its release.
+
     Parameters
     ----------
     instance
@@ -269,12 +276,13 @@ def earliest_fit(
     """
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    releases = instance.releases.tolist()
     starts = np.zeros(len(instance), dtype=np.int64)
     now = 0
     for placed, i in enumerate(order):
         if placed % 256 == 0 and stop.over():
             return None
-        start = profile.earliest_start(prompts[i], outputs[i], now)
+        start = profile.earliest_start(prompts[i], outputs[i], max(now, releases[i]))
         profile.add(start, prompts[i], start + outputs[i])
         starts[i] = start
         if in_order and start > now:
@@ -371,6 +379,7 @@ def pulled_forward(
     """
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
+    releases = instance.releases.tolist()
     current = starts.tolist()
     for i, start in enumerate(current):
         profile.add(start, prompts[i], start + outputs[i])
@@ -382,7 +391,7 @@ def pulled_forward(
                 break
             start = current[i]
             profile.remove(start, prompts[i], start + outputs[i])
-            current[i] = profile.earliest_start(prompts[i], outputs[i], 0)
+            current[i] = profile.earliest_start(prompts[i], outputs[i], releases[i])
             profile.add(current[i], prompts[i], current[i] + outputs[i])
             moved |= current[i] < start
         if not moved:

@@ -60,6 +60,8 @@ class Lengths(NamedTuple):
     """Prompt lengths (tokens), shape (n,)."""
     outputs: Any
     """Output lengths (rounds), shape (n,)."""
+    releases: Any
+    """Release times (rounds), shape (n,)."""
 
 
 class Mixture(NamedTuple):
@@ -79,13 +81,13 @@ class Mixture(NamedTuple):
 
 def lengths_of(instance: Instance) -> Lengths:
     """Return the lengths of an instance, in arrays of their own."""
-    smallest = int(instance.prompts.min())
-    return Lengths(instance.memory, smallest, instance.prompts.copy(), instance.outputs.copy())
+    columns = (instance.prompts, instance.outputs, instance.releases)
+    return Lengths(instance.memory, int(instance.prompts.min()), *(c.copy() for c in columns))
 
 
 def no_lengths() -> Lengths:
     """Return lengths to compile for."""
-    return Lengths(1, 0, _zeros(), _zeros())
+    return Lengths(1, 0, _zeros(), _zeros(), _zeros())
 
 
 def no_mixture() -> Mixture:
@@ -161,7 +163,9 @@ def move_block(old: Any, new: Any, a: int, b: int, length: int) -> None:
 def are_alike(lengths: Lengths, i: int, j: int) -> bool:
     """Tell whether two requests are of the same type."""
     same: bool = (
-        lengths.outputs[i] == lengths.outputs[j] and lengths.prompts[i] == lengths.prompts[j]
+        lengths.outputs[i] == lengths.outputs[j]
+        and lengths.prompts[i] == lengths.prompts[j]
+        and lengths.releases[i] == lengths.releases[j]
     )
     return same
 

@@ -62,8 +62,9 @@ def rounds_needed(instance: Instance, starts: IntArray) -> int:
 
 def windows_fit(instance: Instance, starts: IntArray, params: WindowParams) -> bool:
     """Tell whether a schedule is of a size for which windows are annealed."""
-    n = len(instance)
-    if not params.least_requests <= n <= params.most_requests:
+    if instance.has_releases:
+        return False  # what follows a window would not move with its end
+    if not params.least_requests <= len(instance) <= params.most_requests:
         return False
     return rounds_needed(instance, starts) <= params.most_rounds
 

@@ -35,6 +35,7 @@ from kvopt.solver.relaxations.blocks import LinkingDuals, Partition
 from kvopt.solver.relaxations.demand_dual_kernel import Descend
 from kvopt.solver.relaxations.fluid_duals import fluid_duals
 from kvopt.solver.relaxations.profile_graph import ProfileGraph, profile_graph
+from kvopt.solver.stage import refuse_releases
 
 __all__ = ["SCALE", "DemandDualRelaxation", "DualSolution", "Phase"]
 
@@ -160,6 +161,7 @@ class DemandDualRelaxation:
         fixed: Starts | None = None,
         params: DemandDualParams | None = None,
     ) -> None:
+        refuse_releases(instance, "the graph of profiles")
         self.instance = instance
         self.types = types = instance.request_types()
         self.blocks: Partition = tuple(

@@ -27,7 +27,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.params import TimeIndexedParams
 from kvopt.solver.primal.list_schedules import pipelined
 from kvopt.solver.result import Bound
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.stage import Incumbent, refuse_releases
 from kvopt.solver.window_covers import cover_windows
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class TimeIndexedProgram:
         levels: Sequence[int] = (1, 2),
         scale: int = SCALE,
     ) -> None:
+        refuse_releases(instance, "the time-indexed program")
         self.instance = instance
         self.types = instance.request_types()
         self.horizon = horizon

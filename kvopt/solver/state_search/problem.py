@@ -71,8 +71,8 @@ class PackedProblem(NamedTuple):
 
 
 def accepts(instance: Instance) -> bool:
-    """Tell whether an instance is within the limits of the arithmetic here."""
-    if instance.memory > MOST_MEMORY or len(instance) > MOST_REQUESTS:
+    """Tell whether an instance has no releases and is within the limits of the arithmetic here."""
+    if instance.has_releases or instance.memory > MOST_MEMORY or len(instance) > MOST_REQUESTS:
         return False
     counts = instance.request_types().counts.tolist()
     return instance.total_output <= MOST_OUTPUT and math.prod(n + 1 for n in counts) <= MOST_KEYS

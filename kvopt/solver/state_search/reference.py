@@ -22,7 +22,7 @@ from kvopt.model.request_types import RequestTypes
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.result import Bound, Result
-from kvopt.solver.stage import Incumbent, run_alone
+from kvopt.solver.stage import Incumbent, refuse_releases, run_alone
 
 __all__ = ["ReferenceSearch", "solve_by_search"]
 
@@ -128,6 +128,7 @@ class _StateGraph:
     """The states of an instance: what follows a state, and what it will cost at least."""
 
     def __init__(self, instance: Instance) -> None:
+        refuse_releases(instance, "the search over states")
         types = instance.request_types()
         self.memory = instance.memory
         self.requests = types.requests

@@ -17,7 +17,7 @@ import networkx as nx
 from kvopt.model.errors import InputError, SolverError
 from kvopt.model.instance import Instance, Request
 from kvopt.solver.result import NOTHING, Bound, Result
-from kvopt.solver.stage import recomputed
+from kvopt.solver.stage import recomputed, refuse_releases
 
 __all__ = ["solve_by_state_graph"]
 
@@ -47,6 +47,7 @@ def solve_by_state_graph(instance: Instance, state_limit: int = 200_000) -> Resu
         If there are more states.
     """
     began = time.perf_counter()
+    refuse_releases(instance, "the state graph")
     root: State = (tuple(sorted(instance)), ())
     end: State = ((), ())
     graph: nx.DiGraph[State] = nx.DiGraph()

@@ -37,6 +37,7 @@ from kvopt.solver.relaxations.aggregate_state.kernel import (
     Functions,
     Shape,
 )
+from kvopt.solver.stage import refuse_releases
 from kvopt.solver.window_covers import LEVELS, cover_windows
 
 __all__ = ["LEVELS", "SCALE", "AggregateDuals", "AggregateRelaxation"]
@@ -120,6 +121,7 @@ class AggregateRelaxation:
     """
 
     def __init__(self, instance: Instance, horizon: int, functions: Functions) -> None:
+        refuse_releases(instance, "the aggregate-state relaxation")
         types = instance.request_types()
         by_peak = types.by_peak
         self.instance = instance

@@ -19,7 +19,13 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray, Int32Array
 from kvopt.solver.dual_ascent.bundle import Bundle
 from kvopt.solver.params import BatchStateParams, BundleParams
-from kvopt.solver.relaxations.batch_state.kernel import OVERFLOW, Promising, Room
+from kvopt.solver.relaxations.batch_state.kernel import (
+    NEVER,
+    OVERFLOW,
+    Charges,
+    Promising,
+    Room,
+)
 from kvopt.solver.relaxations.batch_state.search_kernel import Functions
 from kvopt.solver.relaxations.batch_state.states import BatchStates
 
@@ -61,6 +67,7 @@ class CostsToGo:
         self.functions = functions
         self.scale = scale
         self.duals: IntArray = np.zeros(len(states.types), dtype=np.int64)
+        self._charges = self._charges_of(self.duals)
         self.values: Int32Array = np.empty((horizon + 1, size), dtype=np.int32)
         self.room = Room(np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32))
         self._starting = np.empty(size, dtype=np.int64)
@@ -77,12 +84,12 @@ class CostsToGo:
         Returns
         -------
         int or None
-            The bound that they prove (multiples of 1 / scale rounds); None if a cost-to-go does
-            not fit into 32 bits.
+            The bound on the total completion time that they prove (multiples of 1 / scale
+            rounds); None if a cost-to-go does not fit into 32 bits.
         """
-        self.duals = np.minimum(duals, self.scale * self.horizon)
-        args = (self.scale, self.values, self._starting)
-        return self._value(self.functions.fill_costs(self.states.table, self.duals, *args))
+        self._take(duals)
+        args = (self._charges, self.values, self._starting)
+        return self._value(self.functions.fill_costs(self.states.table, *args))
 
     def choose(self, margin: int, most: int) -> bool:
         """Leave out the states through which paths cost more than others.
@@ -102,20 +109,20 @@ class CostsToGo:
         """
         if len(self._promising.states) != most:
             self._promising = self._promising._replace(states=np.empty(most, dtype=np.int32))
-        args = (self.scale, self.values, self._cheapest + margin, self._promising, self.room)
-        return self.functions.find_promising(self.states.table, self.duals, *args) >= 0
+        args = (self._charges, self.values, self._cheapest + margin, self._promising, self.room)
+        return self.functions.find_promising(self.states.table, *args) >= 0
 
     def settle_chosen(self, duals: IntArray) -> int | None:
         """Do as `settle`, for paths through the states that were chosen; this is no bound."""
-        self.duals = np.minimum(duals, self.scale * self.horizon)
-        args = (self.scale, self.values, self._promising, self.room)
-        return self._value(self.functions.fill_promising(self.states.table, self.duals, *args))
+        self._take(duals)
+        args = (self._charges, self.values, self._promising, self.room)
+        return self._value(self.functions.fill_promising(self.states.table, *args))
 
     def completions(self) -> IntArray:
         """Return how often each type completes on a cheapest path, shape (types,)."""
         done = np.zeros(len(self.duals), dtype=np.int64)
-        args = (self.scale, self.values, self.room, done)
-        self.functions.follow_path(self.states.table, self.duals, *args)
+        args = (self._charges, self.values, self.room, done)
+        self.functions.follow_path(self.states.table, *args)
         return done
 
     def content(self, nodes: int) -> dict[str, Any]:
@@ -137,6 +144,25 @@ class CostsToGo:
     def demand(self) -> int:
         """Return what the duals of all requests add up to (multiples of 1 / scale rounds)."""
         return int((self.states.types.counts * self.duals).sum())
+
+    def _take(self, duals: IntArray) -> None:
+        self.duals = np.minimum(duals, self.scale * self.horizon)
+        self._charges = self._charges_of(self.duals)
+
+    def _charges_of(self, duals: IntArray) -> Charges:
+        """Return what completions cost at each time: those of each shape by its best request."""
+        states, types = self.states, self.states.types
+        times = self.scale * np.arange(self.horizon + 1)
+        cost = np.full((self.horizon + 1, len(states.shapes)), NEVER)
+        best = np.zeros(cost.shape, dtype=np.int64)
+        for k, request in enumerate(types.requests):
+            shape = states.shapes.number_of(request.prompt, request.output)
+            first = request.release + request.output
+            own = times[first:] - duals[k]
+            cheaper = own < cost[first:, shape]
+            cost[first:, shape][cheaper] = own[cheaper]
+            best[first:, shape][cheaper] = k
+        return Charges(cost, best, int(types.releases.max()))
 
     def _value(self, cheapest: int) -> int | None:
         if cheapest == OVERFLOW:

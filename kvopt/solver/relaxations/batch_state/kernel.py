@@ -12,10 +12,13 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 
-__all__ = ["NO_PATH", "OVERFLOW", "Promising", "Room", "StateTable"]
+__all__ = ["NEVER", "NO_PATH", "OVERFLOW", "Charges", "Promising", "Room", "StateTable"]
 
 NO_PATH = 1 << 30
 """Cost-to-go of a state from which no path leads to an end."""
+
+NEVER = 1 << 40
+"""What a completion costs that cannot be: more than any path."""
 
 OVERFLOW = -(1 << 62)
 """Returned where a cost-to-go would not fit into 32 bits; nothing is proved then."""
@@ -35,8 +38,20 @@ class StateTable(NamedTuple):
     """Where the completions of each state begin, shape (states + 1,)."""
     completed: Int32Array
     """The state after a completion, shape (completions,)."""
-    type: Int32Array
-    """The type that completes, shape (completions,)."""
+    shape: Int32Array
+    """The shape, a prompt and an output, of what completes, shape (completions,)."""
+
+
+class Charges(NamedTuple):
+    """What completions cost, and when rounds may be idle."""
+
+    cost: IntArray
+    """What the cheapest completion of each shape costs at each time, `NEVER` if no request of the
+    shape may complete by then, shape (horizon + 1, shapes)."""
+    type: IntArray
+    """The type of request that this is, shape (horizon + 1, shapes)."""
+    latest: int
+    """The last release (rounds); no round after it is idle."""
 
 
 class Promising(NamedTuple):
@@ -57,19 +72,15 @@ class Room(NamedTuple):
     """The last prompt that was admitted, so that each set comes once, shape (states,)."""
 
 
-def fill_costs(
-    table: StateTable, duals: IntArray, scale: int, costs: Int32Array, starting: IntArray
-) -> int:
+def fill_costs(table: StateTable, charges: Charges, costs: Int32Array, starting: IntArray) -> int:
     """Fill `costs`, the costs of cheapest paths from the states on; return that from the start.
 
     Parameters
     ----------
     table
         The states.
-    duals
-        Demand duals, at most scale * horizon, shape (types,).
-    scale
-        What a round costs.
+    charges
+        What completions cost; at the horizon and later none costs less than nothing.
     costs
         Row t: for each state after round t, before the completions of time t, the cheapest
         path from there on, shape (horizon + 1, states).
@@ -81,24 +92,23 @@ def fill_costs(
     int
         The cost of a cheapest path, or `OVERFLOW`.
     """
-    first, completed, type_of = table.first, table.completed, table.type
+    first, completed, shape_of = table.first, table.completed, table.shape
     states, horizon = table.aged.shape[0], costs.shape[0] - 1
-    charge = np.empty_like(duals)
     costs[horizon, :] = 0  # beyond the horizon no completion costs less than nothing
     for t in range(horizon - 1, -1, -1):
         begun = fill_starting(table, costs[t + 1], starting)
+        if t < charges.latest:
+            begun = starting[0]
         if t == 0:
             return begun
-        for k in range(duals.shape[0]):
-            charge[k] = scale * t - duals[k]
-        row = costs[t]
+        row, charge = costs[t], charges.cost[t]
         row[0] = min(0, begun)
         for i in range(1, states):
             best: Any = NO_PATH
             if table.aged[i] >= 0:
                 best = starting[table.aged[i]]
             for e in range(first[i], first[i + 1]):
-                value = row[completed[e]] + charge[type_of[e]]
+                value = row[completed[e]] + charge[shape_of[e]]
                 if value < best:
                     best = value
             if best < -NO_PATH:
@@ -173,12 +183,7 @@ def admissions(table: StateTable, base: int, room: Room) -> int:
 
 
 def fill_promising(
-    table: StateTable,
-    duals: IntArray,
-    scale: int,
-    costs: Int32Array,
-    promising: Promising,
-    room: Room,
+    table: StateTable, charges: Charges, costs: Int32Array, promising: Promising, room: Room
 ) -> int:
     """Do what `fill_costs` does for paths through promising states only.
 
@@ -189,19 +194,19 @@ def fill_promising(
     for at in range(begins[horizon], begins[horizon + 1]):
         costs[horizon, states[at]] = 0
     for t in range(horizon - 1, -1, -1):
-        row, after = costs[t], costs[t + 1]
+        row, after, charge = costs[t], costs[t + 1], charges.cost[t]
+        least = 0 if t < charges.latest else 1  # how many start where nothing runs
         for at in range(begins[t], begins[t + 1]):
             i = states[at]
             best: Any = 0 if i == 0 and t > 0 else NO_PATH
             if table.aged[i] >= 0:
                 size = admissions(table, table.aged[i], room)
-                for s in range(1 if i == 0 else 0, size):
+                for s in range(least if i == 0 else 0, size):
                     best = min(best, np.int64(after[room.reached[s]]))
             if t > 0:
                 for e in range(table.first[i], table.first[i + 1]):
                     if row[table.completed[e]] < NO_PATH:
-                        k = table.type[e]
-                        best = min(best, row[table.completed[e]] + scale * t - duals[k])
+                        best = min(best, row[table.completed[e]] + charge[table.shape[e]])
             if best < -NO_PATH:
                 return OVERFLOW
             row[i] = min(best, NO_PATH)
@@ -210,8 +215,7 @@ def fill_promising(
 
 def find_promising(
     table: StateTable,
-    duals: IntArray,
-    scale: int,
+    charges: Charges,
     costs: Int32Array,
     cutoff: int,
     promising: Promising,
@@ -232,7 +236,7 @@ def find_promising(
         begins[t] = size
         row = costs[t]
         if 0 < t < horizon:
-            reach_completions(table, duals, scale * t, reach)
+            reach_completions(table, charges.cost[t], reach)
         for i in range(states):
             if reach[i] < NO_PATH and (t == 0 or reach[i] + row[i] <= cutoff):
                 if size == chosen.shape[0]:
@@ -244,11 +248,12 @@ def find_promising(
         if t == horizon:
             break
         after[:] = NO_PATH
+        least = 0 if t < charges.latest else 1
         for at in range(begins[t], size):
             i = chosen[at]
             if table.aged[i] >= 0:
                 number = admissions(table, table.aged[i], room)
-                for s in range(1 if i == 0 else 0, number):
+                for s in range(least if i == 0 else 0, number):
                     if reach[i] < after[room.reached[s]]:
                         after[room.reached[s]] = reach[i]
         reach[:] = after
@@ -256,35 +261,28 @@ def find_promising(
     return size
 
 
-def reach_completions(table: StateTable, duals: IntArray, now: int, reach: IntArray) -> None:
+def reach_completions(table: StateTable, charge: IntArray, reach: IntArray) -> None:
     """Lower `reach`, the costs of cheapest paths to states, by the completions at one time.
 
     Parameters
     ----------
     table
         The states.
-    duals
-        Demand duals, shape (types,).
-    now
-        The time, in the units of the duals.
+    charge
+        What a completion of each shape costs now, shape (shapes,).
     reach
         The costs, shape (states,).
     """
     for i in range(reach.shape[0] - 1, 0, -1):
         if reach[i] < NO_PATH:
             for e in range(table.first[i], table.first[i + 1]):
-                value = reach[i] + now - duals[table.type[e]]
+                value = reach[i] + charge[table.shape[e]]
                 if value < reach[table.completed[e]]:
                     reach[table.completed[e]] = value
 
 
 def follow_path(
-    table: StateTable,
-    duals: IntArray,
-    scale: int,
-    costs: Int32Array,
-    room: Room,
-    completions: IntArray,
+    table: StateTable, charges: Charges, costs: Int32Array, room: Room, completions: IntArray
 ) -> int:
     """Count the completions of each type on a cheapest path; return when it ends (rounds)."""
     horizon = costs.shape[0] - 1
@@ -295,9 +293,9 @@ def follow_path(
         while going:
             going = False
             for e in range(table.first[i], table.first[i + 1]):
-                k = table.type[e]
-                if costs[t, table.completed[e]] + scale * t - duals[k] == costs[t, i]:
-                    completions[k] += 1
+                k = table.shape[e]
+                if costs[t, table.completed[e]] + charges.cost[t, k] == costs[t, i]:
+                    completions[charges.type[t, k]] += 1
                     i = table.completed[e]
                     going = True
                     break
@@ -305,7 +303,7 @@ def follow_path(
             return t
         size = admissions(table, table.aged[i], room)
         best = NO_PATH + 1
-        for s in range(1 if i == 0 else 0, size):
+        for s in range(1 if i == 0 and t >= charges.latest else 0, size):
             if costs[t + 1, room.reached[s]] < best:
                 best = costs[t + 1, room.reached[s]]
                 i = room.reached[s]

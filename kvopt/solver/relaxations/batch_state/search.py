@@ -54,8 +54,8 @@ class _Layer(NamedTuple):
 
 
 def can_search(costs: CostsToGo) -> bool:
-    """Tell whether the completions of all types fit into one integer."""
-    most: int = math.prod((costs.states.types.counts + 1).tolist())
+    """Tell whether the completions of all shapes fit into one integer."""
+    most: int = math.prod((costs.states.shapes.counts + 1).tolist())
     return most < 1 << 62
 
 
@@ -73,7 +73,7 @@ def search(
     costs
         Costs-to-go, for any duals; see `can_search`.
     cutoff
-        Only schedules are found that cost less than this (rounds).
+        Only schedules are found whose total completion time is less than this (rounds).
     stop
         How long it may take; it is looked at once for each round of the schedule.
     width
@@ -91,13 +91,14 @@ class _Search:
     def __init__(
         self, costs: CostsToGo, cutoff: int, width: int | None, params: BatchStateParams
     ) -> None:
-        counts = costs.states.types.counts
+        counts = costs.states.shapes.counts
         place = np.concatenate([[1], np.cumprod(counts[:-1] + 1)])
         self.costs = costs
         self.width = width
         self.params = params
         self.first_pool = 1 << (params.first_pool - 1).bit_length()
-        self.demand = Demand(np.array(counts), place)  # a copy: kernels take writable arrays
+        self.demand = _demand(costs, place)
+        self.latest = int(costs.states.types.releases.max())
         self.everyone = int((place * counts).sum())
         self.cutoff = costs.scale * (cutoff - 1) - costs.demand()
         self.beyond: Int32Array = np.zeros(len(costs.states), dtype=np.int32)
@@ -152,10 +153,9 @@ class _Search:
     def complete(self, pool: Pool, size: int) -> tuple[Pool, int] | None:
         """Add what completions lead to, in a larger pool if need be; None if that is too large."""
         costs, t = self.costs, len(self.layers)
-        charge = costs.scale * t - costs.duals
         cost, parent = pool.cost[:size].copy(), pool.parent[:size].copy()
         while True:
-            args = (charge, self.row(t), self.cutoff, pool, size)
+            args = (t, costs.scale, self.row(t), self.cutoff, pool, size)
             new = costs.functions.add_completions(costs.states.table, self.demand, *args)
             if new <= len(pool.state):
                 return pool, new
@@ -167,11 +167,12 @@ class _Search:
     def pass_round(self, pool: Pool, size: int) -> tuple[Pool, int] | None:
         """Let requests start and a round pass; None if that leads to too many nodes."""
         costs, row = self.costs, self.row(len(self.layers))
+        least = 0 if len(self.layers) <= self.latest else 1
         most = max(self.first_pool, 1 << (size - 1).bit_length())
         while most <= self.params.time_nodes:
             following = make_pool(most)
-            args = (row, self.cutoff, self.everyone, pool, size, following, costs.room)
-            new = costs.functions.pass_round(costs.states.table, *args)
+            args = (self.everyone, least, pool, size, following, costs.room)
+            new = costs.functions.pass_round(costs.states.table, row, self.cutoff, *args)
             if new <= most:
                 return following, new
             most *= 2
@@ -180,7 +181,7 @@ class _Search:
     def trace(self, t: int, i: int) -> IntArray:
         """Return the starts of the schedule that ends in node i of time t."""
         states = self.costs.states
-        table, outputs = states.table, states.types.outputs.tolist()
+        table, outputs = states.table, states.shapes.outputs.tolist()
         times: list[list[int]] = [[] for _ in outputs]
         while t > 0:
             layer = self.layers[t]
@@ -194,10 +195,22 @@ class _Search:
             state = layer.state[before]
             for e in range(table.first[state], table.first[state + 1]):
                 if table.completed[e] == layer.state[i]:
-                    k = int(table.type[e])
+                    k = int(table.shape[e])
                     times[k].append(t - outputs[k])
             i = before
-        return states.types.to_instance_order(times)
+        return states.to_instance_order(times)
+
+
+def _demand(costs: CostsToGo, place: IntArray) -> Demand:
+    """Return the requests of each shape, by release."""
+    states = costs.states
+    instance, counts = states.instance, np.array(states.shapes.counts)  # writable, for kernels
+    ready, duals = np.zeros((2, len(counts), int(counts.max())), dtype=np.int64)
+    shape, number, value = states.by_release(instance.releases + instance.outputs)
+    ready[shape, number] = value
+    shape, number, value = states.by_release(costs.duals[states.types.index])
+    duals[shape, number] = value
+    return Demand(counts, place, ready, duals)
 
 
 def taken(pool: Pool, kept: IntArray) -> Pool:

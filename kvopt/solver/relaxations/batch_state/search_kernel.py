@@ -14,6 +14,7 @@ from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.relaxations.batch_state.kernel import (
+    Charges,
     Promising,
     Room,
     StateTable,
@@ -30,12 +31,19 @@ __all__ = ["BATCH_STATE_KERNEL", "Demand", "Functions", "Pool", "make_pool"]
 
 
 class Demand(NamedTuple):
-    """The requests of each type, and how completions of all types are packed into one integer."""
+    """The requests of each shape, and how completions of all shapes are packed into one integer.
+
+    Those of one shape complete in the order of their releases (proofs/text/release_times.md).
+    """
 
     counts: IntArray
-    """Requests of each type, shape (types,)."""
+    """Requests of each shape, shape (shapes,)."""
     place: IntArray
-    """Place value of the completions of each type, shape (types,)."""
+    """Place value of the completions of each shape, shape (shapes,)."""
+    ready: IntArray
+    """When each may complete at the earliest, by release (rounds), shape (shapes, most)."""
+    duals: IntArray
+    """The dual of the demand of each (multiples of 1 / scale rounds), shape (shapes, most)."""
 
 
 class Pool(NamedTuple):
@@ -44,7 +52,7 @@ class Pool(NamedTuple):
     state: Int32Array
     """Batch state, shape (most,)."""
     done: IntArray
-    """Sum over the types of completions times place values, shape (most,)."""
+    """Sum over the shapes of completions times place values, shape (most,)."""
     cost: IntArray
     """What the completions so far cost, shape (most,)."""
     parent: Int32Array
@@ -107,7 +115,8 @@ def sort_by_running(
 def add_completions(
     table: StateTable,
     demand: Demand,
-    charge: IntArray,
+    now: int,
+    scale: int,
     row: Int32Array,
     cutoff: int,
     pool: Pool,
@@ -120,9 +129,11 @@ def add_completions(
     table
         The states.
     demand
-        The requests of each type.
-    charge
-        What a completion of each type costs now, shape (types,).
+        The requests of each shape.
+    now
+        The time (rounds).
+    scale
+        What a round costs.
     row
         Costs-to-go of the states at this time, shape (states,).
     cutoff
@@ -143,10 +154,11 @@ def add_completions(
         while i >= 0:
             state, done, cost = pool.state[i], pool.done[i], pool.cost[i]
             for e in range(table.first[state], table.first[state + 1]):
-                k = table.type[e]
-                if done // place[k] % (counts[k] + 1) == counts[k]:
+                k = table.shape[e]
+                c = done // place[k] % (counts[k] + 1)
+                if c == counts[k] or demand.ready[k, c] > now:
                     continue
-                to, more = table.completed[e], cost + charge[k]
+                to, more = table.completed[e], cost + scale * now - demand.duals[k, c]
                 if more + row[to] > cutoff:
                     continue
                 before = size
@@ -165,6 +177,7 @@ def pass_round(
     row: Int32Array,
     cutoff: int,
     everyone: int,
+    least: int,
     pool: Pool,
     size: int,
     following: Pool,
@@ -182,6 +195,8 @@ def pass_round(
         Nodes whose cost and cost-to-go exceed this are left out.
     everyone
         `Pool.done` when all have completed.
+    least
+        How many start at least where nothing runs, 0 or 1.
     pool, size
         The nodes after the completions, and their number.
     following
@@ -196,7 +211,7 @@ def pass_round(
         if table.aged[state] < 0 or done == everyone:
             continue
         number = admissions(table, table.aged[state], room)
-        for s in range(1 if state == 0 else 0, number):
+        for s in range(least if state == 0 else 0, number):
             to = room.reached[s]
             if cost + row[to] <= cutoff:
                 fresh = put(following, fresh, to, done, cost, i)
@@ -226,19 +241,20 @@ def warm_up(functions: Functions) -> None:
         np.array([0], dtype=np.int32),
         np.array([0], dtype=np.int32),
     )
-    duals, one = np.array([1], dtype=np.int64), np.array([1], dtype=np.int64)
+    one, grid = np.array([1], dtype=np.int64), np.zeros((3, 1), dtype=np.int64)
+    charges = Charges(grid, grid, 0)
     costs = np.zeros((3, 2), dtype=np.int32)
     room = Room(np.empty(2, dtype=np.int32), np.empty(2, dtype=np.int32))
     promising = Promising(np.zeros(4, dtype=np.int64), np.empty(6, dtype=np.int32))
-    functions.fill_costs(table, duals, 1, costs, np.empty(2, dtype=np.int64))
-    functions.follow_path(table, duals, 1, costs, room, np.empty(1, dtype=np.int64))
-    functions.find_promising(table, duals, 1, costs, 0, promising, room)
-    functions.fill_promising(table, duals, 1, costs, promising, room)
-    demand = Demand(one, one)
+    functions.fill_costs(table, charges, costs, np.empty(2, dtype=np.int64))
+    functions.follow_path(table, charges, costs, room, np.empty(1, dtype=np.int64))
+    functions.find_promising(table, charges, costs, 0, promising, room)
+    functions.fill_promising(table, charges, costs, promising, room)
+    demand = Demand(one, one, grid, grid)
     pool, following = make_pool(2), make_pool(2)
     pool.state[0], pool.done[0], pool.cost[0], pool.parent[0] = 1, 0, 0, 0
-    size = functions.add_completions(table, demand, duals, costs[0], 0, pool, 1)
-    functions.pass_round(table, costs[0], 0, 1, pool, size, following, room)
+    size = functions.add_completions(table, demand, 1, 1, costs[0], 0, pool, 1)
+    functions.pass_round(table, costs[0], 0, 1, 1, pool, size, following, room)
 
 
 def make_pool(size: int) -> Pool:

@@ -26,6 +26,7 @@ class BatchState:
     """
 
     name = "batch-state"
+    with_releases = True
 
     def __init__(self, functions: Functions | None = None) -> None:
         self.functions = functions
@@ -43,9 +44,12 @@ class BatchState:
         params = state.params.batch_state
         costs = CostsToGo(states, params.horizon(state.makespan), functions)
         ascent = DualAscent(costs, params, state.params.bundle)
-        value = ascent.run(states.first_duals(), stop.part(params.ascent_share * stop.left()))
+        value = ascent.run(
+            states.first_duals(state.starts), stop.part(params.ascent_share * stop.left())
+        )
         if value is not None:
-            _Climb(state, costs, max(0, -(-value // costs.scale))).run(stop)
+            bound = -(-value // costs.scale) - state.instance.total_release
+            _Climb(state, costs, max(0, bound)).run(stop)
 
 
 class _Climb:
@@ -80,7 +84,8 @@ class _Climb:
 
     def search(self, cutoff: int, stop: Stopping, width: int | None = None) -> Found:
         """Search below a cutoff."""
-        return search(self.costs, cutoff, stop, width, self.params)
+        completion = cutoff + self.state.instance.total_release
+        return search(self.costs, completion, stop, width, self.params)
 
     def beam(self, gap: float, width: int, stop: Stopping) -> bool:
         """Look for a schedule that costs little more than the bound."""

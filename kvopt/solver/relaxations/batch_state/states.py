@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.request_types import RequestTypes
 from kvopt.solver.arrays import FloatArray, Int32Array
 from kvopt.solver.relaxations.batch_state.kernel import StateTable
-from kvopt.solver.relaxations.fluid_duals import fluid_duals
+from kvopt.solver.relaxations.fluid_duals import fluid_duals, queue_duals
 from kvopt.solver.sizes import longest_outputs
 
 __all__ = ["BatchStates"]
@@ -30,8 +31,8 @@ class _Members(NamedTuple):
     """The same request a round later, or -1 if none runs so long, shape (members,)."""
     first: IntArray
     """Each prompt, in its first round, prompts ascending, shape (prompts,)."""
-    type: IntArray
-    """The type that may complete so, or -1, shape (members,)."""
+    shape: IntArray
+    """The shape of what may complete so, or -1, shape (members,)."""
 
 
 class BatchStates:
@@ -46,13 +47,19 @@ class BatchStates:
     ----------
     types
         The types of requests.
+    shapes
+        The requests by prompt and output alone, in the order of their releases.
     table
         The states as the kernel wants them; state 0 is the empty one.
     """
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
-        self.types = instance.request_types()
+        self.types = self.shapes = instance.request_types()
+        self._order = np.argsort(instance.releases, kind="stable")
+        if instance.has_releases:
+            columns = (instance.prompts[self._order], instance.outputs[self._order])
+            self.shapes = RequestTypes.of(*columns, np.zeros_like(instance.releases))
         self._members = self._all_members()
         self._grow()
         admitted, aged = self._admitted(), self._aged()
@@ -61,10 +68,46 @@ class BatchStates:
     def __len__(self) -> int:
         return len(self._last)
 
-    def first_duals(self) -> FloatArray:
-        """Return a first guess of the demand duals (rounds), shape (types,)."""
+    def first_duals(self, starts: IntArray | None = None) -> FloatArray:
+        """Return a first guess of the demand duals (rounds), shape (types,).
+
+        Parameters
+        ----------
+        starts
+            Starts of a good schedule (rounds), shape (n,); by default those of the releases.
+            Without releases after time 0 they play no part.
+        """
+        if self.instance.has_releases:
+            return queue_duals(self.instance, self.instance.releases if starts is None else starts)
         counts = self.types.counts.tolist()
         return fluid_duals(self.types.requests, counts, self.instance.memory)
+
+    def by_release(self, values: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return shapes, places and values of all requests, by release.
+
+        Parameters
+        ----------
+        values
+            A number for each request, in instance order, shape (n,).
+
+        Returns
+        -------
+        shape, place, value
+            The shape of each request, how many of that shape come before it, and its number,
+            shape (n,) each.
+        """
+        shape = self.shapes.index
+        by_shape = np.argsort(shape, kind="stable")
+        begin = np.cumsum(self.shapes.counts) - self.shapes.counts
+        place = np.empty_like(shape)
+        place[by_shape] = np.arange(len(shape)) - begin[shape[by_shape]]
+        return shape, place, values[self._order]
+
+    def to_instance_order(self, times: list[list[int]]) -> IntArray:
+        """Return the start of every request from those of each shape (rounds), shape (n,)."""
+        starts = np.empty(len(self._order), dtype=np.int64)
+        starts[self._order] = self.shapes.to_instance_order(times)
+        return starts
 
     def members(self, state: int) -> tuple[tuple[int, int], ...]:
         """Return a state as pairs (tokens, prompt), ascending."""
@@ -79,14 +122,14 @@ class BatchStates:
         longest = longest_outputs(self.instance)
         pairs = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
         number = {pair: i for i, pair in enumerate(pairs)}
-        lengths = zip(self.types.prompts.tolist(), self.types.outputs.tolist(), strict=True)
-        type_of = {(s + o, s): k for k, (s, o) in enumerate(lengths)}
+        lengths = zip(self.shapes.prompts.tolist(), self.shapes.outputs.tolist(), strict=True)
+        shape_of = {(s + o, s): k for k, (s, o) in enumerate(lengths)}
         return _Members(
             np.array([b for b, _ in pairs]),
             np.array([s for _, s in pairs]),
             np.array([number.get((b + 1, s), -1) for b, s in pairs]),
             np.array([number[s + 1, s] for s in longest]),
-            np.array([type_of.get(pair, -1) for pair in pairs]),
+            np.array([shape_of.get(pair, -1) for pair in pairs]),
         )
 
     def _grow(self) -> None:
@@ -153,9 +196,9 @@ class BatchStates:
         return admitted
 
     def _completed(self) -> tuple[Int32Array, Int32Array, Int32Array]:
-        """Return `first`, `completed` and `type` of a `StateTable`."""
+        """Return `first`, `completed` and `shape` of a `StateTable`."""
         counts = [np.zeros(2, dtype=np.int64)]  # before the empty state, and its own
-        completed, types = [], []
+        completed, shapes = [], []
         without = np.empty((1, 0), dtype=np.int64)  # each state without its member j, at [i, j]
         members = np.empty((1, 0), dtype=np.int64)
         begin = 0
@@ -166,12 +209,12 @@ class BatchStates:
             without = np.hstack((before, parent[:, None]))
             members = np.hstack((members[above], last[:, None]))
             begin = level.start
-            type_of = self._members.type[members]
-            may = type_of >= 0
+            shape_of = self._members.shape[members]
+            may = shape_of >= 0
             may[:, 1:] &= members[:, 1:] != members[:, :-1]  # equal members count once
             counts.append(may.sum(axis=1))
             completed.append(without[may])
-            types.append(type_of[may])
+            shapes.append(shape_of[may])
         first = np.cumsum(np.concatenate(counts)).astype(np.int32)
         ends = np.concatenate(completed).astype(np.int32)
-        return first, ends, np.concatenate(types).astype(np.int32)
+        return first, ends, np.concatenate(shapes).astype(np.int32)

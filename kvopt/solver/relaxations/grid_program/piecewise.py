@@ -19,6 +19,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.relaxation_params import GridProgramParams
+from kvopt.solver.stage import refuse_releases
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["PiecewiseBound", "piecewise_bound"]
@@ -49,6 +50,7 @@ def piecewise_bound(
     """
     from kvopt.solver.highs import quiet_highs, run_highs  # loads HiGHS
 
+    refuse_releases(instance, "the program on a grid")
     types = instance.request_types()
     windows = {m: cover_windows(instance, m) for m in range(1, params.levels + 1)}
     most = max(2, params.piecewise_columns // (4 * len(types)))

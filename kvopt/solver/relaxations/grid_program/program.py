@@ -23,6 +23,7 @@ from kvopt.solver.relaxations.grid_program.exact import ExactBound
 from kvopt.solver.relaxations.grid_program.families import Families, written
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
+from kvopt.solver.stage import refuse_releases
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]
@@ -71,6 +72,7 @@ class GridProgram:
         functions: GridFunctions,
         params: GridProgramParams,
     ) -> None:
+        refuse_releases(instance, "the program on a grid")
         self.params, self.functions = params, functions
         levels = [m for m in range(1, params.levels + 1) if max(cover_windows(instance, m)) > 0]
         self.exact = ExactBound(instance, levels, functions)

@@ -1,0 +1,1 @@
+"""What the solver does only for instances with release times after 0."""
