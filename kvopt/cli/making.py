@@ -126,6 +126,10 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
     or a range LOW..HIGH, as in model1:requests=24:memory=100..200.  Those of real are
     in the image of traces: its kind is chat, capped, code, conversation, long or mixed,
     as in real:kind=code:requests=100, and ranges of prompt and output cap the lengths.
+
+    Every random family has release times with arrivals=poisson or arrivals=bursty (gaps
+    by a Gamma distribution; cv=3 is their coefficient of variation), and load=0.9: the
+    arrival rate per round times the mean area of a request over the memory.
     """
     from kvopt.generate import family_from_spec, generate_random
 
