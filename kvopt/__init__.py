@@ -15,6 +15,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.policies import FCFS, GBA, GSA, MCSF, POLICIES, Policy, policy_from_spec
 from kvopt.policies.policy import parameter
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.simulation.metrics import Metrics, metrics
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.result import Result, Status
@@ -34,6 +35,7 @@ __all__ = [
     "Instance",
     "KvoptError",
     "Machine",
+    "Metrics",
     "Policy",
     "PolicyError",
     "Ratio",
@@ -49,6 +51,7 @@ __all__ = [
     "Wait",
     "best_lower_bound",
     "compare",
+    "metrics",
     "parameter",
     "policy_from_spec",
     "read_instance",
