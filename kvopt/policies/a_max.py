@@ -59,8 +59,8 @@ class AMax(Policy):
         while True:
             if len(arrivals := machine.arrivals()):
                 _, upper = predicted(machine, arrivals, self.width)
-                waiting += zip(upper.tolist(), arrivals.tolist(), strict=True)
-                heapq.heapify(waiting)
+                for pair in zip(upper.tolist(), arrivals.tolist(), strict=True):
+                    heapq.heappush(waiting, pair)
             now, start = machine.now, None
             while waiting:
                 longest, i = waiting[0]

@@ -64,9 +64,9 @@ class AMin(Policy):
         while True:
             if len(arrivals := machine.arrivals()):
                 lower, _ = predicted(machine, arrivals, self.width)
-                estimate.update(zip(arrivals.tolist(), lower.tolist(), strict=True))
-                waiting += ((estimate[i], i) for i in arrivals.tolist())
-                heapq.heapify(waiting)
+                for i, e in zip(arrivals.tolist(), lower.tolist(), strict=True):
+                    estimate[i] = e
+                    heapq.heappush(waiting, (e, i))
             now = machine.now
             profile.advance(now)
             while machine.memory_next_round() > machine.memory:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.in_order import plan_in_order
+from kvopt.policies.in_order import RegroupedQueue, plan_in_order
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.batches import EXACT_REQUESTS, batch_order
+from kvopt.theory.batches import EXACT_REQUESTS, batches
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.ordering import earliest_starts
 from kvopt.theory.orders import RequestType, distinct_orders
@@ -46,11 +46,12 @@ class SortedF(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
 
-        def by_batches(requests: IntArray) -> IntArray:
+        def groups_of(requests: IntArray) -> Iterator[list[int]]:
             prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
-            return requests[batch_order(prompts, outputs, machine.memory)]
+            for batch in batches(prompts, outputs, machine.memory):
+                yield requests[batch].tolist()
 
-        return plan_in_order(machine, by_batches, earliest_starts)
+        return plan_in_order(machine, RegroupedQueue(groups_of), earliest_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if every batch is the best one."""

@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.in_order import plan_in_order
+from kvopt.policies.in_order import KeyQueue, plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
 from kvopt.theory.guarantee import Guarantee, with_own_lengths
-from kvopt.theory.ordering import area_order, earliest_starts, in_order_cost
+from kvopt.theory.ordering import areas, earliest_starts, in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties
 from kvopt.theory.other_bounds import SVF_SHARPER
 
@@ -38,11 +38,10 @@ class SVF(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
 
-        def smallest_first(requests: IntArray) -> IntArray:
-            prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
-            return requests[area_order(prompts, outputs)]
+        def areas_of(requests: IntArray) -> IntArray:
+            return areas(machine.prompts_of(requests), machine.outputs_of(requests))
 
-        return plan_in_order(machine, smallest_first, earliest_starts)
+        return plan_in_order(machine, KeyQueue(areas_of), earliest_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound for the largest peak of the instance."""
