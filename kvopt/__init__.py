@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kvopt.policies.policy import parameter
     from kvopt.policies.run import simulate
     from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+    from kvopt.simulation.metrics import Metrics, metrics
     from kvopt.solver.combinatorial_bounds import best_lower_bound
     from kvopt.solver.result import Result, Status
     from kvopt.solver.solve import solve
@@ -40,6 +41,7 @@ __all__ = [
     "Instance",
     "KvoptError",
     "Machine",
+    "Metrics",
     "Policy",
     "PolicyError",
     "Ratio",
@@ -57,6 +59,7 @@ __all__ = [
     "Wait",
     "best_lower_bound",
     "compare",
+    "metrics",
     "parameter",
     "policy_from_spec",
     "read_instance",
@@ -82,6 +85,7 @@ _PLACES = {
     "kvopt.policies.policy": "parameter",
     "kvopt.policies.run": "simulate",
     "kvopt.simulation.machine": "Decisions Machine Until Wait",
+    "kvopt.simulation.metrics": "Metrics metrics",
     "kvopt.solver.combinatorial_bounds": "best_lower_bound",
     "kvopt.solver.result": "Result Status",
     "kvopt.solver.solve": "solve",

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from kvopt.cli.arrival_options import arrival_options, arrivals_from
 from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import PATH, TOKENS, complain, output_file, output_path
 from kvopt.cli.terminal import status_line
@@ -51,6 +52,7 @@ COUNT = click.IntRange(0, 2**63 - 1)
     show_default=True,
     help="What to do about a row that exceeds the memory even alone.",
 )
+@arrival_options
 @click.option("--name", default="", help="Name of the instance; by default that of the file.")
 @click.option("-o", "--output", type=output_file, required=True, help="The instance file to write.")
 def import_(
@@ -62,18 +64,28 @@ def import_(
 
     \b
     lengths   CSV: prompt_tokens, output_tokens
+              and, optional, arrival_ms
     azure     CSV: ContextTokens, GeneratedTokens
+              TIMESTAMP (date and time)
     burstgpt  CSV: Request tokens, Response tokens
+              Timestamp (seconds)
     mooncake  JSON Lines: input_length, output_length
+              timestamp (milliseconds)
     vidur     CSV: num_prefill_tokens, num_decode_tokens
+              arrived_at (seconds)
 
     Columns are found by name.  A row with an output of 0 tokens is an error that
     --min-output 1 avoids; in burstgpt it is a failed request, left out and counted.
     Where a trace counts a start-of-sequence token in both lengths, as that of
     LMSYS-Chat-1M does, --start-tokens 1 takes it off.
 
-    The options work in this order: --skip, --start-tokens, the filters --min-...
-    and --max-..., --prompt, --round-up-pow2, --oversize, --requests or --sample.
+    Times of arrival are used with --arrivals only.  They are kept in ms after the first row,
+    sorted, and with --round-ms a request is released at the first end of a round at or
+    after its arrival.
+
+    The options work in this order: --skip, --from and --until, --start-tokens, the
+    filters --min-... and --max-..., --prompt, --round-up-pow2, --oversize, --requests or
+    --sample.
     A sample is uniform and without replacement, the same for the same seed.
     """  # noqa: D301 - a backspace tells click to keep the lines that follow
     from kvopt.traces import FORMATS, Selection, import_trace
@@ -81,7 +93,7 @@ def import_(
     known = {format.name: format for format in FORMATS}
     if format_name not in known:
         raise InputError(f"FORMAT: must be one of {', '.join(known)}, got {format_name!r}")
-    format, chosen = known[format_name], Selection(**selection)
+    format, chosen = known[format_name], Selection(arrivals=arrivals_from(selection), **selection)
     with interruptible(at_once=True), status_line("importing") as status:
         imported = import_trace(
             format, file, memory, chosen, name, lambda rows: status(f"{rows:,} rows read")
@@ -89,12 +101,13 @@ def import_(
     write_instance(output, imported.instance)
     after = f" after the first {chosen.skip}" if chosen.skip else ""
     failures = f", {imported.failures} failures left out" if format.failures else ""
-    return complain(
+    complain(
         f"{output}: {len(imported.instance)} requests from {imported.read} rows read{after},"
         f" {imported.skipped} skipped by the filters,"
         f" {imported.dropped} dropped as too large for the memory{failures}",
         DONE,
     )
+    return complain(f"{output}: {imported.times}", DONE) if imported.times else DONE
 
 
 @click.command()
@@ -117,6 +130,10 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
     or a range LOW..HIGH, as in model1:requests=24:memory=100..200.  Those of real are
     in the image of traces: its kind is chat, capped, code, conversation, long or mixed,
     as in real:kind=code:requests=100, and ranges of prompt and output cap the lengths.
+
+    Every random family has release times with arrivals=poisson or arrivals=bursty (gaps
+    by a Gamma distribution; cv=3 is their coefficient of variation), and load=0.9: the
+    arrival rate per round times the mean area of a request over the memory.
     """
     from kvopt.generate import family_from_spec, generate_random
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from kvopt.cli.interrupts import DONE, FAILED, interruptible
+from kvopt.cli.metric_options import MetricOptions, metric_options
 from kvopt.cli.options import (
     PATH,
     as_json,
@@ -39,6 +40,7 @@ ATTEMPTS_SHOWN = 10_000
 @click.option("--attempts", "show", is_flag=True, help="Print the attempts, however many.")
 @click.option("-o", "--output", type=output_file, help="Write the schedule to this file.")
 @time_limit_option(None, "the policy may take; no limit by default")
+@metric_options
 @as_json
 def simulate(
     file: Path,
@@ -48,11 +50,15 @@ def simulate(
     output: Path | None,
     time_limit: float | None,
     as_json: bool,
+    **options: Any,
 ) -> int:
     """Run a policy on an instance."""
+    from kvopt.report.metric_tables import write_metrics
     from kvopt.report.tables import text_table
+    from kvopt.simulation.metrics import metrics
     from kvopt.simulation.simulate import simulate as run
 
+    wanted = MetricOptions.taken_from(options)
     beside = reports_beside(as_json, output)
     policy = policy_from_spec(":".join((spec, *params)))
     instance = read_instance(file)
@@ -72,14 +78,21 @@ def simulate(
         return complain(str(error), FAILED)
     if output is not None:
         write_schedule(output, schedule)
+    measured = metrics(schedule)
+    if wanted.output is not None:
+        write_metrics(wanted.output, measured)
+    latency = {"total_latency": schedule.total_latency()} if instance.has_releases else {}
     summary: dict[str, Any] = {
         "instance": label(instance, file),
         "policy": spec_of(policy),
         "total_completion_time": schedule.total_completion_time(),
+        **latency,
         "peak_memory": schedule.peak_memory(),
         "kills": schedule.kills,
     }
     if as_json:
+        if wanted.shown:
+            summary["metrics"] = wanted.summary(measured)
         summary["completion_times"] = schedule.completion_times().tolist()
         if show or len(schedule) <= ATTEMPTS_SHOWN:
             summary["attempts"] = attempt_rows(schedule)
@@ -88,6 +101,8 @@ def simulate(
     for key, value in summary.items():
         click.echo(f"{key.replace('_', ' '):<22} {one_line(value, NAME)}", err=beside)
     click.echo(f"{'attempts':<22} {len(schedule)}", err=beside)
+    if wanted.shown:
+        wanted.show(measured, beside)
     if show:
         rows = [[*map(str, row[:3]), "killed" if row[3] else ""] for row in attempt_rows(schedule)]
         click.echo(text_table(("request", "start", "end", ""), rows, right="rrr"), err=beside)

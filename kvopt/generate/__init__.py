@@ -1,5 +1,6 @@
 """Instances by recipe: seeded random sets, and parametric families known to be hard."""
 
+from kvopt.generate.arrival_processes import ArrivalProcess
 from kvopt.generate.parametric import (
     PARAMETRIC,
     ParametricFamily,
@@ -13,6 +14,7 @@ from kvopt.generate.spec import family_from_spec
 __all__ = [
     "PARAMETRIC",
     "RANDOM",
+    "ArrivalProcess",
     "ParametricFamily",
     "RandomFamily",
     "family_from_spec",

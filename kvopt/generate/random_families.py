@@ -1,7 +1,8 @@
 """Random families of instances: seeded sets to measure on.
 
 A random instance depends on its family with its parameters, the seed and its number only, so a
-larger set begins with the smaller one.
+larger set begins with the smaller one.  With release times (`arrivals=poisson:load=0.9`) the
+requests are those of the set without; another load stretches the same gaps between them.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from kvopt.generate.arrival_processes import ArrivalProcess, arrival_process
 from kvopt.generate.real_lengths import (
     CHAT,
     CODE,
@@ -254,13 +256,38 @@ up to 400), alike (100 to 400 requests of at most 5 types), real (lengths as in 
 code, conversations and more: `kvopt.generate.real_lengths`)."""
 
 
-def _read(spec: str) -> tuple[str, RandomFamily, Ranges]:
-    """Return the canonical spec of a random family, the family, and its parameters."""
+class _Recipe(NamedTuple):
+    """A random family with its parameters.
+
+    Parameters
+    ----------
+    lengths
+        The canonical spec without the parameters of arrivals.
+    family, ranges
+        The family and its ranges.
+    arrivals
+        How requests arrive; None if all are released at time 0.
+    """
+
+    lengths: str
+    family: RandomFamily
+    ranges: Ranges
+    arrivals: ArrivalProcess | None
+
+    @property
+    def spec(self) -> str:
+        """The canonical spec."""
+        return self.lengths if self.arrivals is None else f"{self.lengths}:{self.arrivals.text()}"
+
+
+def _read(spec: str) -> _Recipe:
+    """Return what a spec says."""
     name, given = split_spec(spec, "family")
     if name not in RANDOM:
         raise InputError(f"family: must be one of {', '.join(RANDOM)}, got {abridged(name)}")
     kind = given.get("kind", "")
     family = RANDOM[name].of_kind(given)
+    arrivals = arrival_process(given, f"family {name}")
     ranges = family.ranges(given)
     usual = next(iter(RANDOM[name].kinds), "")
     changed = [
@@ -270,7 +297,7 @@ def _read(spec: str) -> tuple[str, RandomFamily, Ranges]:
     ]
     if kind not in ("", usual):
         changed.insert(0, f"kind={kind}")
-    return ":".join([name, *changed]), family, ranges
+    return _Recipe(":".join([name, *changed]), family, ranges, arrivals)
 
 
 def canonical_spec(spec: str) -> str:
@@ -290,8 +317,10 @@ def canonical_spec(spec: str) -> str:
     --------
     >>> canonical_spec("model1:memory=100..200:requests=40..60")
     'model1:memory=100..200'
+    >>> canonical_spec("model1:load=0.70:arrivals=poisson")
+    'model1:arrivals=poisson:load=0.7'
     """
-    return _read(spec)[0]
+    return _read(spec).spec
 
 
 def generate_random(family: str, seed: int, number: int) -> Instance:
@@ -311,12 +340,19 @@ def generate_random(family: str, seed: int, number: int) -> Instance:
     InputError
         If there is no such family, or a parameter is unknown or unacceptable.
     """
-    spec, found, ranges = _read(family)
-    memory, prompts, outputs = found.draw(random.Random(f"{spec}/{seed}/{number}"), ranges)
+    recipe = _read(family)
+    rng = random.Random(f"{recipe.lengths}/{seed}/{number}")
+    memory, prompts, outputs = recipe.family.draw(rng, recipe.ranges)
+    releases = None
+    if recipe.arrivals is not None:
+        pattern = f"{recipe.lengths}/{recipe.arrivals.pattern()}/{seed}/{number}"
+        releases = recipe.arrivals.releases(random.Random(pattern), memory, prompts, outputs)
+    spec = recipe.spec
     return Instance(
         memory,
         prompts,
         outputs,
         name=f"{spec.replace(':', '-')}-{seed}-{number:03d}",
         source=f"kvopt generate {spec} --seed {seed}: number {number}",
+        releases=releases,
     )

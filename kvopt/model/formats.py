@@ -11,8 +11,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from kvopt.model.errors import InputError
-from kvopt.model.instance import MAX_TIME, Instance, abridged, check_integer
+from kvopt.model.instance import MAX_TIME, Instance, abridged, check_integer, runs
+from kvopt.model.milliseconds import checked_ms, ms_number
 from kvopt.model.schedule import Schedule
 
 __all__ = [
@@ -41,16 +44,31 @@ SLICES_FORMAT = "kvopt-slices/1"
 def instance_to_json(instance: Instance) -> dict[str, Any]:
     """Return the content of an instance file as a JSON object.
 
-    Its format is "kvopt-instance/2" if some request is released after time 0, else
-    "kvopt-instance/1".
+    Its format is "kvopt-instance/2" if some request is released after time 0 or arrival times
+    are known, else "kvopt-instance/1".
     """
-    result: dict[str, Any] = {"format": INSTANCE_FORMATS[instance.has_releases]}
+    newer = instance.has_releases or instance.arrivals is not None
+    result: dict[str, Any] = {"format": INSTANCE_FORMATS[newer]}
     for key in ("name", "comment", "source"):
         if text := getattr(instance, key):
             result[key] = text
     result["memory"] = instance.memory
-    result["requests"] = [_entry(*group) for group in instance.groups()]
+    result["requests"] = _entries(instance)
     return result
+
+
+def _entries(instance: Instance) -> list[dict[str, Any]]:
+    """Return the requests of an instance file; where arrival times are known, each has one."""
+    if instance.arrivals is None:
+        return [_entry(*group) for group in instance.groups()]
+    columns = (instance.prompts, instance.outputs, instance.releases, instance.arrivals)
+    first, counts = runs(*columns)
+    prompts, outputs, releases, arrivals = (c[first].tolist() for c in columns)
+    groups = zip(prompts, outputs, counts.tolist(), releases, strict=True)
+    return [
+        {**_entry(*group), "arrival_ms": ms_number(time)}
+        for group, time in zip(groups, arrivals, strict=True)
+    ]
 
 
 def _entry(prompt: int, output: int, count: int, release: int = 0) -> dict[str, int]:
@@ -84,17 +102,23 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
     _check_format(content, INSTANCE_FORMATS, prefix)
     given = _object(content, prefix, required, {"format", "name", "comment", "source"})
     latest = MAX_TIME if given.get("format") == INSTANCE_FORMAT_WITH_RELEASES else 0
-    groups = []
+    optional = {"count", "release"} | ({"arrival_ms"} if latest else set())
+    groups, arrivals, arrive = [], [], False
     for g, entry in enumerate(_list(given["requests"], f"{prefix}requests")):
         place = f"{prefix}requests[{g}]."
-        entry = _object(entry, place, {"prompt", "output"}, {"count", "release"})
+        entry = _object(entry, place, {"prompt", "output"}, optional)
         _check_release(release := entry.get("release", 0), f"{place}release", latest)
         groups.append((entry["prompt"], entry["output"], entry.get("count", 1), release))
+        arrive = arrive or "arrival_ms" in entry
+        arrivals.append(checked_ms(entry.get("arrival_ms", 0), f"{place}arrival_ms"))
     texts = {key: given.get(key, "") for key in ("name", "comment", "source")}
     try:
-        return Instance.from_groups(given["memory"], groups, **texts)
+        instance = Instance.from_groups(given["memory"], groups, **texts)
     except InputError as error:
         raise InputError(f"{prefix}{error}") from None
+    if not arrive:
+        return instance
+    return instance.with_arrivals(np.repeat(arrivals, [count for _, _, count, _ in groups]))
 
 
 def schedule_to_json(schedule: Schedule) -> dict[str, Any]:

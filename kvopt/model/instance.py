@@ -6,12 +6,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kvopt.model.errors import InputError
+from kvopt.model.milliseconds import MAX_ARRIVAL
 from kvopt.model.request import IntArray, Request
 from kvopt.model.request_types import RequestTypes
 from kvopt.model.text import ShownAsText, abridged_repr
@@ -67,6 +69,8 @@ class Instance(ShownAsText, Sequence[Request]):
     releases: IntArray
     has_releases: bool
     """Whether some request is released after time 0."""
+    arrivals: IntArray | None
+    """Arrival times in a trace (microseconds), shape (n,), or None; see `with_arrivals`."""
     name: str
     comment: str
     source: str
@@ -84,6 +88,7 @@ class Instance(ShownAsText, Sequence[Request]):
     ) -> None:
         put = object.__setattr__
         put(self, "_types", None)
+        put(self, "arrivals", None)
         put(self, "memory", check_integer(memory, "memory", 1))
         put(self, "prompts", _integers(prompts, "prompt", 0))
         put(self, "outputs", _integers(outputs, "output", 1))
@@ -176,12 +181,14 @@ class Instance(ShownAsText, Sequence[Request]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Instance):
             return NotImplemented
+        mine, its = self.arrivals, other.arrivals
         return (
             self.memory == other.memory
             and (self.name, self.comment, self.source) == (other.name, other.comment, other.source)
             and np.array_equal(self.prompts, other.prompts)
             and np.array_equal(self.outputs, other.outputs)
             and np.array_equal(self.releases, other.releases)
+            and (mine is its if mine is None or its is None else np.array_equal(mine, its))
         )
 
     def __hash__(self) -> int:
@@ -226,6 +233,51 @@ class Instance(ShownAsText, Sequence[Request]):
         """Sum of the release times (rounds)."""
         return sum(self.releases.tolist()) if self.has_releases else 0
 
+    @property
+    def total_area(self) -> int:
+        """Sum of the areas of the requests (token-rounds)."""
+        types = self.request_types()
+        return sum(a * c for a, c in zip(types.areas.tolist(), types.counts.tolist(), strict=True))
+
+    @property
+    def load(self) -> Fraction | None:
+        """The arrival rate (requests per round) times the mean area over the memory.
+
+        The rate is that of the gaps: n - 1 between the first release and the last.  None if
+        all requests are released at once.
+        """
+        span = int(self.releases.max() - self.releases.min())
+        n = len(self)
+        return Fraction((n - 1) * self.total_area, n * span * self.memory) if span else None
+
+    def with_arrivals(self, arrivals: ArrayLike | None) -> Instance:
+        """Return the same instance with the times at which its requests arrived in a trace.
+
+        They are for simulation by a clock (`kvopt.simulation.clock`), and enter neither the
+        release times nor `digest`.
+
+        Parameters
+        ----------
+        arrivals
+            Arrival times (microseconds), shape (n,), each from 0 to
+            `kvopt.model.milliseconds.MAX_ARRIVAL`; None for none.
+
+        Raises
+        ------
+        InputError
+            If a time is out of range, or there are more or fewer than requests.
+        """
+        texts = (self.name, self.comment, self.source)
+        copy = Instance(self.memory, self.prompts, self.outputs, *texts, self.releases)
+        if arrivals is not None:
+            times = _integers(arrivals, "arrival", 0, MAX_ARRIVAL)
+            if len(times) != len(self):
+                raise InputError(
+                    f"arrivals: must be as many as requests, {len(self)}, got {len(times)}"
+                )
+            object.__setattr__(copy, "arrivals", times)
+        return copy
+
     def groups(self) -> list[tuple[int, int, int]] | list[tuple[int, int, int, int]]:
         """Return the maximal runs of identical neighbours, as `from_groups` takes them.
 
@@ -233,9 +285,7 @@ class Instance(ShownAsText, Sequence[Request]):
         released after time 0.
         """
         columns = [self.prompts, self.outputs, self.releases]
-        change = np.any([np.diff(c) != 0 for c in columns], axis=0)
-        first = np.concatenate(([0], np.flatnonzero(change) + 1))
-        counts = np.diff(np.concatenate((first, [len(self)])))
+        first, counts = runs(*columns)
         prompts, outputs, releases = (c[first].tolist() for c in columns)
         if not self.has_releases:
             return list(zip(prompts, outputs, counts.tolist(), strict=True))
@@ -258,7 +308,8 @@ class Instance(ShownAsText, Sequence[Request]):
     def renamed(self, name: str) -> Instance:
         """Return the same instance under another name."""
         texts = (name, self.comment, self.source)
-        return Instance(self.memory, self.prompts, self.outputs, *texts, self.releases)
+        copy = Instance(self.memory, self.prompts, self.outputs, *texts, self.releases)
+        return copy if self.arrivals is None else copy.with_arrivals(self.arrivals)
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the canonical JSON of memory and requests.
@@ -271,6 +322,13 @@ class Instance(ShownAsText, Sequence[Request]):
         rows = np.stack(columns, axis=1).tolist()
         text = json.dumps({"memory": self.memory, "requests": rows}, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def runs(*columns: IntArray) -> tuple[IntArray, IntArray]:
+    """Return where the maximal runs of equal rows begin, and how long they are."""
+    change = np.any([np.diff(c) != 0 for c in columns], axis=0)
+    first = np.concatenate(([0], np.flatnonzero(change) + 1))
+    return first, np.diff(np.concatenate((first, [len(columns[0])])))
 
 
 def does_not_fit(request: Request, memory: int) -> str:

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO
 from kvopt.model.errors import InputError
 from kvopt.model.formats import parsed
 from kvopt.model.instance import MAX_TOKENS, abridged, check_integer
+from kvopt.traces.timestamps import TimeReader, date_and_time, number_of
 
 __all__ = ["FORMATS", "MAX_LINE", "Row", "TraceFormat", "csv_rows", "json_rows"]
 
@@ -30,11 +31,12 @@ MAX_LINE = 2**20
 MAX_BLANK = 1_000_000
 """So many blank lines may follow each other: a small compressed file may hold them for ever."""
 
-Row = tuple[int, int, int]
-"""Line number (1-based), prompt length and output length (tokens)."""
+Row = tuple[int, int, int, object]
+"""Line number (1-based), prompt length and output length (tokens), and what is written as the
+time of arrival, None if there is no such column, or more than one."""
 
 
-def csv_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
+def csv_rows(lines: Iterator[str], prompt: str, output: str, arrival: str) -> Iterator[Row]:
     """Read comma-separated values with a header.
 
     Parameters
@@ -43,6 +45,8 @@ def csv_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
         The lines of the file.
     prompt, output
         Names of the columns with the prompt and output lengths.
+    arrival
+        Name of the column with the time of arrival, which need not be there.
 
     Raises
     ------
@@ -59,18 +63,20 @@ def csv_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
                     f"line 1: must have one column {name!r}, got {abridged(','.join(header))}"
                 )
         p, o = header.index(prompt), header.index(output)
+        a = header.index(arrival) if header.count(arrival) == 1 else None
         for row in table:
             if not row:
                 continue
             line = table.line_num
             if len(row) != len(header):
                 raise InputError(f"line {line}: must have {len(header)} fields, got {len(row)}")
-            yield line, _tokens(row[p], line, prompt), _tokens(row[o], line, output)
+            lengths = _tokens(row[p], line, prompt), _tokens(row[o], line, output)
+            yield line, *lengths, None if a is None else row[a]
     except csv.Error as error:
         raise InputError(f"line {table.line_num}: is not valid CSV: {error}") from None
 
 
-def json_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
+def json_rows(lines: Iterator[str], prompt: str, output: str, arrival: str) -> Iterator[Row]:
     """Read JSON Lines, one object a line.
 
     Parameters
@@ -79,6 +85,8 @@ def json_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
         The lines of the file.
     prompt, output
         Keys of the prompt and output lengths.
+    arrival
+        Key of the time of arrival, which need not be there.
 
     Raises
     ------
@@ -97,6 +105,7 @@ def json_rows(lines: Iterator[str], prompt: str, output: str) -> Iterator[Row]:
             number,
             check_integer(entry[prompt], f"line {number}: {prompt}", 0),
             check_integer(entry[output], f"line {number}: {output}", 0),
+            entry.get(arrival),
         )
 
 
@@ -110,6 +119,10 @@ class TraceFormat:
         Name on the command line.
     prompt, output
         Names of the columns with the prompt and output lengths (tokens).
+    arrival
+        Name of the column with the time of arrival.
+    time
+        Reads a time of arrival.
     about
         Where the format comes from.
     reader
@@ -122,8 +135,10 @@ class TraceFormat:
     name: str
     prompt: str
     output: str
+    arrival: str
+    time: TimeReader
     about: str
-    reader: Callable[[Iterator[str], str, str], Iterator[Row]] = csv_rows
+    reader: Callable[[Iterator[str], str, str, str], Iterator[Row]] = csv_rows
     failures: bool = False
 
     def rows(self, path: str | Path) -> Generator[Row, None, None]:
@@ -140,7 +155,7 @@ class TraceFormat:
                 packed = raw.peek(2)[:2] == b"\x1f\x8b"
                 # Buffered once more, for GzipFile is slow to hand out single lines.
                 file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
-                yield from self.reader(_lines(file), self.prompt, self.output)
+                yield from self.reader(_lines(file), self.prompt, self.output, self.arrival)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"is a damaged gzip file: {error}") from None
         except OSError as error:
@@ -149,12 +164,24 @@ class TraceFormat:
             raise InputError("cannot be read: no file can have this name") from None
 
 
+_SECONDS = number_of(1_000_000, "seconds")
+_MILLISECONDS = number_of(1_000, "milliseconds")
+
 FORMATS = (
-    TraceFormat("lengths", "prompt_tokens", "output_tokens", "plain lengths, one row a request"),
+    TraceFormat(
+        "lengths",
+        "prompt_tokens",
+        "output_tokens",
+        "arrival_ms",
+        _MILLISECONDS,
+        "plain lengths, one row a request, with a column of arrival times or without",
+    ),
     TraceFormat(
         "azure",
         "ContextTokens",
         "GeneratedTokens",
+        "TIMESTAMP",
+        date_and_time,
         "Azure LLM inference traces of 2023 (Patel et al., Splitwise, ISCA 2024) and 2024"
         " (Stojkovic et al., DynamoLLM, HPCA 2025), and others with these columns",
     ),
@@ -162,6 +189,8 @@ FORMATS = (
         "burstgpt",
         "Request tokens",
         "Response tokens",
+        "Timestamp",
+        _SECONDS,
         "BurstGPT (Wang et al., KDD 2025); its files with failures say that a response of"
         " 0 tokens is one",
         failures=True,
@@ -170,6 +199,8 @@ FORMATS = (
         "mooncake",
         "input_length",
         "output_length",
+        "timestamp",
+        _MILLISECONDS,
         "Mooncake (Qin et al., FAST 2025), one JSON object a line",
         reader=json_rows,
     ),
@@ -177,6 +208,8 @@ FORMATS = (
         "vidur",
         "num_prefill_tokens",
         "num_decode_tokens",
+        "arrived_at",
+        _SECONDS,
         "the processed traces of Vidur (Agrawal et al., MLSys 2024), Sarathi-Serve and Etalon",
     ),
 )

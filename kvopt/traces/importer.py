@@ -26,7 +26,9 @@ from kvopt.model.instance import (
     check_integer,
     does_not_fit,
 )
+from kvopt.model.milliseconds import ms_text
 from kvopt.model.text import NAME, one_line
+from kvopt.traces.arrivals import Arrivals, Times, told, with_arrivals
 from kvopt.traces.formats import Row, TraceFormat
 
 __all__ = ["Import", "Selection", "import_trace"]
@@ -35,6 +37,14 @@ MAX_ROWS = MAX_SEED = 2**63 - 1
 
 ROWS_A_STEP = 10_000
 """How often progress is reported (rows)."""
+
+
+Kept = tuple[int, int, int]
+"""Prompt and output length of a row that is kept (tokens), and its time relative to the first row
+(microseconds; 0 where times are ignored)."""
+
+Columns = tuple[IntArray, IntArray, IntArray]
+"""The same of several rows, shape (n,) each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,9 @@ class Selection:
         Keep so many rows at random instead: a uniform sample, without
         replacement and in file order, of all acceptable rows to the end of the
         file, drawn with this seed.
+    arrivals
+        What to do with the arrival times; None to ignore them.  Its window comes right after
+        `skip`.
 
     Raises
     ------
@@ -84,6 +97,7 @@ class Selection:
     oversize: Literal["refuse", "drop"] = "refuse"
     requests: int | None = None
     sample: int | None = None
+    arrivals: Arrivals | None = None
 
     def __post_init__(self) -> None:
         for field in ("min_prompt", "max_prompt", "min_output", "max_output", "start_tokens"):
@@ -117,6 +131,8 @@ class Import:
         Rows dropped because they exceed the memory even alone.
     failures
         Rows left out because they are failures of the trace.
+    times
+        What was done with the arrival times, in words; empty if the trace has none.
     """
 
     instance: Instance
@@ -124,6 +140,7 @@ class Import:
     skipped: int
     dropped: int
     failures: int
+    times: str
 
 
 def import_trace(
@@ -134,7 +151,7 @@ def import_trace(
     name: str = "",
     progress: Callable[[int], None] | None = None,
 ) -> Import:
-    """Make an instance of a trace, requests in file order, all released at time 0.
+    """Make an instance of a trace, requests in file order or, with arrival times, by these.
 
     Parameters
     ----------
@@ -155,13 +172,14 @@ def import_trace(
     ------
     InputError
         If the file cannot be read, a row is not acceptable or does not fit (see
-        `Selection`), or there are fewer rows than wanted.
+        `Selection`), there are fewer rows than wanted, or arrival times are wanted that are not
+        there.
     """
     check_integer(memory, "memory", 1)
-    path, tally = Path(path), _Tally()
+    path, tally = Path(path), _Tally(Times(format.time, format.arrival))
     rows = format.rows(path)
     try:
-        prompts, outputs = _chosen(
+        prompts, outputs, times = _chosen(
             format,
             rows if progress is None else _reporting(rows, progress),
             memory,
@@ -176,13 +194,28 @@ def import_trace(
     notes = ", ".join(_notes(selection, tally, len(prompts)))
     source = f"{format.name} trace {shown}: {notes}"
     instance = Instance(memory, prompts, outputs, name or shown.split(".")[0], source=source)
-    return Import(instance, tally.read, tally.skipped, tally.dropped, tally.failures)
+    words = ""
+    if selection.arrivals is not None:
+        try:
+            instance = with_arrivals(instance, times, selection.arrivals)
+        except InputError as error:
+            raise error.within(str(path)) from None
+        words = told(instance, selection.arrivals, tally.times, tally.outside)
+    elif tally.has_times:
+        words = (
+            f"arrival times ignored (column {format.arrival}), all released at time 0;"
+            " --arrivals keeps them"
+        )
+    return Import(instance, tally.read, tally.skipped, tally.dropped, tally.failures, words)
 
 
 @dataclass(slots=True)
 class _Tally:
     """What has become of the rows so far; see `Import`."""
 
+    times: Times
+    has_times: bool = False
+    outside: int = 0
     read: int = 0
     skipped: int = 0
     dropped: int = 0
@@ -199,8 +232,8 @@ def _reporting(rows: Iterator[Row], progress: Callable[[int], None]) -> Iterator
 
 def _chosen(
     format: TraceFormat, rows: Iterator[Row], memory: int, selection: Selection, tally: _Tally
-) -> tuple[IntArray, IntArray]:
-    """Return prompt and output lengths (tokens) of the rows that are kept, shape (n,) each.
+) -> Columns:
+    """Return the rows that are kept.
 
     Raises
     ------
@@ -213,28 +246,32 @@ def _chosen(
         raise InputError(f"must have more rows than the {selection.skip} to skip, got {passed}")
     requests = _requests(format, rows, memory, selection, tally)
     if wanted is not None and selection.sample is not None:
-        prompts, outputs = _sampled(requests, wanted, selection.sample)
+        columns = _sampled(requests, wanted, selection.sample)
     else:
-        prompts, outputs = _first(requests, MAX_REQUESTS if wanted is None else wanted)
+        columns = _first(requests, MAX_REQUESTS if wanted is None else wanted)
+    kept = len(columns[0])
     after = f" after the first {passed}" if passed else ""
-    if wanted is not None and len(prompts) < wanted:
-        raise InputError(
-            f"must have {wanted} acceptable rows, got {len(prompts)} of {tally.read}{after}"
-        )
+    if wanted is not None and kept < wanted:
+        raise InputError(f"must have {wanted} acceptable rows, got {kept} of {tally.read}{after}")
     if wanted is None and next(requests, None):
         raise InputError(f"must have at most {MAX_REQUESTS} rows, got more (see --requests)")
-    if not len(prompts):
+    if not kept:
         raise InputError(f"must have an acceptable row, got none of {tally.read}{after}")
-    return prompts, outputs
+    return columns
 
 
 def _requests(
     format: TraceFormat, rows: Iterator[Row], memory: int, selection: Selection, tally: _Tally
-) -> Iterator[tuple[int, int]]:
-    """Yield prompt and output length (tokens) of each acceptable row."""
-    start = selection.start_tokens
-    for line, prompt, output in rows:
+) -> Iterator[Kept]:
+    """Yield each acceptable row."""
+    start, arrivals, time = selection.start_tokens, selection.arrivals, 0
+    for line, prompt, output, arrival in rows:
         tally.read += 1
+        if arrivals is None:
+            tally.has_times = tally.has_times or arrival is not None
+        elif not arrivals.within(time := tally.times.of(line, arrival)):
+            tally.outside += 1
+            continue
         if format.failures and output == 0:
             tally.failures += 1
             continue
@@ -272,22 +309,21 @@ def _requests(
                 )
             tally.dropped += 1
             continue
-        yield prompt, output
+        yield prompt, output, time
 
 
-def _first(requests: Iterable[tuple[int, int]], size: int) -> tuple[IntArray, IntArray]:
-    """Return the first so many requests as columns, shape (n,) each."""
-    prompts, outputs = array("q"), array("q")
-    for prompt, output in islice(requests, size):
+def _first(requests: Iterable[Kept], size: int) -> Columns:
+    """Return the first so many requests as columns."""
+    prompts, outputs, times = array("q"), array("q"), array("q")
+    for prompt, output, time in islice(requests, size):
         prompts.append(prompt)
         outputs.append(output)
-    return np.array(prompts), np.array(outputs)
+        times.append(time)
+    return np.array(prompts), np.array(outputs), np.array(times)
 
 
-def _sampled(
-    requests: Iterable[tuple[int, int]], size: int, seed: int
-) -> tuple[IntArray, IntArray]:
-    """Return a uniform random sample, in order, as columns of shape (n,); all if there are fewer.
+def _sampled(requests: Iterable[Kept], size: int, seed: int) -> Columns:
+    """Return a uniform random sample, in order, as columns; all if there are fewer.
 
     Algorithm R (Vitter, ACM Transactions on Mathematical Software 11(1), 1985):
     request number n enters with probability size / n and takes the place of one
@@ -295,16 +331,16 @@ def _sampled(
     drawn in integers.
     """
     rng = random.Random(seed)
-    prompts, outputs, numbers = array("q"), array("q"), array("q")
-    for number, (prompt, output) in enumerate(requests):
+    columns = prompts, outputs, times, numbers = array("q"), array("q"), array("q"), array("q")
+    for number, (prompt, output, time) in enumerate(requests):
         if number < size:
-            prompts.append(prompt)
-            outputs.append(output)
-            numbers.append(number)
+            for column, value in zip(columns, (prompt, output, time, number), strict=True):
+                column.append(value)
         elif (place := rng.randrange(number + 1)) < size:
-            prompts[place], outputs[place], numbers[place] = prompt, output, number
+            prompts[place], outputs[place], times[place] = prompt, output, time
+            numbers[place] = number
     order = np.argsort(np.array(numbers))
-    return np.array(prompts)[order], np.array(outputs)[order]
+    return np.array(prompts)[order], np.array(outputs)[order], np.array(times)[order]
 
 
 def _notes(selection: Selection, tally: _Tally, kept: int) -> Iterator[str]:
@@ -324,6 +360,14 @@ def _notes(selection: Selection, tally: _Tally, kept: int) -> Iterator[str]:
         yield f"outputs {selection.min_output}..{selection.max_output}"
     if selection.round_up_pow2:
         yield "outputs rounded up to powers of two"
+    if selection.arrivals is not None:
+        yield from selection.arrivals.notes()
+        if selection.arrivals.round_length is not None:
+            yield f"rounds of {ms_text(selection.arrivals.round_length)} ms"
+        if tally.outside:
+            yield f"{tally.outside} outside the window"
+        if tally.times.out_of_order:
+            yield f"{tally.times.out_of_order} out of order, sorted"
     if tally.failures:
         yield f"{tally.failures} failures left out"
     if tally.skipped:

@@ -395,3 +395,36 @@ def test_bytes_are_written_whole_or_not_at_all(
 
 def full_disk(*_: object) -> None:
     raise OSError(28, "No space left on device")
+
+
+def test_arrival_times_survive_files(tmp_path: Path) -> None:
+    times = [0, 0, 1, 999_999_999_999_999, 10**15, 4_314_584]
+    instance = Instance(10, [2] * 6, [3] * 6).with_arrivals(times)
+    write_instance(tmp_path / "a.json", instance)
+    text = (tmp_path / "a.json").read_text()
+    assert '"format": "kvopt-instance/2"' in text
+    assert '{"prompt": 2, "output": 3, "count": 2, "arrival_ms": 0}' in text
+    assert '"arrival_ms": 4314.584}' in text
+    assert read_instance(tmp_path / "a.json") == instance
+
+
+def test_requests_without_an_arrival_time_arrive_at_0(tmp_path: Path) -> None:
+    rows = (
+        '[{"prompt": 1, "output": 1}, {"prompt": 1, "output": 2, "arrival_ms": 2.50, "count": 2}]'
+    )
+    text = f'{{"format": "kvopt-instance/2", "memory": 9, "requests": {rows}}}'
+    (tmp_path / "a.json").write_text(text)
+    assert read_instance(tmp_path / "a.json").arrivals.tolist() == [0, 2500, 2500]
+    (tmp_path / "a.json").write_text(text.replace("instance/2", "instance/1"))
+    with pytest.raises(InputError, match=r"requests\[1\].arrival_ms: unknown field, got 2.5"):
+        read_instance(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("time", ["-1", "0.0001", "true", '"3"', "1e13", "null", "-0.0005"])
+def test_unacceptable_arrival_times(tmp_path: Path, time: str) -> None:
+    rows = f'[{{"prompt": 1, "output": 1, "arrival_ms": {time}}}]'
+    (tmp_path / "a.json").write_text(
+        f'{{"format": "kvopt-instance/2", "memory": 9, "requests": {rows}}}'
+    )
+    with pytest.raises(InputError, match=r"requests\[0\].arrival_ms: must be a number from 0 to"):
+        read_instance(tmp_path / "a.json")

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import pickle
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -157,3 +158,24 @@ def test_largest_numbers_are_exact() -> None:
     instance = Instance(MAX_TOKENS, [0], [MAX_TOKENS])
     assert instance[0].area == MAX_TOKENS * (MAX_TOKENS + 1) // 2
     assert instance.types() == [(Request(0, MAX_TOKENS), 1)]
+
+
+def test_arrival_times_go_with_an_instance_but_not_into_its_hash() -> None:
+    plain = Instance(10, [2, 2, 3], [3, 3, 1], releases=[0, 4, 8])
+    timed = plain.with_arrivals([0, 1500, 2**40])
+    assert (plain.arrivals, timed.digest()) == (None, plain.digest())
+    assert timed != plain
+    assert timed == plain.with_arrivals([0, 1500, 2**40]) != plain.with_arrivals([0, 1500, 2])
+    assert timed.renamed("x").arrivals.tolist() == [0, 1500, 2**40]
+    assert timed.with_arrivals(None) == plain
+    for wrong in ([0, 1], [0, 1, -1], [0, 1, 0.5], [0, 1, 10**15 + 1]):
+        with pytest.raises(InputError, match="arrival"):
+            plain.with_arrivals(wrong)
+
+
+def test_load_is_the_rate_of_the_gaps_times_the_mean_area_over_the_memory() -> None:
+    instance = Instance(10, [0, 1, 0], [1, 2, 3], releases=[5, 0, 8])  # areas 1, 5, 6
+    assert instance.load == Fraction(2, 8) * Fraction(12, 3) / 10
+    assert Instance(10, [0, 1], [1, 2], releases=[3, 3]).load is None
+    huge = Instance(10**9, [5 * 10**8] * 40, [5 * 10**8] * 40, releases=range(40))
+    assert huge.load == Fraction(huge[0].area, 10**9)
