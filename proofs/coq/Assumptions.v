@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks Upper FirstCompletion LinearDuals Checker Slices SlicesTable.
+  BusyCheck Exhaustive Blocks Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable.
 
 Definition every_theorem := (
   @no_kills,
@@ -68,6 +68,7 @@ Definition every_theorem := (
   @schedule_cost_sound,
   @first_completion_rows,
   @duals_sound,
+  @domains_sound,
   @check_sound,
   @slices_sound,
   @certified_slices,

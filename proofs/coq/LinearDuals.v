@@ -42,11 +42,15 @@ Definition changes (M s_min : Z) (q : request) (x : line) : list event :=
       if 0 <? until then [Event 0 p' 0; Event until (- p') 0] else []
   end.
 
+(* All of them, in order of time. *)
+Definition row_changes (M s_min : Z) (lines : list line) (families : list family) (q : request) :
+    list event :=
+  Sort.sort (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families).
+
 (* The least reduced cost of a start of a type. *)
 Definition least_start (M s_min D : Z) (lines : list line) (families : list family) (q : request) :
     option Z :=
-  scan_least 0 (D * output q) D (Sort.sort
-    (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families)).
+  scan_least 0 (D * output q) D (row_changes M s_min lines families q).
 
 (* The sum of n_k times the least reduced cost. *)
 Fixpoint least_starts (M s_min D : Z) (lines : list line) (families : list family)
@@ -70,18 +74,25 @@ Definition lines_bound (M s_min D : Z) (lines : list line) (families : list fami
   end.
 
 (* `above` holds the splits above, root first, their duals still open. *)
+Definition lines_of (above : list (Z -> line)) (on_memory : list (Z * Z))
+    (on_covers : list (Z * Z * Z)) (on_branch : list Z) : list line :=
+  map (fun x => MemoryLine (fst x) (snd x)) on_memory
+  ++ map (fun x => CoverLine (fst (fst x)) (snd (fst x)) (snd x)) on_covers
+  ++ map (fun x => fst x (snd x)) (combine above on_branch).
+
+(* One dual for each split above, none below 0, and rows that hold. *)
+Definition rows_check (M s_min : Z) (above : list (Z -> line)) (families : list family)
+    (on_memory : list (Z * Z)) (on_covers : list (Z * Z * Z)) (on_branch : list Z) : bool :=
+  (length above =? length on_branch)%nat
+  && forallb (fun x => 0 <=? price (as_row M s_min x)) (lines_of above on_memory on_covers on_branch)
+  && forallb (fun x => 1 <=? fst (fst x)) on_covers
+  && forallb family_ok families.
+
 Definition leaf_least (M s_min D : Z) (types : list (request * Z)) (above : list (Z -> line))
     (families : list family) (on_memory : list (Z * Z)) (on_covers : list (Z * Z * Z))
     (on_branch : list Z) : option Z :=
-  let lines :=
-    map (fun x => MemoryLine (fst x) (snd x)) on_memory
-    ++ map (fun x => CoverLine (fst (fst x)) (snd (fst x)) (snd x)) on_covers
-    ++ map (fun x => fst x (snd x)) (combine above on_branch) in
-  if (length above =? length on_branch)%nat
-    && forallb (fun x => 0 <=? price (as_row M s_min x)) lines
-    && forallb (fun x => 1 <=? fst (fst x)) on_covers
-    && forallb family_ok families
-  then lines_bound M s_min D lines families types
+  if rows_check M s_min above families on_memory on_covers on_branch
+  then lines_bound M s_min D (lines_of above on_memory on_covers on_branch) families types
   else None.
 
 Fixpoint tree_least (M s_min D : Z) (types : list (request * Z)) (above : list (Z -> line)) (t : tree) :
@@ -149,15 +160,14 @@ Qed.
 Definition all_rows (M s_min : Z) (lines : list line) (families : list family) : list row :=
   map (as_row M s_min) lines ++ flat_map (rows_of M) families.
 
-Lemma least_start_le M s_min D lines families q v t :
-  least_start M s_min D lines families q = Some v -> 1 <= output q -> 0 <= t ->
-  v <= priced D (all_rows M s_min lines families) (Attempt q t).
+Lemma row_changes_spec M s_min D lines families q t : 1 <= output q -> 0 <= t ->
+  priced D (all_rows M s_min lines families) (Attempt q t) =
+  D * output q + D * t + changed_by (row_changes M s_min lines families q) t.
 Proof.
-  intros H Ho Ht. destruct (scan_least_spec _ _ _ _ _ H) as [_ Hle]. specialize (Hle t Ht).
-  unfold changed_by in Hle. rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)) in Hle.
-  fold (changed_by (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families) t)
-    in Hle.
-  rewrite changed_by_app in Hle.
+  intros Ho Ht. unfold row_changes, changed_by.
+  rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)).
+  fold (changed_by (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families) t).
+  rewrite changed_by_app.
   assert (E : changed_by (flat_map (changes M s_min q) lines) t =
       total (fun x => price x * coefficient x (Attempt q t)) (map (as_row M s_min) lines)).
   { clear -Ho Ht. rewrite total_map. induction lines as [|x lines IH]; [reflexivity|]. cbn [flat_map total].
@@ -167,6 +177,14 @@ Proof.
   { clear -Ht. induction families as [|f families IH]; [reflexivity|]. cbn [flat_map].
     rewrite changed_by_app, IH, total_app, family_changes_spec by exact Ht. reflexivity. }
   unfold all_rows. unfold priced, completion. rewrite total_app. cbn [of start]. lia.
+Qed.
+
+Lemma least_start_le M s_min D lines families q v t :
+  least_start M s_min D lines families q = Some v -> 1 <= output q -> 0 <= t ->
+  v <= priced D (all_rows M s_min lines families) (Attempt q t).
+Proof.
+  intros H Ho Ht. destruct (scan_least_spec _ _ _ _ _ H) as [_ Hle]. specialize (Hle t Ht).
+  rewrite row_changes_spec by assumption. exact Hle.
 Qed.
 
 Lemma least_starts_le M s_min D lines families types v requests l :
@@ -197,22 +215,24 @@ Proof.
   apply (least_start_le M s_min D lines families q x t Ex Ho). lia.
 Qed.
 
-Lemma leaf_least_le M D types requests l above families on_memory on_covers on_branch result :
+(* The rows of a leaf hold, and what they cost the right-hand sides. *)
+Lemma rows_hold M types requests l above families on_memory on_covers on_branch :
   schedule M requests l -> Permutation requests (expand types) ->
-  (forall x, In x types -> 0 <= prompt (fst x) /\ 1 <= output (fst x) /\ 0 <= snd x) -> 1 <= D ->
+  (forall x, In x types -> 0 <= prompt (fst x)) ->
   (forall f p, In f above -> holds l (as_row M (smallest_prompt types) (f p))) ->
-  leaf_least M (smallest_prompt types) D types above families on_memory on_covers on_branch = Some result ->
-  result <= completions l.
+  rows_check M (smallest_prompt types) above families on_memory on_covers on_branch = true ->
+  forall x, In x (all_rows M (smallest_prompt types) (lines_of above on_memory on_covers on_branch) families) ->
+  0 <= price x /\ holds l x.
 Proof.
-  intros Hl Hperm Htypes HD Habove Hresult. pose proof Hl as (Hof & Hvalid & Hfits).
-  rewrite Forall_forall in Hvalid. set (s_min := smallest_prompt types) in *. unfold leaf_least in Hresult.
-  set (lines := map (fun x => MemoryLine (fst x) (snd x)) on_memory ++ _) in Hresult.
-  destruct ((length above =? length on_branch)%nat && _ && _ && _) eqn:Hok; [|discriminate].
+  intros Hl Hperm Htypes Habove Hok. pose proof Hl as (Hof & Hvalid & Hfits).
+  set (s_min := smallest_prompt types) in *. unfold rows_check in Hok.
+  set (lines := lines_of above on_memory on_covers on_branch) in *.
   apply andb_true_iff in Hok as [Hok Hfamilies].
   apply andb_true_iff in Hok as [Hok Hlevels]. apply andb_true_iff in Hok as [_ Hprices].
   rewrite forallb_forall in Hlevels, Hprices, Hfamilies.
   assert (Hrows : forall x, In x lines -> holds l (as_row M s_min x)).
-  { intros x Hx. unfold lines in Hx. apply in_app_or in Hx as [Hx|Hx]; [|apply in_app_or in Hx as [Hx|Hx]].
+  { intros x Hx. unfold lines, lines_of in Hx.
+    apply in_app_or in Hx as [Hx|Hx]; [|apply in_app_or in Hx as [Hx|Hx]].
     - apply in_map_iff in Hx as ([r p] & <- & _). apply Hfits.
     - apply in_map_iff in Hx as ([[m u] p] & <- & Hin). apply Hlevels in Hin. simpl in Hin.
       unfold holds. cbn [as_row coefficient right staircase_row fst snd].
@@ -222,19 +242,41 @@ Proof.
       split; [|apply (smallest_prompt_le types q n), Hq].
       apply smallest_prompt_nonneg. intros y Hy. apply (Htypes y Hy).
     - apply in_map_iff in Hx as ([f p] & <- & Hin). apply in_combine_l in Hin. apply Habove, Hin. }
+  intros x Hx. unfold all_rows in Hx. apply in_app_or in Hx as [Hx|Hx].
+  - apply in_map_iff in Hx as (y & <- & Hy). specialize (Hprices y Hy). split; [lia|apply Hrows, Hy].
+  - apply in_flat_map in Hx as (f & Hf & Hx).
+    apply (rows_of_hold M requests l f x Hl (Hfamilies f Hf) Hx).
+Qed.
+
+Lemma all_rows_right M s_min lines families :
+  total (fun x => price x * right x) (all_rows M s_min lines families) =
+  total (fun x => price (as_row M s_min x) * right (as_row M s_min x)) lines
+  + total (family_right M) families.
+Proof.
+  unfold all_rows. rewrite total_app, total_map, total_flat_map.
+  rewrite (total_ext _ (family_right M)) by (intros; apply family_right_spec). reflexivity.
+Qed.
+
+Lemma leaf_least_le M D types requests l above families on_memory on_covers on_branch result :
+  schedule M requests l -> Permutation requests (expand types) ->
+  (forall x, In x types -> 0 <= prompt (fst x) /\ 1 <= output (fst x) /\ 0 <= snd x) -> 1 <= D ->
+  (forall f p, In f above -> holds l (as_row M (smallest_prompt types) (f p))) ->
+  leaf_least M (smallest_prompt types) D types above families on_memory on_covers on_branch = Some result ->
+  result <= completions l.
+Proof.
+  intros Hl Hperm Htypes HD Habove Hresult. unfold leaf_least in Hresult.
+  destruct (rows_check _ _ _ _ _ _ _) eqn:Hok; [|discriminate].
+  pose proof (rows_hold M types requests l above families on_memory on_covers on_branch Hl Hperm
+    (fun x Hx => proj1 (Htypes x Hx)) Habove Hok) as Hall.
+  destruct Hl as (Hof & Hvalid & _). rewrite Forall_forall in Hvalid.
+  set (s_min := smallest_prompt types) in *. set (lines := lines_of _ _ _ _) in *.
   unfold lines_bound in Hresult.
   destruct (least_starts M s_min D lines families types) as [v|] eqn:Ev; [|discriminate].
   inversion Hresult as [E]. clear Hresult E.
   pose proof (least_starts_le M s_min D lines families types v requests l Ev Hperm
     (fun x Hx => conj (proj2 (proj2 (Htypes x Hx))) (proj1 (proj2 (Htypes x Hx)))) Hof Hvalid) as Hcheap.
   pose proof (weak_duality D (all_rows M s_min lines families) l) as Hweak.
-  assert (Hall : forall x, In x (all_rows M s_min lines families) -> 0 <= price x /\ holds l x).
-  { intros x Hx. unfold all_rows in Hx. apply in_app_or in Hx as [Hx|Hx].
-    - apply in_map_iff in Hx as (y & <- & Hy). specialize (Hprices y Hy). split; [lia|apply Hrows, Hy].
-    - apply in_flat_map in Hx as (f & Hf & Hx).
-      apply (rows_of_hold M requests l f x Hl (Hfamilies f Hf) Hx). }
-  specialize (Hweak Hall). unfold all_rows in Hweak at 2. rewrite total_app, total_map in Hweak.
-  rewrite total_flat_map, (total_ext _ (family_right M)) in Hweak by (intros; apply family_right_spec).
+  specialize (Hweak Hall). rewrite all_rows_right in Hweak.
   unfold ceil_div. set (B := v - _ - _). assert (HB : B <= D * completions l) by (unfold B; lia).
   assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; lia.
 Qed.

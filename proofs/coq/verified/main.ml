@@ -43,13 +43,17 @@ let family place value =
   let field = fields value place [ "heights"; key ] [] in
   { E.heights = rows place (get field "heights"); knots; duals = rows place (get field key) }
 
+let duals place field =
+  let families = Option.fold ~none:[] ~some:(several family (place ^ ".first_completion")) in
+  { E.of_families = families (field "first_completion"); of_memory = rows place (get field "memory");
+    of_covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers");
+    of_branch = integers place (get field "branch") }
+
 let leaf place node =
   let field = fields node place [ "memory"; "covers"; "branch" ] [ "first_completion" ] in
-  let memory = rows place (get field "memory") and branch = integers place (get field "branch") in
-  let covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers") in
-  match field "first_completion" with
-  | None -> E.Leaf (memory, covers, branch)
-  | Some given -> E.LeafWith (several family (place ^ ".first_completion") given, memory, covers, branch)
+  let d = duals place field in
+  if field "first_completion" = None then E.Leaf (d.of_memory, d.of_covers, d.of_branch)
+  else E.LeafWith (d.of_families, d.of_memory, d.of_covers, d.of_branch)
 
 (* A tree in preorder, and what is left of the list. *)
 let rec tree place depth = function
@@ -62,6 +66,26 @@ let rec tree place depth = function
       let many, rest = tree place (depth + 1) rest in
       (E.Split (split, integer place (get field "at_most"), few, many), rest)
   | node :: rest -> (leaf place node, rest)
+
+(* The same of "propagation": each node may have duals, and splits are of one type. *)
+let rec domain_tree place depth = function
+  | [] -> refuse (place ^ ": ends with subtrees missing")
+  | _ when depth > 1_000 -> refuse (place ^ ": is deeper than 1000")
+  | node :: rest ->
+      let has key = match node with Object members -> List.mem_assoc key members | _ -> false in
+      let split = has "split" and own = has "memory" in
+      let field = fields node place
+        ((if split then [ "split"; "at_most" ] else []) @ if own then [ "memory"; "covers"; "branch" ] else [])
+        (if own then [ "first_completion" ] else []) in
+      let duals = if own then Some (duals place field) else None in
+      if not split then (E.DomainLeaf duals, rest)
+      else match several with_number place (get field "split") with
+        | [ (kind, until) ] ->
+            let most = integer place (get field "at_most") in
+            let few, rest = domain_tree place (depth + 1) rest in
+            let many, rest = domain_tree place (depth + 1) rest in
+            (E.DomainSplit (duals, kind, until, most, few, many), rest)
+        | _ -> refuse (place ^ ".split: must be of one type")
 
 let proof value =
   let rule = match value with
@@ -79,6 +103,12 @@ let proof value =
         let nodes, rest = tree "proof.tree" 0 (read field "tree" listed) in
         if rest <> [] then refuse "proof.tree: goes on after its end";
         E.LinearDuals (read field "scale" integer, nodes)
+    | "propagation" ->
+        let field = fields [ "scale"; "horizon"; "cutoff"; "tree" ] in
+        let nodes, rest = domain_tree "proof.tree" 0 (read field "tree" listed) in
+        if rest <> [] then refuse "proof.tree: goes on after its end";
+        let number key = read field key integer in
+        E.Propagation (number "scale", number "horizon", number "cutoff", nodes)
     | "aggregate-state" ->
         let read key reader = read (fields [ "scale"; "start"; "duals"; "covers"; "second_moments" ]) key reader in
         let series = several (pair integer integers) in
