@@ -109,7 +109,8 @@ def prove(
     # A slack of 0 is enough for the bound, one that is not too small for the search as well.
     slack = 0 if limit == 0 else low // 256 * scale
     begun, kept = costs_to_go(batches, duals, slack, keep=limit > 0)
-    proved = max(total_output(types), -(-(value + begun) // scale))
+    releases = sum(a for queue in queues.values() for a, _ in queue)
+    proved = max(total_output(types) + releases, -(-(value + begun) // scale))
     if proved >= low or limit == 0:
         return proved
     below = scale * (low - 1) - value  # what may be spent
