@@ -14,9 +14,7 @@ from mutation import is_true, mutants, repaired
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
-from busy_time import busy_time
-from claims import RULES, WITH_RELEASES, check
-from exhaustive import searched
+from claims import check
 from instances import Instance as Checked
 from instances import read_instance
 from kvopt import Instance, Stopping
@@ -28,6 +26,8 @@ from kvopt.solver.releases.busy_time import released_busy_time_bound, released_s
 from kvopt.solver.releases.search import solve_by_release_search
 from kvopt.solver.stage import run_alone
 from reading import Refused
+from release_search import searched
+from releases import WITH_RELEASES
 
 INSTANCE = {
     "memory": 5,
@@ -46,9 +46,8 @@ def checked(instance: Instance) -> Checked:
 def bound(instance: Instance, proof: dict[str, Any], low: int = 0) -> int:
     """What a rule proves about the total latency."""
     late = instance.total_release
-    one = checked(instance)
-    rule = RULES[proof["rule"]]
-    found = rule(one.memory, one.types, low + late, proof, Budget(), one.arrivals)
+    rule = WITH_RELEASES[proof["rule"]]
+    found = rule(instance.memory, checked(instance).arrivals, low + late, proof, Budget())
     return int(found) - late
 
 
@@ -95,13 +94,10 @@ def test_busy_time_is_what_the_library_computes() -> None:
     rng = random.Random(12)
     for _ in range(150):
         instance = random_released_instance(rng, most=9, memory=30, latest=40)
-        one, late = checked(instance), instance.total_release
-        memory = busy_time(one.memory, one.types, False, one.arrivals) - late
-        slots = busy_time(one.memory, one.types, True, one.arrivals) - late
-        assert (memory, slots) == (
-            released_busy_time_bound(instance),
-            released_slot_bound(instance),
-        )
+        bounds = (released_busy_time_bound(instance), released_slot_bound(instance))
+        for weights, value in zip(("memory", "slots"), bounds, strict=True):
+            found = bound(instance, {"rule": "busy-time", "weights": weights})
+            assert found == max(value or 0, instance.total_output)
 
 
 def test_the_searches_find_the_optimum_from_both_sides() -> None:
@@ -112,8 +108,7 @@ def test_the_searches_find_the_optimum_from_both_sides() -> None:
         one = checked(instance)
 
         def search(low: int, states: int, one: Checked = one, late: int = late) -> int:
-            given = (one.memory, one.types, low + late, states, Budget(), one.arrivals)
-            return searched(*given)
+            return searched(one.memory, one.arrivals, low + late, states, Budget())
 
         states = search(best, 10**6)
         if states:
@@ -141,7 +136,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         assert (content["lower_bound"], content["upper_bound"]) == (best, best)
         yield content
         one, late = checked(instance), instance.total_release
-        states = searched(one.memory, one.types, best + late, 10**6, Budget(), one.arrivals)
+        states = searched(one.memory, one.arrivals, best + late, 10**6, Budget())
         yield {**content, "proof": {"rule": "exhaustive", "states": states}}
         for proof in random_proofs(instance, rng):
             if (value := bound(instance, proof)) >= 0:
@@ -182,9 +177,10 @@ def test_no_mutant_is_accepted_unless_it_is_true(count: int, seed: int, share: f
 def test_a_tight_bound_raised_by_one_is_always_refused() -> None:
     for content in examples(20, seed=17):
         if content["lower_bound"] == content["upper_bound"]:
-            content["lower_bound"] += 1
-            del content["starts"], content["upper_bound"]
-            assert refusal(json.dumps(content)).startswith(("lower_bound: is", "proof.states: "))
+            raised = {**content, "lower_bound": content["lower_bound"] + 1}
+            del raised["starts"], raised["upper_bound"]
+            reason = refusal(json.dumps(raised))
+            assert reason.startswith(("lower_bound: is", "proof.states: ", "proof.nodes: "))
 
 
 @pytest.mark.parametrize(
