@@ -152,8 +152,8 @@ class CostsToGo:
     def _charges_of(self, duals: IntArray) -> Charges:
         """Return what completions cost at each time: those of each shape by its best request."""
         states, types = self.states, self.states.types
-        times = self.scale * np.arange(self.horizon + 1)
-        cost = np.full((self.horizon + 1, len(states.shapes)), NEVER)
+        times = self.scale * np.arange(len(self.values))
+        cost = np.full((len(self.values), len(states.shapes)), NEVER)
         best = np.zeros(cost.shape, dtype=np.int64)
         for k, request in enumerate(types.requests):
             shape = states.shapes.number_of(request.prompt, request.output)
