@@ -67,8 +67,8 @@ class CostsToGo:
         self.functions = functions
         self.scale = scale
         self.duals: IntArray = np.zeros(len(states.types), dtype=np.int64)
-        self._charges = self._charges_of(self.duals)
         self.values: Int32Array = np.empty((horizon + 1, size), dtype=np.int32)
+        self._charges = self._charges_of(self.duals)
         self.room = Room(np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32))
         self._starting = np.empty(size, dtype=np.int64)
         self._promising = Promising(np.zeros(horizon + 2, dtype=np.int64), self.room.reached[:0])
