@@ -24,6 +24,11 @@ def rows(instance: Instance) -> list[tuple[int, int]]:
     return [(r.prompt, r.output) for r in instance]
 
 
+def releases(instance: Instance) -> list[int]:
+    times: list[int] = instance.releases.tolist()
+    return times
+
+
 def as_tuples(schedule: Schedule) -> list[tuple[int, int, int, bool]]:
     return [(a.request, a.start, a.end, a.killed) for a in schedule]
 

@@ -61,8 +61,12 @@ def instances(
     max_requests: int = 10,
     max_memory: int = 30,
     mixed: bool | None = None,
+    latest_release: int = 0,
 ) -> Instance:
-    """Instances with a common prompt, with mixed prompts, or with either (None)."""
+    """Instances with a common prompt, with mixed prompts, or with either (None).
+
+    With a latest release above 0, half of them have release times.
+    """
     memory = draw(st.integers(1, max_memory))
     n = draw(st.integers(1, max_requests))
     if mixed is None:
@@ -70,7 +74,11 @@ def instances(
     prompts = st.integers(0, memory - 1)
     lengths = draw(st.lists(prompts, min_size=n, max_size=n)) if mixed else [draw(prompts)] * n
     outputs = [draw(st.integers(1, memory - s)) for s in lengths]
-    return Instance(memory, lengths, outputs)
+    releases = None
+    if latest_release and draw(st.booleans()):
+        times = st.integers(0, latest_release)
+        releases = draw(st.lists(times, min_size=n, max_size=n))
+    return Instance(memory, lengths, outputs, releases=releases)
 
 
 @st.composite

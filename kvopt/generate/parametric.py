@@ -13,7 +13,14 @@ from kvopt.theory.parsing import growth_factor
 from kvopt.theory.pipeline import geometric_slices
 from kvopt.theory.quadratic import Exact
 
-__all__ = ["PARAMETRIC", "ParametricFamily", "identical", "slice_boundary", "two_point"]
+__all__ = [
+    "PARAMETRIC",
+    "ParametricFamily",
+    "identical",
+    "late_short",
+    "slice_boundary",
+    "two_point",
+]
 
 
 def two_point(memory: int = 256, prompt: int = 96, long: int = 6, short: int = 194) -> Instance:
@@ -101,6 +108,40 @@ def slice_boundary(alpha: Exact, memory: int, counts: list[int], prompt: int = 0
     )
 
 
+def late_short(memory: int = 100, count: int = 100) -> Instance:
+    """Return one long request, and short ones that are released once it runs.
+
+    The long one takes M rounds and all the memory in its last one; a short one has a
+    prompt of M - 1 and an output of 1, and fits beside nothing.  They are released at the times
+    1, ..., count.  A policy that starts the long request at time 0, as nothing else is there,
+    and does not kill it, lets each short one wait until time M: a total latency of M + M count.
+    Running the short ones as they come, and the long one after them, costs 2 count + M + 1.  With
+    count = M the ratio is at least (M^2 + M) / (3 M + 1), which grows without limit; 2502.07115
+    (Jaillet et al. 2025) shows that no deterministic policy is spared.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    count
+        Number of short requests, at most M.
+
+    Raises
+    ------
+    InputError
+        If there are more short requests than that.
+    """
+    if count > memory:
+        raise InputError(f"count: must be at most memory = {memory}, got {count}")
+    short = [(memory - 1, 1, 1, release) for release in range(1, count + 1)]
+    return Instance.from_groups(
+        memory,
+        [(0, memory, 1), *short],
+        name="late-short",
+        comment="the long request starts before the short ones are released, and they wait",
+    )
+
+
 def _counts(text: str, name: str) -> list[int]:
     one = integer(1, MAX_REQUESTS)
     return [one(part, name) for part in text.split("+")]
@@ -134,6 +175,7 @@ _NUMBER = integer(1, MAX_REQUESTS)
 PARAMETRIC: tuple[ParametricFamily, ...] = (
     ParametricFamily("two-point", two_point, {**_TOKENS, "long": _NUMBER, "short": _NUMBER}),
     ParametricFamily("identical", identical, {**_TOKENS, "output": integer(1), "count": _NUMBER}),
+    ParametricFamily("late-short", late_short, {"memory": integer(1), "count": _NUMBER}),
     ParametricFamily(
         "slice-boundary",
         slice_boundary,

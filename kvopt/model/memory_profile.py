@@ -110,17 +110,16 @@ class LiveProfile:
     def __init__(self, memory: int) -> None:
         self.memory = memory
         self.now = 0
-        self._times = np.zeros(64, dtype=np.int64)
-        self._used = np.zeros(64, dtype=np.int64)
-        self._running = np.zeros(64, dtype=np.int64)
         self._low = 0  # the breakpoints ahead are [_low, _high) of the buffers
         self._high = 0
+        self._use(np.zeros((3, 64), dtype=np.int64))
 
     def advance(self, now: int) -> None:
         """Forget the rounds up to time `now`."""
         self.now = now
-        times = self._times[self._low : self._high]
-        self._low += int(times.searchsorted(now, side="right"))
+        if self._low < self._high and self._times[self._low] <= now:
+            times = self._times[self._low : self._high]
+            self._low += int(times.searchsorted(now, side="right"))
 
     def add(self, start: int, prompt: int, end: int) -> None:
         """Enter an attempt: `prompt` tokens, running from `start` to `end` (rounds)."""
@@ -161,7 +160,10 @@ class LiveProfile:
         # too early for round b (or, if round b has no room left at all, any before b),
         # and those whose own last round comes late in the piece.
         p = not_before
-        i = self._low + int(self._times[self._low : self._high].searchsorted(p, side="right"))
+        ahead = self._times[self._low : self._high]
+        i = self._low + int(ahead.searchsorted(p, side="right"))
+        if i == self._high or self._fits(prompt, rounds, p, i):
+            return p
         piece_begin = int(self._times[i - 1]) if i > self._low else self.now
         size = BLOCK
         while i < self._high:
@@ -186,6 +188,18 @@ class LiveProfile:
             i, piece_begin = block.stop, int(times[-1])
         return p
 
+    def _fits(self, prompt: int, rounds: int, start: int, i: int) -> bool:
+        """Tell whether an attempt fits for its whole run; i is the first breakpoint in it."""
+        end = start + rounds
+        j = self._low + int(self._times[self._low : self._high].searchsorted(end))
+        if j < self._high:  # the piece of its last round
+            used = int(self._used[j]) - int(self._running[j]) * (int(self._times[j]) - end)
+            if used + prompt + rounds > self.memory:
+                return False
+        if i == j:
+            return True
+        return int((self._used[i:j] + self._times[i:j]).max()) + prompt - start <= self.memory
+
     def _change(self, start: int, prompt: int, end: int, sign: int) -> None:
         if end <= self.now:
             return
@@ -193,7 +207,11 @@ class LiveProfile:
             self._make_room()
         first = self._low if start <= self.now else self._breakpoint(start) + 1
         ahead = slice(first, self._breakpoint(end) + 1)
-        self._used[ahead] += sign * (self._times[ahead] + (prompt - start))
+        added = self._times[ahead] + (prompt - start)
+        if sign > 0:
+            self._used[ahead] += added
+        else:
+            self._used[ahead] -= added
         self._running[ahead] += sign
 
     def _breakpoint(self, time: int) -> int:
@@ -204,22 +222,23 @@ class LiveProfile:
             return i
         running = int(self._running[i]) if i < high else 0
         used = int(self._used[i]) - running * (int(self._times[i]) - time) if i < high else 0
-        values = (time, used, running)
-        for array, value in zip((self._times, self._used, self._running), values, strict=True):
-            array[i + 1 : high + 1] = array[i:high]
-            array[i] = value
+        if i < high:
+            self._buffer[:, i + 1 : high + 1] = self._buffer[:, i:high]
+        self._times[i], self._used[i], self._running[i] = time, used, running
         self._high += 1
         return i
 
     def _make_room(self) -> None:
         """Move the breakpoints to the front of buffers at least twice their number."""
         count = self._high - self._low
-        size = max(64, 2 * count)
-        self._times, self._used, self._running = (
-            np.concatenate((array[self._low : self._high], np.zeros(size - count, dtype=np.int64)))
-            for array in (self._times, self._used, self._running)
-        )
+        buffer = np.zeros((3, max(64, 2 * count)), dtype=np.int64)
+        buffer[:, :count] = self._buffer[:, self._low : self._high]
         self._low, self._high = 0, count
+        self._use(buffer)
+
+    def _use(self, buffer: IntArray) -> None:
+        self._buffer = buffer
+        self._times, self._used, self._running = buffer
 
 
 class Events:

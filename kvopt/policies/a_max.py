@@ -27,7 +27,8 @@ class AMax(Policy):
     """A-Max: shortest predicted maximum first, each as soon as that much surely fits.
 
     MC-SF with each output length replaced by the upper end u of its predicted
-    interval, until the request completes.  Nothing is ever killed.
+    interval, until the request completes; the same over what has been released [our
+    reading].  Nothing is ever killed.
 
     Guarantee: none, but with width=1 it is MC-SF.  Source: Chen, Ye, Zhou 2025,
     arXiv 2508.14544; how the intervals come about is our reading.
@@ -58,8 +59,8 @@ class AMax(Policy):
         while True:
             if len(arrivals := machine.arrivals()):
                 _, upper = predicted(machine, arrivals, self.width)
-                waiting += zip(upper.tolist(), arrivals.tolist(), strict=True)
-                heapq.heapify(waiting)
+                for pair in zip(upper.tolist(), arrivals.tolist(), strict=True):
+                    heapq.heappush(waiting, pair)
             now, start = machine.now, None
             while waiting:
                 longest, i = waiting[0]
@@ -71,8 +72,6 @@ class AMax(Policy):
                 machine.start(i)
                 ends[i] = now, now + longest
                 profile.add(now, machine.prompt(i), now + longest)
-            if not ends:
-                return
             for done in (yield Wait(until=start)).tolist():
                 started, end = ends.pop(done)
                 if end > machine.now:

@@ -26,7 +26,8 @@ class AMin(Policy):
     smallest (e, request) is killed and its estimate raised to the tokens it had
     generated.  Then waiting requests are admitted by (e, request), as long as the MC-SF
     test passes for the lengths max(e, progress + 1): an attempt that has outlived its
-    estimate is expected to end after the next round.
+    estimate is expected to end after the next round.  With release times the same goes
+    for what has been released [our reading].
 
     What is not overdue ends as announced, and between events the next round only
     gets fuller; so the first of the queue can start at its earliest time beside the
@@ -63,9 +64,9 @@ class AMin(Policy):
         while True:
             if len(arrivals := machine.arrivals()):
                 lower, _ = predicted(machine, arrivals, self.width)
-                estimate.update(zip(arrivals.tolist(), lower.tolist(), strict=True))
-                waiting += ((estimate[i], i) for i in arrivals.tolist())
-                heapq.heapify(waiting)
+                for i, e in zip(arrivals.tolist(), lower.tolist(), strict=True):
+                    estimate[i] = e
+                    heapq.heappush(waiting, (e, i))
             now = machine.now
             profile.advance(now)
             while machine.memory_next_round() > machine.memory:
@@ -91,11 +92,10 @@ class AMin(Policy):
                 start[i] = now
                 profile.add(now, machine.prompt(i), now + e)
                 heapq.heappush(running, (e, i))
-            rounds = machine.rounds_until_overflow()
-            if rounds is None:
-                return
-            until = now + rounds if retry is None else min(now + rounds, retry)
-            for i in (yield Wait(until=until)).tolist():
+            rounds = machine.rounds_until_overflow()  # None: then nothing waits, either
+            times = [] if rounds is None else [now + rounds]
+            times += [] if retry is None else [retry]
+            for i in (yield Wait(min(times, default=None))).tolist():
                 begun = start.pop(i)
                 if begun + estimate[i] > machine.now:
                     profile.remove(begun, machine.prompt(i), begun + estimate[i])

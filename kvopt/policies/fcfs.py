@@ -19,12 +19,13 @@ __all__ = ["FCFS", "run_fcfs"]
 
 @dataclass(frozen=True, slots=True)
 class FCFS(Policy):
-    """FCFS: admit in request order while the next round fits; on overflow kill the latest.
+    """FCFS: admit in order of arrival while the next round fits; on overflow kill the latest.
 
-    At each time completions come first, then kills: while the next round would
-    overflow, the request admitted last is killed and put back at the front of the
-    queue.  Then requests are admitted from the front while the next round fits;
-    a request that was just killed may be admitted again at once.
+    The queue is ordered by (release, request).  At each time completions and releases come
+    first, then kills: while the next round would overflow, the request admitted last is
+    killed and put back at the front of the queue.  Then requests are admitted from the
+    front while the next round fits; a request that was just killed may be admitted again
+    at once.
 
     Guarantee: none; the ratio is unbounded.  With short prompts and long outputs it
     kills a great deal more than it completes.  Source: the scheduler of vLLM (Kwon et al.
@@ -80,7 +81,7 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
             cleared = [i for i in admitted if clear()] if clear else [admitted.pop()]
             if clear:
                 admitted = [i for i in admitted if i not in cleared]
-            for i in sorted(cleared, reverse=True):
+            for i in sorted(cleared, key=lambda i: (machine.release(i), i), reverse=True):
                 if not machine.completed(i):
                     machine.kill(i)
                     queue.appendleft(i)
@@ -90,9 +91,7 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
             admitted.append(queue.popleft())
             machine.start(admitted[-1])
         rounds = machine.rounds_until_overflow()
-        if rounds is None:
-            return
-        yield Wait(until=machine.now + rounds)
+        yield Wait(None if rounds is None else machine.now + rounds)
 
 
 def fcfs_cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:

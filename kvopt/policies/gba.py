@@ -56,7 +56,8 @@ class GBA(Policy):
     With mixed prompts [our reading] each class uses the largest prompt among its
     requests as s; after a class whose end reaches M - s, a last phase runs the
     remaining requests one at a time, request i in a slot of M - s_i rounds.
-    Nothing is proved about that.
+    Nothing is proved about that, nor with release times: what is released while a batch
+    runs forms the next one [our reading].
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ class GBA(Policy):
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the strongest bound that is proved for these parameters on such an instance."""
         prompt = instance.common_prompt
-        if prompt is None:
+        if prompt is None or instance.has_releases:
             return None
         memory, longest = instance.memory, int(instance.outputs.max())
         ends = slices_up_to(longest, self._class_ends(prompt), memory - prompt)

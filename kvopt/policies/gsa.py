@@ -153,7 +153,7 @@ class GSA(Policy):
                 if not len(ready):  # the last slice of the first one is not over
                     turn = math.floor(x)
                     later = machine.now < turn
-                    yield Until(turn) if later else Wait(until=int(slot_end[waiting[0]]))
+                    yield Until(turn) if later else Wait(int(slot_end[waiting[0]]), releases=False)
                     continue
                 x = max(x, Fraction(machine.now))
                 starting = machine.unfinished(ready)
@@ -193,7 +193,7 @@ class GSA(Policy):
         is proved about the mean over these.
         """
         prompt = instance.common_prompt
-        if prompt is None or self.beta != 1 or not self.drain:
+        if prompt is None or instance.has_releases or self.beta != 1 or not self.drain:
             return None
         memory, longest = instance.memory, int(instance.outputs.max())
         rule = self._slice_rule(prompt, memory, random.Random(self.seed))

@@ -167,7 +167,7 @@ class _Speculation:
                 wake = min(wake, to_start[0][1])
             if to_end:
                 wake = min(wake, to_end[0][0])
-            for request in (yield Wait(until=wake)).tolist():
+            for request in (yield Wait(wake, releases=False)).tolist():
                 self.lengths[request] = machine.now - self.started.pop(request)
                 self.speculative.discard(request)
                 self.unfinished -= 1

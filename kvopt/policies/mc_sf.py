@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.in_order import plan_in_order
+from kvopt.model.instance import Instance
+from kvopt.policies.in_order import KeyQueue, plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
 from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.ordering import in_order_cost, length_order, shortest_first_starts
+from kvopt.theory.ordering import in_order_cost, shortest_first_starts
 from kvopt.theory.orders import RequestType, orders_of_ties
 from kvopt.theory.other_bounds import MCSF_THEOREM
 
@@ -38,15 +38,13 @@ class MCSF(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-
-        def shortest_first(requests: IntArray) -> IntArray:
-            return requests[length_order(machine.outputs_of(requests))]
-
-        return plan_in_order(machine, shortest_first, shortest_first_starts)
+        return plan_in_order(machine, KeyQueue(machine.outputs_of), shortest_first_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the published bound, if the theorem's assumptions hold."""
-        return None if instance.common_prompt is None else MCSF_THEOREM.stated()
+        if instance.common_prompt is None or instance.has_releases:
+            return None
+        return MCSF_THEOREM.stated()
 
     def cost_formula(self, compiled: Compiler) -> Cost:
         """Return the cost of a layout in rounds; see `Policy.cost_formula`."""

@@ -27,8 +27,11 @@ def in_batches(machine: Machine, run_batch: Callable[[IntArray], Decisions]) -> 
     run_batch
         Runs requests, none of them running, to their ends, so that nothing runs after it.
     """
-    while len(batch := machine.waiting()):
-        yield from run_batch(batch)
+    while True:
+        if len(batch := machine.waiting()):
+            yield from run_batch(batch)
+        else:
+            yield Wait()
 
 
 def start_staggered(

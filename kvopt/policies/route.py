@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ def _prompt_heavy(prompt: int, rung: int) -> bool:
     return prompt >= 1 if rung == 0 else 2 ** (rung - 1) < prompt
 
 
-@dataclass(frozen=True, slots=True)
-class _Rectangle:
+class _Rectangle(NamedTuple):
     """An attempt as Rect sees it: memory kept for it, when it is killed, and its priority."""
 
     width: int
@@ -47,22 +46,37 @@ class _Rectangle:
 
 
 class _Queue:
-    """Waiting requests by (key of their rectangle, request).
+    """Waiting requests by (key of their rectangle, request), and the first of those that fit.
 
-    Requests with equal rectangles wait together.  What did not fit once does not fit
-    later in the same pass, as memory only gets scarcer; so a pass costs the number of
-    different rectangles and of requests taken, not the number of requests that wait.
+    The requests whose rectangles have the same width w wait in one heap.  A binary tree over
+    the widths, up to M, has at node p of level l the first of all with w >> l == p.  So the
+    first of those with a width of at most so much is found in O(log M), and a request is
+    entered or taken in O(log n + log M).
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens), the largest width.
     """
 
-    def __init__(self) -> None:
-        self.waiting: dict[_Rectangle, list[int]] = {}  # heaps, none of them empty
-
-    def __len__(self) -> int:
-        return len(self.waiting)
+    def __init__(self, memory: int) -> None:
+        self._heaps: dict[int, list[tuple[int, int, _Rectangle]]] = {}
+        levels = (memory + 1).bit_length()
+        self._tree: list[dict[int, tuple[int, int, _Rectangle]]] = [{} for _ in range(levels)]
 
     def add(self, rectangle: _Rectangle, request: int) -> None:
         """Enter a request."""
-        heapq.heappush(self.waiting.setdefault(rectangle, []), request)
+        entry = (rectangle.key, request, rectangle)
+        heap = self._heaps.setdefault(rectangle.width, [])
+        heapq.heappush(heap, entry)
+        if heap[0] is entry:
+            node = rectangle.width
+            for level in self._tree:
+                first = level.get(node)
+                if first is not None and first < entry:
+                    return
+                level[node] = entry
+                node >>= 1
 
     def take(self, free: int, longest: int) -> Iterator[tuple[_Rectangle, int]]:
         """Go through the requests in order, and take out and yield those that fit.
@@ -72,28 +86,41 @@ class _Queue:
         free
             Memory that may be kept for them (tokens).
         longest
-            The largest limit allowed (rounds).
+            The largest limit allowed (rounds).  It is not larger at a later call: what has
+            a larger limit is forgotten.
         """
-        firsts = [
-            (rectangle.key, requests[0], rectangle)
-            for rectangle, requests in self.waiting.items()
-            if rectangle.width <= free and rectangle.limit <= longest
-        ]
-        heapq.heapify(firsts)
-        while firsts:
-            _, request, rectangle = firsts[0]
-            if rectangle.width > free:
-                heapq.heappop(firsts)
-                continue
-            free -= rectangle.width
-            requests = self.waiting[rectangle]
-            heapq.heappop(requests)
-            if requests:
-                heapq.heapreplace(firsts, (rectangle.key, requests[0], rectangle))
+        while (first := self._first(free)) is not None:
+            _, request, rectangle = first
+            self._remove_first(rectangle.width)
+            if rectangle.limit <= longest:
+                free -= rectangle.width
+                yield rectangle, request
+
+    def _first(self, widest: int) -> tuple[int, int, _Rectangle] | None:
+        """Return the first request whose rectangle is at most so wide."""
+        node, firsts = widest + 1, []
+        for level in self._tree:
+            if node & 1 and (first := level.get(node - 1)) is not None:
+                firsts.append(first)
+            node >>= 1
+        return min(firsts, default=None)
+
+    def _remove_first(self, width: int) -> None:
+        heap = self._heaps[width]
+        removed = heapq.heappop(heap)
+        first = heap[0] if heap else None
+        node = width
+        for level in self._tree:
+            if level.get(node) is not removed:
+                return
+            if first is None:
+                del level[node]
             else:
-                del self.waiting[rectangle]
-                heapq.heappop(firsts)
-            yield rectangle, request
+                level[node] = first
+            sibling = level.get(node ^ 1)
+            if sibling is not None and (first is None or sibling < first):
+                first = sibling
+            node >>= 1
 
 
 class _Rectangles:
@@ -124,7 +151,7 @@ class _Rectangles:
             for unless nothing could be started at all; None for no such time.
         """
         machine = self.machine
-        waiting = _Queue()
+        waiting = _Queue(machine.memory)
         for i in requests or ():
             waiting.add(self._rectangle(i), i)
         running: dict[int, _Rectangle] = {}
@@ -141,9 +168,10 @@ class _Rectangles:
                 free -= rectangle.width
                 heapq.heappush(ends, (machine.now + rectangle.limit, i))
                 began = True
-            if not running:
+            if not running and requests is not None:
                 break
-            for i in (yield Wait(until=ends[0][0])).tolist():
+            next_end = ends[0][0] if running else None
+            for i in (yield Wait(next_end, releases=requests is None)).tolist():
                 free += running.pop(i).width
             while ends and (ends[0][1] not in running or ends[0][0] <= machine.now):
                 _, i = heapq.heappop(ends)
@@ -168,6 +196,7 @@ class Rect(Policy):
     all waiting requests are gone through [our reading] by (2 s 2^r, request), and those
     whose width fits are started.  A request that turns out to be longer than its prompt
     [our reading] is killed at age s once, and then gets s plus the limit of each attempt.
+    With release times the same goes for what has been released [our reading].
 
     Guarantee: none claimed for this reading; the source has 36 for its own if every output
     is at most the prompt, and no prompt is more than a quarter of the memory.  Here narrow
@@ -190,6 +219,7 @@ class Response(Policy):
     In phase p [our reading] the unfinished requests with a prompt below 2^p get slices
     of 2^p rounds by a staggered pipeline, as if all had the largest prompt S among them; or,
     if 2^p > M - S, one at a time, request i in a slot of min(2^p, M - s_i) rounds.
+    What is released while a batch runs forms the next one [our reading].
 
     Guarantee: none claimed for this reading; the source has 236/3 for its own if every
     output exceeds the prompt.  Source: arXiv 2607.09248.
@@ -242,10 +272,14 @@ class Route(Policy):
         """Schedule all requests; see `Policy.run`."""
         rungs: Rungs = defaultdict(int)
         rectangles = _Rectangles(machine, rungs)
-        for window in itertools.count():
+        window = 0
+        while True:
             if not len(machine.unfinished()):
-                return
+                window = 0
+                yield Wait()
+                continue
             length = 2**window
+            window += 1
             heavy = [
                 i
                 for i, prompt in _with_prompts(machine)
@@ -307,7 +341,7 @@ def _large_window(machine: Machine, rungs: Rungs, until: int) -> Decisions:
             continue
         machine.start(i, kill_at=limit)
         began = True
-        yield Wait(until=machine.now + limit)
+        yield Wait(machine.now + limit, releases=False)
         if not machine.completed(i):
             rungs[i] += 1
             heapq.heappush(waiting, (rungs[i], i))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.in_order import plan_in_order
+from kvopt.policies.in_order import RegroupedQueue, plan_in_order
 from kvopt.policies.policy import Policy
 from kvopt.simulation.machine import Decisions, Machine
-from kvopt.theory.batches import EXACT_REQUESTS, batch_order
+from kvopt.theory.batches import EXACT_REQUESTS, batches
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.ordering import earliest_starts
 from kvopt.theory.orders import RequestType, distinct_orders
@@ -33,6 +33,9 @@ class SortedF(Policy):
     length, prompt, request) a request is taken if the batch still fits and its quotient
     falls.
 
+    With release times, batches are formed anew of what waits whenever something is
+    released [our reading].
+
     Guarantee: at most 48 times the optimum if every batch is the best one, whatever the
     prompts; claimed for up to ten requests.  Source: Wang, Ye, Zhou 2025, arXiv 2508.06133.
     """
@@ -43,15 +46,18 @@ class SortedF(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
 
-        def by_batches(requests: IntArray) -> IntArray:
+        def groups_of(requests: IntArray) -> Iterator[list[int]]:
             prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
-            return requests[batch_order(prompts, outputs, machine.memory)]
+            for batch in batches(prompts, outputs, machine.memory):
+                yield requests[batch].tolist()
 
-        return plan_in_order(machine, by_batches, earliest_starts)
+        return plan_in_order(machine, RegroupedQueue(groups_of), earliest_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if every batch is the best one."""
-        return SORTED_F_THEOREM.stated() if len(instance) <= EXACT_REQUESTS else None
+        if instance.has_releases or len(instance) > EXACT_REQUESTS:
+            return None
+        return SORTED_F_THEOREM.stated()
 
     def worst_orders(
         self, memory: int, requests: Sequence[RequestType]

@@ -34,7 +34,8 @@ class SPTPipeline(Policy):
 
     With mixed prompts [our reading] all are treated as if they had the largest
     prompt; the requests that would then not fit follow one after another.  Nothing is
-    proved about that.
+    proved about that, nor with release times: what is released while a batch runs forms
+    the next one [our reading].
     """
 
     name: ClassVar[str] = "spt-pipeline"
@@ -56,7 +57,7 @@ class SPTPipeline(Policy):
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if the theorem's assumptions hold."""
         prompt = instance.common_prompt
-        if prompt is None:
+        if prompt is None or instance.has_releases:
             return None
         general = SPT_PIPELINE_THEOREM.stated()
         lengths = sorted({request.output for request, _ in instance.types()})

@@ -8,11 +8,11 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.in_order import plan_in_order
+from kvopt.policies.in_order import KeyQueue, plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
 from kvopt.theory.guarantee import Guarantee, with_own_lengths
-from kvopt.theory.ordering import area_order, earliest_starts, in_order_cost
+from kvopt.theory.ordering import areas, earliest_starts, in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties
 from kvopt.theory.other_bounds import SVF_SHARPER
 
@@ -23,7 +23,8 @@ __all__ = ["SVF"]
 class SVF(Policy):
     """SVF: smallest area (memory times rounds) first, each as soon as it fits for its whole run.
 
-    The requests start by (area, request), none before its predecessor [our reading].
+    The requests start by (area, request), none before its predecessor [our reading]; with
+    release times, those that have been released.
 
     Guarantee: if no request ever uses more than a * M tokens, a < 1, the total completion
     time is at most max(2 / (1 - a), 1 + 4 / (3 (1 - a))) times the optimum, whatever the
@@ -37,16 +38,15 @@ class SVF(Policy):
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
 
-        def smallest_first(requests: IntArray) -> IntArray:
-            prompts, outputs = machine.prompts_of(requests), machine.outputs_of(requests)
-            return requests[area_order(prompts, outputs)]
+        def areas_of(requests: IntArray) -> IntArray:
+            return areas(machine.prompts_of(requests), machine.outputs_of(requests))
 
-        return plan_in_order(machine, smallest_first, earliest_starts)
+        return plan_in_order(machine, KeyQueue(areas_of), earliest_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound for the largest peak of the instance."""
         share = Fraction(int((instance.prompts + instance.outputs).max()), instance.memory)
-        if share == 1:
+        if share == 1 or instance.has_releases:
             return None
         shared = 2 / (1 - share)
         bound = with_own_lengths(shared, Fraction(0))

@@ -42,12 +42,13 @@ class Wait:
     ----------
     until
         Time to wake at if nothing happens before it (rounds), or None.
-    releases
-        Whether releases end the pause, as completions do; if not, `Machine.arrivals`
-        names them after it.
+    completions, releases
+        Whether completions and releases end the pause; those on the way are reported
+        after it in any case, completions as its value, releases by `Machine.arrivals`.
     """
 
     until: int | None = None
+    completions: bool = True
     releases: bool = True
 
 
@@ -401,7 +402,7 @@ class Machine:
 
     def arrive(self, requests: IntArray, instance: Instance) -> None:
         """Show requests of an instance that are released by now, in order of release."""
-        size = int(requests.max()) + 1
+        size = 1 + (int(requests[0]) if len(requests) == 1 else int(requests.max()))
         if size > len(self._open):
             self._grow(max(size, 2 * len(self._open)) if len(self._open) else size)
         # Copies: whatever a policy does to them, the simulator's truth stays as it is.
@@ -415,8 +416,9 @@ class Machine:
     def advance(self, now: int, completed: IntArray, constant: int, running: int) -> None:
         """Move to time `now`, with what completed and the memory of what runs after it."""
         self.now = now
-        self._open[completed] = False
-        self._finished[completed] = True
+        if len(completed):
+            self._open[completed] = False
+            self._finished[completed] = True
         self._constant, self._running = constant, running
         if self._profile:
             for request in completed.tolist():

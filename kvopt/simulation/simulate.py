@@ -20,7 +20,7 @@ from kvopt.model.errors import KvoptError, PolicyError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, order_by
-from kvopt.simulation.machine import LATEST, Commitment, Decisions, Machine, Until, Wait
+from kvopt.simulation.machine import LATEST, NOBODY, Commitment, Decisions, Machine, Until, Wait
 from kvopt.simulation.policy import Policy
 
 __all__ = ["simulate"]
@@ -83,6 +83,8 @@ def simulate(
         world.accept(machine)
         if world.completed == len(instance):
             break
+        if world.waits_for_nothing(pause):
+            break
         completed = world.pass_time(machine, pause)
         pauses += 1
         if progress and pauses % 1024 == 0:
@@ -112,12 +114,15 @@ class _World:
         self.to_come = np.argsort(instance.releases, kind="stable")
         self.times_to_come = instance.releases[self.to_come]
         self.released = 0  # so many requests
+        self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
         self.singles = _Singles(instance)
         self.batches: list[_Batch] = []
         self.active: list[_Batch] = []  # the batches with attempts still to end
 
     def accept(self, machine: Machine) -> None:
         """Take over the decisions made since the last pause."""
+        if not machine.undelivered():
+            return
         if machine.take_withdrawal():
             for batch in self.active:
                 batch.withdraw(self.now)
@@ -134,15 +139,30 @@ class _World:
 
     def idle(self, machine: Machine) -> bool:
         """Tell whether nothing runs, is planned, to come, or was decided since the last pause."""
-        to_come = self.released < len(self.to_come)
-        return not (machine.running or self.active or to_come or machine.undelivered())
+        return not (
+            machine.running
+            or self.active
+            or self.released < len(self.to_come)
+            or machine.undelivered()
+        )
+
+    def waits_for_nothing(self, pause: Wait | Until) -> bool:
+        """Tell whether a pause is for releases alone, and nothing is to come."""
+        return (
+            isinstance(pause, Wait)
+            and (pause.until, pause.completions, pause.releases) == (None, False, True)
+            and self.released == len(self.to_come)
+        )
 
     def release(self, machine: Machine) -> None:
         """Tell the machine what has been released since it was last told."""
-        count = int(np.searchsorted(self.times_to_come, self.now, side="right"))
-        if count > self.released:
-            machine.arrive(self.to_come[self.released : count], self.instance)
-            self.released = count
+        if self.next_release > self.now:
+            return
+        count = int(self.times_to_come.searchsorted(self.now, side="right"))
+        machine.arrive(self.to_come[self.released : count], self.instance)
+        self.released = count
+        last = count == len(self.to_come)
+        self.next_release = LATEST if last else int(self.times_to_come[count])
 
     def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
         """Move to the end of a pause, release, and return what completed on the way.
@@ -168,8 +188,7 @@ class _World:
             running += batch_running
         machine.advance(self.now, completed, constant, running)
         self.completed += len(completed)
-        if self.released < len(self.to_come):
-            self.release(machine)
+        self.release(machine)
         return completed
 
     def _wake(self, pause: Wait | Until) -> int:
@@ -181,10 +200,13 @@ class _World:
                 raise self._error(f"yields {pause!r} instead of a Wait or Until")
             case Wait(until=None | int() | np.integer()):
                 limit = LATEST if pause.until is None else pause.until
-                if pause.releases and self.released < len(self.to_come):
-                    limit = min(limit, int(self.times_to_come[self.released]))
-                time = min([limit, *(batch.next_completion(limit) for batch in self.active)])
-                time = self.singles.next_completion(time)
+                if pause.releases:
+                    limit = min(limit, self.next_release)
+                time = limit
+                if pause.completions:
+                    for batch in self.active:
+                        time = min(time, batch.next_completion(limit))
+                    time = self.singles.next_completion(time)
                 if pause.until is None and time == LATEST:
                     raise self._error("waits for a completion, but nothing that runs completes")
             case _:
@@ -287,7 +309,9 @@ class _Singles:
             self._stop(request)
             if not self.killed[position]:
                 done.append((end, request))
-        array = np.array(done, dtype=np.int64).reshape(-1, 2)
+        if not done:
+            return NOBODY, NOBODY
+        array = np.array(done, dtype=np.int64)
         return array[:, 0], array[:, 1]
 
     def record(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.bool_]]:

@@ -5,7 +5,7 @@ Source: Wang, Ye, Zhou 2025, arXiv 2508.06133; the greedy batches are our readin
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 
-__all__ = ["EXACT_REQUESTS", "batch_order"]
+__all__ = ["EXACT_REQUESTS", "batch_order", "batches"]
 
 EXACT_REQUESTS = 10
 """Up to so many waiting requests the best batch is found by trying all."""
@@ -39,19 +39,29 @@ def batch_order(
     stop
         When it is over, the rest follows as one batch; None for no limit.
     """
+    return [i for batch in batches(prompts, outputs, memory, stop) for i in batch]
+
+
+def batches(
+    prompts: IntArray, outputs: IntArray, memory: int, stop: Stopping | None = None
+) -> Iterator[list[int]]:
+    """Yield the places of requests batch by batch, as `batch_order` has them."""
     waiting = _Waiting(prompts, outputs)
     prompt_list, output_list = prompts.tolist(), outputs.tolist()
-    order: list[int] = []
+
+    def by_length(batch: Iterable[int]) -> list[int]:
+        return sorted(batch, key=lambda i: (output_list[i], i))
+
     while waiting.number > EXACT_REQUESTS:
         if stop is not None and stop.over():
-            return order + sorted(waiting.rest(), key=lambda i: (output_list[i], i))
-        order += sorted(waiting.take_batch(memory), key=lambda i: (output_list[i], i))
+            yield by_length(waiting.rest())
+            return
+        yield by_length(waiting.take_batch(memory))
     rest = waiting.rest()
     while rest:
         batch = _best_batch(rest, prompt_list, output_list, memory)
-        order += sorted(batch, key=lambda i: (output_list[i], i))
+        yield by_length(batch)
         rest = [i for i in rest if i not in batch]
-    return order
 
 
 def _fits(batch: list[int], prompts: list[int], outputs: list[int], memory: int) -> bool:
@@ -68,15 +78,41 @@ def _fits(batch: list[int], prompts: list[int], outputs: list[int], memory: int)
 def _best_batch(
     waiting: list[int], prompts: list[int], outputs: list[int], memory: int
 ) -> set[int]:
-    """Return the batch with the smallest quotient, of all there are."""
-    best: tuple[Fraction, int, tuple[int, ...]] | None = None
-    for size in range(1, len(waiting) + 1):
-        for batch in combinations(sorted(waiting), size):
-            key = (Fraction(sum(outputs[i] for i in batch), size * size), -size, batch)
-            if (best is None or key < best) and _fits(list(batch), prompts, outputs, memory):
-                best = key
-    assert best is not None
-    return set(best[2])
+    """Return the batch with the smallest quotient, of all there are.
+
+    Of equal quotients that of the largest batch counts, then of that with the lowest places.
+    """
+    waiting = sorted(waiting)
+    lengths = sorted(outputs[i] for i in waiting)
+    best: tuple[int, ...] = ()
+    total, size = 1, 0  # the quotient is total / size^2; no batch yet
+    for more in range(1, len(waiting) + 1):
+        if sum(lengths[:more]) * size * size > total * more * more:
+            continue  # even the shortest ones are too long
+        found = _shortest_batch(more, waiting, prompts, outputs, memory)
+        if found:
+            length = sum(outputs[i] for i in found)
+            if length * size * size <= total * more * more:
+                best, total, size = found, length, more
+    return set(best)
+
+
+def _shortest_batch(
+    size: int, waiting: list[int], prompts: list[int], outputs: list[int], memory: int
+) -> tuple[int, ...]:
+    """Return the batch of a size with the least total output; empty if none may start."""
+    longest = sorted(outputs[i] for i in waiting)[size - 1]
+    shorter = [i for i in waiting if outputs[i] < longest]
+    equal = [i for i in waiting if outputs[i] == longest]
+    for chosen in combinations(equal, size - len(shorter)):
+        if _fits(batch := sorted([*shorter, *chosen]), prompts, outputs, memory):
+            return tuple(batch)
+    best: tuple[int, tuple[int, ...]] | None = None
+    for chosen in combinations(waiting, size):
+        key = (sum(outputs[i] for i in chosen), chosen)
+        if (best is None or key < best) and _fits(list(chosen), prompts, outputs, memory):
+            best = key
+    return best[1] if best else ()
 
 
 class _Waiting:

@@ -20,6 +20,7 @@ from kvopt.theory.pipeline import SpacingRule, staggered, sum_of_floors, tight_s
 
 __all__ = [
     "area_order",
+    "areas",
     "best_layout",
     "earliest_fit",
     "earliest_starts",
@@ -41,7 +42,12 @@ def length_order(outputs: IntArray) -> IntArray:
 
 def area_order(prompts: IntArray, outputs: IntArray) -> IntArray:
     """Return the places of requests by (area, place), the order of SVF, shape (n,)."""
-    return np.argsort(prompts * outputs + outputs * (outputs + 1) // 2, kind="stable")
+    return np.argsort(areas(prompts, outputs), kind="stable")
+
+
+def areas(prompts: IntArray, outputs: IntArray) -> IntArray:
+    """Return the memory times rounds of requests (token-rounds), shape (n,)."""
+    return prompts * outputs + outputs * (outputs + 1) // 2
 
 
 def earliest_fit(

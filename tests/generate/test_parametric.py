@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from kvopt import InputError, Instance
+from kvopt import InputError, Instance, Schedule
 from kvopt.generate import PARAMETRIC, family_from_spec
+from kvopt.model.feasibility import violations
+from kvopt.policies import policy_from_spec
+from kvopt.simulation.simulate import simulate
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,7 @@ def test_parametric_families(spec: str, memory: int, groups: list[tuple[int, int
         ("identical:count=0", "family identical: count: must be an integer from 1"),
         ("identical:count=x", "family identical: count: must be an integer .* got 'x'"),
         ("identical:output=99", r"requests\[0\]: prompt \+ output must be at most memory = 100"),
+        ("late-short:memory=9:count=10", "count: must be at most memory = 9, got 10"),
         ("slice-boundary:alpha=2", "family slice-boundary: memory: required parameter is missing"),
         ("slice-boundary:alpha=1:memory=9:counts=1", "alpha: must be greater than 1, got 1"),
         ("slice-boundary:alpha=2:memory=9:counts=1+1+1+1+1", "counts: must be at most 4 in number"),
@@ -64,3 +68,15 @@ def test_refuses_bad_specs(spec: str, message: str) -> None:
 def test_every_parametric_family_documents_itself() -> None:
     for family in PARAMETRIC:
         assert family.build.__doc__
+
+
+@pytest.mark.parametrize("policy", ["fcfs", "mc-sf", "svf", "sorted-f", "a-min", "a-max:width=1"])
+@pytest.mark.parametrize(("memory", "count"), [(2, 1), (9, 9), (100, 40)])
+def test_late_short_requests_wait_for_the_long_one(policy: str, memory: int, count: int) -> None:
+    instance = family_from_spec(f"late-short:memory={memory}:count={count}")
+    assert isinstance(instance, Instance)
+    schedule = simulate(instance, policy_from_spec(policy))
+    assert schedule.total_latency() == memory + memory * count
+    better = Schedule.from_starts(instance, [count + 1, *range(1, count + 1)])
+    assert not violations(better)
+    assert better.total_latency() == 2 * count + memory + 1

@@ -34,6 +34,18 @@ def test_lists_each_kind_of_violation() -> None:
     assert rules(Attempt(0, 1, 4), Attempt(1, 0, 5)) == ["memory"]
 
 
+def test_nothing_starts_before_its_release() -> None:
+    instance = Instance(12, [2, 2], [3, 5], releases=[4, 0])
+    good = Schedule.of(instance, [Attempt(0, 4, 7), Attempt(1, 0, 5)])
+    assert violations(good) == []
+    assert good.total_latency() == 3 + 5
+    early = Attempt(0, 3, 5, killed=True)
+    found = violations(Schedule.of(instance, [early, Attempt(0, 5, 8), Attempt(1, 0, 5)]))
+    assert [str(v) for v in found] == [
+        "release: attempt of request 0 from 3 to 5 starts before its release at 4"
+    ]
+
+
 def test_reports_all_violations_with_their_numbers() -> None:
     found = violations(
         Schedule.of(INSTANCE, [Attempt(0, 1, 4), Attempt(1, 0, 5), Attempt(7, 1, 2)])

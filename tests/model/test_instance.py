@@ -20,13 +20,14 @@ def test_request_facts() -> None:
     assert request.area == (3 + 1) + (3 + 2) + (3 + 3) + (3 + 4)
 
 
-@given(instances())
+@given(instances(latest_release=20))
 def test_groups_and_types_rebuild_the_instance(instance: Instance) -> None:
     assert Instance.from_groups(instance.memory, instance.groups()) == instance
     expanded = [request for request, count in instance.types() for _ in range(count)]
-    assert expanded == sorted(instance, key=lambda r: (r.output, r.prompt))
+    assert expanded == sorted(instance, key=lambda r: (r.output, r.prompt, r.release))
     assert all(
-        a[:2] != b[:2] for a, b in zip(instance.groups(), instance.groups()[1:], strict=False)
+        (a[:2], a[3:]) != (b[:2], b[3:])
+        for a, b in zip(instance.groups(), instance.groups()[1:], strict=False)
     )
 
 
@@ -36,6 +37,51 @@ def test_digest_is_that_of_the_canonical_json(instance: Instance) -> None:
     content = {"requests": pairs, "memory": instance.memory}
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     assert instance.digest() == hashlib.sha256(text.encode()).hexdigest()
+
+
+@given(instances(latest_release=20))
+def test_digest_with_releases_is_that_of_triples(instance: Instance) -> None:
+    rows = [[r.prompt, r.output, r.release] for r in instance]
+    rows = rows if instance.has_releases else [row[:2] for row in rows]
+    text = json.dumps({"memory": instance.memory, "requests": rows}, separators=(",", ":"))
+    assert instance.digest() == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_release_times() -> None:
+    instance = Instance(10, [2, 2, 0], [3, 8, 1], releases=[0, 10**15, 4])
+    assert instance[1] == Request(2, 8, release=10**15)
+    assert instance[1:] == (Request(2, 8, 10**15), Request(0, 1, 4))
+    assert repr(instance[2]) == "Request(prompt=0, output=1, release=4)"
+    assert (
+        repr(instance)
+        == "Instance(name='', memory=10, requests=3, latest release=" + "1" + "0" * 15 + ")"
+    )
+    assert instance.has_releases
+    assert instance.total_release == 10**15 + 4
+    assert instance.renamed("x").releases.tolist() == [0, 10**15, 4]
+    assert instance != Instance(10, [2, 2, 0], [3, 8, 1])
+    assert pickle.loads(pickle.dumps(instance)) == instance
+    with pytest.raises(ValueError, match="read-only"):
+        instance.releases[0] = 1
+    same = Instance(10, [2], [3], releases=[0])
+    assert same == Instance(10, [2], [3])
+    assert (same.has_releases, same.total_release) == (False, 0)
+
+
+@pytest.mark.parametrize(
+    ("releases", "message"),
+    [
+        ([0], "releases: must be as many as prompts, 2, got 1"),
+        ([0, -1], r"requests\[1\].release: must be an integer from 0 to 10{15}, got -1"),
+        ([0, 10**15 + 1], r"requests\[1\].release: must be an integer .* got 10{14}1"),
+        ([0, 10**30], r"requests\[1\].release: must be an integer .* got 10{30}"),
+        ([0.5, 1], r"requests\[0\].release: must be an integer .* got 0.5"),
+        ([[0, 1]], "releases: must be a flat list, got 2 dimensions"),
+    ],
+)
+def test_refuses_releases_out_of_range(releases: list[int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        Instance(10, [2, 2], [3, 8], releases=releases)
 
 
 def test_sequence_of_requests() -> None:

@@ -34,6 +34,19 @@ def test_starts_by_type_and_back(instance: Instance) -> None:
         assert (np.diff(again[types.index == k]) >= 0).all()
 
 
+@given(instances(latest_release=20))
+def test_types_differ_in_release(instance: Instance) -> None:
+    types = instance.request_types()
+    assert (types.releases[types.index] == instance.releases).all()
+    keys = [(r.output, r.prompt, r.release) for r in types.requests]
+    assert keys == sorted(set(keys))
+    assert types.counts.tolist() == np.bincount(types.index, minlength=len(types)).tolist()
+    for k, request in enumerate(types.requests):
+        assert types.number_of(request.prompt, request.output, request.release) == k
+    starts = np.arange(len(instance))
+    assert types.to_types(types.to_instance_order(types.to_types(starts))) == types.to_types(starts)
+
+
 def test_wrong_numbers_of_starts_are_refused() -> None:
     types = Instance(5, [1, 1, 1], [2, 2, 3]).request_types()
     with pytest.raises(ValueError, match="type 0 has 2 requests, 1 start times"):

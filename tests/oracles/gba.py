@@ -4,6 +4,7 @@ from fractions import Fraction
 from itertools import count
 from math import floor
 
+from oracles.batches import Batch, in_batches, until_last_end
 from oracles.model import Attempt, Request, by_start, check, largest_prompt
 from oracles.pipelines import (
     floor_power,
@@ -15,8 +16,17 @@ from oracles.pipelines import (
 )
 
 
-def gba(memory: int, requests: list[Request], alpha: Fraction | int | str) -> list[Attempt]:
-    """Run GBA(alpha): classes of growing output length, one pipeline after another.
+def gba(
+    memory: int, requests: list[Request], releases: list[int], alpha: Fraction | int | str
+) -> list[Attempt]:
+    """Run GBA(alpha), batch by batch."""
+    return in_batches(
+        requests, releases, lambda batch: until_last_end(gba_batch(memory, batch, alpha))
+    )
+
+
+def gba_batch(memory: int, requests: list[Request], alpha: Fraction | int | str) -> list[Attempt]:
+    """Run classes of growing output length, one pipeline after another.
 
     With mixed prompts, a class reckons with its own largest prompt. After a class with the
     longest slice for that prompt, the requests that remain run one at a time.
@@ -47,15 +57,31 @@ def gba(memory: int, requests: list[Request], alpha: Fraction | int | str) -> li
 def gba_with(
     memory: int,
     requests: list[Request],
+    releases: list[int],
     alpha: Fraction | int | str,
     spacing: str = "sps",
     slices: str = "alpha",
     drain: bool = True,
 ) -> list[Attempt]:
     """Run GBA(alpha) with another spacing, other classes, or classes that overlap."""
+
+    def run_batch(batch: list[Request]) -> Batch:
+        ran = gba_batch_with(memory, batch, alpha, spacing, slices, drain)
+        return until_last_end(ran)
+
+    return in_batches(requests, releases, run_batch)
+
+
+def gba_batch_with(
+    memory: int,
+    requests: list[Request],
+    alpha: Fraction | int | str,
+    spacing: str,
+    slices: str,
+    drain: bool,
+) -> list[Attempt]:
+    """Run one batch."""
     check(memory, requests, alpha)
-    if not requests:
-        return []
     if not drain:
         return gba_undrained(memory, requests, alpha, spacing, slices)
     attempts: list[Attempt] = []

@@ -4,6 +4,7 @@ from fractions import Fraction
 from itertools import count
 from math import floor
 
+from oracles.batches import Batch, in_batches
 from oracles.model import Attempt, Request, by_start, check, largest_prompt, slot
 from oracles.pipelines import (
     floor_power,
@@ -16,9 +17,20 @@ from oracles.pipelines import (
 
 
 def gsa(
-    memory: int, requests: list[Request], alpha: Fraction | int | str, beta: Fraction | int = 1
+    memory: int,
+    requests: list[Request],
+    releases: list[int],
+    alpha: Fraction | int | str,
+    beta: Fraction | int = 1,
 ) -> list[Attempt]:
-    """Run GSA(alpha, beta): growing slices, and a kill for whoever does not complete in one.
+    """Run GSA(alpha, beta), batch by batch."""
+    return in_batches(requests, releases, lambda batch: gsa_batch(memory, batch, alpha, beta))
+
+
+def gsa_batch(
+    memory: int, requests: list[Request], alpha: Fraction | int | str, beta: Fraction | int = 1
+) -> Batch:
+    """Run growing slices, and a kill for whoever does not complete in one.
 
     With mixed prompts, a phase reckons with the largest prompt left. After a phase with the
     longest slice for that prompt, the requests that remain run one at a time.
@@ -40,13 +52,15 @@ def gsa(
         previous = length
         if length == longest:
             attempts += run_one_by_one(memory, requests, unfinished, now)
+            now += slots_of(memory, requests, unfinished)
             break
-    return by_start(attempts)
+    return by_start(attempts), now
 
 
 def gsa_with(
     memory: int,
     requests: list[Request],
+    releases: list[int],
     alpha: Fraction | int | str,
     beta: Fraction | int = 1,
     spacing: str = "sps",
@@ -54,9 +68,24 @@ def gsa_with(
     drain: bool = True,
 ) -> list[Attempt]:
     """Run GSA(alpha, beta) with another spacing, other slices, or phases that overlap."""
+    return in_batches(
+        requests,
+        releases,
+        lambda batch: gsa_batch_with(memory, batch, alpha, beta, spacing, slices, drain),
+    )
+
+
+def gsa_batch_with(
+    memory: int,
+    requests: list[Request],
+    alpha: Fraction | int | str,
+    beta: Fraction | int,
+    spacing: str,
+    slices: str,
+    drain: bool,
+) -> Batch:
+    """Run one batch, which is over when its last slot is."""
     check(memory, requests, alpha)
-    if not requests:
-        return []
     if not drain:
         return gsa_undrained(memory, requests, alpha, beta, spacing, slices)
     attempts: list[Attempt] = []
@@ -75,8 +104,9 @@ def gsa_with(
         previous = length
         if length == longest:
             attempts += run_one_by_one(memory, requests, unfinished, now)
+            now += slots_of(memory, requests, unfinished)
             break
-    return by_start(attempts)
+    return by_start(attempts), now
 
 
 def gsa_undrained(
@@ -86,7 +116,7 @@ def gsa_undrained(
     beta: Fraction | int,
     spacing: str,
     slices: str,
-) -> list[Attempt]:
+) -> Batch:
     """Run GSA with each phase following on the one before.
 
     A request whose turn comes while its last slot lasts is waited for, until it completes or
@@ -129,4 +159,9 @@ def gsa_undrained(
     # What is left had a slot in the last phase, and no slot of an earlier phase ends later.
     left = [i for i in range(len(requests)) if i not in completion]
     attempts += run_one_by_one(memory, requests, left, last_slot)
-    return by_start(attempts)
+    return by_start(attempts), last_slot + slots_of(memory, requests, left)
+
+
+def slots_of(memory: int, requests: list[Request], members: list[int]) -> int:
+    """Return how long the slots of some requests last that run one at a time."""
+    return sum(memory - requests[i][0] for i in members)

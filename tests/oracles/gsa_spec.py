@@ -2,19 +2,33 @@
 
 from fractions import Fraction
 
-from oracles.gsa import gsa
+from oracles.batches import in_batches, until_last_end
+from oracles.gsa import gsa_batch
 from oracles.model import Attempt, Request, by_start
 
 
 def gsa_spec(
-    memory: int, requests: list[Request], alpha: Fraction | int | str, beta: Fraction | int = 1
+    memory: int,
+    requests: list[Request],
+    releases: list[int],
+    alpha: Fraction | int | str,
+    beta: Fraction | int = 1,
 ) -> list[Attempt]:
-    """Run GSA-Spec(alpha, beta): GSA's plan, with speculative attempts in the memory it leaves.
+    """Run GSA-Spec(alpha, beta), batch by batch."""
+    return in_batches(
+        requests, releases, lambda batch: until_last_end(gsa_spec_batch(memory, batch, alpha, beta))
+    )
+
+
+def gsa_spec_batch(
+    memory: int, requests: list[Request], alpha: Fraction | int | str, beta: Fraction | int
+) -> list[Attempt]:
+    """Run GSA's plan, with speculative attempts in the memory it leaves.
 
     The plan's attempts keep their starts. Those of a request that completed in a speculative
     attempt are left out, and nothing takes their place.
     """
-    plan = gsa(memory, requests, alpha, beta)
+    plan, _ = gsa_batch(memory, requests, alpha, beta)
     attempts: list[Attempt] = []
     unfinished = set(range(len(requests)))
     base: dict[int, Attempt] = {}  # running attempts of the plan

@@ -3,19 +3,20 @@
 from oracles.model import Attempt, Request, by_start, check, memory_by_round
 
 
-def mc_sf(memory: int, requests: list[Request]) -> list[Attempt]:
+def mc_sf(memory: int, requests: list[Request], releases: list[int]) -> list[Attempt]:
     """Run MC-SF: admit the shortest outputs first, as long as no future round overflows."""
     check(memory, requests)
     attempts: list[Attempt] = []
-    waiting = sorted(range(len(requests)), key=lambda i: (requests[i][1], i))
+    waiting = set(range(len(requests)))
     now = 0
     while waiting:
-        while waiting:
-            first = waiting[0]
-            longer = [*attempts, (first, now, now + requests[first][1], False)]
+        for i in sorted(waiting, key=lambda i: (requests[i][1], i)):
+            if releases[i] > now:
+                continue
+            longer = [*attempts, (i, now, now + requests[i][1], False)]
             if max(memory_by_round(memory, requests, longer)) > memory:
                 break
             attempts = longer
-            waiting.pop(0)
+            waiting.remove(i)
         now += 1
     return by_start(attempts)

@@ -16,32 +16,40 @@ def interval(memory: int, request: Request, width: Fraction | int | None) -> tup
 
 
 def a_max(
-    memory: int, requests: list[Request], width: Fraction | int | None = None
+    memory: int,
+    requests: list[Request],
+    releases: list[int],
+    width: Fraction | int | None = None,
 ) -> list[Attempt]:
     """Run A-Max: MC-SF that takes each output to be the greatest of its interval."""
     check(memory, requests)
     greatest = [interval(memory, request, width)[1] for request in requests]
     attempts: list[Attempt] = []
     running: dict[int, int] = {}  # request -> start
-    waiting = sorted(range(len(requests)), key=lambda i: (greatest[i], i))
+    waiting = set(range(len(requests)))
     for now in count():
         done = [i for i, start in running.items() if start + requests[i][1] == now]
         attempts += [(i, running.pop(i), now, False) for i in done]
-        while waiting:
-            longer = {**running, waiting[0]: now}
-            assumed = [(i, start, start + greatest[i], False) for i, start in longer.items()]
+        for i in sorted(waiting, key=lambda i: (greatest[i], i)):
+            if releases[i] > now:
+                continue
+            longer = {**running, i: now}
+            assumed = [(j, start, start + greatest[j], False) for j, start in longer.items()]
             # Rounds of the past, which these did not use alone, are within the budget anyway.
             if not within_budget(memory, requests, assumed):
                 break
             running = longer
-            waiting.pop(0)
-        if not running:
+            waiting.remove(i)
+        if not running and not waiting:
             return by_start(attempts)
     raise AssertionError("unreachable")
 
 
 def a_min(
-    memory: int, requests: list[Request], width: Fraction | int | None = None
+    memory: int,
+    requests: list[Request],
+    releases: list[int],
+    width: Fraction | int | None = None,
 ) -> list[Attempt]:
     """Run A-Min: take each output to be the least it can be, and evict when that was too little."""
     check(memory, requests)
@@ -59,6 +67,8 @@ def a_min(
             estimate[i] = max(estimate[i], now - start)
             waiting.add(i)
         for i in sorted(waiting, key=lambda i: (estimate[i], i)):
+            if releases[i] > now:
+                continue
             longer = {**running, i: now}
             used_in = {
                 round_: sum(
@@ -72,6 +82,6 @@ def a_min(
                 break
             running = longer
             waiting.remove(i)
-        if not running:
+        if not running and not waiting:
             return by_start(attempts)
     raise AssertionError("unreachable")

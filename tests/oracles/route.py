@@ -1,9 +1,11 @@
 """Rect, Response and Route, literally (arXiv 2607.09248)."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import count
 from math import floor
 
+from oracles.batches import Batch, in_batches
 from oracles.model import Attempt, Request, by_start, check, largest_prompt, slot
 from oracles.pipelines import pipeline_slots, run_pipeline
 
@@ -22,7 +24,7 @@ def rectangle(memory: int, prompt: int, rung: int) -> tuple[int, int, int]:
     return prompt + age, age, (prompt + age) * 2**rung
 
 
-def rect(memory: int, requests: list[Request]) -> list[Attempt]:
+def rect(memory: int, requests: list[Request], releases: list[int]) -> list[Attempt]:
     """Run Rect: pack rectangles, the smallest first, and double the age of what is killed."""
     check(memory, requests)
     attempts: list[Attempt] = []
@@ -36,12 +38,13 @@ def rect(memory: int, requests: list[Request]) -> list[Attempt]:
         widths = {
             i: rectangle(memory, prompt, rungs[i])[0] for i, (prompt, _) in enumerate(requests)
         }
-        for i in in_key_order(memory, requests, waiting, rungs):
+        released = {i for i in waiting if releases[i] <= now}
+        for i in in_key_order(memory, requests, released, rungs):
             if sum(widths[other] for other, _, _, _ in running) + widths[i] <= memory:
                 age = rectangle(memory, requests[i][0], rungs[i])[1]
                 running.append(slot(requests, i, now, age))
                 waiting.remove(i)
-        if not running:
+        if not running and not waiting:
             return by_start(attempts)
     raise AssertionError("unreachable")
 
@@ -67,15 +70,20 @@ def end_attempt(
         waiting.add(i)
 
 
-def response(memory: int, requests: list[Request]) -> list[Attempt]:
-    """Run Response: slices 1, 2, 4, ..., each for the unfinished with a prompt below it."""
+def response(memory: int, requests: list[Request], releases: list[int]) -> list[Attempt]:
+    """Run Response, batch by batch."""
+    return in_batches(requests, releases, lambda batch: response_batch(memory, batch))
+
+
+def response_batch(memory: int, requests: list[Request]) -> Batch:
+    """Run slices 1, 2, 4, ..., each for the unfinished with a prompt below it."""
     check(memory, requests)
     attempts: list[Attempt] = []
     unfinished = list(range(len(requests)))
     now = 0
     for phase in count():
         if not unfinished:
-            return by_start(attempts)
+            return by_start(attempts), now
         length = 2**phase
         members = [i for i in unfinished if requests[i][0] < length]
         if not members:
@@ -94,25 +102,39 @@ def response(memory: int, requests: list[Request]) -> list[Attempt]:
     raise AssertionError("unreachable")
 
 
-def route(memory: int, requests: list[Request]) -> list[Attempt]:
+def route(memory: int, requests: list[Request], releases: list[int]) -> list[Attempt]:
     """Run Route: windows of 1, 2, 4, ... rounds for each of three classes, one after another.
 
-    A window in which nothing starts takes no time.
+    A window in which nothing starts takes no time. When all that was released has completed,
+    the next release begins with windows of 1 again. What is released during a window of
+    prompt-heavy or of large requests waits for the next one.
     """
     check(memory, requests)
     attempts: list[Attempt] = []
     rungs = [0] * len(requests)
-    waiting = set(range(len(requests)))
-    now = 0
-    for number in count():
+    to_come = set(range(len(requests)))
+    waiting: set[int] = set()
+    now = number = 0
+
+    def release(until: int) -> None:
+        for i in [i for i in to_come if releases[i] <= until]:
+            to_come.remove(i)
+            waiting.add(i)
+
+    while waiting or to_come:
+        release(now)
+        if not waiting:
+            number = 0
+            now += 1
+            continue
         for window in (prompt_heavy_window, response_heavy_window, large_window):
-            if not waiting:
-                return by_start(attempts)
-            ran = window(memory, requests, waiting, rungs, now, now + 2**number)
+            release(now)
+            ran = window(memory, requests, waiting, rungs, now, now + 2**number, release)
             attempts += ran
             if ran:
                 now += 2**number
-    raise AssertionError("unreachable")
+        number += 1
+    return by_start(attempts)
 
 
 def of_class(
@@ -136,6 +158,7 @@ def prompt_heavy_window(
     rungs: list[int],
     begin: int,
     end: int,
+    release: Callable[[int], None],
 ) -> list[Attempt]:
     """Run Rect on the prompt-heavy requests, as long as their kill ages end within the window."""
     attempts: list[Attempt] = []
@@ -163,11 +186,13 @@ def response_heavy_window(
     rungs: list[int],
     begin: int,
     end: int,
+    release: Callable[[int], None],
 ) -> list[Attempt]:
     """Run pipelines of the response-heavy requests of one rung, the lowest that can start."""
     attempts: list[Attempt] = []
     now = begin
     while True:
+        release(now)
         members = of_class(memory, requests, waiting, rungs, "response-heavy")
         slots: list[tuple[int, int, int]] = []  # (request, start, length)
         for rung in sorted({rungs[i] for i in members}):
@@ -197,6 +222,7 @@ def large_window(
     rungs: list[int],
     begin: int,
     end: int,
+    release: Callable[[int], None],
 ) -> list[Attempt]:
     """Run large requests alone, the lowest rung first, each until it completes or is killed."""
     attempts: list[Attempt] = []

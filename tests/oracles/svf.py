@@ -4,9 +4,12 @@ from oracles.in_order import place_in_order
 from oracles.model import Attempt, Request, area, check
 
 
-def svf(memory: int, requests: list[Request]) -> list[Attempt]:
+def svf(memory: int, requests: list[Request], releases: list[int]) -> list[Attempt]:
     """Run the smallest area first."""
     check(memory, requests)
     return place_in_order(
-        memory, requests, sorted(range(len(requests)), key=lambda i: (area(*requests[i]), i))
+        memory,
+        requests,
+        releases,
+        lambda waiting: sorted(waiting, key=lambda i: (area(*requests[i]), i)),
     )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from types import FunctionType
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_runs import alpha_texts, as_tuples, run
 from strategies import POLICY_SPECS, instances
@@ -17,6 +18,7 @@ from kvopt import (
     Instance,
     Machine,
     Policy,
+    PolicyError,
     Schedule,
     policy_from_spec,
     simulate,
@@ -27,7 +29,7 @@ NON_CLAIRVOYANT = [spec for spec in POLICY_SPECS if not policy_from_spec(spec).c
 
 
 @pytest.mark.parametrize("spec", POLICY_SPECS)
-@given(instance=instances(max_requests=12, max_memory=40))
+@given(instance=instances(max_requests=12, max_memory=40, latest_release=60))
 def test_every_schedule_is_feasible(spec: str, instance: Instance) -> None:
     schedule = run(spec, instance)
     assert violations(schedule) == []
@@ -65,29 +67,68 @@ def test_seeds_matter() -> None:
         )
 
 
-@pytest.mark.parametrize("spec", NON_CLAIRVOYANT)
-@given(instance=instances(), data=st.data())
-def test_decisions_do_not_depend_on_unrevealed_lengths(
+@pytest.mark.parametrize("spec", POLICY_SPECS)
+@settings(max_examples=60)
+@given(instance=instances(max_memory=20, latest_release=20), data=st.data())
+def test_decisions_do_not_depend_on_what_is_unknown(
     spec: str, instance: Instance, data: st.DataObject
 ) -> None:
-    """Instances that differ only in what is unrevealed at time T get the same decisions up to T."""
+    """Instances that differ only in what is unknown at time T get the same decisions up to T.
+
+    Unknown is how many requests are to come, which, when, and, without clairvoyance, the
+    output of what has not completed.
+    """
     schedule = run(spec, instance)
     time = data.draw(st.integers(0, schedule.makespan))
-    longest_run = np.zeros(len(instance), dtype=np.int64)
-    ages = np.minimum(schedule.end, time) - schedule.start
-    np.maximum.at(longest_run, schedule.request, np.maximum(ages, 0))
-    outputs = instance.outputs.copy()
-    for i in np.flatnonzero(schedule.completion_times() > time).tolist():
-        longest = instance.memory - instance[i].prompt
-        outputs[i] = data.draw(st.integers(int(longest_run[i]) + 1, longest))
-    assume((outputs != instance.outputs).any())
-    other = run(spec, Instance(instance.memory, instance.prompts, outputs))
-    assert decisions_until(schedule, time) == decisions_until(other, time)
+    known = np.flatnonzero(instance.releases <= time).tolist()
+    twin = [[instance[i].prompt, instance[i].output, instance[i].release, i] for i in known]
+    if not policy_from_spec(spec).clairvoyant:
+        longest_run = np.zeros(len(instance), dtype=np.int64)
+        ages = np.minimum(schedule.end, time) - schedule.start
+        np.maximum.at(longest_run, schedule.request, np.maximum(ages, 0))
+        for row in twin:
+            if schedule.completion_times()[row[3]] > time:
+                least = int(longest_run[row[3]]) + 1
+                row[1] = data.draw(st.integers(least, instance.memory - row[0]))
+    for _ in range(data.draw(st.integers(0 if twin else 1, 4))):
+        prompt = data.draw(st.integers(0, instance.memory - 1))
+        output = data.draw(st.integers(1, instance.memory - prompt))
+        release = time + data.draw(st.integers(1, 20))
+        twin.insert(data.draw(st.integers(0, len(twin))), [prompt, output, release, -1])
+    prompts, outputs, releases, names = zip(*twin, strict=True)
+    other = run(spec, Instance(instance.memory, prompts, outputs, releases=releases))
+    assert decisions_until(schedule, time) == decisions_until(other, time, names)
 
 
-def decisions_until(schedule: Schedule, time: int) -> set[tuple[str, int, int]]:
-    starts = {("start", a.request, a.start) for a in schedule if a.start <= time}
-    return starts | {("kill", a.request, a.end) for a in schedule if a.killed and a.end <= time}
+def decisions_until(
+    schedule: Schedule, time: int, names: Sequence[int] | None = None
+) -> set[tuple[str, int, int]]:
+    names = range(len(schedule.instance)) if names is None else names
+    starts = {("start", names[a.request], a.start) for a in schedule if a.start <= time}
+    kills = {("kill", names[a.request], a.end) for a in schedule if a.killed and a.end <= time}
+    return starts | kills
+
+
+class Spied(Policy):
+    """A policy, with a look at what it holds before each of its pauses."""
+
+    name = "spied"
+    clairvoyant = False
+
+    def __init__(self, policy: Policy, look: Callable[[Machine, list[object]], None]) -> None:
+        self.policy, self.look = policy, look
+        self.clairvoyant = policy.clairvoyant
+
+    def run(self, machine: Machine) -> Decisions:
+        inner = self.policy.run(machine)
+        reply = None
+        while True:
+            try:
+                pause = inner.send(reply)  # type: ignore[arg-type]
+            except StopIteration:
+                return
+            self.look(machine, [machine, inner, pause])
+            reply = yield pause
 
 
 @pytest.mark.parametrize("spec", NON_CLAIRVOYANT)
@@ -95,34 +136,48 @@ def test_output_lengths_are_out_of_reach(spec: str) -> None:
     """No chain of references leads from what a non-clairvoyant policy holds to the lengths."""
     lengths = [903_907, 907_913, 911_921, 919_937]
     instance = Instance(10**6, [7, 7, 7, 7], lengths)
-    policy = policy_from_spec(spec)
     seen = []
 
-    class Spy(Policy):
-        name = "spy"
-        clairvoyant = False
+    def look(machine: Machine, held: list[object]) -> None:
+        unfinished = {lengths[i] for i in machine.unfinished().tolist()}
+        seen.append(unfinished & numbers_within(held))
 
-        def run(self, machine: Machine) -> Decisions:
-            inner = policy.run(machine)
-            reply = None
-            while True:
-                try:
-                    pause = inner.send(reply)  # type: ignore[arg-type]
-                except StopIteration:
-                    return
-                unfinished = {lengths[i] for i in machine.unfinished().tolist()}
-                seen.append(unfinished & numbers_within(machine))
-                reply = yield pause
-
-    simulate(instance, Spy())
+    simulate(instance, Spied(policy_from_spec(spec), look))
     assert seen
     assert not any(seen)
 
 
-def numbers_within(machine: Machine) -> set[int]:
-    """Every integer reachable from a machine, classes and modules left out."""
+@pytest.mark.parametrize("spec", POLICY_SPECS)
+def test_what_is_to_come_is_out_of_reach(spec: str) -> None:
+    """Nor does one lead to prompts, outputs, releases or numbers of what is not released."""
+    prompts = [7, 100_003, 7, 100_019, *[100_043] * 1009]
+    outputs = [903_907, 800_011, 402_131, 800_029, *[73_009] * 1009]
+    releases = [0, 700_001, 0, 5_000_011, *[30_000_001] * 1009]
+    instance = Instance(10**6, prompts, outputs, releases=releases)
+    seen = []
+
+    class EnoughSeenError(Exception):
+        pass
+
+    def look(machine: Machine, held: list[object]) -> None:
+        if machine.now >= 30_000_001:
+            raise EnoughSeenError
+        numbers = numbers_within(held)
+        hidden = {1009, 1010, 1011, 1013}
+        for row in zip(prompts, outputs, releases, strict=True):
+            hidden |= set(row) if row[2] > machine.now else set()
+        seen.append((machine.now, hidden & numbers))
+
+    with pytest.raises(PolicyError, match="EnoughSeenError"):
+        simulate(instance, Spied(policy_from_spec(spec), look))
+    assert max(now for now, _ in seen) >= 700_001
+    assert [found for _, found in seen if found] == []
+
+
+def numbers_within(held: Sequence[object]) -> set[int]:
+    """Every integer reachable from some objects; classes, modules, globals left out."""
     found: set[int] = set()
-    queue: list[object] = [machine]
+    queue = list(held)
     visited = set()
     while queue:
         thing = queue.pop()
@@ -132,8 +187,10 @@ def numbers_within(machine: Machine) -> set[int]:
         if isinstance(thing, int):
             found.add(thing)
         elif isinstance(thing, np.ndarray):
-            found.update(thing.tolist())
+            found.update(thing.ravel().tolist())
             queue.append(thing.base)
+        elif isinstance(thing, FunctionType):
+            queue += [thing.__closure__, thing.__defaults__]
         else:
             queue += gc.get_referents(thing)
             queue += list(slots_of(thing))
@@ -146,7 +203,20 @@ def slots_of(thing: object) -> Iterator[object]:
             yield getattr(thing, name)
 
 
+def test_the_search_for_numbers_looks_into_paused_policies() -> None:
+    def run(hidden: int) -> Iterator[None]:
+        inner = [hidden + 1]
+        yield
+        inner.append(0)
+
+    generator = run(903)
+    next(generator)
+    assert {903, 904} <= numbers_within([generator])
+    assert 905 in numbers_within([lambda: generator, (lambda x: lambda: x)(905)])
+
+
 def test_a_clairvoyant_policy_does_get_the_lengths() -> None:
     """The search for reachable numbers finds them where they are."""
-    machine = Machine("x", 1000, np.array([7, 7]), np.array([903, 907]))
-    assert {903, 907} <= numbers_within(machine)
+    machine = Machine("x", 1000, clairvoyant=True)
+    machine.arrive(np.array([0, 1]), Instance(1000, [7, 7], [903, 907]))
+    assert {903, 907} <= numbers_within([machine])

@@ -7,16 +7,18 @@ from fractions import Fraction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.gsa_spec import gsa_spec as oracle_gsa_spec
-from policy_runs import alpha_texts, as_tuples, oracle_alpha, rows, run
+from policy_runs import alpha_texts, as_tuples, oracle_alpha, releases, rows, run
 from strategies import instances
 
 from kvopt import Instance
 
 
 @settings(max_examples=100)
-@given(instances(), alpha_texts, st.integers(1, 3))
+@given(instances(latest_release=30), alpha_texts, st.integers(1, 3))
 def test_gsa_spec_is_the_textbook_algorithm(instance: Instance, alpha: str, beta: int) -> None:
-    expected = oracle_gsa_spec(instance.memory, rows(instance), oracle_alpha(alpha), Fraction(beta))
+    expected = oracle_gsa_spec(
+        instance.memory, rows(instance), releases(instance), oracle_alpha(alpha), Fraction(beta)
+    )
     assert as_tuples(run(f"gsa-spec:alpha={alpha}:beta={beta}", instance)) == expected
 
 
