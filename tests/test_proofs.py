@@ -397,3 +397,13 @@ def test_a_smaller_factor_of_areas_is_refuted(companion: ModuleType) -> None:
         companion.check_svf(instance, Fraction(19, 10))
     with pytest.raises(AssertionError):
         companion.check_rect(600, Fraction(12))
+
+
+@pytest.mark.parametrize("companion", ["release_times"], indirect=True)
+def test_a_fluid_that_comes_too_late_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(6, [1, 0, 2], [3, 2, 4], releases=[0, 2, 3])
+    starts = solve(instance).starts.tolist()
+    weights = companion.memory_weights(instance)
+    assert companion.check_busy_time(instance, starts, weights) > 0
+    with pytest.raises(AssertionError):
+        companion.check_busy_time(instance, starts, weights, late=True)

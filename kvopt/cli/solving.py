@@ -153,6 +153,16 @@ def _write_certificate(file: Path, result: Result, stop: Stopping) -> None:
         )
 
 
+def _totals(result: Result) -> dict[str, int]:
+    """Return both totals where the objective is not the total completion time."""
+    if not result.instance.has_releases:
+        return {}
+    return {
+        "total latency": result.total_latency,
+        "total completion time": result.total_completion_time,
+    }
+
+
 def _print(result: Result, err: bool) -> None:
     """Print a bracket and how it came about, on stderr if asked to."""
     from kvopt.report.tables import stage_table
@@ -160,6 +170,7 @@ def _print(result: Result, err: bool) -> None:
     facts: dict[str, Any] = {
         "status": result.status.value,
         "objective": result.objective,
+        **_totals(result),
         "lower bound": f"{result.lower_bound} ({result.rule})",
         "certified": f"{result.certified_lower_bound} ({result.certified.rule})",
     }
@@ -168,7 +179,8 @@ def _print(result: Result, err: bool) -> None:
     facts["seconds"] = f"{result.seconds:.2f}"
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"
+    width = max(map(len, facts))
     for key, value in facts.items():
-        click.echo(f"{key:<11}  {value}", err=err)
+        click.echo(f"{key:<{width}}  {value}", err=err)
     click.echo(err=err)
     click.echo(stage_table(result), err=err)

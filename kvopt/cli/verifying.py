@@ -117,7 +117,10 @@ def _checked(file: Path, ask: Ask) -> dict[str, Any]:
     row["kind"] = "schedule"
     if found := [str(violation) for violation in violations(content)]:
         return row | {"ok": False, "violations": found}
-    return row | {"total_completion_time": content.total_completion_time()}
+    row["total_completion_time"] = content.total_completion_time()
+    if content.instance.has_releases:
+        row["total_latency"] = content.total_latency()
+    return row
 
 
 def _print(checked: list[dict[str, Any]]) -> None:
@@ -131,6 +134,8 @@ def _print(checked: list[dict[str, Any]]) -> None:
         note = f", {row['claim']}" if "claim" in row else ""
         if "total_completion_time" in row:
             note = f", total completion time {row['total_completion_time']}"
+        if "total_latency" in row:
+            note = f", total latency {row['total_latency']}{note}"
         state = "ok" if row["ok"] else "FAILED"
         click.echo(f"{file_text(row['file'])}: {state}: {row['kind']}{one_line(note)}")
         for violation in row["violations"]:

@@ -12,7 +12,9 @@ from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy
 from kvopt.solver.hindsight_stage import solve_by_program
+from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.result import Result, Status
+from kvopt.solver.stage import run_alone
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 from kvopt.theory.decimals import rounded_down, rounded_up
 
@@ -88,7 +90,10 @@ def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
     if optimum.status is not Status.OPTIMAL or stop.over():
         return
     if len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY:
-        yield solve_by_state_graph(instance)
+        if instance.has_releases:
+            yield run_alone(BatchState(), instance, optimum.starts, stop)
+        else:
+            yield solve_by_state_graph(instance)
     small = len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY
     if small and optimum.rule != "milp":
         second = solve_by_program(instance, optimum.starts, stop)

@@ -31,76 +31,64 @@ as those of one prompt and output complete in the order of their releases.
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
 from typing import Any
 
 from batches import Batches
 from budget import Budget
-from busy_time import total_output
+from charges import Charges
 from instances import Arrivals, Types
 from limits import MAX_NUMBER
 from reading import Refused, fields, integer, read_duals
 from release_duals import Prices, duals_in_order, read_prices
 
 MAX_COST = 2**62
-NEVER = 10**99  # what a completion costs that cannot be
 MAX_HORIZON = 10**6
 MAX_NODES = 50_000_000  # kept in a search, all times together
 
 Costs = dict[int, int]  # cost-to-go of batches, by their numbers
 
 
-class Charges:
-    """What completions cost: that of a type at t costs D t less a dual."""
-
-    def __init__(self, kinds: list[tuple[int, int]], scale: int, prices: Prices, queues: Any):
-        self.scale = scale
-        self.outputs = [output for _, output in kinds]
-        self.prices = [prices[kind] for kind in kinds]
-        self.queues = [queues[kind] for kind in kinds]  # of each (release, dual), by release
-        self.most = [steps[-1][1] for steps in self.prices]
-        self.latest = max(queue[-1][0] for queue in self.queues)
-
-    def least(self, t: int, ranks: int, slack: int) -> list[int]:
-        """Return the least that a completion of each of the first ranks may cost at a time."""
-        found = []
-        for output, steps in zip(self.outputs[:ranks], self.prices):
-            before = bisect_right(steps, (t - output, NEVER))
-            cost = self.scale * t - steps[before - 1][1] if before else NEVER
-            found.append(cost if cost <= slack else NEVER)
-        return found
-
-    def by_number_left(self, t: int) -> list[list[int]]:
-        """Return what a completion of each rank costs at a time, by how many are left."""
-        return [
-            [NEVER, *(self.scale * t - w if a + o <= t else NEVER for a, w in reversed(queue))]
-            for o, queue in zip(self.outputs, self.queues)
-        ]
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
+    """Return what the duals give, or `low` if that is more and a search has proved it."""
+    fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"))
+    pay_for(sum(types.values()), budget)
+    given = read_duals(types, proof["duals"], "proof.duals")
+    value = sum(types[kind] * dual for kind, dual in given.items())
+    prices = {kind: [(0, dual)] for kind, dual in given.items()}
+    queues = {kind: [(0, dual)] * types[kind] for kind, dual in given.items()}
+    return proved(memory, prices, queues, value, low, proof, budget)
 
 
-def prove(
-    memory: int,
-    types: Types,
-    low: int,
-    proof: dict[str, Any],
-    budget: Budget,
-    arrivals: Arrivals | None = None,
+def prove_with_releases(
+    memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budget: Budget
 ) -> int:
     """Return what the duals give, or `low` if that is more and a search has proved it."""
     fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"))
+    pay_for(sum(n for groups in arrivals.values() for _, n in groups), budget)
+    prices, value = read_prices(arrivals, proof["duals"], "proof.duals")
+    queues = duals_in_order(arrivals, proof["duals"])
+    return proved(memory, prices, queues, value, low, proof, budget)
+
+
+def pay_for(requests: int, budget: Budget) -> None:
+    """Pay for what is kept of each request."""
+    budget.spend(20 * requests)
+    budget.hold(200 * requests)
+
+
+def proved(
+    memory: int,
+    prices: Prices,
+    queues: Prices,
+    value: int,
+    low: int,
+    proof: dict[str, Any],
+    budget: Budget,
+) -> int:
+    """Return the bound, from the duals by type and by request and the sum of the latter."""
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     horizon = integer(proof["horizon"], 1, MAX_HORIZON, "proof.horizon")
     limit = integer(proof["nodes"], 0, MAX_NODES, "proof.nodes")
-    budget.spend(20 * sum(types.values()))
-    budget.hold(200 * sum(types.values()))
-    if arrivals:
-        prices, value = read_prices(arrivals, proof["duals"], "proof.duals")
-        queues = duals_in_order(arrivals, proof["duals"])
-    else:
-        given = read_duals(types, proof["duals"], "proof.duals")
-        value = sum(types[kind] * dual for kind, dual in given.items())
-        prices = {kind: [(0, dual)] for kind, dual in given.items()}
-        queues = {kind: [(0, dual)] * types[kind] for kind, dual in given.items()}
     kinds = sorted(prices, key=lambda kind: -prices[kind][-1][1])
     duals = Charges(kinds, scale, prices, queues)
     if duals.most[0] > scale * horizon:
@@ -109,13 +97,14 @@ def prove(
     # A slack of 0 is enough for the bound, one that is not too small for the search as well.
     slack = 0 if limit == 0 else low // 256 * scale
     begun, kept = costs_to_go(batches, duals, slack, keep=limit > 0)
-    proved = max(total_output(types), -(-(value + begun) // scale))
-    if proved >= low or limit == 0:
-        return proved
+    least = sum(a + o for (_, o), queue in queues.items() for a, _ in queue)
+    bound = max(least, -(-(value + begun) // scale))
+    if bound >= low or limit == 0:
+        return bound
     below = scale * (low - 1) - value  # what may be spent
     if below - begun > slack:
         _, kept = costs_to_go(batches, duals, below - begun, keep=True)
-    if search(batches, [types[kind] for kind in kinds], duals, kept, below, limit):
+    if search(batches, [len(queues[kind]) for kind in kinds], duals, kept, below, limit):
         raise Refused(f"lower_bound: is {low}, a schedule costs less")
     return low
 

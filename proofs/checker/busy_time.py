@@ -10,8 +10,6 @@ add up to sum B_i >= sum over pairs of min(W_i, W_j) + sum W_i / 2.
 Memory weights: w_i(j) = (s_i + j) / M, at most 1 together as the memory suffices.
 Slot weights: beside a run that uses m tokens at most (M - m) / (s_min + 1) others run, so
 with q = 1 + floor((M - m) / (s_min + 1)), w = 1/q, each of r runs weighs at most 1/r.
-
-With release times the least sum of the B_i is that of a fluid (fluid.py).
 """
 
 from __future__ import annotations
@@ -20,32 +18,19 @@ import math
 from typing import Any
 
 from budget import Budget
-from fluid import busy_times
-from instances import Arrivals, Types
+from instances import Types
 from reading import Refused, fields, short
 
 MAX_SLOTS = 64  # with slot weights
 
 
-def prove(
-    memory: int,
-    types: Types,
-    low: int,
-    proof: dict[str, Any],
-    budget: Budget,
-    arrivals: Arrivals | None = None,
-) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the bound by memory or slot weights, or the sum of the outputs if that is more."""
     weights = fields(proof, "proof", ("rule", "weights"))["weights"]
     if weights not in ("memory", "slots"):
         raise Refused(f"proof.weights: must be memory or slots, got {short(weights)}")
     budget.spend(len(types) * (20 + MAX_SLOTS * 20 * (weights == "slots")))
-    least = total_output(types)  # beyond the releases, if there are any
-    rows = [(a, n) for groups in (arrivals or {}).values() for a, n in groups]
-    least += sum(release * count for release, count in rows)
-    budget.spend(80 * len(rows))
-    budget.use(500 * len(rows))
-    return max(least, busy_time(memory, types, weights == "slots", arrivals))
+    return max(total_output(types), busy_time(memory, types, weights == "slots"))
 
 
 def total_output(types: Types) -> int:
@@ -53,10 +38,20 @@ def total_output(types: Types) -> int:
     return sum(output * count for (_, output), count in types.items())
 
 
-def busy_time(memory: int, types: Types, slots: bool, arrivals: Arrivals | None = None) -> int:
-    """Return sum over pairs of min(W_i, W_j) + sum W_i / 2 + sum delta_i, rounded up.
+def busy_time(memory: int, types: Types, slots: bool) -> int:
+    """Return sum over pairs of min(W_i, W_j) + sum W_i / 2 + sum delta_i, rounded up."""
+    capacity, total, weights = weighed(memory, types, slots)
+    doubled = larger = 0  # twice the pairs' sum, plus the sum of the W_i
+    for weight, count in sorted(weights, reverse=True):
+        doubled += weight * count * (count + 2 * larger)
+        larger += count
+    return -(-(total + (doubled << 64) // (2 * capacity)) >> 64)
 
-    With releases the first two sums are those of the busy times of the fluid.
+
+def weighed(memory: int, types: Types, slots: bool) -> tuple[int, int, list[tuple[int, int]]]:
+    """Return the capacity of a round, the sum of all delta_i, and (W_i, count) of each type.
+
+    The W_i are in units of 1 / capacity, the sum in units of 2^-64, or less.
     """
     unit = min(prompt for prompt, _ in types) + 1
     capacity = memory
@@ -64,9 +59,8 @@ def busy_time(memory: int, types: Types, slots: bool, arrivals: Arrivals | None 
         if memory // unit > MAX_SLOTS:
             raise Refused(f"proof.weights: slots is for up to {MAX_SLOTS} requests at once")
         capacity = math.lcm(*range(1, memory // unit + 1))
-    weights = []  # (W_i, count), W in units of 1 / capacity
-    coming = []  # (release, W_i, count)
-    total = 0  # in units of 2^-64; every term is rounded down, so it stays a lower bound
+    weights = []
+    total = 0  # every term is rounded down, so it stays a lower bound
     for (s, o), count in types.items():
         weight, moment = s * o + o * (o + 1) // 2, 6 * s * o * o + o * (o + 1) * (4 * o - 1)
         if slots:
@@ -78,12 +72,5 @@ def busy_time(memory: int, types: Types, slots: bool, arrivals: Arrivals | None 
                 moment += capacity // q * 6 * (end * end - done * done)
                 done = end
         weights.append((weight, count))
-        coming += [(a, weight, number) for a, number in (arrivals or {}).get((s, o), ())]
         total += (count * (12 * o * weight - moment) << 64) // (12 * weight)
-    if arrivals:
-        return -(-(total + busy_times(coming, capacity)) >> 64)
-    doubled = larger = 0  # twice the pairs' sum, plus the sum of the W_i
-    for weight, count in sorted(weights, reverse=True):
-        doubled += weight * count * (count + 2 * larger)
-        larger += count
-    return -(-(total + (doubled << 64) // (2 * capacity)) >> 64)
+    return capacity, total, weights

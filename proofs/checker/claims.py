@@ -25,6 +25,7 @@ import demand_duals
 import exhaustive
 import linear_duals
 import propagation
+import releases
 import slices
 from budget import Budget
 from instances import Instance, cost_of, digest, read_instance
@@ -35,8 +36,7 @@ FORMAT = "kvopt-certificate/2"
 OLD_FORMAT = "kvopt-certificate/1"
 MOST_BYTES = 32  # of memory for a byte of JSON
 
-# (memory, types, claimed bound, proof, budget[, arrivals]) -> a lower bound on the sum of the C_i
-RULES: dict[str, Any] = {
+RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a lower bound
     "busy-time": busy_time.prove,
     "linear-duals": linear_duals.prove,
     "propagation": propagation.prove,
@@ -46,7 +46,6 @@ RULES: dict[str, Any] = {
     "blocks": blocks.prove,
     "exhaustive": exhaustive.prove,  # -> how many states it looked at; it proves what is claimed
 }
-WITH_RELEASES = ("busy-time", "exhaustive", "linear-duals", "demand-duals", "batch-state")
 
 
 class Claim(NamedTuple):
@@ -119,16 +118,11 @@ def proved_by(instance: Instance, low: int, proof: Any, budget: Budget) -> tuple
     rule = proof.get("rule") if isinstance(proof, dict) else None
     if not isinstance(rule, str) or rule not in RULES:
         raise Refused(f"proof.rule: must be one of {', '.join(RULES)}, got {short(rule)}")
-    late: list[Any] = []  # the cost is the sum of the C_i less that of the releases
-    releases = sum(group.release * group.count for group in instance.groups)
     if instance.has_releases:
-        if rule not in WITH_RELEASES:
-            raise Refused(f"proof.rule: {rule} is not proved for releases after time 0")
-        budget.hold(200 * len(instance.groups))
-        late = [instance.arrivals]
-    found = RULES[rule](instance.memory, instance.types, low + releases, proof, budget, *late)
+        return rule, releases.prove(rule, instance, low, proof, budget)
+    found = RULES[rule](instance.memory, instance.types, low, proof, budget)
     if rule == "exhaustive":
         return rule, found
-    if found < low + releases:
-        raise Refused(f"lower_bound: is {low}, the proof gives {found - releases}")
+    if found < low:
+        raise Refused(f"lower_bound: is {low}, the proof gives {found}")
     return rule, None

@@ -12,23 +12,16 @@ to_come: when i of those that wait have completed, at least their i smallest are
 times rounds of a whole run) have found room in what the running ones leave of the memory;
 that gives the i-th completion time, and the sum of these less the outputs is a bound on the
 sum of the starts from now.  So is the busy-time bound of those that wait, less the outputs.
-
-With release times (text/release_times.md, lemmas 2 to 4) a state has a time, too, until the last
-release; only then no round is idle.  Requests of one prompt and output start in the order of their
-releases, and a round costs the number of those that are released and wait through it, which adds
-up to the sum of the starts less the releases.  `to_come` is about those that are released.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
 from budget import Budget
 from busy_time import busy_time, total_output
-from instances import Arrivals, Types
+from instances import Types
 from packing import packed
 from reading import Refused, fields, integer
 
@@ -36,28 +29,14 @@ MAX_STATES = 5_000_000  # looked at in a search
 MAX_SEARCHED = 1_000  # requests in a search
 
 
-def prove(
-    memory: int,
-    types: Types,
-    low: int,
-    proof: dict[str, Any],
-    budget: Budget,
-    arrivals: Arrivals | None = None,
-) -> int:
+def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return the number of states looked at to find that no schedule costs less than `low`."""
     fields(proof, "proof", ("rule", "states"))
     limit = integer(proof["states"], 0, MAX_STATES, "proof.states")
-    return searched(memory, types, low, limit, budget, arrivals)
+    return searched(memory, types, low, limit, budget)
 
 
-def searched(
-    memory: int,
-    types: Types,
-    low: int,
-    limit: int,
-    budget: Budget,
-    arrivals: Arrivals | None = None,
-) -> int:
+def searched(memory: int, types: Types, low: int, limit: int, budget: Budget) -> int:
     """Search for a schedule that costs less than `low`; refuse if there is one.
 
     `limit` bounds the choices looked at; returned is how many there were.
@@ -74,7 +53,7 @@ def searched(
             budget.spend(20 * len(waiting) + 3 * sum(waiting))
             budget.hold(300 + 8 * len(waiting) + 40 * sum(waiting))
             areas = [s * o + o * (o + 1) // 2 for (s, o), n in rest.items() for _ in range(n)]
-            alone = busy_time(memory, rest, slots=False) if rest else 0
+            alone = busy_time(memory, rest, slots=False)
             known[waiting] = list(accumulate(sorted(areas))), total_output(rest), alone
         areas, outputs, alone = known[waiting]
         bits = profile.bit_length()
@@ -89,34 +68,26 @@ def searched(
             completions += now if room >= area else now - (room - area) // memory
         return max(completions, alone) - outputs
 
-    at = [  # the releases of each kind
-        [a for a, n in (arrivals or {}).get(kind, [(0, types[kind])]) for _ in range(n)]
-        for kind in kinds
-    ]
-    latest = max(map(max, at))
-    target = low - total_output(types) - sum(map(sum, at))
+    target = low - total_output(types)
     root = tuple(types[kind] for kind in kinds)
-    by_cost: dict[int, list[tuple[tuple[int, ...], int, int]]] = {0: [(root, 0, 0)]}
-    done: dict[tuple[int, tuple[int, ...]], set[int]] = {}
+    by_cost: dict[int, list[tuple[tuple[int, ...], int]]] = {0: [(root, 0)]}
+    done: dict[tuple[int, ...], set[int]] = {}
     looked_at = 0
     for cost in range(target):
         if not by_cost:
             break
-        for waiting, profile, now in each(by_cost, cost):
-            if profile in done.setdefault((now, waiting), set()):
+        for waiting, profile in by_cost.pop(cost, ()):
+            if profile in done.setdefault(waiting, set()):
                 continue
-            done[now, waiting].add(profile)
-            coming = [len(own) - bisect_right(own, now) for own in at]  # not released yet
-            then = min(now + 1, latest)
-            later = [len(own) - bisect_right(own, then) for own in at]
+            done[waiting].add(profile)
             size = 320 + profile.bit_length() // 8 + 8 * len(kinds)
             budget.hold(size)
             most = min(limit - looked_at, budget.room // (2 * size))
             choices: list[tuple[tuple[int, ...], int]] = [((), profile)]
-            for shape, count, ahead in zip(shapes, waiting, coming):
+            for shape, count in zip(shapes, waiting):
                 longer = []
                 for rest, used in choices:
-                    for number in range(max(0, count - ahead) + 1):
+                    for number in range(count + 1):
                         longer.append(((*rest, count - number), used))
                         used += shape
                         if (used + spare) & tops:
@@ -128,26 +99,11 @@ def searched(
                 budget.spend(3 * len(choices) * (1 + size // 500))
             looked_at += len(choices)
             for rest, used in choices:
-                if not any(rest):
-                    costs = cost + total_output(types)
-                    raise Refused(
-                        f"lower_bound: is {costs - cost + target}, a schedule costs {costs}"
-                    )
-                after = cost + sum(rest) - sum(coming)
-                if not (used or now < latest) or after >= target:
-                    continue
-                begin = then
-                if not used >> width and after == cost:  # nothing happens before the next release
-                    begin = max(then, min(own[-n] for own, n in zip(at, rest) if n))
-                if used >> width not in done.get((begin, rest), ()):
-                    ready = tuple(max(0, n - ahead) for n, ahead in zip(rest, later))
-                    if after + to_come(ready, used >> width) < target:
+                after = cost + sum(rest)
+                if after == cost:
+                    raise Refused(f"lower_bound: is {low}, a schedule costs {cost + low - target}")
+                if used and after < target and used >> width not in done.get(rest, ()):
+                    if after + to_come(rest, used >> width) < target:
                         budget.hold(size)
-                        by_cost.setdefault(after, []).append((rest, used >> width, begin))
+                        by_cost.setdefault(after, []).append((rest, used >> width))
     return looked_at
-
-
-def each(by_cost: dict[int, list[Any]], cost: int) -> Iterator[Any]:
-    """Yield the states of a cost, also those that are added meanwhile."""
-    while cost in by_cost:
-        yield from by_cost.pop(cost)

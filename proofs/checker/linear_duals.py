@@ -22,8 +22,6 @@ duals are written.  The rows of first_completion may be among them.
 Where other rows are few, not all times are needed: the coefficient on memory row r is s + r - t
 from t = r - o to r - 1 and 0 elsewhere, and those on covers and splits are constant but for two
 steps.  Between these times c_k is linear, so it is least where such a piece begins or ends.
-
-With release times each request takes the cheapest start from its release on.
 """
 
 from __future__ import annotations
@@ -35,7 +33,7 @@ from typing import Any
 
 import first_completion
 from budget import LARGE, Budget
-from instances import Arrivals, Types
+from instances import Types
 from limits import MAX_NUMBER, MAX_REQUESTS, MAX_TIME
 from reading import Refused, fields, increasing, integer, listed, rows
 
@@ -47,15 +45,11 @@ Split = tuple[dict[tuple[int, int], int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
 
 
-def prove(
-    memory: int,
-    types: Types,
-    low: int,
-    proof: dict[str, Any],
-    budget: Budget,
-    arrivals: Arrivals | None = None,
-) -> int:
-    """Return the least bound of the leaves of a tree that is written in preorder."""
+def prove(memory: int, types: Types, low: int, proof: Any, budget: Budget, leaf: Any = None) -> int:
+    """Return the least bound of the leaves of a tree that is written in preorder.
+
+    `leaf` is another function for the bound of a leaf than `leaf_bound`.
+    """
     fields(proof, "proof", ("rule", "scale", "tree"))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     open_nodes: list[tuple[Split, ...]] = [()]  # the splits above each subtree still to come
@@ -70,7 +64,7 @@ def prove(
             budget.spend(20 + len(above))
             open_nodes += sides(types, node, above, MAX_TIME, place)
         else:
-            bound = leaf_bound(memory, types, scale, node, above, budget, place, arrivals)
+            bound = (leaf or leaf_bound)(memory, types, scale, node, above, budget, place)
             lowest = bound if lowest is None else min(lowest, bound)
     if open_nodes or lowest is None:
         raise Refused(f"proof.tree: ends with {len(open_nodes)} subtrees missing")
@@ -101,7 +95,6 @@ def leaf_bound(
     above: tuple[Split, ...],
     budget: Budget,
     place: str,
-    arrivals: Arrivals | None = None,
 ) -> int:
     """Return the bound that the duals of a leaf give, rounded up."""
     fields(leaf, place, ("memory", "covers", "branch"), ("first_completion",))
@@ -109,14 +102,6 @@ def leaf_bound(
     on_covers = rows(leaf["covers"], 3, f"{place}.covers")
     times = [r for r, _ in on_memory] + [u for _, u, _ in on_covers]
     times += [time for until, _, _ in above for time in until.values()]
-    if arrivals:
-        latest = max(groups[-1][0] for groups in arrivals.values())
-        value, costs = reduced_costs(memory, types, scale, leaf, above, latest, budget, place)
-        budget.spend(sum(map(len, arrivals.values())))
-        for kind, row in costs:
-            least_from = list(accumulate(reversed(row), min))[::-1]
-            value += sum(count * least_from[release] for release, count in arrivals[kind])
-        return -(-value // scale)
     if times and max(times) > FEW * len(times) and "first_completion" not in leaf:
         value, least = least_costs(memory, types, scale, leaf, above, budget, place)
     else:

@@ -14,7 +14,7 @@ from budget import LARGE, Budget
 from instances import Arrivals
 from limits import MAX_NUMBER
 from profile_graph import LOST, cheapest_path
-from reading import Refused, integer, listed, series
+from reading import Refused, fields, integer, listed, series
 
 MAX_LATEST = 10**6  # release
 
@@ -54,9 +54,11 @@ def merged(arrivals: Arrivals) -> Arrivals:
     return found
 
 
-def bound_with_releases(memory: int, prices: Prices, total: int, scale: Any, budget: Budget) -> int:
-    """Return the bound, rounded up, on the sum of the completion times."""
-    scale = integer(scale, 1, MAX_NUMBER, "proof.scale")
+def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budget: Budget) -> int:
+    """Return the bound that duals of the demands give, rounded up."""
+    fields(proof, "proof", ("rule", "scale", "duals"))
+    prices, total = read_prices(arrivals, proof["duals"], "proof.duals")
+    scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     latest = max(steps[-1][0] for steps in prices.values())
     if latest > MAX_LATEST:
         raise Refused(f"proof: a release is after {MAX_LATEST}")

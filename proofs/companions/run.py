@@ -20,6 +20,7 @@ COMPANIONS = (
     "demand_duals",
     "propagation",
     "first_completion",
+    "release_times",
     "ratio_bounds",
     "sharper_bounds",
     "random_bounds",

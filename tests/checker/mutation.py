@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import itertools
 import math
 import random
@@ -12,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from oracles import model
-from oracles import optimum as oracle
 from small_instances import optimum_of, random_instance, types_of
 
 from budget import Budget
@@ -273,22 +271,20 @@ def repaired(content: dict[str, Any]) -> dict[str, Any]:
         return content
 
 
-@functools.cache
-def optimum(memory: int, requests: tuple[tuple[int, int], ...]) -> int:
-    return oracle.optimum(memory, list(requests))
-
-
 def is_true(content: dict[str, Any]) -> bool:
     memory = content["instance"]["memory"]
-    requests = []
+    requests, releases = [], []
     for entry in content["instance"]["requests"]:
         requests += [(entry["prompt"], entry["output"])] * entry.get("count", 1)
-    if content["lower_bound"] > optimum(memory, tuple(requests)):
+        releases += [entry.get("release", 0)] * entry.get("count", 1)
+    prompts, outputs = zip(*requests, strict=True)
+    if content["lower_bound"] > optimum_of(Instance(memory, prompts, outputs, releases=releases)):
         return False
     if "starts" in content:
         starts = content["starts"]
         attempts = [(i, start, start + requests[i][1], False) for i, start in enumerate(starts)]
         fits = max(model.memory_by_round(memory, requests, attempts)) <= memory
-        cost = model.total_completion_time(attempts)
-        return len(starts) == len(requests) and fits and cost == content["upper_bound"]
+        cost = model.total_completion_time(attempts) - sum(releases)
+        whole = len(starts) == len(requests) and all(map(int.__ge__, starts, releases))
+        return whole and fits and cost == content["upper_bound"]
     return True

@@ -97,4 +97,6 @@ def reach(source: Mapping[str, str]) -> dict[str, list[str]]:
     for name in ("claims", *direct["claims"]):
         if not found[name] or name.replace("_", "-") not in rules:
             found[name] = list(rules)
+            for inner in direct[name]:  # what reads files, or does the same with release times
+                found[inner] = found[inner] or list(rules)
     return found

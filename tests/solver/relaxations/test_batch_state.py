@@ -106,7 +106,7 @@ def test_the_states_are_all_multisets_that_fit(instance: Instance) -> None:
                 completions.add((number[rest], type_of[member]))
         found = range(table.first[i], table.first[i + 1])
         assert len(found) == len(completions)
-        assert {(table.completed[e], table.type[e]) for e in found} == completions
+        assert {(table.completed[e], table.shape[e]) for e in found} == completions
 
 
 def test_too_many_states_are_not_tried() -> None:

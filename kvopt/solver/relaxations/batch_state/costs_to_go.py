@@ -67,8 +67,8 @@ class CostsToGo:
         self.functions = functions
         self.scale = scale
         self.duals: IntArray = np.zeros(len(states.types), dtype=np.int64)
-        self._charges = self._charges_of(self.duals)
         self.values: Int32Array = np.empty((horizon + 1, size), dtype=np.int32)
+        self._charges = self._charges_of(self.duals)
         self.room = Room(np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32))
         self._starting = np.empty(size, dtype=np.int64)
         self._promising = Promising(np.zeros(horizon + 2, dtype=np.int64), self.room.reached[:0])
@@ -152,8 +152,8 @@ class CostsToGo:
     def _charges_of(self, duals: IntArray) -> Charges:
         """Return what completions cost at each time: those of each shape by its best request."""
         states, types = self.states, self.states.types
-        times = self.scale * np.arange(self.horizon + 1)
-        cost = np.full((self.horizon + 1, len(states.shapes)), NEVER)
+        times = self.scale * np.arange(len(self.values))
+        cost = np.full((len(self.values), len(states.shapes)), NEVER)
         best = np.zeros(cost.shape, dtype=np.int64)
         for k, request in enumerate(types.requests):
             shape = states.shapes.number_of(request.prompt, request.output)

@@ -14,7 +14,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.request_types import RequestTypes
 from kvopt.solver.arrays import FloatArray, Int32Array
 from kvopt.solver.relaxations.batch_state.kernel import StateTable
-from kvopt.solver.relaxations.fluid_duals import fluid_duals, queue_duals
+from kvopt.solver.relaxations.fluid_duals import fluid_duals
+from kvopt.solver.releases.marginal_duals import marginal_duals
 from kvopt.solver.sizes import longest_outputs
 
 __all__ = ["BatchStates"]
@@ -78,7 +79,8 @@ class BatchStates:
             Without releases after time 0 they play no part.
         """
         if self.instance.has_releases:
-            return queue_duals(self.instance, self.instance.releases if starts is None else starts)
+            known = self.instance.releases if starts is None else starts
+            return marginal_duals(self.instance, known)
         counts = self.types.counts.tolist()
         return fluid_duals(self.types.requests, counts, self.instance.memory)
 

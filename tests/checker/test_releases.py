@@ -1,0 +1,246 @@
+"""The rules that hold with release times: what they prove is true, and mutants are refused."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from certificate_texts import refusal
+from mutation import is_true, mutants, repaired
+from small_instances import optimum_of, random_released_instance
+
+from budget import Budget
+from claims import check
+from instances import Instance as Checked
+from instances import read_instance
+from kvopt import Instance, Stopping
+from kvopt.certificates.write import certificate, certificate_text
+from kvopt.model.formats import instance_to_json
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations.batch_state.stage import BatchState
+from kvopt.solver.releases.busy_time import released_busy_time_bound, released_slot_bound
+from kvopt.solver.releases.search import solve_by_release_search
+from kvopt.solver.stage import run_alone
+from reading import Refused
+from release_search import searched
+from releases import WITH_RELEASES
+
+INSTANCE = {
+    "memory": 5,
+    "requests": [
+        {"prompt": 1, "output": 4, "count": 2},
+        {"prompt": 1, "output": 4, "release": 3},
+        {"prompt": 0, "output": 1, "release": 7},
+    ],
+}
+
+
+def checked(instance: Instance) -> Checked:
+    return read_instance(instance_to_json(instance))
+
+
+def bound(instance: Instance, proof: dict[str, Any], low: int = 0) -> int:
+    """What a rule proves about the total latency."""
+    late = instance.total_release
+    rule = WITH_RELEASES[proof["rule"]]
+    found = rule(instance.memory, checked(instance).arrivals, low + late, proof, Budget())
+    return int(found) - late
+
+
+def named(instance: Instance) -> list[list[int]]:
+    """Each prompt, output and release once, ascending."""
+    return sorted({(r.prompt, r.output, r.release): None for r in instance})
+
+
+def random_proofs(instance: Instance, rng: random.Random) -> Iterator[dict[str, Any]]:
+    """Objects "proof" with any duals."""
+    for weights in ("memory", "slots"):
+        yield {"rule": "busy-time", "weights": weights}
+    scale = rng.randint(1, 5)
+    duals = [[*row, rng.randint(-scale, 20 * scale)] for row in named(instance)]
+    yield {"rule": "demand-duals", "scale": scale, "duals": duals}
+    yield {"rule": "batch-state", "scale": scale, "duals": duals, "horizon": 30, "nodes": 0}
+    rounds = sorted(rng.sample(range(1, 25), 5))
+    memory = [[r, rng.randint(0, 4)] for r in rounds]
+    covers = sorted({(rng.choice([1, 2]), rng.randint(0, 20)) for _ in range(3)})
+    on_covers = [[*row, rng.randint(0, 8)] for row in covers]
+    leaf = {"memory": memory, "covers": on_covers, "branch": []}
+    yield {"rule": "linear-duals", "scale": rng.randint(1, 20), "tree": [leaf]}
+    prompt, output, _ = rng.choice(named(instance))
+    split = {"split": [[prompt, output, rng.randint(1, 9)]], "at_most": rng.randint(0, 2)}
+    leaves = [{**leaf, "branch": [rng.randint(0, 20)]} for _ in range(2)]
+    yield {"rule": "linear-duals", "scale": rng.randint(1, 9), "tree": [split, *leaves]}
+
+
+def test_any_duals_prove_what_is_true() -> None:
+    rng = random.Random(11)
+    good = dict.fromkeys(WITH_RELEASES, 0)
+    for _ in range(150):
+        instance = random_released_instance(rng)
+        best = optimum_of(instance)
+        for proof in random_proofs(instance, rng):
+            value = bound(instance, proof)
+            assert value <= best, (instance, proof)
+            good[proof["rule"]] += 2 * value > best
+    del good["exhaustive"]
+    assert min(good.values()) > 5, good
+
+
+def test_busy_time_is_what_the_library_computes() -> None:
+    rng = random.Random(12)
+    for _ in range(150):
+        instance = random_released_instance(rng, most=9, memory=30, latest=40)
+        bounds = (released_busy_time_bound(instance), released_slot_bound(instance))
+        for weights, value in zip(("memory", "slots"), bounds, strict=True):
+            found = bound(instance, {"rule": "busy-time", "weights": weights})
+            assert found == max(value or 0, instance.total_output)
+
+
+def test_the_searches_find_the_optimum_from_both_sides() -> None:
+    rng = random.Random(13)
+    for _ in range(120):
+        instance = random_released_instance(rng)
+        best, late = optimum_of(instance), instance.total_release
+        one = checked(instance)
+
+        def search(low: int, states: int, one: Checked = one, late: int = late) -> int:
+            return searched(one.memory, one.arrivals, low + late, states, Budget())
+
+        states = search(best, 10**6)
+        if states:
+            with pytest.raises(Refused, match="takes more than"):
+                search(best, states - 1)
+        with pytest.raises(Refused, match=f"is {best + 1}, a schedule costs {best}$"):
+            search(best + 1, 10**6)
+        duals = [[*row, rng.randint(0, 20)] for row in named(instance)]
+        proof = {"rule": "batch-state", "scale": 1, "duals": duals, "horizon": 20, "nodes": 10**6}
+        assert bound(instance, proof, best) == best
+        with pytest.raises(Refused, match=f"is {best + 1 + late}, a schedule costs less"):
+            bound(instance, proof, best + 1)
+
+
+def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Certificates of tiny instances with releases, by every rule that holds for them."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        instance = random_released_instance(rng)
+        known = best_list_schedule(instance)
+        result = solve_by_release_search(instance, known, Stopping())
+        best = result.objective
+        assert best == optimum_of(instance)
+        content = {**certificate(run_alone(BatchState(), instance, known, Stopping()))}
+        assert (content["lower_bound"], content["upper_bound"]) == (best, best)
+        yield content
+        one, late = checked(instance), instance.total_release
+        states = searched(one.memory, one.arrivals, best + late, 10**6, Budget())
+        yield {**content, "proof": {"rule": "exhaustive", "states": states}}
+        for proof in random_proofs(instance, rng):
+            if (value := bound(instance, proof)) >= 0:
+                yield {**content, "lower_bound": value, "proof": proof}
+
+
+def test_accepts_a_proof_by_every_rule() -> None:
+    rules = set()
+    for content in examples(20, seed=14):
+        claim = check(certificate_text(content))
+        assert claim.lower_bound == content["lower_bound"]
+        assert claim.upper_bound == content["upper_bound"]
+        rules.add(claim.rule)
+    assert rules == set(WITH_RELEASES)
+
+
+@pytest.mark.parametrize(
+    ("count", "seed", "share"),
+    [(5, 15, 0.15), pytest.param(20, 16, 1, marks=pytest.mark.slow)],
+)
+def test_no_mutant_is_accepted_unless_it_is_true(count: int, seed: int, share: float) -> None:
+    rng = random.Random(seed)
+    tried = accepted = 0
+    for content in examples(count, seed):
+        for new in mutants(content, rng, share):
+            for candidate in (new, repaired(new)):
+                tried += 1
+                try:
+                    check(json.dumps(candidate))
+                except Refused:
+                    continue
+                accepted += 1
+                assert is_true(candidate), candidate
+    assert tried > 3_000
+    assert accepted < tried / 3
+
+
+def test_a_tight_bound_raised_by_one_is_always_refused() -> None:
+    for content in examples(20, seed=17):
+        if content["lower_bound"] == content["upper_bound"]:
+            raised = {**content, "lower_bound": content["lower_bound"] + 1}
+            del raised["starts"], raised["upper_bound"]
+            reason = refusal(json.dumps(raised))
+            assert reason.startswith(("lower_bound: is", "proof.states: ", "proof.nodes: "))
+
+
+@pytest.mark.parametrize(
+    ("proof", "reason"),
+    [
+        ({"rule": "demand-duals", "scale": 1, "duals": []}, "each prompt, output and release once"),
+        (
+            {"rule": "demand-duals", "scale": 1, "duals": [[0, 1, 7, 2], [1, 4, 0, 9]]},
+            "each prompt, output and release once",
+        ),
+        ({"rule": "demand-duals", "scale": 1, "duals": [[1, 4, 9]]}, "must hold 4 integers"),
+        (
+            {
+                "rule": "demand-duals",
+                "scale": 0,
+                "duals": [[0, 1, 7, 2], [1, 4, 0, 9], [1, 4, 3, 9]],
+            },
+            "proof.scale: must be an integer from 1",
+        ),
+        ({"rule": "exhaustive", "states": 1}, "the search takes more than 1"),
+        ({"rule": "busy-time", "weights": "none"}, "must be memory or slots"),
+    ],
+)
+def test_refusals_say_why(proof: dict[str, Any], reason: str) -> None:
+    content = repaired(
+        {
+            "format": "kvopt-certificate/2",
+            "instance": INSTANCE,
+            "instance_sha256": "",
+            "lower_bound": 23,
+            "proof": proof,
+        }
+    )
+    assert reason in refusal(json.dumps(content))
+
+
+@pytest.mark.parametrize("rule", WITH_RELEASES)
+def test_the_latest_release_is_answered_at_once(rule: str) -> None:
+    late = 10**15
+    requests = [{"prompt": 0, "output": 2, "count": 3}, {"prompt": 0, "output": 2, "release": late}]
+    duals = [[0, 2, 0, 9], [0, 2, late, 9]]
+    proofs = {
+        "busy-time": {"weights": "memory"},
+        "exhaustive": {"states": 10_000},
+        "linear-duals": {"scale": 1, "tree": [{"memory": [[1, 1]], "covers": [], "branch": []}]},
+        "demand-duals": {"scale": 1, "duals": duals},
+        "batch-state": {"scale": 1, "duals": duals, "horizon": 10, "nodes": 100},
+    }
+    content = repaired(
+        {
+            "format": "kvopt-certificate/2",
+            "instance": {"memory": 2, "requests": requests},
+            "instance_sha256": "",
+            "lower_bound": 14,
+            "proof": {"rule": rule, **proofs[rule]},
+        }
+    )
+    began = time.process_time()
+    if rule == "exhaustive":
+        assert check(json.dumps(content)).lower_bound == 14
+    else:
+        assert refusal(json.dumps(content))
+    assert time.process_time() - began < 5
