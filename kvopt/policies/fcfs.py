@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,7 +11,8 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.policies.policy import Compiler, Cost, Policy
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.policies.thrashing import overflow_course
+from kvopt.simulation.machine import Decisions, Machine, Until, Wait
 from kvopt.theory.orders import RequestType
 
 __all__ = ["FCFS", "run_fcfs"]
@@ -55,11 +56,16 @@ class FCFS(Policy):
         return int(cost), [types[k] for k in worst.tolist()]
 
 
+MANY_KILLS = 32
+"""After so many kills in a row the next ones are worked out ahead."""
+
+
 def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = None) -> Decisions:
     """Admit requests in order up to a limit on the memory, and kill on overflow.
 
     Between completions the memory only grows, so nothing can be admitted, and the
-    next kill is due when it reaches the budget.
+    next kill is due when it reaches the budget.  When kills follow each other and nothing else
+    happens, they are worked out ahead, ever more of them (see `overflow_course`).
 
     Parameters
     ----------
@@ -74,13 +80,17 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
     """
     queue: deque[int] = deque()
     admitted: list[int] = []  # in order of admission; finished ones are dropped lazily
+    kills = 0  # since something else happened
     while True:
-        queue.extend(machine.arrivals().tolist())
+        if len(arrivals := machine.arrivals()):
+            queue.extend(arrivals.tolist())
+            kills = 0
         while machine.memory_next_round() > machine.memory:
             admitted = [i for i in admitted if not machine.completed(i)] if clear else admitted
             cleared = [i for i in admitted if clear()] if clear else [admitted.pop()]
             if clear:
                 admitted = [i for i in admitted if i not in cleared]
+            kills += 1
             for i in sorted(cleared, key=lambda i: (machine.release(i), i), reverse=True):
                 if not machine.completed(i):
                     machine.kill(i)
@@ -91,7 +101,33 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
             admitted.append(queue.popleft())
             machine.start(admitted[-1])
         rounds = machine.rounds_until_overflow()
-        yield Wait(None if rounds is None else machine.now + rounds)
+        until = None if rounds is None else machine.now + rounds
+        if kills < MANY_KILLS or clear or not queue:
+            done = yield Wait(until)
+        else:
+            admitted = [i for i in admitted if not machine.completed(i)]
+            done = yield from _thrash(machine, limit, admitted, queue, kills)
+            kills *= 2
+        if len(done):
+            kills = 0
+
+
+def _thrash(
+    machine: Machine, limit: int, admitted: list[int], queue: deque[int], kills: int
+) -> Generator[Wait | Until, IntArray, IntArray]:
+    """Foresee kills and starts, let them happen, and bring what runs and waits up to date."""
+    order = np.array([*admitted, *queue], dtype=np.int64)
+    prompts = machine.prompts_of(order).tolist()
+    starts = [machine.started(i) for i in admitted]
+    course = overflow_course(prompts, starts, machine.memory, limit, kills)
+    places, starts_, ends = (np.array(column) for column in course[:3])
+    machine.foresee(order[places], starts_, ends)
+    done = yield Wait(course.until)
+    running = 1 + int(places[(starts_ < machine.now) & (ends >= machine.now)].max())
+    admitted[:] = order[:running].tolist()
+    queue.clear()
+    queue.extend(order[running:].tolist())
+    return done
 
 
 def fcfs_cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:

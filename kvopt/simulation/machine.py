@@ -81,6 +81,24 @@ class Commitment:
     kill_at: IntArray
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Attempts that are foreseen, by (request, start); see `Machine.foresee`.
+
+    Parameters
+    ----------
+    requests, starts, ends
+        Request, start and end of each attempt (rounds), shape (a,) each.
+    running
+        Whether the attempt runs already, shape (a,).
+    """
+
+    requests: IntArray
+    starts: IntArray
+    ends: IntArray
+    running: NDArray[np.bool_]
+
+
 class Machine:
     """The policy's side of a simulation: public knowledge, and decisions.
 
@@ -132,6 +150,7 @@ class Machine:
         self._starts: list[tuple[int, int]] = []
         self._commitments: list[Commitment] = []
         self._withdrawn = False
+        self._foreseen: Foreseen | None = None
 
     def waiting(self) -> IntArray:
         """Return the unfinished requests that neither run nor are planned, in request order.
@@ -198,6 +217,10 @@ class Machine:
     def running(self) -> int:
         """Number of attempts that run in the next round."""
         return self._running
+
+    def started(self, request: int) -> int:
+        """Return when the latest attempt of a request started or is to start (rounds)."""
+        return int(self._start[request])
 
     def memory_next_round(self) -> int:
         """Return the memory in the next round if nothing more is decided (tokens)."""
@@ -327,6 +350,50 @@ class Machine:
         for request in requests.tolist() if self._profile else ():
             self._announce(request)
 
+    def foresee(self, requests: ArrayLike, starts: ArrayLike, ends: ArrayLike) -> None:
+        """Decide on attempts and kills that hold until something happens.
+
+        Each attempt starts at its start, or runs since then, and is killed at its end.  The
+        pause that follows must be a `Wait` for completions and releases with an `until`.  It
+        ends at a time T: then what was to start before T and to end at T or later runs on
+        with no end announced, and what was to start at T or later is forgotten.  So a policy
+        that restarts what it kills a thousand times in a row need not be woken for each.
+
+        Parameters
+        ----------
+        requests, starts, ends
+            Request, start and end of each attempt (rounds), shape (a,) each, in any order.
+            All that runs is among them, and nothing else may be planned.
+
+        Raises
+        ------
+        PolicyError
+            If an attempt is not allowed.
+        """
+        requests = self._integers(requests, "requests")
+        starts, ends = self._integers(starts, "starts"), self._integers(ends, "ends")
+        if not len(requests) == len(starts) == len(ends):
+            lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ends)} ends"
+            raise self._error(None, f"{lengths} are foreseen")
+        unknown = (requests < 0) | (requests >= len(self._open))
+        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
+        self._refuse(self._finished[requests], requests, "start of a finished request")
+        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
+        self._refuse((ends <= starts) | (ends > LATEST), requests, "kill at an age below 1")
+        order = np.lexsort((starts, requests))
+        requests, starts, ends = requests[order], starts[order], ends[order]
+        again = np.append(False, requests[1:] == requests[:-1])
+        early = again & np.append(False, starts[1:] < ends[:-1])
+        self._refuse(early, requests, "start of a running request")
+        running = ~again & (self._end[requests] > self.now)
+        self._refuse(running & (starts != self._start[requests]), requests, "start while it runs")
+        self._refuse(~running & (starts < self.now), requests, "start in the past")
+        going_on = np.flatnonzero(self._open & (self._end > self.now))
+        if int(running.sum()) != len(going_on) or (self._start[going_on] > self.now).any():
+            raise self._error(None, "foresees while something else runs or is planned")
+        self._foreseen = Foreseen(requests, starts, ends, running)
+        self._profile = None
+
     def withdraw(self) -> None:
         """Take back all commitments that have not started, before anything else is decided.
 
@@ -387,7 +454,13 @@ class Machine:
 
     def undelivered(self) -> bool:
         """Tell whether there are decisions that were not handed over."""
-        return bool(self._kills or self._starts or self._commitments or self._withdrawn)
+        return bool(
+            self._kills
+            or self._starts
+            or self._commitments
+            or self._withdrawn
+            or self._foreseen is not None
+        )
 
     def take_withdrawal(self) -> bool:
         """Tell whether commitments were withdrawn since the last call; before all else."""
@@ -399,6 +472,18 @@ class Machine:
         decisions = self._kills, self._starts, self._commitments
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
+
+    def take_foreseen(self) -> Foreseen | None:
+        """Hand over and forget what was foreseen since the last call."""
+        foreseen, self._foreseen = self._foreseen, None
+        return foreseen
+
+    def run_on(self, killed: IntArray, running: IntArray, starts: IntArray) -> None:
+        """Take note of what came of the foreseen: what was killed, and what runs since when."""
+        self._end[killed] = self.now
+        self._start[running] = starts
+        ends = NEVER if self._outputs is None else starts + self._outputs[running]
+        self._end[running] = ends
 
     def arrive(self, requests: IntArray, instance: Instance) -> None:
         """Show requests of an instance that are released by now, in order of release."""

@@ -20,7 +20,17 @@ from kvopt.model.errors import KvoptError, PolicyError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, order_by
-from kvopt.simulation.machine import LATEST, NOBODY, Commitment, Decisions, Machine, Until, Wait
+from kvopt.simulation.machine import (
+    LATEST,
+    NEVER,
+    NOBODY,
+    Commitment,
+    Decisions,
+    Foreseen,
+    Machine,
+    Until,
+    Wait,
+)
 from kvopt.simulation.policy import Policy
 
 __all__ = ["simulate"]
@@ -116,6 +126,8 @@ class _World:
         self.released = 0  # so many requests
         self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
         self.singles = _Singles(instance)
+        self.foreseen: Foreseen | None = None
+        self.killed: list[tuple[IntArray, IntArray, IntArray]] = []  # as was foreseen
         self.batches: list[_Batch] = []
         self.active: list[_Batch] = []  # the batches with attempts still to end
 
@@ -133,6 +145,7 @@ class _World:
                 batch.kill(request, self.now)
         for request, kill_at in starts:
             self.singles.start(request, self.now, kill_at)
+        self.foreseen = machine.take_foreseen()
         for commitment in commitments:
             self.batches.append(_Batch(self.instance, commitment))
             self.active.append(self.batches[-1])
@@ -169,6 +182,9 @@ class _World:
 
         The requests come in order of (completion time, request).
         """
+        if self.foreseen is not None:
+            self._follow(self.foreseen, machine, pause)
+            self.foreseen = None
         self.now = self._wake(pause)
         ends, completed = self.singles.completed_until(self.now)
         for batch in self.active:
@@ -190,6 +206,36 @@ class _World:
         self.completed += len(completed)
         self.release(machine)
         return completed
+
+    def _follow(self, foreseen: Foreseen, machine: Machine, pause: Wait | Until) -> None:
+        """Do what was foreseen up to the end of a pause; what then runs has no end planned."""
+        match pause:
+            case Wait(until=int() | np.integer() as until, completions=True, releases=True):
+                limit = min(int(until), self.next_release)
+            case _:
+                raise self._error(f"yields {pause!r} after what it foresees")
+        if self.active:
+            raise self._error("foresees what is to run beside commitments")
+        requests, starts, ends = foreseen.requests, foreseen.starts, foreseen.ends
+        done = starts + self.instance.outputs[requests]
+        limit = int(done[done <= ends].min(initial=limit))
+        over = ends < limit
+        for request, end in zip(
+            requests[over & foreseen.running].tolist(),
+            ends[over & foreseen.running].tolist(),
+            strict=True,
+        ):
+            self.singles.kill(request, end)
+        new = over & ~foreseen.running
+        self.killed.append((requests[new], starts[new], ends[new]))
+        on = ~over & (starts < limit)
+        for request, start in zip(
+            requests[on & ~foreseen.running].tolist(),
+            starts[on & ~foreseen.running].tolist(),
+            strict=True,
+        ):
+            self.singles.start(request, start, NEVER)
+        machine.run_on(requests[over], requests[on], starts[on])
 
     def _wake(self, pause: Wait | Until) -> int:
         """Return the time at which a pause ends."""
@@ -218,6 +264,7 @@ class _World:
     def schedule(self) -> Schedule:
         """Let everything that runs end, and return all attempts, verified."""
         parts = [self.singles.record(), *(batch.record() for batch in self.batches)]
+        parts += ((*columns, np.ones(len(columns[0]), np.bool_)) for columns in self.killed)
         request, start, end, killed = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
