@@ -232,7 +232,7 @@ def account(label: str, schedule: Schedule) -> Account:
     pieces = _Pieces.of(schedule)
     tokens = dict.fromkeys(CAUSES, 0)
     done, attempts = ~schedule.killed, (schedule.start, schedule.end)
-    prompts = schedule.instance.prompts[schedule.request]
+    prompts = schedule.held
     late = np.minimum(attempts[1], _last_smaller(schedule)[schedule.request])
     late = np.where(done, np.maximum(late, attempts[0]), attempts[0])
     tokens["order"] = pieces.held(attempts[0], late, prompts)

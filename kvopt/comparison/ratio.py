@@ -13,6 +13,7 @@ from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, spec_of
 from kvopt.simulation.simulate import simulate
+from kvopt.solver.combinatorial_bounds import busy_time_bound, total_output_bound
 from kvopt.solver.result import Result
 from kvopt.solver.solve import solve
 from kvopt.theory.guarantee import Guarantee
@@ -137,20 +138,29 @@ def compare(
             if on_error is None:
                 raise
             on_error(error)
-    # The completing attempts of a run are a feasible schedule of the same cost.
-    known = [schedule.starts() for _, schedule, _ in runs]
+    # The completing attempts of a run are a feasible schedule of the same cost, unless they
+    # go on with tokens of killed ones.
+    known = [schedule.starts() for _, schedule, _ in runs if not schedule.keeps_tokens]
     optimum = solve(instance, time_limit, stop=stop, known=known)
-    ratios = tuple(
-        Ratio(
-            spec_of(policy),
-            schedule.total_completion_time(),
-            optimum.lower_bound,
-            optimum.objective,
-            guarantee,
-        )
-        for policy, schedule, guarantee in runs
-    )
+    ratios = tuple(_ratio(*run, optimum) for run in runs)
     return Comparison(instance, optimum, tuple(schedule for _, schedule, _ in runs), ratios)
+
+
+def _ratio(
+    policy: Policy, schedule: Schedule, guarantee: Guarantee | None, optimum: Result
+) -> Ratio:
+    """Compare a run with the optimum of its model.
+
+    Where kills keep tokens the optimum can be lower.  Every token of output takes one round
+    and the memory of its place there, too; so the total output and the busy-time bound hold.
+    """
+    cost = schedule.total_completion_time()
+    lower, upper = optimum.lower_bound, optimum.objective
+    if schedule.keeps_tokens:
+        instance = schedule.instance
+        least = instance.total_release + total_output_bound(instance)
+        lower, upper = max(least, busy_time_bound(instance)), min(cost, upper)
+    return Ratio(spec_of(policy), cost, lower, upper, guarantee)
 
 
 def _guarantee(policy: Policy, instance: Instance) -> Guarantee | None:

@@ -10,12 +10,25 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.policies.policy import Compiler, Cost, Policy
+from kvopt.model.spec import yes_or_no
+from kvopt.policies.bypass import (
+    check_passes,
+    fcfs_with_bypass,
+    passes_parameter,
+    skip_parameter,
+)
+from kvopt.policies.policy import Compiler, Cost, Policy, parameter
 from kvopt.policies.thrashing import overflow_course
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
 from kvopt.theory.orders import RequestType
 
-__all__ = ["FCFS", "run_fcfs"]
+__all__ = ["FCFS", "keep_parameter", "run_fcfs"]
+
+
+def keep_parameter() -> bool:
+    """Declare the parameter `keep` of a policy."""
+    keep: bool = parameter(False, yes_or_no, "whether killed requests keep their tokens: yes or no")
+    return keep
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,26 +41,60 @@ class FCFS(Policy):
     front while the next round fits; a request that was just killed may be admitted again
     at once.
 
+    With skip=yes [our reading] all of the queue is gone through, and what fits in the next
+    round is admitted; a request that has been passed K = passes times by later ones is not
+    passed again.  With keep=yes a killed request keeps its tokens, as engines that preempt by
+    recomputation do: with g tokens it goes on from s + g tokens of memory, and needs o - g
+    more rounds.  That is another model, whose optimum can be lower.
+
     Guarantee: none; the ratio is unbounded.  With short prompts and long outputs it
-    kills a great deal more than it completes.  Source: the scheduler of vLLM (Kwon et al.
-    2023, arXiv 2309.06180), in the model of arXiv 2601.22996.
+    kills a great deal more than it completes.  Kills that follow each other while nothing
+    else happens are worked out ahead, but with skip=yes or keep=yes are not.  Source: the
+    scheduler of vLLM (Kwon et al. 2023, arXiv 2309.06180), in the model of arXiv 2601.22996;
+    the bypass is ours.
+
+    Parameters
+    ----------
+    skip
+        Whether later requests may pass one that does not fit.
+    passes
+        How often a request may be passed, with skip=yes, until it completes.
+    keep
+        Whether a killed request keeps its tokens.
     """
 
     name: ClassVar[str] = "fcfs"
     clairvoyant: ClassVar[bool] = False
 
+    skip: bool = skip_parameter()
+    passes: int = passes_parameter()
+    keep: bool = keep_parameter()
+
+    def __post_init__(self) -> None:
+        Policy.__post_init__(self)
+        check_passes(self.name, self.skip, self.passes)
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """True if a killed request keeps its tokens; see `Policy`."""
+        return self.keep
+
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
+        if self.skip:
+            return fcfs_with_bypass(machine, self.passes)
         return run_fcfs(machine, machine.memory)
 
-    def cost_formula(self, compiled: Compiler) -> Cost:
+    def cost_formula(self, compiled: Compiler) -> Cost | None:
         """Return the cost from round to round; see `Policy.cost_formula`."""
-        return compiled(fcfs_cost)
+        return None if self.skip or self.keep else compiled(fcfs_cost)
 
     def worst_order(
         self, memory: int, requests: Sequence[RequestType], compiled: Compiler
-    ) -> tuple[int, Sequence[RequestType]]:
+    ) -> tuple[int, Sequence[RequestType]] | None:
         """Return the worst of all orders, tried in compiled code; see `Policy.worst_order`."""
+        if self.skip or self.keep:
+            return None
         types = sorted(set(requests))
         prompts, outputs = np.array(types, dtype=np.int64).T.copy()
         order = np.array(sorted(map(types.index, requests)), dtype=np.int64)
@@ -96,13 +143,13 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
                     machine.kill(i)
                     queue.appendleft(i)
         while queue and (
-            machine.memory_next_round() + machine.prompt(queue[0]) < limit or not machine.running
+            machine.memory_next_round() + machine.held(queue[0]) < limit or not machine.running
         ):
             admitted.append(queue.popleft())
             machine.start(admitted[-1])
         rounds = machine.rounds_until_overflow()
         until = None if rounds is None else machine.now + rounds
-        if kills < MANY_KILLS or clear or not queue:
+        if kills < MANY_KILLS or clear or machine.keeps_tokens or not queue:
             done = yield Wait(until)
         else:
             admitted = [i for i in admitted if not machine.completed(i)]

@@ -113,6 +113,9 @@ class Machine:
         Memory budget M (tokens).
     clairvoyant
         Whether it is told output lengths.
+    keeps_tokens
+        Whether a killed request keeps its tokens.  Attempts are then started and killed one
+        by one, as they come.
 
     Attributes
     ----------
@@ -127,13 +130,17 @@ class Machine:
     `arrivals` name.  It never learns how many there will be.
     """
 
-    def __init__(self, policy: str, memory: int, clairvoyant: bool) -> None:
+    def __init__(
+        self, policy: str, memory: int, clairvoyant: bool, keeps_tokens: bool = False
+    ) -> None:
         self.policy = policy
         self.memory = memory
+        self.keeps_tokens = keeps_tokens
         self.now = 0
         # By request, up to the largest one that has been released; of those below it that are
         # still to come, nothing but that they are is here.
         self._prompts = NOBODY
+        self._kept = NOBODY  # tokens kept from killed attempts
         self._outputs = NOBODY if clairvoyant else None
         self._release = NOBODY
         self._open = np.zeros(0, dtype=np.bool_)  # released and not completed
@@ -186,6 +193,10 @@ class Machine:
     def prompt(self, request: int) -> int:
         """Return the prompt length of a request (tokens)."""
         return int(self._prompts[request])
+
+    def held(self, request: int) -> int:
+        """Return the tokens a request holds when it starts: its prompt, and what it has kept."""
+        return int(self._prompts[request] + self._kept[request])
 
     def prompts_of(self, requests: IntArray) -> IntArray:
         """Return the prompt lengths of some requests (tokens), shape (a,)."""
@@ -256,20 +267,23 @@ class Machine:
         """
         request = self._integer(request, "request")
         self._check_startable(request)
-        need = int(self._prompts[request]) + 1
+        held = self.held(request)
+        need = held + 1
         free = self.memory - self.memory_next_round()
         if need > free:
             raise self._error(request, f"start needs {need} tokens, {free} are free")
         age = NEVER if kill_at is None else self._integer(kill_at, "kill age")
+        if age != NEVER and self.keeps_tokens:
+            raise self._error(request, "kill ages are not for policies that keep tokens")
         if age < 1:
             raise self._error(request, f"kill at age {age}, must be at least 1")
         self._starts.append((request, age))
         if self._outputs is not None:
-            age = min(age, int(self._outputs[request]))
+            age = min(age, int(self._outputs[request] - self._kept[request]))
         self._start[request] = self.now
         self._end[request] = NEVER if age == NEVER else self.now + age
         self._announce(request)
-        self._constant += int(self._prompts[request]) - self.now
+        self._constant += held - self.now
         self._running += 1
 
     def kill(self, request: int) -> None:
@@ -288,10 +302,13 @@ class Machine:
             raise self._error(request, "kill of a request that is not running")
         self._kills.append(request)
         self._end[request] = self.now
-        self._constant -= int(self._prompts[request]) - start
+        held = self.held(request)
+        self._constant -= held - start
         self._running -= 1
         if self._profile:
-            self._profile.remove(start, int(self._prompts[request]), end)
+            self._profile.remove(start, held, end)
+        if self.keeps_tokens:
+            self._kept[request] += self.now - start
 
     def commit(
         self, requests: ArrayLike, starts: ArrayLike, kill_at: ArrayLike | None = None
@@ -315,6 +332,7 @@ class Machine:
         PolicyError
             If an attempt is not allowed.
         """
+        self._refuse_plans()
         requests = self._integers(requests, "requests")
         starts = self._integers(starts, "starts")
         ages = self._integers(NEVER if kill_at is None else kill_at, "kill ages")
@@ -370,6 +388,7 @@ class Machine:
         PolicyError
             If an attempt is not allowed.
         """
+        self._refuse_plans()
         requests = self._integers(requests, "requests")
         starts, ends = self._integers(starts, "starts"), self._integers(ends, "ends")
         if not len(requests) == len(starts) == len(ends):
@@ -435,8 +454,9 @@ class Machine:
             If the request would not fit even alone, or an attempt runs or is
             planned whose end nobody has announced.
         """
-        prompt = int(self._prompts[request])
-        rounds = self.output(request) if rounds is None else rounds
+        prompt = self.held(request)
+        if rounds is None:
+            rounds = self.output(request) - int(self._kept[request])
         if prompt + rounds > self.memory:
             raise self._error(request, f"{rounds} rounds of it never fit into the memory")
         if self._profile is None:
@@ -509,7 +529,7 @@ class Machine:
             for request in completed.tolist():
                 start, end = int(self._start[request]), int(self._end[request])
                 if end > now:  # it was announced to run longer
-                    self._profile.remove(start, int(self._prompts[request]), end)
+                    self._profile.remove(start, self.held(request), end)
             self._profile.advance(now)
 
     def _grow(self, size: int) -> None:
@@ -517,6 +537,7 @@ class Machine:
             return np.concatenate((values, np.zeros(size - len(values), dtype=values.dtype)))
 
         self._prompts, self._release = longer(self._prompts), longer(self._release)
+        self._kept = longer(self._kept)
         self._outputs = None if self._outputs is None else longer(self._outputs)
         self._start, self._end = longer(self._start), longer(self._end)
         self._open = np.concatenate((self._open, np.zeros(size - len(self._open), np.bool_)))
@@ -537,7 +558,11 @@ class Machine:
         if end == NEVER:
             self._profile = None
         else:
-            self._profile.add(start, int(self._prompts[request]), end)
+            self._profile.add(start, self.held(request), end)
+
+    def _refuse_plans(self) -> None:
+        if self.keeps_tokens:
+            raise self._error(None, "plans are not for policies that keep tokens")
 
     def _check_startable(self, request: int) -> None:
         if 0 <= request < len(self._open) and self._finished[request]:

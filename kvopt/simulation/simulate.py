@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from kvopt.model.errors import KvoptError, PolicyError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
-from kvopt.model.schedule import Schedule, order_by
+from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.simulation.machine import (
     LATEST,
     NEVER,
@@ -68,7 +68,7 @@ def simulate(
         an exception of its own.
     """
     machine = _machine_for(policy, instance)
-    world = _World(instance, policy.name)
+    world = _World(instance, policy.name, machine.keeps_tokens)
     world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -110,22 +110,24 @@ def _machine_for(policy: Policy, instance: Instance) -> Machine:
     if not isinstance(policy.clairvoyant, bool):
         reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
         raise PolicyError(str(policy.name), None, 1, reason)
-    return Machine(policy.name, instance.memory, policy.clairvoyant)
+    keeps = getattr(policy, "keeps_tokens", False)
+    return Machine(policy.name, instance.memory, policy.clairvoyant, keeps)
 
 
 class _World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
 
-    def __init__(self, instance: Instance, policy: str) -> None:
+    def __init__(self, instance: Instance, policy: str, keeps_tokens: bool) -> None:
         self.instance = instance
         self.policy = policy
+        self.keeps_tokens = keeps_tokens
         self.now = 0
         self.completed = 0  # so many requests
         self.to_come = np.argsort(instance.releases, kind="stable")
         self.times_to_come = instance.releases[self.to_come]
         self.released = 0  # so many requests
         self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
-        self.singles = _Singles(instance)
+        self.singles = _Singles(instance, keeps_tokens)
         self.foreseen: Foreseen | None = None
         self.killed: list[tuple[IntArray, IntArray, IntArray]] = []  # as was foreseen
         self.batches: list[_Batch] = []
@@ -280,8 +282,9 @@ class _World:
                 self.now + 1,
                 f"the policy stops with {len(missing)} requests unfinished",
             )
-        prompts = self.instance.prompts[request]
-        if overflow := first_overflow(start, end, prompts, self.instance.memory):
+        tokens = kept_tokens(request, start, end) if self.keeps_tokens else None
+        held = self.instance.prompts[request] + (0 if tokens is None else tokens)
+        if overflow := first_overflow(start, end, held, self.instance.memory):
             round, i = overflow
             raise PolicyError(
                 self.policy,
@@ -289,7 +292,7 @@ class _World:
                 round,
                 f"memory overflows, budget is {self.instance.memory} tokens",
             )
-        return Schedule(self.instance, request, start, end, killed)
+        return Schedule(self.instance, request, start, end, killed, tokens)
 
     def _error(self, reason: str) -> PolicyError:
         return PolicyError(self.policy, None, self.now + 1, f"the policy {reason}")
@@ -298,9 +301,11 @@ class _World:
 class _Singles:
     """The attempts that were started one by one."""
 
-    def __init__(self, instance: Instance) -> None:
-        self.prompts = instance.prompts
-        self.outputs = instance.outputs
+    def __init__(self, instance: Instance, keeps_tokens: bool) -> None:
+        self.keeps_tokens = keeps_tokens
+        # What a request holds when it starts, and the rounds it then needs.
+        self.prompts = instance.prompts.copy() if keeps_tokens else instance.prompts
+        self.outputs = instance.outputs.copy() if keeps_tokens else instance.outputs
         self.request: list[int] = []
         self.start_time: list[int] = []
         self.end: list[int] = []
@@ -333,6 +338,10 @@ class _Singles:
         self.end[position] = now
         self.killed[position] = True
         self._stop(request)
+        if self.keeps_tokens:
+            rounds = now - self.start_time[position]
+            self.prompts[request] += rounds
+            self.outputs[request] -= rounds
         return True
 
     def next_completion(self, limit: int) -> int:
