@@ -233,7 +233,7 @@ def kept_tokens(request: IntArray, start: IntArray, end: IntArray) -> IntArray:
     before = np.cumsum(rounds) - rounds
     first = np.append(True, np.diff(request[order]) != 0)[: len(order)]
     before -= np.maximum.accumulate(np.where(first, before, 0))
-    result = np.empty_like(before)
+    result: IntArray = np.empty_like(before)
     result[order] = before
     return result
 
