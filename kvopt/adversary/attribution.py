@@ -227,12 +227,14 @@ def account(label: str, schedule: Schedule) -> Account:
             f"{label}: must have at most {MOST_ATTEMPTS} attempts to be explained, "
             f"got {len(schedule)}"
         )
+    if schedule.keeps_tokens:
+        raise InputError(f"{label}: must not keep tokens of killed attempts to be explained")
     for violation in violations(schedule):
         raise InputError(f"{label}: must be feasible to be explained, got {violation}")
     pieces = _Pieces.of(schedule)
     tokens = dict.fromkeys(CAUSES, 0)
     done, attempts = ~schedule.killed, (schedule.start, schedule.end)
-    prompts = schedule.held
+    prompts = schedule.instance.prompts[schedule.request]
     late = np.minimum(attempts[1], _last_smaller(schedule)[schedule.request])
     late = np.where(done, np.maximum(late, attempts[0]), attempts[0])
     tokens["order"] = pieces.held(attempts[0], late, prompts)

@@ -58,7 +58,7 @@ def _events(run: Run, pid: int) -> Iterator[dict[str, Any]]:
         yield named("thread_name", i + 1, name=f"lane {i}")
         yield named("thread_sort_index", i + 1, sort_index=i + 1)
 
-    prompts = schedule.held.tolist()
+    prompts = instance.prompts[schedule.request].tolist()
     outputs = instance.outputs[schedule.request].tolist()
     for attempt, i, prompt, output in zip(schedule, lane.tolist(), prompts, outputs, strict=True):
         yield {
@@ -76,6 +76,7 @@ def _events(run: Run, pid: int) -> Iterator[dict[str, Any]]:
                 "killed": attempt.killed,
                 "start": attempt.start,
                 "end": attempt.end,
+                **({"tokens_at_start": attempt.tokens} if schedule.keeps_tokens else {}),
             },
         }
 
