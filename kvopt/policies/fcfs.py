@@ -31,7 +31,7 @@ def keep_parameter() -> bool:
     return keep
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FCFS(Policy):
     """FCFS: admit in order of arrival while the next round fits; on overflow kill the latest.
 

@@ -24,7 +24,7 @@ from kvopt.theory.other_bounds import MCSF_THEOREM
 __all__ = ["MCSF"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MCSF(Policy):
     """MC-SF: shortest output first, each as soon as it fits for its whole run.
 
