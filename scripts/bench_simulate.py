@@ -2,12 +2,17 @@
 
     python scripts/bench_simulate.py [--traces DIR] [--policy A,B] [--requests N,N,...]
                                      [--output docs/results/speed.md]
+    python scripts/bench_simulate.py --load 0.9 [--traces DIR] [--policy A,B] [--requests N,N]
+                                     [--output docs/results/speed-online.md]
 
 Output lengths are those of DIR/lmsys_lengths.csv.gz, over and over again as often as needed, or
 else drawn from a log-normal distribution. Every run has a process of its own, so that its peak
 memory is its own; times are those of the processor, for the simulation alone, with the check of
 the schedule that is part of it. At the end MC-SF is run side by side with a version that does
 what the definition says, round by round.
+
+With --load the requests arrive one by one (Poisson), and every policy is run twice on the largest
+number of them, with their release times and without, one right after the other.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +80,10 @@ OTHERS = (
 """What decides event by event; run on all sizes but those beyond `OTHERS_AT_MOST`."""
 
 OTHERS_AT_MOST = 100_000
-"""Requests."""
+"""Requests; also the most with release times."""
+
+SLOWER_AT_MOST = Fraction(4, 3)
+"""Target with release times: so many times the seconds without them."""
 
 SECONDS_FOR_PLANNED = 10.0
 """Target for a million requests."""
@@ -129,9 +138,19 @@ def lengths(traces: Path | None) -> IntArray:
     return np.minimum(np.array(drawn, dtype=np.int64), MEMORY - PROMPT)
 
 
-def instance_of(traces: Path | None, requests: int) -> Instance:
-    """Return so many requests, the lengths repeated as often as needed."""
-    return Instance(MEMORY, np.full(requests, PROMPT), np.resize(lengths(traces), requests))
+def instance_of(traces: Path | None, requests: int, load: float | None = None) -> Instance:
+    """Return so many requests, the lengths repeated as often as needed.
+
+    With a load, they arrive at so many times the rate at which their mean area would fill the
+    memory.
+    """
+    outputs = np.resize(lengths(traces), requests)
+    releases = None
+    if load is not None:
+        area = float((PROMPT * outputs + outputs * (outputs + 1) / 2).mean())
+        gaps = np.random.default_rng(0).exponential(area / (load * MEMORY), requests)
+        releases = np.floor(np.cumsum(gaps)).astype(np.int64)
+    return Instance(MEMORY, np.full(requests, PROMPT), outputs, releases=releases)
 
 
 def seconds_of(work: Callable[[], object]) -> float:
@@ -305,6 +324,62 @@ def report(
     return "\n\n".join(paragraphs) + "\n"
 
 
+def online_report(
+    results: dict[str, dict[int, Run]],
+    without: dict[str, Run],
+    sizes: Sequence[int],
+    options: argparse.Namespace,
+) -> str:
+    """Return the measurements with release times as a page."""
+    lengths = f"those of `{LENGTHS}`" if options.traces else "made-up (log-normal) ones"
+    heads = ["policy", *(f"{size:,}: s" for size in sizes), "MB", "without: s", "times"]
+    lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
+    for spec, runs in results.items():
+        largest, plain = runs[max(runs)], without[spec].seconds
+        cells = [f"`{spec}`", *(f"{runs[size].seconds:.2f}" for size in sizes)]
+        cells += [f"{largest.megabytes:.0f}", f"{plain:.2f}", f"{largest.seconds / plain:.1f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    slower = [spec for spec, runs in results.items() if is_slower(runs[max(runs)], without[spec])]
+    reached = f"missed by {', '.join(f'`{spec}`' for spec in slower)}" if slower else "reached"
+    paragraphs = (
+        "# Speed with release times",
+        f"Every policy on requests that arrive one by one (Poisson) at load {options.load}; output"
+        f" lengths are {lengths}, repeated; s = {PROMPT}, M = {MEMORY:,} tokens. Seconds of"
+        " processor time for one simulation, in which the schedule is checked against the budget,"
+        f" and peak memory of the process (MB). Beside it, {sizes[-1]:,} requests released at"
+        " time 0, measured right after, and how many times as long it takes with release times.",
+        f"Target: at most {SLOWER_AT_MOST} of the time without release times, or less than a"
+        f" second; {reached}. Without release times a policy that knows the lengths plans all in"
+        " one go, and others decide only when a request ends; with them every arrival is an event"
+        " of its own, and a policy may not plan beyond the next one.",
+        "\n".join(lines),
+        f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
+        " core of a shared machine. Made by `python scripts/bench_simulate.py --load"
+        f" {options.load} --traces DIR --output docs/results/speed-online.md`.",
+    )
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def is_slower(run: Run, without: Run) -> bool:
+    """Tell whether a run with release times misses its target."""
+    return run.seconds > max(1.0, SLOWER_AT_MOST * without.seconds)
+
+
+def run_online(options: argparse.Namespace) -> str:
+    """Run all policies with release times and without, and return the page."""
+    sizes = [n for n in sorted(map(int, options.requests.split(","))) if n <= OTHERS_AT_MOST]
+    results: dict[str, dict[int, Run]] = {}
+    without: dict[str, Run] = {}
+    for spec in options.policy.split(","):
+        for n in sizes:
+            arguments = ("--one", spec, str(n), "--load", str(options.load))
+            results.setdefault(spec, {})[n] = Run(*in_a_process(options.traces, *arguments))
+        without[spec] = Run(*in_a_process(options.traces, "--one", spec, str(sizes[-1])))
+        seconds = [f"{run.seconds:.2f}" for run in (*results[spec].values(), without[spec])]
+        print(f"{spec}  {', '.join(seconds[:-1])} s, without {seconds[-1]} s", file=sys.stderr)
+    return online_report(results, without, sizes, options)
+
+
 def sizes_for(spec: str, sizes: Sequence[int]) -> list[int]:
     """Return the numbers of requests on which to run a policy."""
     return [n for n in sizes if spec in PLANNED or n <= OTHERS_AT_MOST]
@@ -315,6 +390,7 @@ def main() -> None:
     parser.add_argument("--traces", type=Path, help=f"folder with {LENGTHS}")
     parser.add_argument("--policy", default=",".join((*PLANNED, *OTHERS)))
     parser.add_argument("--requests", default=",".join(map(str, SIZES)))
+    parser.add_argument("--load", type=float, help="arrival rate x mean area / M")
     parser.add_argument("--output", type=Path, help="where to write the page; else it is printed")
     parser.add_argument("--one", nargs=2, metavar=("POLICY", "N"), help=argparse.SUPPRESS)
     parser.add_argument("--textbook", action="store_true", help=argparse.SUPPRESS)
@@ -322,12 +398,23 @@ def main() -> None:
     if options.traces and not (options.traces / LENGTHS).is_file():
         sys.exit(f"--traces {options.traces}: has no {LENGTHS}")
     if options.one:
-        run = measure(options.one[0], instance_of(options.traces, int(options.one[1])))
+        instance = instance_of(options.traces, int(options.one[1]), options.load)
+        run = measure(options.one[0], instance)
         print(json.dumps([run.seconds, run.attempts, run.megabytes]))
         return
     if options.textbook:
         print(json.dumps(against_textbook(instance_of(options.traces, TEXTBOOK_REQUESTS))))
         return
+    page = run_online(options) if options.load else run_offline(options)
+    if options.output:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        write_text(options.output, page)
+    else:
+        print(page)
+
+
+def run_offline(options: argparse.Namespace) -> str:
+    """Run all policies without release times, and return the page."""
     sizes = sorted(map(int, options.requests.split(",")))
     results: dict[str, dict[int, Run]] = {}
     for spec in options.policy.split(","):
@@ -335,12 +422,7 @@ def main() -> None:
             run = Run(*in_a_process(options.traces, "--one", spec, str(n)))
             results.setdefault(spec, {})[n] = run
             print(f"{spec}  {n:,}: {run.seconds:.2f} s, {run.megabytes:.0f} MB", file=sys.stderr)
-    page = report(results, in_a_process(options.traces, "--textbook"), sizes, options.traces)
-    if options.output:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        write_text(options.output, page)
-    else:
-        print(page)
+    return report(results, in_a_process(options.traces, "--textbook"), sizes, options.traces)
 
 
 if __name__ == "__main__":

@@ -227,6 +227,8 @@ def account(label: str, schedule: Schedule) -> Account:
             f"{label}: must have at most {MOST_ATTEMPTS} attempts to be explained, "
             f"got {len(schedule)}"
         )
+    if schedule.keeps_tokens:
+        raise InputError(f"{label}: must not keep tokens of killed attempts to be explained")
     for violation in violations(schedule):
         raise InputError(f"{label}: must be feasible to be explained, got {violation}")
     pieces = _Pieces.of(schedule)

@@ -205,7 +205,8 @@ def _renamed(schedule: Schedule, file: Path) -> Schedule:
     if instance.name:
         return schedule
     named = instance.renamed(label(instance, file))
-    return Schedule(named, schedule.request, schedule.start, schedule.end, schedule.killed)
+    columns = (schedule.request, schedule.start, schedule.end, schedule.killed, schedule.tokens)
+    return Schedule(named, *columns)
 
 
 def _read(path: Path) -> Content:

@@ -16,6 +16,8 @@ from kvopt.model.stopping import Stopping
 from kvopt.model.text import ShownAsText
 from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
+from kvopt.solver.combinatorial_bounds import busy_time_bound, total_output_bound
+from kvopt.solver.releases.busy_time import released_busy_time_bound
 from kvopt.solver.result import Result, Status
 from kvopt.solver.solve import solve
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -242,21 +244,31 @@ def compare(
             runs.append((policy, schedule, guarantee))
     if limited.interrupted:
         raise StoppedError("interrupted")
-    # The completing attempts of a run are a feasible schedule of the same cost.
-    known = [schedule.starts() for _, schedule, _ in runs]
+    # The completing attempts of a run are a feasible schedule of the same cost, unless they
+    # go on with tokens of killed ones.
+    known = [schedule.starts() for _, schedule, _ in runs if not schedule.keeps_tokens]
     optimum = solve(instance, limited.left(), stop=limited, known=known)
-    ratios = tuple(
-        Ratio(
-            spec_of(policy),
-            schedule.total_latency(),
-            optimum.lower_bound,
-            optimum.objective,
-            guarantee,
-        )
-        for policy, schedule, guarantee in runs
-    )
+    ratios = tuple(_ratio(*run, optimum) for run in runs)
     schedules = tuple(schedule for _, schedule, _ in runs)
     return Comparison(instance, optimum, schedules, ratios, tuple(unfinished))
+
+
+def _ratio(
+    policy: Policy, schedule: Schedule, guarantee: Guarantee | None, optimum: Result
+) -> Ratio:
+    """Compare a run with the optimum of its model.
+
+    Where kills keep tokens the optimum can be lower.  Every token of output takes one round
+    and the memory of its place there, too; so the total output and the busy-time bound hold.
+    """
+    cost = schedule.total_latency()
+    lower, upper = optimum.lower_bound, optimum.objective
+    if schedule.keeps_tokens:
+        instance = schedule.instance
+        busy_time = released_busy_time_bound if instance.has_releases else busy_time_bound
+        lower = max(total_output_bound(instance), busy_time(instance))
+        upper = min(cost, upper)
+    return Ratio(spec_of(policy), cost, lower, upper, guarantee)
 
 
 def _guarantee(policy: Policy, instance: Instance, stop: Stopping) -> Guarantee | None:

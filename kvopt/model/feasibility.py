@@ -23,7 +23,7 @@ class Violation:
     ----------
     rule
         Short name of the broken rule: "request", "time", "length", "missing",
-        "doubled", "overlap", "finished", "release" or "memory".
+        "doubled", "overlap", "finished", "release", "tokens" or "memory".
     message
         The violation in words, with all the numbers.
     """
@@ -44,6 +44,10 @@ def violations(schedule: Schedule) -> list[Violation]:
     0 or the release of its request; every request completes exactly once, its
     attempts do not overlap, none follows the completion, and in every round the
     memory in use is at most the budget.
+
+    Where kills keep tokens, an attempt that starts with g tokens uses s + g + j tokens in
+    its j-th round and completes after o - g, and g is the number of rounds in which earlier
+    attempts of its request ran.
 
     Parameters
     ----------
@@ -70,9 +74,11 @@ def violations(schedule: Schedule) -> list[Violation]:
 
     for i in range(n):
         found += _of_one_request(i, outputs[i], releases[i], attempts_of[i])
+        if schedule.keeps_tokens:
+            found += _of_tokens(i, attempts_of[i])
 
     running = [a for own in attempts_of.values() for a in own if a.start < a.end]
-    uses = [(a.start, a.end, prompts[a.request]) for a in running]
+    uses = [(a.start, a.end, prompts[a.request] + a.tokens) for a in running]
     found += _of_memory(uses, schedule.instance.memory)
     return found
 
@@ -93,15 +99,14 @@ def _of_one_request(i: int, output: int, release: int, attempts: list[Attempt]) 
             found.append(Violation("time", f"{span} starts before time 0"))
         elif a.start < release:
             found.append(Violation("release", f"{span} starts before its release at {release}"))
-        if not a.killed and rounds != output:
-            found.append(
-                Violation("length", f"{span} completes after {rounds} rounds, output is {output}")
-            )
-        if a.killed and not 1 <= rounds < output:
+        left = output - a.tokens
+        lengths = f"output is {output}" + (f", {a.tokens} tokens are kept" if a.tokens else "")
+        if not a.killed and rounds != left:
+            found.append(Violation("length", f"{span} completes after {rounds} rounds, {lengths}"))
+        if a.killed and not 1 <= rounds < left:
             found.append(
                 Violation(
-                    "length",
-                    f"{span} is killed after {rounds} rounds, not after 1..{output - 1}",
+                    "length", f"{span} is killed after {rounds} rounds, not after 1..{left - 1}"
                 )
             )
         if previous is not None and a.start < previous.end:
@@ -110,6 +115,17 @@ def _of_one_request(i: int, output: int, release: int, attempts: list[Attempt]) 
             found.append(Violation("finished", f"{span} starts after the request completed"))
         if previous is None or a.end > previous.end:
             previous = a
+    return found
+
+
+def _of_tokens(i: int, attempts: list[Attempt]) -> list[Violation]:
+    found = []
+    kept = 0
+    for a in sorted(attempts, key=lambda a: (a.start, a.end)):
+        if a.tokens != kept:
+            span = f"attempt of request {i} from {a.start} to {a.end}"
+            found.append(Violation("tokens", f"{span} starts with {a.tokens} tokens, not {kept}"))
+        kept += a.end - a.start
     return found
 
 

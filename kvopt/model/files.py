@@ -18,7 +18,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.formats import (
     CERTIFICATE_FORMAT,
     INSTANCE_FORMATS,
-    SCHEDULE_FORMAT,
+    SCHEDULE_FORMATS,
     SLICES_FORMAT,
     instance_from_json,
     instance_to_json,
@@ -93,7 +93,8 @@ def read_schedule(path: PathLike) -> Schedule:
     TypeError
         If the path is neither a str nor a Path.
     InputError
-        If the file cannot be read or is not a valid "kvopt-schedule/1" file.
+        If the file cannot be read or is not a valid "kvopt-schedule/1" or
+        "kvopt-schedule/2" file.
     """
     path = _path(path)
     return _located(path, lambda: schedule_from_json(read_json(path)))
@@ -124,11 +125,11 @@ def read_any(path: PathLike) -> Instance | Schedule | CertificateText:
     kind = content.get("format") if isinstance(content, dict) else None
     if kind in (CERTIFICATE_FORMAT, SLICES_FORMAT):
         return CertificateText(_located(path, lambda: read_text(path)))  # as the checker reads it
-    if kind == SCHEDULE_FORMAT:
+    if kind in SCHEDULE_FORMATS:
         return _located(path, lambda: schedule_from_json(content))
     if kind in INSTANCE_FORMATS:
         return _located(path, lambda: instance_from_json(content))
-    formats = [SCHEDULE_FORMAT, *INSTANCE_FORMATS, CERTIFICATE_FORMAT, SLICES_FORMAT]
+    formats = [*SCHEDULE_FORMATS, *INSTANCE_FORMATS, CERTIFICATE_FORMAT, SLICES_FORMAT]
     known = f"{', '.join(map(repr, formats[:-1]))} or {formats[-1]!r}"
     raise InputError(f"{path}: format: must be {known}, got {abridged(kind)}")
 

@@ -21,7 +21,7 @@ from kvopt.model.schedule import Schedule
 __all__ = [
     "CERTIFICATE_FORMAT",
     "INSTANCE_FORMATS",
-    "SCHEDULE_FORMAT",
+    "SCHEDULE_FORMATS",
     "SLICES_FORMAT",
     "attempt_rows",
     "instance_from_json",
@@ -37,6 +37,8 @@ INSTANCE_FORMAT = "kvopt-instance/1"
 INSTANCE_FORMAT_WITH_RELEASES = "kvopt-instance/2"
 INSTANCE_FORMATS = (INSTANCE_FORMAT, INSTANCE_FORMAT_WITH_RELEASES)
 SCHEDULE_FORMAT = "kvopt-schedule/1"
+SCHEDULE_FORMAT_WITH_TOKENS = "kvopt-schedule/2"
+SCHEDULE_FORMATS = (SCHEDULE_FORMAT, SCHEDULE_FORMAT_WITH_TOKENS)
 CERTIFICATE_FORMAT = "kvopt-certificate/2"
 SLICES_FORMAT = "kvopt-slices/1"
 
@@ -122,17 +124,24 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
 
 
 def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
-    """Return the content of a schedule file as a JSON object."""
+    """Return the content of a schedule file as a JSON object.
+
+    Its format is "kvopt-schedule/2" if kills keep tokens, else "kvopt-schedule/1".
+    """
     return {
-        "format": SCHEDULE_FORMAT,
+        "format": SCHEDULE_FORMATS[schedule.keeps_tokens],
         "instance": instance_to_json(schedule.instance),
         "attempts": attempt_rows(schedule),
     }
 
 
 def attempt_rows(schedule: Schedule) -> list[list[Any]]:
-    """Return the attempts as rows [request, start, end, killed]."""
-    columns = (schedule.request, schedule.start, schedule.end, schedule.killed)
+    """Return the attempts as rows [request, start, end, killed].
+
+    Where kills keep tokens, as rows [request, start, end, killed, tokens at start].
+    """
+    columns = [schedule.request, schedule.start, schedule.end, schedule.killed]
+    columns += [] if schedule.tokens is None else [schedule.tokens]
     return [list(row) for row in zip(*(c.tolist() for c in columns), strict=True)]
 
 
@@ -146,21 +155,23 @@ def schedule_from_json(content: object) -> Schedule:
         -10^15..10^15.  Integers in that range are accepted even where they make
         the schedule infeasible: that is for `kvopt.model.feasibility` to say.
     """
-    _check_format(content, (SCHEDULE_FORMAT,))
+    _check_format(content, SCHEDULE_FORMATS)
     given = _object(content, "", {"format", "instance", "attempts"}, set())
     instance = instance_from_json(given["instance"], "instance.")
     rows = _list(given["attempts"], "attempts")
+    keeps = given["format"] == SCHEDULE_FORMAT_WITH_TOKENS
+    fields = ["request", "start", "end", "killed", *(["tokens_at_start"] if keeps else [])]
     for a, row in enumerate(rows):
-        if not isinstance(row, list) or len(row) != 4:
-            raise InputError(
-                f"attempts[{a}]: must be [request, start, end, killed], got {abridged(row)}"
-            )
-        for field, value in zip(("request", "start", "end"), row, strict=False):
-            check_integer(value, f"attempts[{a}].{field}", -MAX_TIME, MAX_TIME)
+        if not isinstance(row, list) or len(row) != len(fields):
+            names = f"[{', '.join(fields)}]"
+            raise InputError(f"attempts[{a}]: must be {names}, got {abridged(row)}")
+        for field, value in zip(fields, row, strict=True):
+            if field != "killed":
+                check_integer(value, f"attempts[{a}].{field}", -MAX_TIME, MAX_TIME)
         if not isinstance(row[3], bool):
             raise InputError(f"attempts[{a}].killed: must be true or false, got {abridged(row[3])}")
-    request, start, end, killed = zip(*rows, strict=True) if rows else ((), (), (), ())
-    return Schedule(instance, request, start, end, killed)
+    columns = zip(*rows, strict=True) if rows else [()] * len(fields)
+    return Schedule(instance, *columns)
 
 
 def parsed(text: str) -> object:

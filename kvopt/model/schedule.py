@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,11 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import MemoryProfile, peak_memory
 from kvopt.model.text import ShownAsText
 
-__all__ = ["Attempt", "Schedule", "exact_sum"]
+__all__ = ["Attempt", "Schedule", "exact_sum", "kept_tokens"]
+
+
+COLUMNS = ("request", "start", "end", "killed", "tokens")
+"""The columns of a schedule, the last one only where kills keep tokens."""
 
 
 MOST_SHOWN = 30
@@ -33,12 +37,16 @@ class Attempt:
         The attempt runs in the rounds start + 1, ..., end.
     killed
         True if it was killed at `end`, False if it completed there.
+    tokens
+        Tokens of output that the request has kept from killed attempts when it starts; 0
+        unless kills keep tokens, see `Schedule`.
     """
 
     request: int
     start: int
     end: int
     killed: bool = False
+    tokens: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
@@ -57,6 +65,11 @@ class Schedule(ShownAsText):
         order, shape (a,) each.
     killed
         Whether the attempt was killed, shape (a,).
+    tokens
+        None, as in the model of the package, where a kill discards all progress.  Or, where
+        kills keep tokens, the tokens of output that the request has when the attempt starts,
+        shape (a,): with g of them it uses s + g + j tokens of memory in its j-th further
+        round, and completes after o - g.
     """
 
     instance: Instance
@@ -64,6 +77,7 @@ class Schedule(ShownAsText):
     start: IntArray
     end: IntArray
     killed: NDArray[np.bool_]
+    tokens: IntArray | None
 
     def __init__(
         self,
@@ -72,22 +86,26 @@ class Schedule(ShownAsText):
         start: ArrayLike,
         end: ArrayLike,
         killed: ArrayLike,
+        tokens: ArrayLike | None = None,
     ) -> None:
         columns = [np.asarray(c, dtype=np.int64) for c in (request, start, end)]
         columns.append(np.asarray(killed, dtype=np.bool_))
+        if tokens is not None:
+            columns.append(np.asarray(tokens, dtype=np.int64))
         later = np.diff(columns[1])
         if (later < 0).any() or ((later == 0) & (np.diff(columns[0]) < 0)).any():
             order = order_by(columns[1], columns[0])
             columns = [c[order] for c in columns]
         object.__setattr__(self, "instance", instance)
-        for name, column in zip(("request", "start", "end", "killed"), columns, strict=True):
+        object.__setattr__(self, "tokens", None)
+        for name, column in zip(COLUMNS, columns, strict=False):
             column = column.view()
             column.setflags(write=False)
             object.__setattr__(self, name, column)
 
     @classmethod
     def of(cls, instance: Instance, attempts: Iterable[Attempt]) -> Schedule:
-        """Build a schedule from attempts in any order."""
+        """Build a schedule from attempts in any order, where kills discard all progress."""
         rows = [(a.request, a.start, a.end, a.killed) for a in attempts]
         request, start, end, killed = zip(*rows, strict=True) if rows else ((), (), (), ())
         return cls(instance, request, start, end, killed)
@@ -111,15 +129,15 @@ class Schedule(ShownAsText):
         return len(self.request)
 
     def __iter__(self) -> Iterator[Attempt]:
-        columns = (self.request, self.start, self.end, self.killed)
-        return map(Attempt, *(c.tolist() for c in columns))
+        columns = (getattr(self, name) for name in COLUMNS)
+        return map(Attempt, *(c.tolist() for c in columns if c is not None))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Schedule):
             return NotImplemented
+        columns = ((getattr(self, c), getattr(other, c)) for c in COLUMNS)
         return self.instance == other.instance and all(
-            np.array_equal(getattr(self, c), getattr(other, c))
-            for c in ("request", "start", "end", "killed")
+            (a is None) == (b is None) and (a is None or np.array_equal(a, b)) for a, b in columns
         )
 
     __hash__ = None  # type: ignore[assignment]  # arrays inside; nobody keys by schedules
@@ -151,6 +169,17 @@ class Schedule(ShownAsText):
         return schedule_to_json(self)
 
     @property
+    def keeps_tokens(self) -> bool:
+        """Whether killed requests keep their tokens, which is another model."""
+        return self.tokens is not None
+
+    @property
+    def held(self) -> IntArray:
+        """Tokens that each attempt begins with: the prompt and what was kept, shape (a,)."""
+        prompts: IntArray = self.instance.prompts[self.request]
+        return prompts if self.tokens is None else prompts + self.tokens
+
+    @property
     def kills(self) -> int:
         """Number of killed attempts."""
         return int(self.killed.sum())
@@ -180,7 +209,10 @@ class Schedule(ShownAsText):
 
     def starts(self) -> IntArray:
         """Return the start of each request's completing attempt (rounds), shape (n,)."""
-        return self.completion_times() - self.instance.outputs
+        starts = self.completion_times() - self.instance.outputs
+        if self.tokens is not None:
+            starts[self.request[~self.killed]] += self.tokens[~self.killed]
+        return starts
 
     def total_completion_time(self) -> int:
         """Return the sum of the completion times (rounds), the objective.
@@ -195,18 +227,44 @@ class Schedule(ShownAsText):
         return self.total_completion_time() - self.instance.total_release
 
     def without_kills(self) -> Schedule:
-        """Return the schedule of the completing attempts alone; it costs the same."""
+        """Return the schedule of the completing attempts alone; it costs the same.
+
+        Raises
+        ------
+        KvoptError
+            If kills keep tokens: then these attempts need what was killed before.
+        """
+        if self.keeps_tokens:
+            raise KvoptError("schedule: kills keep tokens, so it is none without them")
         done = ~self.killed
         columns = (self.request, self.start, self.end, self.killed)
         return Schedule(self.instance, *(c[done] for c in columns))
 
     def memory_profile(self) -> MemoryProfile:
         """Return the memory in use in every round, exact and piecewise linear."""
-        return MemoryProfile.of(self.start, self.end, self.instance.prompts[self.request])
+        return MemoryProfile.of(self.start, self.end, self.held)
 
     def peak_memory(self) -> int:
         """Return the largest memory in use in any round (tokens)."""
-        return peak_memory(self.start, self.end, self.instance.prompts[self.request])
+        return peak_memory(self.start, self.end, self.held)
+
+
+def kept_tokens(request: IntArray, start: IntArray, end: IntArray) -> IntArray:
+    """Return the rounds of all earlier attempts of the same request (tokens), shape (a,).
+
+    Parameters
+    ----------
+    request, start, end
+        Request, start and end of each attempt (rounds), in any order, shape (a,) each.
+    """
+    order = np.lexsort((start, request))
+    rounds = (end - start)[order]
+    before = np.cumsum(rounds) - rounds
+    first = np.append(True, np.diff(request[order]) != 0)[: len(order)]
+    before -= np.maximum.accumulate(np.where(first, before, 0))
+    result: IntArray = np.empty_like(before)
+    result[order] = before
+    return result
 
 
 def order_by(first: IntArray, second: IntArray) -> IntArray:

@@ -76,6 +76,7 @@ def _events(run: Run, pid: int) -> Iterator[dict[str, Any]]:
                 "killed": attempt.killed,
                 "start": attempt.start,
                 "end": attempt.end,
+                **({"tokens_at_start": attempt.tokens} if schedule.keeps_tokens else {}),
             },
         }
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kvopt.model.spec import integer, optional
-from kvopt.policies.fcfs import run_fcfs
+from kvopt.policies.fcfs import keep_parameter, run_fcfs
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine
 from kvopt.theory.parsing import fraction
@@ -41,6 +41,8 @@ class AlphaProtection(Policy):
         Probability b in (0, 1) with which a running request is cleared, or none.
     seed
         Seed of the clearing.
+    keep
+        Whether a killed request keeps its tokens, as by FCFS.
     """
 
     name: ClassVar[str] = "alpha-protection"
@@ -51,6 +53,12 @@ class AlphaProtection(Policy):
         None, optional(share), "probability of clearing a running request, or none"
     )
     seed: int = parameter(0, integer(0), "seed of the clearing")
+    keep: bool = keep_parameter()
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """True if a killed request keeps its tokens; see `Policy`."""
+        return self.keep
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""

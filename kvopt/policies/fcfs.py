@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.policies.policy import Compiler, Cost, Policy
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.model.spec import yes_or_no
+from kvopt.policies.bypass import (
+    check_passes,
+    fcfs_with_bypass,
+    passes_parameter,
+    skip_parameter,
+)
+from kvopt.policies.policy import Compiler, Cost, Policy, parameter
+from kvopt.policies.thrashing import overflow_course
+from kvopt.simulation.machine import Decisions, Machine, Until, Wait
 from kvopt.theory.orders import RequestType
 
-__all__ = ["FCFS", "run_fcfs"]
+__all__ = ["FCFS", "keep_parameter", "run_fcfs"]
 
 
-@dataclass(frozen=True, slots=True)
+def keep_parameter() -> bool:
+    """Declare the parameter `keep` of a policy."""
+    keep: bool = parameter(False, yes_or_no, "whether killed requests keep their tokens: yes or no")
+    return keep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FCFS(Policy):
     """FCFS: admit in order of arrival while the next round fits; on overflow kill the latest.
 
@@ -27,26 +41,60 @@ class FCFS(Policy):
     front while the next round fits; a request that was just killed may be admitted again
     at once.
 
+    With skip=yes [our reading] all of the queue is gone through, and what fits in the next
+    round is admitted; a request that has been passed K = passes times by later ones is not
+    passed again.  With keep=yes a killed request keeps its tokens, as engines that preempt by
+    recomputation do: with g tokens it goes on from s + g tokens of memory, and needs o - g
+    more rounds.  That is another model, whose optimum can be lower.
+
     Guarantee: none; the ratio is unbounded.  With short prompts and long outputs it
-    kills a great deal more than it completes.  Source: the scheduler of vLLM (Kwon et al.
-    2023, arXiv 2309.06180), in the model of arXiv 2601.22996.
+    kills a great deal more than it completes.  Kills that follow each other while nothing
+    else happens are worked out ahead, but with skip=yes or keep=yes are not.  Source: the
+    scheduler of vLLM (Kwon et al. 2023, arXiv 2309.06180), in the model of arXiv 2601.22996;
+    the bypass is ours.
+
+    Parameters
+    ----------
+    skip
+        Whether later requests may pass one that does not fit.
+    passes
+        How often a request may be passed, with skip=yes, until it completes.
+    keep
+        Whether a killed request keeps its tokens.
     """
 
     name: ClassVar[str] = "fcfs"
     clairvoyant: ClassVar[bool] = False
 
+    skip: bool = skip_parameter()
+    passes: int = passes_parameter()
+    keep: bool = keep_parameter()
+
+    def __post_init__(self) -> None:
+        Policy.__post_init__(self)
+        check_passes(self.name, self.skip, self.passes)
+
+    @property
+    def keeps_tokens(self) -> bool:
+        """True if a killed request keeps its tokens; see `Policy`."""
+        return self.keep
+
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
+        if self.skip:
+            return fcfs_with_bypass(machine, self.passes)
         return run_fcfs(machine, machine.memory)
 
-    def cost_formula(self, compiled: Compiler) -> Cost:
+    def cost_formula(self, compiled: Compiler) -> Cost | None:
         """Return the cost from round to round; see `Policy.cost_formula`."""
-        return compiled(fcfs_cost)
+        return None if self.skip or self.keep else compiled(fcfs_cost)
 
     def worst_order(
         self, memory: int, requests: Sequence[RequestType], compiled: Compiler
-    ) -> tuple[int, Sequence[RequestType]]:
+    ) -> tuple[int, Sequence[RequestType]] | None:
         """Return the worst of all orders, tried in compiled code; see `Policy.worst_order`."""
+        if self.skip or self.keep:
+            return None
         types = sorted(set(requests))
         prompts, outputs = np.array(types, dtype=np.int64).T.copy()
         order = np.array(sorted(map(types.index, requests)), dtype=np.int64)
@@ -55,11 +103,16 @@ class FCFS(Policy):
         return int(cost), [types[k] for k in worst.tolist()]
 
 
+MANY_KILLS = 32
+"""After so many kills in a row the next ones are worked out ahead."""
+
+
 def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = None) -> Decisions:
     """Admit requests in order up to a limit on the memory, and kill on overflow.
 
     Between completions the memory only grows, so nothing can be admitted, and the
-    next kill is due when it reaches the budget.
+    next kill is due when it reaches the budget.  When kills follow each other and nothing else
+    happens, they are worked out ahead, ever more of them (see `overflow_course`).
 
     Parameters
     ----------
@@ -74,24 +127,54 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
     """
     queue: deque[int] = deque()
     admitted: list[int] = []  # in order of admission; finished ones are dropped lazily
+    kills = 0  # since something else happened
     while True:
-        queue.extend(machine.arrivals().tolist())
+        if len(arrivals := machine.arrivals()):
+            queue.extend(arrivals.tolist())
+            kills = 0
         while machine.memory_next_round() > machine.memory:
             admitted = [i for i in admitted if not machine.completed(i)] if clear else admitted
             cleared = [i for i in admitted if clear()] if clear else [admitted.pop()]
             if clear:
                 admitted = [i for i in admitted if i not in cleared]
+            kills += 1
             for i in sorted(cleared, key=lambda i: (machine.release(i), i), reverse=True):
                 if not machine.completed(i):
                     machine.kill(i)
                     queue.appendleft(i)
         while queue and (
-            machine.memory_next_round() + machine.prompt(queue[0]) < limit or not machine.running
+            machine.memory_next_round() + machine.held(queue[0]) < limit or not machine.running
         ):
             admitted.append(queue.popleft())
             machine.start(admitted[-1])
         rounds = machine.rounds_until_overflow()
-        yield Wait(None if rounds is None else machine.now + rounds)
+        until = None if rounds is None else machine.now + rounds
+        if kills < MANY_KILLS or clear or machine.keeps_tokens or not queue:
+            done = yield Wait(until)
+        else:
+            admitted = [i for i in admitted if not machine.completed(i)]
+            done = yield from _thrash(machine, limit, admitted, queue, kills)
+            kills *= 2
+        if len(done):
+            kills = 0
+
+
+def _thrash(
+    machine: Machine, limit: int, admitted: list[int], queue: deque[int], kills: int
+) -> Generator[Wait | Until, IntArray, IntArray]:
+    """Foresee kills and starts, let them happen, and bring what runs and waits up to date."""
+    order = np.array([*admitted, *queue], dtype=np.int64)
+    prompts = machine.prompts_of(order).tolist()
+    starts = [machine.started(i) for i in admitted]
+    course = overflow_course(prompts, starts, machine.memory, limit, kills)
+    places, starts_, ends = (np.array(column) for column in course[:3])
+    machine.foresee(order[places], starts_, ends)
+    done = yield Wait(course.until)
+    running = 1 + int(places[(starts_ < machine.now) & (ends >= machine.now)].max())
+    admitted[:] = order[:running].tolist()
+    queue.clear()
+    queue.extend(order[running:].tolist())
+    return done
 
 
 def fcfs_cost(memory: int, prompts: IntArray, outputs: IntArray) -> int:

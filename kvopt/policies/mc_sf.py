@@ -7,6 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kvopt.model.instance import Instance
+from kvopt.policies.bypass import (
+    check_passes,
+    passes_parameter,
+    shortest_with_bypass,
+    skip_parameter,
+)
 from kvopt.policies.in_order import KeyQueue, plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.machine import Decisions, Machine
@@ -18,7 +24,7 @@ from kvopt.theory.other_bounds import MCSF_THEOREM
 __all__ = ["MCSF"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MCSF(Policy):
     """MC-SF: shortest output first, each as soon as it fits for its whole run.
 
@@ -30,24 +36,43 @@ class MCSF(Policy):
     none before its predecessor.
 
     Guarantee: with one common prompt length the total completion time is at most
-    9216 times the optimum.  Source: Jaillet et al. 2025, arXiv 2502.07115.
+    9216 times the optimum; none with skip=yes.  Source: Jaillet et al. 2025,
+    arXiv 2502.07115; the bypass is ours.
+
+    Parameters
+    ----------
+    skip
+        Whether later requests may pass one that does not fit.
+    passes
+        How often a request may be passed, with skip=yes, until it has started.
     """
 
     name: ClassVar[str] = "mc-sf"
     clairvoyant: ClassVar[bool] = True
 
+    skip: bool = skip_parameter()
+    passes: int = passes_parameter()
+
+    def __post_init__(self) -> None:
+        Policy.__post_init__(self)
+        check_passes(self.name, self.skip, self.passes)
+
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
+        if self.skip:
+            return shortest_with_bypass(machine, self.passes)
         return plan_in_order(machine, KeyQueue(machine.outputs_of), shortest_first_starts)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the published bound, if the theorem's assumptions hold."""
-        if instance.common_prompt is None or instance.has_releases:
+        if instance.common_prompt is None or instance.has_releases or self.skip:
             return None
         return MCSF_THEOREM.stated()
 
-    def cost_formula(self, compiled: Compiler) -> Cost:
+    def cost_formula(self, compiled: Compiler) -> Cost | None:
         """Return the cost of a layout in rounds; see `Policy.cost_formula`."""
+        if self.skip:
+            return None
         cost = compiled(in_order_cost)
         return lambda memory, prompts, outputs: cost(memory, prompts, outputs, False)
 

@@ -81,6 +81,24 @@ class Commitment:
     kill_at: IntArray
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Attempts that are foreseen, by (request, start); see `Machine.foresee`.
+
+    Parameters
+    ----------
+    requests, starts, ends
+        Request, start and end of each attempt (rounds), shape (a,) each.
+    running
+        Whether the attempt runs already, shape (a,).
+    """
+
+    requests: IntArray
+    starts: IntArray
+    ends: IntArray
+    running: NDArray[np.bool_]
+
+
 class Machine:
     """The policy's side of a simulation: public knowledge, and decisions.
 
@@ -95,6 +113,9 @@ class Machine:
         Memory budget M (tokens).
     clairvoyant
         Whether it is told output lengths.
+    keeps_tokens
+        Whether a killed request keeps its tokens.  Attempts are then started and killed one
+        by one, as they come.
 
     Attributes
     ----------
@@ -109,13 +130,17 @@ class Machine:
     `arrivals` name.  It never learns how many there will be.
     """
 
-    def __init__(self, policy: str, memory: int, clairvoyant: bool) -> None:
+    def __init__(
+        self, policy: str, memory: int, clairvoyant: bool, keeps_tokens: bool = False
+    ) -> None:
         self.policy = policy
         self.memory = memory
+        self.keeps_tokens = keeps_tokens
         self.now = 0
         # By request, up to the largest one that has been released; of those below it that are
         # still to come, nothing but that they are is here.
         self._prompts = NOBODY
+        self._kept = NOBODY  # tokens kept from killed attempts
         self._outputs = NOBODY if clairvoyant else None
         self._release = NOBODY
         self._open = np.zeros(0, dtype=np.bool_)  # released and not completed
@@ -132,6 +157,7 @@ class Machine:
         self._starts: list[tuple[int, int]] = []
         self._commitments: list[Commitment] = []
         self._withdrawn = False
+        self._foreseen: Foreseen | None = None
 
     def waiting(self) -> IntArray:
         """Return the unfinished requests that neither run nor are planned, in request order.
@@ -168,6 +194,10 @@ class Machine:
         """Return the prompt length of a request (tokens)."""
         return int(self._prompts[request])
 
+    def held(self, request: int) -> int:
+        """Return the tokens a request holds when it starts: its prompt, and what it has kept."""
+        return int(self._prompts[request] + self._kept[request])
+
     def prompts_of(self, requests: IntArray) -> IntArray:
         """Return the prompt lengths of some requests (tokens), shape (a,)."""
         return self._prompts[requests]
@@ -198,6 +228,10 @@ class Machine:
     def running(self) -> int:
         """Number of attempts that run in the next round."""
         return self._running
+
+    def started(self, request: int) -> int:
+        """Return when the latest attempt of a request started or is to start (rounds)."""
+        return int(self._start[request])
 
     def memory_next_round(self) -> int:
         """Return the memory in the next round if nothing more is decided (tokens)."""
@@ -233,20 +267,23 @@ class Machine:
         """
         request = self._integer(request, "request")
         self._check_startable(request)
-        need = int(self._prompts[request]) + 1
+        held = self.held(request)
+        need = held + 1
         free = self.memory - self.memory_next_round()
         if need > free:
             raise self._error(request, f"start needs {need} tokens, {free} are free")
         age = NEVER if kill_at is None else self._integer(kill_at, "kill age")
+        if age != NEVER and self.keeps_tokens:
+            raise self._error(request, "kill ages are not for policies that keep tokens")
         if age < 1:
             raise self._error(request, f"kill at age {age}, must be at least 1")
         self._starts.append((request, age))
         if self._outputs is not None:
-            age = min(age, int(self._outputs[request]))
+            age = min(age, int(self._outputs[request] - self._kept[request]))
         self._start[request] = self.now
         self._end[request] = NEVER if age == NEVER else self.now + age
         self._announce(request)
-        self._constant += int(self._prompts[request]) - self.now
+        self._constant += held - self.now
         self._running += 1
 
     def kill(self, request: int) -> None:
@@ -265,10 +302,13 @@ class Machine:
             raise self._error(request, "kill of a request that is not running")
         self._kills.append(request)
         self._end[request] = self.now
-        self._constant -= int(self._prompts[request]) - start
+        held = self.held(request)
+        self._constant -= held - start
         self._running -= 1
         if self._profile:
-            self._profile.remove(start, int(self._prompts[request]), end)
+            self._profile.remove(start, held, end)
+        if self.keeps_tokens:
+            self._kept[request] += self.now - start
 
     def commit(
         self, requests: ArrayLike, starts: ArrayLike, kill_at: ArrayLike | None = None
@@ -292,6 +332,7 @@ class Machine:
         PolicyError
             If an attempt is not allowed.
         """
+        self._refuse_plans()
         requests = self._integers(requests, "requests")
         starts = self._integers(starts, "starts")
         ages = self._integers(NEVER if kill_at is None else kill_at, "kill ages")
@@ -326,6 +367,51 @@ class Machine:
         self._constant += int((self._prompts[requests[at_once]] - self.now).sum())
         for request in requests.tolist() if self._profile else ():
             self._announce(request)
+
+    def foresee(self, requests: ArrayLike, starts: ArrayLike, ends: ArrayLike) -> None:
+        """Decide on attempts and kills that hold until something happens.
+
+        Each attempt starts at its start, or runs since then, and is killed at its end.  The
+        pause that follows must be a `Wait` for completions and releases with an `until`.  It
+        ends at a time T: then what was to start before T and to end at T or later runs on
+        with no end announced, and what was to start at T or later is forgotten.  So a policy
+        that restarts what it kills a thousand times in a row need not be woken for each.
+
+        Parameters
+        ----------
+        requests, starts, ends
+            Request, start and end of each attempt (rounds), shape (a,) each, in any order.
+            All that runs is among them, and nothing else may be planned.
+
+        Raises
+        ------
+        PolicyError
+            If an attempt is not allowed.
+        """
+        self._refuse_plans()
+        requests = self._integers(requests, "requests")
+        starts, ends = self._integers(starts, "starts"), self._integers(ends, "ends")
+        if not len(requests) == len(starts) == len(ends):
+            lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ends)} ends"
+            raise self._error(None, f"{lengths} are foreseen")
+        unknown = (requests < 0) | (requests >= len(self._open))
+        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
+        self._refuse(self._finished[requests], requests, "start of a finished request")
+        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
+        self._refuse((ends <= starts) | (ends > LATEST), requests, "kill at an age below 1")
+        order = np.lexsort((starts, requests))
+        requests, starts, ends = requests[order], starts[order], ends[order]
+        again = np.append(False, requests[1:] == requests[:-1])
+        early = again & np.append(False, starts[1:] < ends[:-1])
+        self._refuse(early, requests, "start of a running request")
+        running = ~again & (self._end[requests] > self.now)
+        self._refuse(running & (starts != self._start[requests]), requests, "start while it runs")
+        self._refuse(~running & (starts < self.now), requests, "start in the past")
+        going_on = np.flatnonzero(self._open & (self._end > self.now))
+        if int(running.sum()) != len(going_on) or (self._start[going_on] > self.now).any():
+            raise self._error(None, "foresees while something else runs or is planned")
+        self._foreseen = Foreseen(requests, starts, ends, running)
+        self._profile = None
 
     def withdraw(self) -> None:
         """Take back all commitments that have not started, before anything else is decided.
@@ -368,8 +454,9 @@ class Machine:
             If the request would not fit even alone, or an attempt runs or is
             planned whose end nobody has announced.
         """
-        prompt = int(self._prompts[request])
-        rounds = self.output(request) if rounds is None else rounds
+        prompt = self.held(request)
+        if rounds is None:
+            rounds = self.output(request) - int(self._kept[request])
         if prompt + rounds > self.memory:
             raise self._error(request, f"{rounds} rounds of it never fit into the memory")
         if self._profile is None:
@@ -391,7 +478,13 @@ class Machine:
 
     def undelivered(self) -> bool:
         """Tell whether there are decisions that were not handed over."""
-        return bool(self._kills or self._starts or self._commitments or self._withdrawn)
+        return bool(
+            self._kills
+            or self._starts
+            or self._commitments
+            or self._withdrawn
+            or self._foreseen is not None
+        )
 
     def take_withdrawal(self) -> bool:
         """Tell whether commitments were withdrawn since the last call; before all else."""
@@ -403,6 +496,18 @@ class Machine:
         decisions = self._kills, self._starts, self._commitments
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
+
+    def take_foreseen(self) -> Foreseen | None:
+        """Hand over and forget what was foreseen since the last call."""
+        foreseen, self._foreseen = self._foreseen, None
+        return foreseen
+
+    def run_on(self, killed: IntArray, running: IntArray, starts: IntArray) -> None:
+        """Take note of what came of the foreseen: what was killed, and what runs since when."""
+        self._end[killed] = self.now
+        self._start[running] = starts
+        ends = NEVER if self._outputs is None else starts + self._outputs[running]
+        self._end[running] = ends
 
     def arrive(self, requests: IntArray, instance: Instance) -> None:
         """Show requests of an instance that are released by now, in order of release."""
@@ -428,7 +533,7 @@ class Machine:
             for request in completed.tolist():
                 start, end = int(self._start[request]), int(self._end[request])
                 if end > now:  # it was announced to run longer
-                    self._profile.remove(start, int(self._prompts[request]), end)
+                    self._profile.remove(start, self.held(request), end)
             self._profile.advance(now)
 
     def _grow(self, size: int) -> None:
@@ -436,6 +541,7 @@ class Machine:
             return np.concatenate((values, np.zeros(size - len(values), dtype=values.dtype)))
 
         self._prompts, self._release = longer(self._prompts), longer(self._release)
+        self._kept = longer(self._kept)
         self._outputs = None if self._outputs is None else longer(self._outputs)
         self._start, self._end = longer(self._start), longer(self._end)
         self._open = np.concatenate((self._open, np.zeros(size - len(self._open), np.bool_)))
@@ -456,7 +562,11 @@ class Machine:
         if end == NEVER:
             self._profile = None
         else:
-            self._profile.add(start, int(self._prompts[request]), end)
+            self._profile.add(start, self.held(request), end)
+
+    def _refuse_plans(self) -> None:
+        if self.keeps_tokens:
+            raise self._error(None, "plans are not for policies that keep tokens")
 
     def _check_startable(self, request: int) -> None:
         if 0 <= request < len(self._open) and self._finished[request]:

@@ -63,6 +63,15 @@ class Policy(Protocol):
         """True if the policy is to be given the output lengths."""
         ...
 
+    @property
+    def keeps_tokens(self) -> bool:
+        """True if a killed request keeps the tokens it has, which is another model.
+
+        It goes on from there: with g tokens it holds s + g + j in its j-th further round, and
+        needs o - g more.
+        """
+        return False
+
     def __post_init__(self) -> None:
         """Check the parameters as the command line does, and make them exact.
 

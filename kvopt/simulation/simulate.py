@@ -20,9 +20,19 @@ from kvopt.model.breaking_off import BrokenOff, run_within
 from kvopt.model.errors import KvoptError, PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
-from kvopt.model.schedule import Schedule, order_by
+from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
-from kvopt.simulation.machine import LATEST, NOBODY, Commitment, Decisions, Machine, Until, Wait
+from kvopt.simulation.machine import (
+    LATEST,
+    NEVER,
+    NOBODY,
+    Commitment,
+    Decisions,
+    Foreseen,
+    Machine,
+    Until,
+    Wait,
+)
 from kvopt.simulation.policy import Policy
 
 __all__ = ["simulate"]
@@ -87,7 +97,7 @@ def _simulated(
     progress: Callable[[int], None] | None,
 ) -> Schedule:
     """Return what a policy does through a machine."""
-    world = _World(instance, policy.name)
+    world = _World(instance, policy.name, machine.keeps_tokens)
     world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -129,22 +139,26 @@ def _machine_for(policy: Policy, instance: Instance) -> Machine:
     if not isinstance(policy.clairvoyant, bool):
         reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
         raise PolicyError(str(policy.name), None, 1, reason)
-    return Machine(policy.name, instance.memory, policy.clairvoyant)
+    keeps = getattr(policy, "keeps_tokens", False)
+    return Machine(policy.name, instance.memory, policy.clairvoyant, keeps)
 
 
 class _World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
 
-    def __init__(self, instance: Instance, policy: str) -> None:
+    def __init__(self, instance: Instance, policy: str, keeps_tokens: bool) -> None:
         self.instance = instance
         self.policy = policy
+        self.keeps_tokens = keeps_tokens
         self.now = 0
         self.completed = 0  # so many requests
         self.to_come = np.argsort(instance.releases, kind="stable")
         self.times_to_come = instance.releases[self.to_come]
         self.released = 0  # so many requests
         self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
-        self.singles = _Singles(instance)
+        self.singles = _Singles(instance, keeps_tokens)
+        self.foreseen: Foreseen | None = None
+        self.killed: list[tuple[IntArray, IntArray, IntArray]] = []  # as was foreseen
         self.batches: list[_Batch] = []
         self.active: list[_Batch] = []  # the batches with attempts still to end
 
@@ -162,6 +176,7 @@ class _World:
                 batch.kill(request, self.now)
         for request, kill_at in starts:
             self.singles.start(request, self.now, kill_at)
+        self.foreseen = machine.take_foreseen()
         for commitment in commitments:
             self.batches.append(_Batch(self.instance, commitment))
             self.active.append(self.batches[-1])
@@ -198,6 +213,9 @@ class _World:
 
         The requests come in order of (completion time, request).
         """
+        if self.foreseen is not None:
+            self._follow(self.foreseen, machine, pause)
+            self.foreseen = None
         self.now = self._wake(pause)
         ends, completed = self.singles.completed_until(self.now)
         for batch in self.active:
@@ -219,6 +237,36 @@ class _World:
         self.completed += len(completed)
         self.release(machine)
         return completed
+
+    def _follow(self, foreseen: Foreseen, machine: Machine, pause: Wait | Until) -> None:
+        """Do what was foreseen up to the end of a pause; what then runs has no end planned."""
+        match pause:
+            case Wait(until=int() | np.integer() as until, completions=True, releases=True):
+                limit = min(int(until), self.next_release)
+            case _:
+                raise self._error(f"yields {pause!r} after what it foresees")
+        if self.active:
+            raise self._error("foresees what is to run beside commitments")
+        requests, starts, ends = foreseen.requests, foreseen.starts, foreseen.ends
+        done = starts + self.instance.outputs[requests]
+        limit = int(done[done <= ends].min(initial=limit))
+        over = ends < limit
+        for request, end in zip(
+            requests[over & foreseen.running].tolist(),
+            ends[over & foreseen.running].tolist(),
+            strict=True,
+        ):
+            self.singles.kill(request, end)
+        new = over & ~foreseen.running
+        self.killed.append((requests[new], starts[new], ends[new]))
+        on = ~over & (starts < limit)
+        for request, start in zip(
+            requests[on & ~foreseen.running].tolist(),
+            starts[on & ~foreseen.running].tolist(),
+            strict=True,
+        ):
+            self.singles.start(request, start, NEVER)
+        machine.run_on(requests[over], requests[on], starts[on])
 
     def _wake(self, pause: Wait | Until) -> int:
         """Return the time at which a pause ends."""
@@ -247,6 +295,7 @@ class _World:
     def schedule(self) -> Schedule:
         """Let everything that runs end, and return all attempts, verified."""
         parts = [self.singles.record(), *(batch.record() for batch in self.batches)]
+        parts += ((*columns, np.ones(len(columns[0]), np.bool_)) for columns in self.killed)
         request, start, end, killed = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
@@ -262,8 +311,9 @@ class _World:
                 self.now + 1,
                 f"the policy stops with {len(missing)} requests unfinished",
             )
-        prompts = self.instance.prompts[request]
-        if overflow := first_overflow(start, end, prompts, self.instance.memory):
+        tokens = kept_tokens(request, start, end) if self.keeps_tokens else None
+        held = self.instance.prompts[request] + (0 if tokens is None else tokens)
+        if overflow := first_overflow(start, end, held, self.instance.memory):
             round, i = overflow
             raise PolicyError(
                 self.policy,
@@ -271,7 +321,7 @@ class _World:
                 round,
                 f"memory overflows, budget is {self.instance.memory} tokens",
             )
-        return Schedule(self.instance, request, start, end, killed)
+        return Schedule(self.instance, request, start, end, killed, tokens)
 
     def _error(self, reason: str) -> PolicyError:
         return PolicyError(self.policy, None, self.now + 1, f"the policy {reason}")
@@ -280,9 +330,11 @@ class _World:
 class _Singles:
     """The attempts that were started one by one."""
 
-    def __init__(self, instance: Instance) -> None:
-        self.prompts = instance.prompts
-        self.outputs = instance.outputs
+    def __init__(self, instance: Instance, keeps_tokens: bool) -> None:
+        self.keeps_tokens = keeps_tokens
+        # What a request holds when it starts, and the rounds it then needs.
+        self.prompts = instance.prompts.copy() if keeps_tokens else instance.prompts
+        self.outputs = instance.outputs.copy() if keeps_tokens else instance.outputs
         self.request: list[int] = []
         self.start_time: list[int] = []
         self.end: list[int] = []
@@ -315,6 +367,10 @@ class _Singles:
         self.end[position] = now
         self.killed[position] = True
         self._stop(request)
+        if self.keeps_tokens:
+            rounds = now - self.start_time[position]
+            self.prompts[request] += rounds
+            self.outputs[request] -= rounds
         return True
 
     def next_completion(self, limit: int) -> int:

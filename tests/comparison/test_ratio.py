@@ -46,8 +46,9 @@ def test_verdicts_are_exact(
 @given(instances(max_requests=7, max_memory=14))
 def test_no_proved_bound_is_violated(instance: Instance) -> None:
     comparison = compare(instance, [policy_from_spec(s) for s in POLICY_SPECS], 60)
-    for result in comparison.ratios:
-        assert 1 <= result.low == result.high
+    for result, schedule in zip(comparison.ratios, comparison.schedules, strict=True):
+        assert 1 <= result.low <= result.high
+        assert result.low == result.high or schedule.keeps_tokens  # in another model
         assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), result
 
 
@@ -61,8 +62,10 @@ def test_no_proved_bound_is_violated_on_a_thousand_instances(mixed: bool) -> Non
         common = rng.randrange(memory)
         prompts = [rng.randrange(memory) if mixed else common for _ in range(n)]
         instance = Instance(memory, prompts, [rng.randint(1, memory - s) for s in prompts])
-        for result in compare(instance, policies, 60).ratios:
-            assert 1 <= result.low == result.high
+        comparison = compare(instance, policies, 60)
+        for result, schedule in zip(comparison.ratios, comparison.schedules, strict=True):
+            assert 1 <= result.low <= result.high
+            assert result.low == result.high or schedule.keeps_tokens
             assert result.verdict in (Verdict.WITHIN, Verdict.NO_CLAIM), (instance, result)
 
 

@@ -35,9 +35,14 @@ def test_trace(run: Run) -> None:
 
     complete = by_phase["X"]
     drawn = [
-        Attempt(e["args"]["request"], e["ts"] // 1000, (e["ts"] + e["dur"]) // 1000, e["cat"] == k)
+        Attempt(
+            e["args"]["request"],
+            e["ts"] // 1000,
+            (e["ts"] + e["dur"]) // 1000,
+            e["cat"] == "killed",
+            e["args"].get("tokens_at_start", 0),
+        )
         for e in complete
-        for k in ["killed"]
     ]
     assert drawn == list(schedule)
     assert all(e["ts"] % 1000 == e["dur"] % 1000 == 0 for e in complete)

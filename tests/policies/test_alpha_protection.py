@@ -19,5 +19,7 @@ def test_alpha_protection_is_the_textbook_algorithm(instance: Instance, a: str) 
     online = instance.memory, rows(instance), releases(instance)
     expected = oracle_alpha_protection(*online, Fraction(a))
     assert as_tuples(run(f"alpha-protection:a={a}", instance)) == expected
+    expected = oracle_alpha_protection(*online, Fraction(a), keep=True)
+    assert as_tuples(run(f"alpha-protection:a={a}:keep=yes", instance)) == expected
     expected = oracle_alpha_protection(*online, Fraction(a), Fraction(1, 2), seed=5)
     assert as_tuples(run(f"alpha-protection:a={a}:clearing=1/2:seed=5", instance)) == expected

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from oracles.mc_sf import mc_sf as oracle_mc_sf
 from policy_runs import as_tuples, releases, rows, run
 from strategies import instances
 
 from kvopt import Instance
+
+
+@settings(max_examples=200)
+@given(instances(max_requests=12, latest_release=30), st.integers(1, 4))
+def test_bypass_is_as_defined(instance: Instance, passes: int) -> None:
+    expected = oracle_mc_sf(instance.memory, rows(instance), releases(instance), passes)
+    assert as_tuples(run(f"mc-sf:skip=yes:passes={passes}", instance)) == expected
 
 
 @settings(max_examples=300)
