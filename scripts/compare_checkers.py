@@ -42,7 +42,7 @@ RULES = ("exhaustive", "busy-time", "demand-duals", "blocks", "linear-duals", "p
 """Those that the verified checker knows."""
 
 COMPLETION = "first-completion"
-"""What the rule "linear-duals" is called here if there are first-completion rows."""
+"""What rules are called here if there are first-completion rows."""
 
 PROGRAM = ROOT / "proofs" / "coq" / "kvopt-verified"
 SHARE = 0.15
