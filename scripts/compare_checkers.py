@@ -38,7 +38,15 @@ from mutation import examples, is_true, mutants, repaired  # noqa: E402
 from claims import check  # noqa: E402
 from reading import Refused  # noqa: E402
 
-RULES = ("exhaustive", "busy-time", "demand-duals", "blocks", "linear-duals", "propagation", "aggregate-state")
+RULES = (
+    "exhaustive",
+    "busy-time",
+    "demand-duals",
+    "blocks",
+    "linear-duals",
+    "propagation",
+    "aggregate-state",
+)
 """Those that the verified checker knows."""
 
 COMPLETION = "first-completion"

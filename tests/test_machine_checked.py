@@ -94,7 +94,8 @@ def test_the_table_of_slices_has_the_bounds_of_the_document() -> None:
         bounds = [1000 * Fraction(row["bound"]) for row in csv.DictReader(file)]
     text = (COQ / "SlicesTable.v").read_text()
     assert [int(x) for x in re.findall(r"^  \((\d+), \[\(", text, re.MULTILINE)] == bounds
-    assert "M <= 150" in text and len(bounds) == 150
+    assert "M <= 150" in text
+    assert len(bounds) == 150
 
 
 def test_nothing_is_left_open() -> None:

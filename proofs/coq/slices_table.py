@@ -28,9 +28,7 @@ Stretch = tuple[int, Fraction, tuple[int, ...]]
 """How many prompts, theta, and the slices but the last."""
 
 
-def serves(
-    prompt: int, memory: int, cuts: Sequence[int], theta: Fraction, bound: Fraction
-) -> bool:
+def serves(prompt: int, memory: int, cuts: Sequence[int], theta: Fraction, bound: Fraction) -> bool:
     """Return whether these slices have the bound, by theorem 6 with R = rho = bound."""
     longest = memory - prompt
     slices = [*(t for t in cuts if t < longest), longest]
