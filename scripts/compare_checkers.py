@@ -39,13 +39,18 @@ from claims import check  # noqa: E402
 from reading import Refused  # noqa: E402
 
 RULES = (
-    *("exhaustive", "busy-time", "demand-duals", "blocks"),
-    *("linear-duals", "propagation", "aggregate-state"),
+    "exhaustive",
+    "busy-time",
+    "demand-duals",
+    "blocks",
+    "linear-duals",
+    "propagation",
+    "aggregate-state",
 )
 """Those that the verified checker knows."""
 
 COMPLETION = "first-completion"
-"""What the rule "linear-duals" is called here if there are first-completion rows."""
+"""What rules are called here if there are first-completion rows."""
 
 PROGRAM = ROOT / "proofs" / "coq" / "kvopt-verified"
 SHARE = 0.15

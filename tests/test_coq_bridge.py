@@ -118,7 +118,7 @@ WORDS = {
 
 
 def test_first_completion_rows_are_refused(writer: ModuleType) -> None:
-    content = sound("linear-duals")
+    content = copy.deepcopy(sound("linear-duals"))
     content["proof"]["tree"][-1]["first_completion"] = []
     with pytest.raises(SystemExit, match="first-completion rows are known to kvopt-verified only"):
         writer.theorem(content)

@@ -71,6 +71,7 @@ Definition every_theorem := (
   @domains_sound,
   @check_sound,
   @slices_sound,
+  @check_slices_sound,
   @certified_slices,
   @ten_times,
   I

@@ -113,12 +113,12 @@ Fixpoint advance_to (t c k : Z) (l : list event) : Z * Z * list event :=
   end.
 
 (* The values at t, ..., t + n; None if they do not rise from there on. *)
-Fixpoint values (n : nat) (t c k : Z) (l : list event) : option (list Z) :=
+Fixpoint values_at (n : nat) (t c k : Z) (l : list event) : option (list Z) :=
   let '(c', k', l') := advance_to t c k l in
   match n with
   | O => match l' with [] => if 0 <=? k' then Some [c' + k' * t] else None | _ => None end
   | S n' =>
-      match values n' (t + 1) c' k' l' with
+      match values_at n' (t + 1) c' k' l' with
       | Some rest => Some (c' + k' * t :: rest)
       | None => None
       end
@@ -399,7 +399,7 @@ Section Fixed.
 
   (* --- Reduced costs ---------------------------------------------------------------------- *)
 
-  Lemma advance_spec t l : forall c k c' k' l', advance_to t c k l = (c', k', l') ->
+  Lemma advance_to_spec t l : forall c k c' k' l', advance_to t c k l = (c', k', l') ->
     (forall x, t <= x -> c + k * x + changed_by l x = c' + k' * x + changed_by l' x) /\
     (forall e, In e l -> In e l' \/ time e = t).
   Proof.
@@ -413,19 +413,19 @@ Section Fixed.
       + inversion E. subst. split; [reflexivity|auto].
   Qed.
 
-  Lemma values_spec : forall n t c k l vs, values n t c k l = Some vs ->
+  Lemma values_at_spec : forall n t c k l vs, values_at n t c k l = Some vs ->
     (forall e, In e l -> t <= time e) /\ length vs = S n /\
     (forall p, (p <= n)%nat -> nth p vs 0 = c + k * (t + Z.of_nat p) + changed_by l (t + Z.of_nat p)) /\
     (forall x, t + Z.of_nat n <= x -> nth n vs 0 <= c + k * x + changed_by l x).
   Proof.
-    induction n as [|n IH]; intros t c k l vs E; cbn [values] in E;
-      destruct (advance_to t c k l) as [[c' k'] l'] eqn:Ea; destruct (advance_spec _ _ _ _ _ _ _ Ea) as [H1 H2].
+    induction n as [|n IH]; intros t c k l vs E; cbn [values_at] in E;
+      destruct (advance_to t c k l) as [[c' k'] l'] eqn:Ea; destruct (advance_to_spec _ _ _ _ _ _ _ Ea) as [H1 H2].
     - destruct l' as [|e l']; [|discriminate]. destruct (Z.leb_spec 0 k'); [|discriminate]. inversion E. subst vs.
       split; [intros e He; destruct (H2 e He) as [[]|]; lia|]. split; [reflexivity|]. split.
       + intros p Hp. replace p with 0%nat by lia. cbn [nth]. rewrite Z.add_0_r, H1 by lia.
         unfold changed_by. cbn [total]. lia.
       + intros x Hx. cbn [nth]. rewrite H1 by lia. unfold changed_by. cbn [total]. nia.
-    - destruct (values n (t + 1) c' k' l') as [rest|] eqn:Er; [|discriminate]. inversion E. subst vs.
+    - destruct (values_at n (t + 1) c' k' l') as [rest|] eqn:Er; [|discriminate]. inversion E. subst vs.
       destruct (IH _ _ _ _ _ Er) as (H3 & H4 & H5 & H6). split; [|split; [|split]].
       + intros e He. destruct (H2 e He) as [He'|He']; [specialize (H3 e He')|]; lia.
       + cbn [length]. rewrite H4. reflexivity.

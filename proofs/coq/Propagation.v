@@ -45,7 +45,7 @@ Section Tree.
         let branch := of_branch d ++ repeat 0 (length above - length (of_branch d)) in
         let lines := lines_of above (of_memory d) (of_covers d) branch in
         if rows_check M s_min above (of_families d) (of_memory d) (of_covers d) branch then
-          match all_some (fun g => values (Z.to_nat H) 0 (D * output (kind g)) D
+          match all_some (fun g => values_at (Z.to_nat H) 0 (D * output (kind g)) D
                   (row_changes M s_min lines (of_families d) (kind g))) parts with
           | None => None
           | Some costs =>
@@ -205,14 +205,14 @@ Qed.
 Lemma costs_right M s_min H D lines families parts truth : 0 <= H ->
   (forall x, In x truth -> 1 <= output (fst x)) ->
   Forall2 (right_for H) parts truth -> forall costs,
-  all_some (fun g => values (Z.to_nat H) 0 (D * output (kind g)) D (row_changes M s_min lines families (kind g)))
+  all_some (fun g => values_at (Z.to_nat H) 0 (D * output (kind g)) D (row_changes M s_min lines families (kind g)))
     parts = Some costs ->
   Forall2 (cost_right H (fun q t => priced D (all_rows M s_min lines families) (Attempt q t))) costs truth.
 Proof.
   intros HH Ho Hright costs Ecosts. apply all_some_each in Ecosts. revert costs Ecosts.
   induction Hright as [|g x parts truth Hgx HR IH]; intros costs Ecosts;
     inversion Ecosts as [|g' c parts' costs' Ec Ecs E1 E2]; subst; constructor.
-  - destruct Hgx as (E & _). destruct (values_spec _ _ _ _ _ _ Ec) as (_ & Hlen & Hnth & Hlast).
+  - destruct Hgx as (E & _). destruct (values_at_spec _ _ _ _ _ _ Ec) as (_ & Hlen & Hnth & Hlast).
     pose proof (Ho x (or_introl eq_refl)) as Hox. split; [lia|]. intros t Ht. rewrite <- E in *.
     rewrite row_changes_spec by lia. destruct (Z.le_gt_cases t H) as [Hle|Hgt].
     + unfold clip. rewrite Hnth by lia.

@@ -377,3 +377,24 @@ Proof.
   - apply Qred_correct.
   - intros o Ho. apply Hpaid. lia.
 Qed.
+
+(* --- Certificates of slices: FORMAT.md, certified slices --------------------------------- *)
+
+(* Limits and form: what is asked beyond that (no theorem needs it). *)
+Definition slices_form (s M : Z) (theta : Q) (phases : list gsa_phase) : bool :=
+  (0 <=? s) && (s <? M) && (M <=? 1000000000)
+  && (1 <=? Z.of_nat (length phases)) && (Z.of_nat (length phases) <=? 1000)
+  && (last_slice phases <=? Z.min (M - s) 200000)
+  && forallb (fun p => Qle_bool (distance p) (inject_Z (slice p)) && (0 <? Qnum (distance p))) phases
+  && (total (fun p => Qceiling (inject_Z (slice p) / distance p)) phases <=? 1000000)
+  && ((Qnum theta =? Z.pos (Qden theta)) || (M / (s + 1) <=? 64)).
+
+Definition check_slices (s M : Z) (theta R rho : Q) (phases : list gsa_phase) : bool :=
+  slices_form s M theta phases && accept s M theta R rho phases.
+
+(* What kvopt-verified says of a certificate of slices is true. *)
+Theorem check_slices_sound s M theta R rho phases :
+  check_slices s M theta R rho phases = true -> ratio_at_most rho s M phases.
+Proof.
+  unfold check_slices. intros H. apply andb_true_iff in H as [_ H]. apply (slices_sound s M theta R rho), H.
+Qed.

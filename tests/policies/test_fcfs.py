@@ -66,7 +66,7 @@ def test_kept_tokens_never_beat_the_optimum_of_their_model(instance: Instance) -
     latency = best - instance.total_release
     for ratio in compare(instance, policies, 5).ratios:
         assert ratio.lower_bound <= latency <= ratio.upper_bound <= ratio.cost
-            assert ratio.guarantee is None
+        assert ratio.guarantee is None
     for policy in policies:
         assert simulate(instance, policy).total_completion_time() >= best
 

@@ -1,7 +1,7 @@
 (* Check certificates with the proved checker:  kvopt-verified [--json] FILE...
 
    Here files are read and verdicts printed; what a certificate proves is decided by
-   `Extracted.check` alone.  Exit codes: 0 all hold, 1 some do not, 2 wrong usage. *)
+   `Extracted.check` and `Extracted.check_slices` alone.  Exit codes: 0 all hold, 1 some do not, 2 wrong usage. *)
 
 open Json
 module E = Extracted
@@ -172,17 +172,44 @@ let certificate value =
   let rule, proof = proof (get field "proof") in
   (rule, { E.memory_size; groups; low = bound "lower_bound"; high; proof })
 
+(* --- Certified slices -------------------------------------------------------------------- *)
+
+let slices_format = "kvopt-slices/1"
+
+(* "p/q", both of at most 40 digits. *)
+let fraction place value =
+  let digits s = s <> "" && String.length s <= 40 && String.for_all (fun c -> c >= '0' && c <= '9') s
+    && (s = "0" || s.[0] <> '0') in
+  match String.split_on_char '/' (text place value) with
+  | [ p; q ] when digits p && digits q && q <> "0" ->
+      { E.qnum = Integers.of_string p; qden = Integers.to_positive (Integers.of_string q) }
+  | _ -> refuse (place ^ ": must be a text 'p/q' of integers")
+
+let shown_fraction { E.qnum; qden } =
+  let q = Integers.of_positive qden in
+  let g = Integers.gcd qnum q in
+  let q' = Integers.divexact q g in
+  Integers.to_string (Integers.divexact qnum g)
+  ^ if Integers.equal q' Integers.one then "" else "/" ^ Integers.to_string q'
+
 (* --- Verdicts ---------------------------------------------------------------------------- *)
 
-type claim = { rule : string; low : string; high : string option; states : string }
+type claim = { words : string; rule : string; low : string; high : string option; states : string }
 
-let verified content =
-  let rule, c = certificate (parse content) in
+let in_words rule low high = match high with
+  | Some u when u = low -> sprintf "the optimum is %s (%s)" low rule
+  | Some u -> sprintf "the optimum is at least %s and at most %s (%s)" low u rule
+  | None -> sprintf "the optimum is at least %s (%s)" low rule
+
+let bracket value =
+  let rule, c = certificate value in
   let verdict, looked_at = E.check c in
   let shown = Integers.to_string in
   match verdict with
-  | E.Holds -> { rule; low = shown c.low; high = Option.map (fun (u, _) -> shown u) c.high;
-      states = (if rule = "exhaustive" then shown looked_at else "null") }
+  | E.Holds ->
+      let low = shown c.low and high = Option.map (fun (u, _) -> shown u) c.high in
+      { words = in_words rule low high; rule; low; high;
+        states = (if rule = "exhaustive" then shown looked_at else "null") }
   | Refused_instance -> refuse "instance: a number is out of range"
   | Refused_releases -> refuse (sprintf "proof.rule: %s is not proved for releases after time 0" rule)
   | Refused_starts -> refuse "starts: are no schedule"
@@ -191,10 +218,25 @@ let verified content =
   | Refused_proof -> refuse "proof: does not prove the lower bound"
   | Refused_low found -> refuse (sprintf "lower_bound: is %s, the proof gives %s" (shown c.low) (shown found))
 
-let in_words { rule; low; high; _ } = match high with
-  | Some u when u = low -> sprintf "the optimum is %s (%s)" low rule
-  | Some u -> sprintf "the optimum is at least %s and at most %s (%s)" low u rule
-  | None -> sprintf "the optimum is at least %s (%s)" low rule
+let slices value =
+  let field = fields value "slices"
+    [ "format"; "prompt"; "memory"; "phases"; "area_weight"; "factor"; "bound" ] [] in
+  let number key = integer key (get field key) and ratio key = fraction key (get field key) in
+  let phase place value = let slice, distance = pair integer fraction place value in { E.slice; distance } in
+  let phases = several phase "phases" (get field "phases") in
+  let prompt = number "prompt" and memory = number "memory" and bound = ratio "bound" in
+  if not (E.check_slices prompt memory (ratio "area_weight") (ratio "factor") bound phases) then
+    refuse "slices: do not prove the bound";
+  let longest = (List.nth phases (List.length phases - 1)).slice in
+  let whom = if Integers.equal (Integers.add prompt longest) memory then ""
+    else ", outputs <= " ^ Integers.to_string longest in
+  { words = sprintf "%d phases cost at most %s times the optimum (memory %s, prompts %s%s)" (List.length phases)
+      (shown_fraction bound) (Integers.to_string memory) (Integers.to_string prompt) whom;
+    rule = "slices"; low = "null"; high = None; states = "null" }
+
+let verified content = match parse content with
+  | Object members as value when List.assoc_opt "format" members = Some (String slices_format) -> slices value
+  | value -> bracket value
 
 let read name =
   let file = if name = "-" then stdin else open_in_bin name in
@@ -214,7 +256,7 @@ let quoted s =
   "\"" ^ String.concat "" (List.map written (List.of_seq (String.to_seq s))) ^ "\""
 
 let report json name answer =
-  let claim, reason = match answer with Ok c -> (in_words c, "") | Error reason -> ("", reason) in
+  let claim, reason = match answer with Ok c -> (c.words, "") | Error reason -> ("", reason) in
   if json then
     let rule, low, high, states = match answer with
       | Ok c -> (quoted c.rule, c.low, Option.value c.high ~default:"null", c.states)
