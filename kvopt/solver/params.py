@@ -24,21 +24,25 @@ from typing import Any
 from kvopt.model.errors import InputError
 from kvopt.model.files import read_text
 from kvopt.model.instance import abridged
-from kvopt.solver.stage_params import (
+from kvopt.solver.relaxation_params import (
     AggregateStateParams,
-    AnnealingParams,
     BatchStateParams,
-    BranchAndBoundParams,
     BundleParams,
     DemandDualParams,
-    ExhaustiveParams,
     GridProgramParams,
+    TimeIndexedParams,
+)
+from kvopt.solver.schedule_params import (
+    AnnealingParams,
     ListScheduleParams,
+    WindowParams,
+)
+from kvopt.solver.search_params import (
+    BranchAndBoundParams,
+    ExhaustiveParams,
     MilpParams,
     ReferenceSearchParams,
     StateSearchParams,
-    TimeIndexedParams,
-    WindowParams,
 )
 
 __all__ = [

@@ -18,7 +18,7 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
-from kvopt.solver.stage_params import GridProgramParams
+from kvopt.solver.relaxation_params import GridProgramParams
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["PiecewiseBound", "piecewise_bound"]

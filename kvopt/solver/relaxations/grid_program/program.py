@@ -17,12 +17,12 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs, run_highs
+from kvopt.solver.relaxation_params import GridProgramParams
 from kvopt.solver.relaxations.grid_program.clusters import clustered
 from kvopt.solver.relaxations.grid_program.exact import ExactBound
 from kvopt.solver.relaxations.grid_program.families import Families, written
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
-from kvopt.solver.stage_params import GridProgramParams
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]

@@ -19,8 +19,8 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs
+from kvopt.solver.relaxation_params import GridProgramParams
 from kvopt.solver.relaxations.grid_program.families import Heights
-from kvopt.solver.stage_params import GridProgramParams
 
 __all__ = ["best_heights", "steps_up_to"]
 

@@ -1,0 +1,156 @@
+"""The tuning numbers of the stages that look for schedules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = [
+    "AnnealingParams",
+    "ListScheduleParams",
+    "WindowParams",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ListScheduleParams:
+    """List schedules: requests placed one after another, then moved to earlier starts.
+
+    Parameters
+    ----------
+    share
+        Part of the time that they take where other stages follow.
+    gap_filling_requests
+        Up to this many requests gaps in schedules are looked for one by one.
+    compiled_requests
+        From so many requests on lists are placed by compiled code, if it has room.
+    passes
+        At most so often a schedule is gone through to move requests to earlier starts.
+    bisected_types
+        With more types of requests the spacing of the pipeline stands for the tightest one.
+    bisections
+        Steps of the bisection for the tightest spacing of a request's copies.
+    most_copies
+        With more copies than this at a time their spacing is that of the pipeline.
+    """
+
+    share: float = 0.3
+    gap_filling_requests: int = 3_000
+    compiled_requests: int = 1_000
+    passes: int = 5
+    bisected_types: int = 1_000
+    bisections: int = 20
+    most_copies: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class AnnealingParams:
+    """Simulated annealing over (order, delays).
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    brief_share
+        The same before a stage that finds good schedules by itself.
+    seconds
+        It takes no longer than this at a time (seconds).
+    most_requests, most_rounds
+        Beyond so many requests, or rounds if they ran one at a time, it does not apply.
+    chain_work, draws
+        Rounds looked at and random numbers drawn for a chain at one temperature, between two looks
+        at the limits: about a millisecond; at least 1 and 8.
+    first_cycle, last_cycle
+        Schedules decoded in a cycle of cooling: in the first, and doubled up to the last.
+    hottest, coldest
+        Temperatures at both ends of a cycle, in mean output lengths for each request...
+    counted_requests
+        ...of the first so many.
+    delay_moves, block_moves, swap_moves
+        How many of 100 moves change a delay, move two to four requests in a row, or swap two; the
+        others move one.
+    largest_delay
+        The largest delay that moves give (rounds); those of the first schedule may be larger.
+    long_output, long_requests
+        If an output is so long (rounds) and there are no more requests, delays may be as long as
+        it, ...
+    long_delay_moves
+        ...and so many of 100 moves change one: the memory in use at an end is often just right
+        only because several starts before it wait.
+    """
+
+    share: float = 0.1
+    brief_share: float = 0.03
+    seconds: float = 1e9
+    most_requests: int = 2_000
+    most_rounds: int = 1_000_000
+    chain_work: int = 250_000
+    draws: int = 4_096
+    first_cycle: int = 10_000
+    last_cycle: int = 800_000
+    hottest: float = 1 / 200
+    coldest: float = 1 / 1000
+    counted_requests: int = 50
+    delay_moves: int = 3
+    block_moves: int = 10
+    swap_moves: int = 30
+    largest_delay: int = 8
+    long_output: int = 100
+    long_requests: int = 50
+    long_delay_moves: int = 25
+
+
+@dataclass(frozen=True, slots=True)
+class WindowParams:
+    """Simulated annealing of windows, for many requests.
+
+    Parameters
+    ----------
+    least_requests, most_requests, most_rounds
+        It takes the place of annealing of the whole order for numbers of requests in this range,
+        up to so many rounds.
+    swept_requests
+        Up to so many requests there are sweeps from left to right.
+    first_lines, most_lines
+        So many sweeps go side by side at first, and after they were doubled again and again.
+    sweep_moves
+        So many moves are tried in a window of a sweep; doubled after the lines are not.
+    sweep_steps
+        After so many windows the worst quarter of the sweeps is replaced by the best.
+    least_width, most_width
+        Ends of the number of places in a window of a sweep, else the number of requests that run.
+    polish_moves
+        So many moves are tried in a window of the best schedule.
+    width, ahead
+        So many places such a window has, and so many more are placed anew.
+    completed_requests, reach
+        Up to so many requests all that comes after it is placed; of more so many places.
+    tail
+        The mean shift of so many places counts for those beyond.
+    hottest, coldest
+        Temperatures at both ends of a window, in mean output lengths for each request to come.
+    delay_moves, block_moves, swap_moves, largest_delay
+        As in `AnnealingParams`.
+    """
+
+    least_requests: int = 31
+    most_requests: int = 200_000
+    most_rounds: int = 40_000_000
+    swept_requests: int = 500
+    first_lines: int = 2
+    most_lines: int = 16
+    sweep_moves: int = 500
+    sweep_steps: int = 2
+    least_width: int = 20
+    most_width: int = 60
+    polish_moves: int = 200
+    width: int = 50
+    ahead: int = 60
+    completed_requests: int = 10_000
+    reach: int = 500
+    tail: int = 25
+    hottest: float = 1 / 350
+    coldest: float = 1 / 7_000
+    delay_moves: int = 8
+    block_moves: int = 10
+    swap_moves: int = 40
+    largest_delay: int = 8
