@@ -211,7 +211,8 @@ class _World:
     def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
         """Move to the end of a pause, release, and return what completed on the way.
 
-        The requests come in order of (completion time, request).
+        The requests come in order of (completion time, request), in an array of their own: a view
+        would show a policy the array behind it, which says what completes later.
         """
         if self.foreseen is not None:
             self._follow(self.foreseen, machine, pause)
@@ -228,6 +229,7 @@ class _World:
                 ends, completed = ends[order], completed[order]
         if self.active:
             self.active = [batch for batch in self.active if batch.last > self.now]
+        completed = completed.copy()
         constant, running = self.singles.constant, self.singles.running
         for batch in self.active:
             batch_constant, batch_running = batch.memory_after(self.now)

@@ -452,6 +452,24 @@ def test_a_policy_cannot_change_the_truth() -> None:
     assert "completes more than once" in error_of(again).reason
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_the_completions_that_are_sent_do_not_show_later_ones(together: bool) -> None:
+    sent = []
+
+    def run(machine: Machine) -> Decisions:
+        if together:
+            machine.commit([0, 1, 2], [0, 0, 0])
+        else:
+            for request in range(3):
+                machine.start(request)
+        while len(machine.unfinished()):
+            sent.append((yield Wait()))
+
+    simulate(Instance(100, [1, 1, 1], [3, 1, 2]), policy(run))
+    assert [one.tolist() for one in sent] == [[1], [2], [0]]
+    assert all(one.base is None for one in sent)
+
+
 def test_idling_for_ever_is_found() -> None:
     def run(machine: Machine) -> Decisions:
         while True:
