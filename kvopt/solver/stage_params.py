@@ -306,6 +306,8 @@ class BatchStateParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
+    released_share
+        The same with release times, where the bound is weaker and its beams find less.
     most_states
         With more batch states it does not apply; the checker takes no more than 400,000.
     most_costs
@@ -349,6 +351,7 @@ class BatchStateParams:
     """
 
     share: float = 0.9
+    released_share: float = 0.75
     most_states: int = 400_000
     most_costs: int = 130_000_000
     horizon_factor: float = 17 / 16
