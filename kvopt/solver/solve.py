@@ -64,7 +64,8 @@ RELEASE_PLAN: tuple[Step, ...] = (
     Step(ReleaseSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
     Step(BatchState(), lambda params: params.batch_state.released_share),
-    Step(Annealing(), lambda params: params.annealing.share),
+    Step(Annealing(), lambda params: params.annealing.released_share),
+    Step(GridRelaxation(), lambda params: params.grid_program.share),
     Step(HindsightStage(), lambda params: params.milp.share),
     Step(Annealing(turn=1)),
 )
