@@ -633,6 +633,8 @@ class GridProgramParams:
         distances, add up to more than this.
     most_types
         With more types clusters of them stand for them while duals are looked for.
+    released_types
+        The same with release times.
     first_knots, most_knots
         How many knots the first program has, roughly, or half as many as there are requests;
         each further one has twice as many, up to the latter.
@@ -680,6 +682,7 @@ class GridProgramParams:
     piecewise_bits: int = 20
     most_places: int = 20_000_000
     most_types: int = 100
+    released_types: int = 1_000
     first_knots: int = 100
     most_knots: int = 800
     even: float = 0.3

@@ -75,7 +75,8 @@ class GridProgram:
         levels = [m for m in range(1, params.levels + 1) if max(cover_windows(instance, m)) > 0]
         self.exact = ExactBound(instance, levels, functions)
         self.late = instance.total_release
-        self.instance = clustered(instance, params.most_types)
+        most = params.released_types if instance.has_releases else params.most_types
+        self.instance = clustered(instance, most)
         self.types = self.instance.request_types()
         self.grid = grid_of(instance, last, knots, params.even, params.doublings)
         self.horizon = horizon = self.grid.horizon
