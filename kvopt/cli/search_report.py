@@ -204,7 +204,7 @@ class Report:
 
         schedule = simulate(self.worst, policy_from_spec(self.configuration.policy))
         reference = simulate(self.worst, policy_from_spec(against))
-        cost, other = schedule.total_completion_time(), reference.total_completion_time()
+        cost, other = schedule.total_latency(), reference.total_latency()
         ratio = Fraction(cost, other)
         self.facts |= {"cost": cost, "against_cost": other}
         self.facts |= {"ratio": format_exact(ratio), "ratio_float": float(ratio)}
