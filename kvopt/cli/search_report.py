@@ -235,7 +235,7 @@ class Report:
         except StoppedError as error:
             self._leave_unverified(str(error), against)
             return
-        cost, other = schedule.total_completion_time(), reference.total_completion_time()
+        cost, other = schedule.total_latency(), reference.total_latency()
         ratio = Fraction(cost, other)
         self.facts |= {"cost": cost, "against_cost": other}
         self.facts |= {"ratio": format_exact(ratio), "ratio_float": float(ratio)}

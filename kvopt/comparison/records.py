@@ -171,7 +171,7 @@ def _problem(
     except KvoptError as error:
         place = "" if str(error).startswith(f"{record.file}: ") else f"{record.file}: comment: "
         return f"{place}{error}"
-    ratio = Fraction(schedule.total_completion_time(), verdict.upper_bound)
+    ratio = Fraction(schedule.total_latency(), verdict.upper_bound)
     if record.instance.comment != (right := claim(name, ratio)):
         given = _quoted(record.instance.comment)
         return f"{record.file}: comment: must be {_quoted(right)}, got {given}"

@@ -58,6 +58,8 @@ class BatchStateParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
+    released_share
+        The same with release times, where the bound is weaker and its beams find less.
     most_states
         With more batch states it does not apply; the checker takes no more than 400,000.
     most_costs
@@ -101,6 +103,7 @@ class BatchStateParams:
     """
 
     share: float = 0.9
+    released_share: float = 0.75
     most_states: int = 400_000
     most_costs: int = 130_000_000
     horizon_factor: float = 17 / 16
@@ -249,6 +252,8 @@ class GridProgramParams:
         distances, add up to more than this.
     most_types
         With more types clusters of them stand for them while duals are looked for.
+    released_types
+        The same with release times.
     first_knots, most_knots
         How many knots the first program has, roughly, or half as many as there are requests;
         each further one has twice as many, up to the latter.
@@ -296,6 +301,7 @@ class GridProgramParams:
     piecewise_bits: int = 20
     most_places: int = 20_000_000
     most_types: int = 100
+    released_types: int = 1_000
     first_knots: int = 100
     most_knots: int = 800
     even: float = 0.3

@@ -50,6 +50,8 @@ class AnnealingParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
+    released_share
+        The same with release times.
     brief_share
         The same before a stage that finds good schedules by itself.
     seconds
@@ -79,6 +81,7 @@ class AnnealingParams:
     """
 
     share: float = 0.1
+    released_share: float = 0.4
     brief_share: float = 0.03
     seconds: float = 1e9
     most_requests: int = 2_000

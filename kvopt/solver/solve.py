@@ -63,8 +63,9 @@ RELEASE_PLAN: tuple[Step, ...] = (
     Step(ReleaseLists(), lambda params: params.list_schedules.share, always=True),
     Step(ReleaseSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
-    Step(BatchState(), lambda params: params.batch_state.share),
-    Step(Annealing(), lambda params: params.annealing.share),
+    Step(BatchState(), lambda params: params.batch_state.released_share),
+    Step(Annealing(), lambda params: params.annealing.released_share),
+    Step(GridRelaxation(), lambda params: params.grid_program.share),
     Step(HindsightStage(), lambda params: params.milp.share),
     Step(Annealing(turn=1)),
 )

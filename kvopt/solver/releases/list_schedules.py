@@ -100,9 +100,9 @@ def dispatched(instance: Instance, key: IntArray, stop: Stopping) -> IntArray | 
     waiting: list[tuple[int, int]] = []
     now = arrived = looked = 0
     while arrived < len(arrivals) or waiting:
-        looked += 1
         if looked % 256 == 0 and stop.over():
             return None
+        looked += 1
         if not waiting:
             now = max(now, releases[arrivals[arrived]])
         while arrived < len(arrivals) and releases[arrivals[arrived]] <= now:

@@ -232,9 +232,9 @@ class DualAscent:
         most = costs.values.size // params.promising_share
         while not stop.over():
             before = self.best
-            if not costs.choose(int(costs.scale * margin * abs(self.best)), most):
-                self._climb(costs.settle, stop)
-                break
+            while not costs.choose(int(costs.scale * margin * abs(self.best)), most):
+                margin /= 2  # too many are promising; choosing has spoilt the costs-to-go
+                costs.settle(self._best_duals)
             self._climb(costs.settle_chosen, stop, params.promising_steps)
             # Paths through other states may be cheaper: look again, at all.
             value = self._look(costs.settle, bundle.center)

@@ -13,11 +13,16 @@ from kvopt.model.instance import Instance, IntArray
 __all__ = ["clustered"]
 
 
+RELEASE_WEIGHT = 6.0
+"""How much the releases count when types are split."""
+
+
 def clustered(instance: Instance, most: int) -> Instance:
     """Return an instance with as many requests, of at most so many types.
 
-    Types are split again and again where they differ most, in proportion, in prompt or output;
-    each cluster has the mean lengths of its requests.
+    Types are split again and again where they differ most, in proportion, in prompt or output, or
+    in release, `RELEASE_WEIGHT` times in parts of the last one; each cluster has the mean lengths
+    and release of its requests.
 
     Parameters
     ----------
@@ -29,8 +34,9 @@ def clustered(instance: Instance, most: int) -> Instance:
     types = instance.request_types()
     if len(types) <= most:
         return instance
-    lengths = np.stack([types.prompts, types.outputs], axis=1)
+    lengths = np.stack([types.prompts, types.outputs, types.releases], axis=1)
     logs = np.log(lengths + 1.0 + lengths.mean(axis=0) / 10)
+    logs[:, 2] = RELEASE_WEIGHT * types.releases / max(1, int(types.releases.max()))
     groups = [np.arange(len(types))]
     spreads = [_spread(logs, groups[0], types.counts)]
     while len(groups) < most:
@@ -44,7 +50,7 @@ def clustered(instance: Instance, most: int) -> Instance:
         spreads[widest : widest + 1] = [_spread(logs, half, types.counts) for half in halves]
     counts = [int(types.counts[group].sum()) for group in groups]
     means = [types.counts[g] @ lengths[g] / n for g, n in zip(groups, counts, strict=True)]
-    rows = [(int(s), max(1, int(o)), n) for (s, o), n in zip(means, counts, strict=True)]
+    rows = [(int(s), max(1, int(o)), n, int(a)) for (s, o, a), n in zip(means, counts, strict=True)]
     return Instance.from_groups(instance.memory, rows)
 
 

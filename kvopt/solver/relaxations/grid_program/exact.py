@@ -31,6 +31,7 @@ class ExactBound:
     def __init__(self, instance: Instance, levels: list[int], functions: GridFunctions) -> None:
         self.families = Families(instance, levels, 1)
         self.counts = instance.request_types().counts.tolist()
+        self.releases = np.array(instance.request_types().releases)  # writable, for the kernel
         self.functions = functions
         self._numbers: dict[Heights, int] = {((0, 1),): 0}
 
@@ -64,6 +65,7 @@ class ExactBound:
             np.ascontiguousarray(table.T),
             bent,
             scale,
+            self.releases,
             np.empty((2, last + 2), dtype=np.int64),
             least,
         )

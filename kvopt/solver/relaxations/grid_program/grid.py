@@ -48,7 +48,7 @@ def grid_of(instance: Instance, last: int, knots: int, even: float, doublings: i
 
     The busy-time bound has duals whose slope is -1 / W where a request of area W M runs; a
     piecewise linear function is nearest to them with knots whose density goes with the cube
-    root of the second derivative.
+    root of the second derivative.  With releases after time 0 they are spaced evenly.
 
     Parameters
     ----------
@@ -70,6 +70,7 @@ def grid_of(instance: Instance, last: int, knots: int, even: float, doublings: i
     bend = np.cbrt(rise / np.maximum(widths, 1.0) ** 3)
     smoothed = np.convolve(np.pad(bend, 2, "edge"), np.ones(5) / 5, "valid")
     density = np.interp(np.arange(last + 1), ends, smoothed)
+    even = 1.0 if instance.has_releases else even
     density = even / (last + 1) + (1 - even) * density / max(density.sum(), 1e-12)
     smallest = max(1, round(1 / density.max() / knots))
     smallest = max(smallest, round(last / knots / 2**doublings))

@@ -53,10 +53,11 @@ def least_costs(
     rows: Any,
     bent: Any,
     scale: int,
+    releases: Any,
     room: Any,
     least: Any,
 ) -> None:
-    """Find the least cost of a start of each type, exactly.
+    """Find the least cost of a start of each type from its release on, exactly.
 
     Parameters
     ----------
@@ -69,6 +70,8 @@ def least_costs(
         Which rows are of second differences, shape (rows,).
     scale
         A round costs this.
+    releases
+        Release of each type (rounds), shape (types,).
     room
         Room for costs and their second differences, shape (2, last round + 2).
     least
@@ -85,9 +88,9 @@ def least_costs(
             for j in range(1, min(outputs[k], r) + 1):
                 room[line, r - j] += rows[2, row] * coefficients[rows[0, row], at + j]
         t = room.shape[1] - 1
-        best = room[0, t]
+        best = scale * (max(t, releases[k]) + outputs[k])  # beyond the last row
         curved = fall = 0
-        while t > 0:
+        while t > releases[k]:
             fall += room[1, t]
             curved += fall
             t -= 1
@@ -112,7 +115,7 @@ def _warm_up(functions: GridFunctions) -> None:
         table.repeat(2, 0),
     )
     functions.least_costs(
-        some + 1, some, table.repeat(2, 0), rows, bent, 1, room.repeat(3, 1), some
+        some + 1, some, table.repeat(2, 0), rows, bent, 1, some, room.repeat(3, 1), some
     )
 
 

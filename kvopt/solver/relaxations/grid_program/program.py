@@ -23,7 +23,6 @@ from kvopt.solver.relaxations.grid_program.exact import ExactBound
 from kvopt.solver.relaxations.grid_program.families import Families, written
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
-from kvopt.solver.stage import refuse_releases
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]
@@ -59,7 +58,7 @@ class GridProgram:
     column_types, column_times, values
         Type and start of each column, and the solution, shape (columns,).
     bound
-        The best lower bound so far (rounds).
+        The best lower bound on the total latency so far (rounds).
     proof
         The object "proof" of a certificate of it; None if the checker would refuse it as too long.
     """
@@ -72,11 +71,12 @@ class GridProgram:
         functions: GridFunctions,
         params: GridProgramParams,
     ) -> None:
-        refuse_releases(instance, "the program on a grid")
         self.params, self.functions = params, functions
         levels = [m for m in range(1, params.levels + 1) if max(cover_windows(instance, m)) > 0]
         self.exact = ExactBound(instance, levels, functions)
-        self.instance = clustered(instance, params.most_types)
+        self.late = instance.total_release
+        most = params.released_types if instance.has_releases else params.most_types
+        self.instance = clustered(instance, most)
         self.types = self.instance.request_types()
         self.grid = grid_of(instance, last, knots, params.even, params.doublings)
         self.horizon = horizon = self.grid.horizon
@@ -91,8 +91,9 @@ class GridProgram:
         for count in self.types.counts.tolist():
             self.highs.addRow(float(count), float(count), 0, [], [])
         self.stretch = max(1, horizon // params.first_columns)
-        times = np.unique(np.append(np.arange(0, horizon, self.stretch), horizon))
-        for k in range(len(self.types)):
+        for k, release in enumerate(self.types.releases.tolist()):
+            some = np.append(np.arange(0, horizon, self.stretch), [release, horizon])
+            times = np.unique(some[some >= release])
             self.add_columns(np.full(len(times), k), times)
 
     def add_columns(self, types: IntArray, times: IntArray) -> None:
@@ -237,6 +238,7 @@ class GridProgram:
             self.functions.add_rows(
                 costs, outputs[some], first[some], reach, stack, kinds, rounds, duals
             )
+            costs[times[None, :] < self.types.releases[some, None]] = np.inf
             yield some, costs
 
     def prove(self, prices: FloatArray) -> None:
@@ -252,7 +254,7 @@ class GridProgram:
         ]
         kept = [(f, r, d) for d, (f, r) in zip(duals, rows, strict=True) if d > 0]
         leaf = written(self.families, kept)
-        bound = -(-self.exact.value(leaf, scale) // scale)
+        bound = -(-self.exact.value(leaf, scale) // scale) - self.late
         if bound > self.bound:
             self.bound = bound
             short = self.exact.steps(leaf) <= self.params.checked_steps

@@ -13,10 +13,12 @@ class GridRelaxation:
     """Lower bounds from linear programs whose rows are few, for every size."""
 
     name = "grid-program"
+    with_releases = True
 
     def applies(self, state: Incumbent) -> bool:
-        """Tell whether there is anything left to prove."""
-        return not state.closed
+        """Tell whether there is anything left to prove; with releases, by something so coarse."""
+        finer = state.instance.has_releases and state.proved("batch-state") > 0
+        return not state.closed and not finer
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove bounds by rows at exact times, then by smoothed rows at more and more knots."""
@@ -25,10 +27,11 @@ class GridRelaxation:
         from kvopt.solver.relaxations.grid_program.program import GridProgram, places
 
         params, instance = state.params.grid_program, state.instance
-        horizon = min(state.makespan, instance.total_output)
-        exact = piecewise_bound(instance, horizon, params, stop)
-        if exact is not None:
-            state.prove(Bound(exact.value, "linear-duals", exact.proof))
+        horizon = min(state.makespan, int(instance.releases.max()) + instance.total_output)
+        if not instance.has_releases:
+            exact = piecewise_bound(instance, horizon, params, stop)
+            if exact is not None:
+                state.prove(Bound(exact.value, "linear-duals", exact.proof))
         if places(instance, horizon) > params.most_places:
             return
         functions = GRID_KERNEL.compiled(stop)
