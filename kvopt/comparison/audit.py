@@ -87,7 +87,8 @@ def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:
     instance = optimum.instance
     if optimum.status is not Status.OPTIMAL or stop.over():
         return
-    if len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY:
+    tiny = len(instance) <= GRAPH_REQUESTS and instance.memory <= GRAPH_MEMORY
+    if tiny and not instance.has_releases:
         yield solve_by_state_graph(instance)
     small = len(instance) <= PROGRAM_REQUESTS and instance.memory <= PROGRAM_MEMORY
     if small and optimum.rule != "milp":

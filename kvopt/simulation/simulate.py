@@ -87,7 +87,7 @@ def _simulated(
     progress: Callable[[int], None] | None,
 ) -> Schedule:
     """Return what a policy does through a machine."""
-    world = _World(instance, policy.name)
+    world = _World(instance, policy.name, bool(policy.clairvoyant))
     world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -135,9 +135,10 @@ def _machine_for(policy: Policy, instance: Instance) -> Machine:
 class _World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
 
-    def __init__(self, instance: Instance, policy: str) -> None:
+    def __init__(self, instance: Instance, policy: str, clairvoyant: bool) -> None:
         self.instance = instance
         self.policy = policy
+        self.clairvoyant = clairvoyant
         self.now = 0
         self.completed = 0  # so many requests
         self.to_come = np.argsort(instance.releases, kind="stable")
@@ -188,7 +189,10 @@ class _World:
         if self.next_release > self.now:
             return
         count = int(self.times_to_come.searchsorted(self.now, side="right"))
-        machine.arrive(self.to_come[self.released : count], self.instance)
+        # Copies of these alone: the policy can reach whatever the machine is handed.
+        new, instance = self.to_come[self.released : count].copy(), self.instance
+        outputs = instance.outputs[new] if self.clairvoyant else None
+        machine.arrive(new, instance.prompts[new], instance.releases[new], outputs)
         self.released = count
         last = count == len(self.to_come)
         self.next_release = LATEST if last else int(self.times_to_come[count])
@@ -196,7 +200,8 @@ class _World:
     def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
         """Move to the end of a pause, release, and return what completed on the way.
 
-        The requests come in order of (completion time, request).
+        The requests come in order of (completion time, request), in an array of their own: a view
+        would show a policy the array behind it, which says what completes later.
         """
         self.now = self._wake(pause)
         ends, completed = self.singles.completed_until(self.now)
@@ -210,6 +215,7 @@ class _World:
                 ends, completed = ends[order], completed[order]
         if self.active:
             self.active = [batch for batch in self.active if batch.last > self.now]
+        completed = completed.copy()
         constant, running = self.singles.constant, self.singles.running
         for batch in self.active:
             batch_constant, batch_running = batch.memory_after(self.now)
