@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.errors import InputError
-from kvopt.model.instance import MAX_TIME, Instance, abridged, check_integer, runs
+from kvopt.model.instance import MAX_END, MAX_TIME, Instance, abridged, check_integer, runs
 from kvopt.model.milliseconds import checked_ms, ms_number
 from kvopt.model.schedule import Schedule
 
@@ -167,7 +167,7 @@ def schedule_from_json(content: object) -> Schedule:
             raise InputError(f"attempts[{a}]: must be {names}, got {abridged(row)}")
         for field, value in zip(fields, row, strict=True):
             if field != "killed":
-                check_integer(value, f"attempts[{a}].{field}", -MAX_TIME, MAX_TIME)
+                check_integer(value, f"attempts[{a}].{field}", -MAX_END, MAX_END)
         if not isinstance(row[3], bool):
             raise InputError(f"attempts[{a}].killed: must be true or false, got {abridged(row[3])}")
     columns = zip(*rows, strict=True) if rows else [()] * len(fields)

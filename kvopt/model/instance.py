@@ -18,13 +18,16 @@ from kvopt.model.request import IntArray, Request
 from kvopt.model.request_types import RequestTypes
 from kvopt.model.text import ShownAsText, abridged_repr
 
-__all__ = ["MAX_REQUESTS", "MAX_TIME", "MAX_TOKENS", "Instance", "IntArray", "Request"]
+__all__ = ["MAX_END", "MAX_REQUESTS", "MAX_TIME", "MAX_TOKENS", "Instance", "IntArray", "Request"]
 
 MAX_TOKENS = 10**9
 """Largest memory budget, prompt or output length accepted (tokens)."""
 
 MAX_TIME = 10**15
-"""Largest start, end or release time accepted (rounds)."""
+"""Largest release time accepted (rounds)."""
+
+MAX_END = 10**17
+"""Largest start or end accepted (rounds): what is released last still has to run."""
 
 MAX_REQUESTS = 10**7
 """Largest number of requests accepted in one instance."""

@@ -4,7 +4,9 @@ A `Machine` holds public knowledge only.  The output lengths stay with the
 simulator, which alone knows when an attempt completes and tells the machine
 afterwards; a clairvoyant policy is handed them as the requests are released.  So a
 non-clairvoyant policy cannot see a length, and none can see what is not released
-yet, nor how much that is: it is nowhere within its reach.
+yet: it is nowhere within its reach.  Nor does a policy learn how much is to come, but
+for this: a request is known by its number in the file, and where the file is not in order of
+release, a number that is released shows that smaller ones exist.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import PolicyError
-from kvopt.model.instance import Instance, IntArray, abridged
+from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
 
 __all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
@@ -127,7 +129,7 @@ class Machine:
     Notes
     -----
     A policy sees requests by their numbers: those that `waiting`, `unfinished` and
-    `arrivals` name.  It never learns how many there will be.
+    `arrivals` name.  It is not told how many there will be.
     """
 
     def __init__(
@@ -509,16 +511,25 @@ class Machine:
         ends = NEVER if self._outputs is None else starts + self._outputs[running]
         self._end[running] = ends
 
-    def arrive(self, requests: IntArray, instance: Instance) -> None:
-        """Show requests of an instance that are released by now, in order of release."""
+    def arrive(
+        self, requests: IntArray, prompts: IntArray, releases: IntArray, outputs: IntArray | None
+    ) -> None:
+        """Show requests that are released by now, in order of release.
+
+        Parameters
+        ----------
+        requests, prompts, releases
+            Their numbers, prompt lengths (tokens) and releases (rounds), shape (a,) each.
+        outputs
+            Output lengths (tokens), shape (a,); None for a non-clairvoyant policy.
+        """
         size = 1 + (int(requests[0]) if len(requests) == 1 else int(requests.max()))
         if size > len(self._open):
             self._grow(max(size, 2 * len(self._open)) if len(self._open) else size)
-        # Copies: whatever a policy does to them, the simulator's truth stays as it is.
-        self._prompts[requests] = instance.prompts[requests]
-        self._release[requests] = instance.releases[requests]
-        if self._outputs is not None:
-            self._outputs[requests] = instance.outputs[requests]
+        self._prompts[requests] = prompts
+        self._release[requests] = releases
+        if self._outputs is not None and outputs is not None:
+            self._outputs[requests] = outputs
         self._open[requests] = True
         self._arrivals.append(requests.copy())
 

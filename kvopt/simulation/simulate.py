@@ -97,7 +97,7 @@ def _simulated(
     progress: Callable[[int], None] | None,
 ) -> Schedule:
     """Return what a policy does through a machine."""
-    world = _World(instance, policy.name, machine.keeps_tokens)
+    world = _World(instance, policy.name, bool(policy.clairvoyant), machine.keeps_tokens)
     world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -146,9 +146,12 @@ def _machine_for(policy: Policy, instance: Instance) -> Machine:
 class _World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
 
-    def __init__(self, instance: Instance, policy: str, keeps_tokens: bool) -> None:
+    def __init__(
+        self, instance: Instance, policy: str, clairvoyant: bool, keeps_tokens: bool
+    ) -> None:
         self.instance = instance
         self.policy = policy
+        self.clairvoyant = clairvoyant
         self.keeps_tokens = keeps_tokens
         self.now = 0
         self.completed = 0  # so many requests
@@ -203,7 +206,10 @@ class _World:
         if self.next_release > self.now:
             return
         count = int(self.times_to_come.searchsorted(self.now, side="right"))
-        machine.arrive(self.to_come[self.released : count], self.instance)
+        # Copies of these alone: the policy can reach whatever the machine is handed.
+        new, instance = self.to_come[self.released : count].copy(), self.instance
+        outputs = instance.outputs[new] if self.clairvoyant else None
+        machine.arrive(new, instance.prompts[new], instance.releases[new], outputs)
         self.released = count
         last = count == len(self.to_come)
         self.next_release = LATEST if last else int(self.times_to_come[count])

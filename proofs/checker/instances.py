@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, NamedTuple
 
-from limits import MAX_REQUESTS, MAX_TIME, MAX_TOKENS
+from limits import MAX_REQUESTS, MAX_START, MAX_TIME, MAX_TOKENS
 from reading import Refused, fields, integer, listed, short
 
 Types = dict[tuple[int, int], int]  # (prompt, output): how many
@@ -105,7 +105,7 @@ def cost_of(instance: Instance, starts: list[Any]) -> int:
     latency = i = 0
     for prompt, output, release, count in instance.groups:
         for start in starts[i : i + count]:
-            integer(start, release, MAX_TIME, "starts", i)
+            integer(start, release, MAX_START, "starts", i)
             runs.append((start, start + output, prompt))
             latency += start + output - release
             i += 1

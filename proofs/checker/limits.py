@@ -5,7 +5,8 @@ MAX_DIGITS = 40  # of an integer
 MAX_NUMBER = 10**MAX_DIGITS
 MAX_TOKENS = 10**9  # memory, prompt or output
 MAX_REQUESTS = 10**7
-MAX_TIME = 10**15  # of a start or a release
+MAX_TIME = 10**15  # of a release or a split
+MAX_START = 10**17
 
 # What a whole file may take, unless the command line says otherwise.
 MAX_STEPS = 800_000_000  # elementary steps

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from kvopt import Stopping
+from kvopt import Instance, Stopping
 from kvopt.certificates import write
 from kvopt.certificates.checker import Verdict, verdicts
 from kvopt.certificates.solve import solve_certified
@@ -41,3 +41,10 @@ def test_the_usual_budget_does_for_most() -> None:
     content = write.certificate(solve_certified(generate_random("tiny", 0, 6), 60))
     assert write.checked(content)[1] == ()
     assert write.checked(content, Stopping(0))[0].stopped
+
+
+def test_starts_may_be_after_the_latest_release_there_can_be() -> None:
+    instance = Instance(4, [1, 1], [3, 3], releases=[10**15, 10**15])
+    content = write.checked_certificate(solve_certified(instance))
+    assert (content["lower_bound"], content["upper_bound"]) == (9, 9)
+    assert max(content["starts"]) == 10**15 + 3

@@ -17,6 +17,7 @@ from kvopt import (
     Schedule,
     read_instance,
     read_schedule,
+    simulate,
     write_instance,
     write_schedule,
 )
@@ -428,3 +429,9 @@ def test_unacceptable_arrival_times(tmp_path: Path, time: str) -> None:
     )
     with pytest.raises(InputError, match=r"requests\[0\].arrival_ms: must be a number from 0 to"):
         read_instance(tmp_path / "a.json")
+
+
+def test_schedules_go_on_after_the_latest_release(tmp_path: Path) -> None:
+    schedule = simulate(Instance(4, [1, 1], [3, 3], releases=[10**15, 10**15]), "fcfs")
+    write_schedule(tmp_path / "late.json", schedule)
+    assert list(read_schedule(tmp_path / "late.json")) == list(schedule)

@@ -221,5 +221,5 @@ def test_the_search_for_numbers_looks_into_paused_policies() -> None:
 def test_a_clairvoyant_policy_does_get_the_lengths() -> None:
     """The search for reachable numbers finds them where they are."""
     machine = Machine("x", 1000, clairvoyant=True)
-    machine.arrive(np.array([0, 1]), Instance(1000, [7, 7], [903, 907]))
+    machine.arrive(np.arange(2), np.array([7, 7]), np.zeros(2, np.int64), np.array([903, 907]))
     assert {903, 907} <= numbers_within([machine])

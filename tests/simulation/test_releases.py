@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -23,6 +23,7 @@ from kvopt import (
     simulate,
     violations,
 )
+from kvopt.model.instance import IntArray
 
 INSTANCE = Instance(10, [2, 2, 0, 1], [3, 5, 4, 2], releases=[0, 4, 0, 4])
 Run = Callable[[Machine], Decisions]
@@ -250,3 +251,36 @@ def test_random_plans_match_an_account_kept_by_hand(instance: Instance, seed: in
 
 def key(attempt: Attempt) -> tuple[int, int]:
     return attempt.start, attempt.request
+
+
+def test_the_completions_that_are_sent_do_not_show_later_ones() -> None:
+    seen = []
+
+    def run(machine: Machine) -> Decisions:
+        machine.commit([0, 1, 2], [0, 0, 0])
+        while machine.unfinished().size:
+            seen.append((yield Wait()))
+
+    attempts(run, Instance(100, [1, 1, 1], [3, 1, 2]))
+    assert [one.tolist() for one in seen] == [[1], [2], [0]]
+    assert all(one.base is None for one in seen)
+
+
+def test_the_machine_is_handed_nothing_that_is_still_to_come() -> None:
+    handed: list[IntArray | None] = []
+
+    def run(machine: Machine) -> Decisions:
+        arrive = machine.arrive
+
+        def overheard(*given: Any) -> None:
+            handed.extend(given)
+            arrive(*given)
+
+        machine.arrive = overheard  # type: ignore[method-assign, assignment]
+        for request in range(3):
+            machine.start(request)
+            yield Wait(completions=False)
+
+    attempts(run, Instance(100, [1, 1, 1], [3, 71, 72], releases=[0, 5, 93]))
+    numbers = [value for given in handed[:4] if given is not None for value in given]
+    assert numbers == [1, 1, 5]
