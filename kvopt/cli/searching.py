@@ -134,12 +134,16 @@ def search(
             write_instance(output, report.worst)
         if picture is not None:
             report.draw(picture)
+        if limit.interrupted:
+            complain(f"{limit.what}; {len(units)} units of work were done", limit.code)
         evaluations = sum(unit.evaluations for unit in units)
         if as_json:
             print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
         else:
             click.echo(report.text(), err=beside)
             searched = f"searched     {evaluations} instances in {len(units)} units"
+            if resumed:
+                searched += f", {resumed} of them from the store"
             click.echo(searched, err=beside)
     return exit_code(limit.code, DONE)
 
