@@ -42,7 +42,7 @@ AUDIT_POLICIES = "gba,gba:alpha=2,gsa,gsa:alpha=2,mc-sf,fcfs"
 SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 
 
-@click.command()
+@click.command(short_help="Audit instances: optima, ratios, certificates, worst cases.")
 @click.argument("paths", type=PATH, nargs=-1)
 @policies_option(AUDIT_POLICIES, str)
 @click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")

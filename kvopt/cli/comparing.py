@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["ratio"]
 
 
-@click.command()
+@click.command(short_help="Compare policies to the optimum and to proved bounds.")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @policies_option()
 @time_limit_option(10, "for an instance, the policies included")
@@ -157,10 +157,13 @@ class _Compared:
         text = text_table(heads, self.table, right="llrrrrll")
         if width is None or max(map(len, text.splitlines())) <= width:
             return text
-        groups = [
-            (f"{name}: optimum {optimum}", [[row[1], row[2], *row[4:]] for row in rows])
-            for (name, optimum), rows in itertools.groupby(self.table, lambda r: (r[0], r[3]))
-        ]
+        groups: list[tuple[str, list[list[str]]]] = []
+        for (name, optimum), rows in itertools.groupby(self.table, lambda row: (row[0], row[3])):
+            if optimum == "-":  # a file that cannot be read
+                groups.append((f"{name}: {next(rows)[-1]}", []))
+            else:
+                shown = [[row[1], row[2], *row[4:]] for row in rows]
+                groups.append((f"{name}: optimum {optimum}", shown))
         return grouped_table(
             (heads[1], heads[2], *heads[4:]), groups, "lrrrll", width, ("from", "cost")
         )

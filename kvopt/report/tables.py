@@ -61,9 +61,8 @@ NAME_WIDTH = 22
 """Longest name of an instance in the table of how policies stand (characters)."""
 
 STANDING_LEGEND = """\
-largest ratio: of those above with one prompt length; paper, proved: the bound
-of the paper at this alpha, and the sharpest proved, for every such instance;
-known: the ratio of the worst instance that comes with kvopt is at least this."""
+paper, proved: bounds for all instances of one prompt length, the paper's at
+this alpha and the sharpest; known: reached on the worst instance that ships."""
 """What the columns of the table of how policies stand mean."""
 
 NO_RATIO = Ratio("", 1, 1, 1, None)
@@ -162,7 +161,7 @@ def standing_table(standings: Sequence[Standing]) -> str:
             ]
         )
     heads = ("policy", "largest ratio", "on", "paper", "proved", "known")
-    return f"{text_table(heads, rows, right='lrlrrr')}\n\n{STANDING_LEGEND}"
+    return f"{text_table(heads, rows, right='lrlrrr')}\n{STANDING_LEGEND}"
 
 
 def _folded(row: Sequence[str], first: int | None) -> list[Sequence[str]]:
