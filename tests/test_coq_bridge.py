@@ -117,6 +117,13 @@ WORDS = {
 }
 
 
+def test_first_completion_rows_are_refused(writer: ModuleType) -> None:
+    content = copy.deepcopy(sound("linear-duals"))
+    content["proof"]["tree"][-1]["first_completion"] = []
+    with pytest.raises(SystemExit, match="first-completion rows are known to kvopt-verified only"):
+        writer.theorem(content)
+
+
 @pytest.mark.parametrize("rule", ["linear-duals", "aggregate-state", "tree"])
 def test_a_changed_file_is_refused_or_changes_integers_only(writer: ModuleType, rule: str) -> None:
     content = sound(rule)

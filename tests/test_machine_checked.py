@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import csv
+import dataclasses
 import importlib
 import json
 import math
@@ -20,12 +22,14 @@ import pytest
 from companions.checking import checker
 
 from kvopt import Instance
+from kvopt.certificates.checker import verdicts
 from kvopt.model.schedule import Schedule
-from kvopt.policies import GBA, SPTPipeline
+from kvopt.policies import GBA, GSA, SPTPipeline
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import area_bound
 from kvopt.solver.window_covers import cover_windows
 from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
+from kvopt.theory.slice_plans import SlicePlan, best_plan, plan_to_json
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 COQ = PROOFS / "coq"
@@ -83,6 +87,15 @@ def test_no_name_hides_a_theorem() -> None:
     names = [x for text in texts for x in re.findall(rf"^ *(?:{kinds}) (\w+)", text, re.MULTILINE)]
     names = [name for name in names if name != "t"]  # what Coq's module types want it called
     assert len(names) == len(set(names))
+
+
+def test_the_table_of_slices_has_the_bounds_of_the_document() -> None:
+    with (PROOFS / "data" / "certified_slices.csv").open() as file:
+        bounds = [1000 * Fraction(row["bound"]) for row in csv.DictReader(file)]
+    text = (COQ / "SlicesTable.v").read_text()
+    assert [int(x) for x in re.findall(r"^  \((\d+), \[\(", text, re.MULTILINE)] == bounds
+    assert "M <= 150" in text
+    assert len(bounds) == 150
 
 
 def test_nothing_is_left_open() -> None:
@@ -153,7 +166,7 @@ class Coq:
         file.write_text(
             "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
             "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
-            "  Area BusyTime Staggered Paths PathCheck Phases.\n"
+            "  Area BusyTime Staggered Paths PathCheck Phases Gsa Slices.\n"
             "Open Scope Z_scope.\n"
             "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
             + definitions
@@ -281,6 +294,72 @@ def test_gba_without_drains_is_that_of_kvopt(coq: Coq) -> None:
         cases.append((one, GBA(alpha=alpha, spacing="tight", drain=False)))
     for (one, policy), starts in zip(cases, coq("", *expressions), strict=True):
         assert starts == sorted(attempt.start for attempt in simulate(one, policy))
+
+
+def fraction(x: Fraction) -> str:
+    return f"({x.numerator} # {x.denominator})"
+
+
+def phases(plan: SlicePlan) -> str:
+    pairs = zip(plan.slices, plan.distances, strict=True)
+    return listed(f"Phase {tau} {fraction(d)}" for tau, d in pairs)
+
+
+@pytest.mark.slow
+@needs_coq
+def test_gsa_with_slices_is_that_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(8)
+    instances, expressions = [], []
+    for _ in range(25):
+        one = random_instance(rng, common=True)
+        plan = best_plan(one[0].prompt, one.memory, "sps")
+        instances.append(one)
+        expressions.append(
+            f"let (c, k) := gsa (fun _ l => l) 0 {phases(plan)} 0 {listed(requests(one))} in"
+            " map start c ++ map output (map of c) ++ map (fun x => start (victim x)) k"
+            " ++ map (fun x => output (of (victim x))) k ++ map after k"
+        )
+    kills = 0
+    for one, found in zip(instances, coq("", *expressions), strict=True):
+        attempts = list(simulate(one, GSA(slices="certified")))
+        outputs = [r.output for r in one]
+        ended = sorted((a.start, outputs[a.request]) for a in attempts if not a.killed)
+        killed = sorted(
+            (a.start, outputs[a.request], a.end - a.start) for a in attempts if a.killed
+        )
+        n, m = len(ended), len(killed)
+        kills += m
+        assert len(found) == 2 * n + 3 * m
+        assert sorted(zip(found[:n], found[n : 2 * n], strict=True)) == ended
+        rest = [found[2 * n + i * m : 2 * n + (i + 1) * m] for i in range(3)]
+        assert sorted(zip(*rest, strict=True)) == killed
+    assert kills > 20
+
+
+@pytest.mark.slow
+@needs_coq
+def test_slices_are_accepted_by_both_checkers_or_by_none(coq: Coq) -> None:
+    rng = random.Random(9)
+    contents, expressions = [], []
+    for _ in range(60):
+        memory = rng.randint(1, 30)
+        plan = best_plan(rng.randrange(memory), memory, "sps")
+        less = Fraction(rng.choice([0, 0, 1, 1, 50]), 1000)
+        change = {"bound": plan.bound - less, "factor": plan.factor - rng.choice([0, less])}
+        if change["factor"] > change["bound"] or change["factor"] <= 0:
+            change["factor"] = change["bound"] = plan.bound
+        if rng.random() < 0.2:
+            change["distances"] = tuple(d * Fraction(9, 10) for d in plan.distances)
+        plan = dataclasses.replace(plan, **change)
+        contents.append(plan_to_json(plan))
+        expressions.append(
+            f"if accept {plan.prompt} {plan.memory} {fraction(plan.area_weight)}"
+            f" {fraction(plan.factor)} {fraction(plan.bound)} {phases(plan)} then 1 else 0"
+        )
+    (accepted,) = coq("", listed(expressions))
+    said = verdicts([json.dumps(content) for content in contents])
+    assert accepted == [int(verdict.holds) for verdict in said]
+    assert 10 < sum(accepted) < 50
 
 
 @pytest.mark.slow

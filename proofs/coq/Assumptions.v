@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks Upper LinearDuals Checker.
+  BusyCheck Exhaustive Blocks Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable.
 
 Definition every_theorem := (
   @no_kills,
@@ -66,8 +66,14 @@ Definition every_theorem := (
   @exhaustive_sound,
   @blocks_sound,
   @schedule_cost_sound,
+  @first_completion_rows,
   @duals_sound,
+  @domains_sound,
   @check_sound,
+  @slices_sound,
+  @check_slices_sound,
+  @certified_slices,
+  @ten_times,
   I
 ).
 

@@ -200,7 +200,8 @@ Section Weights.
       field. lra.
   Qed.
 
-  (* The integer is not above the bound of Theorem 2, rounded up. *)
+  (* The integer is not above the busy-time bound, rounded up: `busy_time` in BusyTime.v, which is
+     Theorem 2 of lower_bounds.md. *)
   Lemma busy_integer_below types requests X :
     Permutation requests (expand types) ->
     (forall x, In x types -> 0 <= snd x /\ weigh (fst x) = (whole w (fst x), 6 * moment w (fst x)) /\

@@ -319,19 +319,17 @@ Qed.
 Definition slot_weights (M s_min c : Z) (q : request) (j : Z) : Z :=
   c / (1 + (M - (prompt q + j)) / (s_min + 1)).
 
-Theorem busy_time_slots M s_min c requests l :
+(* What runs in a round weighs at most 1 together. *)
+Lemma slots_shared M s_min c requests l :
   schedule M requests l -> M <= c ->
-  (forall q, In q requests -> 0 <= s_min <= prompt q) ->
-  (busy_bound (slot_weights M s_min c) c requests <= inject_Z (completions l))%Q.
+  (forall q, In q requests -> 0 <= s_min <= prompt q) -> l <> [] ->
+  0 < M /\
+  (forall a j, In a l -> 1 <= j <= output (of a) -> 1 <= slot_weights M s_min c (of a) j) /\
+  (forall r, total (fun a => weight (slot_weights M s_min c) a r) l <= c).
 Proof.
-  intros Hl Hc Hmin. pose proof Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
+  intros Hl Hc Hmin Hne. pose proof Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
   assert (Hprompt : forall a, In a l -> 0 <= s_min <= prompt (of a)).
   { intros a Ha. apply Hmin. rewrite <- Hof. apply in_map, Ha. }
-  destruct l as [|a0 l0] eqn:El.
-  { subst requests. unfold busy_bound. cbn [map pairs total totalQ].
-    change (inject_Z (2 * 0 + 0)) with 0%Q. unfold Qdiv. rewrite Qmult_0_l.
-    unfold completions. simpl. change (inject_Z 0) with 0%Q. lra. }
-  rewrite <- El in *.
   (* a run that is alone fits *)
   assert (Halone : forall a j, In a l -> 1 <= j <= output (of a) -> prompt (of a) + j <= M).
   { intros a j Ha Hj. specialize (Hfits (start a + j)). destruct (in_split a l Ha) as (l1 & l2 & E).
@@ -353,18 +351,12 @@ Proof.
     assert ((M - (prompt (of a) + j)) / (s_min + 1) <= M - (prompt (of a) + j));
       [apply Z.div_le_upper_bound; nia|lia]. }
   assert (HM : 0 < M).
-  { assert (Ha : In a0 l) by (rewrite El; simpl; auto). destruct (Hvalid a0 Ha) as [[_ Ho] _].
-    specialize (Hslots a0 1 Ha ltac:(lia)). lia. }
+  { destruct l as [|a0 l0]; [contradiction|]. assert (Ha : In a0 (a0 :: l0)) by (simpl; auto).
+    destruct (Hvalid a0 Ha) as [[_ Ho] _]. specialize (Hslots a0 1 Ha ltac:(lia)). lia. }
   assert (Hpos : forall a j, In a l -> 1 <= j <= output (of a) -> 1 <= slot_weights M s_min c (of a) j).
   { intros a j Ha Hj. specialize (Hslots a j Ha Hj). unfold slot_weights.
     apply Z.div_le_lower_bound; lia. }
-  apply (busy_time _ c M requests l Hl); [lia| | |].
-  - intros a Ha. destruct (Hvalid a Ha) as [[_ Ho] _]. unfold whole.
-    apply Z.lt_le_trans with (1 * Z.of_nat (Z.to_nat (output (of a)))); [lia|].
-    rewrite <- sum_below_const. apply sum_below_le. intros j Hj. apply Hpos; [exact Ha|lia].
-  - intros a r Ha. unfold weight.
-    destruct ((start a <? r) && (r <=? completion a)) eqn:E; [|lia].
-    unfold completion in E. specialize (Hpos a (r - start a) Ha ltac:(lia)). lia.
+  split; [exact HM|]. split; [exact Hpos|].
   - intros r. set (R := filter (fun a => (start a <? r) && (r <=? completion a)) l).
     set (n := Z.of_nat (length R)).
     transitivity (total (fun _ : attempt => c / n) R).
@@ -398,6 +390,27 @@ Proof.
       specialize (Hprompt a Ha). apply Z.div_le_lower_bound; lia.
     + rewrite total_const. fold n. destruct (Z.eq_dec n 0) as [->|Hn]; [lia|].
       assert (0 < n) by lia. rewrite Z.mul_comm. apply Z.mul_div_le. lia.
+Qed.
+
+Theorem busy_time_slots M s_min c requests l :
+  schedule M requests l -> M <= c ->
+  (forall q, In q requests -> 0 <= s_min <= prompt q) ->
+  (busy_bound (slot_weights M s_min c) c requests <= inject_Z (completions l))%Q.
+Proof.
+  intros Hl Hc Hmin. pose proof Hl as (Hof & Hvalid & _). rewrite Forall_forall in Hvalid.
+  destruct l as [|a0 l0] eqn:El.
+  { subst requests. unfold busy_bound. cbn [map pairs total totalQ].
+    change (inject_Z (2 * 0 + 0)) with 0%Q. unfold Qdiv. rewrite Qmult_0_l.
+    unfold completions. simpl. change (inject_Z 0) with 0%Q. lra. }
+  rewrite <- El in *.
+  destruct (slots_shared M s_min c requests l Hl Hc Hmin) as (HM & Hpos & Hcap); [rewrite El; discriminate|].
+  apply (busy_time _ c M requests l Hl); [lia| | |exact Hcap].
+  - intros a Ha. destruct (Hvalid a Ha) as [[_ Ho] _]. unfold whole.
+    apply Z.lt_le_trans with (1 * Z.of_nat (Z.to_nat (output (of a)))); [lia|].
+    rewrite <- sum_below_const. apply sum_below_le. intros j Hj. apply Hpos; [exact Ha|lia].
+  - intros a r Ha. unfold weight.
+    destruct ((start a <? r) && (r <=? completion a)) eqn:E; [|lia].
+    unfold completion in E. specialize (Hpos a (r - start a) Ha ltac:(lia)). lia.
 Qed.
 
 (* --- A + L / 3 --------------------------------------------------------------------------- *)

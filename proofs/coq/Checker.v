@@ -4,7 +4,8 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks Upper LinearDuals.
+From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks Upper FirstCompletion
+  LinearDuals Propagation.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -14,6 +15,7 @@ Inductive evidence :=
   | BusyTime (slots : bool)
   | Exhaustive (most : Z)
   | LinearDuals (scale : Z) (nodes : tree)
+  | Propagation (scale horizon cutoff : Z) (nodes : domain_tree)
   | AggregateState (scale : Z) (starts : list (Z * list Z)) (duals : list (request * Z))
       (covers : list (Z * list Z)) (moments : list Z)
   | DemandDuals (scale : Z) (duals : list (request * Z))
@@ -91,14 +93,63 @@ Definition leaf_ok (types : list (request * Z)) (times : list Z) (on_memory : li
   && (last <=? max_last)
   && ((last + 1) * Z.of_nat (length types) * (1 + Z.of_nat (length levels)) <=? 100000000).
 
+(* A family of first-completion rows: heights from 0 rounds to go on, duals that are not below 0, and
+   integers between knots.  Families are large by their bends, each with every round of every type. *)
+Fixpoint knots_ok (l : list (Z * Z)) : bool :=
+  match l with
+  | (u, p) :: ((v, q) :: _) as rest => ((q - p) mod (v - u) =? 0) && knots_ok rest
+  | _ => true
+  end.
+
+Definition family_form (f : family) : bool :=
+  negb (length (duals f) =? 0)%nat
+  && (fst (hd (1, 0) (heights f)) =? 0)
+  && ascend (map (fun x => [fst x]) (heights f)) && forallb (fun x => 0 <=? snd x) (heights f)
+  && ascend (map (fun x => [fst x]) (duals f))
+  && forallb (fun x => within 1 max_last (fst x) && (0 <=? snd x)) (duals f)
+  && (if knots f then knots_ok (duals f) else true).
+
+Definition families_ok (types : list (request * Z)) (families : list family) : bool :=
+  (Z.of_nat (length families) <=? 10000)
+  && forallb family_form families
+  && (total (fun f => Z.of_nat (length (bends f) + length (heights f))) families
+        * total (fun x => output (fst x)) types <=? 10000000).
+
 Fixpoint tree_ok (types : list (request * Z)) (times : list Z) (depth : Z) (t : tree) : bool :=
   match t with
   | Leaf on_memory on_covers _ => leaf_ok types times on_memory on_covers
+  | LeafWith families on_memory on_covers _ =>
+      leaf_ok types times on_memory on_covers && families_ok types families
   | Split listed most few many =>
       (1 <=? depth) && split_ok types listed most
       && tree_ok types (map snd listed ++ times) (depth - 1) few
       && tree_ok types (map snd listed ++ times) (depth - 1) many
   end.
+
+(* Duals of a node below so many splits, none after the horizon. *)
+Definition duals_form (H : Z) (types : list (request * Z)) (depth : nat) (own : option node_duals) : bool :=
+  match own with
+  | None => true
+  | Some d =>
+      leaf_ok types [] (of_memory d) (of_covers d) && families_ok types (of_families d)
+      && (length (of_branch d) =? depth)%nat && forallb (fun p => 0 <=? p) (of_branch d)
+      && (latest (map fst (of_memory d) ++ map (fun x => snd (fst x) + 1) (of_covers d)
+            ++ flat_map (fun f => map fst (duals f)) (of_families d)) <=? H)
+  end.
+
+Fixpoint domain_tree_ok (H : Z) (types : list (request * Z)) (depth : nat) (t : domain_tree) : bool :=
+  match t with
+  | DomainLeaf own => duals_form H types depth own
+  | DomainSplit own q until most few many =>
+      duals_form H types depth own && (Z.of_nat depth <? 1000)
+      && within 0 max_requests most && within 1 H until && existsb (fun y => same q (fst y)) types
+      && domain_tree_ok H types (S depth) few && domain_tree_ok H types (S depth) many
+  end.
+
+(* Few enough starts, and requests. *)
+Definition domains_ok (H : Z) (types : list (request * Z)) : bool :=
+  let n := total (fun x => snd x) types in
+  within 1 max_last H && (n * (n + H) <=? 1000000).
 
 Definition paths_ok (M : Z) (types : list (request * Z)) (starts : list (Z * list Z))
     (duals : list (request * Z)) (covers : list (Z * list Z)) (moments : list Z) : bool :=
@@ -149,6 +200,10 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
   | LinearDuals scale nodes =>
       (if within 1 max_number scale && tree_ok types [] 1000 nodes
        then duals_bound M scale types nodes else None, 0)
+  | Propagation scale horizon cutoff nodes =>
+      (if within 1 max_number scale && within 1 max_number cutoff && domains_ok horizon types
+         && domain_tree_ok horizon types 0 nodes
+       then domains_bound M scale horizon cutoff types nodes else None, 0)
   | AggregateState scale starts duals covers moments =>
       (if within 1 max_number scale && paths_ok M types starts duals covers moments
        then paths_bound M types
@@ -212,7 +267,7 @@ Lemma proved_sound M types bound low p looked_at requests l :
   proved M types low p = (Some bound, looked_at) ->
   Permutation requests (expand types) -> schedule M requests l -> bound <= cost l.
 Proof.
-  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale starts duals covers moments|scale duals|
+  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale horizon cutoff nodes|scale starts duals covers moments|scale duals|
     scale on_memory blocks];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
@@ -223,6 +278,8 @@ Proof.
     apply (exhaustive_sound M types low most requests l); [rewrite E; reflexivity|assumption|assumption].
   - destruct (_ && _) in H; [|discriminate]. inversion H.
     apply (duals_sound M scale types nodes bound requests l); assumption.
+  - destruct (_ && _) in H; [|discriminate]. inversion H.
+    apply (domains_sound M scale horizon cutoff types nodes bound requests l); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (paths_sound M types _ bound requests l E); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].

@@ -6,7 +6,7 @@
 
 From Coq Require Import ZArith List.
 From Coq Require Extraction ExtrOcamlBasic.
-From Kvopt Require Import Model Checker.
+From Kvopt Require Import Model Checker Gsa Slices.
 
 Extraction Language OCaml.
 Extraction Blacklist Integers Z List Int.
@@ -45,4 +45,4 @@ Extract Inlined Constant Z.to_pos => "Integers.to_positive".
 Extract Inlined Constant Nat.eqb => "Integers.equal".
 Extract Inlined Constant Nat.add => "Integers.add".
 
-Extraction "verified/extracted.ml" check.
+Extraction "verified/extracted.ml" check check_slices.

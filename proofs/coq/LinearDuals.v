@@ -2,7 +2,7 @@
    time t is linear in t between some times, so that it is enough to look at these. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Staircase Prices Upper.
+From Kvopt Require Import Model Sums Staircase Prices Upper Pieces FirstCompletion.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -42,56 +42,66 @@ Definition changes (M s_min : Z) (q : request) (x : line) : list event :=
       if 0 <? until then [Event 0 p' 0; Event until (- p') 0] else []
   end.
 
-(* The least of c + k t and what the events add, over all t >= last. *)
-Fixpoint scan_least (last c k : Z) (l : list event) : option Z :=
-  match l with
-  | [] => if 0 <=? k then Some (c + k * last) else None
-  | e :: rest =>
-      if time e <? last then None
-      else if time e =? last then scan_least last (c + constant e) (k + number e) rest
-      else
-        match scan_least (time e) (c + constant e) (k + number e) rest with
-        | Some v => Some (Z.min v (Z.min (c + k * last) (c + k * (time e - 1))))
-        | None => None
-        end
-  end.
+(* All of them, in order of time. *)
+Definition row_changes (M s_min : Z) (lines : list line) (families : list family) (q : request) :
+    list event :=
+  Sort.sort (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families).
 
 (* The least reduced cost of a start of a type. *)
-Definition least_start (M s_min D : Z) (lines : list line) (q : request) : option Z :=
-  scan_least 0 (D * output q) D (Sort.sort (flat_map (changes M s_min q) lines)).
+Definition least_start (M s_min D : Z) (lines : list line) (families : list family) (q : request) :
+    option Z :=
+  scan_least 0 (D * output q) D (row_changes M s_min lines families q).
 
 (* The sum of n_k times the least reduced cost. *)
-Fixpoint least_starts (M s_min D : Z) (lines : list line) (types : list (request * Z)) : option Z :=
+Fixpoint least_starts (M s_min D : Z) (lines : list line) (families : list family)
+    (types : list (request * Z)) : option Z :=
   match types with
   | [] => Some 0
   | (q, n) :: rest =>
-      match least_start M s_min D lines q, least_starts M s_min D lines rest with
+      match least_start M s_min D lines families q, least_starts M s_min D lines families rest with
       | Some v, Some sum => Some (n * v + sum)
       | _, _ => None
       end
   end.
 
-Definition lines_bound (M s_min D : Z) (lines : list line) (types : list (request * Z)) : option Z :=
-  match least_starts M s_min D lines types with
+Definition lines_bound (M s_min D : Z) (lines : list line) (families : list family)
+    (types : list (request * Z)) : option Z :=
+  match least_starts M s_min D lines families types with
   | Some v => Some (ceil_div (v - total (fun x =>
-      price (as_row M s_min x) * right (as_row M s_min x)) lines) D)
+      price (as_row M s_min x) * right (as_row M s_min x)) lines
+      - total (family_right M) families) D)
   | None => None
   end.
 
 (* `above` holds the splits above, root first, their duals still open. *)
+Definition lines_of (above : list (Z -> line)) (on_memory : list (Z * Z))
+    (on_covers : list (Z * Z * Z)) (on_branch : list Z) : list line :=
+  map (fun x => MemoryLine (fst x) (snd x)) on_memory
+  ++ map (fun x => CoverLine (fst (fst x)) (snd (fst x)) (snd x)) on_covers
+  ++ map (fun x => fst x (snd x)) (combine above on_branch).
+
+(* One dual for each split above, none below 0, and rows that hold. *)
+Definition rows_check (M s_min : Z) (above : list (Z -> line)) (families : list family)
+    (on_memory : list (Z * Z)) (on_covers : list (Z * Z * Z)) (on_branch : list Z) : bool :=
+  (length above =? length on_branch)%nat
+  && forallb (fun x => 0 <=? price (as_row M s_min x)) (lines_of above on_memory on_covers on_branch)
+  && forallb (fun x => 1 <=? fst (fst x)) on_covers
+  && forallb family_ok families.
+
+Definition leaf_least (M s_min D : Z) (types : list (request * Z)) (above : list (Z -> line))
+    (families : list family) (on_memory : list (Z * Z)) (on_covers : list (Z * Z * Z))
+    (on_branch : list Z) : option Z :=
+  if rows_check M s_min above families on_memory on_covers on_branch
+  then lines_bound M s_min D (lines_of above on_memory on_covers on_branch) families types
+  else None.
+
 Fixpoint tree_least (M s_min D : Z) (types : list (request * Z)) (above : list (Z -> line)) (t : tree) :
     option Z :=
   match t with
   | Leaf on_memory on_covers on_branch =>
-      let lines :=
-        map (fun x => MemoryLine (fst x) (snd x)) on_memory
-        ++ map (fun x => CoverLine (fst (fst x)) (snd (fst x)) (snd x)) on_covers
-        ++ map (fun x => fst x (snd x)) (combine above on_branch) in
-      if (length above =? length on_branch)%nat
-        && forallb (fun x => 0 <=? price (as_row M s_min x)) lines
-        && forallb (fun x => 1 <=? fst (fst x)) on_covers
-      then lines_bound M s_min D lines types
-      else None
+      leaf_least M s_min D types above [] on_memory on_covers on_branch
+  | LeafWith families on_memory on_covers on_branch =>
+      leaf_least M s_min D types above families on_memory on_covers on_branch
   | Split listed b few many =>
       match tree_least M s_min D types (above ++ [SplitLine listed 1 b]) few,
             tree_least M s_min D types (above ++ [SplitLine listed (-1) b]) many with
@@ -108,34 +118,6 @@ Definition duals_bound (M D : Z) (types : list (request * Z)) (t : tree) : optio
   else None.
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
-
-(* What the events up to time t add. *)
-Definition changed_by (l : list event) (t : Z) : Z :=
-  total (fun e => if time e <=? t then constant e + number e * t else 0) l.
-
-Lemma scan_least_spec l : forall last c k v, scan_least last c k l = Some v ->
-  (forall e, In e l -> last <= time e) /\ forall t, last <= t -> v <= c + k * t + changed_by l t.
-Proof.
-  induction l as [|e l IH]; intros last c k v H; cbn [scan_least] in H.
-  - destruct (Z.leb_spec 0 k); [|discriminate]. inversion H. split; [intros e []|]. intros t Ht.
-    unfold changed_by. cbn [total]. nia.
-  - destruct (Z.ltb_spec (time e) last) as [|Hge]; [discriminate|].
-    destruct (Z.eqb_spec (time e) last) as [Heq|Hne].
-    + destruct (IH _ _ _ _ H) as [H1 H2]. split.
-      * intros e' [<-|He']; [lia|apply H1, He'].
-      * intros t Ht. specialize (H2 t Ht). unfold changed_by. cbn [total]. fold (changed_by l t).
-        destruct (Z.leb_spec (time e) t); lia.
-    + destruct (scan_least (time e) _ _ l) as [v'|] eqn:E; [|discriminate]. inversion H as [Hv].
-      destruct (IH _ _ _ _ E) as [H1 H2]. split.
-      * intros e' [<-|He']; [lia|]. specialize (H1 e' He'). lia.
-      * intros t Ht. unfold changed_by. cbn [total]. fold (changed_by l t).
-        destruct (Z.leb_spec (time e) t) as [Hle|Hlt].
-        -- specialize (H2 t Hle). lia.
-        -- assert (E0 : changed_by l t = 0).
-           { unfold changed_by. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
-             intros e' He'. specialize (H1 e' He'). destruct (Z.leb_spec (time e') t); lia. }
-           rewrite E0. destruct (Z.le_gt_cases 0 k); nia.
-Qed.
 
 Lemma counts_listed listed q t : 0 <= t ->
   counts listed (Attempt q t) = if t <? counts_until listed q then 1 else 0.
@@ -174,39 +156,52 @@ Proof.
       destruct (Z.leb_spec 0 t), (Z.leb_spec (counts_until listed q) t); lia.
 Qed.
 
-Lemma changed_by_app l l' t : changed_by (l ++ l') t = changed_by l t + changed_by l' t.
-Proof. apply total_app. Qed.
+(* The rows of a leaf. *)
+Definition all_rows (M s_min : Z) (lines : list line) (families : list family) : list row :=
+  map (as_row M s_min) lines ++ flat_map (rows_of M) families.
 
-Lemma least_start_le M s_min D lines q v t :
-  least_start M s_min D lines q = Some v -> 1 <= output q -> 0 <= t ->
-  v <= priced D (map (as_row M s_min) lines) (Attempt q t).
+Lemma row_changes_spec M s_min D lines families q t : 1 <= output q -> 0 <= t ->
+  priced D (all_rows M s_min lines families) (Attempt q t) =
+  D * output q + D * t + changed_by (row_changes M s_min lines families q) t.
 Proof.
-  intros H Ho Ht. destruct (scan_least_spec _ _ _ _ _ H) as [_ Hle]. specialize (Hle t Ht).
-  unfold changed_by in Hle. rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)) in Hle.
-  fold (changed_by (flat_map (changes M s_min q) lines) t) in Hle.
+  intros Ho Ht. unfold row_changes, changed_by.
+  rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)).
+  fold (changed_by (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families) t).
+  rewrite changed_by_app.
   assert (E : changed_by (flat_map (changes M s_min q) lines) t =
       total (fun x => price x * coefficient x (Attempt q t)) (map (as_row M s_min) lines)).
   { clear -Ho Ht. rewrite total_map. induction lines as [|x lines IH]; [reflexivity|]. cbn [flat_map total].
     rewrite changed_by_app, IH, changes_spec by assumption. reflexivity. }
-  unfold priced, completion. cbn [of start]. lia.
+  assert (E' : changed_by (flat_map (fun f => family_changes M f q) families) t =
+      total (fun x => price x * coefficient x (Attempt q t)) (flat_map (rows_of M) families)).
+  { clear -Ht. induction families as [|f families IH]; [reflexivity|]. cbn [flat_map].
+    rewrite changed_by_app, IH, total_app, family_changes_spec by exact Ht. reflexivity. }
+  unfold all_rows. unfold priced, completion. rewrite total_app. cbn [of start]. lia.
 Qed.
 
-Lemma least_starts_le M s_min D lines types v requests l :
-  least_starts M s_min D lines types = Some v ->
+Lemma least_start_le M s_min D lines families q v t :
+  least_start M s_min D lines families q = Some v -> 1 <= output q -> 0 <= t ->
+  v <= priced D (all_rows M s_min lines families) (Attempt q t).
+Proof.
+  intros H Ho Ht. destruct (scan_least_spec _ _ _ _ _ H) as [_ Hle]. specialize (Hle t Ht).
+  rewrite row_changes_spec by assumption. exact Hle.
+Qed.
+
+Lemma least_starts_le M s_min D lines families types v requests l :
+  least_starts M s_min D lines families types = Some v ->
   Permutation requests (expand types) ->
   (forall x, In x types -> 0 <= snd x /\ 1 <= output (fst x)) ->
   map of l = requests -> (forall a, In a l -> valid a) ->
-  v <= total (priced D (map (as_row M s_min) lines)) l.
+  v <= total (priced D (all_rows M s_min lines families)) l.
 Proof.
   intros Hv Hperm Htypes Hof Hvalid.
-  set (rows := map (as_row M s_min) lines).
-  set (f := fun q => match least_start M s_min D lines q with Some x => x | None => 0 end).
+  set (f := fun q => match least_start M s_min D lines families q with Some x => x | None => 0 end).
   assert (E : v = total (fun x => snd x * f (fst x)) types /\
-      forall q n, In (q, n) types -> least_start M s_min D lines q <> None).
+      forall q n, In (q, n) types -> least_start M s_min D lines families q <> None).
   { clear -Hv. revert v Hv. induction types as [|[q n] types IH]; intros v Hv; cbn [least_starts] in Hv.
     - inversion Hv. split; [reflexivity|intros q n []].
-    - cbn [total fst snd]. unfold f at 1. destruct (least_start M s_min D lines q) as [x|] eqn:Ex; [|discriminate].
-      destruct (least_starts M s_min D lines types) as [s|]; [|discriminate]. inversion Hv.
+    - cbn [total fst snd]. unfold f at 1. destruct (least_start M s_min D lines families q) as [x|] eqn:Ex; [|discriminate].
+      destruct (least_starts M s_min D lines families types) as [s|]; [|discriminate]. inversion Hv.
       destruct (IH s eq_refl) as [IH1 IH2]. split; [lia|].
       intros q' n' [Heq|Hin]; [inversion Heq; subst; congruence|apply (IH2 q' n' Hin)]. }
   destruct E as [-> Hsome].
@@ -216,8 +211,74 @@ Proof.
   assert (Hq : In q requests) by (rewrite <- Hof; apply in_map_iff; exists (Attempt q t); auto).
   apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
   specialize (Hsome q n Hq). destruct (Htypes _ Hq) as [_ Ho]. cbn [fst] in Ho.
-  unfold f. destruct (least_start M s_min D lines q) as [x|] eqn:Ex; [|congruence].
-  apply (least_start_le M s_min D lines q x t Ex Ho). lia.
+  unfold f. destruct (least_start M s_min D lines families q) as [x|] eqn:Ex; [|congruence].
+  apply (least_start_le M s_min D lines families q x t Ex Ho). lia.
+Qed.
+
+(* The rows of a leaf hold, and what they cost the right-hand sides. *)
+Lemma rows_hold M types requests l above families on_memory on_covers on_branch :
+  schedule M requests l -> Permutation requests (expand types) ->
+  (forall x, In x types -> 0 <= prompt (fst x)) ->
+  (forall f p, In f above -> holds l (as_row M (smallest_prompt types) (f p))) ->
+  rows_check M (smallest_prompt types) above families on_memory on_covers on_branch = true ->
+  forall x, In x (all_rows M (smallest_prompt types) (lines_of above on_memory on_covers on_branch) families) ->
+  0 <= price x /\ holds l x.
+Proof.
+  intros Hl Hperm Htypes Habove Hok. pose proof Hl as (Hof & Hvalid & Hfits).
+  set (s_min := smallest_prompt types) in *. unfold rows_check in Hok.
+  set (lines := lines_of above on_memory on_covers on_branch) in *.
+  apply andb_true_iff in Hok as [Hok Hfamilies].
+  apply andb_true_iff in Hok as [Hok Hlevels]. apply andb_true_iff in Hok as [_ Hprices].
+  rewrite forallb_forall in Hlevels, Hprices, Hfamilies.
+  assert (Hrows : forall x, In x lines -> holds l (as_row M s_min x)).
+  { intros x Hx. unfold lines, lines_of in Hx.
+    apply in_app_or in Hx as [Hx|Hx]; [|apply in_app_or in Hx as [Hx|Hx]].
+    - apply in_map_iff in Hx as ([r p] & <- & _). apply Hfits.
+    - apply in_map_iff in Hx as ([[m u] p] & <- & Hin). apply Hlevels in Hin. simpl in Hin.
+      unfold holds. cbn [as_row coefficient right staircase_row fst snd].
+      rewrite <- (total_filter (in_window M s_min m u) (fun _ => 1)).
+      rewrite total_const, Z.mul_1_l. apply (staircase M requests); [exact Hl| |lia].
+      intros q Hq. apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
+      split; [|apply (smallest_prompt_le types q n), Hq].
+      apply smallest_prompt_nonneg. intros y Hy. apply (Htypes y Hy).
+    - apply in_map_iff in Hx as ([f p] & <- & Hin). apply in_combine_l in Hin. apply Habove, Hin. }
+  intros x Hx. unfold all_rows in Hx. apply in_app_or in Hx as [Hx|Hx].
+  - apply in_map_iff in Hx as (y & <- & Hy). specialize (Hprices y Hy). split; [lia|apply Hrows, Hy].
+  - apply in_flat_map in Hx as (f & Hf & Hx).
+    apply (rows_of_hold M requests l f x Hl (Hfamilies f Hf) Hx).
+Qed.
+
+Lemma all_rows_right M s_min lines families :
+  total (fun x => price x * right x) (all_rows M s_min lines families) =
+  total (fun x => price (as_row M s_min x) * right (as_row M s_min x)) lines
+  + total (family_right M) families.
+Proof.
+  unfold all_rows. rewrite total_app, total_map, total_flat_map.
+  rewrite (total_ext _ (family_right M)) by (intros; apply family_right_spec). reflexivity.
+Qed.
+
+Lemma leaf_least_le M D types requests l above families on_memory on_covers on_branch result :
+  schedule M requests l -> Permutation requests (expand types) ->
+  (forall x, In x types -> 0 <= prompt (fst x) /\ 1 <= output (fst x) /\ 0 <= snd x) -> 1 <= D ->
+  (forall f p, In f above -> holds l (as_row M (smallest_prompt types) (f p))) ->
+  leaf_least M (smallest_prompt types) D types above families on_memory on_covers on_branch = Some result ->
+  result <= completions l.
+Proof.
+  intros Hl Hperm Htypes HD Habove Hresult. unfold leaf_least in Hresult.
+  destruct (rows_check _ _ _ _ _ _ _) eqn:Hok; [|discriminate].
+  pose proof (rows_hold M types requests l above families on_memory on_covers on_branch Hl Hperm
+    (fun x Hx => proj1 (Htypes x Hx)) Habove Hok) as Hall.
+  destruct Hl as (Hof & Hvalid & _). rewrite Forall_forall in Hvalid.
+  set (s_min := smallest_prompt types) in *. set (lines := lines_of _ _ _ _) in *.
+  unfold lines_bound in Hresult.
+  destruct (least_starts M s_min D lines families types) as [v|] eqn:Ev; [|discriminate].
+  inversion Hresult as [E]. clear Hresult E.
+  pose proof (least_starts_le M s_min D lines families types v requests l Ev Hperm
+    (fun x Hx => conj (proj2 (proj2 (Htypes x Hx))) (proj1 (proj2 (Htypes x Hx)))) Hof Hvalid) as Hcheap.
+  pose proof (weak_duality D (all_rows M s_min lines families) l) as Hweak.
+  specialize (Hweak Hall). rewrite all_rows_right in Hweak.
+  unfold ceil_div. set (B := v - _ - _). assert (HB : B <= D * completions l) by (unfold B; lia).
+  assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; lia.
 Qed.
 
 Lemma tree_least_le M D types requests l t :
@@ -226,35 +287,10 @@ Lemma tree_least_le M D types requests l t :
   forall above result, (forall f p, In f above -> holds l (as_row M (smallest_prompt types) (f p))) ->
   tree_least M (smallest_prompt types) D types above t = Some result -> result <= completions l.
 Proof.
-  intros Hl Hperm Htypes HD. pose proof Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
-  set (s_min := smallest_prompt types).
-  induction t as [on_memory on_covers on_branch|listed b few IHf many IHm];
+  intros Hl Hperm Htypes HD. set (s_min := smallest_prompt types).
+  induction t as [on_memory on_covers on_branch|families on_memory on_covers on_branch|listed b few IHf many IHm];
     intros above result Habove Hresult; cbn [tree_least] in Hresult.
-  - set (lines := map (fun x => MemoryLine (fst x) (snd x)) on_memory ++ _) in Hresult.
-    destruct ((length above =? length on_branch)%nat && _ && _) eqn:Hok; [|discriminate].
-    apply andb_true_iff in Hok as [Hok Hlevels]. apply andb_true_iff in Hok as [_ Hprices].
-    rewrite forallb_forall in Hlevels, Hprices.
-    assert (Hrows : forall x, In x lines -> holds l (as_row M s_min x)).
-    { intros x Hx. unfold lines in Hx. apply in_app_or in Hx as [Hx|Hx]; [|apply in_app_or in Hx as [Hx|Hx]].
-      - apply in_map_iff in Hx as ([r p] & <- & _). apply Hfits.
-      - apply in_map_iff in Hx as ([[m u] p] & <- & Hin). apply Hlevels in Hin. simpl in Hin.
-        unfold holds. cbn [as_row coefficient right staircase_row fst snd].
-        rewrite <- (total_filter (in_window M s_min m u) (fun _ => 1)).
-        rewrite total_const, Z.mul_1_l. apply (staircase M requests); [exact Hl| |lia].
-        intros q Hq. apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
-        split; [|apply (smallest_prompt_le types q n), Hq].
-        apply smallest_prompt_nonneg. intros y Hy. apply (Htypes y Hy).
-      - apply in_map_iff in Hx as ([f p] & <- & Hin). apply in_combine_l in Hin. apply Habove, Hin. }
-    unfold lines_bound in Hresult. destruct (least_starts M s_min D lines types) as [v|] eqn:Ev; [|discriminate].
-    inversion Hresult as [E]. clear Hresult E.
-    pose proof (least_starts_le M s_min D lines types v requests l Ev Hperm
-      (fun x Hx => conj (proj2 (proj2 (Htypes x Hx))) (proj1 (proj2 (Htypes x Hx)))) Hof Hvalid) as Hcheap.
-    pose proof (weak_duality D (map (as_row M s_min) lines) l) as Hweak.
-    specialize (Hweak ltac:(intros x Hx; apply in_map_iff in Hx as (y & <- & Hy);
-      specialize (Hprices y Hy); split; [lia|apply Hrows, Hy])).
-    rewrite (total_map (fun x => price x * right x)) in Hweak.
-    unfold ceil_div. set (B := v - _). assert (HB : B <= D * completions l) by (unfold B; lia).
-    assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; lia.
+  1,2: apply (leaf_least_le M D types requests l above _ _ _ _ result Hl Hperm Htypes HD Habove Hresult).
   - destruct (tree_least M s_min D types (above ++ [SplitLine listed 1 b]) few) as [x|] eqn:Ef; [|discriminate].
     destruct (tree_least M s_min D types (above ++ [SplitLine listed (-1) b]) many) as [y|] eqn:Em; [|discriminate].
     inversion Hresult. subst result. clear Hresult.

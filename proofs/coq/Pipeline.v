@@ -149,7 +149,7 @@ Proof.
   - right. exists i. split; [lia|exact H].
 Qed.
 
-(* The heart of Theorems 1 and 5: let i be the first attempt that runs in round r, for no
+(* The heart of Theorems 1 and 5 of pipeline.md: let i be the first attempt that runs in round r, for no
    more than tau rounds, and let every later attempt i + j start at least floor (j d)
    later.  Then at most F (d) tokens are in use. *)
 Lemma oldest s tau d (a : nat -> attempt) n i r :

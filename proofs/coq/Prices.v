@@ -71,9 +71,17 @@ Definition bound (D : Z) (rows : list row) (types : list (request * Z)) : Z :=
 
 (* --- Trees ------------------------------------------------------------------------------- *)
 
-(* A leaf lists (round, price), (level, time, price), and a price for each split above it. *)
+(* First-completion rows (FirstCompletion.v) of the same heights, (rounds to go, height), with the
+   prices of some rounds, (round, price); or with prices that are linear from round to round
+   between these knots. *)
+Record family := Family { heights : list (Z * Z); knots : bool; duals : list (Z * Z) }.
+
+(* A leaf lists (round, price), (level, time, price), and a price for each split above it; and it
+   may have families of first-completion rows. *)
 Inductive tree :=
   | Leaf (on_memory : list (Z * Z)) (on_staircase : list (Z * Z * Z)) (on_branch : list Z)
+  | LeafWith (families : list family) (on_memory : list (Z * Z)) (on_staircase : list (Z * Z * Z))
+      (on_branch : list Z)
   | Split (listed : list (request * Z)) (at_most : Z) (few many : tree).
 
 Definition smallest_prompt (types : list (request * Z)) : Z :=
@@ -82,7 +90,8 @@ Definition smallest_prompt (types : list (request * Z)) : Z :=
   | (q, _) :: rest => fold_right Z.min (prompt q) (map (fun x => prompt (fst x)) rest)
   end.
 
-(* `above` holds the rows of the splits above, root first, their prices still open. *)
+(* `above` holds the rows of the splits above, root first, their prices still open.  This checker
+   knows no first-completion rows; that of LinearDuals.v does. *)
 Fixpoint tree_bound
     (M D : Z) (types : list (request * Z)) (above : list (Z -> row)) (t : tree) : option Z :=
   match t with
@@ -97,6 +106,7 @@ Fixpoint tree_bound
         && forallb (fun x => 1 <=? fst (fst x)) on_staircase
       then Some (bound D rows types)
       else None
+  | LeafWith _ _ _ _ => None
   | Split listed b few many =>
       match tree_bound M D types (above ++ [few_row listed b]) few,
             tree_bound M D types (above ++ [many_row listed b]) many with
@@ -247,7 +257,7 @@ Lemma tree_sound M D types requests l t :
   forall above result, Forall (good l) above ->
   tree_bound M D types above t = Some result -> result <= completions l.
 Proof.
-  intros Hl Hperm Htypes HD. induction t as [on_memory on_staircase on_branch|listed b few IHf many IHm];
+  intros Hl Hperm Htypes HD. induction t as [on_memory on_staircase on_branch|families on_memory on_staircase on_branch|listed b few IHf many IHm];
     intros above result Habove Hresult; cbn [tree_bound] in Hresult.
   - set (rows := map (fun x => memory_row M (fst x) (snd x)) on_memory ++ _) in Hresult.
     destruct ((length above =? length on_branch)%nat && forallb (fun x => 0 <=? price x) rows
@@ -276,6 +286,7 @@ Proof.
     + intros x Hx. apply (Htypes x Hx).
     + intros x Hx. specialize (Hprices x Hx). split; [lia|apply (Hrows x Hx)].
     + intros x a Hx. apply (Hrows x Hx).
+  - discriminate.
   - destruct (tree_bound M D types (above ++ [few_row listed b]) few) as [x|] eqn:Ef; [|discriminate].
     destruct (tree_bound M D types (above ++ [many_row listed b]) many) as [y|] eqn:Em; [|discriminate].
     inversion Hresult. subst result. clear Hresult.

@@ -146,6 +146,8 @@ def dual_tree(nodes: Any) -> str:
 
 def leaf(node: Any, place: str) -> str:
     """Return a leaf of a tree of duals."""
+    if isinstance(node, dict) and "first_completion" in node:
+        raise SystemExit(f"{place}: first-completion rows are known to kvopt-verified only")
     memory = listed(
         f"{number(r, place)}, {number(p, place)}"
         for r, p in entries(field(node, "memory", place), 2, place)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import json
+import random
 import resource
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
-from certificate_texts import AGGREGATE_STATE, BLOCKS, DEMAND_DUALS, SOUND, refusal
+from certificate_texts import (
+    AGGREGATE_STATE,
+    BLOCKS,
+    DEMAND_DUALS,
+    PROPAGATION,
+    SOUND,
+    refusal,
+)
 from mutation import repaired
+
+from claims import check
+from kvopt.theory.slice_plans import best_plan, plan_to_json
 
 ROOT = Path(__file__).parents[2]
 COQ = ROOT / "proofs" / "coq"
@@ -30,7 +43,10 @@ pytestmark = [
 
 BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}}
 EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
-EVERY_RULE = (SOUND, BUSY_TIME, EXHAUSTIVE, AGGREGATE_STATE, DEMAND_DUALS, BLOCKS)
+EVERY_RULE = (
+    *(SOUND, BUSY_TIME, EXHAUSTIVE, {**PROPAGATION, "lower_bound": 12}),
+    *(AGGREGATE_STATE, DEMAND_DUALS, BLOCKS),
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +83,7 @@ def test_both_checkers_agree(program: Path) -> None:
         [*command, "--program", program], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count(" 0 differ") == 12
+    assert run.stdout.count(" 0 differ") == 16
 
 
 @pytest.mark.parametrize("content", EVERY_RULE, ids=lambda content: content["proof"]["rule"])
@@ -91,6 +107,31 @@ def test_releases_are_refused(program: Path, content: dict[str, Any]) -> None:
     assert answer(program, json.dumps(late)) == reason == refusal(json.dumps(late))
     late["starts"] = [1, 5, 6]
     assert answer(program, json.dumps(late)) == "starts: are no schedule"
+
+
+def test_slices_hold_for_both_checkers_or_for_none(program: Path) -> None:
+    rng = random.Random(3)
+    held = 0
+    for _ in range(40):
+        memory = rng.randint(1, 60)
+        plan = best_plan(rng.randrange(memory), memory, rng.choice(["sps", "tight"]))
+        less = Fraction(rng.choice([0, 0, 0, 1, 40]), 1000)
+        smaller = dataclasses.replace(plan, bound=plan.bound - less, factor=plan.factor - less)
+        for content in (plan_to_json(smaller), {**plan_to_json(plan), "area_weight": "1/3"}):
+            reason = answer(program, json.dumps(content))
+            assert bool(refusal(json.dumps(content))) == bool(reason)
+            held += not reason
+    assert 10 < held < 70
+
+
+def test_slices_are_shown_as_by_the_checker_in_python(program: Path) -> None:
+    content = plan_to_json(best_plan(5, 40, "sps"))
+    run = subprocess.run(
+        [program, "-"], input=json.dumps(content), capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"-: holds: {check(json.dumps(content))}\n"
+    for key, wrong in (("bound", "08/1"), ("bound", "8"), ("phases", [[1]]), ("prompt", 40)):
+        assert answer(program, json.dumps({**content, key: wrong}))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from fuzzing.definition import defined_bound
 from fuzzing.loading import Checker
 from fuzzing.truth import judged
 
@@ -80,8 +81,15 @@ class Ledger:
         return self.tallies.setdefault(rule, Tally())
 
     def ask(self, rule: str, text: str) -> Answer:
-        """Return what the checker says; whatever it accepts must be true."""
+        """Return what the checker says; whatever it accepts must be true.
+
+        Where a bound can be computed from its definition, it must be exactly that.
+        """
         answer = ask(self.checker, text)
+        if answer.given is not None and (bound := defined_bound(text)) not in (None, answer.given):
+            kind = "false claim" if answer.given > bound else "honest refused"
+            what = f"the rows give {bound}, not {answer.given}"
+            self.report(Finding(kind, what, text, rule))
         if answer.kind == "accepted":
             verdict = judged(text)
             kind, _, what = verdict.partition(": ")

@@ -10,7 +10,7 @@ from fuzzing.asking import Ledger
 from fuzzing.layout import Malformed, proof_layout
 from fuzzing.moves import moved, postponed
 from fuzzing.problems import Problem, random_problem
-from fuzzing.proofs import BUILDERS, random_slices
+from fuzzing.proofs import BUILDERS, any_duals, random_slices
 from fuzzing.truth import cost_if_feasible, repacked
 
 __all__ = ["STARTS", "climb", "largest"]
@@ -45,6 +45,11 @@ def largest(ledger: Ledger, rule: str, rng: random.Random, seeds: list[Seed]) ->
         for _ in range(AT_ONCE // 3):
             problem = random_problem(rng, rng.randint(2, 4), 4)
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 3)
+    elif rule == "linear-duals" and rng.random() < 0.2:
+        for _ in range(3 * AT_ONCE):
+            problem = random_problem(rng, rng.randint(2, 4))
+            ledger.ask(rule, problem.text(problem.optimum + 1, any_duals(problem, rng)))
+            ledger.tally(rule).evaluated += 1
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
         if rule == "linear-duals" and rng.random() < 0.3:

@@ -11,7 +11,7 @@ from fuzzing.families import KEY, random_families
 from fuzzing.problems import Problem
 from fuzzing.slices_theorem import least_bound, least_factor, peak, sums
 
-__all__ = ["BUILDERS", "enumeration_tree", "random_slices"]
+__all__ = ["BUILDERS", "any_duals", "enumeration_tree", "random_slices"]
 
 Proof = dict[str, Any]
 
@@ -108,7 +108,7 @@ def some_rows(problem: Problem, rng: random.Random, scale: int, last: int) -> Pr
 
 
 def linear_duals(problem: Problem, rng: random.Random) -> Proof:
-    scale = some_scale(rng)
+    scale = rng.choice([4, 12, 60])
     last = max(1, problem.total + rng.choice([-3, 0, 1]))
     kinds = sorted(problem.types)
     times = [rng.randint(1, last) for _ in range(rng.randint(1, 4))]  # so that some meet
@@ -192,6 +192,33 @@ BUILDERS: dict[str, Callable[[Problem, random.Random], Proof]] = {
     "blocks": blocks,
     "exhaustive": exhaustive,
 }
+
+
+def any_duals(problem: Problem, rng: random.Random) -> Proof:
+    """Return linear duals that prove little, of few rows, the least costs anywhere among them.
+
+    The last row is late, so that "linear-duals" looks at ends of pieces alone.
+    """
+    scale = rng.choice([4, 12, 60])
+    last = max(o for _, o in problem.types) + rng.randint(2, 9)
+
+    def duals(number: int, *levels: int) -> list[list[int]]:
+        places = {(rng.choice(levels), rng.randint(1, last)) for _ in range(number)}
+        rows = sorted(places) if levels != (0,) else [(r,) for _, r in sorted(places)]
+        # A little more than 1, costs fall while a row is held; much more, it is not to be met.
+        sizes = [scale + 1, scale + 1 + scale // 4, 2 * scale, 9 * scale, rng.randint(0, scale)]
+        return [[*row, rng.choice(sizes)] for row in rows]
+
+    depth = rng.choice([0, 0, 1])
+    kinds = rng.sample(sorted(problem.types), 1)
+    split = {"split": [[*kind, rng.randint(1, last)] for kind in kinds], "at_most": 1}
+    nodes: list[Proof] = [split] * depth
+    for _ in range(depth + 1):
+        memory, covers = duals(rng.randint(1, 3), 0), duals(rng.randint(0, 3), 1, 2)
+        memory.append([last + 40 * (len(memory) + len(covers) + 3), 0])
+        branch = [rng.randint(0, 3 * scale) for _ in range(depth)]
+        nodes.append({"memory": memory, "covers": covers, "branch": branch})
+    return {"rule": "linear-duals", "scale": scale, "tree": nodes}
 
 
 def text_of(value: Fraction) -> str:

@@ -1,7 +1,7 @@
 (* Check certificates with the proved checker:  kvopt-verified [--json] FILE...
 
    Here files are read and verdicts printed; what a certificate proves is decided by
-   `Extracted.check` alone.  Exit codes: 0 all hold, 1 some do not, 2 wrong usage. *)
+   `Extracted.check` and `Extracted.check_slices` alone.  Exit codes: 0 all hold, 1 some do not, 2 wrong usage. *)
 
 open Json
 module E = Extracted
@@ -36,9 +36,24 @@ let request prompt output release = { E.prompt; output; release }
 let with_number = triple (fun s o x -> (request s o Integers.zero, x))
 let rows = several (pair integer integer)
 
-let leaf place field =
-  let covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers") in
-  E.Leaf (rows place (get field "memory"), covers, integers place (get field "branch"))
+(* Rows of the same heights, with duals, or with knots between which they are linear. *)
+let family place value =
+  let knots = match value with Object members -> List.mem_assoc "knots" members | _ -> false in
+  let key = if knots then "knots" else "duals" in
+  let field = fields value place [ "heights"; key ] [] in
+  { E.heights = rows place (get field "heights"); knots; duals = rows place (get field key) }
+
+let duals place field =
+  let families = Option.fold ~none:[] ~some:(several family (place ^ ".first_completion")) in
+  { E.of_families = families (field "first_completion"); of_memory = rows place (get field "memory");
+    of_covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers");
+    of_branch = integers place (get field "branch") }
+
+let leaf place node =
+  let field = fields node place [ "memory"; "covers"; "branch" ] [ "first_completion" ] in
+  let d = duals place field in
+  if field "first_completion" = None then E.Leaf (d.of_memory, d.of_covers, d.of_branch)
+  else E.LeafWith (d.of_families, d.of_memory, d.of_covers, d.of_branch)
 
 (* A tree in preorder, and what is left of the list. *)
 let rec tree place depth = function
@@ -50,7 +65,27 @@ let rec tree place depth = function
       let few, rest = tree place (depth + 1) rest in
       let many, rest = tree place (depth + 1) rest in
       (E.Split (split, integer place (get field "at_most"), few, many), rest)
-  | node :: rest -> (leaf place (fields node place [ "memory"; "covers"; "branch" ] []), rest)
+  | node :: rest -> (leaf place node, rest)
+
+(* The same of "propagation": each node may have duals, and splits are of one type. *)
+let rec domain_tree place depth = function
+  | [] -> refuse (place ^ ": ends with subtrees missing")
+  | _ when depth > 1_000 -> refuse (place ^ ": is deeper than 1000")
+  | node :: rest ->
+      let has key = match node with Object members -> List.mem_assoc key members | _ -> false in
+      let split = has "split" and own = has "memory" in
+      let field = fields node place
+        ((if split then [ "split"; "at_most" ] else []) @ if own then [ "memory"; "covers"; "branch" ] else [])
+        (if own then [ "first_completion" ] else []) in
+      let duals = if own then Some (duals place field) else None in
+      if not split then (E.DomainLeaf duals, rest)
+      else match several with_number place (get field "split") with
+        | [ (kind, until) ] ->
+            let most = integer place (get field "at_most") in
+            let few, rest = domain_tree place (depth + 1) rest in
+            let many, rest = domain_tree place (depth + 1) rest in
+            (E.DomainSplit (duals, kind, until, most, few, many), rest)
+        | _ -> refuse (place ^ ".split: must be of one type")
 
 let proof value =
   let rule = match value with
@@ -68,6 +103,12 @@ let proof value =
         let nodes, rest = tree "proof.tree" 0 (read field "tree" listed) in
         if rest <> [] then refuse "proof.tree: goes on after its end";
         E.LinearDuals (read field "scale" integer, nodes)
+    | "propagation" ->
+        let field = fields [ "scale"; "horizon"; "cutoff"; "tree" ] in
+        let nodes, rest = domain_tree "proof.tree" 0 (read field "tree" listed) in
+        if rest <> [] then refuse "proof.tree: goes on after its end";
+        let number key = read field key integer in
+        E.Propagation (number "scale", number "horizon", number "cutoff", nodes)
     | "aggregate-state" ->
         let read key reader = read (fields [ "scale"; "start"; "duals"; "covers"; "second_moments" ]) key reader in
         let series = several (pair integer integers) in
@@ -131,17 +172,44 @@ let certificate value =
   let rule, proof = proof (get field "proof") in
   (rule, { E.memory_size; groups; low = bound "lower_bound"; high; proof })
 
+(* --- Certified slices -------------------------------------------------------------------- *)
+
+let slices_format = "kvopt-slices/1"
+
+(* "p/q", both of at most 40 digits. *)
+let fraction place value =
+  let digits s = s <> "" && String.length s <= 40 && String.for_all (fun c -> c >= '0' && c <= '9') s
+    && (s = "0" || s.[0] <> '0') in
+  match String.split_on_char '/' (text place value) with
+  | [ p; q ] when digits p && digits q && q <> "0" ->
+      { E.qnum = Integers.of_string p; qden = Integers.to_positive (Integers.of_string q) }
+  | _ -> refuse (place ^ ": must be a text 'p/q' of integers")
+
+let shown_fraction { E.qnum; qden } =
+  let q = Integers.of_positive qden in
+  let g = Integers.gcd qnum q in
+  let q' = Integers.divexact q g in
+  Integers.to_string (Integers.divexact qnum g)
+  ^ if Integers.equal q' Integers.one then "" else "/" ^ Integers.to_string q'
+
 (* --- Verdicts ---------------------------------------------------------------------------- *)
 
-type claim = { rule : string; low : string; high : string option; states : string }
+type claim = { words : string; rule : string; low : string; high : string option; states : string }
 
-let verified content =
-  let rule, c = certificate (parse content) in
+let in_words rule low high = match high with
+  | Some u when u = low -> sprintf "the optimum is %s (%s)" low rule
+  | Some u -> sprintf "the optimum is at least %s and at most %s (%s)" low u rule
+  | None -> sprintf "the optimum is at least %s (%s)" low rule
+
+let bracket value =
+  let rule, c = certificate value in
   let verdict, looked_at = E.check c in
   let shown = Integers.to_string in
   match verdict with
-  | E.Holds -> { rule; low = shown c.low; high = Option.map (fun (u, _) -> shown u) c.high;
-      states = (if rule = "exhaustive" then shown looked_at else "null") }
+  | E.Holds ->
+      let low = shown c.low and high = Option.map (fun (u, _) -> shown u) c.high in
+      { words = in_words rule low high; rule; low; high;
+        states = (if rule = "exhaustive" then shown looked_at else "null") }
   | Refused_instance -> refuse "instance: a number is out of range"
   | Refused_releases -> refuse (sprintf "proof.rule: %s is not proved for releases after time 0" rule)
   | Refused_starts -> refuse "starts: are no schedule"
@@ -150,10 +218,25 @@ let verified content =
   | Refused_proof -> refuse "proof: does not prove the lower bound"
   | Refused_low found -> refuse (sprintf "lower_bound: is %s, the proof gives %s" (shown c.low) (shown found))
 
-let in_words { rule; low; high; _ } = match high with
-  | Some u when u = low -> sprintf "the optimum is %s (%s)" low rule
-  | Some u -> sprintf "the optimum is at least %s and at most %s (%s)" low u rule
-  | None -> sprintf "the optimum is at least %s (%s)" low rule
+let slices value =
+  let field = fields value "slices"
+    [ "format"; "prompt"; "memory"; "phases"; "area_weight"; "factor"; "bound" ] [] in
+  let number key = integer key (get field key) and ratio key = fraction key (get field key) in
+  let phase place value = let slice, distance = pair integer fraction place value in { E.slice; distance } in
+  let phases = several phase "phases" (get field "phases") in
+  let prompt = number "prompt" and memory = number "memory" and bound = ratio "bound" in
+  if not (E.check_slices prompt memory (ratio "area_weight") (ratio "factor") bound phases) then
+    refuse "slices: do not prove the bound";
+  let longest = (List.nth phases (List.length phases - 1)).slice in
+  let whom = if Integers.equal (Integers.add prompt longest) memory then ""
+    else ", outputs <= " ^ Integers.to_string longest in
+  { words = sprintf "%d phases cost at most %s times the optimum (memory %s, prompts %s%s)" (List.length phases)
+      (shown_fraction bound) (Integers.to_string memory) (Integers.to_string prompt) whom;
+    rule = "slices"; low = "null"; high = None; states = "null" }
+
+let verified content = match parse content with
+  | Object members as value when List.assoc_opt "format" members = Some (String slices_format) -> slices value
+  | value -> bracket value
 
 let read name =
   let file = if name = "-" then stdin else open_in_bin name in
@@ -173,7 +256,7 @@ let quoted s =
   "\"" ^ String.concat "" (List.map written (List.of_seq (String.to_seq s))) ^ "\""
 
 let report json name answer =
-  let claim, reason = match answer with Ok c -> (in_words c, "") | Error reason -> ("", reason) in
+  let claim, reason = match answer with Ok c -> (c.words, "") | Error reason -> ("", reason) in
   if json then
     let rule, low, high, states = match answer with
       | Ok c -> (quoted c.rule, c.low, Option.value c.high ~default:"null", c.states)

@@ -1,0 +1,104 @@
+"""The bound of linear duals from the definition of the rows, term by term.
+
+The checker sums differences, or looks only where a linear piece begins or ends; here every row is
+asked about every start time.  What it grants must be exactly this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from fuzzing.families import KEY, coefficient
+from fuzzing.layout import Malformed, proof_layout
+
+__all__ = ["defined_bound"]
+
+Kind = tuple[int, int]
+Split = tuple[dict[Kind, int], int, int]
+"""(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
+
+MOST_TERMS = 30_000
+"""Pairs of a row and a start time that are looked at."""
+
+
+def defined_bound(text: str) -> int | None:
+    """Return what the duals of a certificate prove, or None.
+
+    None if the file is malformed, the rule another one, or there is too much to look at.
+    """
+    content = json.loads(text)
+    memory, proof = content["instance"]["memory"], content["proof"]
+    if proof["rule"] != "linear-duals":
+        return None
+    types: dict[Kind, int] = {}
+    for entry in content["instance"]["requests"]:
+        kind = entry["prompt"], entry["output"]
+        types[kind] = types.get(kind, 0) + entry.get("count", 1)
+    try:
+        proof_layout(proof, set(types))
+    except Malformed:
+        return None
+    open_nodes: list[tuple[Split, ...]] = [()]
+    bounds = []
+    for node in proof["tree"]:
+        above = open_nodes.pop()
+        if "split" in node:
+            until = {(s, o): time for s, o, time in node["split"]}
+            most = node["at_most"]
+            open_nodes += [(*above, (until, -1, -most - 1)), (*above, (until, 1, most))]
+            continue
+        value = leaf_value(memory, types, proof["scale"], node, above)
+        if value is None:
+            return None
+        bounds.append(-(-value // proof["scale"]))
+    return min(bounds)
+
+
+def leaf_value(
+    memory: int, types: dict[Kind, int], scale: int, leaf: dict[str, Any], above: Sequence[Split]
+) -> int | None:
+    """Return the bound of a leaf times the scale, or None if there is too much to look at."""
+    families = [(one["heights"], every_dual(one)) for one in leaf.get(KEY, [])]
+    times = [r for r, _ in leaf["memory"]] + [u + 1 for _, u, _ in leaf["covers"]]
+    times += [time for until, _, _ in above for time in until.values()]
+    times += [u for _, duals in families for u in duals]
+    last = max(times, default=0)
+    if (last + 1) * len(times) * len(types) > MOST_TERMS:
+        return None
+    value = -memory * sum(p for _, p in leaf["memory"]) - sum(m * p for m, _, p in leaf["covers"])
+    value -= sum(p * most for p, (_, _, most) in zip(leaf["branch"], above, strict=True))
+    value -= sum(memory * heights[-1][1] * sum(duals.values()) for heights, duals in families)
+    smallest = min(s for s, _ in types)
+    for (s, o), count in types.items():
+        costs = []
+        for t in range(last + 1):
+            cost = scale * (t + o) + sum(
+                (s + r - t) * p for r, p in leaf["memory"] if t < r <= t + o
+            )
+            for m, u, p in leaf["covers"]:
+                excess = s + o + m * (smallest + o) - memory
+                if t <= u < t + o and excess > 0 and m * (u - t) < excess:
+                    cost += p
+            for p, (until, sign, _) in zip(leaf["branch"], above, strict=True):
+                cost += sign * p * (t < until.get((s, o), 0))
+            for heights, duals in families:
+                for u in range(t + 1, t + o + 1):
+                    if p := duals.get(u, 0):
+                        cost += p * coefficient(memory, s + u - t, t + o - u, heights)
+            costs.append(cost)
+        value += count * min(costs)
+    return value
+
+
+def every_dual(family: dict[str, Any]) -> dict[int, int]:
+    """Return the dual of each round, those between knots among them."""
+    if "duals" in family:
+        return dict(family["duals"])
+    knots = family["knots"]
+    found = dict(knots)
+    for (u, p), (v, q) in pairwise(knots):
+        found |= {w: p + (q - p) * (w - u) // (v - u) for w in range(u, v)}
+    return found
