@@ -48,7 +48,7 @@ def simulate(
     Examples
     --------
     >>> simulate(Instance(10, [2, 2], [3, 5]), "gsa").total_completion_time()
-    13
+    14
     """
     if not isinstance(instance, Instance):
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
