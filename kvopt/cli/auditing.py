@@ -17,16 +17,18 @@ from kvopt.cli.options import (
     PATH,
     as_csv,
     as_json,
+    as_wide,
     complain,
     policies_option,
     print_json,
     read_instances,
     time_limit_option,
 )
-from kvopt.cli.terminal import progress_bar
+from kvopt.cli.terminal import progress_bar, width
 from kvopt.comparison.audit import Audited, audit_instance
 from kvopt.comparison.ratio import Comparison, Verdict
-from kvopt.comparison.records import ClaimedRecord, problems_with, read_records
+from kvopt.comparison.records import ClaimedRecord, problems_with, read_records, worst_known
+from kvopt.comparison.standing import Standing, standings
 from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
@@ -40,7 +42,7 @@ AUDIT_POLICIES = "gba,gba:alpha=2,gsa,gsa:alpha=2,mc-sf,fcfs"
 SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 
 
-@click.command()
+@click.command(short_help="Audit instances: optima, ratios, certificates, worst cases.")
 @click.argument("paths", type=PATH, nargs=-1)
 @policies_option(AUDIT_POLICIES, str)
 @click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")
@@ -48,6 +50,7 @@ SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
 @as_json
 @as_csv
+@as_wide
 def audit(
     paths: tuple[Path, ...],
     policies: str,
@@ -56,6 +59,7 @@ def audit(
     seed: int,
     as_json: bool,
     as_csv: bool,
+    wide: bool,
 ) -> int:
     """Audit instances: exact optima, ratios against their bounds, a short worst-case search.
 
@@ -84,7 +88,7 @@ def audit(
             audit.search(searched, seed, limit, advance_to)
             audit.check_records(records, _own(policies), limit, advance_to)
             audit.check_certificates(certificates, limit, advance_to)
-        audit.show(time.perf_counter() - began, as_json, as_csv)
+        audit.show(chosen, time.perf_counter() - began, as_json, as_csv, width(wide))
         if limit.interrupted:
             number = f"{len(audit.audited)} of {len(instances)}"
             complain(f"{limit.what}; {number} instances were audited", limit.code)
@@ -218,20 +222,33 @@ class _Audit:
                 self.problems.append(f"{file_text(file)}: {verdict.reason}")
             self._advance(advance_to)
 
-    def show(self, seconds: float, as_json: bool, as_csv: bool) -> None:
-        """Print what was found in so many seconds."""
+    def show(
+        self,
+        policies: Sequence[Policy],
+        seconds: float,
+        as_json: bool,
+        as_csv: bool,
+        width: int | None,
+    ) -> None:
+        """Print what was found on these policies in so many seconds.
+
+        Tables are as wide as that (characters), None for any width.
+        """
         from kvopt.report.tables import reason_row, to_csv
 
         summary = self._summary(seconds)
+        seen = [(name, r) for name, result in self.audited for r in result.comparison.ratios]
+        seen += [(f"search for {found.ratio.policy}", found.ratio) for found in self.searched]
+        standing = standings(policies, seen, worst_known())
         if as_json:
-            print_json(self._as_object(summary))
+            print_json(self._as_object(summary, standing))
         elif as_csv:
             rows = [row for name, r in self.audited for row in _rows(name, r.comparison)]
             rows += [reason_row(name, reason) for name, reason in self.refused]
             click.echo(to_csv(rows), nl=False)
             complain(_sentence(summary), DONE)
         else:
-            self._print()
+            self._print(standing, width)
             click.echo(_sentence(summary))
 
     def _summary(self, seconds: float) -> dict[str, Any]:
@@ -253,41 +270,11 @@ class _Audit:
             "seconds": round(seconds, 1),
         }
 
-    def _print(self) -> None:
-        """Print the table of ratios, what the search found, and the problems."""
-        from kvopt.report.tables import bound_texts, optimum_text, ratio_text, text_table
+    def _print(self, standing: Sequence[Standing], width: int | None) -> None:
+        """Print the table of ratios, what the search found, the problems, and how GSA stands."""
+        from kvopt.report.tables import ratio_text, standing_table
 
-        table = []
-        for name, result in self.audited:
-            optimum = result.comparison.optimum
-            facts = [
-                name,
-                str(len(optimum.instance)),
-                str(optimum.instance.memory),
-                optimum_text(optimum),
-                str(len(result.witnesses)),
-            ]
-            for ratio in result.comparison.ratios:
-                shown = [ratio.policy, ratio_text(ratio), *bound_texts(ratio), ratio.verdict.value]
-                table.append([*facts, *shown])
-                facts = [""] * len(facts)
-            for one in result.comparison.unfinished:
-                table.append([*facts, one.policy, "-", "-", "", Verdict.UNDECIDED.value])
-                facts = [""] * len(facts)
-        table += [[name, *["-"] * 7, "", "cannot be read"] for name, _ in self.refused]
-        heads = (
-            "instance",
-            "n",
-            "M",
-            "optimum",
-            "proofs",
-            "policy",
-            "ratio",
-            "bound",
-            "from",
-            "verdict",
-        )
-        click.echo(text_table(heads, table, right="lrrrrlrrll"))
+        click.echo(self._laid_out(width))
         for found in self.searched:
             groups = ", ".join(f"{o} x {count}" for _, o, count, *_ in found.instance.groups())
             click.echo(
@@ -296,13 +283,38 @@ class _Audit:
                 f"\n  M = {found.instance.memory}, s = {found.instance.prompts[0]},"
                 f" outputs {groups}"
             )
+        if standing and self.audited:
+            click.echo(f"\n{standing_table(standing)}")
         if self.problems:
             click.echo("\nproblems:")
             for problem in self.problems:
                 click.echo(f"  {one_line(problem)}")
         click.echo()
 
-    def _as_object(self, summary: dict[str, Any]) -> dict[str, Any]:
+    def _laid_out(self, width: int | None) -> str:
+        """Return the table of ratios: with a block for each instance if it would be too wide."""
+        from kvopt.report.tables import grouped_table, optimum_text, text_table
+
+        heads = ("instance", "n", "M", "optimum", "proofs")
+        columns = ("policy", "ratio", "bound", "from", "verdict")
+        table, groups = [], []
+        for name, result in self.audited:
+            optimum = result.comparison.optimum
+            n, memory = len(optimum.instance), optimum.instance.memory
+            proofs = len(result.witnesses)
+            facts = [name, str(n), str(memory), optimum_text(optimum), str(proofs)]
+            rows = _shown(result.comparison)
+            table += [[*(facts if i == 0 else [""] * 5), *row] for i, row in enumerate(rows)]
+            title = f"{name}: n = {n}, M = {memory}, optimum {optimum_text(optimum)}"
+            groups.append((f"{title}, {proofs} {'proof' if proofs == 1 else 'proofs'}", rows))
+        table += [[name, *["-"] * 7, "", "cannot be read"] for name, _ in self.refused]
+        groups += [(f"{name}: cannot be read", []) for name, _ in self.refused]
+        text = text_table((*heads, *columns), table, right="lrrrrlrrll")
+        if width is None or max(map(len, text.splitlines())) <= width:
+            return text
+        return grouped_table(columns, groups, "lrrll", width, ("from",))
+
+    def _as_object(self, summary: dict[str, Any], standing: Sequence[Standing]) -> dict[str, Any]:
         from kvopt.report.tables import ratio_row, solve_object
 
         return {
@@ -327,9 +339,19 @@ class _Audit:
                 for found in self.searched
             ],
             "refused": [{"file": name, "reason": reason} for name, reason in self.refused],
+            "standings": [one.to_dict() for one in standing],
             "problems": self.problems,
             "summary": summary,
         }
+
+
+def _shown(comparison: Comparison) -> list[list[str]]:
+    """Return policy, ratio, bound, where that is from, and verdict of each policy, as text."""
+    from kvopt.report.tables import bound_texts, ratio_text
+
+    ended = [[r.policy, ratio_text(r), *bound_texts(r), r.verdict.value] for r in comparison.ratios]
+    undecided = Verdict.UNDECIDED.value
+    return ended + [[one.policy, "-", "-", "", undecided] for one in comparison.unfinished]
 
 
 def _rows(name: str, comparison: Comparison) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,31 +16,38 @@ from kvopt.cli.options import (
     PATH,
     as_csv,
     as_json,
+    as_wide,
     complain,
     policies_option,
     print_json,
     read_instances,
     time_limit_option,
 )
-from kvopt.cli.terminal import progress_bar
+from kvopt.cli.terminal import progress_bar, width
 from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy
 
 if TYPE_CHECKING:
-    from kvopt.comparison.ratio import Comparison
+    from kvopt.comparison.ratio import Comparison, Ratio
 
 __all__ = ["ratio"]
 
 
-@click.command()
+@click.command(short_help="Compare policies to the optimum and to proved bounds.")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @policies_option()
 @time_limit_option(10, "for an instance, the policies included")
 @as_json
 @as_csv
+@as_wide
 def ratio(
-    paths: tuple[Path, ...], policies: list[Policy], time_limit: float, as_json: bool, as_csv: bool
+    paths: tuple[Path, ...],
+    policies: list[Policy],
+    time_limit: float,
+    as_json: bool,
+    as_csv: bool,
+    wide: bool,
 ) -> int:
     """Compare policies to the optimum, and their ratios to what is proved."""
     from kvopt.comparison.ratio import compare
@@ -64,7 +72,7 @@ def ratio(
                 break
             compared.add(name, comparison)
             advance_to(i + 1)
-        compared.show(as_json, as_csv)
+        compared.show(policies, as_json, as_csv, width(wide))
         if limit.interrupted:
             complain(f"{limit.what}; {len(compared.rows)} rows were done", limit.code)
     return exit_code(limit.code, *compared.codes)
@@ -76,6 +84,7 @@ class _Compared:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
     table: list[Sequence[str]] = field(default_factory=list)
+    ratios: list[tuple[str, Ratio]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=lambda: [DONE])
 
@@ -92,6 +101,7 @@ class _Compared:
 
         for r in comparison.ratios:
             self.rows.append(ratio_row(name, r))
+            self.ratios.append((name, r))
             if r.verdict is Verdict.VIOLATES:
                 self.codes.append(FAILED)
             facts = [name, r.policy, str(r.cost), optimum_text(comparison.optimum)]
@@ -118,16 +128,42 @@ class _Compared:
         self.notes.append(f"{one_line(name, NAME)}: {error}")
         self.codes.append(FAILED)
 
-    def show(self, as_json: bool, as_csv: bool) -> None:
-        """Print the rows, and on stderr what failed or was broken off."""
-        from kvopt.report.tables import text_table, to_csv
+    def show(self, policies: list[Policy], as_json: bool, as_csv: bool, width: int | None) -> None:
+        """Print the rows, and on stderr what failed or was broken off.
 
+        The table is as wide as that (characters), None for any width.
+        """
+        from kvopt.comparison.records import worst_known
+        from kvopt.comparison.standing import standings
+        from kvopt.report.tables import standing_table, to_csv
+
+        standing = standings(policies, self.ratios, worst_known())
         if as_json:
-            print_json({"rows": self.rows})
+            print_json({"rows": self.rows, "standings": [one.to_dict() for one in standing]})
         elif as_csv:
             click.echo(to_csv(self.rows), nl=False)
         else:
-            heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "from", "verdict")
-            click.echo(text_table(heads, self.table, right="llrrrrll"))
+            click.echo(self._laid_out(width))
+            if standing and self.ratios:
+                click.echo(f"\n{standing_table(standing)}")
         for note in self.notes:
             complain(note, DONE)
+
+    def _laid_out(self, width: int | None) -> str:
+        """Return the table: with a block for each instance if it would be too wide."""
+        from kvopt.report.tables import grouped_table, text_table
+
+        heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "from", "verdict")
+        text = text_table(heads, self.table, right="llrrrrll")
+        if width is None or max(map(len, text.splitlines())) <= width:
+            return text
+        groups: list[tuple[str, list[list[str]]]] = []
+        for (name, optimum), rows in itertools.groupby(self.table, lambda row: (row[0], row[3])):
+            if optimum == "-":  # a file that cannot be read
+                groups.append((f"{name}: {next(rows)[-1]}", []))
+            else:
+                shown = [[row[1], row[2], *row[4:]] for row in rows]
+                groups.append((f"{name}: optimum {optimum}", shown))
+        return grouped_table(
+            (heads[1], heads[2], *heads[4:]), groups, "lrrrll", width, ("from", "cost")
+        )

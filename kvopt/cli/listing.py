@@ -21,7 +21,7 @@ from kvopt.theory.quadratic import Exact
 __all__ = ["bounds", "policies", "slices"]
 
 
-@click.command()
+@click.command(short_help="List every proved bound on a competitive ratio.")
 @click.option("--alpha", type=options.alpha, help="Evaluate the bounds that depend on alpha here.")
 @as_json
 @as_csv

@@ -21,7 +21,7 @@ LENGTH = click.IntRange(0, MAX_TOKENS)
 COUNT = click.IntRange(0, 2**63 - 1)
 
 
-@click.command("import")
+@click.command("import", short_help="Make an instance of a request trace.")
 @click.argument("format_name", metavar="FORMAT")
 @click.argument("file", type=PATH)
 @click.option("--memory", type=TOKENS, required=True, help="Memory budget in tokens.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ CHECK_SECONDS = 60
 METHODS = ("local", "exhaustive", "families")
 
 
-@click.command()
+@click.command(short_help="Search for an instance on which a policy does badly.")
 @click.option("--policy", "spec", required=True, help="The policy that is to do badly.")
 @click.option("--against", help="Compare it to this policy instead of the optimum.")
 @click.option(
@@ -115,7 +116,7 @@ def search(
     )
     store = Store(store_path) if store_path else None
     with interruptible() as limit:
-        units = _run(configuration, limit, seconds, restarts, store, executor)
+        units, resumed = _run(configuration, limit, seconds, restarts, store, executor)
         records = improvements(units)
         if not records:
             code = exit_code(limit.code, FAILED)
@@ -134,12 +135,23 @@ def search(
             write_instance(output, report.worst)
         if picture is not None:
             report.draw(picture)
+        if limit.interrupted:
+            complain(f"{limit.what}; {len(units)} units of work were done", limit.code)
         evaluations = sum(unit.evaluations for unit in units)
         if as_json:
-            print_json({**report.facts, "restarts": len(units), "evaluations": evaluations})
+            print_json(
+                {
+                    **report.facts,
+                    "restarts": len(units),
+                    "evaluations": evaluations,
+                    "from_store": resumed,
+                }
+            )
         else:
             click.echo(report.text(), err=beside)
             searched = f"searched     {evaluations} instances in {len(units)} units"
+            if resumed:
+                searched += f", {resumed} of them from the store"
             click.echo(searched, err=beside)
     return exit_code(limit.code, DONE)
 
@@ -161,8 +173,8 @@ def _run(
     most: int | None,
     store: Store | None,
     executor: str,
-) -> list[WorkUnit]:
-    """Run the units of a search."""
+) -> tuple[list[WorkUnit], int]:
+    """Run the units of a search; return them, and how many came from the store."""
     from kvopt.adversary import number_of_units, prepare
     from kvopt.adversary import search as run
     from kvopt.adversary.progress import Progress
@@ -183,11 +195,14 @@ def _run(
         done = ledger.units() if ledger else []
         progress = Progress(total, done, stop)
 
+        here = itertools.count()
+
         def on_unit(unit: WorkUnit) -> None:
+            next(here)
             progress.add(unit)
             status(str(progress))
 
-        return run(
+        units = run(
             configuration,
             stop,
             units=most,
@@ -196,3 +211,4 @@ def _run(
             workers=workers,
             ledger=ledger,
         )
+        return units, len(units) - next(here)

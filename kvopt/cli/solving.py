@@ -84,6 +84,8 @@ def solve(
             print_json({**answer, "stages": stage_rows(result), "history": history.rows})
         else:
             _print(result, beside)
+        if limit.interrupted:
+            complain(f"{limit.what}; the bracket is that of {result.seconds:.1f} s", limit.code)
     return limit.code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ import click
 
 from kvopt.model.text import NAME, one_line
 
-__all__ = ["announce_compiling", "progress_bar", "status_line"]
+__all__ = ["announce_compiling", "progress_bar", "status_line", "width"]
 
 
 class _Notices(logging.Handler):
@@ -29,6 +30,17 @@ def announce_compiling() -> None:
         logger.addHandler(_Notices())
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+
+def width(wide: bool) -> int | None:
+    """Return how wide tables may be (characters): as the terminal is, or None for any width.
+
+    Parameters
+    ----------
+    wide
+        Whether --wide was given; then, and on a pipe or in a file, any width will do.
+    """
+    return None if wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
 
 
 @contextmanager

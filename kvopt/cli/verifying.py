@@ -29,7 +29,7 @@ class Ask(NamedTuple):
     limits: tuple[str, ...]  # options of the checker
 
 
-@click.command()
+@click.command(short_help="Check schedules and certificates.")
 @click.argument("files", type=PATH, nargs=-1, required=True)
 @click.option(
     "--checker",

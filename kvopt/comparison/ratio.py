@@ -26,6 +26,9 @@ from kvopt.theory.quadratic import format_exact
 
 __all__ = ["Comparison", "Ratio", "Unfinished", "Verdict", "compare"]
 
+LEAST_SECONDS = 0.5
+"""So long the policies may take together, however short the limit is."""
+
 
 class Verdict(enum.Enum):
     """What a bracket of the ratio says about a proved bound."""
@@ -205,7 +208,8 @@ def compare(
         One or more policies, as objects or as written on the command line, "all" included.
     time_limit
         How long it may take (seconds).  Each policy gets an equal part of what is left, another
-        such part being the solver's; what one does not need is left to those after it.
+        such part being the solver's; what one does not need is left to those after it.  All
+        policies together may take half a second, however short the limit is.
     stop
         Further limits: of time, of nodes, an end from outside.
     on_error
@@ -226,11 +230,13 @@ def compare(
     if not isinstance(instance, Instance):
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
     chosen = policies_of(policies)
-    limited = (stop or Stopping()).part(Stopping(time_limit).left())
+    whole = stop or Stopping()
+    limited = whole.part(Stopping(time_limit).left())
     runs: list[tuple[Policy, Schedule, Guarantee | None]] = []
     unfinished: list[Unfinished] = []
     for number, policy in enumerate(chosen):
-        part = limited.part(limited.left() / (len(chosen) - number + 1))
+        share = limited.left() / (len(chosen) - number + 1)
+        part = whole.part(max(share, LEAST_SECONDS / len(chosen)))
         try:
             schedule = simulate(instance, policy, stop=part)
             guarantee = _guarantee(policy, instance, part)

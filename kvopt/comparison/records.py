@@ -22,7 +22,14 @@ from typing import Any
 from kvopt.certificates.checker import Verdict, verdicts
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.feasibility import violations
-from kvopt.model.files import CERTIFICATES, WORST, files_in, read_instance, read_text
+from kvopt.model.files import (
+    CERTIFICATES,
+    WORST,
+    curated_instances,
+    files_in,
+    read_instance,
+    read_text,
+)
 from kvopt.model.formats import parsed
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
@@ -32,7 +39,7 @@ from kvopt.simulation.simulate import simulate
 from kvopt.theory.decimals import rounded_down
 from kvopt.theory.quadratic import format_exact
 
-__all__ = ["ClaimedRecord", "claim", "problems_with", "read_records"]
+__all__ = ["ClaimedRecord", "claim", "problems_with", "read_records", "worst_known"]
 
 CLAIM = re.compile(r"(\S+): at least ([0-9]{1,40}/[1-9][0-9]{0,39}) = \S+ times the optimum")
 
@@ -96,6 +103,11 @@ def read_records(folder: Path) -> list[ClaimedRecord]:
     if not (folder / WORST / CERTIFICATES).is_dir():
         return []
     return [ClaimedRecord(file, read_instance(file)) for file in files_in(folder / WORST)]
+
+
+def worst_known() -> list[ClaimedRecord]:
+    """Return the worst instances known that come with kvopt."""
+    return read_records(curated_instances())
 
 
 def problems_with(

@@ -132,6 +132,10 @@ class GBA(Policy):
         own = Guarantee(bound, "derived", CLASSES_SOURCE, "these classes")
         return strongest([own, geometric])
 
+    def general_bound(self) -> Guarantee:
+        """Return the best bound that is a function of alpha; see `Policy.general_bound`."""
+        return gba_guarantee(self.alpha, self.spacing, self.slices, self.drain, Fraction(0))
+
     def cost_formula(self, compiled: Compiler) -> Cost | None:
         """Return a sum over the classes, with drains; see `Policy.cost_formula`."""
         return self._phase_rule().cost(compiled) if self.drain else None

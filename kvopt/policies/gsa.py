@@ -220,6 +220,12 @@ class GSA(Policy):
             ) * (OFFSET_ROUNDING if self.offset == "random" else 1)
         return replace(strongest(found), expected=expected)
 
+    def general_bound(self) -> Guarantee | None:
+        """Return the best bound that is a function of alpha; see `Policy.general_bound`."""
+        if self.beta != 1 or not self.drain or self.slices == "certified":
+            return None
+        return gsa_guarantee(self.alpha, self.spacing, self.slices, Fraction(0))
+
     def cost_formula(self, compiled: Compiler) -> Cost | None:
         """Return a sum over the phases, if the policy has them; see `Policy.cost_formula`."""
         rule = self._phase_rule()

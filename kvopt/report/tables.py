@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from kvopt.comparison.ratio import Ratio, Verdict
+from kvopt.comparison.standing import Standing
 from kvopt.model.text import one_line
 from kvopt.solver.result import Result
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -22,6 +23,7 @@ __all__ = [
     "bound_text",
     "bound_texts",
     "decimal",
+    "grouped_table",
     "optimum_text",
     "ratio_row",
     "ratio_text",
@@ -29,6 +31,7 @@ __all__ = [
     "solve_object",
     "stage_rows",
     "stage_table",
+    "standing_table",
     "text_table",
     "to_csv",
 ]
@@ -50,6 +53,17 @@ kill: whether the policy may kill; mean: of the ratio, over what is drawn;
 not as run: proved for another reading of the policy than the one kvopt runs.
 Further assumptions: --wide, --json."""
 """What the short columns of the table of bounds mean."""
+
+INDENT = "  "
+"""What stands before the rows of a group."""
+
+NAME_WIDTH = 22
+"""Longest name of an instance in the table of how policies stand (characters)."""
+
+STANDING_LEGEND = """\
+paper, proved: bounds for all instances of one prompt length, the paper's at
+this alpha and the sharpest; known: reached on the worst instance that ships."""
+"""What the columns of the table of how policies stand mean."""
 
 NO_RATIO = Ratio("", 1, 1, 1, None)
 """Any ratio: it gives the keys of a row."""
@@ -87,6 +101,67 @@ def text_table(
         ]
         text.append("  ".join(cells).rstrip())
     return "\n".join(text)
+
+
+def grouped_table(
+    columns: Sequence[str],
+    groups: Sequence[tuple[str, Sequence[Sequence[str]]]],
+    right: str = "",
+    width: int | None = None,
+    droppable: Sequence[str] = (),
+) -> str:
+    """Lay out groups of rows under column heads, each below a title of its own.
+
+    Parameters
+    ----------
+    columns, right
+        As for `text_table`.
+    groups
+        Title and rows of each group.
+    width
+        Largest width of a line (characters); None for no limit.
+    droppable
+        Columns to leave out, in this order, until the rows fit.
+    """
+    heads = list(columns)
+    kept = list(range(len(heads)))
+    left = list(droppable)
+    while True:
+        rows = [[row[i] for i in kept] for _, of in groups for row in of]
+        aligned = "".join(right[i : i + 1] or "l" for i in kept)
+        lines = text_table([heads[i] for i in kept], rows, aligned).splitlines()
+        if width is None or not left or max(map(len, lines)) + len(INDENT) <= width:
+            break
+        kept.remove(heads.index(left.pop(0)))
+    text = [INDENT + line for line in lines[:2]]
+    body = iter(lines[2:])
+    for title, of in groups:
+        shown = one_line(title, CELL)
+        text.append(shown if width is None else one_line(title, width))
+        text += [INDENT + next(body) for _ in of]
+    if dropped := [head for head in droppable if head not in left and len(kept) < len(heads)]:
+        text += ["", f"left out: {', '.join(dropped)} (--wide gives all)"]
+    return "\n".join(text)
+
+
+def standing_table(standings: Sequence[Standing]) -> str:
+    """Return how policies stand as a text table; upper bounds rounded up, ratios seen outwards."""
+    rows = []
+    for one in standings:
+        published, record = one.published, one.record
+        seen = one.instance or "-"
+        rows.append(
+            [
+                one.policy,
+                "-" if one.largest is None else ratio_text(one.largest),
+                seen if len(seen) <= NAME_WIDTH else f"{seen[: NAME_WIDTH - 3]}...",
+                "-" if published is None else rounded_up(published, 2),
+                rounded_up(one.bound.bound, 2),
+                "-" if record is None else rounded_down(record.ratio, 2),
+            ]
+        )
+    heads = ("policy", "largest ratio", "on", "paper", "proved", "known")
+    return f"{text_table(heads, rows, right='lrlrrr')}\n{STANDING_LEGEND}"
 
 
 def _folded(row: Sequence[str], first: int | None) -> list[Sequence[str]]:

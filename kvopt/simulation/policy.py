@@ -167,6 +167,10 @@ class Policy(Protocol):
         """
         return None
 
+    def general_bound(self) -> Guarantee | None:
+        """Return the best bound for these parameters on all instances with one prompt length."""
+        return None
+
     def never_cheaper(self) -> Policy | None:
         """Return a policy that with a common prompt length never costs less, if one is known."""
         return None
@@ -191,6 +195,7 @@ FACTS = (
     "worst_orders",
     "worst_order",
     "never_cheaper",
+    "general_bound",
 )
 
 

@@ -19,7 +19,7 @@ def test_ratio_reports_what_it_can(run: Run, small: Path, tmp_path: Path) -> Non
 
 
 def test_audit_of_one_file(run: Run, small: Path) -> None:
-    answer = parsed(run("audit", small, "--json"))
+    answer = parsed(run("audit", small, "--json", "--time-limit", 30))
     (row,) = answer["instances"]
     assert (row["instance"], row["status"], row["objective"]) == ("twelve", "optimal", 200)
     assert row["witnesses"] == ["reference-search", "milp"]

@@ -101,7 +101,7 @@ def test_expected_bound_in_json(run: Run) -> None:
 def test_no_claim_where_another_reading_is_what_is_proved(
     run: Run, name: str, theorem: Theorem, reached: float
 ) -> None:
-    command = ("ratio", CASES / f"{name}.json", "--policy", name, "--time-limit", "0.1")
+    command = ("ratio", CASES / f"{name}.json", "--policy", name, "--time-limit", "1")
     (row,) = parsed(run(*command, "--json"))["rows"]
     assert row["ratio_low_float"] > reached
     assert theorem.constant is not None

@@ -33,7 +33,7 @@ from kvopt.cli import cli
         (["simulate", "small.json", "--policy", "gsa", "--param", "alpha=1"], "greater than 1"),
         (["simulate", "small.json", "--policy", "gsa", "--param", "x"], "key=value"),
         (["ratio", "small.json", "--policy", "gba,"], "policy: must be one of"),
-        (["ratio", "empty", "--policy", "gba"], "empty: folder holds no .json file"),
+        (["ratio", "empty", "--policy", "gba"], "empty: folder holds no .json or .json.gz file"),
         (["ratio", "--policy", "gba"], "Missing argument 'PATHS...'"),
         (["bounds", "--alpha", "1"], "--alpha: must be greater than 1, got 1"),
         (["bounds", "--alpha", "nan"], "--alpha: must be a number like"),
