@@ -11,6 +11,7 @@ from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.metric_options import MetricOptions, metric_options
 from kvopt.cli.options import PATH, as_json, label, output_file, print_json
 from kvopt.cli.terminal import progress_bar
+from kvopt.model.errors import InputError
 from kvopt.model.files import read_instance, write_schedule
 from kvopt.model.formats import attempt_rows
 from kvopt.model.text import NAME, one_line
@@ -39,29 +40,32 @@ def simulate(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Run a policy on an instance."""
+    """Run a policy on an instance.
+
+    With --clock, requests arrive at their arrival_ms (see import --arrivals), each is seen at
+    the first end of a round at or after that, and metrics are in ms.
+    """
     from kvopt.report.metric_tables import write_metrics
     from kvopt.report.tables import text_table
-    from kvopt.simulation.metrics import metrics
-    from kvopt.simulation.simulate import simulate as run
 
     wanted = MetricOptions.taken_from(options)
     policy = policy_from_spec(":".join((spec, *params)))
     instance = read_instance(file)
     what = f"simulating {spec_of(policy)}"
     with interruptible(at_once=True), progress_bar(what, len(instance)) as advance_to:
-        schedule = run(instance, policy, progress=advance_to)
+        try:
+            schedule, measured = wanted.run(instance, policy, advance_to)
+        except InputError as error:
+            raise error.within(str(file)) from None
     if output is not None:
         write_schedule(output, schedule)
-    measured = metrics(schedule)
     if wanted.output is not None:
         write_metrics(wanted.output, measured)
-    latency = {"total_latency": schedule.total_latency()} if instance.has_releases else {}
     summary: dict[str, Any] = {
         "instance": label(instance, file),
         "policy": spec_of(policy),
         "total_completion_time": schedule.total_completion_time(),
-        **latency,
+        **wanted.totals(schedule, measured),
         "peak_memory": schedule.peak_memory(),
         "kills": schedule.kills,
     }
@@ -69,6 +73,8 @@ def simulate(
         if wanted.shown:
             summary["metrics"] = wanted.summary(measured)
         summary["completion_times"] = schedule.completion_times().tolist()
+        if wanted.clock is not None:
+            summary["completion_ms"] = measured.rows()["completion"].tolist()
         if show or len(schedule) <= ATTEMPTS_SHOWN:
             summary["attempts"] = attempt_rows(schedule)
         print_json(summary)

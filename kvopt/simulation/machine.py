@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import PolicyError
-from kvopt.model.instance import Instance, IntArray, abridged
+from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
 
 __all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
@@ -79,6 +80,17 @@ class Commitment:
     requests: IntArray
     starts: IntArray
     kill_at: IntArray
+
+
+class Columns(Protocol):
+    """The lengths and release times of requests, as an instance has them, shape (n,) each."""
+
+    @property
+    def prompts(self) -> IntArray: ...
+    @property
+    def outputs(self) -> IntArray: ...
+    @property
+    def releases(self) -> IntArray: ...
 
 
 class Machine:
@@ -400,7 +412,7 @@ class Machine:
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
 
-    def arrive(self, requests: IntArray, instance: Instance) -> None:
+    def arrive(self, requests: IntArray, instance: Columns) -> None:
         """Show requests of an instance that are released by now, in order of release."""
         size = 1 + (int(requests[0]) if len(requests) == 1 else int(requests.max()))
         if size > len(self._open):

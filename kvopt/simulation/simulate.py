@@ -23,7 +23,7 @@ from kvopt.model.schedule import Schedule, order_by
 from kvopt.simulation.machine import LATEST, NOBODY, Commitment, Decisions, Machine, Until, Wait
 from kvopt.simulation.policy import Policy
 
-__all__ = ["simulate"]
+__all__ = ["World", "run_policy", "simulate"]
 
 IDLE_PAUSES = 100_000
 """A policy that pauses so often in a row with nothing running or planned will never end."""
@@ -57,8 +57,15 @@ def simulate(
         memory in any round, waits for ever, stops before all is done, or raises
         an exception of its own.
     """
+    return run_policy(World(instance, policy.name), policy, progress)
+
+
+def run_policy(
+    world: World, policy: Policy, progress: Callable[[int], None] | None = None
+) -> Schedule:
+    """Run a policy in a world and return what it did; see `simulate`."""
+    instance = world.instance
     machine = _machine_for(policy, instance)
-    world = _World(instance, policy.name)
     world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -103,7 +110,7 @@ def _machine_for(policy: Policy, instance: Instance) -> Machine:
     return Machine(policy.name, instance.memory, policy.clairvoyant)
 
 
-class _World:
+class World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
 
     def __init__(self, instance: Instance, policy: str) -> None:
@@ -124,9 +131,18 @@ class _World:
         if not machine.undelivered():
             return
         if machine.take_withdrawal():
-            for batch in self.active:
-                batch.withdraw(self.now)
-        kills, starts, commitments = machine.take_decisions()
+            self.withdraw()
+        self.carry_out(*machine.take_decisions())
+
+    def withdraw(self) -> None:
+        """Forget what is planned and has not started."""
+        for batch in self.active:
+            batch.withdraw(self.now)
+
+    def carry_out(
+        self, kills: list[int], starts: list[tuple[int, int]], commitments: list[Commitment]
+    ) -> None:
+        """Kill, start and plan attempts; see `Machine.take_decisions`."""
         for request in kills:
             if not self.singles.kill(request, self.now):
                 batch = next(b for b in self.active if b.runs(request, self.now))
@@ -199,14 +215,7 @@ class _World:
             case Wait(until=bool()):
                 raise self._error(f"yields {pause!r} instead of a Wait or Until")
             case Wait(until=None | int() | np.integer()):
-                limit = LATEST if pause.until is None else pause.until
-                if pause.releases:
-                    limit = min(limit, self.next_release)
-                time = limit
-                if pause.completions:
-                    for batch in self.active:
-                        time = min(time, batch.next_completion(limit))
-                    time = self.singles.next_completion(time)
+                time = self.next_event(LATEST if pause.until is None else pause.until, pause)
                 if pause.until is None and time == LATEST:
                     raise self._error("waits for a completion, but nothing that runs completes")
             case _:
@@ -214,6 +223,17 @@ class _World:
         if not self.now < time <= LATEST:
             raise self._error(f"pauses until {time} at time {self.now}")
         return int(time)
+
+    def next_event(self, limit: int, pause: Wait) -> int:
+        """Return when the first thing happens that ends a pause, at most `limit` (time)."""
+        if pause.releases:
+            limit = min(limit, self.next_release)
+        time = limit
+        if pause.completions:
+            for batch in self.active:
+                time = min(time, batch.next_completion(limit))
+            time = self.singles.next_completion(time)
+        return time
 
     def schedule(self) -> Schedule:
         """Let everything that runs end, and return all attempts, verified."""
