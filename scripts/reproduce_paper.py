@@ -9,12 +9,13 @@
 4. the same lengths as they are
 5. beyond the paper: mixed prompts of the Azure traces; with 3 and 4, ratios to a lower bound and
    recommendations
+6. policies on the Azure traces with their own arrivals, at several loads: OUTPUT/online.md
 
-1 to 4 are experiments of Feng, Yang, Zhang 2026 (arXiv 2601.22996); 3 to 5 need DIR with
+1 to 4 are experiments of Feng, Yang, Zhang 2026 (arXiv 2601.22996); 3 to 6 need DIR with
 lmsys_lengths.csv.gz, azure_conv.csv.gz and azure_code.csv.gz. Every run is entered into
-OUTPUT/.runs.jsonl when it is done and is not done again; the report is written from all
-experiments that are complete in there, so it can be made piece by piece. Delete the file after
-a change to the policies.
+OUTPUT/.runs.jsonl (6: .online.jsonl) when it is done and is not done again; the report is written
+from all experiments that are complete in there, so it can be made piece by piece. Delete the file
+after a change to the policies.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from measurements import read_objects, refuse
-from paper import report
+from paper import online, report
 from paper.measures import Measurement, Setting, measured
 
 from kvopt import Instance, policy_from_spec, simulate
@@ -217,8 +218,8 @@ def check_traces(traces: Path | None, wanted: Sequence[Plan]) -> Path:
 def experiments(text: str) -> set[int]:
     """Read the argument of --only."""
     numbers = set(text.split(","))
-    if not numbers <= set("12345"):
-        raise argparse.ArgumentTypeError(f"must be numbers from 1 to 5, got {text}")
+    if not numbers <= set("123456"):
+        raise argparse.ArgumentTypeError(f"must be numbers from 1 to 6, got {text}")
     return {int(number) for number in numbers}
 
 
@@ -245,7 +246,26 @@ def main() -> None:
                 run(plan, traces, seeds, runs)
             except InputError as error:
                 sys.exit(str(error))
-    report.write(options.output, options.only, finished(runs, seeds))
+    if options.only & {1, 2, 3, 4, 5}:
+        report.write(options.output, options.only, finished(runs, seeds))
+    if 6 in options.only:
+        online_part(options.traces, options.output)
+
+
+def online_part(traces: Path | None, output: Path) -> None:
+    """Make and write up experiment 6."""
+    if traces is None:
+        sys.exit("--traces: must name the folder with the traces for experiment 6")
+    for trace in online.TRACES:
+        if not (traces / trace).is_file():
+            sys.exit(f"--traces {traces}: has no {trace}")
+    try:
+        points = online.run(
+            traces, output / ".online.jsonl", lambda news: print(news, file=sys.stderr)
+        )
+    except InputError as error:
+        sys.exit(str(error))
+    online.write(output, points)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from kvopt.plot.shapes import (
 
 KINDS = ("memory", "gantt", "completions")
 
+PICTURE_KINDS = (*KINDS, "queue", "latency")
+
 
 BARS = [
     RatioBar("one", "gsa", Fraction(3, 2), Fraction(2), Fraction("61.9"), Verdict.WITHIN),
@@ -47,7 +49,22 @@ def axes() -> Any:
 @st.composite
 def runs(draw: st.DrawFn) -> Run:
     spec = draw(policy_specs)
-    return Run(spec, simulate(draw(instances()), policy_from_spec(spec)))
+    return Run(spec, simulate(draw(instances(latest_release=40)), policy_from_spec(spec)))
+
+
+def literally_waiting(schedule: Schedule, time: int) -> int:
+    """Count the requests that are there at a time, and neither run nor are completed."""
+    completions = schedule.completion_times().tolist()
+    running = {a.request for a in schedule if a.start <= time < a.end}
+    return sum(
+        release <= time < completion and i not in running
+        for i, (release, completion) in enumerate(
+            zip(schedule.instance.releases.tolist(), completions, strict=True)
+        )
+    )
+
+
+RELEASED = Instance(10, [1, 1, 2, 0], [3, 9, 5, 1], "late", releases=[0, 2, 2, 30])
 
 
 def many(attempts: int) -> Schedule:

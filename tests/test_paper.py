@@ -1,5 +1,6 @@
 """The scripts behind docs/results/experiments.md, on a small made-up trace."""
 
+import gzip
 import random
 import sys
 from pathlib import Path
@@ -9,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import instances
 
-from kvopt import Instance, policy_from_spec, simulate
+from kvopt import Instance, best_lower_bound, policy_from_spec, simulate
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 
 import reproduce_paper
-from paper import orderings, report
+from paper import online, orderings, report
+from paper.fluid import latency_bound
 from paper.measures import (
     Comparison,
     Measurement,
@@ -150,3 +152,46 @@ def test_missing_traces_are_one_line(
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit, match=r"^--traces[^\n]*$"):
         reproduce_paper.main()
+
+
+@given(instances(latest_release=40), st.sampled_from(["fcfs", "mc-sf", "svf", "a-min"]))
+def test_no_schedule_is_below_the_fluid_bound(instance: Instance, spec: str) -> None:
+    bound = latency_bound(instance)
+    schedule = simulate(instance, policy_from_spec(spec))
+    assert instance.total_output <= bound <= schedule.total_latency()
+
+
+@given(instances())
+def test_the_fluid_bound_without_releases_is_that_of_busy_times(instance: Instance) -> None:
+    found = best_lower_bound(instance)
+    assert latency_bound(instance) <= found.value
+    if found.name == "busy time":
+        assert latency_bound(instance) == found.value
+
+
+def test_the_online_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = random.Random(2)
+    for trace in online.TRACES:
+        rows = (
+            f"2031-01-01 00:{n // 60:02d}:{n % 60:02d}.{rng.randint(0, 9)},{rng.randint(1, 900)},"
+            f"{rng.randint(1, 300)}"
+            for n in range(60)
+        )
+        text = "\n".join(["TIMESTAMP,ContextTokens,GeneratedTokens", *rows]) + "\n"
+        (tmp_path / trace).write_bytes(gzip.compress(text.encode()))
+    monkeypatch.setattr(online, "ROWS", 40)
+    monkeypatch.setattr(online, "MEMORY", 2000)
+    monkeypatch.setattr(online, "LOADS", ("0.5", "1.1"))
+    instance = online.instance_at(tmp_path / online.TRACES[0], "1.1", 40)
+    assert float(instance.load or 0) == pytest.approx(1.1, rel=0.02)
+    arguments = ["reproduce_paper.py", "--output", str(tmp_path / "out"), "--only", "6"]
+    monkeypatch.setattr(sys, "argv", [*arguments, "--traces", str(tmp_path)])
+    reproduce_paper.main()
+    store = tmp_path / "out" / ".online.jsonl"
+    before = store.read_text()
+    assert before.count("\n") == 2 * 2 * len(online.POLICIES)
+    reproduce_paper.main()
+    assert store.read_text() == before
+    page = (tmp_path / "out" / "online.md").read_text()
+    assert page.count("| `rect` |") == 4
+    assert (tmp_path / "out" / "online-p99.png").stat().st_size > 2000

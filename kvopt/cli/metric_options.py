@@ -13,9 +13,16 @@ from kvopt.cli.options import output_file
 from kvopt.model.errors import InputError
 from kvopt.model.instance import abridged
 from kvopt.report.metric_tables import check_metrics_file
+from kvopt.simulation.clock import Clock, clock_from_spec, spec_of_clock
 from kvopt.simulation.metrics import limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kvopt.model.instance import Instance
+    from kvopt.model.schedule import Schedule
+    from kvopt.model.stopping import Stopping
+    from kvopt.policies import Policy
     from kvopt.simulation.metrics import Metrics
 
 __all__ = ["MetricOptions", "metric_options"]
@@ -62,6 +69,12 @@ OPTIONS = (
         metavar="TTFT,TPOT",
         help="Give the share of requests that keep both limits, in rounds or, by a clock, ms.",
     ),
+    click.option(
+        "--clock",
+        type=clock_from_spec,
+        metavar="SPEC",
+        help="Let rounds take time: linear:c0=..:c1=..:c2=..:c3=.. or tiled:c=..:a=..:b0=.. in ms.",
+    ),
 )
 
 
@@ -77,17 +90,50 @@ class MetricOptions:
         The file to write a row for each request to, or None.
     goodput
         Limits of the time to first token and per output token, or None.
+    clock
+        How long rounds take, or None to count rounds.
     """
 
     shown: bool
     output: Path | None
     goodput: Limits | None
+    clock: Clock | None
 
     @classmethod
     def taken_from(cls, given: dict[str, Any]) -> MetricOptions:
         """Take the values of the options out of all."""
         output, goodput = given.pop("metrics_output"), given.pop("goodput")
-        return cls(given.pop("metrics") or goodput is not None, output, goodput)
+        shown = given.pop("metrics") or goodput is not None
+        return cls(shown, output, goodput, given.pop("clock"))
+
+    def run(
+        self,
+        instance: Instance,
+        policy: Policy,
+        progress: Callable[[int], None],
+        stop: Stopping,
+    ) -> tuple[Schedule, Metrics]:
+        """Run a policy, by the clock if there is one, and measure what it did."""
+        from kvopt.simulation.by_clock import simulate_by_clock
+        from kvopt.simulation.metrics import metrics
+        from kvopt.simulation.simulate import simulate
+
+        if self.clock is None:
+            schedule = simulate(instance, policy, progress, stop=stop)
+            return schedule, metrics(schedule)
+        schedule, times = simulate_by_clock(instance, policy, self.clock, progress, stop)
+        return schedule, metrics(schedule, times)
+
+    def totals(self, schedule: Schedule, measured: Metrics) -> dict[str, Any]:
+        """Return the total latency, where that is not the total completion time."""
+        if self.clock is None:
+            has_releases = schedule.instance.has_releases
+            return {"total_latency": schedule.total_latency()} if has_releases else {}
+        return {
+            "clock": spec_of_clock(self.clock),
+            "total_latency_ms": float(measured.total_latency),
+            "makespan_ms": float(measured.makespan),
+        }
 
     def summary(self, measured: Metrics) -> dict[str, Any]:
         """Return what to say of a schedule, as one JSON object."""

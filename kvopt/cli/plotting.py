@@ -17,7 +17,7 @@ from kvopt.cli import options
 from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import PATH, complain, label, output_file, time_limit_option
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import InputError, StoppedError
+from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import read_json, write_bytes, write_text
 from kvopt.model.formats import (
     INSTANCE_FORMATS,
@@ -43,7 +43,10 @@ PICTURES = (".png", ".svg")
 PAGE = ".html"
 TRACE = ".trace.json"
 
-KINDS = ("memory", "gantt", "completions", "ratios")
+KINDS = ("memory", "gantt", "completions", "queue", "latency", "ratios")
+
+PICTURES_ONLY = ("queue", "latency")
+"""Kinds that a page does not have."""
 
 MAX_RUNS = 16
 """Up to this many schedules fit into a picture."""
@@ -96,6 +99,8 @@ def plot(
     file_type = _file_type(output)
     if file_type == TRACE and kind is not None:
         raise InputError(f"--kind: does not apply to {TRACE}, which holds everything, got {kind}")
+    if file_type == PAGE and kind in PICTURES_ONLY:
+        raise InputError(f"--kind: must be one that a page has, or --output a picture, got {kind}")
     contents = [(file, _read(file)) for file in files]
     instances = [file for file, content in contents if isinstance(content, Instance)]
     ratios = [file for file, content in contents if isinstance(content, list)]
@@ -121,6 +126,8 @@ def plot(
         from kvopt.plot.figures import figure_of, rendered
 
         kind = kind or ("gantt" if len(runs) == 1 else "completions")
+        if kind == "latency":
+            _check_complete(runs)
         write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:]))
     return DONE
 
@@ -197,6 +204,15 @@ def _runs(
     if len(instances_of(runs)) > 1:
         runs = [Run(f"{r.schedule.instance.name}, {r.label}", r.schedule) for r in runs]
     return runs
+
+
+def _check_complete(runs: Sequence[Run]) -> None:
+    """Refuse schedules in which a request does not complete once: they have no latency."""
+    for run in runs:
+        try:
+            run.schedule.completion_times()
+        except KvoptError as error:
+            raise InputError(f"{run.label}: {error}") from None
 
 
 def _renamed(schedule: Schedule, file: Path) -> Schedule:

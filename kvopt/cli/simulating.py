@@ -21,7 +21,7 @@ from kvopt.cli.options import (
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import StoppedError
+from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.files import read_instance, write_schedule
 from kvopt.model.formats import attempt_rows
 from kvopt.model.text import NAME, one_line
@@ -52,11 +52,13 @@ def simulate(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Run a policy on an instance."""
+    """Run a policy on an instance.
+
+    With --clock, requests arrive at their arrival_ms (see import --arrivals), each is seen at
+    the first end of a round at or after that, and metrics are in ms.
+    """
     from kvopt.report.metric_tables import write_metrics
     from kvopt.report.tables import text_table
-    from kvopt.simulation.metrics import metrics
-    from kvopt.simulation.simulate import simulate as run
 
     wanted = MetricOptions.taken_from(options)
     beside = reports_beside(as_json, output)
@@ -68,7 +70,9 @@ def simulate(
             interruptible(math.inf if time_limit is None else time_limit) as limit,
             progress_bar(what, len(instance)) as advance_to,
         ):
-            schedule = run(instance, policy, progress=advance_to, stop=limit)
+            schedule, measured = wanted.run(instance, policy, advance_to, limit)
+    except InputError as error:
+        raise error.within(str(file)) from None
     except StoppedError as error:
         if limit.interrupted:
             return complain(limit.what, limit.code)
@@ -78,15 +82,13 @@ def simulate(
         return complain(str(error), FAILED)
     if output is not None:
         write_schedule(output, schedule)
-    measured = metrics(schedule)
     if wanted.output is not None:
         write_metrics(wanted.output, measured)
-    latency = {"total_latency": schedule.total_latency()} if instance.has_releases else {}
     summary: dict[str, Any] = {
         "instance": label(instance, file),
         "policy": spec_of(policy),
         "total_completion_time": schedule.total_completion_time(),
-        **latency,
+        **wanted.totals(schedule, measured),
         "peak_memory": schedule.peak_memory(),
         "kills": schedule.kills,
     }
@@ -94,6 +96,8 @@ def simulate(
         if wanted.shown:
             summary["metrics"] = wanted.summary(measured)
         summary["completion_times"] = schedule.completion_times().tolist()
+        if wanted.clock is not None:
+            summary["completion_ms"] = measured.rows()["completion"].tolist()
         if show or len(schedule) <= ATTEMPTS_SHOWN:
             summary["attempts"] = attempt_rows(schedule)
         print_json(summary)

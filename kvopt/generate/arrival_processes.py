@@ -15,7 +15,7 @@ from fractions import Fraction
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import MAX_TIME, abridged
-from kvopt.model.milliseconds import decimal_fraction
+from kvopt.model.milliseconds import decimal_fraction, decimal_text
 from kvopt.model.spec import Parser, choice
 
 __all__ = ["ArrivalProcess", "arrival_process"]
@@ -45,8 +45,8 @@ class ArrivalProcess:
         """Return the canonical parameters."""
         parts = [f"arrivals={self.kind}"]
         if self.kind != "poisson":
-            parts.append(f"cv={_decimal(self.cv)}")
-        return ":".join([*parts, f"load={_decimal(self.load)}"])
+            parts.append(f"cv={decimal_text(self.cv)}")
+        return ":".join([*parts, f"load={decimal_text(self.load)}"])
 
     def pattern(self) -> str:
         """Return the canonical parameters but the load, which only stretches the gaps."""
@@ -125,12 +125,6 @@ def _positive(most: int) -> Parser:
         return value
 
     return parse
-
-
-def _decimal(value: Fraction) -> str:
-    """Write a number with at most 9 decimals."""
-    whole, part = divmod(value.numerator * (10**9 // value.denominator), 10**9)
-    return f"{whole}.{part:09d}".rstrip("0").rstrip(".")
 
 
 def _gaps(rng: random.Random, cv: float) -> Callable[[], float]:

@@ -13,6 +13,7 @@ __all__ = [
     "MAX_ARRIVAL",
     "checked_ms",
     "decimal_fraction",
+    "decimal_text",
     "ms_number",
     "ms_text",
     "parse_duration_ms",
@@ -43,6 +44,18 @@ def decimal_fraction(text: str) -> Fraction | None:
         return None
     value = Fraction(int(whole + part), 10 ** len(part)) * Fraction(10) ** exponent
     return -value if sign == "-" else value
+
+
+def decimal_text(value: Fraction) -> str:
+    """Write a number >= 0 with at most 9 decimals, without superfluous zeros.
+
+    Examples
+    --------
+    >>> decimal_text(Fraction("11.280")), decimal_text(Fraction(3))
+    ('11.28', '3')
+    """
+    whole, part = divmod(value.numerator * (10**9 // value.denominator), 10**9)
+    return f"{whole}.{part:09d}".rstrip("0").rstrip(".")
 
 
 def checked_ms(value: object, field: str) -> int:

@@ -23,6 +23,8 @@ from kvopt.plot.pictures import plot_memory as plot_memory
 from kvopt.plot.pictures import plot_running as plot_running
 from kvopt.plot.ratio_pictures import plot_causes as plot_causes
 from kvopt.plot.ratio_pictures import plot_ratios as plot_ratios
+from kvopt.plot.serving_pictures import plot_distribution as plot_distribution
+from kvopt.plot.serving_pictures import plot_queue as plot_queue
 from kvopt.plot.shapes import RatioBar as RatioBar
 from kvopt.plot.shapes import Run as Run
 from kvopt.plot.shapes import lanes as lanes

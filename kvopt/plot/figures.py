@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kvopt.plot.look import WIDTH, instances_text, style, time_axis
 from kvopt.plot.pictures import MAX_BARS, plot_completions, plot_gantt, plot_memory, plot_running
 from kvopt.plot.ratio_pictures import plot_causes, plot_ratios
+from kvopt.plot.serving_pictures import distributions_of, plot_distribution, plot_queue
 from kvopt.plot.shapes import RatioBar, Run, instances_of, lanes
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ def figure_of(
     Parameters
     ----------
     kind
-        "memory", "gantt", "completions", "ratios" or "causes".
+        "memory", "gantt", "completions", "queue", "latency", "ratios" or "causes".
     runs
-        The schedules, for the first three kinds.
+        The schedules, for the first five kinds.
     bars
         The rows, for "ratios".
     explanation
@@ -46,6 +47,10 @@ def figure_of(
         return lambda: _single(plot_ratios, bars, 1.6 + 0.28 * len(bars) + 0.15 * groups)
     if kind == "completions":
         return lambda: _single(plot_completions, runs, 4.2 + 0.2 * len(runs))
+    if kind == "latency":
+        return lambda: _distributions(runs)
+    if kind == "queue":
+        return lambda: _queues(runs)
     if kind == "memory":
         return lambda: _multiples(plot_memory, runs, [2.2] * len(runs))
     if any(len(run.schedule) > MAX_BARS for run in runs):
@@ -78,6 +83,45 @@ def _single(plot: Callable[[Any, Axes], Axes], data: Any, height: float) -> Figu
     figure = Figure((WIDTH, height), layout="constrained")
     plot(data, figure.add_subplot())
     _common_legend(figure, {plot_ratios: 3, plot_causes: 2}.get(plot, 1))
+    return figure
+
+
+def _distributions(runs: Sequence[Run]) -> Figure:
+    """Draw the distributions of latency and time to first token side by side."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((WIDTH, 3.8 + 0.2 * len(runs)), layout="constrained")
+    measured = distributions_of(runs)
+    for quantity, ax in zip(("latency", "ttft"), figure.subplots(1, 2, sharey=True), strict=True):
+        plot_distribution(measured, quantity, ax)
+    figure.axes[1].set_ylabel("")
+    figure.suptitle(instances_text(runs), x=0.01, ha="left")
+    _common_legend(figure, 2)
+    return figure
+
+
+def _queues(runs: Sequence[Run]) -> Figure:
+    """Draw queue and memory over time, a row for each schedule."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((1.25 * WIDTH, 2.1 * len(runs) + 1.4), layout="constrained")
+    one = len(instances_of(runs)) == 1
+    rows = figure.subplots(
+        len(runs), 2, squeeze=False, sharex=True if one else "row", sharey="col" if one else False
+    )
+    top = 0.0
+    for run, (queue, memory) in zip(runs, rows, strict=True):
+        plot_queue(run, queue)
+        plot_memory(run, memory)
+        top = max(top, queue.get_ylim()[1])
+        if one and run is not runs[-1]:
+            queue.set_xlabel("")
+            memory.set_xlabel("")
+    if one:
+        rows[-1][0].set_ylim(0, top)
+        time_axis(rows[-1][0], max(run.schedule.makespan for run in runs))
+    figure.suptitle(instances_text(runs), x=0.01, ha="left")
+    _common_legend(figure, 4)
     return figure
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kvopt.model.instance import Instance
 from kvopt.model.text import NAME, one_line
 from kvopt.plot.shapes import (
     RatioBar,
@@ -25,6 +26,7 @@ from kvopt.plot.shapes import (
     instances_of,
     lanes,
     memory_band,
+    release_curve,
     running_bands,
     summary,
 )
@@ -68,6 +70,7 @@ def runs_page(runs: Sequence[Run], kind: str | None = None) -> str:
                     "groups": instance.groups()
                     if any("bars" in row and row["instance"] == i for row in rows)
                     else [],  # only bars speak of single requests
+                    **_released(instance),
                 }
                 for i, instance in enumerate(instances)
             ],
@@ -141,6 +144,14 @@ def _run(run: Run) -> dict[str, Any]:
             "killed": (killed.high - killed.low).round(2).tolist(),
         }
     return row
+
+
+def _released(instance: Instance) -> dict[str, Any]:
+    """Return how many requests have been released over time; nothing if all are at time 0."""
+    if not instance.has_releases:
+        return {}
+    times, counts = release_curve(instance, MAX_STEPS)
+    return {"released": {"time": _steps(times), "count": counts.tolist()}}
 
 
 def _steps(values: NDArray[np.int64]) -> list[int]:

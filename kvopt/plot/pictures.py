@@ -29,9 +29,11 @@ from kvopt.plot.look import (
     title,
     whole_numbers,
 )
+from kvopt.plot.serving_pictures import mark_releases, plot_released
 from kvopt.plot.shapes import (
     Run,
     completion_curve,
+    instances_of,
     lanes,
     memory_band,
     memory_curve,
@@ -96,6 +98,7 @@ def plot_memory(run: Run, ax: Axes | None = None) -> Axes:
         )
         words += f"; drawn: lowest to highest within {_width(band.edges)} rounds"
     ax.axhline(budget, color=VERMILLION, linestyle="--", linewidth=1.2, label="budget")
+    mark_releases(run.schedule.instance, ax)
     ax.set_ylim(0, max(budget, profile.peak()) * 1.08)
     whole_numbers(ax.yaxis)
     ax.set_ylabel("memory (tokens)")
@@ -149,7 +152,8 @@ def plot_gantt(run: Run, ax: Axes | None = None) -> Axes:
     )
     if len(schedule) <= MAX_LABELS and count <= 20:
         _request_numbers(run, lane, points, ax)
-    ax.set_ylim(0, count)
+    ax.set_ylim(0, count * 1.04 if schedule.instance.has_releases else count)
+    mark_releases(schedule.instance, ax)
     whole_numbers(ax.yaxis)
     ax.set_ylabel("attempts at once")
     title(ax, f"{short(run.label)}: {summary(schedule)}")
@@ -190,6 +194,7 @@ def plot_running(run: Run, ax: Axes | None = None) -> Axes:
     if len(schedule) > MAX_BARS:
         words = f"{len(schedule):,} attempts are too many for bars: {words}"
     ax.annotate(words, (0.99, 0.98), xycoords="axes fraction", ha="right", va="top", fontsize=9)
+    mark_releases(schedule.instance, ax)
     ax.set_ylabel("running (attempts)")
     whole_numbers(ax.yaxis)
     title(ax, f"{short(run.label)}: {summary(schedule)}")
@@ -209,6 +214,8 @@ def plot_completions(runs: Sequence[Run], ax: Axes | None = None) -> Axes:
     """
     ax = axes_or_new(ax)
     time_axis(ax, max(run.schedule.makespan for run in runs))
+    for instance in instances_of(runs):
+        plot_released(instance, ax)
     for i, run in enumerate(runs):
         times, counts = completion_curve(run.schedule, MAX_STEPS)
         marked = np.searchsorted(counts, counts[-1] * (np.arange(6) + i / len(runs)) / 6)

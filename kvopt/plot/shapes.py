@@ -10,6 +10,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,15 @@ __all__ = [
     "Run",
     "check_drawable",
     "completion_curve",
+    "distribution",
     "instance_of",
     "instances_of",
     "lanes",
     "memory_band",
     "memory_curve",
+    "queue_curve",
     "ratio_bar",
+    "release_curve",
     "running_bands",
     "summary",
 ]
@@ -143,6 +147,7 @@ def instance_of(run: Run, instances: Sequence[Instance]) -> int:
             mine.memory == other.memory
             and np.array_equal(mine.prompts, other.prompts)
             and np.array_equal(mine.outputs, other.outputs)
+            and np.array_equal(mine.releases, other.releases)
         ):
             return i
     return len(instances)
@@ -153,7 +158,10 @@ def summary(schedule: Schedule) -> str:
     done = schedule.request[~schedule.killed]
     n = len(schedule.instance)
     if len(done) == n == len(np.unique(done)):
-        cost = f"total completion time {exact_sum(schedule.end[~schedule.killed]):,} rounds"
+        total = exact_sum(schedule.end[~schedule.killed])
+        cost = f"total completion time {total:,} rounds"
+        if schedule.instance.has_releases:
+            cost = f"total latency {total - schedule.instance.total_release:,} rounds"
     else:
         cost = f"incomplete: {len(np.unique(done)):,} of {n:,} requests"
     return f"{cost}, {schedule.kills:,} kill{'' if schedule.kills == 1 else 's'}"
@@ -268,13 +276,64 @@ def completion_curve(schedule: Schedule, limit: int) -> tuple[IntArray, IntArray
         Times (rounds), increasing from 0, and the number of requests completed
         by then, to be joined by steps.
     """
-    times, counts = np.unique(schedule.end[~schedule.killed], return_counts=True)
-    times = np.concatenate(([0], times))
-    counts = np.concatenate(([0], np.cumsum(counts)))
-    if len(times) > limit:
-        keep = np.unique(np.linspace(0, len(times) - 1, limit).round().astype(np.int64))
-        times, counts = times[keep], counts[keep]
-    return times, counts
+    return _counted(schedule.end[~schedule.killed], limit)
+
+
+def release_curve(instance: Instance, limit: int) -> tuple[IntArray, IntArray]:
+    """Return how many requests have been released over time, as `completion_curve` does."""
+    return _counted(instance.releases, limit)
+
+
+def queue_curve(schedule: Schedule) -> tuple[IntArray, IntArray]:
+    """Return how many requests wait over time: released, not completed, and not running.
+
+    Returns
+    -------
+    tuple of arrays
+        Times (rounds), increasing from 0, and the number of requests that wait from then on, to
+        be joined by steps.
+    """
+    stops = (schedule.instance.releases, schedule.end[schedule.killed])
+    times = np.concatenate(([0], *stops, schedule.start))
+    changes = np.ones(len(times), dtype=np.int64)
+    changes[0] = 0
+    changes[len(times) - len(schedule.start) :] = -1
+    times, place = np.unique(times, return_inverse=True)
+    sums = np.zeros(len(times), dtype=np.int64)
+    np.add.at(sums, place, changes)
+    return times, np.cumsum(sums)
+
+
+def distribution(values: NDArray[Any], limit: int) -> tuple[FloatArray, FloatArray]:
+    """Return the empirical distribution function of some values.
+
+    Parameters
+    ----------
+    values
+        The values, shape (n,), n >= 1.
+    limit
+        At most so many points are returned, evenly spread over the ranks; at least 2.
+
+    Returns
+    -------
+    tuple of arrays
+        Values, ascending, and the share of values that are at most that, to be joined by steps.
+    """
+    ordered = np.sort(values).astype(np.float64)
+    ranks = np.unique(np.linspace(0, len(ordered) - 1, limit).round().astype(np.int64))
+    return ordered[ranks], (ranks + 1) / len(ordered)
+
+
+def _counted(times: IntArray, limit: int) -> tuple[IntArray, IntArray]:
+    """Return times, increasing from 0, and how many of those given are at most that."""
+    distinct, counts = np.unique(times, return_counts=True)
+    if distinct[:1].tolist() != [0]:
+        distinct, counts = np.append(0, distinct), np.append(0, counts)
+    counts = np.cumsum(counts)
+    if len(distinct) > limit:
+        keep = np.unique(np.linspace(0, len(distinct) - 1, limit).round().astype(np.int64))
+        distinct, counts = distinct[keep], counts[keep]
+    return distinct, counts
 
 
 def _attempt_rounds(start: IntArray, end: IntArray, times: FloatArray) -> FloatArray:

@@ -4,7 +4,8 @@ The format is the JSON object form of the Trace Event Format (Google; the
 document "Trace Event Format" of the Catapult project).  Viewers know seconds,
 not rounds: **one round is shown as 1 ms**.  Each schedule is a process and each
 lane a thread; attempts are complete events (ph "X"), memory in use, its budget
-and the completed requests are counters (ph "C").
+and the completed requests are counters (ph "C").  With release times, each release is an instant
+event (ph "i"), and the number of waiting requests a counter.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import MemoryProfile
-from kvopt.plot.shapes import Run, completion_curve, instances_of, lanes, summary
+from kvopt.model.schedule import Schedule
+from kvopt.plot.shapes import Run, completion_curve, instances_of, lanes, queue_curve, summary
 
 __all__ = ["trace_text"]
 
@@ -60,6 +62,7 @@ def _events(run: Run, pid: int) -> Iterator[dict[str, Any]]:
 
     prompts = instance.prompts[schedule.request].tolist()
     outputs = instance.outputs[schedule.request].tolist()
+    releases = instance.releases
     for attempt, i, prompt, output in zip(schedule, lane.tolist(), prompts, outputs, strict=True):
         yield {
             "ph": "X",
@@ -77,8 +80,11 @@ def _events(run: Run, pid: int) -> Iterator[dict[str, Any]]:
                 "start": attempt.start,
                 "end": attempt.end,
                 **({"tokens_at_start": attempt.tokens} if schedule.keeps_tokens else {}),
+                **({"release": int(releases[attempt.request])} if instance.has_releases else {}),
             },
         }
+    if instance.has_releases:
+        yield from _arrivals(schedule, pid)
 
     profile = schedule.memory_profile()
     rounds, used = _memory(profile)
@@ -89,6 +95,30 @@ def _events(run: Run, pid: int) -> Iterator[dict[str, Any]]:
     times, counts = completion_curve(schedule, len(schedule) + 2)
     for time, count in zip(times.tolist(), counts.tolist(), strict=True):
         yield counter("completed (requests)", time, requests=count)
+
+
+def _arrivals(schedule: Schedule, pid: int) -> Iterator[dict[str, Any]]:
+    """Yield an instant event for each release, and a counter of the requests that wait."""
+    for request, release in enumerate(schedule.instance.releases.tolist()):
+        yield {
+            "ph": "i",
+            "s": "p",
+            "name": f"request {request} released",
+            "cat": "released",
+            "pid": pid,
+            "tid": 0,
+            "ts": release * MICROSECONDS,
+            "args": {"request": request},
+        }
+    for time, waiting in zip(*(c.tolist() for c in queue_curve(schedule)), strict=True):
+        yield {
+            "ph": "C",
+            "name": "waiting (requests)",
+            "pid": pid,
+            "tid": 0,
+            "ts": time * MICROSECONDS,
+            "args": {"requests": waiting},
+        }
 
 
 def _memory(profile: MemoryProfile) -> tuple[IntArray, IntArray]:

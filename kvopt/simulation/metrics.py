@@ -56,8 +56,8 @@ class Timeline(Protocol):
         """Return when requests arrive (ticks), shape (n,)."""
         ...
 
-    def memory_share(self, schedule: Schedule) -> Fraction:
-        """Return the mean over time of the memory in use, as a share of the budget."""
+    def memory_share(self, last: int) -> Fraction:
+        """Return the mean share of the memory in use, from the first arrival to a round's end."""
         ...
 
 
@@ -204,8 +204,8 @@ def metrics(schedule: Schedule, timeline: Timeline | None = None) -> Metrics:
     schedule
         A feasible schedule.
     timeline
-        When rounds end, as `kvopt.simulation.clock.simulate_by_clock` returns it; None to measure
-        in rounds.
+        When rounds end, as `kvopt.simulation.by_clock.simulate_by_clock` returns it; None to
+        measure in rounds.
 
     Raises
     ------
@@ -230,7 +230,7 @@ def metrics(schedule: Schedule, timeline: Timeline | None = None) -> Metrics:
     if timeline is None:
         release, share = instance.releases, _memory_share(schedule)
     else:
-        release, share = timeline.arrivals(), timeline.memory_share(schedule)
+        release, share = timeline.arrivals(), timeline.memory_share(schedule.makespan)
         start, first_token, completion = map(timeline.at, (start, first_token, completion))
     killed = schedule.request[schedule.killed]
     return Metrics(

@@ -35,7 +35,7 @@ from kvopt.simulation.machine import (
 )
 from kvopt.simulation.policy import Policy
 
-__all__ = ["simulate"]
+__all__ = ["World", "run_policy", "simulate"]
 
 IDLE_PAUSES = 100_000
 """A policy that pauses so often in a row with nothing running or planned will never end."""
@@ -77,11 +77,22 @@ def simulate(
     StoppedError
         If it was broken off.
     """
+    return run_policy(World(instance, policy), policy, progress, stop)
+
+
+def run_policy(
+    world: World,
+    policy: Policy,
+    progress: Callable[[int], None] | None = None,
+    stop: Stopping | None = None,
+) -> Schedule:
+    """Run a policy in a world and return what it did; see `simulate`."""
+    instance = world.instance
     machine = _machine_for(policy, instance)
     if stop is None:
-        return _simulated(instance, policy, machine, progress)
+        return _simulated(world, policy, machine, progress)
     try:
-        return run_within(stop, lambda: _simulated(instance, policy, machine, progress))
+        return run_within(stop, lambda: _simulated(world, policy, machine, progress))
     except StoppedError as error:
         done = machine.number_completed()
         raise StoppedError(
@@ -91,13 +102,10 @@ def simulate(
 
 
 def _simulated(
-    instance: Instance,
-    policy: Policy,
-    machine: Machine,
-    progress: Callable[[int], None] | None,
+    world: World, policy: Policy, machine: Machine, progress: Callable[[int], None] | None
 ) -> Schedule:
     """Return what a policy does through a machine."""
-    world = _World(instance, policy.name, bool(policy.clairvoyant), machine.keeps_tokens)
+    instance = world.instance
     world.release(machine)
     decisions: Decisions | None = None
     completed = np.array([], dtype=np.int64)
@@ -143,15 +151,14 @@ def _machine_for(policy: Policy, instance: Instance) -> Machine:
     return Machine(policy.name, instance.memory, policy.clairvoyant, keeps)
 
 
-class _World:
+class World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
 
-    def __init__(
-        self, instance: Instance, policy: str, clairvoyant: bool, keeps_tokens: bool
-    ) -> None:
+    def __init__(self, instance: Instance, policy: Policy) -> None:
         self.instance = instance
-        self.policy = policy
-        self.clairvoyant = clairvoyant
+        self.policy = policy.name
+        self.clairvoyant = bool(policy.clairvoyant)
+        keeps_tokens = bool(getattr(policy, "keeps_tokens", False))
         self.keeps_tokens = keeps_tokens
         self.now = 0
         self.completed = 0  # so many requests
@@ -170,16 +177,25 @@ class _World:
         if not machine.undelivered():
             return
         if machine.take_withdrawal():
-            for batch in self.active:
-                batch.withdraw(self.now)
-        kills, starts, commitments = machine.take_decisions()
+            self.withdraw()
+        self.carry_out(*machine.take_decisions())
+        self.foreseen = machine.take_foreseen()
+
+    def withdraw(self) -> None:
+        """Forget what is planned and has not started."""
+        for batch in self.active:
+            batch.withdraw(self.now)
+
+    def carry_out(
+        self, kills: list[int], starts: list[tuple[int, int]], commitments: list[Commitment]
+    ) -> None:
+        """Kill, start and plan attempts; see `Machine.take_decisions`."""
         for request in kills:
             if not self.singles.kill(request, self.now):
                 batch = next(b for b in self.active if b.runs(request, self.now))
                 batch.kill(request, self.now)
         for request, kill_at in starts:
             self.singles.start(request, self.now, kill_at)
-        self.foreseen = machine.take_foreseen()
         for commitment in commitments:
             self.batches.append(_Batch(self.instance, commitment))
             self.active.append(self.batches[-1])
@@ -250,14 +266,13 @@ class _World:
         """Do what was foreseen up to the end of a pause; what then runs has no end planned."""
         match pause:
             case Wait(until=int() | np.integer() as until, completions=True, releases=True):
-                limit = min(int(until), self.next_release)
+                limit = int(until)
             case _:
                 raise self._error(f"yields {pause!r} after what it foresees")
         if self.active:
             raise self._error("foresees what is to run beside commitments")
         requests, starts, ends = foreseen.requests, foreseen.starts, foreseen.ends
-        done = starts + self.instance.outputs[requests]
-        limit = int(done[done <= ends].min(initial=limit))
+        limit = self.first_event(foreseen, limit)
         over = ends < limit
         for request, end in zip(
             requests[over & foreseen.running].tolist(),
@@ -276,6 +291,11 @@ class _World:
             self.singles.start(request, start, NEVER)
         machine.run_on(requests[over], requests[on], starts[on])
 
+    def first_event(self, foreseen: Foreseen, limit: int) -> int:
+        """Return when something is released or completes of what is foreseen, at most `limit`."""
+        done = foreseen.starts + self.instance.outputs[foreseen.requests]
+        return int(done[done <= foreseen.ends].min(initial=min(limit, self.next_release)))
+
     def _wake(self, pause: Wait | Until) -> int:
         """Return the time at which a pause ends."""
         match pause:
@@ -284,14 +304,7 @@ class _World:
             case Wait(until=bool()):
                 raise self._error(f"yields {pause!r} instead of a Wait or Until")
             case Wait(until=None | int() | np.integer()):
-                limit = LATEST if pause.until is None else pause.until
-                if pause.releases:
-                    limit = min(limit, self.next_release)
-                time = limit
-                if pause.completions:
-                    for batch in self.active:
-                        time = min(time, batch.next_completion(limit))
-                    time = self.singles.next_completion(time)
+                time = self.next_event(LATEST if pause.until is None else pause.until, pause)
                 if pause.until is None and time == LATEST:
                     raise self._error("waits for a completion, but nothing that runs completes")
             case _:
@@ -299,6 +312,17 @@ class _World:
         if not self.now < time <= LATEST:
             raise self._error(f"pauses until {time} at time {self.now}")
         return int(time)
+
+    def next_event(self, limit: int, pause: Wait) -> int:
+        """Return when the first thing happens that ends a pause, at most `limit` (time)."""
+        if pause.releases:
+            limit = min(limit, self.next_release)
+        time = limit
+        if pause.completions:
+            for batch in self.active:
+                time = min(time, batch.next_completion(limit))
+            time = self.singles.next_completion(time)
+        return time
 
     def schedule(self) -> Schedule:
         """Let everything that runs end, and return all attempts, verified."""

@@ -36,4 +36,4 @@ def test_audit_of_an_instance_with_releases(run: Run, tmp_path: Path) -> None:
     assert answer["problems"] == []
     (row,) = answer["instances"]
     assert (row["status"], row["objective"]) == ("optimal", 14)
-    assert row["witnesses"] == ["release-search", "milp"]
+    assert row["witnesses"] == ["release-search", "batch-state", "milp"]

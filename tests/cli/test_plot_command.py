@@ -72,6 +72,17 @@ def test_command(
     assert (out.out, out.err) == ("", "")
 
 
+@pytest.mark.parametrize("kind", ["queue", "latency"])
+def test_command_draws_queues_and_distributions(
+    folder: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    assert main(["plot", "small.json", "--policy", "gsa,fcfs", "--kind", kind, "-o", "x.png"]) == 0
+    assert (folder / "x.png").stat().st_size > 2000
+    assert main(["plot", "best.json", "--kind", kind, "-o", "x.html"]) == 2
+    err = capsys.readouterr().err
+    assert err == f"kvopt: --kind: must be one that a page has, or --output a picture, got {kind}\n"
+
+
 def test_command_writes_traces_and_mixes_files(folder: Path) -> None:
     files = ["best.json", "small.json"]
     assert main(["plot", *files, "--policy", "gsa", "-o", "x.trace.json"]) == 0

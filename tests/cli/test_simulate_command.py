@@ -67,9 +67,42 @@ def test_simulate_with_metrics(run: Run, released: Path, tmp_path: Path) -> None
     )
 
 
+def test_simulate_by_a_clock(run: Run, tmp_path: Path) -> None:
+    instance = Instance(9, [2, 2, 2], [3, 1, 1]).with_arrivals([0, 15_000, 1_000_000])
+    write_instance(tmp_path / "t.json", instance)
+    arguments = ["simulate", "t.json", "--policy", "fcfs", "--clock", "linear:c0=10:c3=0.5"]
+    answer = parsed(run(*arguments, "--json", "--metrics", "--goodput", "20,10"))
+    assert answer["clock"] == "linear:c0=10:c1=0:c2=0:c3=0.5"
+    # Rounds end at 11, 21, 32, 1000 (nothing to do) and 1011 ms.
+    assert answer["attempts"] == [[0, 0, 3, False], [1, 2, 3, False], [2, 4, 5, False]]
+    assert answer["completion_ms"] == [32, 32, 1011]
+    assert (answer["total_latency_ms"], answer["makespan_ms"]) == (32 + 17 + 11, 1011)
+    assert answer["metrics"]["unit"] == "ms"
+    assert answer["metrics"]["ttft"]["max"] == 17
+    assert answer["metrics"]["goodput"] == 2 / 3
+    code, out, err = run(*arguments, "--metrics", "-o", "s.json", "--metrics-output", "m.csv")
+    assert (code, err) == (0, "")
+    assert "in ms" in out
+    assert parsed(run("verify", "s.json", "--json"))["ok"]
+    assert (tmp_path / "m.csv").read_text().splitlines()[2] == (
+        "1,15.0,2,1,21.0,32.0,32.0,17.0,17.0,,17.0,0,0"
+    )
+
+
+def test_a_clock_needs_arrivals_where_there_are_releases(run: Run, released: Path) -> None:
+    code, out, err = run("simulate", released, "--policy", "fcfs", "--clock", "linear:c0=1")
+    assert (code, out) == (2, "")
+    assert err == (
+        f"kvopt: {released}: arrival_ms: must be there for a clock, which does not know what a"
+        " release in rounds is\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (["--clock", "linear"], "clock linear: c0 and c1 and c2 must not all be 0"),
+        (["--clock", "tiled:c=1:a=-1:b0=3"], "clock tiled: a: must be a decimal number from 0"),
         (["--goodput", "1"], "--goodput: must be TTFT,TPOT, got '1'"),
         (["--goodput", "1,2,3"], "--goodput: must be TTFT,TPOT, got '1,2,3'"),
         (["--goodput", "-1,2"], "--goodput: TTFT: must be a decimal number of at least 0"),

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawing import BARS, many, run_of
+from drawing import BARS, RELEASED, many, run_of
 
 from kvopt import (
     Attempt,
@@ -91,3 +91,13 @@ def test_a_page_sums_up_too_many_attempts() -> None:
     assert "bars" not in row
     assert max(row["bins"]["high"]) == row["peak"] == run.schedule.peak_memory()
     assert data["instances"][0]["groups"] == []
+
+
+def test_a_page_shows_releases_where_there_are_any() -> None:
+    late = Run("mc-sf", simulate(RELEASED, policy_from_spec("mc-sf")))
+    data = data_of(page.runs_page([late, run_of("fcfs")]))
+    with_releases, without = data["instances"]
+    assert np.cumsum(with_releases["released"]["time"]).tolist() == [0, 2, 30]
+    assert with_releases["released"]["count"] == [1, 3, 4]
+    assert [row[:3] for row in with_releases["groups"]][-1] == [0, 1, 1]
+    assert "released" not in without

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawing import BARS, KINDS, axes, many, run_of
+from drawing import BARS, KINDS, RELEASED, axes, many, run_of
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import StepPatch
 
@@ -17,6 +17,7 @@ from kvopt import (
     Instance,
     Schedule,
     Verdict,
+    metrics,
     policy_from_spec,
     simulate,
 )
@@ -24,10 +25,12 @@ from kvopt.plot import page, pictures, trace_events
 from kvopt.plot.figures import figure_of, rendered
 from kvopt.plot.pictures import plot_completions, plot_gantt, plot_memory, plot_running
 from kvopt.plot.ratio_pictures import plot_ratios
+from kvopt.plot.serving_pictures import plot_distribution, plot_queue
 from kvopt.plot.shapes import (
     RatioBar,
     Run,
     memory_curve,
+    queue_curve,
 )
 
 
@@ -211,3 +214,72 @@ def test_a_million_attempts_are_drawn_in_seconds() -> None:
     sizes.append(len(page.runs_page([run])))
     assert max(sizes) < 1_000_000
     assert time.monotonic() - before < 60
+
+
+@pytest.mark.parametrize("plot", [plot_memory, plot_gantt, plot_running, plot_queue])
+def test_releases_are_marked(plot: Any) -> None:
+    def marks(instance: Instance) -> list[float]:
+        ax = plot(Run("mc-sf", simulate(instance, policy_from_spec("mc-sf"))), axes())
+        return [
+            segment[0][0]
+            for lines in ax.collections
+            if lines.get_label() == "released"
+            for segment in lines.get_segments()
+        ]
+
+    assert marks(RELEASED) == [0, 2, 30]
+    assert marks(Instance(10, [1, 1], [3, 9])) == []
+
+
+def test_completions_show_the_releases() -> None:
+    runs = [Run(spec, simulate(RELEASED, policy_from_spec(spec))) for spec in ("mc-sf", "fcfs")]
+    ax = plot_completions(runs, axes())
+    released, *_ = ax.get_lines()
+    assert len(ax.get_lines()) == 3
+    assert released.get_label() == "released"
+    assert list(released.get_xdata())[:3] == [0, 2, 30]
+    assert list(released.get_ydata())[:3] == [1, 3, 4]
+
+
+def test_queue_picture() -> None:
+    run = Run("fcfs", simulate(RELEASED, policy_from_spec("fcfs")))
+    ax = plot_queue(run, axes())
+    times, waiting = queue_curve(run.schedule)
+    (line,) = ax.get_lines()
+    assert np.array_equal(line.get_xdata(), times)
+    assert np.array_equal(line.get_ydata(), waiting)
+    assert ax.get_title("left") == f"fcfs: at most {waiting.max()} waiting"
+
+
+def test_queue_picture_of_many_keeps_the_peak() -> None:
+    n = 5000
+    releases = np.arange(n)
+    starts = releases + np.where(releases == 1234, 40, 0)
+    instance = Instance(10**6, np.zeros(n, int), np.ones(n, int), "many", releases=releases)
+    ax = plot_queue(Run("x", Schedule.from_starts(instance, starts)), axes())
+    steps = [patch for patch in ax.patches if isinstance(patch, StepPatch)]
+    assert max(steps[0].get_data().values) == 1
+    assert (steps[0].get_data().values == 1).sum() <= 8
+
+
+def test_distributions_side_by_side() -> None:
+    specs = ("mc-sf", "fcfs")
+    runs = [Run(spec, simulate(RELEASED, policy_from_spec(spec))) for spec in specs]
+    figure = figure_of("latency", runs=runs)()
+    latency, ttft = figure.axes
+    assert latency.get_xlabel() == "latency (rounds)"
+    assert ttft.get_xlabel() == "time to first token (rounds)"
+    for ax, quantity in ((latency, "latency"), (ttft, "ttft")):
+        for line, run in zip(ax.get_lines(), runs, strict=True):
+            values = np.sort(getattr(metrics(run.schedule), quantity))
+            assert np.array_equal(line.get_xdata()[1:], values)
+            assert line.get_ydata()[-1] == 1
+    ax = plot_distribution({"one": metrics(runs[0].schedule)}, "tpot", axes())
+    assert ax.get_xlabel() == "time per output token (rounds per token)"
+
+
+@pytest.mark.parametrize("kind", ["queue", "latency"])
+def test_pictures_of_several_instances(kind: str) -> None:
+    other = Instance(10, [1, 1], [3, 9], "early")
+    runs = [Run("fcfs", simulate(i, policy_from_spec("fcfs"))) for i in (RELEASED, other)]
+    assert len(rendered(figure_of(kind, runs=runs), "png")) > 2000

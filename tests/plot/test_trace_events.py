@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from drawing import run_of, runs
+from drawing import literally_waiting, run_of, runs
 from hypothesis import given
 
 from kvopt import (
@@ -29,9 +29,9 @@ def test_trace(run: Run) -> None:
     events = content["traceEvents"]
     for event in events:
         assert {"name", "ph", "pid", "tid", "ts", "args"} <= set(event)
-        assert event["ph"] in ("X", "C", "M")
+        assert event["ph"] in ("X", "C", "M", "i")
         assert isinstance(event["ts"], int)
-    by_phase = {ph: [e for e in events if e["ph"] == ph] for ph in "XCM"}
+    by_phase = {ph: [e for e in events if e["ph"] == ph] for ph in "XCMi"}
 
     complete = by_phase["X"]
     drawn = [
@@ -59,6 +59,13 @@ def test_trace(run: Run) -> None:
         mine = sorted((e["ts"], e["ts"] + e["dur"]) for e in complete if e["tid"] == thread)
         assert all(a[1] <= b[0] for a, b in pairwise(mine))
 
+    released = {e["args"]["request"]: e["ts"] // 1000 for e in by_phase["i"]}
+    if schedule.instance.has_releases:
+        assert released == dict(enumerate(schedule.instance.releases.tolist()))
+        assert {e["args"]["release"] for e in complete} == set(released.values())
+    else:
+        assert released == {}
+
     counters: dict[str, list[tuple[int, int]]] = {}
     for event in by_phase["C"]:
         ((_, value),) = event["args"].items()
@@ -70,6 +77,9 @@ def test_trace(run: Run) -> None:
     ]
     assert counters["memory budget (tokens)"][0] == (0, schedule.instance.memory)
     assert counters["completed (requests)"][-1][1] == len(schedule.instance)
+    assert ("waiting (requests)" in counters) == schedule.instance.has_releases
+    for time, waiting in counters.get("waiting (requests)", []):
+        assert waiting == literally_waiting(schedule, time)
 
 
 def test_trace_gives_the_ends_of_pieces_when_there_are_too_many_rounds(
