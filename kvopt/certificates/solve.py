@@ -100,6 +100,7 @@ def solve_certified(
     known: Iterable[ArrayLike] = (),
     params: SolverParams | None = None,
     report: Callable[[Result], None] = lambda result: None,
+    jobs: int = 1,
 ) -> Result:
     """Bracket the optimum as `solve` does, and go on until the bracket is certified.
 
@@ -119,4 +120,5 @@ def solve_certified(
         report=report,
         plan=CERTIFYING_PLAN,
         certify=True,
+        jobs=jobs,
     )

@@ -44,6 +44,13 @@ __all__ = ["solve"]
     "--params", "params_file", type=PATH, metavar="FILE", help="Tuning numbers of the stages, TOML."
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    default=1,
+    metavar="N",
+    help="Run N searches for schedules at a time, where there is annealing.",
+)
+@click.option(
     "--certificate",
     type=output_file,
     help="Write a certificate of the bracket, and go on until the bracket is proved.",
@@ -55,6 +62,7 @@ def solve(
     time_limit: float,
     node_limit: int | None,
     params_file: Path | None,
+    jobs: int,
     certificate: Path | None,
     output: Path | None,
     as_json: bool,
@@ -70,7 +78,7 @@ def solve(
         with status_line(f"solving {file.name}") as status:
             history = _History(status, limit)
             result = _solver(certificate is not None)(
-                instance, time_limit, stop=limit, params=params, report=history.add
+                instance, time_limit, stop=limit, params=params, report=history.add, jobs=jobs
             )
             history.add(result)
         if output is not None:

@@ -193,6 +193,6 @@ class NeighbourhoodParams:
     times: int = 32
     exploring: float = 0.2
     forgetting: float = 0.1
-    turn: int = 200_000_000
-    least_gain: float = 0.0001
+    turn: int = 50_000_000
+    least_gain: float = 0.0003
     first_requests: int = 10_000

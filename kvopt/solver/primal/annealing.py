@@ -18,7 +18,9 @@ The steps are those of `kvopt.solver.primal.annealing_kernel`.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,8 @@ class Annealing:
 
     All its turns on an instance are one search, which goes on where it was: how far it gets
     depends on the time of all of them together.  Few requests are annealed as a whole, many window
-    by window.
+    by window.  With several jobs there are as many searches, in a thread each, which go on from the
+    best schedule of all; which one that is depends on the clock.
 
     Parameters
     ----------
@@ -81,12 +84,29 @@ class Annealing:
         part = stop.part(state.params.annealing.seconds)
         if part.over():
             return
-        search = state.cache.get("annealing")
-        if search is None:
-            search = state.cache["annealing"] = search_of(state, stop)
+        searches = state.cache.setdefault("annealing", [])
+        while len(searches) < state.jobs:
+            searches.append(search_of(state, stop, len(searches)))
+        lock = threading.Lock()
+        with ThreadPoolExecutor(state.jobs) as threads:
+            try:
+                others = [
+                    threads.submit(_go_on, state, search, part, lock) for search in searches[1:]
+                ]
+                _go_on(state, searches[0], part, lock)
+            except BaseException:
+                part.interrupt()
+                raise
+        for other in others:
+            other.result()
+
+
+def _go_on(state: Incumbent, search: ScheduleSearch, stop: Stopping, lock: threading.Lock) -> None:
+    """Offer what a search finds, and let it go on from what others have found."""
+    while not (stop.over() or search.finished or state.bound.value == state.objective):
         search.take(state.starts)
-        while not (part.over() or search.finished or state.bound.value == state.objective):
-            if search.chain():
+        if search.chain():
+            with lock:
                 state.offer(search.best_starts())
 
 

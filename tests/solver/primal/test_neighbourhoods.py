@@ -11,12 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
-from kvopt import Instance, Schedule, Stopping, violations
+from kvopt import Instance, Schedule, Stopping, solve, violations
 from kvopt.generate import generate_random
+from kvopt.model.errors import InputError
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.params import NeighbourhoodParams, SolverParams, WindowParams
 from kvopt.solver.primal.alternation import AlternatingSearch
-from kvopt.solver.primal.annealing import search_of
+from kvopt.solver.primal.annealing import Annealing, search_of
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.primal.moves import lengths_of
 from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS, Loaded, tree_for
@@ -183,3 +184,36 @@ def test_the_searches_go_on_from_each_others_schedules() -> None:
         pass
     assert (again.best_starts() == first.best_starts()).all()
     assert again.work == first.work
+
+
+def test_jobs_are_searches_that_share_what_they_find() -> None:
+    instance = generate_random("real:requests=90", 0, 4)
+    state = Incumbent(instance, SolverParams(), jobs=2)
+    state.offer(best_list_schedule(instance))
+    listed = state.objective
+    state.run(Annealing(), Stopping(0.6))
+    searches = state.cache["annealing"]
+    assert len(searches) == 2
+    assert all(search.evaluations > 0 for search in searches)
+    assert state.objective < listed
+    assert not violations(Schedule.from_starts(instance, state.starts))
+    found = min(int(search.best_starts().sum()) for search in searches)
+    assert found == int(state.starts.sum())
+
+
+def test_what_goes_wrong_in_one_job_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = generate_random("real:requests=90", 0, 4)
+    state = Incumbent(instance, SolverParams(), jobs=2)
+    state.offer(best_list_schedule(instance))
+    state.run(Annealing(), Stopping(0.1))
+
+    def fail() -> bool:
+        raise ValueError("on purpose")
+
+    for number in (0, 1):
+        with monkeypatch.context() as patch:
+            patch.setattr(state.cache["annealing"][number], "chain", fail)
+            with pytest.raises(ValueError, match="on purpose"):
+                state.run(Annealing(), Stopping(0.1))
+    with pytest.raises(InputError, match="jobs: must be at least 1, got 0"):
+        solve(instance, 1, jobs=0)
