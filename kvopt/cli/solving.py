@@ -171,6 +171,7 @@ def _print(result: Result) -> None:
     }
     if result.status is Status.BRACKET:
         facts["gap"] = f"{rounded_up(100 * Fraction(result.gap), 2)} %"
+        facts["ended as"] = result.end.value if result.end else ""
     facts["seconds"] = f"{result.seconds:.2f}"
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"

@@ -199,6 +199,7 @@ def solve_object(result: Result) -> dict[str, Any]:
         "starts": result.starts.tolist(),
         "seconds": round(result.seconds, 3),
         "compile_seconds": round(result.compile_seconds, 3),
+        "end": result.end.value if result.end else None,
     }
 
 

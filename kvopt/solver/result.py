@@ -12,7 +12,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.schedule import Schedule
 from kvopt.theory.decimals import rounded_up
 
-__all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
+__all__ = ["NOTHING", "Bound", "End", "Result", "StageRecord", "Status"]
 
 
 class Status(enum.Enum):
@@ -20,6 +20,16 @@ class Status(enum.Enum):
 
     OPTIMAL = "optimal"
     BRACKET = "bracket"
+
+
+class End(enum.Enum):
+    """Why the solver has ended."""
+
+    CLOSED = "the bracket is closed"
+    TIME = "the time is over"
+    NODES = "the nodes are used up"
+    INTERRUPTED = "it was interrupted"
+    NO_STAGE = "no stage is left that can do more at this size"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,6 +103,8 @@ class Result:
         Wall-clock time spent on compiling what was used for the first time (seconds).
     stages
         What each stage did, in order.
+    end
+        Why it has ended; None of a bracket on the way.
     """
 
     instance: Instance
@@ -103,6 +115,7 @@ class Result:
     seconds: float
     compile_seconds: float = 0.0
     stages: tuple[StageRecord, ...] = ()
+    end: End | None = None
 
     @property
     def lower_bound(self) -> int:
@@ -153,6 +166,8 @@ class Result:
         ]
         if self.status is Status.BRACKET:
             lines.append(f"gap {rounded_up(100 * Fraction(self.gap), 2)} %")
+        if self.end not in (None, End.CLOSED):
+            lines.append(f"ended as {self.end.value}")
         if self.stages:
             lines.append(f"{'stage':<24} {'seconds':>8}  {'lower bound':>13}  {'objective':>13}")
         for stage in self.stages:

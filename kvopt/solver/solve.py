@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike
@@ -21,7 +22,7 @@ from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
-from kvopt.solver.result import Result
+from kvopt.solver.result import End, Result
 from kvopt.solver.stage import Incumbent, Stage
 from kvopt.solver.state_search.reference import ReferenceSearch
 from kvopt.solver.state_search.stage import StateSearch
@@ -120,4 +121,15 @@ def solve(
             if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
             state.run(stage, limited.part(part * limited.left()))
-    return state.result()
+    return replace(state.result(), end=_end(state, limited))
+
+
+def _end(state: Incumbent, stop: Stopping) -> End:
+    """Return why the plan has ended."""
+    if state.closed:
+        return End.CLOSED
+    if stop.interrupted:
+        return End.INTERRUPTED
+    if stop.nodes_left() <= 0:
+        return End.NODES
+    return End.TIME if stop.over() else End.NO_STAGE
