@@ -45,6 +45,13 @@ __all__ = ["solve"]
     "--params", "params_file", type=PATH, metavar="FILE", help="Tuning numbers of the stages, TOML."
 )
 @click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    default=1,
+    metavar="N",
+    help="Run N searches for schedules at a time, where there is annealing.",
+)
+@click.option(
     "--certificate",
     type=output_file,
     help="Write a certificate of the bracket, and go on until the bracket is proved.",
@@ -56,6 +63,7 @@ def solve(
     time_limit: float,
     node_limit: int | None,
     params_file: Path | None,
+    jobs: int,
     certificate: Path | None,
     output: Path | None,
     as_json: bool,
@@ -72,7 +80,7 @@ def solve(
         with status_line(f"solving {file.name}") as status:
             history = _History(status, limit)
             result = _solver(certificate is not None)(
-                instance, time_limit, stop=limit, params=params, report=history.add
+                instance, time_limit, stop=limit, params=params, report=history.add, jobs=jobs
             )
             history.add(result)
         if output is not None:
@@ -178,6 +186,7 @@ def _print(result: Result, err: bool) -> None:
     }
     if result.status is Status.BRACKET:
         facts["gap"] = f"{rounded_up(100 * Fraction(result.gap), 2)} %"
+        facts["ended as"] = result.end.value if result.end else ""
     facts["seconds"] = f"{result.seconds:.2f}"
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"

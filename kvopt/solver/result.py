@@ -13,7 +13,7 @@ from kvopt.model.schedule import Schedule
 from kvopt.model.text import ShownAsText
 from kvopt.theory.decimals import rounded_up
 
-__all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
+__all__ = ["NOTHING", "Bound", "End", "Result", "StageRecord", "Status"]
 
 
 class Status(enum.Enum):
@@ -21,6 +21,16 @@ class Status(enum.Enum):
 
     OPTIMAL = "optimal"
     BRACKET = "bracket"
+
+
+class End(enum.Enum):
+    """Why the solver has ended."""
+
+    CLOSED = "the bracket is closed"
+    TIME = "the time is over"
+    NODES = "the nodes are used up"
+    INTERRUPTED = "it was interrupted"
+    NO_STAGE = "no stage is left that can do more at this size"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,6 +105,8 @@ class Result(ShownAsText):
         Wall-clock time spent on compiling what was used for the first time (seconds).
     stages
         What each stage did, in order.
+    end
+        Why it has ended; None of a bracket on the way.
     """
 
     instance: Instance
@@ -105,6 +117,7 @@ class Result(ShownAsText):
     seconds: float
     compile_seconds: float = 0.0
     stages: tuple[StageRecord, ...] = ()
+    end: End | None = None
 
     @property
     def total_latency(self) -> int:
@@ -168,6 +181,7 @@ class Result(ShownAsText):
             "starts": self.starts.tolist(),
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
+            "end": self.end.value if self.end else None,
         }
 
     def __repr__(self) -> str:
@@ -189,6 +203,8 @@ class Result(ShownAsText):
         ]
         if self.status is Status.BRACKET:
             lines.append(f"gap {rounded_up(100 * Fraction(self.gap), 2)} %")
+        if self.end not in (None, End.CLOSED):
+            lines.append(f"ended as {self.end.value}")
         if self.stages:
             lines.append(f"{'stage':<24} {'seconds':>8}  {'lower bound':>13}  {'objective':>13}")
         for stage in self.stages:

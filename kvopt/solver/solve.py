@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
+from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.branch_and_bound.stage import BranchAndBound
@@ -23,7 +25,7 @@ from kvopt.solver.relaxations.time_indexed import TimeIndexed
 from kvopt.solver.releases.busy_time import ReleaseBounds
 from kvopt.solver.releases.list_schedules import ReleaseLists
 from kvopt.solver.releases.search import ReleaseSearch
-from kvopt.solver.result import Result
+from kvopt.solver.result import End, Result
 from kvopt.solver.stage import Incumbent, Stage
 from kvopt.solver.state_search.reference import ReferenceSearch
 from kvopt.solver.state_search.stage import StateSearch
@@ -88,6 +90,7 @@ def solve(
     report: Callable[[Result], None] = lambda result: None,
     plan: Sequence[Step] | None = None,
     certify: bool = False,
+    jobs: int = 1,
 ) -> Result:
     """Bracket the optimal total latency, as tightly as time allows.
 
@@ -112,6 +115,9 @@ def solve(
         The stages to run; by default those of `plan_for`.
     certify
         Whether to go on until a certificate can prove the lower end of the bracket.
+    jobs
+        How many searches for schedules run at a time, in a thread each, where annealing applies.
+        With more than one the schedule depends on the clock.
 
     Returns
     -------
@@ -123,15 +129,17 @@ def solve(
     TypeError
         If the instance is no Instance, or the limit no number.
     InputError
-        If the limit is negative or nan.
+        If the limit is negative or not a number, or there is no job.
     SolverError
         If something that was known, or that a stage finds, is not feasible.
     """
     if not isinstance(instance, Instance):
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
+    if jobs < 1:
+        raise InputError(f"jobs: must be at least 1, got {jobs}")
     limited = (stop or Stopping()).part(Stopping(time_limit).left())
     plan = plan_for(instance) if plan is None else plan
-    state = Incumbent(instance, params or SolverParams.usual(), certify, report)
+    state = Incumbent(instance, params or SolverParams.usual(), certify, report, jobs)
     for starts in known:
         state.offer(starts)
     for number, (stage, share, always) in enumerate(plan):
@@ -142,4 +150,15 @@ def solve(
             if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
             state.run(stage, limited.part(part * limited.left()))
-    return state.result()
+    return replace(state.result(), end=_end(state, limited))
+
+
+def _end(state: Incumbent, stop: Stopping) -> End:
+    """Return why the plan has ended."""
+    if state.closed:
+        return End.CLOSED
+    if stop.interrupted:
+        return End.INTERRUPTED
+    if stop.nodes_left() <= 0:
+        return End.NODES
+    return End.TIME if stop.over() else End.NO_STAGE
