@@ -83,12 +83,12 @@ class Annealing:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer each cheaper schedule."""
-        part = stop.part(state.params.annealing.seconds)
-        if part.over():
+        if stop.over():
             return
         searches = state.cache.setdefault("annealing", [])
         while len(searches) < state.jobs:
             searches.append(search_of(state, stop, len(searches)))
+        part = stop.part(state.params.annealing.seconds)  # from now on: compiling is not charged
         lock = threading.Lock()
         with ThreadPoolExecutor(state.jobs) as threads:
             try:
