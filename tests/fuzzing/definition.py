@@ -1,7 +1,8 @@
 """The bound of linear duals from the definition of the rows, term by term.
 
 The checker sums differences, or looks only where a linear piece begins or ends; here every row is
-asked about every start time.  What it grants must be exactly this.
+asked about every start time from the
+release on.  What it grants must be exactly this.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from fuzzing.layout import Malformed, proof_layout
 __all__ = ["defined_bound"]
 
 Kind = tuple[int, int]
+Demands = dict[tuple[int, int, int], int]
+"""How many requests there are of each prompt, output and release."""
 Split = tuple[dict[Kind, int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
 
@@ -33,12 +36,12 @@ def defined_bound(text: str) -> int | None:
     memory, proof = content["instance"]["memory"], content["proof"]
     if proof["rule"] != "linear-duals":
         return None
-    types: dict[Kind, int] = {}
+    demands: Demands = {}
     for entry in content["instance"]["requests"]:
-        kind = entry["prompt"], entry["output"]
-        types[kind] = types.get(kind, 0) + entry.get("count", 1)
+        name = entry["prompt"], entry["output"], entry.get("release", 0)
+        demands[name] = demands.get(name, 0) + entry.get("count", 1)
     try:
-        proof_layout(proof, set(types))
+        proof_layout(proof, {(s, o) for s, o, _ in demands})
     except Malformed:
         return None
     open_nodes: list[tuple[Split, ...]] = [()]
@@ -50,31 +53,31 @@ def defined_bound(text: str) -> int | None:
             most = node["at_most"]
             open_nodes += [(*above, (until, -1, -most - 1)), (*above, (until, 1, most))]
             continue
-        value = leaf_value(memory, types, proof["scale"], node, above)
+        value = leaf_value(memory, demands, proof["scale"], node, above)
         if value is None:
             return None
         bounds.append(-(-value // proof["scale"]))
-    return min(bounds)
+    return min(bounds) - sum(a * count for (_, _, a), count in demands.items())
 
 
 def leaf_value(
-    memory: int, types: dict[Kind, int], scale: int, leaf: dict[str, Any], above: Sequence[Split]
+    memory: int, demands: Demands, scale: int, leaf: dict[str, Any], above: Sequence[Split]
 ) -> int | None:
     """Return the bound of a leaf times the scale, or None if there is too much to look at."""
     families = [(one["heights"], every_dual(one)) for one in leaf.get(KEY, [])]
     times = [r for r, _ in leaf["memory"]] + [u + 1 for _, u, _ in leaf["covers"]]
     times += [time for until, _, _ in above for time in until.values()]
     times += [u for _, duals in families for u in duals]
-    last = max(times, default=0)
-    if (last + 1) * len(times) * len(types) > MOST_TERMS:
+    last = max([*times, *(a for _, _, a in demands)])
+    if (last + 1) * len(times) * len(demands) > MOST_TERMS:
         return None
     value = -memory * sum(p for _, p in leaf["memory"]) - sum(m * p for m, _, p in leaf["covers"])
     value -= sum(p * most for p, (_, _, most) in zip(leaf["branch"], above, strict=True))
     value -= sum(memory * heights[-1][1] * sum(duals.values()) for heights, duals in families)
-    smallest = min(s for s, _ in types)
-    for (s, o), count in types.items():
+    smallest = min(s for s, _, _ in demands)
+    for (s, o, a), count in demands.items():
         costs = []
-        for t in range(last + 1):
+        for t in range(a, last + 1):
             cost = scale * (t + o) + sum(
                 (s + r - t) * p for r, p in leaf["memory"] if t < r <= t + o
             )
