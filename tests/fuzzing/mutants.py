@@ -381,8 +381,17 @@ def release_later(content: Content, rng: random.Random, others: Others) -> None:
 
 
 def change_release(content: Content, rng: random.Random, others: Others) -> None:
-    """Move a release by a round, or exchange two; duals that name it go along, or do not."""
+    """Move a release by a round, or exchange two; duals that name it go along, or do not.
+
+    Or let it be none, or the format be one for instances without releases, or with them.
+    """
     requests = content["instance"]["requests"]
+    if rng.random() < 0.3:
+        content["instance"]["format"] = rng.choice(["kvopt-instance/1", "kvopt-instance/2"])
+        return
+    if rng.random() < 0.2:
+        rng.choice(requests)["release"] = rng.choice([None, False, "", 0.0, -1])
+        return
     late = [one for one in requests if one.get("release")]
     if not late:
         return
