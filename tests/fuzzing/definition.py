@@ -133,7 +133,9 @@ def busy_time(memory: int, demands: Demands, weights: str) -> int | None:
         else:
             shares = [Fraction(1, 1 + (memory - s - j) // (smallest + 1)) for j in ages]
         whole = sum(shares, Fraction(0))
-        mean = sum((share * (2 * j - 1) for j, share in zip(ages, shares, strict=True)), Fraction(0))
+        mean = sum(
+            (share * (2 * j - 1) for j, share in zip(ages, shares, strict=True)), Fraction(0)
+        )
         value += count * (o - mean / (2 * whole))
         rows += [(a, whole)] * count
     least = sum((a + o) * count for (_, o, a), count in demands.items())

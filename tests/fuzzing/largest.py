@@ -63,7 +63,7 @@ def largest(ledger: Ledger, name: str, rng: random.Random, seeds: list[Seed]) ->
         for _ in range(AT_ONCE // 3):
             problem = random_problem(rng, rng.randint(2, 4), 4)
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 3)
-    elif rule == "linear-duals" and rng.random() < 0.2:
+    elif name == "linear-duals" and rng.random() < 0.2:  # where least costs are sought at ends
         for _ in range(3 * AT_ONCE):
             problem = draw(rng.randint(2, 4))
             ledger.ask(name, problem.text(problem.optimum + 1, any_duals(problem, rng)))

@@ -36,7 +36,9 @@ def demand(problem: Problem, rng: random.Random, scale: int) -> list[list[int]]:
     wild = rng.random() < 0.1
     duals = []
     for s, o, *release in sorted(names):
-        dual = scale * (sum(release) + o + waiting * rng.choice([0, 1, 1, 2]) * Fraction(rng.randint(1, 8), 4))
+        dual = scale * (
+            sum(release) + o + waiting * rng.choice([0, 1, 1, 2]) * Fraction(rng.randint(1, 8), 4)
+        )
         if wild:
             dual = Fraction(rng.choice([-1, 0, 1]) * rng.randint(0, 10 ** rng.randint(0, 3)))
         duals.append([s, o, *release, int(dual)])

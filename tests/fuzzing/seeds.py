@@ -133,7 +133,9 @@ def begun(name: str, rng: random.Random) -> Iterator[tuple[Problem, dict[str, An
         elif rule in ("linear-duals", "aggregate-state"):
             make = linear_seed if rule == "linear-duals" else aggregate_seed
             solved = make(problem, rng, wrong)
-            if solved is not None and (not wrong or solved[1] > problem.optimum + problem.late + 0.1):
+            if solved is not None and (
+                not wrong or solved[1] > problem.optimum + problem.late + 0.1
+            ):
                 proof = solved[0]
         else:
             proof = BUILDERS[rule](problem, rng)
