@@ -11,7 +11,8 @@
 run looks for the largest bound that each rule grants on instances with a known optimum, and tries
 structural mutants of certificates.  Whatever the checker accepts must be true; if something is not,
 it is printed, and the exit code is 1.  Ctrl-C ends with the counts so far.  Each case has a name,
-as "largest blocks 0 17", from which replay makes it again.
+as "largest blocks 0 17", from which replay makes it again.  Rules that end with "+releases", as in
+"largest exhaustive+releases 0 17", are about instances with release times.
 
 plant puts one known fault after the other into a copy of the checker, and runs the cases of the
 rules that the fault can matter to, for a few seconds of processor time.  seeds makes the proofs
