@@ -72,7 +72,8 @@ def run_command(run: dict[str, Any]) -> str:
     limit = f"--seconds {run['seconds']}"
     if run.get("limit"):
         limit = f"--processor {run['limit']:g}"
-    return f"python scripts/fuzz_checker.py run {limit} --seed {run['seed']}"
+    end = "    # interrupted" if run["processor"] < (run.get("limit") or 0) else ""
+    return f"python scripts/fuzz_checker.py run {limit} --seed {run['seed']}{end}"
 
 
 def plant_command(plant: dict[str, Any]) -> str:
