@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from kvopt.model.instance import Instance, IntArray
@@ -12,9 +12,11 @@ from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.machine import Decisions, Machine, Until
 from kvopt.theory.area_batches import SVF_BATCHES_THEOREM, batch_starts
 from kvopt.theory.classes import pulled_beside
-from kvopt.theory.guarantee import Guarantee, inherited
+from kvopt.theory.guarantee import Guarantee
 
 __all__ = ["SVFBatches"]
+
+PULLED = "no request completes later when pulled forward"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,8 @@ class SVFBatches(Policy):
     predecessor.  So the memory is drained for wide requests rarely enough.
 
     Guarantee: at most 9.54 times the optimum, whatever the prompts, if all requests are
-    released at time 0.  Source: derived, proofs/text/mixed_prompts.md, theorem 4; SVF
-    is of arXiv 2606.22327.
+    released at time 0.  Source: derived, proofs/text/area_batches.md, theorem 5; SVF is
+    of arXiv 2606.22327.
 
     With release times, what is released while a batch algorithm runs forms the next instance for
     it [our reading].
@@ -61,9 +63,11 @@ class SVFBatches(Policy):
 
         return in_batches(machine, run_batch)
 
+    def general_bound(self) -> Guarantee:
+        """Return the bound, which is one number; see `Policy.general_bound`."""
+        bound = SVF_BATCHES_THEOREM.stated()
+        return replace(bound, source=f"{bound.source}; {PULLED}") if self.pull else bound
+
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if all requests are released at time 0."""
-        if instance.has_releases:
-            return None
-        bound = SVF_BATCHES_THEOREM.stated()
-        return inherited(bound, "no request completes later") if self.pull else bound
+        return None if instance.has_releases else self.general_bound()

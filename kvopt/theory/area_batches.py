@@ -1,6 +1,6 @@
 """Batches of requests by area, and the bound of running them one after another.
 
-Derived: proofs/text/mixed_prompts.md, theorem 4, where the numbers below are chosen.
+Derived: proofs/text/area_batches.md, for whose theorem 5 the numbers below are chosen.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SVF_BATCHES_THEOREM = Theorem(
     constant=Fraction(954, 100),
     prompts="any",
     kills=False,
-    source="proofs/text/mixed_prompts.md, theorem 4",
+    source="proofs/text/area_batches.md, theorem 5",
 )
 
 
@@ -110,7 +110,9 @@ def smallest_offset(levels: IntArray) -> int:
     return min(range(STEPS), key=total)
 
 
-def batch_starts(prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
+def batch_starts(
+    prompts: IntArray, outputs: IntArray, memory: int, offset: int | None = None
+) -> IntArray:
     """Return the starts of SVF in batches (rounds), shape (n,).
 
     The batches are run in the order of their levels, each when all before it have completed.
@@ -123,9 +125,11 @@ def batch_starts(prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
         Prompt and output lengths (tokens), shape (n,) each, n >= 1.
     memory
         Memory budget M (tokens).
+    offset
+        Where the levels are cut, from 0 to K - 1; None for `smallest_offset`.
     """
     found = levels(prompts, outputs, memory)
-    ends = batch_ends(found, smallest_offset(found))
+    ends = batch_ends(found, smallest_offset(found) if offset is None else offset)
     narrow = 2 * (prompts + outputs) <= memory
     order = area_order(prompts, outputs)
     order = order[np.lexsort((narrow[order], ends[order]))]
