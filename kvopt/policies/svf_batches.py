@@ -25,11 +25,11 @@ class SVFBatches(Policy):
 
     With V_i the sum of the areas up to and including request i, in the order of SVF, the key of
     i is max(4 V_i / M, 2.1 o_i).  Batches are intervals of keys whose ends grow by the
-    factor 1.01^76 = 2.13, and each is run when the one before it has completed; of the 76 ways
-    to cut, 1.01 apart, the one is taken for which the ends of the batches of all requests add up
-    to least.  In a batch the wide requests, with a peak s + o above M/2, come first, each kind in
-    the order of SVF; each starts as soon as it fits for its whole run, none before its
-    predecessor.  So the memory is drained for wide requests rarely enough.
+    factor 1.01^76 = 2.13; of the 76 ways to cut, 1.01 apart, the one is taken for which the
+    ends of the batches of all requests add up to least.  The order is by batch, in a batch the
+    wide requests first, with a peak s + o above M/2, and then as for SVF.  Each starts as soon
+    as it fits for its whole run, none before its predecessor.  So SVF's waiting for the memory
+    to drain, before wide requests, is rare enough.
 
     Guarantee: at most 9.54 times the optimum, whatever the prompts, if all requests are
     released at time 0.  Source: derived, proofs/text/area_batches.md, theorem 5; SVF is

@@ -1,4 +1,4 @@
-"""Batches of requests by area, and the bound of running them one after another.
+"""Batches of requests by area, and the bound of SVF in batches.
 
 Derived: proofs/text/area_batches.md, for whose theorem 5 the numbers below are chosen.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.theory.guarantee import Theorem
-from kvopt.theory.ordering import area_order, areas, earliest_fit
+from kvopt.theory.ordering import area_order, areas, earliest_starts
 
 __all__ = [
     "GROWTH",
@@ -21,6 +21,7 @@ __all__ = [
     "STEPS",
     "SVF_BATCHES_THEOREM",
     "batch_ends",
+    "batch_order",
     "batch_starts",
     "levels",
     "smallest_offset",
@@ -110,14 +111,12 @@ def smallest_offset(levels: IntArray) -> int:
     return min(range(STEPS), key=total)
 
 
-def batch_starts(
+def batch_order(
     prompts: IntArray, outputs: IntArray, memory: int, offset: int | None = None
 ) -> IntArray:
-    """Return the starts of SVF in batches (rounds), shape (n,).
+    """Return the places of requests in the order of SVF in batches, shape (n,).
 
-    The batches are run in the order of their levels, each when all before it have completed.
-    In a batch, requests whose peak s + o is more than M/2 come first, each kind in the order of
-    SVF; they start in that order, each as soon as it fits for its whole run.
+    That is by the batch, in a batch those with a peak s + o above M/2 first, then by (area, place).
 
     Parameters
     ----------
@@ -132,12 +131,18 @@ def batch_starts(
     ends = batch_ends(found, smallest_offset(found) if offset is None else offset)
     narrow = 2 * (prompts + outputs) <= memory
     order = area_order(prompts, outputs)
-    order = order[np.lexsort((narrow[order], ends[order]))]
+    return order[np.lexsort((narrow[order], ends[order]))]
+
+
+def batch_starts(
+    prompts: IntArray, outputs: IntArray, memory: int, offset: int | None = None
+) -> IntArray:
+    """Return the starts of SVF in batches (rounds), shape (n,).
+
+    In the order of `batch_order` each starts as soon as it fits for its whole run, none before
+    its predecessor.  Parameters are as there.
+    """
+    order = batch_order(prompts, outputs, memory, offset)
     starts = np.zeros(len(prompts), dtype=np.int64)
-    begin = 0
-    for batch in np.split(order, np.flatnonzero(np.diff(ends[order])) + 1):
-        placed = earliest_fit(prompts[batch], outputs[batch], memory, begin=begin)
-        assert placed is not None  # there is no limit
-        starts[batch] = placed
-        begin = int((placed + outputs[batch]).max())
+    starts[order] = earliest_starts(prompts[order], outputs[order], memory)
     return starts

@@ -71,7 +71,7 @@ def check_levels(numbers: Numbers) -> list[int]:
     return found
 
 
-def check_batches(numbers: Numbers, offset: int, factor: Fraction = Fraction(4)) -> None:
+def check_waits(numbers: Numbers, offset: int, factor: Fraction = Fraction(4)) -> None:
     """Lemmas 1 and 2, time by time; the factor 4 of the areas may be replaced to see it fail."""
     instance, memory = numbers.instance, numbers.memory
     found = levels(instance.prompts, instance.outputs, memory)
@@ -79,37 +79,34 @@ def check_batches(numbers: Numbers, offset: int, factor: Fraction = Fraction(4))
     for level, end in zip(found.tolist(), ends, strict=True):
         assert 0 <= level <= end < level + STEPS
         assert end % STEPS == offset
+    order = sorted(numbers.order, key=lambda i: (ends[i], not numbers.wide(i)))
     starts = batch_starts(instance.prompts, instance.outputs, memory, offset).tolist()
     assert not violations(Schedule.from_starts(instance, starts))
     over = [s + o for s, o in zip(starts, numbers.outputs, strict=True)]
-    begin, drains, done = 0, Fraction(0), 0  # areas done with, over the memory
-    for end in sorted(set(ends)):
-        size = GROWTH**end
-        batch = [i for i in numbers.order if ends[i] == end]
-        batch.sort(key=lambda i: not numbers.wide(i))
-        for place, i in enumerate(batch):
-            before = batch[:place]
-            for t in range(begin, starts[i]):
-                running = [j for j in before if starts[j] <= t < over[j]]
-                assert running
-                assert 2 * sum(numbers.peaks[j] for j in running) > memory
-                assert all(over[j] <= t or ends[j] == end or starts[j] > t for j in range(len(ends)))
-            waited = factor * numbers.area(before) / memory
-            assert starts[i] - begin <= waited
-            assert begin <= starts[i]
-            if numbers.wide(i):
-                assert numbers.outputs[i] * memory < 4 * numbers.areas[i]
-            assert numbers.outputs[i] <= size
-        over_batch = max(over[i] for i in batch)
-        assert over_batch <= begin + factor * numbers.area(batch) / memory + size
-        assert drains <= size / (LAMBDA - 1)
-        assert begin <= factor * Fraction(done, memory) + drains
-        done += numbers.area(batch)
-        assert Fraction(4 * done, memory) <= LENGTH_WEIGHT * size
-        for i in batch:
-            own = numbers.outputs[i] - Fraction(4 * numbers.areas[i], memory)
-            assert over[i] <= (LENGTH_WEIGHT + 1 / (LAMBDA - 1)) * size + own
-        begin, drains = over_batch, drains + size
+    lost: dict[int, set[int]] = {end: set() for end in ends}  # times, by the batch that waits
+    for place, i in enumerate(order):
+        for t in range(starts[i]):
+            j = next(j for j in order if starts[j] > t)
+            running = [k for k in order if starts[k] <= t < over[k]]
+            assert running
+            assert not {*running} - {*order[: order.index(j)]}
+            if 2 * sum(numbers.peaks[k] for k in running) <= memory:
+                assert numbers.wide(j)
+                assert any(not numbers.wide(k) and ends[k] < ends[j] for k in running)
+                lost[ends[j]].add(t)
+        size, before = GROWTH ** ends[i], order[:place]
+        times = [t for end, some in lost.items() if end <= ends[i] for t in some if t < starts[i]]
+        assert len(times) <= size / (LAMBDA - 1)
+        peaks = sum(numbers.peaks[j] * numbers.outputs[j] for j in before)
+        assert memory * (starts[i] - len(times)) <= 2 * peaks <= 4 * numbers.area(before)
+        assert starts[i] <= factor * numbers.area(before) / memory + size / (LAMBDA - 1)
+        lower = [j for j in order if ends[j] <= ends[i]]
+        assert {*before} <= {*lower} - {i}
+        assert Fraction(4 * numbers.area(lower), memory) <= LENGTH_WEIGHT * size
+        own = numbers.outputs[i] - Fraction(4 * numbers.areas[i], memory)
+        assert over[i] <= (LENGTH_WEIGHT + 1 / (LAMBDA - 1)) * size + own
+    for end, some in lost.items():
+        assert len(some) <= GROWTH ** (end - STEPS)
 
 
 def check_offset(numbers: Numbers) -> int:
@@ -227,7 +224,7 @@ def check_instance(instance: Instance, offsets: list[int]) -> Fraction:
     numbers = Numbers(instance)
     check_levels(numbers)
     for offset in {*offsets, check_offset(numbers)}:
-        check_batches(numbers, offset)
+        check_waits(numbers, offset)
     return check_theorem(numbers, solve(instance, math.inf).lower_bound)
 
 

@@ -23,21 +23,19 @@ def svf_batches(
 
 
 def planned(memory: int, requests: list[Request]) -> list[Attempt]:
-    """Run the batches of the best offset one after another."""
+    """Run them in the order of the batches of the best offset."""
     order = sorted(range(len(requests)), key=lambda i: (area(*requests[i]), i))
     level = levels(memory, requests, order)
     offset = min(
         range(STEPS), key=lambda r: (sum(GROWTH ** batch_end(e, r) for e in level.values()), r)
     )
+    order.sort(key=lambda i: (batch_end(level[i], offset), 2 * sum(requests[i]) <= memory))
     attempts: list[Attempt] = []
-    for end in sorted({batch_end(e, offset) for e in level.values()}):
-        now = max((attempt[2] for attempt in attempts), default=0)
-        batch = [i for i in order if batch_end(level[i], offset) == end]
-        wide = [i for i in batch if 2 * sum(requests[i]) > memory]
-        for i in wide + [i for i in batch if i not in wide]:
-            while not within_budget(memory, requests, [*attempts, run(requests, i, now)]):
-                now += 1
-            attempts.append(run(requests, i, now))
+    now = 0
+    for i in order:
+        while not within_budget(memory, requests, [*attempts, run(requests, i, now)]):
+            now += 1
+        attempts.append(run(requests, i, now))
     return by_start(attempts)
 
 
