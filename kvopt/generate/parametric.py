@@ -146,10 +146,10 @@ def late_short(memory: int = 100, count: int = 100) -> Instance:
 def equal_areas(count: int = 16) -> Instance:
     """Return requests that grow from no prompt, alternating with ones that fill the memory.
 
-    With l = 2 count - 1 and M = l (l + 1) / 2, the former have output l, the latter prompt M - 1 and
-    output 1, so all have the area M.  SVF takes them as they come, and drains the memory for every
-    second one: its cost is more than 4 count / 7 times that of all that fill the memory first
-    (proofs/text/mixed_prompts.md, theorem 2).
+    With l = 2 count - 1 and M = l (l + 1) / 2, the former have output l, the latter prompt M - 1
+    and output 1, so all have the area M.  SVF takes them as they come, and drains the memory
+    for every second one: its cost is more than 4 count / 7 times what it is with all that fill
+    the memory first (proofs/text/mixed_prompts.md, theorem 2).
 
     Parameters
     ----------

@@ -53,9 +53,11 @@ class Numbers:
         ]
 
     def wide(self, i: int) -> bool:
+        """Tell whether the peak of a request is above half of the memory."""
         return 2 * self.peaks[i] > self.memory
 
     def area(self, members: list[int]) -> int:
+        """Return the sum of areas."""
         return sum(self.areas[i] for i in members)
 
 
@@ -115,9 +117,7 @@ def check_offset(numbers: Numbers) -> int:
     found = levels(instance.prompts, instance.outputs, instance.memory)
     scale = Fraction(GROWTH).denominator ** (int(found.max()) + STEPS)
     weights = [int(scale * GROWTH**e) for e in range(int(found.max()) + STEPS)]
-    values = []
-    for offset in range(STEPS):
-        values.append(sum(weights[e] for e in batch_ends(found, offset).tolist()))
+    values = [sum(weights[e] for e in batch_ends(found, r).tolist()) for r in range(STEPS)]
     mean = sum(GROWTH**e for e in found.tolist()) * (LAMBDA - 1) / (STEPS * (GROWTH - 1))
     assert Fraction(sum(values), STEPS * scale) == mean
     for level, key in zip(found.tolist(), numbers.keys, strict=True):
@@ -159,6 +159,7 @@ class Sets:
         )
 
     def form(self, x: Fraction, y: Fraction) -> Fraction:
+        """Return the quadratic form that is not negative."""
         return x * x * self.q_area - x * y * self.both + y * y * self.q_rest
 
 

@@ -65,7 +65,7 @@ def batch_end(level: int, offset: int) -> int:
 
 def pulled(memory: int, requests: list[Request], attempts: list[Attempt]) -> list[Attempt]:
     """Take out each, in the order of starts, and put it back where it first fits."""
-    for attempt in list(attempts):
+    for attempt in by_start(attempts):
         others = [other for other in attempts if other != attempt]
         start = next(
             p
