@@ -405,7 +405,7 @@ def test_less_waiting_in_batches_is_refuted(companion: ModuleType) -> None:
     offset = companion.check_offset(numbers)
     companion.check_waits(numbers, offset)
     with pytest.raises(AssertionError):
-        companion.check_waits(numbers, offset, Fraction(1))
+        companion.check_waits(numbers, offset, Fraction(18, 10))
 
 
 @pytest.mark.parametrize("companion", ["area_batches"], indirect=True)

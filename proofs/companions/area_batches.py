@@ -101,6 +101,7 @@ def check_waits(numbers: Numbers, offset: int, factor: Fraction = Fraction(4)) -
         assert len(times) <= size / (LAMBDA - 1)
         peaks = sum(numbers.peaks[j] * numbers.outputs[j] for j in before)
         assert memory * (starts[i] - len(times)) <= 2 * peaks <= 4 * numbers.area(before)
+        assert memory * (starts[i] - len(times)) <= factor * numbers.area(before)
         assert starts[i] <= factor * numbers.area(before) / memory + size / (LAMBDA - 1)
         lower = [j for j in order if ends[j] <= ends[i]]
         assert {*before} <= {*lower} - {i}
