@@ -72,6 +72,8 @@ OTHERS = (
     "fcfs",
     "alpha-protection",
     "svf",
+    "svf-batches",
+    "svf-batches:pull=yes",
     "sorted-f",
     "route",
     "rect",

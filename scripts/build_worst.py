@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -54,6 +54,8 @@ POLICIES = (
     "spt-pipeline",
     "mc-sf",
     "svf",
+    "svf-batches",
+    "svf-batches:pull=yes",
     "sorted-f",
     "a-min",
     "fcfs",
@@ -62,6 +64,10 @@ POLICIES = (
     "rect",
     "response",
 )
+
+
+MIXED = ("svf-batches", "svf-batches:pull=yes")
+"""What is searched on instances of mixed prompts."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,11 @@ SLOW = Limits(300, 48)
 
 def configuration_of(spec: str, size: str, seed: int) -> SearchConfiguration:
     kind = SIZES[size]
-    configuration = SearchConfiguration(spec, None, kind.limits, seed, kind.method, kind.exact)
+    limits = replace(kind.limits, mixed=spec in MIXED)
+    configuration = SearchConfiguration(spec, None, limits, seed, kind.method, kind.exact)
     if size != "small" and kvopt.adversary.number_of_units(configuration) is None:
-        configuration = SearchConfiguration(spec, None, SLOW, seed, kind.method, kind.exact)
+        limits = replace(SLOW, mixed=spec in MIXED)
+        configuration = SearchConfiguration(spec, None, limits, seed, kind.method, kind.exact)
     return configuration
 
 
@@ -95,7 +103,7 @@ def command(configuration: SearchConfiguration, units: int) -> str:
     limits = configuration.limits
     return (
         f"kvopt search --policy {configuration.policy} --method {configuration.method}"
-        f" --requests {limits.requests} --memory {limits.memory}"
+        f" --requests {limits.requests} --memory {limits.memory}{' --mixed' * limits.mixed}"
         f" --score {'exact' if configuration.exact else 'feasible'}"
         f" --seed {configuration.seed} --restarts {units}"
     )

@@ -53,6 +53,8 @@ POLICY_SPECS = [
     "alpha-protection:a=1/3:clearing=1/2:seed=3",
     "sorted-f",
     "svf",
+    "svf-batches",
+    "svf-batches:pull=yes",
     "route",
     "rect",
     "response",

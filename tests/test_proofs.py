@@ -399,6 +399,23 @@ def test_a_smaller_factor_of_areas_is_refuted(companion: ModuleType) -> None:
         companion.check_rect(600, Fraction(12))
 
 
+@pytest.mark.parametrize("companion", ["area_batches"], indirect=True)
+def test_less_waiting_in_batches_is_refuted(companion: ModuleType) -> None:
+    numbers = companion.Numbers(Instance(41, [0, 0, 0, 0, 0], [20, 20, 20, 20, 20]))
+    offset = companion.check_offset(numbers)
+    companion.check_waits(numbers, offset)
+    with pytest.raises(AssertionError):
+        companion.check_waits(numbers, offset, Fraction(18, 10))
+
+
+@pytest.mark.parametrize("companion", ["area_batches"], indirect=True)
+def test_a_smaller_constant_of_svf_in_batches_is_refuted(companion: ModuleType) -> None:
+    companion.check_constant()
+    for weight in range(1, 1000):
+        with pytest.raises(AssertionError):
+            companion.check_constant(ratio=Fraction(953, 100), weight=Fraction(weight, 100))
+
+
 @pytest.mark.parametrize("companion", ["release_times"], indirect=True)
 def test_a_fluid_that_comes_too_late_is_refuted(companion: ModuleType) -> None:
     instance = Instance(6, [1, 0, 2], [3, 2, 4], releases=[0, 2, 3])

@@ -125,11 +125,12 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
     """Make instances of a FAMILY.
 
     Random families: tiny, small, model1, long, alike, real.  Parametric ones: two-point,
-    identical, late-short, slice-boundary.  Both take parameters, NAME:key=value:...; those of the
-    random ones are requests, memory, prompt, output and (alike) types, each a number
-    or a range LOW..HIGH, as in model1:requests=24:memory=100..200.  Those of real are
-    in the image of traces: its kind is chat, capped, code, conversation, long or mixed,
-    as in real:kind=code:requests=100, and ranges of prompt and output cap the lengths.
+    identical, late-short, equal-areas, slice-boundary.  Both take parameters,
+    NAME:key=value:...; those of the random ones are requests, memory, prompt, output and
+    (alike) types, each a number or a range LOW..HIGH, as in
+    model1:requests=24:memory=100..200.  Those of real are in the image of traces: its kind
+    is chat, capped, code, conversation, long or mixed, as in real:kind=code:requests=100,
+    and ranges of prompt and output cap the lengths.
 
     Every random family has release times with arrivals=poisson or arrivals=bursty (gaps
     by a Gamma distribution; cv=3 is their coefficient of variation), and load=0.9: the

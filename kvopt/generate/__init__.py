@@ -4,6 +4,7 @@ from kvopt.generate.arrival_processes import ArrivalProcess
 from kvopt.generate.parametric import (
     PARAMETRIC,
     ParametricFamily,
+    equal_areas,
     identical,
     slice_boundary,
     two_point,
@@ -17,6 +18,7 @@ __all__ = [
     "ArrivalProcess",
     "ParametricFamily",
     "RandomFamily",
+    "equal_areas",
     "family_from_spec",
     "generate_random",
     "identical",

@@ -16,6 +16,7 @@ from kvopt.theory.quadratic import Exact
 __all__ = [
     "PARAMETRIC",
     "ParametricFamily",
+    "equal_areas",
     "identical",
     "late_short",
     "slice_boundary",
@@ -142,6 +143,29 @@ def late_short(memory: int = 100, count: int = 100) -> Instance:
     )
 
 
+def equal_areas(count: int = 16) -> Instance:
+    """Return requests that grow from no prompt, alternating with ones that fill the memory.
+
+    With l = 2 count - 1 and M = l (l + 1) / 2, the former have output l, the latter prompt M - 1
+    and output 1, so all have the area M.  SVF takes them as they come, and drains the memory
+    for every second one: its cost is more than 4 count / 7 times what it is with all that fill
+    the memory first (proofs/text/mixed_prompts.md, theorem 2).
+
+    Parameters
+    ----------
+    count
+        Number of requests of each kind.
+    """
+    length = 2 * count - 1
+    memory = count * length
+    return Instance.from_groups(
+        memory,
+        [(0, length, 1), (memory - 1, 1, 1)] * count,
+        name="equal-areas",
+        comment="all of one area: SVF drains the memory for every second request",
+    )
+
+
 def _counts(text: str, name: str) -> list[int]:
     one = integer(1, MAX_REQUESTS)
     return [one(part, name) for part in text.split("+")]
@@ -176,6 +200,7 @@ PARAMETRIC: tuple[ParametricFamily, ...] = (
     ParametricFamily("two-point", two_point, {**_TOKENS, "long": _NUMBER, "short": _NUMBER}),
     ParametricFamily("identical", identical, {**_TOKENS, "output": integer(1), "count": _NUMBER}),
     ParametricFamily("late-short", late_short, {"memory": integer(1), "count": _NUMBER}),
+    ParametricFamily("equal-areas", equal_areas, {"count": integer(1, 20_000)}),
     ParametricFamily(
         "slice-boundary",
         slice_boundary,

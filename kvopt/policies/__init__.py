@@ -31,6 +31,7 @@ from kvopt.policies.route import Rect, Response, Route
 from kvopt.policies.sorted_f import SortedF
 from kvopt.policies.spt_pipeline import SPTPipeline
 from kvopt.policies.svf import SVF
+from kvopt.policies.svf_batches import SVFBatches
 
 __all__ = [
     "FCFS",
@@ -50,6 +51,7 @@ __all__ = [
     "Response",
     "Route",
     "SPTPipeline",
+    "SVFBatches",
     "SortedF",
     "is_built_in",
     "policies_of",
@@ -72,6 +74,7 @@ POLICIES: tuple[type[Policy], ...] = (
     AlphaProtection,
     SortedF,
     SVF,
+    SVFBatches,
     Route,
     Rect,
     Response,

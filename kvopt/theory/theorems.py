@@ -5,6 +5,7 @@ Each stands beside its formula, in the module of its family.
 
 from __future__ import annotations
 
+from kvopt.theory.area_batches import SVF_BATCHES_THEOREM
 from kvopt.theory.gba_bounds import GBA_LARGE_MEMORY, GBA_SHARPER, GBA_THEOREM
 from kvopt.theory.gsa_bounds import (
     GSA_CHOSEN_SLICES,
@@ -43,6 +44,7 @@ THEOREMS: tuple[Theorem, ...] = (
     SORTED_F_THEOREM,
     SVF_THEOREM,
     SVF_SHARPER,
+    SVF_BATCHES_THEOREM,
     RECT_THEOREM,
     RESPONSE_THEOREM,
     NON_CLAIRVOYANT_LIMIT,

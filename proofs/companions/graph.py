@@ -36,6 +36,7 @@ SHORT = {
     "online_lower_bound": "O",
     "worst_cases": "X",
     "mixed_prompts": "Q",
+    "area_batches": "Y",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
 
@@ -112,6 +113,9 @@ NEEDS = {
     "X4": "L2 M4",
     "X5": "X1 X2 X3 X4 B17 B18",
     "Q1": "L2",
+    "Y2": "Y1",
+    "Y4": "L1 L2",
+    "Y5": "Y2 Y3 Y4",
 }
 """What a statement needs, other than definitions."""
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
+from collections.abc import Iterator
 from fractions import Fraction
 
 from kvopt import Instance, Schedule, policy_from_spec, simulate, solve, violations
+from kvopt.generate import equal_areas
 from kvopt.theory.other_bounds import RECT_THEOREM
 
 
@@ -47,7 +50,10 @@ def check_unbounded(n: int) -> None:
     """Theorem 2: both costs, and the quotient."""
     length = 2 * n - 1
     memory = n * length
-    instance = Instance(memory, [0, memory - 1] * n, [length, 1] * n)
+    instance = equal_areas(n)
+    assert instance.memory == memory == length * (length + 1) // 2
+    assert instance.prompts.tolist() == [0, memory - 1] * n
+    assert instance.outputs.tolist() == [length, 1] * n
     policy = policy_from_spec("svf")
     assert policy.guarantee(instance) is None
     cost = simulate(instance, policy).total_completion_time()
@@ -78,6 +84,14 @@ def check_rect(memory: int, reached: Fraction) -> None:
     assert Fraction(cost, other) > reached
 
 
+def small_instances(memory: int, requests: int) -> Iterator[Instance]:
+    """Yield all instances of that size with peaks below the memory; for ties, one order each."""
+    types = [(s, o) for s in range(memory - 1) for o in range(1, memory - s)]
+    for chosen in itertools.combinations_with_replacement(types, requests):
+        prompts, outputs = zip(*chosen, strict=True)
+        yield Instance(memory, prompts, outputs)
+
+
 def random_instance(rng: random.Random) -> Instance:
     """Return a few requests with any prompts whose peaks are below the memory."""
     memory = rng.randint(3, 24)
@@ -89,6 +103,10 @@ def main(fast: bool) -> None:
     rng = random.Random(9)
     for _ in range(150 if fast else 3000):
         check_svf(random_instance(rng))
+    for memory, most in ((3, 4), (4, 3)) if fast else ((3, 6), (4, 5), (5, 4), (6, 3)):
+        for requests in range(1, most + 1):
+            for instance in small_instances(memory, requests):
+                check_svf(instance)
     for n in range(1, 12 if fast else 40):
         check_unbounded(n)
     assert RECT_THEOREM.constant == 36

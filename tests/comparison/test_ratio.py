@@ -121,6 +121,7 @@ def test_the_strongest_bound_is_claimed(
         ("alpha-protection", None),
         ("sorted-f", Fraction(48)),
         ("svf", Fraction(4)),
+        ("svf-batches", Fraction(954, 100)),
         ("rect", None),
         ("response", None),
         ("route", None),
@@ -143,7 +144,7 @@ def test_scopes() -> None:
     """Each bound is claimed only where its source proves it."""
     common, mixed = Instance(20, [2, 2], [2, 2]), Instance(20, [2, 3], [2, 2])
     for policy in POLICIES:
-        if policy.name not in ("sorted-f", "svf"):
+        if policy.name not in ("sorted-f", "svf", "svf-batches"):
             assert policy().guarantee(mixed) is None
     svf = policy_from_spec("svf").guarantee(common)
     assert svf.bound == 1 + 4 / (3 * (1 - Fraction(1, 5)))

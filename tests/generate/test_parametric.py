@@ -17,6 +17,7 @@ from kvopt.simulation.simulate import simulate
         ("two-point", 256, [(96, 160, 6), (96, 1, 194)]),
         ("two-point:memory=20:prompt=5:long=1:short=3", 20, [(5, 15, 1), (5, 1, 3)]),
         ("identical:count=7:output=9", 100, [(5, 9, 7)]),
+        ("equal-areas:count=2", 6, [(0, 3, 1), (5, 1, 1), (0, 3, 1), (5, 1, 1)]),
         ("slice-boundary:alpha=2:memory=23:counts=2+7+3", 23, [(0, 17, 2), (0, 9, 7), (0, 5, 3)]),
         (
             "slice-boundary:alpha=(7+sqrt(13))/6:memory=788:counts=14363+45637",
@@ -53,6 +54,7 @@ def test_parametric_families(spec: str, memory: int, groups: list[tuple[int, int
         ("identical:count=0", "family identical: count: must be an integer from 1"),
         ("identical:count=x", "family identical: count: must be an integer .* got 'x'"),
         ("identical:output=99", r"requests\[0\]: prompt \+ output must be at most memory = 100"),
+        ("equal-areas:count=0", "family equal-areas: count: must be an integer from 1 "),
         ("late-short:memory=9:count=10", "count: must be at most memory = 9, got 10"),
         ("slice-boundary:alpha=2", "family slice-boundary: memory: required parameter is missing"),
         ("slice-boundary:alpha=1:memory=9:counts=1", "alpha: must be greater than 1, got 1"),
@@ -80,3 +82,14 @@ def test_late_short_requests_wait_for_the_long_one(policy: str, memory: int, cou
     better = Schedule.from_starts(instance, [count + 1, *range(1, count + 1)])
     assert not violations(better)
     assert better.total_latency() == 2 * count + memory + 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 16])
+def test_svf_drains_for_every_second_request_of_equal_areas(count: int) -> None:
+    instance = family_from_spec(f"equal-areas:count={count}")
+    assert isinstance(instance, Instance)
+    assert {request.area for request in instance} == {instance.memory}
+    cost = simulate(instance, policy_from_spec("svf")).total_completion_time()
+    better = Schedule.from_starts(instance, [i // 2 if i % 2 else count for i in range(2 * count)])
+    assert not violations(better)
+    assert 7 * cost > 4 * count * better.total_completion_time()
