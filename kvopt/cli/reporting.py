@@ -93,9 +93,8 @@ def _written(study: Study, output: Path, beside: bool, limit: Limit) -> int:
     for lost in study.unstudied:
         prefix = f"{one_line(lost.name, NAME)}: " if lost.readable else ""
         codes.append(complain(f"{prefix}{lost.reason}", FAILED if lost.readable else BAD_INPUT))
-    for one in study.studied:
-        for problem in one.problems:
-            codes.append(complain(f"{one_line(one.name, NAME)}: {problem}", FAILED))
+    problems = [(one.name, problem) for one in study.studied for problem in one.problems]
+    codes += [complain(f"{one_line(name, NAME)}: {text}", FAILED) for name, text in problems]
     return exit_code(*codes, DONE)
 
 

@@ -110,12 +110,12 @@ def _page(title: str, data: dict[str, Any]) -> str:
 
 
 def embedded(data: Any) -> str:
-    """Return data as JSON that may stand in a script: only "<" could end that or begin a comment.
+    r"""Return data as JSON that may stand in a script: only "<" could end that or begin a comment.
 
     Examples
     --------
     >>> print(embedded("</script>"))
-    "\\u003c/script>"
+    "\u003c/script>"
     """
     return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 

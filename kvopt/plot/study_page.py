@@ -38,8 +38,8 @@ SPARE = ("requests", "memory", "optimum", "cost", "from")
 
 CHECKING = (
     "A certificate proves its bracket to somebody who trusts neither kvopt nor a solver: it is"
-    " checked by a program in plain Python that is in the folder proofs/checker of kvopt and imports"
-    " nothing. Costs are those of schedules that independent code has checked; ratios are cost /"
+    " checked by a program in plain Python, the folder proofs/checker of kvopt, which needs nothing"
+    " else. Costs are those of schedules that independent code has checked; ratios are cost /"
     " (best schedule) to cost / (lower bound), compared with bounds in exact arithmetic, and shown"
     " rounded outwards. "
 )
@@ -129,10 +129,8 @@ def _add_list(parent: Element, facts: Iterable[tuple[str, str]]) -> None:
     """Add a list of names and what is said of them."""
     found = _add(parent, "dl")
     for name, text in facts:
-        if name:  # without, it is said of the name before
+        if name:  # else it is said of the name before
             _add(found, "dt", name)
-        else:
-            _add(found, "dt", "", aria_hidden="true")
         _add(found, "dd", text)
 
 

@@ -15,7 +15,7 @@ from kvopt.comparison.standing import Standing
 from kvopt.comparison.study import Certified, Studied, Study, Worst
 from kvopt.model.text import NAME, one_line
 from kvopt.policies.policy import Policy, parameter_text, parameters
-from kvopt.report.tables import bound_texts, optimum_text, ratio_text
+from kvopt.report.tables import bound_texts, decimal, optimum_text, ratio_text
 from kvopt.solver.result import Result, Status
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.quadratic import format_exact
@@ -232,7 +232,7 @@ def worst_sentence(worst: Worst) -> str:
     """Say how large the ratio of a policy is at worst."""
     on = one_line(worst.instance, NAME)
     if worst.low == worst.high:
-        text = f"at worst {float(worst.low):.3f} times the optimum, on {on}"
+        text = f"at worst {decimal(worst.low)} times the optimum, on {on}"
     else:
         low, high = rounded_down(worst.low, 3), rounded_up(worst.high, 3)
         text = f"at worst {low} to {high} times the optimum, at least {low} on {on}"
@@ -247,8 +247,8 @@ def standing_sentence(standing: Standing) -> str:
         seen = "no instance here is one that a theorem is about"
     else:
         on = one_line(standing.instance, NAME)
-        seen = f"the largest ratio here, where a theorem applies, is {ratio_text(standing.largest)}"
-        seen += f", on {on}"
+        ratio = ratio_text(standing.largest).replace("..", " to ")
+        seen = f"the largest ratio here, where a theorem applies, is {ratio}, on {on}"
     proved = rounded_up(standing.bound.bound, 2)
     bounds = f"this project proves at most {proved}"
     if standing.published is not None:
@@ -259,7 +259,7 @@ def standing_sentence(standing: Standing) -> str:
             bounds = f"the paper proves at most {published}, this project at most {proved}"
     text = f"{seen}. For every instance with one prompt length {bounds}"
     if standing.record is not None:
-        text += f"; the worst instance known reaches {rounded_down(standing.record.ratio, 2)}"
+        text += f"; the worst instance known reaches {rounded_down(standing.record.ratio, 3)}"
     return f"{text}."
 
 

@@ -16,7 +16,7 @@
     instance.addEventListener("toggle", () => { if (instance.open) schedulesOf(instance); });
 
   function open(name, policy) {
-    const instance = name && document.getElementById(name);
+    const instance = document.getElementById(name);
     if (!instance?.matches("details.instance")) return;
     instance.open = true;
     if (policy) schedulesOf(instance).show(policy);

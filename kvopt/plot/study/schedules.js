@@ -97,8 +97,10 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
     run.figure = make("figure", place);
     const caption = make("figcaption", run.figure);
     make("strong", caption, run.label);
-    caption.append(`: ${run.words}, peak ${number(run.peak)} of ${number(memory)} tokens`);
-    const readout = make("p", run.figure, "", { class: "readout" });
+    caption.append(`: ${run.words}`);
+    run.idle = `peak ${number(run.peak)} of ${number(memory)} tokens, ` +
+      `${number(run.attempts)} attempts in ${number(run.makespan)} rounds`;
+    const readout = make("p", run.figure, run.idle, { class: "readout" });
     const bars = run.bars ? [drawBars, readBars] : [drawRunning, readRunning];
     const tall = run.bars ? Math.min(360, Math.max(60, 20 * run.lanes.length)) : 150;
     addChart(run, "memory over time", 150, drawMemory, readMemory, readout);
@@ -122,7 +124,7 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
     svg.addEventListener("pointermove", event => {
       const y = event.clientY - svg.getBoundingClientRect().top, t = time(event), before = marked;
       marked = null;
-      readout.textContent = t < from || t > to ? "" : read(it, t, it.value(y));
+      readout.textContent = t >= from && t <= to && read(it, t, it.value(y)) || run.idle;
       if (held) held.to = t;
       if (held || before !== marked) redraw();
     });
@@ -133,7 +135,11 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
       if (b - a > (to - from) / 100) look(a, b); else redraw();
     });
     svg.addEventListener("pointercancel", () => { held = null; redraw(); });
-    svg.addEventListener("pointerleave", () => { marked = null; redraw(); });
+    svg.addEventListener("pointerleave", () => {
+      marked = null;
+      readout.textContent = run.idle;
+      redraw();
+    });
     svg.addEventListener("dblclick", () => look(0, whole));
     svg.addEventListener("wheel", event => {
       if (!event.ctrlKey) return; // without, the page scrolls
