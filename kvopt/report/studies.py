@@ -6,6 +6,7 @@ Numbers are rounded here, exactly and outwards; whoever shows them only places t
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -217,15 +218,26 @@ def _certificates(study: Study) -> str:
 
 def _verdicts(study: Study) -> str:
     counts = verdict_counts(study)
-    return f"Verdicts: {', '.join(f'{count} {verdict}' for verdict, count in counts.items())}."
+    claimed = counts[Verdict.WITHIN] + counts[Verdict.VIOLATES] + counts[Verdict.UNDECIDED]
+    if not claimed:
+        return "No bound is claimed for any run."
+    violating = counts[Verdict.VIOLATES]
+    said = [
+        f"{_count(counts[Verdict.WITHIN], 'run is', 'runs are')} within the bound proved for it",
+        f"{violating} VIOLATE it" if violating else "none violates it",
+    ]
+    if undecided := counts[Verdict.UNDECIDED]:
+        said.append(f"{_count(undecided, 'is', 'are')} undecided")
+    if free := counts[Verdict.NO_CLAIM]:
+        said.append(f"for {free} no bound is claimed")
+    return f"{'; '.join(said)}."
 
 
-def verdict_counts(study: Study) -> dict[str, int]:
-    """Return how often each verdict was given, those that stand first in `Verdict` first."""
-    given = [ratio.verdict for _, ratio in study.ratios]
-    given += [Verdict.UNDECIDED for one in study.studied for _ in one.comparison.unfinished]
-    counts = {verdict.value: given.count(verdict) for verdict in Verdict}
-    return {verdict: count for verdict, count in counts.items() if count}
+def verdict_counts(study: Study) -> Counter[Verdict]:
+    """Return how often each verdict was given; a policy that did not end is undecided."""
+    counts = Counter(ratio.verdict for _, ratio in study.ratios)
+    counts[Verdict.UNDECIDED] += sum(len(one.comparison.unfinished) for one in study.studied)
+    return counts
 
 
 def worst_sentence(worst: Worst) -> str:
@@ -250,13 +262,13 @@ def standing_sentence(standing: Standing) -> str:
         ratio = ratio_text(standing.largest).replace("..", " to ")
         seen = f"the largest ratio here, where a theorem applies, is {ratio}, on {on}"
     proved = rounded_up(standing.bound.bound, 2)
-    bounds = f"this project proves at most {proved}"
+    bounds = f"kvopt proves at most {proved}"
     if standing.published is not None:
         published = rounded_up(standing.published, 2)
         if standing.bound.status == "published":
             bounds = f"the paper proves at most {published}, the sharpest bound known here"
         else:
-            bounds = f"the paper proves at most {published}, this project at most {proved}"
+            bounds = f"the paper proves at most {published}, kvopt at most {proved}"
     text = f"{seen}. For every instance with one prompt length {bounds}"
     if standing.record is not None:
         text += f"; the worst instance known reaches {rounded_down(standing.record.ratio, 3)}"
