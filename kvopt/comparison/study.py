@@ -16,7 +16,7 @@ from kvopt.comparison.audit import problems_of
 from kvopt.comparison.ratio import Comparison, Ratio, compare
 from kvopt.comparison.records import worst_known
 from kvopt.comparison.standing import Standing, standings
-from kvopt.model.errors import KvoptError, PolicyError
+from kvopt.model.errors import KvoptError, PolicyError, StoppedError
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import code_version
@@ -220,7 +220,7 @@ def study_instance(
     Raises
     ------
     StoppedError
-        If it was interrupted before all policies were simulated.
+        If it was interrupted before it was done.
     """
     problems: list[str] = []
 
@@ -234,8 +234,8 @@ def study_instance(
         problems += problems_of(comparison)
         certified = _certified(comparison, stop.part(max(time_limit, LEAST_CHECK_SECONDS)))
     except KvoptError as error:
-        if stop.interrupted:
-            raise
+        if stop.interrupted:  # the signal may have ended the checker, too
+            raise StoppedError("interrupted") from None
         return Unstudied(name, file, str(error), readable=True)
     if certified.verdict.holds or certified.verdict.stopped:
         return Studied(name, file, comparison, certified, tuple(problems))

@@ -33,9 +33,6 @@ FOLDER = Path(__file__).with_name("study")
 
 SCRIPTS = {"TABLE": "table.js", "SCHEDULES": "schedules.js", "PAGE": "page.js"}
 
-SPARE = ("requests", "memory", "optimum", "cost", "from")
-"""Columns that a narrow screen does without; the instance says all of it."""
-
 CHECKING = (
     "A certificate proves its bracket to somebody who trusts neither kvopt nor a solver: it is"
     " checked by a program in plain Python, the folder proofs/checker of kvopt, which needs nothing"
@@ -46,8 +43,9 @@ CHECKING = (
 
 REPEATING = (
     "Costs are the same in every run: what is random in a policy comes from the seed among its"
-    " parameters. The solver draws from fixed seeds, but a bracket that is open depends on the time"
-    " that it was given."
+    " parameters. The solver draws from fixed seeds and begins with the schedules of the policies;"
+    " a bracket that is open depends on the time that it was given. SHA-256 is that of the memory"
+    " and the requests of an instance; certificates name it."
 )
 
 
@@ -152,16 +150,17 @@ def _add_table(main: Element, study: Study) -> None:
     box.tail = "proved optima only"
     _add(controls, "button", "Show all", type="button", id="filter-none")
     _add(main, "p", class_="note", role="status", id="shown")
-    place = _add(
-        main, "div", class_="scroll", role="region", tabindex="0", aria_labelledby="ratios-head"
-    )
-    table = _add(place, "table", id="ratios")
     _add(
-        table,
-        "caption",
-        "Ratios and optima as brackets where they are not known exactly. A head sorts; an instance"
+        main,
+        "p",
+        "Ratios and optima are brackets where they are not known exactly. A head sorts; an instance"
         " opens with the schedules of the policy.",
+        class_="note",
+        id="ratios-note",
     )
+    names = {"aria_labelledby": "ratios-head", "aria_describedby": "ratios-note"}
+    place = _add(main, "div", class_="scroll", role="region", tabindex="0", **names)
+    table = _add(place, "table", id="ratios", **names)
     head = _add(_add(table, "thead"), "tr")
     for name, numbers in studies.COLUMNS:
         kind = _classes(name, numbers)
@@ -173,9 +172,8 @@ def _add_table(main: Element, study: Study) -> None:
 
 
 def _classes(column: str, numbers: bool, *more: str) -> dict[str, str]:
-    """Return the attribute "class" of a cell, if it has any class."""
-    names = [*(["number"] if numbers else []), *(["spare"] if column in SPARE else []), *more]
-    return {"class_": " ".join(names)} if names else {}
+    """Return the attribute "class" of a cell; a narrow screen does without some columns."""
+    return {"class_": " ".join((column, *(["number"] if numbers else []), *more))}
 
 
 def _add_row(body: Element, row: studies.Row) -> None:

@@ -222,9 +222,12 @@ def _verdicts(study: Study) -> str:
     if not claimed:
         return "No bound is claimed for any run."
     violating = counts[Verdict.VIOLATES]
+    within = counts[Verdict.WITHIN]
     said = [
-        f"{_count(counts[Verdict.WITHIN], 'run is', 'runs are')} within the bound proved for it",
-        f"{violating} VIOLATE it" if violating else "none violates it",
+        "1 run is within the bound proved for it"
+        if within == 1
+        else f"{within} runs are within the bounds proved for them",
+        f"{violating} VIOLATE theirs" if violating else "none violates its bound",
     ]
     if undecided := counts[Verdict.UNDECIDED]:
         said.append(f"{_count(undecided, 'is', 'are')} undecided")
@@ -293,12 +296,13 @@ def commands(study: Study, one: Studied, certificate: str) -> list[tuple[str, st
     certificate
         Name of the file of its certificate.
     """
-    file = shlex.quote(one_line(one.file, NAME))
-    policies = shlex.quote(",".join(study.specs))
+    file = shlex.quote(one_line(one.file))
+    policies = f"--policy {shlex.quote(','.join(study.specs))}"
     limit = f"--time-limit {study.time_limit:g}"
     found = [
-        ("costs, bracket, ratios", f"kvopt ratio {file} --policy {policies} {limit}"),
-        ("bracket, certificate", f"kvopt solve {file} {limit} --certificate {certificate}"),
+        ("everything here", f"kvopt report {file} {policies} {limit} -o again.html"),
+        ("costs and ratios", f"kvopt ratio {file} {policies} {limit}"),
+        ("bracket and certificate", f"kvopt solve {file} {limit} --certificate {certificate}"),
     ]
     if one.certificate is not None:
         limits = "".join(f"{limit} " for limit in one.certificate.limits)

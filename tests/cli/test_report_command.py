@@ -92,7 +92,7 @@ def test_the_summary_is_in_words(page: StudyPage) -> None:
     for sentence in (
         "3 instances, 4 policies, 12 runs.",
         "All optima are proved.",
-        "none violates it",
+        "none violates its bound",
         "gsa:alpha=2at worst 7.345 times the optimum, on twelve.",
         "the paper proves at most 64.00, kvopt at most 28.00",
         "total latencies",
