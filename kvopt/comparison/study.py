@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,17 +17,13 @@ from kvopt.comparison.standing import Standing, standings
 from kvopt.model.errors import KvoptError, PolicyError, StoppedError
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
-from kvopt.parallel.code_version import code_version
 from kvopt.policies import Policy, spec_of
 from kvopt.solver.result import Status
 
-__all__ = ["Certified", "Studied", "Study", "Unstudied", "Worst", "study_instance", "versions"]
+__all__ = ["Certified", "Studied", "Study", "Unstudied", "Worst", "study_instance"]
 
 LEAST_CHECK_SECONDS = 10.0
 """So long the check of a certificate may take, however short the limit of an instance is."""
-
-PACKAGES = ("numpy", "scipy", "numba", "highspy", "pulp", "networkx")
-"""What the numbers depend on besides kvopt."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -252,11 +246,3 @@ def _certified(comparison: Comparison, stop: Stopping) -> Certified:
     seconds = time.perf_counter() - began
     bound = optimum.certified
     return Certified(certificate_text(content), bound.value, bound.rule, verdict, limits, seconds)
-
-
-def versions() -> list[tuple[str, str]]:
-    """Return what the numbers of a study depend on, and its version."""
-    python = f"{platform.python_version()} ({platform.python_implementation()})"
-    found = [("kvopt", code_version()), ("Python", python)]
-    found += [(name, importlib.metadata.version(name)) for name in PACKAGES]
-    return [*found, ("machine", f"{platform.system()}, {platform.machine()}")]

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from kvopt.comparison.study import Studied, Study, versions
+from kvopt.comparison.study import Studied, Study
 from kvopt.model.text import NAME, one_line
+from kvopt.parallel.code_version import versions
 from kvopt.plot.page import embedded, release_data, run_data
 from kvopt.plot.shapes import Run
 from kvopt.policies import spec_of
