@@ -52,8 +52,7 @@ REPEATING = (
 
 def study_page(study: Study) -> str:
     """Return the page of a study."""
-    title = f"Study of {len(study.studied)} instances"
-    body = _body(study, title)
+    title = studies.title(study)
     parts = {name: _asset(file) for name, file in SCRIPTS.items()}
     parts["STYLE"] = _asset("page.css")
     scripts = " ".join(_digest(parts[name]) for name in SCRIPTS)
@@ -62,7 +61,7 @@ def study_page(study: Study) -> str:
         " base-uri 'none'; form-action 'none'"
     )
     parts["TITLE"] = f"kvopt: {title.lower()}"
-    parts["BODY"] = body
+    parts["BODY"] = _body(study, title)
     # All at once, so that nothing in the study is taken for a place to fill.
     return re.sub(r"@([A-Z]+)@", lambda match: parts[match[1]], _asset("page.html"))
 
@@ -224,17 +223,17 @@ def _add_instance(main: Element, study: Study, number: int, one: Studied) -> Non
     charts = _add(content, "div", class_="charts", data_number=str(number + 1))
     _add(charts, "noscript", "Schedules are drawn by a script.")
     _add_data(content, "schedules", _schedules(one))
-    _add(content, "h4", "Optimum")
+    _add(content, "h3", "Optimum")
     _add_list(content, studies.optimum_facts(one))
     stages = stage_rows(optimum)
     lines = [[str(stage[key]) for key in stage] for stage in stages]
     inner = _add(content, "details")
     _add(inner, "summary", "What each stage of the solver did")
     _add_plain_table(inner, "stages of the solver", list(stages[0]) if stages else [], lines)
-    _add(content, "h4", "Policies")
+    _add(content, "h3", "Policies")
     heads = ["policy", "cost", "kills", "seconds", "ratio exactly", "bound", "proof", "verdict"]
     _add_plain_table(content, "policies", heads, studies.policy_facts(one))
-    _add(content, "h4", "Do it again")
+    _add(content, "h3", "Do it again")
     for what, command in studies.commands(study, one, file):
         _add(_add(content, "p", f"{what}: "), "code", command)
 

@@ -33,6 +33,7 @@ __all__ = [
     "rows",
     "standing_sentence",
     "summary",
+    "title",
     "verdict_counts",
     "worst_sentence",
 ]
@@ -153,6 +154,11 @@ def _bound_cells(ratio: Ratio) -> tuple[Cell, Cell]:
 
 def _number(value: int) -> Cell:
     return Cell(str(value), float(value))
+
+
+def title(study: Study) -> str:
+    """Return what the study is called."""
+    return f"Study of {_count(len(study.studied), 'instance')}"
 
 
 def summary(study: Study) -> list[str]:
@@ -318,6 +324,7 @@ def optimum_facts(one: Studied) -> list[tuple[str, str]]:
     lower = f"{optimum.lower_bound}, by {optimum.rule}"
     facts = [
         ("instance", one_line(optimum.instance, 400)),
+        ("file", one_line(one.file)),
         ("SHA-256", optimum.instance.digest()),
         ("objective", f"{quantity}, in rounds"),
         ("optimum", f"at most {optimum.objective}, the cost of the best schedule"),

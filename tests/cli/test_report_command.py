@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 import shlex
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 from command_line import Run, parsed
 from study_pages import StudyPage
 
-from kvopt import Instance, SolverError, write_instance
+from kvopt import Instance, SolverError, StoppedError, write_instance
 from kvopt.certificates.checker import Verdict, verdicts
 from kvopt.cli import main
 
@@ -225,6 +226,20 @@ def test_a_check_that_is_stopped_says_so(
     assert "accepted 0, which prove 0 optima. 3 checks did not end in time." in page.text
     assert "repeat it" in page.text
     assert len(page.of_class("certificate")) == 3
+
+
+def test_nothing_is_written_where_nothing_was_done(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*_: object) -> Any:
+        signal.raise_signal(signal.SIGINT)
+        raise StoppedError("interrupted")
+
+    Path("x.html").write_text("the study of last week")
+    monkeypatch.setattr("kvopt.cli.reporting.study_instance", end)
+    code, out, err = run("report", folder, "-o", "x.html")
+    assert (code, out, err) == (130, "", "kvopt: interrupted; nothing was written\n")
+    assert Path("x.html").read_text() == "the study of last week"
 
 
 def test_the_page_goes_to_stdout(run: Run, folder: Path) -> None:
