@@ -23,6 +23,7 @@ from kvopt.cli import (
     listing,
     making,
     plotting,
+    reporting,
     searching,
     simulating,
     solving,
@@ -84,6 +85,7 @@ for command in (
     listing.slices,
     listing.policies,
     plotting.plot,
+    reporting.report,
 ):
     cli.add_command(command)
 

@@ -18,7 +18,7 @@ from kvopt.solver.stage import run_alone
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 from kvopt.theory.decimals import rounded_down, rounded_up
 
-__all__ = ["Audited", "audit_instance"]
+__all__ = ["Audited", "audit_instance", "problems_of"]
 
 GRAPH_REQUESTS, GRAPH_MEMORY = 6, 12
 PROGRAM_REQUESTS, PROGRAM_MEMORY = 12, 24
@@ -64,15 +64,8 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], stop: Stoppin
     comparison = compare(
         instance, policies, math.inf, stop=stop, on_error=lambda error: problems.append(str(error))
     )
+    problems += problems_of(comparison)
     optimum = comparison.optimum
-    for name, schedule in (
-        ("the best schedule", optimum.schedule),
-        *zip((r.policy for r in comparison.ratios), comparison.schedules, strict=True),
-    ):
-        problems += [f"{name}: {violation}" for violation in violations(schedule)]
-    for ratio in comparison.ratios:
-        if ratio.verdict is Verdict.VIOLATES:
-            problems.append(_violated(ratio))
     witnesses = [optimum.rule] if optimum.status is Status.OPTIMAL else []
     for second in _second_opinions(optimum, stop):
         witnesses.append(second.rule)
@@ -82,6 +75,23 @@ def audit_instance(instance: Instance, policies: Sequence[Policy], stop: Stoppin
                 f" {optimum.rule} {optimum.objective}"
             )
     return Audited(comparison, tuple(witnesses), len(comparison.ratios) + 1, tuple(problems))
+
+
+def problems_of(comparison: Comparison) -> list[str]:
+    """Return what is wrong with a comparison, one line each.
+
+    Every schedule goes through the independent checker, and every ratio has its verdict.
+    """
+    problems: list[str] = []
+    for name, schedule in (
+        ("the best schedule", comparison.optimum.schedule),
+        *zip((r.policy for r in comparison.ratios), comparison.schedules, strict=True),
+    ):
+        problems += [f"{name}: {violation}" for violation in violations(schedule)]
+    for ratio in comparison.ratios:
+        if ratio.verdict is Verdict.VIOLATES:
+            problems.append(_violated(ratio))
+    return problems
 
 
 def _second_opinions(optimum: Result, stop: Stopping) -> Iterator[Result]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import enum
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from kvopt.certificates.solve import solve_certified
 from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
@@ -159,6 +161,9 @@ class Comparison(ShownAsText):
         The ratio of each of them, in the same order.
     unfinished
         The policies that did not.
+    seconds
+        Wall-clock time of the simulation of each that did, in the order of the ratios, without
+        that for compiling (seconds).
     """
 
     instance: Instance
@@ -166,6 +171,7 @@ class Comparison(ShownAsText):
     schedules: tuple[Schedule, ...]
     ratios: tuple[Ratio, ...]
     unfinished: tuple[Unfinished, ...] = ()
+    seconds: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain numbers, texts, lists and dictionaries."""
@@ -197,6 +203,7 @@ def compare(
     *,
     stop: Stopping | None = None,
     on_error: Callable[[PolicyError], None] | None = None,
+    certify: bool = False,
 ) -> Comparison:
     """Run policies on an instance and bracket their ratios to the optimum.
 
@@ -215,6 +222,8 @@ def compare(
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
         out.  None to raise the error.
+    certify
+        Whether the solver goes on until a certificate can prove the bracket.
 
     Raises
     ------
@@ -233,12 +242,15 @@ def compare(
     whole = stop or Stopping()
     limited = whole.part(Stopping(time_limit).left())
     runs: list[tuple[Policy, Schedule, Guarantee | None]] = []
+    seconds: list[float] = []
     unfinished: list[Unfinished] = []
     for number, policy in enumerate(chosen):
         share = limited.left() / (len(chosen) - number + 1)
         part = whole.part(max(share, LEAST_SECONDS / len(chosen)))
+        began = time.perf_counter() - part.uncharged_seconds
         try:
             schedule = simulate(instance, policy, stop=part)
+            took = time.perf_counter() - part.uncharged_seconds - began
             guarantee = _guarantee(policy, instance, part)
         except StoppedError as error:
             unfinished.append(Unfinished(spec_of(policy), str(error)))
@@ -248,15 +260,17 @@ def compare(
             on_error(error)
         else:
             runs.append((policy, schedule, guarantee))
+            seconds.append(took)
     if limited.interrupted:
         raise StoppedError("interrupted")
     # The completing attempts of a run are a feasible schedule of the same cost, unless they
     # go on with tokens of killed ones.
     known = [schedule.starts() for _, schedule, _ in runs if not schedule.keeps_tokens]
-    optimum = solve(instance, limited.left(), stop=limited, known=known)
+    solver = solve_certified if certify else solve
+    optimum = solver(instance, limited.left(), stop=limited, known=known)
     ratios = tuple(_ratio(*run, optimum) for run in runs)
     schedules = tuple(schedule for _, schedule, _ in runs)
-    return Comparison(instance, optimum, schedules, ratios, tuple(unfinished))
+    return Comparison(instance, optimum, schedules, ratios, tuple(unfinished), tuple(seconds))
 
 
 def _ratio(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib.metadata
+import platform
 from importlib import resources
 from importlib.resources.abc import Traversable
 
 import kvopt
 
-__all__ = ["NO_MATTER", "code_version"]
+__all__ = ["NO_MATTER", "code_version", "versions"]
 
 NO_MATTER = frozenset(
     {
@@ -22,6 +24,10 @@ NO_MATTER = frozenset(
 
 A new file counts until it is entered here, so that the mistake to make is a search too many.
 """
+
+
+PACKAGES = ("numpy", "scipy", "numba", "highspy", "pulp", "networkx")
+"""What numbers depend on besides kvopt."""
 
 
 @functools.cache
@@ -37,6 +43,14 @@ def code_version() -> str:
     for name, file in sorted(_files(resources.files(kvopt), "")):
         digest.update(f"{name}\n".encode() + file.read_bytes())
     return f"{kvopt.__version__}+{digest.hexdigest()[:12]}"
+
+
+def versions() -> list[tuple[str, str]]:
+    """Return what numbers depend on: programs and packages with their versions, the machine."""
+    python = f"{platform.python_version()} ({platform.python_implementation()})"
+    found = [("kvopt", code_version()), ("Python", python)]
+    found += [(name, importlib.metadata.version(name)) for name in PACKAGES]
+    return [*found, ("machine", f"{platform.system()}, {platform.machine()}")]
 
 
 def _files(folder: Traversable, path: str) -> list[tuple[str, Traversable]]:

@@ -33,7 +33,7 @@ from kvopt.plot.shapes import (
 from kvopt.report.tables import bound_text, decimal
 from kvopt.theory.decimals import rounded_down, rounded_up
 
-__all__ = ["ratios_page", "runs_page"]
+__all__ = ["embedded", "ratios_page", "release_data", "run_data", "runs_page"]
 
 MAX_BARS = 20_000
 """Up to this many attempts of a schedule are drawn one by one."""
@@ -57,7 +57,10 @@ def runs_page(runs: Sequence[Run], kind: str | None = None) -> str:
     """
     instances = instances_of(runs)
     title = ", ".join(one_line(instance.name, NAME) for instance in instances)
-    rows = [_run(run) | {"instance": instance_of(run, instances)} for run in runs]
+    rows = [
+        run_data(run) | _completions(run) | {"instance": instance_of(run, instances)}
+        for run in runs
+    ]
     return _page(
         f"kvopt: {title}",
         {
@@ -70,7 +73,7 @@ def runs_page(runs: Sequence[Run], kind: str | None = None) -> str:
                     "groups": instance.groups()
                     if any("bars" in row and row["instance"] == i for row in rows)
                     else [],  # only bars speak of single requests
-                    **_released(instance),
+                    **release_data(instance),
                 }
                 for i, instance in enumerate(instances)
             ],
@@ -101,22 +104,38 @@ def ratios_page(bars: Sequence[RatioBar]) -> str:
 
 def _page(title: str, data: dict[str, Any]) -> str:
     template = Path(__file__).with_name("page.html").read_text(encoding="utf-8")
-    # In a script, only "<" could end it or start a comment.
-    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     head, _, tail = template.partition("@TITLE@")
     middle, _, tail = tail.partition("@DATA@")
-    return head + html.escape(title) + middle + text + tail
+    return head + html.escape(title) + middle + embedded(data) + tail
 
 
-def _run(run: Run) -> dict[str, Any]:
+def embedded(data: Any) -> str:
+    r"""Return data as JSON that may stand in a script: only "<" could end that or begin a comment.
+
+    Examples
+    --------
+    >>> print(embedded("</script>"))
+    "\u003c/script>"
+    """
+    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _completions(run: Run) -> dict[str, Any]:
+    times, counts = completion_curve(run.schedule, MAX_STEPS)
+    return {"completions": {"time": _steps(times), "count": counts.tolist()}}
+
+
+def run_data(run: Run) -> dict[str, Any]:
+    """Return what a page needs to draw the attempts and the memory of a schedule.
+
+    Up to `MAX_BARS` attempts that is all of them; times are the first one and then differences.
+    """
     schedule = run.schedule
-    times, counts = completion_curve(schedule, MAX_STEPS)
     row: dict[str, Any] = {
         "label": run.label,
         "words": summary(schedule),
         "makespan": schedule.makespan,
         "attempts": len(schedule),
-        "completions": {"time": _steps(times), "count": counts.tolist()},
     }
     profile = schedule.memory_profile()
     row["peak"] = profile.peak()
@@ -146,7 +165,7 @@ def _run(run: Run) -> dict[str, Any]:
     return row
 
 
-def _released(instance: Instance) -> dict[str, Any]:
+def release_data(instance: Instance) -> dict[str, Any]:
     """Return how many requests have been released over time; nothing if all are at time 0."""
     if not instance.has_releases:
         return {}

@@ -27,6 +27,8 @@ REQUIRED = [
     (("slices",), "--memory"),
     (("plot", "x.json"), "--output"),
     (("plot", "-o", "x.png"), "FILES"),
+    (("report", "x.json"), "--output"),
+    (("report", "-o", "x.html"), "PATHS"),
 ]
 
 
@@ -50,10 +52,11 @@ def outputs(file: Path) -> list[tuple[object, ...]]:
         ("import", "lengths", "x.csv", "--memory", 9, "-o"),
         ("generate", "tiny", "-o"),
         ("plot", file, "--policy", "fcfs", "-o"),
+        ("report", file, "-o"),
     ]
 
 
-@pytest.mark.parametrize("number", range(8))
+@pytest.mark.parametrize("number", range(9))
 def test_links_in_a_circle_and_empty_names_are_refused(run: Run, small: Path, number: int) -> None:
     Path("a.png").symlink_to("b.png")
     Path("b.png").symlink_to("a.png")

@@ -70,6 +70,7 @@ READERS = (
     ("audit", "--no-search", "--policy", "fcfs"),
     ("verify",),
     ("plot", "--policy", "fcfs", "-o", "x.trace.json"),
+    ("report", "--policy", "fcfs", "-o", "x.html"),
 )
 """Commands that read an instance, without the file."""
 

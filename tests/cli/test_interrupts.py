@@ -72,6 +72,22 @@ def test_a_signal_ends_ratio_with_the_rows_that_are_done(
 
 
 @SIGNALS
+def test_a_signal_ends_a_report_with_the_instances_that_are_done(
+    tmp_path: Path, hard: Path, number: int, code: int, word: str
+) -> None:
+    write_instance(hard.parent / "a-easy.json", Instance(5, [1, 1, 0], [4, 4, 1], "easy"))
+    arguments = ["report", hard.parent, "-o", "x.html", "--policy", "mc-sf", "--time-limit", 600]
+    process = kvopt_process(*arguments, cwd=tmp_path)
+    time.sleep(SECONDS_TO_BEGIN)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code, err
+    assert out.startswith("1 instance, 1 policy, 1 run. The study was broken off: 1 instance not")
+    assert err == f"kvopt: {word}; 1 of 2 instances are in the page\n"
+    assert "The study was broken off: 1 instance not done." in (tmp_path / "x.html").read_text()
+
+
+@SIGNALS
 def test_a_signal_ends_a_search_with_what_it_has(
     tmp_path: Path, number: int, code: int, word: str
 ) -> None:

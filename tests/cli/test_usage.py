@@ -35,6 +35,8 @@ from kvopt.cli import cli
         (["ratio", "small.json", "--policy", "gba,"], "policy: must be one of"),
         (["ratio", "empty", "--policy", "gba"], "empty: folder holds no .json or .json.gz file"),
         (["ratio", "--policy", "gba"], "Missing argument 'PATHS...'"),
+        (["report", "small.json", "-o", "no/x.html"], "no/x.html: cannot be written"),
+        (["report", "empty", "-o", "x.html"], "empty: folder holds no .json or .json.gz file"),
         (["bounds", "--alpha", "1"], "--alpha: must be greater than 1, got 1"),
         (["bounds", "--alpha", "nan"], "--alpha: must be a number like"),
         (["search", "--policy", "gsa", "--requests", "0"], "'--requests': 0 is not in the range"),
@@ -111,6 +113,7 @@ COMPLETE = {
     "slices": "--memory 9",
     "policies": "",
     "plot": "small.json -o x.png",
+    "report": "small.json -o x.html",
 }
 """Arguments of each command that leave nothing out which is required."""
 
