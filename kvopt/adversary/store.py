@@ -87,18 +87,16 @@ SCHEMA = """
     ) WITHOUT ROWID;
     CREATE VIEW found AS
         SELECT policy, against, method, seed, unit, evaluation, ratio, ratio_real, cost,
-            reference, instance, requests, memory, mixed, version,
-            coalesce(json_extract(parameters, '$.limits.arrivals'), 0) AS arrivals
+            reference, instance, requests, memory, mixed, version
         FROM find JOIN hunt ON hunt.id = find.hunt;
     CREATE VIEW worst AS
         SELECT policy, against, method, seed, unit, evaluation, ratio,
             max(ratio_real) AS ratio_real, cost, reference, instance, requests, memory, mixed,
-            version, coalesce(json_extract(parameters, '$.limits.arrivals'), 0) AS arrivals
+            version
         FROM find JOIN hunt ON hunt.id = find.hunt GROUP BY hunt.id;
     CREATE VIEW proved AS
         SELECT policy, against, method, seed, status, ratio_low, ratio_low_real, ratio_high,
-            ratio_high_real, cost, lower_bound, upper_bound, instance, starts, seconds, version,
-            coalesce(json_extract(parameters, '$.limits.arrivals'), 0) AS arrivals
+            ratio_high_real, cost, lower_bound, upper_bound, instance, starts, seconds, version
         FROM verified JOIN hunt ON hunt.id = verified.hunt;
 """
 
