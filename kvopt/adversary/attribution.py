@@ -1,8 +1,9 @@
 """Where the cost of a schedule comes from: every round divided by what its memory held.
 
-The total completion time is the number of unfinished requests, summed over the rounds.
-What a round adds is divided by the tokens of the budget, each of which is put down to one of
-the seven `CAUSES` below.  So the parts are exact fractions and add up to the cost.
+The total completion time is the number of unfinished requests, summed over the rounds; the total
+latency counts those of them that are released.  What a round adds is divided by the tokens of
+the budget, each of which is put down to one of the seven `CAUSES` below.  So the parts are exact
+fractions and add up to the cost.
 
 This is bookkeeping, not a proof of blame: an optimal schedule, too, leaves memory empty and
 may hold requests out of order.  This is why two schedules are shown side by side.
@@ -13,12 +14,12 @@ The causes are defined from the schedule alone, with hindsight, so they mean the
 policy, clairvoyant or not.  In round r, of the memory in use,
 
 - *killed* is held by attempts that are killed, then or later;
-- *order* is held by attempts that complete, while a request of smaller area has not yet begun
-  the attempt that completes it;
+- *order* is held by attempts that complete, while a request of smaller area is released and has
+  not yet begun the attempt that completes it;
 - *useful* is held by the other attempts that complete.
 
-A request waits in round r if it is unfinished and no attempt of it runs.  The empty memory of
-the round is
+A request waits in round r if it is released and unfinished, and no attempt of it runs.  The
+empty memory of the round is
 
 - *end* if no request waits;
 - *full* if none of those that wait could start now: with its first round in r and until it
@@ -27,7 +28,7 @@ the round is
   two phases, or where requests run one at a time;
 - *idle* if one could, and attempts do start before that.
 
-Whether a smaller request waits matters up to the last start, among the smaller ones, of an
+When a smaller request waits is a union of intervals, each from a release to the start of the
 attempt that completes.  Of requests with one prompt length only the shortest that waits needs
 a test, as its run is the beginning of the others'.  So the work grows with the number of
 attempts, and with that of attempts at once, but not with the number of rounds.
@@ -83,7 +84,7 @@ class Account:
     memory
         Memory budget M (tokens).
     cost
-        Total completion time (rounds).
+        Total completion time, or total latency if there are release times (rounds).
     tokens
         For each of `CAUSES`, the tokens put down to it, summed over the rounds and over the
         requests unfinished in them; they add up to cost * memory.
@@ -235,14 +236,12 @@ def account(label: str, schedule: Schedule) -> Account:
     tokens = dict.fromkeys(CAUSES, 0)
     done, attempts = ~schedule.killed, (schedule.start, schedule.end)
     prompts = schedule.instance.prompts[schedule.request]
-    late = np.minimum(attempts[1], _last_smaller(schedule)[schedule.request])
-    late = np.where(done, np.maximum(late, attempts[0]), attempts[0])
-    tokens["order"] = pieces.held(attempts[0], late, prompts)
+    tokens["order"] = pieces.held(*_out_of_order(schedule))
     tokens["useful"] = pieces.held(*(a[done] for a in (*attempts, prompts))) - tokens["order"]
     tokens["killed"] = pieces.held(*(a[~done] for a in (*attempts, prompts)))
     for cause, amount in _empty(schedule, pieces):
         tokens[cause] += amount
-    memory, cost = schedule.instance.memory, schedule.total_completion_time()
+    memory, cost = schedule.instance.memory, schedule.total_latency()
     if sum(tokens.values()) != cost * memory:
         raise KvoptError(f"{label}: the parts of the cost do not add up")
     return Account(label, memory, cost, tokens)
@@ -257,7 +256,7 @@ class _Pieces:
     times
         The cuts, from 0 (rounds), shape (m+1,).
     unfinished
-        Number of unfinished requests in each piece, shape (m,).
+        Number of released and unfinished requests in each piece, shape (m,).
     """
 
     times: IntArray
@@ -265,10 +264,11 @@ class _Pieces:
 
     @classmethod
     def of(cls, schedule: Schedule) -> _Pieces:
-        times = np.unique(np.concatenate(([0], schedule.start, schedule.end)))
+        releases = np.sort(schedule.instance.releases)
+        times = np.unique(np.concatenate(([0], releases, schedule.start, schedule.end)))
         completions = np.sort(schedule.completion_times())
         finished = np.searchsorted(completions, times[:-1], side="right")
-        return cls(times, len(completions) - finished)
+        return cls(times, np.searchsorted(releases, times[:-1], side="right") - finished)
 
     def held(self, starts: IntArray, ends: IntArray, prompts: IntArray) -> int:
         """Return the tokens that attempts hold, summed over rounds and unfinished requests.
@@ -289,17 +289,43 @@ def _sum_back(last: int, slope: int, rounds: int) -> int:
     return rounds * last - slope * (rounds * (rounds - 1) // 2)
 
 
-def _last_smaller(schedule: Schedule) -> IntArray:
-    """Return for each request the last completing start among those of smaller area, shape (n,).
+def _out_of_order(schedule: Schedule) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the parts of attempts that complete during which a smaller request waits.
 
-    It is 0 if there are none.
+    Returns
+    -------
+    array, array, array
+        Start, end (rounds), and what is held before the first round (tokens), shape (parts,).
     """
     instance, starts = schedule.instance, schedule.starts()
     areas = instance.prompts * instance.outputs + instance.outputs * (instance.outputs + 1) // 2
-    order = np.argsort(areas, kind="stable")
-    latest = np.concatenate(([0], np.maximum.accumulate(starts[order])))
-    found: IntArray = latest[np.searchsorted(areas[order], areas, side="left")]
-    return found
+    columns = (areas, instance.releases, starts, instance.outputs, instance.prompts)
+    rows = sorted(zip(*(column.tolist() for column in columns), strict=True))
+    waits: list[tuple[int, int]] = []  # of smaller requests, disjoint and in order
+    parts: list[tuple[int, int, int]] = []
+    for _, alike in itertools.groupby(rows, key=lambda row: row[0]):
+        same = list(alike)
+        for _, _, start, output, prompt in same:
+            end = start + output
+            place = bisect.bisect_right(waits, start, key=lambda wait: wait[1])
+            while place < len(waits) and waits[place][0] < end:
+                first, last = max(start, waits[place][0]), min(end, waits[place][1])
+                parts.append((first, last, prompt + first - start))
+                place += 1
+        for _, release, start, _, _ in same:
+            if release < start:
+                _insert(waits, release, start)
+    table = np.array(parts, dtype=np.int64).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2]
+
+
+def _insert(intervals: list[tuple[int, int]], first: int, end: int) -> None:
+    """Add an interval to disjoint ones in order, and join those that it touches."""
+    low = bisect.bisect_left(intervals, first, key=lambda one: one[1])
+    high = bisect.bisect_right(intervals, end, key=lambda one: one[0])
+    if low < high:
+        first, end = min(first, intervals[low][0]), max(end, intervals[high - 1][1])
+    intervals[low:high] = [(first, end)]
 
 
 class _Waiting:
@@ -350,8 +376,8 @@ def _empty(schedule: Schedule, pieces: _Pieces) -> Iterator[tuple[str, int]]:
     killed = schedule.killed.tolist()
     by_end = np.argsort(schedule.end, kind="stable").tolist()
     waiting = _Waiting()
-    for prompt, output in lengths:
-        waiting.add(prompt, output)
+    releases = instance.releases.tolist()
+    coming = np.argsort(-instance.releases, kind="stable").tolist()
     running: list[tuple[int, int]] = []  # end, and prompt - start, by end
     started = ended = 0
     times = pieces.times.tolist()
@@ -362,6 +388,8 @@ def _empty(schedule: Schedule, pieces: _Pieces) -> Iterator[tuple[str, int]]:
             running.pop(0)
             if killed[attempt]:
                 waiting.add(*lengths[requests[attempt]])
+        while coming and releases[coming[-1]] <= a:
+            waiting.add(*lengths[coming.pop()])
         while started < len(starts) and starts[started] == a:
             prompt, output = lengths[requests[started]]
             bisect.insort(running, (ends[started], prompt - a))

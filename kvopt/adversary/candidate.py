@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 
-__all__ = ["Candidate", "Group", "Limits"]
+__all__ = ["Candidate", "Group", "Limits", "latest", "timing", "together"]
 
-Group = tuple[int, int, int]
-"""Prompt length, output length (tokens), and how many such requests follow each other."""
+Group = tuple[int, ...]
+"""Prompt length, output length (tokens), and how many such requests follow each other.
+
+If they are not all released at time 0 there is a fourth number, the release time of the first
+(rounds), and if they are released one after another a fifth, the rounds from one to the next.
+"""
+
+STREAM = 3
+"""So many single requests at equal distances, or more, are one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +38,15 @@ class Limits:
         Whether prompt lengths may differ; the bounds of GSA and GBA assume one.
     groups
         Largest number of groups of equal requests, or None.
+    arrivals
+        Latest release time (rounds); 0 if all requests are there from the start.
     """
 
     requests: int
     memory: int
     mixed: bool = False
     groups: int | None = None
+    arrivals: int = field(default=0, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,7 @@ class Candidate:
     memory
         Memory budget M (tokens).
     groups
-        The requests, in request order.
+        The requests, in request order.  Those of `of` are a function of the instance.
     """
 
     memory: int
@@ -54,29 +66,43 @@ class Candidate:
 
     @classmethod
     def of(cls, memory: int, groups: Iterable[Group]) -> Candidate:
-        """Return a candidate, neighbouring groups of equal requests joined."""
+        """Return a candidate, neighbouring groups of equal requests joined.
+
+        Single requests of one length, released at equal distances, become one group.
+        """
         joined: list[Group] = []
-        for prompt, output, count in groups:
-            if joined and joined[-1][:2] == (prompt, output):
+        for prompt, output, count, *late in together(groups):
+            if joined and (*joined[-1][:2], *joined[-1][3:]) == (prompt, output, *late):
                 count += joined.pop()[2]
-            joined.append((prompt, output, count))
-        return cls(memory, tuple(joined))
+            joined.append((prompt, output, count, *late))
+        return cls(memory, tuple(_streams(joined) if _late(joined) else joined))
 
     @classmethod
     def from_requests(
-        cls, memory: int, prompts: Sequence[int], outputs: Sequence[int]
+        cls,
+        memory: int,
+        prompts: Sequence[int],
+        outputs: Sequence[int],
+        releases: Sequence[int] | None = None,
     ) -> Candidate:
-        """Return a candidate with these requests, shape (n,) each (tokens)."""
-        return cls.of(memory, ((s, o, 1) for s, o in zip(prompts, outputs, strict=True)))
+        """Return a candidate with these requests, shape (n,) each (tokens, rounds)."""
+        late = itertools.repeat(0) if releases is None else releases
+        rows = zip(prompts, outputs, itertools.repeat(1, len(prompts)), late, strict=False)
+        return cls.of(memory, rows)
 
     def __len__(self) -> int:
-        return sum(count for _, _, count in self.groups)
+        return sum(group[2] for group in self.groups)
 
     @property
     def common_prompt(self) -> int | None:
         """The prompt length that all share (tokens), or None."""
-        prompts = {prompt for prompt, _, _ in self.groups}
+        prompts = {group[0] for group in self.groups}
         return prompts.pop() if len(prompts) == 1 else None
+
+    @property
+    def has_releases(self) -> bool:
+        """Whether some request is released after time 0."""
+        return _late(self.groups)
 
     def valid(self, limits: Limits) -> bool:
         """Tell whether it is an instance within the limits."""
@@ -84,18 +110,75 @@ class Candidate:
         return (
             0 < memory <= limits.memory
             and 0 < len(self.groups) <= (limits.groups or limits.requests)
-            and all(s >= 0 < o and s + o <= memory and c >= 1 for s, o, c in self.groups)
+            and all(s >= 0 < o and s + o <= memory and c >= 1 for s, o, c, *_ in self.groups)
             and len(self) <= limits.requests
             and (limits.mixed or self.common_prompt is not None)
+            and (not self.has_releases or _timely(self.groups, limits.arrivals))
         )
 
     def arrays(self) -> tuple[IntArray, IntArray]:
         """Return prompt and output lengths (tokens), shape (n,) each."""
-        table = np.array(self.groups, dtype=np.int64)
+        table = np.array([group[:3] for group in self.groups], dtype=np.int64)
         return np.repeat(table[:, 0], table[:, 2]), np.repeat(table[:, 1], table[:, 2])
+
+    def releases(self) -> IntArray:
+        """Return the release times (rounds), shape (n,)."""
+        runs = [(timing(group)[0], group[2]) for group in together(self.groups)]
+        table = np.array(runs, dtype=np.int64)
+        return np.repeat(table[:, 0], table[:, 1])
 
     def instance(self, name: str = "", comment: str = "", source: str = "") -> Instance:
         """Return it as an instance."""
-        return Instance.from_groups(
-            self.memory, self.groups, name=name, comment=comment, source=source
-        )
+        groups = cast("Iterable[tuple[int, int, int]]", together(self.groups))
+        return Instance.from_groups(self.memory, groups, name=name, comment=comment, source=source)
+
+
+def timing(group: Group) -> tuple[int, int]:
+    """Return when the first request of a group is released, and the rounds from one to the next."""
+    return group[3] if len(group) > 3 else 0, group[4] if len(group) > 4 else 0
+
+
+def latest(group: Group) -> int:
+    """Return when the last request of a group is released (rounds)."""
+    release, every = timing(group)
+    return release + every * (group[2] - 1)
+
+
+def _late(groups: Iterable[Group]) -> bool:
+    return any(len(group) > 3 for group in groups)
+
+
+def _timely(groups: Iterable[Group], last: int) -> bool:
+    """Tell whether all are released from 0 to a last time."""
+    return all(min(timing(group)) >= 0 and latest(group) <= last for group in groups)
+
+
+def together(groups: Iterable[Group]) -> Iterator[Group]:
+    """Yield groups of requests that are released together; a release at 0 is left out."""
+    for group in groups:
+        release, every = timing(group)
+        if not every or group[2] < 1:
+            yield group[:3] if not release else group[:4]
+            continue
+        for time in range(release, release + every * group[2], every):
+            yield (*group[:2], 1, *([time] if time else []))
+
+
+def _streams(groups: Sequence[Group]) -> Iterator[Group]:
+    """Yield the groups, single requests of one length at equal distances as one."""
+    place = 0
+    while place < len(groups):
+        group, end = groups[place], place + 1
+        release = timing(group)[0]
+        if end < len(groups) and (every := timing(groups[end])[0] - release) > 0:
+            while end < len(groups) and group[:2] == groups[end][:2] and group[2] == 1:
+                time = release + every * (end - place)
+                if (groups[end][2], timing(groups[end])[0]) != (1, time):
+                    break
+                end += 1
+        if end - place >= STREAM:
+            yield (*group[:2], end - place, release, every)
+            place = end
+        else:
+            yield group
+            place += 1

@@ -14,12 +14,16 @@ from collections import namedtuple
 from collections.abc import Callable
 from typing import Any, cast
 
+from kvopt.adversary.candidate import Candidate
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.primal.list_schedules import pipelined
+from kvopt.solver.releases.list_schedules import dispatched
 from kvopt.theory.ordering import best_layout, pipeline_cost
+from kvopt.theory.released_layouts import best_released_layout
 
-__all__ = ["compiled", "plain", "upper_bound"]
+__all__ = ["compiled", "plain", "released_upper_bound", "upper_bound"]
 
 MOST_ROUNDS = 1 << 14
 """Instances with more output tokens than this are not laid out round by round."""
@@ -92,3 +96,25 @@ def upper_bound(
         instance = Instance(memory, prompts, outputs)
         found.append(int(pipelined(instance).sum()) + instance.total_output)
     return min(found)
+
+
+def released_upper_bound(
+    candidate: Candidate, compiler: Callable[[Callable[..., int]], Callable[..., int]] = compiled
+) -> int:
+    """Return the total latency of the best of some feasible schedules with releases (rounds).
+
+    Parameters
+    ----------
+    candidate
+        The instance.
+    compiler
+        `compiled` or `plain`.
+    """
+    prompts, outputs = candidate.arrays()
+    releases = candidate.releases()
+    if int(releases.max()) + int(outputs.sum()) <= MOST_ROUNDS:
+        return compiler(best_released_layout)(candidate.memory, prompts, outputs, releases)
+    instance = candidate.instance()
+    starts = dispatched(instance, releases + outputs, Stopping())
+    assert starts is not None
+    return int(starts.sum()) + instance.total_output - instance.total_release

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.adversary import local
-from kvopt.adversary.candidate import Candidate, Group
+from kvopt.adversary.candidate import Candidate, Group, timing
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import Score, score_function
@@ -52,7 +52,7 @@ def number_of_units(configuration: SearchConfiguration) -> int | None:
     policy = policy_from_spec(configuration.policy)
     return (
         -(-configuration.limits.memory // MEMORIES)
-        if applies(policy) and not configuration.against
+        if applies(policy) and not configuration.against and not configuration.limits.arrivals
         else None
     )
 
@@ -247,15 +247,15 @@ def limit_ratio(policy: Policy, candidate: Candidate) -> float | None:
         Cost over that of the SPT pipeline in the limit; None if it is no such instance.
     """
     prompt = candidate.common_prompt
-    outputs = [output for _, output, _ in candidate.groups][::-1]
-    if prompt is None or not applies(policy):
+    outputs = [group[1] for group in candidate.groups][::-1]
+    if prompt is None or candidate.has_releases or not applies(policy):
         return None
     phases = _phases(policy, candidate.memory, prompt)
     phase = np.searchsorted(phases.slices, outputs)
     if (np.diff(phase) < 1).any():
         return None
     a, b = _forms(phases, candidate.memory, prompt, outputs)
-    x = np.array([count for _, _, count in candidate.groups][::-1], dtype=float)
+    x = np.array([group[2] for group in candidate.groups][::-1], dtype=float)
     return float(x @ a @ x / (x @ b @ x))
 
 
@@ -292,7 +292,8 @@ def growth(
     Parameters
     ----------
     configuration
-        What was searched for; the number of requests may double with the memory.
+        What was searched for; the number of requests and the latest release time may double with
+        the memory.
     candidate
         The instance to begin with.
     doublings
@@ -306,12 +307,12 @@ def growth(
     def follow() -> None:
         family.append((candidate, Fraction(*score(candidate))))
         for doubling in range(1, doublings + 1):
-            requests = configuration.limits.requests << doubling
-            found = _grown(
-                replace(configuration, limits=replace(configuration.limits, requests=requests)),
-                family[-1][0],
-                score,
+            limits = replace(
+                configuration.limits,
+                requests=configuration.limits.requests << doubling,
+                arrivals=configuration.limits.arrivals << doubling,
             )
+            found = _grown(replace(configuration, limits=limits), family[-1][0], score)
             if found is None:
                 return
             family.append(found)
@@ -343,7 +344,8 @@ def _doubled(candidate: Candidate) -> Iterator[Candidate]:
     """Yield instances of the same shape with twice the memory, the counts as they are or doubled.
 
     Lengths and prompts up to 2 stay, as does how much others differ from a full, half or
-    third part of the memory; the rest is doubled.
+    third part of the memory; the rest is doubled.  Release times later than 2 are doubled, and so
+    may be the rounds from one to the next.
     """
     memory = 2 * candidate.memory
 
@@ -356,10 +358,15 @@ def _doubled(candidate: Candidate) -> Iterator[Candidate]:
         return 2 * tokens
 
     groups: list[Group] = []
-    for prompt, output, count in candidate.groups:
+    for group in candidate.groups:
+        prompt, output, count = group[:3]
+        release, every = timing(group)
         larger = doubled(prompt, candidate.memory, memory)
         length = doubled(output, candidate.memory - prompt, memory - larger)
-        groups.append((larger, length, count))
+        groups.append((larger, length, count, release if release <= 2 else 2 * release, every))
+    gaps = (1, 2) if any(group[4] for group in groups) else (1,)
     for factors in itertools.product((1, 2), repeat=len(groups)):
-        counts = zip(groups, factors, strict=True)
-        yield Candidate.of(memory, ((s, o, c * factor) for (s, o, c), factor in counts))
+        counts = list(zip(groups, factors, strict=True))
+        for gap in gaps:
+            grown = ((s, o, c * factor, r, d * gap) for (s, o, c, r, d), factor in counts)
+            yield Candidate.of(memory, grown)

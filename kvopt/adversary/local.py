@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+from kvopt.adversary.arrival_moves import ARRIVAL_MOVES
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.limits import ends_within
@@ -12,6 +13,7 @@ from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_can
 from kvopt.adversary.score import score_function
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
+from kvopt.solver.releases.search import least_latency
 from kvopt.solver.state_search.many import optimum
 
 __all__ = ["EVALUATIONS", "moves_of", "neighbour", "run_unit"]
@@ -30,6 +32,9 @@ PROMISING = 0.95
 
 SMALL_REQUESTS, SMALL_MEMORY = 14, 32
 """Up to so many requests and tokens an optimum takes milliseconds, in compiled code."""
+
+RELEASE_STATES = 3_000
+"""So many states the search for an optimum with release times may keep."""
 
 POPULATION, TOURNAMENT, CROSSOVER = 32, 3, 0.3
 """Evolution: how many instances live, how many compete to be a parent, and the share of children
@@ -72,8 +77,7 @@ class Log:
             cost, reference = self._score(candidate)
             best = float(self.records[-1].ratio) if self.records else 0.0
             if self._exact and cost > PROMISING * best * reference and _small(candidate):
-                prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
-                reference = min(reference, optimum(candidate.memory, prompts, outputs))
+                reference = min(reference, _optimum(candidate, reference))
             record = Record(self.number, self.evaluations - 1, cost, reference, candidate)
             if not self.records or record.ratio > self.records[-1].ratio:
                 self.records.append(record)
@@ -107,9 +111,11 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
 def moves_of(configuration: SearchConfiguration, number: int) -> Moves:
     """Return the moves of a search, with randomness that depends on it and a number alone."""
     specs = (configuration.policy, *filter(None, [configuration.against]))
-    rng = random.Random(repr((*specs, configuration.limits, configuration.seed, number)))
+    limits = configuration.limits
+    late = [limits.arrivals] if limits.arrivals else []
+    rng = random.Random(repr((*specs, limits, configuration.seed, number, *late)))
     landmarks = Landmarks(tuple(policy_from_spec(spec) for spec in specs))
-    return Moves(rng, landmarks, configuration.limits)
+    return Moves(rng, landmarks, limits)
 
 
 def anneal(moves: Moves, log: Log) -> None:
@@ -145,6 +151,14 @@ def evolve(moves: Moves, log: Log) -> None:
             del living[min(living, key=living.__getitem__)]
 
 
+def _optimum(candidate: Candidate, reference: int) -> int:
+    """Return the optimum; with releases the least cost known, if it takes too many states."""
+    if candidate.has_releases:
+        return least_latency(candidate.instance(), reference, RELEASE_STATES)
+    prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
+    return optimum(candidate.memory, prompts, outputs)
+
+
 def _small(candidate: Candidate) -> bool:
     return candidate.memory <= SMALL_MEMORY and len(candidate) <= SMALL_REQUESTS
 
@@ -152,10 +166,11 @@ def _small(candidate: Candidate) -> bool:
 def neighbour(candidate: Candidate, moves: Moves) -> Candidate:
     """Apply one to three random moves, retrying until the result is valid."""
     rng = moves.rng
+    all_moves = MOVES + ARRIVAL_MOVES if moves.limits.arrivals else MOVES
     while True:
         result = candidate
         for _ in range(rng.choice((1, 1, 2, 3))):
-            result = rng.choice(MOVES)(result, moves)
+            result = rng.choice(all_moves)(result, moves)
             if not result.valid(moves.limits):
                 break
         else:

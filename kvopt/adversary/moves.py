@@ -11,7 +11,7 @@ from kvopt.adversary.candidate import Candidate, Group, Limits
 from kvopt.policies import Policy
 from kvopt.policies.policy import facts_of
 
-__all__ = ["MOVES", "Landmarks", "Moves", "crossover", "random_candidate"]
+__all__ = ["MOVES", "Landmarks", "Move", "Moves", "crossover", "random_candidate", "with_groups"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,12 @@ class Moves:
             return rng.choice(self.landmarks.lengths(memory, prompt))
         return rng.randint(1, max(1, memory - prompt))
 
+    def time(self) -> tuple[int, ...]:
+        """Draw when a request is released (rounds), as the end of its group: often at 0."""
+        if not self.limits.arrivals or self.rng.random() < 0.4:
+            return ()
+        return (self.rng.randint(1, self.limits.arrivals),)
+
 
 def random_candidate(moves: Moves) -> Candidate:
     """Draw a candidate: a few lengths, long ones first, in about the largest memory."""
@@ -86,10 +92,11 @@ def random_candidate(moves: Moves) -> Candidate:
     counts = [0] * types
     for _ in range(min(n, 64)):
         counts[rng.randrange(types)] += max(1, n // 64)
-    return Candidate.of(memory, ((prompt, o, c) for o, c in zip(lengths, counts, strict=True) if c))
+    groups = ((prompt, o, c) for o, c in zip(lengths, counts, strict=True) if c)
+    return Candidate.of(memory, ((*group, *moves.time()) for group in groups))
 
 
-def _with(c: Candidate, place: int, *groups: Group) -> Candidate:
+def with_groups(c: Candidate, place: int, *groups: Group) -> Candidate:
     """Return the candidate with other groups in the place of one."""
     return Candidate.of(c.memory, (*c.groups[:place], *groups, *c.groups[place + 1 :]))
 
@@ -97,26 +104,26 @@ def _with(c: Candidate, place: int, *groups: Group) -> Candidate:
 def change_length(c: Candidate, moves: Moves) -> Candidate:
     """Give a group another output length."""
     place = moves.rng.randrange(len(c.groups))
-    prompt, output, count = c.groups[place]
-    return _with(c, place, (prompt, moves.length(c.memory, prompt, output), count))
+    prompt, output, count, *late = c.groups[place]
+    return with_groups(c, place, (prompt, moves.length(c.memory, prompt, output), count, *late))
 
 
 def change_count(c: Candidate, moves: Moves) -> Candidate:
     """Make a group larger or smaller, by one or by a share of it."""
     place = moves.rng.randrange(len(c.groups))
-    prompt, output, count = c.groups[place]
+    prompt, output, count, *late = c.groups[place]
     step = moves.rng.choice((1, 1, max(1, count // 8), max(1, count // 2)))
-    return _with(c, place, (prompt, output, count + moves.rng.choice((-step, step))))
+    return with_groups(c, place, (prompt, output, count + moves.rng.choice((-step, step)), *late))
 
 
 def split(c: Candidate, moves: Moves) -> Candidate:
     """Give a part of a group another output length, or all of it if it is one request."""
     place = moves.rng.randrange(len(c.groups))
-    prompt, output, count = c.groups[place]
+    prompt, output, count, *late = c.groups[place]
     part = moves.rng.randint(1, count)
-    other = (prompt, moves.length(c.memory, prompt, output), part)
-    rest = ((prompt, output, count - part),) if part < count else ()
-    return _with(c, place, *((*rest, other) if moves.rng.random() < 0.5 else (other, *rest)))
+    other = (prompt, moves.length(c.memory, prompt, output), part, *late)
+    rest = ((prompt, output, count - part, *late),) if part < count else ()
+    return with_groups(c, place, *((*rest, other) if moves.rng.random() < 0.5 else (other, *rest)))
 
 
 def merge(c: Candidate, moves: Moves) -> Candidate:
@@ -126,7 +133,7 @@ def merge(c: Candidate, moves: Moves) -> Candidate:
     place = moves.rng.randrange(len(c.groups) - 1)
     kind = c.groups[place + moves.rng.randrange(2)]
     count = c.groups[place][2] + c.groups[place + 1][2]
-    groups = (*c.groups[:place], (*kind[:2], count), *c.groups[place + 2 :])
+    groups = (*c.groups[:place], (*kind[:2], count, *kind[3:]), *c.groups[place + 2 :])
     return Candidate.of(c.memory, groups)
 
 
@@ -135,8 +142,8 @@ def transfer(c: Candidate, moves: Moves) -> Candidate:
     give, take = (moves.rng.randrange(len(c.groups)) for _ in range(2))
     groups = list(c.groups)
     for place, change in ((give, -1), (take, 1)):
-        prompt, output, count = groups[place]
-        groups[place] = (prompt, output, count + change)
+        prompt, output, count, *late = groups[place]
+        groups[place] = (prompt, output, count + change, *late)
     return Candidate.of(c.memory, (group for group in groups if group[2]))
 
 
@@ -144,13 +151,13 @@ def insert(c: Candidate, moves: Moves) -> Candidate:
     """Put in a request."""
     place = moves.rng.randint(0, len(c.groups))
     prompt = moves.rng.choice(c.groups)[0]
-    new = (prompt, moves.length(c.memory, prompt), 1)
+    new = (prompt, moves.length(c.memory, prompt), 1, *moves.time())
     return Candidate.of(c.memory, (*c.groups[:place], new, *c.groups[place:]))
 
 
 def remove(c: Candidate, moves: Moves) -> Candidate:
     """Take a group out."""
-    return _with(c, moves.rng.randrange(len(c.groups)))
+    return with_groups(c, moves.rng.randrange(len(c.groups)))
 
 
 def reorder(c: Candidate, moves: Moves) -> Candidate:
@@ -170,7 +177,7 @@ def change_memory(c: Candidate, moves: Moves) -> Candidate:
     memory = max(1, c.memory + step)
     if moves.rng.random() < 0.5:
         return Candidate(memory, c.groups)
-    groups = ((s, max(1, o * memory // c.memory), n) for s, o, n in c.groups)
+    groups = ((s, max(1, o * memory // c.memory), *n) for s, o, *n in c.groups)
     return Candidate.of(memory, groups)
 
 
@@ -179,10 +186,10 @@ def change_prompt(c: Candidate, moves: Moves) -> Candidate:
     step = moves.rng.choice((-1, 1))
     if moves.limits.mixed and moves.rng.random() < 0.7:
         place = moves.rng.randrange(len(c.groups))
-        prompt, output, count = c.groups[place]
+        prompt, output, count, *late = c.groups[place]
         prompt = moves.rng.choice((prompt + step, moves.rng.randint(0, c.memory - 1)))
-        return _with(c, place, (prompt, output, count))
-    return Candidate.of(c.memory, ((s + step, o, n) for s, o, n in c.groups))
+        return with_groups(c, place, (prompt, output, count, *late))
+    return Candidate.of(c.memory, ((s + step, *rest) for s, *rest in c.groups))
 
 
 Move = Callable[[Candidate, Moves], Candidate]
@@ -199,7 +206,7 @@ MOVES: tuple[Move, ...] = (
     change_memory,
     change_prompt,
 )
-"""Every move; a result that is no valid candidate is thrown away."""
+"""Every move that keeps release times; a result that is no valid candidate is thrown away."""
 
 
 def crossover(a: Candidate, b: Candidate, moves: Moves) -> Candidate:
@@ -207,5 +214,5 @@ def crossover(a: Candidate, b: Candidate, moves: Moves) -> Candidate:
     prompt = a.groups[0][0]
     cut, other = moves.rng.randint(0, len(a.groups)), moves.rng.randint(0, len(b.groups))
     common = a.common_prompt is not None and not moves.limits.mixed
-    tail = ((prompt if common else s, o, n) for s, o, n in b.groups[other:])
+    tail = ((prompt if common else s, *rest) for s, *rest in b.groups[other:])
     return Candidate.of(a.memory, (*a.groups[:cut], *tail))

@@ -19,7 +19,7 @@ from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary import families, local
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.closed_forms import compiled, upper_bound
+from kvopt.adversary.closed_forms import compiled, released_upper_bound, upper_bound
 from kvopt.adversary.configuration import SearchConfiguration, WorkUnit
 from kvopt.model.errors import WorkerError
 from kvopt.model.stopping import Stopping
@@ -72,6 +72,8 @@ def prepare(configuration: SearchConfiguration) -> None:
         upper_bound(3, *lengths)
         for formula in filter(None, formulas):
             formula(3, *lengths)
+    if configuration.limits.arrivals:
+        released_upper_bound(Candidate(3, ((0, 1, 1), (0, 2, 1, 1))))
     if configuration.exact or configuration.method == "exhaustive":
         STATE_SEARCH.compiled()
         enumeration.compiled()

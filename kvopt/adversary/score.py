@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.closed_forms import compiled, plain, upper_bound
+from kvopt.adversary.closed_forms import compiled, plain, released_upper_bound, upper_bound
 from kvopt.adversary.configuration import Record, SearchConfiguration
 from kvopt.model.errors import InputError
 from kvopt.model.instance import abridged
@@ -43,7 +43,10 @@ def score_function(configuration: SearchConfiguration, compiler: Compiler = comp
 
     def score(candidate: Candidate) -> tuple[int, int]:
         found = cost(candidate)
-        schedule = upper_bound(candidate.memory, *candidate.arrays(), compiler)
+        if candidate.has_releases:
+            schedule = released_upper_bound(candidate, compiler)
+        else:
+            schedule = upper_bound(candidate.memory, *candidate.arrays(), compiler)
         return found, min(found, schedule)
 
     return score
@@ -79,7 +82,7 @@ def check_costs(configuration: SearchConfiguration, records: Iterable[Record]) -
 
 def work(candidate: Candidate) -> int:
     """Return how much work it is to lay an instance out, about: rounds times requests in each."""
-    tokens = sum(output * count for _, output, count in candidate.groups)
+    tokens = sum(group[1] * group[2] for group in candidate.groups)
     return tokens * min(len(candidate), candidate.memory)
 
 
@@ -98,10 +101,11 @@ def cost_function(policy: Policy, compiler: Compiler = plain) -> Callable[[Candi
     closed = facts.phases(1, 0) is not None
 
     def cost(candidate: Candidate) -> int:
-        if formula is not None and (closed or work(candidate) <= MOST_WORK):
+        at_once = not candidate.has_releases  # formulas are about such instances
+        if formula is not None and at_once and (closed or work(candidate) <= MOST_WORK):
             found = formula(candidate.memory, *candidate.arrays())
             if found is not None:
                 return found
-        return simulate(candidate.instance(), policy).total_completion_time()
+        return simulate(candidate.instance(), policy).total_latency()
 
     return cost

@@ -11,17 +11,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from kvopt.adversary.candidate import Candidate, Group, Limits
+from kvopt.adversary.candidate import Candidate, Group, Limits, latest, timing
 from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import Score, score_function
 from kvopt.model.stopping import Stopping
+from kvopt.solver.releases.search import least_latency
 from kvopt.solver.state_search.many import optima
 
 __all__ = ["reductions", "shrunk", "size"]
 
 SMALL_REQUESTS, SMALL_MEMORY = 14, 32
 """Up to so many requests and tokens the reference is the optimum."""
+
+RELEASE_STATES = 3_000
+"""So many states the search for an optimum with release times may keep."""
 
 PAIRS = 8
 """With up to so many groups, steps change two of them at once too."""
@@ -112,6 +116,9 @@ class _Judge:
         small = len(candidate) <= SMALL_REQUESTS and candidate.memory <= SMALL_MEMORY
         if self._against or not small:
             return reference
+        if candidate.has_releases:
+            cutoff = reference if enough is None else min(reference, enough)
+            return min(reference, least_latency(candidate.instance(), cutoff, RELEASE_STATES))
         prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
         problem = (candidate.memory, prompts, outputs)
         limits = None if enough is None else [enough]
@@ -121,24 +128,28 @@ class _Judge:
 def size(candidate: Candidate) -> tuple[int, ...]:
     """Return what is to be small, what matters most first.
 
-    It is the number of requests, memory, sum of prompts, sum of outputs (tokens), and the
-    number of groups.
+    It is the number of requests, memory, sum of prompts, sum of outputs (tokens), sum of
+    release times (rounds), and the number of groups.
     """
-    prompts = sum(s * c for s, _, c in candidate.groups)
-    outputs = sum(o * c for _, o, c in candidate.groups)
-    return len(candidate), candidate.memory, prompts, outputs, len(candidate.groups)
+    prompts = sum(s * c for s, _, c, *_ in candidate.groups)
+    outputs = sum(o * c for _, o, c, *_ in candidate.groups)
+    times = [(group[2], timing(group)[0], latest(group)) for group in candidate.groups]
+    releases = sum(count * (first + last) // 2 for count, first, last in times)
+    return len(candidate), candidate.memory, prompts, outputs, releases, len(candidate.groups)
 
 
 def reductions(candidate: Candidate) -> Iterator[Candidate]:
     """Yield the instances one step smaller, the boldest steps of each kind first.
 
     First fewer requests, then less memory with or without shorter lengths, then shorter
-    prompts, shorter outputs, and simpler orders.  A common prompt stays common.
+    prompts, shorter outputs, earlier releases, and simpler orders.  A common prompt stays common,
+    and nothing is released later than the last one was.
     """
     common = candidate.common_prompt is not None
-    limits = Limits(len(candidate), candidate.memory, mixed=not common, groups=None)
+    last = max(map(latest, candidate.groups))
+    limits = Limits(len(candidate), candidate.memory, mixed=not common, arrivals=last)
     least = size(candidate)
-    for steps in (_fewer_requests, _less_memory, _shorter_prompts, _shorter_outputs, _simpler):
+    for steps in STEPS:
         for smaller in steps(candidate):
             if smaller.valid(limits) and size(smaller) < least:
                 yield smaller
@@ -155,9 +166,11 @@ def _fewer_requests(candidate: Candidate) -> Iterator[Candidate]:
     for k in range(len(groups)):
         yield _without(candidate, {k: 0})
     for quarters in (2, 3):
-        yield _without(candidate, {k: -(-quarters * c // 4) for k, (_, _, c) in enumerate(groups)})
-    yield _without(candidate, {k: max(c - 1, 1) for k, (_, _, c) in enumerate(groups)})
-    for k, (_, _, count) in enumerate(groups):
+        yield _without(
+            candidate, {k: -(-quarters * c // 4) for k, (_, _, c, *_) in enumerate(groups)}
+        )
+    yield _without(candidate, {k: max(c - 1, 1) for k, (_, _, c, *_) in enumerate(groups)})
+    for k, (_, _, count, *_) in enumerate(groups):
         for fewer in _lower(count, 1):
             yield _without(candidate, {k: fewer})
     for j, k in _pairs(candidate):
@@ -170,34 +183,58 @@ def _less_memory(candidate: Candidate) -> Iterator[Candidate]:
         if memory < candidate.memory - 1:  # everything scaled down
             for up in (0, candidate.memory - 1):
                 scaled = (
-                    (s * memory // candidate.memory, -(-(o * memory - up) // candidate.memory), c)
-                    for s, o, c in groups
+                    (s * memory // candidate.memory, -(-(o * memory - up) // candidate.memory), *c)
+                    for s, o, *c in groups
                 )
-                yield Candidate.of(memory, ((s, max(o, 1), c) for s, o, c in scaled))
+                yield Candidate.of(memory, ((s, max(o, 1), *c) for s, o, *c in scaled))
         yield Candidate.of(memory, groups)
     memory = candidate.memory - 1
-    yield Candidate.of(memory, ((s, min(o, memory - s), c) for s, o, c in groups))
+    yield Candidate.of(memory, ((s, min(o, memory - s), *c) for s, o, *c in groups))
     for fewer in _lengths_less_one(candidate):
         yield Candidate.of(memory, fewer.groups)
-        clipped = ((s, min(o, memory - s), c) for s, o, c in fewer.groups)
+        clipped = ((s, min(o, memory - s), *c) for s, o, *c in fewer.groups)
         yield Candidate.of(memory, clipped)
 
 
 def _shorter_prompts(candidate: Candidate) -> Iterator[Candidate]:
     groups = candidate.groups
-    longest = max(s for s, _, _ in groups)
+    longest = max(group[0] for group in groups)
     for prompt in _lower(longest, 0):
-        yield Candidate.of(candidate.memory, ((min(s, prompt), o, c) for s, o, c in groups))
-    for k, (s, o, c) in enumerate(groups):
+        yield Candidate.of(candidate.memory, ((min(s, prompt), *c) for s, *c in groups))
+    for k, (s, *c) in enumerate(groups):
         for prompt in _lower(s, 0):
-            yield _with(candidate, {k: (prompt, o, c)})
+            yield _with(candidate, {k: (prompt, *c)})
 
 
 def _shorter_outputs(candidate: Candidate) -> Iterator[Candidate]:
-    for k, (s, o, c) in enumerate(candidate.groups):
+    for k, (s, o, *c) in enumerate(candidate.groups):
         for output in _lower(o, 1):
-            yield _with(candidate, {k: (s, output, c)})
+            yield _with(candidate, {k: (s, output, *c)})
     yield from _lengths_less_one(candidate)
+
+
+def _earlier(candidate: Candidate) -> Iterator[Candidate]:
+    """Yield the candidate with earlier releases: of all, of one group, or of its later members."""
+    groups = candidate.groups
+    if not candidate.has_releases:
+        return
+    first = min(timing(group)[0] for group in groups)
+    for shift in sorted({first, 1}, reverse=True):
+        yield Candidate.of(candidate.memory, (_moved(g, timing(g)[0] - shift) for g in groups))
+    for k, group in enumerate(groups):
+        release, every = timing(group)
+        for time in _lower(release, 0):
+            yield _with(candidate, {k: _moved(group, time)})
+        for gap in _lower(every, 0):
+            yield _with(candidate, {k: (*group[:3], release, gap)})
+    for j, k in _pairs(candidate):
+        some = {i: _moved(groups[i], timing(groups[i])[0] - 1) for i in (j, k)}
+        yield _with(candidate, some)
+
+
+def _moved(group: Group, release: int) -> Group:
+    """Return a group that is released at another time, never before 0."""
+    return (*group[:3], max(0, release), *group[4:])
 
 
 def _simpler(candidate: Candidate) -> Iterator[Candidate]:
@@ -206,9 +243,15 @@ def _simpler(candidate: Candidate) -> Iterator[Candidate]:
     for backwards in (True, False):
         yield Candidate.of(candidate.memory, sorted(groups, key=_length, reverse=backwards))
     for j, k in itertools.permutations(range(len(groups)), 2):
-        if groups[j][:2] == groups[k][:2]:  # move group j to group k
-            moved = [(*g[:2], g[2] + groups[j][2]) if i == k else g for i, g in enumerate(groups)]
+        if _kind(groups[j]) == _kind(groups[k]):  # move group j to group k
+            number = groups[k][2] + groups[j][2]
+            moved = [(*g[:2], number, *g[3:]) if i == k else g for i, g in enumerate(groups)]
             yield Candidate.of(candidate.memory, moved[:j] + moved[j + 1 :])
+
+
+def _kind(group: Group) -> Group:
+    """Return what tells a group from others, but not how many there are."""
+    return (*group[:2], *group[3:])
 
 
 def _length(group: Group) -> tuple[int, int]:
@@ -218,10 +261,10 @@ def _length(group: Group) -> tuple[int, int]:
 def _lengths_less_one(candidate: Candidate) -> Iterator[Candidate]:
     """Yield the candidate with the outputs, or the prompts, of some or all groups less by one."""
     groups = candidate.groups
-    yield Candidate.of(candidate.memory, ((s, max(o - 1, 1), c) for s, o, c in groups))
-    yield Candidate.of(candidate.memory, ((max(s - 1, 0), o, c) for s, o, c in groups))
+    yield Candidate.of(candidate.memory, ((s, max(o - 1, 1), *c) for s, o, *c in groups))
+    yield Candidate.of(candidate.memory, ((max(s - 1, 0), *c) for s, *c in groups))
     for some in (*((k,) for k in range(len(groups))), *_pairs(candidate)):
-        yield _with(candidate, {k: (groups[k][0], groups[k][1] - 1, groups[k][2]) for k in some})
+        yield _with(candidate, {k: (groups[k][0], groups[k][1] - 1, *groups[k][2:]) for k in some})
 
 
 def _pairs(candidate: Candidate) -> Iterator[tuple[int, int]]:
@@ -239,5 +282,9 @@ def _with(candidate: Candidate, places: dict[int, Group]) -> Candidate:
 
 def _without(candidate: Candidate, counts: dict[int, int]) -> Candidate:
     """Return the candidate with other counts of some groups; those of none are dropped."""
-    groups = ((s, o, counts.get(k, c)) for k, (s, o, c) in enumerate(candidate.groups))
+    groups = ((s, o, counts.get(k, c), *t) for k, (s, o, c, *t) in enumerate(candidate.groups))
     return Candidate.of(candidate.memory, (group for group in groups if group[2] > 0))
+
+
+STEPS = (_fewer_requests, _less_memory, _shorter_prompts, _shorter_outputs, _earlier, _simpler)
+"""Every kind of step, in the order in which they are tried."""

@@ -13,9 +13,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.candidate import Candidate, together
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.model.formats import INSTANCE_FORMATS, parsed
+from kvopt.model.formats import INSTANCE_FORMAT_WITH_RELEASES, INSTANCE_FORMATS, parsed
 from kvopt.parallel.store import Claims, Columns, FinishedUnit, Task, WorkStore
 from kvopt.policies import policy_from_spec, source_digest
 
@@ -332,7 +332,10 @@ def _task(configuration: SearchConfiguration) -> Task:
         "memory": limits.memory,
         "mixed": limits.mixed,
     }
-    parameters = json.dumps(asdict(configuration), sort_keys=True)
+    every = asdict(configuration)
+    if not limits.arrivals:  # as before there were any
+        del every["limits"]["arrivals"]
+    parameters = json.dumps(every, sort_keys=True)
     return Task(columns, parameters, json.dumps(digests))
 
 
@@ -358,22 +361,27 @@ def _text(ratio: Fraction) -> str:
 
 def _instance(candidate: Candidate) -> str:
     """Return a candidate as the text of an instance file."""
+    keys = ("prompt", "output", "count", "release")
     requests = [
-        {"prompt": int(prompt), "output": int(output), "count": int(count)}
-        for prompt, output, count in candidate.groups
+        dict(zip(keys, map(int, group), strict=False)) for group in together(candidate.groups)
     ]
     memory = int(candidate.memory)
-    return json.dumps({"format": INSTANCE_FORMATS[0], "memory": memory, "requests": requests})
+    form = INSTANCE_FORMAT_WITH_RELEASES if candidate.has_releases else INSTANCE_FORMATS[0]
+    return json.dumps({"format": form, "memory": memory, "requests": requests})
 
 
 def _candidate(text: str) -> Candidate:
     """Return a candidate from the text of an instance file; raises ValueError and the like."""
     raw: Any = parsed(text)
-    groups = tuple(
-        (_integer(group["prompt"]), _integer(group["output"]), _integer(group["count"]))
+    memory = _integer(raw["memory"])
+    columns = ("prompt", "output", "count")
+    groups = [
+        (*(_integer(group[name]) for name in columns), _integer(group.get("release", 0)))
         for group in raw["requests"]
-    )
-    return Candidate(_integer(raw["memory"]), groups)
+    ]
+    if any(release for *_, release in groups):
+        return Candidate.of(memory, groups)
+    return Candidate(memory, tuple(group[:3] for group in groups))
 
 
 def _starts(text: str) -> tuple[int, ...]:

@@ -57,6 +57,13 @@ METHODS = ("local", "exhaustive", "families")
 )
 @click.option("--mixed", is_flag=True, help="Let prompt lengths differ.")
 @click.option(
+    "--arrivals",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    show_default=True,
+    help="Latest release time in rounds; 0: all requests are there from the start.",
+)
+@click.option(
     "--score",
     type=click.Choice(("exact", "feasible")),
     default="exact",
@@ -91,6 +98,7 @@ def search(
     requests: int,
     memory: int,
     mixed: bool,
+    arrivals: int,
     score: str,
     seconds: float,
     restarts: int | None,
@@ -111,9 +119,8 @@ def search(
     if picture is not None:
         check_picture(picture)
     exact = against is None and score == "exact"
-    configuration = SearchConfiguration(
-        spec, against, Limits(requests, memory, mixed), seed, method, exact
-    )
+    limits = Limits(requests, memory, mixed, arrivals=arrivals)
+    configuration = SearchConfiguration(spec, against, limits, seed, method, exact)
     store = Store(store_path) if store_path else None
     with interruptible() as limit:
         units, resumed = _run(configuration, limit, seconds, restarts, store, executor)

@@ -12,12 +12,16 @@ Why that is so: proofs/text/release_times.md, lemmas 2 to 4.
 from __future__ import annotations
 
 import heapq
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 
 import numpy as np
 
+from kvopt.model.errors import SolverError
+from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import twelve_moments
 from kvopt.solver.releases.busy_time import fluid_busy_times
@@ -25,7 +29,7 @@ from kvopt.solver.result import Bound, Result
 from kvopt.solver.stage import Incumbent, run_alone
 from kvopt.solver.window_covers import LEVELS, cover_window
 
-__all__ = ["ReleaseSearch", "solve_by_release_search"]
+__all__ = ["ReleaseSearch", "least_latency", "solve_by_release_search"]
 
 PLACES = 24
 """Binary places of the fractions that are added up; each is rounded down."""
@@ -91,6 +95,40 @@ def solve_by_release_search(
         If `known` is not feasible.
     """
     return run_alone(ReleaseSearch(state_limit), instance, known, stop)
+
+
+def least_latency(instance: Instance, cutoff: int, state_limit: int | None = None) -> int:
+    """Return the least total latency of a small instance, or `cutoff` if none is below it (rounds).
+
+    Parameters
+    ----------
+    instance
+        The instance, with or without release times.
+    cutoff
+        Only schedules that cost less are looked for (rounds).
+    state_limit
+        Largest number of states to keep; the cheapest schedule found by then counts.  None for no
+        limit: the result is exact then.
+
+    Raises
+    ------
+    SolverError
+        If the schedule found does not hold.
+
+    Examples
+    --------
+    >>> least_latency(Instance(3, [0, 2, 2], [3, 1, 1], releases=[0, 1, 2]), 100)
+    7
+    """
+    search = _Search(instance, cutoff - instance.total_output)
+    search.run(sys.maxsize if state_limit is None else state_limit, Stopping())
+    if search.best is None:
+        return cutoff
+    schedule = Schedule.from_starts(instance, search.starts(search.best))
+    latency = schedule.total_latency()
+    if violations(schedule) or latency != search.cutoff + instance.total_output:
+        raise SolverError("release-search: the schedule found does not hold")
+    return latency
 
 
 class _State:
