@@ -56,6 +56,8 @@ POLICY_SPECS = [
     "route",
     "rect",
     "response",
+    "area-phases",
+    "area-phases:alpha=phi",
 ]
 policy_specs = st.sampled_from(POLICY_SPECS)
 

@@ -20,6 +20,7 @@ from kvopt.model.spec import parse_values, split_spec
 from kvopt.policies.a_max import AMax
 from kvopt.policies.a_min import AMin
 from kvopt.policies.alpha_protection import AlphaProtection
+from kvopt.policies.area_phases import AreaPhases
 from kvopt.policies.fcfs import FCFS
 from kvopt.policies.gba import GBA
 from kvopt.policies.gba_d import GBAD
@@ -43,6 +44,7 @@ __all__ = [
     "AMax",
     "AMin",
     "AlphaProtection",
+    "AreaPhases",
     "GSASpec",
     "Policy",
     "PolicyLike",
@@ -75,6 +77,7 @@ POLICIES: tuple[type[Policy], ...] = (
     Route,
     Rect,
     Response,
+    AreaPhases,
 )
 """Every policy that can be named on the command line."""
 

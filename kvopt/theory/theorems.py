@@ -13,6 +13,7 @@ from kvopt.theory.gsa_bounds import (
     GSA_THEOREM,
 )
 from kvopt.theory.guarantee import Theorem
+from kvopt.theory.mixed_bounds import AREA_PHASES_THEOREM
 from kvopt.theory.other_bounds import (
     MCSF_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
@@ -45,5 +46,6 @@ THEOREMS: tuple[Theorem, ...] = (
     SVF_SHARPER,
     RECT_THEOREM,
     RESPONSE_THEOREM,
+    AREA_PHASES_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
 )

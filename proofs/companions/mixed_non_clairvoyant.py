@@ -1,0 +1,200 @@
+"""Companion of mixed_non_clairvoyant.md: every step of its theorems, on random and all tiny runs."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+
+from kvopt import Instance, Schedule, policy_from_spec, simulate, solve
+from kvopt.theory.gsa_bounds import phase_factor
+
+Growth = Fraction
+
+
+def area(prompt: int, rounds: int) -> int:
+    """Return vol(rounds)."""
+    return prompt * rounds + rounds * (rounds + 1) // 2
+
+
+def slice_at(prompt: int, level: int, memory: int, growth: Growth) -> int:
+    """Return tau by its definition; 0 at level -1."""
+    if level < 0:
+        return 0
+    rounds = 0
+    while rounds < memory - prompt and area(prompt, rounds + 1) <= growth**level:
+        rounds += 1
+    return rounds
+
+
+def level_of(prompt: int, output: int, memory: int, growth: Growth) -> int:
+    """Return p(i)."""
+    return next(
+        q for q in itertools.count() if slice_at(prompt, q, memory, growth) >= output
+    )
+
+
+def pair_sum(instance: Instance) -> int:
+    """Return 2 M A, the sum of min(v_i, v_j) over all ordered pairs."""
+    areas = sorted(r.area for r in instance)
+    return sum(v * (2 * (len(areas) - place) - 1) for place, v in enumerate(areas))
+
+
+def check_optimum(instance: Instance, optimum: int) -> None:
+    """Lemma 1, the first two claims; the third on the multiples around b = a / 3."""
+    pairs = Fraction(pair_sum(instance), 2 * instance.memory)
+    total = instance.total_output
+    assert optimum >= max(pairs + Fraction(total, 3), total)
+    for a, b in ((6, 1), (6, 2), (6, 3), (1, 5)):
+        assert a * pairs + b * total <= max(Fraction(a), Fraction(2 * a, 3) + b) * optimum
+
+
+def check_slices(prompt: int, output: int, memory: int, growth: Growth) -> None:
+    """Lemma 2."""
+    last = level_of(prompt, output, memory, growth)
+    slices = [slice_at(prompt, q, memory, growth) for q in range(last + 1)]
+    for t in slices:
+        assert (prompt + t) * t <= 2 * area(prompt, t)
+    assert growth ** (last - 1) < area(prompt, output)
+    for q, t in enumerate(slices[:-1]):
+        assert t**2 < growth ** (q - last + 1) * output**2
+    waits = sum(slices[:-1])
+    # waits < output / (1 - growth^(-1/2)), squared where that is needed
+    assert waits <= output or (waits - output) ** 2 * growth < waits**2
+
+
+def reserved(schedule: Schedule, peaks: dict[tuple[int, int], int], time: int) -> int:
+    """Return the sum of the reserved peaks of what runs in round time + 1."""
+    return sum(peaks[a.request, a.start] for a in schedule if a.start <= time < a.end)
+
+
+def check_area_phases(
+    instance: Instance, growth: Growth, share: Fraction = Fraction(1, 4), drained: bool = True
+) -> None:
+    """Theorem 5, link by link.
+
+    A larger share of the memory than the 1/4 of Lemma 4, or no term for drained phases, may take
+    the place of what is proved, to see it fail.
+    """
+    memory, requests = instance.memory, list(instance)
+    policy = policy_from_spec(f"area-phases:alpha={growth}")
+    schedule = simulate(instance, policy)
+    levels = [level_of(r.prompt, r.output, memory, growth) for r in requests]
+    slices = [
+        [slice_at(r.prompt, q, memory, growth) for q in range(max(levels) + 1)] for r in requests
+    ]
+    attempts = {i: [a for a in schedule if a.request == i] for i in range(len(requests))}
+    alive = [sum(p >= q for p in levels) for q in range(max(levels) + 2)]  # N_q
+    longest, peaks, begins = [], {}, []
+    begin = 0
+    for q in range(max(levels) + 1):
+        phase = []
+        for i, p in enumerate(levels):
+            if p >= q and slices[i][q] > (slices[i][q - 1] if q else 0):
+                attempt = attempts[i].pop(0)
+                assert attempt.end - attempt.start == min(slices[i][q], requests[i].output)
+                assert attempt.killed == (p > q)
+                peaks[i, attempt.start] = requests[i].prompt + slices[i][q]
+                phase.append((attempt.start, 2 * peaks[i, attempt.start] <= memory, i, attempt.end))
+        begins.append((begin, sorted(phase)))
+        assert all(start >= begin for start, _, _, _ in phase)
+        begin = max((end for _, _, _, end in phase), default=begin)
+        longest.append(max((slices[i][q] for _, _, i, _ in phase), default=0))
+    assert not any(attempts.values())
+    used = max(share, Fraction(memory - max(peaks.values()), 2 * memory))
+    check_phases(instance, schedule, begins, peaks, slices, used)
+    total, pairs = instance.total_output, pair_sum(instance)
+    own = total + sum(d * n for d, n in zip(longest, alive[1:], strict=True)) * drained
+    areas = [growth**q for q in range(-1, max(levels) + 1)]
+    forms = list(zip(areas, areas[1:], alive, alive[1:], strict=False))
+    upper = sum(a * (n * n + 2 * n * m - m * m) for _, a, n, m in forms)
+    lower = sum(a * (n * n - m * m) for a, _, n, m in forms)
+    factor = phase_factor(growth)
+    cost = schedule.total_completion_time()
+    assert cost <= upper / (2 * used * memory) + own
+    assert upper <= factor * lower
+    assert lower <= pairs
+    guarantee = policy.guarantee(instance)
+    assert guarantee is not None
+    assert guarantee.bound == max(factor / used, 2 * factor / (3 * used) + Fraction(own, total))
+    optimum = solve(instance, math.inf).lower_bound
+    check_optimum(instance, optimum)
+    assert cost <= guarantee.bound * optimum
+
+
+def check_phases(
+    instance: Instance,
+    schedule: Schedule,
+    begins: Sequence[tuple[int, list[tuple[int, bool, int, int]]]],
+    peaks: dict[tuple[int, int], int],
+    slices: list[list[int]],
+    used: Fraction,
+) -> None:
+    """Lemma 4 in each phase: a list of (start, small, request, end) that begins at a time."""
+    memory = instance.memory
+    for q, (begin, phase) in enumerate(begins):
+        before = 0
+        starts = [start for start, _, _, _ in phase]
+        by_width = sorted(phase, key=lambda entry: (entry[1], entry[0]))
+        assert [entry[0] for entry in by_width] == starts  # wide ones first
+        for start, _, i, end in by_width:
+            assert used * memory * (start - begin) <= before
+            for t in range(begin, start):
+                assert reserved(schedule, peaks, t) > 2 * used * memory
+            before += area(instance[i].prompt, slices[i][q])
+            assert end <= start + slices[i][q]
+
+
+def check_no_constant(m: int, growth: Growth) -> None:
+    """Theorem 6; the optimum of small instances is at most the schedule of the proof."""
+    memory = m**4
+    instance = Instance(memory, [memory - 1] * m + [0], [1] * m + [2 * m * m])
+    policy = policy_from_spec(f"area-phases:alpha={growth}")
+    cost = simulate(instance, policy).total_completion_time()
+    other = Schedule.from_starts(instance, range(m + 1)).total_completion_time()
+    assert other == Fraction(5 * m * m + 3 * m, 2)
+    assert (cost / Fraction(m) + Fraction(3, 2)) ** 2 > 2 / growth * m**4
+    guarantee = policy.guarantee(instance)
+    assert guarantee is not None
+    assert cost <= guarantee.bound * other
+
+
+def random_instance(rng: random.Random) -> Instance:
+    """Return a few requests with any prompts and lengths."""
+    memory = rng.randint(2, 24)
+    prompts = [rng.randint(0, memory - 1) for _ in range(rng.randint(1, 7))]
+    if rng.random() < 0.3:
+        prompts = [rng.choice((0, memory - 1, memory // 2, prompts[0])) for _ in prompts]
+    return Instance(memory, prompts, [rng.randint(1, memory - s) for s in prompts])
+
+
+def tiny_instances(memory: int, requests: int) -> Iterator[Instance]:
+    """Return all instances with so much memory and so many requests, up to their order."""
+    kinds = [(s, o) for s in range(memory) for o in range(1, memory - s + 1)]
+    for chosen in itertools.combinations_with_replacement(kinds, requests):
+        yield Instance(memory, [s for s, _ in chosen], [o for _, o in chosen])
+
+
+GROWTHS = (Fraction(3, 2), Fraction(2), Fraction(17, 8), Fraction(3), Fraction(4))
+
+
+def main(fast: bool) -> None:
+    rng = random.Random(10)
+    for growth in GROWTHS:
+        for memory in range(1, 10 if fast else 30):
+            for prompt in range(memory):
+                for output in range(1, memory - prompt + 1):
+                    check_slices(prompt, output, memory, growth)
+    for _ in range(150 if fast else 5000):
+        check_area_phases(random_instance(rng), rng.choice(GROWTHS))
+    for memory, requests in ((3, 3), (4, 2)) if fast else ((3, 4), (4, 4), (5, 3), (6, 3)):
+        for instance in tiny_instances(memory, requests):
+            check_area_phases(instance, Fraction(3))
+    for m in range(2, 6 if fast else 20):
+        check_no_constant(m, rng.choice(GROWTHS))
+
+
+if __name__ == "__main__":
+    main(fast=False)
