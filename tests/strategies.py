@@ -58,6 +58,8 @@ POLICY_SPECS = [
     "response",
     "area-phases",
     "area-phases:alpha=phi",
+    "level-pool",
+    "level-pool:alpha=3/2:width=3",
 ]
 policy_specs = st.sampled_from(POLICY_SPECS)
 

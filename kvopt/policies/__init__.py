@@ -26,6 +26,7 @@ from kvopt.policies.gba import GBA
 from kvopt.policies.gba_d import GBAD
 from kvopt.policies.gsa import GSA
 from kvopt.policies.gsa_spec import GSASpec
+from kvopt.policies.level_pool import LevelPool
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameters, spec_of
 from kvopt.policies.route import Rect, Response, Route
@@ -46,6 +47,7 @@ __all__ = [
     "AlphaProtection",
     "AreaPhases",
     "GSASpec",
+    "LevelPool",
     "Policy",
     "PolicyLike",
     "Rect",
@@ -78,6 +80,7 @@ POLICIES: tuple[type[Policy], ...] = (
     Rect,
     Response,
     AreaPhases,
+    LevelPool,
 )
 """Every policy that can be named on the command line."""
 

@@ -8,6 +8,8 @@ proofs/text/mixed_non_clairvoyant.md.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -18,7 +20,7 @@ from kvopt.model.instance import IntArray
 from kvopt.theory.pipeline import geometric_slices
 from kvopt.theory.quadratic import Exact
 
-__all__ = ["AreaLevels", "longest_within", "phases"]
+__all__ = ["AreaLadder", "AreaLevels", "longest_within", "phases"]
 
 
 def longest_within(prompts: IntArray, area: int, memory: int) -> IntArray:
@@ -55,6 +57,38 @@ def longest_within(prompts: IntArray, area: int, memory: int) -> IntArray:
 
 def _areas(prompts: IntArray, rounds: IntArray) -> IntArray:
     return prompts * rounds + rounds * (rounds + 1) // 2
+
+
+class AreaLadder:
+    """The levels one request at a time, for policies in which each has a level of its own.
+
+    Parameters
+    ----------
+    alpha
+        Growth factor of the areas, > 1.
+    """
+
+    def __init__(self, alpha: Exact) -> None:
+        self._area_of = geometric_slices(alpha, Fraction(1))
+        self._areas = [self._area_of(0)]
+
+    def after(self, prompt: int, slice: int, longest: int) -> tuple[int, int]:
+        """Return the first level at which a slice is longer than a given one, and that slice.
+
+        Parameters
+        ----------
+        prompt
+            Prompt length (tokens).
+        slice, longest
+            The given slice and the cap of all slices (rounds), 0 <= slice < longest.
+        """
+        needed = prompt * (slice + 1) + (slice + 1) * (slice + 2) // 2
+        while self._areas[-1] < needed:
+            self._areas.append(self._area_of(len(self._areas)))
+        level = bisect_left(self._areas, needed)
+        b = 2 * prompt + 1
+        rounds = (math.isqrt(b * b + 8 * self._areas[level]) - b) // 2  # t^2 + b t = 2 area
+        return level, min(rounds, longest)
 
 
 class AreaLevels:

@@ -13,7 +13,7 @@ from kvopt.theory.gsa_bounds import (
     GSA_THEOREM,
 )
 from kvopt.theory.guarantee import Theorem
-from kvopt.theory.mixed_bounds import AREA_PHASES_THEOREM
+from kvopt.theory.mixed_bounds import AREA_PHASES_THEOREM, LEVEL_POOL_HALF, LEVEL_POOL_THEOREM
 from kvopt.theory.other_bounds import (
     MCSF_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
@@ -47,5 +47,7 @@ THEOREMS: tuple[Theorem, ...] = (
     RECT_THEOREM,
     RESPONSE_THEOREM,
     AREA_PHASES_THEOREM,
+    LEVEL_POOL_THEOREM,
+    LEVEL_POOL_HALF,
     NON_CLAIRVOYANT_LIMIT,
 )

@@ -36,6 +36,7 @@ SHORT = {
     "online_lower_bound": "O",
     "worst_cases": "X",
     "mixed_prompts": "Q",
+    "mixed_non_clairvoyant": "N",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
 
@@ -112,6 +113,12 @@ NEEDS = {
     "X4": "L2 M4",
     "X5": "X1 X2 X3 X4 B17 B18",
     "Q1": "L2",
+    "N1": "L2",
+    "N4": "N2 N3",
+    "N5": "B10 N1 N2 N4",
+    "N6": "N5",
+    "N8": "N2 N7",
+    "N9": "N1 N2 N8",
 }
 """What a statement needs, other than definitions."""
 

@@ -1,4 +1,4 @@
-"""Companion of mixed_non_clairvoyant.md: every step of its theorems, on random and all tiny runs."""
+"""Companion of mixed_non_clairvoyant.md: each step of its theorems, on random and tiny runs."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ def slice_at(prompt: int, level: int, memory: int, growth: Growth) -> int:
 
 def level_of(prompt: int, output: int, memory: int, growth: Growth) -> int:
     """Return p(i)."""
-    return next(
-        q for q in itertools.count() if slice_at(prompt, q, memory, growth) >= output
-    )
+    return next(q for q in itertools.count() if slice_at(prompt, q, memory, growth) >= output)
 
 
 def pair_sum(instance: Instance) -> int:
@@ -161,6 +159,109 @@ def check_no_constant(m: int, growth: Growth) -> None:
     assert cost <= guarantee.bound * other
 
 
+def check_pool(
+    instance: Instance, growth: Growth, width: Fraction = Fraction(2), cross: int = 1
+) -> None:
+    """Lemmas 7 and 8 and Theorem 9, in an instance that they cover.
+
+    Without the areas that one of a pair waits for at the level of the other (`cross` = 0) it fails.
+    """
+    memory, requests = instance.memory, list(instance)
+    policy = policy_from_spec(f"level-pool:alpha={growth}:width={width}")
+    guarantee = policy.guarantee(instance)
+    assert guarantee is not None
+    schedule = simulate(instance, policy)
+    widths = [max(r.prompt + 1, math.floor(width * r.prompt)) for r in requests]
+    share = Fraction(max(widths), memory)
+    rho = max(Fraction(w, r.prompt + 1) for w, r in zip(widths, requests, strict=True))
+    keys, runs = pool_keys(instance, schedule, growth)
+    number = range(len(requests))
+    final = [runs[i][-1] for i in number]  # (p(i), i) and the times of the last attempt
+    waited = [0] * len(requests)
+    for t in range(schedule.makespan):
+        running = {i: q for i, q, start, end in keys if start <= t < end}
+        waiting = {
+            i: next(q for q, start, _ in runs[i] if start > t)
+            for i in number
+            if i not in running and final[i][1] > t
+        }
+        if waiting:
+            level, head = min((q, i) for i, q in waiting.items())
+            assert sum(widths[i] for i in running) > memory - widths[head]
+            assert all((q, i) <= (level, head) for i, q in running.items())
+        for i in waiting:
+            waited[i] += 1
+    for i in number:
+        taken = sum(
+            widths[j] * (end - start)
+            for j, q, start, end in keys
+            if j != i and (q, j) < (final[i][0], i)
+        )
+        assert (1 - share) * memory * waited[i] <= taken
+        assert waited[i] + sum(end - start for _, start, end in runs[i]) == final[i][2]
+    theta = 1 + growth + 2 * growth / (growth - 1)
+    for i, j in itertools.combinations(number, 2):
+        waits = 0
+        for one, other in ((i, j), (j, i)):
+            limit = (final[one][0], one)
+            levels = [q for q, _, _ in runs[other] if (q, other) < limit]
+            killed = [q for q in levels if q < final[other][0]]
+            waits += sum(growth**q for q in killed if cross or q < min(final[i][0], final[j][0]))
+            waits += requests[other].area if len(killed) < len(levels) else 0
+            for q, start, end in runs[other]:
+                taken = widths[other] * (end - start)
+                assert taken <= rho * (growth**q if q in killed else max(growth**q, 1))
+        smaller = min(requests[i].area, requests[j].area)
+        assert waits <= theta * smaller
+    check_pool_cost(instance, schedule, theta * rho / (1 - share), growth)
+    assert guarantee.bound >= theta * rho / (1 - share)
+
+
+def check_pool_cost(
+    instance: Instance, schedule: Schedule, factor: Fraction, growth: Growth
+) -> None:
+    """Theorem 9, given F, against the optimum; W is rounded down."""
+    waits = Fraction(math.floor(10**9 / (1 - float(growth) ** -0.5)) - 1, 10**9)
+    total = instance.total_output
+    pairs = Fraction(pair_sum(instance) - sum(r.area for r in instance), 2 * instance.memory)
+    cost = schedule.total_completion_time()
+    assert cost <= factor * pairs + (1 + waits) * total
+    optimum = solve(instance, math.inf).lower_bound
+    assert cost <= max(factor, 2 * factor / 3 + 1 + waits) * optimum
+
+
+Runs = list[list[tuple[int, int, int]]]
+
+
+def pool_keys(
+    instance: Instance, schedule: Schedule, growth: Growth
+) -> tuple[list[tuple[int, int, int, int]], Runs]:
+    """Return (request, level, start, end) of all attempts, and by request without it."""
+    runs: Runs = []
+    for i, request in enumerate(instance):
+        attempts = iter([a for a in schedule if a.request == i])
+        longest, found, previous = instance.memory, [], 0
+        for q in range(level_of(request.prompt, request.output, longest, growth) + 1):
+            slice = slice_at(request.prompt, q, longest, growth)
+            if slice > previous:
+                attempt = next(attempts)
+                # Capped or not, the slice is long enough for the attempt, and killed ones have all.
+                assert attempt.end - attempt.start <= slice
+                assert not attempt.killed or attempt.end - attempt.start == slice
+                found.append((q, attempt.start, attempt.end))
+                previous = slice
+        assert next(attempts, None) is None
+        runs.append(found)
+    return [(i, *run) for i, one in enumerate(runs) for run in one], runs
+
+
+def covered_instance(rng: random.Random) -> Instance:
+    """Return requests with outputs of at most the prompt and prompts of at most M/4."""
+    memory = rng.randint(4, 40)
+    prompts = [rng.randint(1, memory // 4) for _ in range(rng.randint(1, 8))]
+    return Instance(memory, prompts, [rng.randint(1, s) for s in prompts])
+
+
 def random_instance(rng: random.Random) -> Instance:
     """Return a few requests with any prompts and lengths."""
     memory = rng.randint(2, 24)
@@ -192,6 +293,8 @@ def main(fast: bool) -> None:
     for memory, requests in ((3, 3), (4, 2)) if fast else ((3, 4), (4, 4), (5, 3), (6, 3)):
         for instance in tiny_instances(memory, requests):
             check_area_phases(instance, Fraction(3))
+    for _ in range(100 if fast else 4000):
+        check_pool(covered_instance(rng), rng.choice((*GROWTHS, Fraction(12, 5))))
     for m in range(2, 6 if fast else 20):
         check_no_constant(m, rng.choice(GROWTHS))
 

@@ -29,6 +29,7 @@ COMPANIONS = (
     "online_lower_bound",
     "worst_cases",
     "mixed_prompts",
+    "mixed_non_clairvoyant",
 )
 
 
