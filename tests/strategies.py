@@ -58,6 +58,8 @@ POLICY_SPECS = [
     "response",
     "area-phases",
     "area-phases:alpha=phi",
+    "area-budget",
+    "area-budget:alpha=2:budget=3/2",
     "level-pool",
     "level-pool:alpha=3/2:width=3",
 ]

@@ -20,6 +20,7 @@ from kvopt.model.spec import parse_values, split_spec
 from kvopt.policies.a_max import AMax
 from kvopt.policies.a_min import AMin
 from kvopt.policies.alpha_protection import AlphaProtection
+from kvopt.policies.area_budget import AreaBudget
 from kvopt.policies.area_phases import AreaPhases
 from kvopt.policies.fcfs import FCFS
 from kvopt.policies.gba import GBA
@@ -45,6 +46,7 @@ __all__ = [
     "AMax",
     "AMin",
     "AlphaProtection",
+    "AreaBudget",
     "AreaPhases",
     "GSASpec",
     "LevelPool",
@@ -81,6 +83,7 @@ POLICIES: tuple[type[Policy], ...] = (
     Response,
     AreaPhases,
     LevelPool,
+    AreaBudget,
 )
 """Every policy that can be named on the command line."""
 

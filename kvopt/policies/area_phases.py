@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -10,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
-from kvopt.policies.phases import in_batches
+from kvopt.policies.phases import in_batches, run_as_they_fit
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.simulation.machine import Decisions, Machine
 from kvopt.theory.area_levels import AreaLevels
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.mixed_bounds import area_phases_claim
@@ -59,29 +58,10 @@ class AreaPhases(Policy):
         levels = AreaLevels(machine.prompts_of(batch), machine.memory, self.alpha)
         while len(alive := np.flatnonzero(~machine.completed_of(batch))):
             members = levels.advance(alive)
-            slices = levels.slices[members]
-            small = 2 * (levels.prompts[members] + slices) <= machine.memory
-            order = np.lexsort((slices, small))
-            yield from _run_phase(machine, batch[members[order]].tolist(), slices[order].tolist())
+            yield from run_as_they_fit(machine, batch[members], levels.slices[members])
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound for the slices and waits of the run on this instance."""
         if instance.has_releases:
             return None
         return area_phases_claim(instance.prompts, instance.outputs, instance.memory, self.alpha)
-
-
-def _run_phase(machine: Machine, requests: list[int], slices: list[int]) -> Decisions:
-    """Start requests in order, each when its slice fits, and wait until nothing runs."""
-    ends: list[tuple[int, int]] = []  # a heap of (-end of the slice, request)
-    for request, slice in zip(requests, slices, strict=True):
-        while (start := machine.earliest_start(request, slice)) > machine.now:
-            yield Wait(start, releases=False)
-        machine.start(request, kill_at=slice)
-        heapq.heappush(ends, (-machine.now - slice, request))
-    while ends:
-        end, request = ends[0]
-        if machine.completed(request) or -end <= machine.now:
-            heapq.heappop(ends)
-        else:
-            yield Wait(-end, releases=False)

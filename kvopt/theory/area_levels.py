@@ -20,7 +20,7 @@ from kvopt.model.instance import IntArray
 from kvopt.theory.pipeline import geometric_slices
 from kvopt.theory.quadratic import Exact
 
-__all__ = ["AreaLadder", "AreaLevels", "longest_within", "phases"]
+__all__ = ["AreaBudget", "AreaLadder", "AreaLevels", "longest_within", "phases"]
 
 
 def longest_within(prompts: IntArray, area: int, memory: int) -> IntArray:
@@ -134,6 +134,66 @@ class AreaLevels:
         self._level += 1
         self.slices[alive] = grown
         return alive[grown > slices]
+
+
+class AreaBudget:
+    """Equal areas for all of a set of requests, as much as is worth so many rounds.
+
+    In stage k = 0, 1, ... slices are of at most T = alpha^k rounds, and all of the same area but
+    for that, and for their cap M - s.  The area is the largest integer with which they add up
+    to at most budget * M * T.  Derived: proofs/text/mixed_non_clairvoyant.md.
+
+    Parameters
+    ----------
+    prompts
+        Prompt lengths (tokens), shape (n,).
+    memory
+        Memory budget M (tokens).
+    alpha
+        Growth factor of T, > 1.
+    budget
+        Area given out in a round, as a share of the memory, > 0.
+    """
+
+    def __init__(self, prompts: IntArray, memory: int, alpha: Exact, budget: Fraction) -> None:
+        self.memory = memory
+        self._values, self._kind = np.unique(prompts, return_inverse=True)
+        self._rounds_of = geometric_slices(alpha, Fraction(1))
+        self._area_of = geometric_slices(alpha, budget * memory)
+
+    def slices(self, stage: int, alive: IntArray) -> IntArray:
+        """Return the slices of requests in a stage (rounds), shape (a,).
+
+        Parameters
+        ----------
+        stage
+            k, >= 0.
+        alive
+            Places of the requests that have not completed, shape (a,), a >= 1.
+        """
+        kinds = self._kind[alive]
+        counts = np.bincount(kinds, minlength=len(self._values))
+        there = np.flatnonzero(counts)
+        prompts, counts = self._values[there], counts[there]
+        longest = np.minimum(self.memory - prompts, self._rounds_of(stage))
+        budget = self._area_of(stage)
+        low, high = 0, int(_areas(prompts, longest).max())  # the largest area is in between
+        while low < high:
+            middle = (low + high + 1) // 2
+            rounds = np.minimum(longest_within(prompts, middle, self.memory), longest)
+            if _exact_sum(_areas(prompts, rounds), counts) <= budget:
+                low = middle
+            else:
+                high = middle - 1
+        found = np.zeros(len(self._values), dtype=np.int64)
+        found[there] = np.minimum(longest_within(prompts, low, self.memory), longest)
+        return found[kinds]
+
+
+def _exact_sum(areas: IntArray, counts: IntArray) -> int:
+    """Return the sum of areas * counts, which may exceed 64 bits; the counts add up to < 2^31."""
+    high, low = areas >> 32, areas & 0xFFFFFFFF
+    return (int(high @ counts) << 32) + int(low @ counts)
 
 
 def phases(

@@ -17,6 +17,9 @@ from kvopt.theory.guarantee import Guarantee, Theorem, with_own_lengths
 from kvopt.theory.quadratic import Exact, square_root
 
 __all__ = [
+    "AREA_BUDGET_ALPHA",
+    "AREA_BUDGET_SHARE",
+    "AREA_BUDGET_THEOREM",
     "AREA_PHASES_THEOREM",
     "LEVEL_POOL_ALPHA",
     "LEVEL_POOL_HALF",
@@ -137,4 +140,25 @@ LEVEL_POOL_HALF = replace(
     constant=level_pool_bound(LEVEL_POOL_ALPHA, Fraction(2), Fraction(1, 2)),
     requests="every output at most the prompt, every prompt at most M/4",
     parameters="alpha = 12/5, width = 2",
+)
+
+
+AREA_BUDGET_ALPHA = Fraction(5, 3)
+
+
+AREA_BUDGET_SHARE = Fraction(2, 5)
+
+
+AREA_BUDGET_THEOREM = Theorem(
+    policy="area-budget",
+    kind="upper",
+    regime="general",
+    formula="1375/24",
+    function=None,
+    alpha=None,
+    constant=Fraction(1375, 24),
+    prompts="any",
+    kills=True,
+    parameters="alpha = 5/3, budget = 2/5",
+    source=f"{MIXED}, theorem 13",
 )
