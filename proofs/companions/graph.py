@@ -119,6 +119,9 @@ NEEDS = {
     "N6": "N5",
     "N8": "N2 N7",
     "N9": "N1 N2 N8",
+    "N10": "N4",
+    "N12": "N10 N11",
+    "N13": "N1 N10 N12",
 }
 """What a statement needs, other than definitions."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
 from kvopt import Instance, Schedule, policy_from_spec, simulate, solve
@@ -210,7 +210,8 @@ def check_pool(
             waits += requests[other].area if len(killed) < len(levels) else 0
             for q, start, end in runs[other]:
                 taken = widths[other] * (end - start)
-                assert taken <= rho * (growth**q if q in killed else max(growth**q, 1))
+                largest = growth**q if q in killed else requests[other].area
+                assert taken <= rho * largest
         smaller = min(requests[i].area, requests[j].area)
         assert waits <= theta * smaller
     check_pool_cost(instance, schedule, theta * rho / (1 - share), growth)
@@ -255,6 +256,210 @@ def pool_keys(
     return [(i, *run) for i, one in enumerate(runs) for run in one], runs
 
 
+LAMBDA, THETA, SHARE = Fraction(5, 3), Fraction(2, 5), Fraction(16, 25)
+BETA, GAMMA, FORM = Fraction(47, 25), Fraction(2, 5), Fraction(5, 4)
+
+
+def potential(z: Fraction, r: Fraction) -> Fraction:
+    """Return V(z, r)."""
+    return r * (1 - r / z) * (BETA - GAMMA * r / z) if z else Fraction(0)
+
+
+def check_square(form: Fraction = FORM, pieces: int = 16) -> None:
+    """Lemma 11 (a): the Bernstein coefficients of G on all pieces of the unit square."""
+    g: dict[tuple[int, int], Fraction] = {  # (power of s, power of p): coefficient
+        (0, 0): BETA - LAMBDA,
+        (1, 0): -BETA - GAMMA + LAMBDA * form,
+        (2, 0): GAMMA,
+        (0, 1): -LAMBDA * (BETA - 1),
+        (0, 2): LAMBDA * (BETA + GAMMA),
+        (0, 3): -LAMBDA * GAMMA,
+        (1, 2): -LAMBDA * form,
+    }
+    for s, p in itertools.product((Fraction(0), Fraction(1, 3), Fraction(1)), repeat=2):
+        direct = (1 - s) * (BETA - GAMMA * s) - LAMBDA * (1 - p) * (
+            1 - form * (1 + p) * s + p * (BETA - GAMMA * p)
+        )
+        assert direct == sum(c * s**i * p**j for (i, j), c in g.items())
+    for a, b in itertools.product(range(pieces), repeat=2):
+        local: dict[tuple[int, int], Fraction] = {}  # in (s pieces - a, p pieces - b)
+        for (i, j), c in g.items():
+            for u, v in itertools.product(range(i + 1), range(j + 1)):
+                part = math.comb(i, u) * a ** (i - u) * math.comb(j, v) * b ** (j - v)
+                local[u, v] = local.get((u, v), Fraction(0)) + c * part / Fraction(pieces) ** (
+                    i + j
+                )
+        for x, y in itertools.product(range(3), range(4)):
+            bernstein = sum(
+                c * Fraction(math.comb(x, u) * math.comb(y, v), math.comb(2, u) * math.comb(3, v))
+                for (u, v), c in local.items()
+            )
+            assert bernstein >= 0
+
+
+def check_potential(z: Fraction, r: Fraction, more: Fraction) -> None:
+    """Lemma 11 at one place, 0 <= r <= z."""
+    for d in (z, z + more):
+        if d:
+            gain = (z - r) * (1 - FORM * (z + r) / d) + potential(z, r)
+            assert potential(d, z) >= LAMBDA * gain
+    assert potential(z + more, r + more) <= potential(z, r) + BETA * more
+    assert potential(z + more, r) <= potential(z, r) + (BETA - GAMMA) * more
+    assert 0 <= potential(z, r) <= (BETA - GAMMA) * (z - r)
+
+
+def equal_slice(prompt: int, largest: int, stage: int, memory: int) -> int:
+    """Return sigma, an area of `largest` being allowed."""
+    limit = min(math.floor(LAMBDA**stage), memory - prompt)
+    rounds = 0
+    while rounds < limit and area(prompt, rounds + 1) <= largest:
+        rounds += 1
+    return rounds
+
+
+def given_out(instance: Instance, members: Iterable[int], largest: int, stage: int) -> int:
+    """Return B_k(a)."""
+    prompts, memory = instance.prompts.tolist(), instance.memory
+    return sum(area(prompts[i], equal_slice(prompts[i], largest, stage, memory)) for i in members)
+
+
+def check_budget(
+    instance: Instance,
+    early: Fraction = BETA - GAMMA,
+    pairs_form: Fraction = FORM,
+    packing: int = 4,
+) -> None:
+    """Lemmas 10 and 12 and Theorem 13, link by link; against the optimum if it is small.
+
+    Smaller factors of what is early, of the pairs, or of the areas in the starts, may take the
+    place of those proved.
+    """
+    memory, requests, number = instance.memory, list(instance), range(len(instance))
+    schedule = simulate(instance, policy_from_spec("area-budget"))
+    attempts = {i: [a for a in schedule if a.request == i] for i in number}
+    alive, completed, largest = [set(number)], [], []  # S_k, who completes, a_k
+    longest = [0] * len(requests)
+    begin = 0
+    while alive[-1]:
+        k = len(largest)
+        budget = THETA * memory * LAMBDA**k
+        a = 0
+        top = memory * memory  # stands for infinity
+        if given_out(instance, alive[k], top, k) <= budget:
+            a = top
+        else:
+            while given_out(instance, alive[k], a + 1, k) <= budget:
+                a += 1
+        largest.append(a)
+        end = begin
+        for i in alive[k]:
+            slice = equal_slice(requests[i].prompt, a, k, memory)
+            if slice > longest[i]:
+                attempt = attempts[i].pop(0)
+                assert begin <= attempt.start <= begin + packing * THETA * LAMBDA**k
+                assert attempt.end - attempt.start == min(slice, requests[i].output)
+                longest[i], end = slice, max(end, attempt.end)
+        assert end - begin <= (4 * THETA + 1) * LAMBDA**k
+        begin = end
+        done = {i for i in alive[k] if requests[i].output <= LAMBDA**k and requests[i].area <= a}
+        assert done == {i for i in alive[k] if longest[i] >= requests[i].output}
+        completed.append(done)
+        alive.append(alive[k] - done)
+    assert not any(attempts.values())
+    stage_of = {i: k for k, done in enumerate(completed) for i in done}
+    times = schedule.completion_times().tolist()
+    total, double_pairs = instance.total_output, pair_sum(instance)
+    for i in number:
+        assert times[i] <= Fraction(11, 2) * LAMBDA ** stage_of[i] + requests[i].output
+    reached = check_stages(instance, alive, completed, largest, early, pairs_form)
+    assert reached <= double_pairs
+    stages = sum(LAMBDA**k for k in stage_of.values())
+    average = Fraction(double_pairs, 2 * memory)
+    assert stages <= Fraction(125, 12) * average + Fraction(1217, 375) * total
+    cost = schedule.total_completion_time()
+    assert cost <= Fraction(1375, 24) * average + Fraction(14137, 750) * total
+    if len(requests) < 8:
+        optimum = solve(instance, math.inf).lower_bound
+        check_optimum(instance, optimum)
+        assert cost <= Fraction(1375, 24) * optimum
+
+
+def check_stages(
+    instance: Instance,
+    alive: list[set[int]],
+    completed: list[set[int]],
+    largest: list[int],
+    early: Fraction,
+    pairs_form: Fraction,
+) -> int:
+    """Lemma 12 up to the sum over the stages; returns the sum of E_k + 2 H'_k."""
+    memory, requests = instance.memory, list(instance)
+    v = [r.area for r in requests]
+    late = [{i for i in s if requests[i].output <= LAMBDA ** (k - 1)} for k, s in enumerate(alive)]
+    assert not late[0]
+    counted: set[frozenset[int]] = set()
+    weight, gained, own, reached = BETA - GAMMA + 1, Fraction(0), Fraction(0), 0
+    for k in range(1, len(completed)):
+        ending = late[k] & completed[k]
+        entering = late[k] - late[k - 1]
+        before = completed[k - 1] - late[k - 1]  # the f_{k-1}
+        others = alive[k] - late[k]  # J
+        assert alive[k - 1] == (late[k - 1] | entering | before | others)
+        assert late[k] == (late[k - 1] - completed[k - 1]) | entering
+        assert all(requests[i].output > LAMBDA ** (k - 2) for i in entering | before)
+        z, n = len(late[k]), len(ending)
+        d = len(late[k - 1]) + len(entering) + SHARE * len(before)
+        pairs = [(i, j) for i in late[k] for j in late[k] if i in ending or j in ending]
+        inner = sum(min(v[i], v[j]) for i, j in pairs)
+        outer_pairs = [(i, j) for i in ending for j in before | others]
+        outer = sum(min(v[i], v[j]) for i, j in outer_pairs)
+        for pair in {frozenset(p) for p in pairs} | {frozenset(p) for p in outer_pairs}:
+            assert pair not in counted
+            counted.add(pair)
+        reached += inner + 2 * outer
+        if late[k]:
+            check_stage_before(instance, k, late[k], before, others, largest[k - 1], d)
+            y = largest[k - 1] + 1
+            assert inner >= y * n * (2 * z - n)
+        used = pairs_form * inner + weight * outer
+        step = n * LAMBDA ** (k - 1) - used / (THETA * memory)
+        after = LAMBDA ** (k - 1) * potential(Fraction(z), Fraction(z - n))
+        assert LAMBDA ** (k - 2) * potential(d, Fraction(z)) >= step + after
+        rest = len(late[k - 1]) - len(late[k - 1] & completed[k - 1])
+        assert potential(d, Fraction(z)) <= potential(
+            Fraction(len(late[k - 1])), Fraction(rest)
+        ) + BETA * len(entering) + early * SHARE * len(before)
+        gained += n * LAMBDA ** (k - 1)
+        own += sum(BETA * requests[i].output for i in entering)
+        own += sum(early * SHARE * requests[i].output for i in before)
+    assert gained <= FORM * reached / (THETA * memory) + own
+    return reached
+
+
+def check_stage_before(
+    instance: Instance,
+    k: int,
+    late: set[int],
+    before: set[int],
+    others: set[int],
+    largest: int,
+    d: Fraction,
+) -> None:
+    """Lemma 12, a stage before: t < y D + H, and H against each request of Z_k."""
+    memory, requests = instance.memory, list(instance)
+    y = largest + 1
+    terms = {
+        j: area(requests[j].prompt, equal_slice(requests[j].prompt, y, k - 1, memory))
+        for j in late | before | others
+    }
+    assert all(term <= y for term in terms.values())
+    h = sum((1 - SHARE) * terms[j] for j in before) + sum(terms[j] for j in others)
+    assert THETA * memory * LAMBDA ** (k - 1) < y * d + h
+    for i in late:
+        assert requests[i].area >= y
+        assert h <= sum(min(requests[i].area, requests[j].area) for j in before | others)
+
+
 def covered_instance(rng: random.Random) -> Instance:
     """Return requests with outputs of at most the prompt and prompts of at most M/4."""
     memory = rng.randint(4, 40)
@@ -269,6 +474,16 @@ def random_instance(rng: random.Random) -> Instance:
     if rng.random() < 0.3:
         prompts = [rng.choice((0, memory - 1, memory // 2, prompts[0])) for _ in prompts]
     return Instance(memory, prompts, [rng.randint(1, memory - s) for s in prompts])
+
+
+def crowd(rng: random.Random) -> Instance:
+    """Return many requests, of few kinds, narrow and wide, long and short."""
+    memory = rng.randint(4, 60)
+    kinds = []
+    for _ in range(rng.randint(1, 4)):
+        prompt = rng.choice((0, memory - 1, rng.randint(0, memory - 1)))
+        kinds.append((prompt, rng.choice((1, memory - prompt, rng.randint(1, memory - prompt)))))
+    return Instance.from_groups(memory, [(s, o, rng.randint(1, 20)) for s, o in kinds])
 
 
 def tiny_instances(memory: int, requests: int) -> Iterator[Instance]:
@@ -295,6 +510,16 @@ def main(fast: bool) -> None:
             check_area_phases(instance, Fraction(3))
     for _ in range(100 if fast else 4000):
         check_pool(covered_instance(rng), rng.choice((*GROWTHS, Fraction(12, 5))))
+    check_square()
+    for _ in range(300 if fast else 20000):
+        z, more = (Fraction(rng.randint(0, 30), rng.randint(1, 9)) for _ in range(2))
+        check_potential(z, z * Fraction(rng.randint(0, 12), 12), more)
+    for _ in range(100 if fast else 4000):
+        check_budget(crowd(rng))
+        check_budget(random_instance(rng))
+    for memory, requests in ((3, 3),) if fast else ((3, 4), (4, 4), (5, 3), (6, 3)):
+        for instance in tiny_instances(memory, requests):
+            check_budget(instance)
     for m in range(2, 6 if fast else 20):
         check_no_constant(m, rng.choice(GROWTHS))
 
