@@ -58,6 +58,12 @@ POLICY_SPECS = [
     "route",
     "rect",
     "response",
+    "area-phases",
+    "area-phases:alpha=phi",
+    "area-budget",
+    "area-budget:alpha=2:budget=3/2",
+    "level-pool",
+    "level-pool:alpha=3/2:width=3",
 ]
 policy_specs = st.sampled_from(POLICY_SPECS)
 

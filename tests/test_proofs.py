@@ -424,3 +424,41 @@ def test_a_fluid_that_comes_too_late_is_refuted(companion: ModuleType) -> None:
     assert companion.check_busy_time(instance, starts, weights) > 0
     with pytest.raises(AssertionError):
         companion.check_busy_time(instance, starts, weights, late=True)
+
+
+MIXED_PHASES = Instance(21, [11, 20, 0], [3, 1, 12])
+POOL = Instance(23, [3, 2, 4, 4, 2, 1, 3, 1], [3, 2, 4, 1, 2, 1, 2, 1])
+LATE_CROWD = Instance(25, [0] * 4 + [24] * 10, [4] * 4 + [1] * 10)
+WIDE_CROWD = Instance(23, [11] * 9 + [22], [12] * 9 + [1])
+
+
+@pytest.mark.parametrize("companion", ["mixed_non_clairvoyant"], indirect=True)
+@pytest.mark.parametrize(
+    ("check", "instance", "given", "wrong"),
+    [
+        ("area_phases", MIXED_PHASES, [Fraction(2)], {"share": Fraction(2, 5)}),
+        ("area_phases", Instance(14, [0], [2]), [Fraction(2)], {"drained": False}),
+        ("pool", POOL, [Fraction(2)], {"share": Fraction(1, 2)}),
+        ("budget", LATE_CROWD, [], {"early": Fraction(1, 2)}),
+        ("budget", Instance(9, [8] * 9, [1] * 9), [], {"pairs_form": Fraction(9, 10)}),
+        ("budget", WIDE_CROWD, [], {"packing": 1}),
+    ],
+)
+def test_smaller_factors_with_any_prompts_are_refuted(
+    companion: ModuleType,
+    check: str,
+    instance: Instance,
+    given: list[Fraction],
+    wrong: dict[str, Fraction],
+) -> None:
+    checked = getattr(companion, f"check_{check}")
+    checked(instance, *given)
+    with pytest.raises(AssertionError):
+        checked(instance, *given, **wrong)
+
+
+@pytest.mark.parametrize("companion", ["mixed_non_clairvoyant"], indirect=True)
+def test_a_smaller_form_of_the_potential_is_refuted(companion: ModuleType) -> None:
+    companion.check_square()
+    with pytest.raises(AssertionError):
+        companion.check_square(Fraction(124, 100))

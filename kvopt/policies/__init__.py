@@ -20,11 +20,14 @@ from kvopt.model.spec import parse_values, split_spec
 from kvopt.policies.a_max import AMax
 from kvopt.policies.a_min import AMin
 from kvopt.policies.alpha_protection import AlphaProtection
+from kvopt.policies.area_budget import AreaBudget
+from kvopt.policies.area_phases import AreaPhases
 from kvopt.policies.fcfs import FCFS
 from kvopt.policies.gba import GBA
 from kvopt.policies.gba_d import GBAD
 from kvopt.policies.gsa import GSA
 from kvopt.policies.gsa_spec import GSASpec
+from kvopt.policies.level_pool import LevelPool
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameters, spec_of
 from kvopt.policies.route import Rect, Response, Route
@@ -44,7 +47,10 @@ __all__ = [
     "AMax",
     "AMin",
     "AlphaProtection",
+    "AreaBudget",
+    "AreaPhases",
     "GSASpec",
+    "LevelPool",
     "Policy",
     "PolicyLike",
     "Rect",
@@ -78,6 +84,9 @@ POLICIES: tuple[type[Policy], ...] = (
     Route,
     Rect,
     Response,
+    AreaPhases,
+    LevelPool,
+    AreaBudget,
 )
 """Every policy that can be named on the command line."""
 

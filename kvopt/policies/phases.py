@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Generator
 from fractions import Fraction
 
@@ -11,7 +12,13 @@ from kvopt.model.instance import IntArray
 from kvopt.simulation.machine import Decisions, Machine, Until, Wait
 from kvopt.theory.pipeline import SpacingRule, staggered
 
-__all__ = ["in_batches", "run_one_at_a_time", "run_pipeline", "start_staggered"]
+__all__ = [
+    "in_batches",
+    "run_as_they_fit",
+    "run_one_at_a_time",
+    "run_pipeline",
+    "start_staggered",
+]
 
 FEW = 16
 """Fewer attempts than this are started one by one: cheaper than as a commitment."""
@@ -100,3 +107,35 @@ def run_one_at_a_time(machine: Machine, requests: IntArray) -> Decisions:
     ends = machine.now + np.cumsum(slots)
     machine.commit(requests, ends - slots, kill_at=slots)
     yield Until(int(ends[-1]))
+
+
+def run_as_they_fit(machine: Machine, requests: IntArray, slices: IntArray) -> Decisions:
+    """Run one attempt of each request, of which each fits for its whole slice, and wait.
+
+    The wide ones, whose prompt and slice exceed M/2 together, start first, each of the two
+    groups by (slice, place).  In this order each starts at the earliest time at which it fits
+    beside what runs (proofs/text/mixed_non_clairvoyant.md, lemma 4).
+
+    Parameters
+    ----------
+    machine
+        The machine, with nothing running.
+    requests
+        Which requests, shape (a,).
+    slices
+        After how many rounds each attempt is killed unless it has completed, shape (a,).
+    """
+    small = 2 * (machine.prompts_of(requests) + slices) <= machine.memory
+    order = np.lexsort((slices, small))
+    ends: list[tuple[int, int]] = []  # a heap of (-end of the slice, request)
+    for request, slice in zip(requests[order].tolist(), slices[order].tolist(), strict=True):
+        while (start := machine.earliest_start(request, slice)) > machine.now:
+            yield Wait(start, releases=False)
+        machine.start(request, kill_at=slice)
+        heapq.heappush(ends, (-machine.now - slice, request))
+    while ends:
+        end, request = ends[0]
+        if machine.completed(request) or -end <= machine.now:
+            heapq.heappop(ends)
+        else:
+            yield Wait(-end, releases=False)

@@ -9,7 +9,7 @@ from kvopt.model.instance import abridged
 from kvopt.model.spec import Parser
 from kvopt.theory.quadratic import Exact, parse_exact
 
-__all__ = ["at_least_one", "fraction", "growth_factor"]
+__all__ = ["at_least_one", "fraction", "growth_factor", "positive"]
 
 SMALLEST_GROWTH = Fraction(1001, 1000)
 
@@ -53,6 +53,24 @@ def at_least_one(text: str, name: str) -> Fraction:
         raise InputError(f"{name}: must be rational, got {text}")
     if value < 1:
         raise InputError(f"{name}: must be at least 1, got {text}")
+    return value
+
+
+def positive(text: str, name: str) -> Fraction:
+    """Parse a rational number > 0.
+
+    Raises
+    ------
+    InputError
+        If it is not one, or its denominator exceeds `LARGEST_DENOMINATOR`.
+    """
+    value = parse_exact(text, name)
+    if not (isinstance(value, Fraction) and value > 0):
+        raise InputError(f"{name}: must be a rational number above 0, got {text}")
+    if value.denominator > LARGEST_DENOMINATOR:
+        raise InputError(
+            f"{name}: must have a denominator up to {LARGEST_DENOMINATOR}, got {abridged(text)}"
+        )
     return value
 
 

@@ -14,6 +14,12 @@ from kvopt.theory.gsa_bounds import (
     GSA_THEOREM,
 )
 from kvopt.theory.guarantee import Theorem
+from kvopt.theory.mixed_bounds import (
+    AREA_BUDGET_THEOREM,
+    AREA_PHASES_THEOREM,
+    LEVEL_POOL_HALF,
+    LEVEL_POOL_THEOREM,
+)
 from kvopt.theory.other_bounds import (
     MCSF_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
@@ -47,5 +53,9 @@ THEOREMS: tuple[Theorem, ...] = (
     SVF_BATCHES_THEOREM,
     RECT_THEOREM,
     RESPONSE_THEOREM,
+    AREA_PHASES_THEOREM,
+    LEVEL_POOL_THEOREM,
+    LEVEL_POOL_HALF,
+    AREA_BUDGET_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
 )

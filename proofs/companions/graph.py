@@ -37,6 +37,7 @@ SHORT = {
     "worst_cases": "X",
     "mixed_prompts": "Q",
     "area_batches": "Y",
+    "mixed_non_clairvoyant": "N",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
 
@@ -116,6 +117,15 @@ NEEDS = {
     "Y2": "Y1",
     "Y4": "L1 L2",
     "Y5": "Y2 Y3 Y4",
+    "N1": "L2",
+    "N4": "N2 N3",
+    "N5": "B10 N1 N2 N4",
+    "N6": "N5",
+    "N8": "N2 N7",
+    "N9": "N1 N2 N8",
+    "N10": "N4",
+    "N12": "N10 N11",
+    "N13": "N1 N10 N12",
 }
 """What a statement needs, other than definitions."""
 

@@ -30,6 +30,7 @@ COMPANIONS = (
     "worst_cases",
     "mixed_prompts",
     "area_batches",
+    "mixed_non_clairvoyant",
 )
 
 
