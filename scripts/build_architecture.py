@@ -34,6 +34,7 @@ PLACES = {
     "plot": (2.6, 1),
     "report": (2.2, 2),
     "adversary": (3.4, 2),
+    "batch": (1.2, 2),
     "comparison": (2.2, 3),
     "certificates": (1.65, 4),
     "policies": (3.0, 4),

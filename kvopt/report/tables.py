@@ -7,7 +7,7 @@ import io
 import re
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 from kvopt.comparison.ratio import Ratio, Verdict
 from kvopt.comparison.standing import Standing
@@ -18,6 +18,8 @@ from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
 
 __all__ = [
+    "Bracket",
+    "bound_cells",
     "bound_row",
     "bound_table",
     "bound_text",
@@ -214,7 +216,19 @@ def bound_text(bound: Exact) -> str:
     return f"{int(whole):,}" if part == "00" else f"{int(whole):,}.{part}"
 
 
-def optimum_text(result: Result) -> str:
+class Bracket(Protocol):
+    """Whatever has both ends of the bracket of an optimum."""
+
+    @property
+    def lower_bound(self) -> int:
+        """The lower end (rounds)."""
+
+    @property
+    def objective(self) -> int:
+        """The upper end, the cost of a schedule (rounds)."""
+
+
+def optimum_text(result: Bracket) -> str:
     """Write the optimum, or its bracket as low..high."""
     if result.lower_bound == result.objective:
         return str(result.objective)
@@ -241,7 +255,7 @@ def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
 
 
 def reason_row(
-    instance: str, reason: str, policy: str | None = None, optimum: Result | None = None
+    instance: str, reason: str, policy: str | None = None, optimum: Bracket | None = None
 ) -> dict[str, Any]:
     """Return a row with the keys of `ratio_row` where there is no ratio, and the reason.
 
@@ -329,13 +343,28 @@ def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: b
 
     Parameters
     ----------
+    theorems, alpha, wide
+        As for `bound_cells`; the table fits 80 columns unless it is wide.
+    """
+    heads, rows = bound_cells(theorems, alpha, wide)
+    if wide:
+        return text_table(heads, rows, right="lr")
+    return f"{text_table(heads, rows, right='lr', first=POLICY_WIDTH)}\n\n{BOUNDS_LEGEND}"
+
+
+def bound_cells(
+    theorems: Sequence[Theorem], alpha: Exact | None = None, wide: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return column heads and rows of theorems, upper bounds rounded up and lower ones down.
+
+    Parameters
+    ----------
     theorems
         The theorems.
     alpha
         Where to evaluate those that are functions of alpha; None for where each is published.
     wide
-        Whether to give formulas, assumptions and sources too, and nothing abridged; the
-        table fits 80 columns without.
+        Whether to give formulas, assumptions and sources too, and nothing abridged.
     """
     rows = []
     for theorem in theorems:
@@ -357,9 +386,8 @@ def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: b
         rows.append([*row, theorem.formula, theorem.scope, source] if wide else row)
     heads = ["policy", "bound", "alpha", "regime", "status", "prompts", "releases", "kills"]
     if wide:
-        return text_table([*heads, "formula", "scope", "source"], rows, right="lr")
-    heads = [*heads[:4], "from", "s", "rel", "kill"]
-    return f"{text_table(heads, rows, right='lr', first=POLICY_WIDTH)}\n\n{BOUNDS_LEGEND}"
+        return [*heads, "formula", "scope", "source"], rows
+    return [*heads[:4], "from", "s", "rel", "kill"], rows
 
 
 def _evaluated(

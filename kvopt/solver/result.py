@@ -95,6 +95,10 @@ class Result(ShownAsText):
         Wall-clock time spent on compiling what was used for the first time (seconds).
     stages
         What each stage did, in order.
+    termination
+        Why it ended: "closed" if the bracket has closed (or, where that was asked for, is
+        proved), "time limit", "node limit", "interrupted", or "no stage left" if every stage
+        came to its end before.
     """
 
     instance: Instance
@@ -105,6 +109,7 @@ class Result(ShownAsText):
     seconds: float
     compile_seconds: float = 0.0
     stages: tuple[StageRecord, ...] = ()
+    termination: str = ""
 
     @property
     def total_latency(self) -> int:
@@ -160,6 +165,7 @@ class Result(ShownAsText):
             "instance": self.instance.name,
             "digest": self.instance.digest(),
             "status": self.status.value,
+            "termination": self.termination,
             "objective": self.objective,
             **(totals if self.instance.has_releases else {}),
             "lower_bound": self.lower_bound,
@@ -169,6 +175,10 @@ class Result(ShownAsText):
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
         }
+
+    @property
+    def _ended(self) -> str:
+        return f" ({self.termination})" if self.termination else ""
 
     def __repr__(self) -> str:
         name = self.instance.name
@@ -182,7 +192,7 @@ class Result(ShownAsText):
         if self.certified_lower_bound == self.lower_bound:
             certified = "certified"
         lines = [
-            f"{self.status.value}: {self.lower_bound}..{self.objective}"
+            f"{self.status.value}: {self.lower_bound}..{self.objective}{self._ended}"
             if self.status is Status.BRACKET
             else f"optimal: {self.objective}",
             f"lower bound {self.lower_bound} by {self.rule}, {certified}",

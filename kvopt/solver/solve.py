@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from numpy.typing import ArrayLike
@@ -142,4 +143,15 @@ def solve(
             if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
             state.run(stage, limited.part(part * limited.left()))
-    return state.result()
+    return replace(state.result(), termination=_termination(state, limited))
+
+
+def _termination(state: Incumbent, stop: Stopping) -> str:
+    """Return why the solver has ended: see `Result.termination`."""
+    if state.closed:
+        return "closed"
+    if stop.interrupted:
+        return "interrupted"
+    if stop.nodes_left() <= 0:
+        return "node limit"
+    return "time limit" if stop.over() else "no stage left"

@@ -18,7 +18,7 @@ from kvopt.cli import cli
     [
         ([], None),
         (["nope"], "No such command 'nope'"),
-        (["solve"], "Missing argument 'FILE'"),
+        (["solve"], "Missing argument 'PATHS...'"),
         (["solve", "missing.json"], "missing.json: cannot be read: No such file or directory"),
         (["solve", "."], ".: cannot be read: Is a directory"),
         (["solve", "small.json", "--node-limit", "0"], "'--node-limit': 0 is not in the range"),
