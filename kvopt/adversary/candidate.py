@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from kvopt.model.formats import INSTANCE_FORMATS
 from kvopt.model.instance import Instance, IntArray
 
 __all__ = ["Candidate", "Group", "Limits"]
@@ -93,6 +95,17 @@ class Candidate:
         """Return prompt and output lengths (tokens), shape (n,) each."""
         table = np.array(self.groups, dtype=np.int64)
         return np.repeat(table[:, 0], table[:, 2]), np.repeat(table[:, 1], table[:, 2])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of its instance file as a JSON object, without building it."""
+        merged: list[dict[str, int]] = []
+        for prompt, output, count in self.groups:
+            lengths = {"prompt": int(prompt), "output": int(output)}
+            if merged and lengths.items() <= merged[-1].items():
+                merged[-1]["count"] = merged[-1].get("count", 1) + int(count)
+            else:
+                merged.append(lengths | ({"count": int(count)} if count > 1 else {}))
+        return {"format": INSTANCE_FORMATS[0], "memory": int(self.memory), "requests": merged}
 
     def instance(self, name: str = "", comment: str = "", source: str = "") -> Instance:
         """Return it as an instance."""

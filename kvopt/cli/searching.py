@@ -70,7 +70,7 @@ METHODS = ("local", "exhaustive", "families")
     type=options.seconds,
     default=30,
     show_default=True,
-    help="Seconds to search; verifying the worst found may take as long again, 20 to 60.",
+    help="Seconds to search; verifying the worst found may take as long again, 10 to 60.",
 )
 @click.option("--restarts", type=click.IntRange(1), help="Stop after this many units of work.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)

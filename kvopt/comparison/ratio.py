@@ -197,6 +197,7 @@ def compare(
     *,
     stop: Stopping | None = None,
     on_error: Callable[[PolicyError], None] | None = None,
+    all_needed: bool = False,
 ) -> Comparison:
     """Run policies on an instance and bracket their ratios to the optimum.
 
@@ -215,6 +216,8 @@ def compare(
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
         out.  None to raise the error.
+    all_needed
+        Whether a policy that does not end is an error, raised before the solver begins.
 
     Raises
     ------
@@ -223,7 +226,8 @@ def compare(
     PolicyError
         If a policy misbehaves.
     StoppedError
-        If it was interrupted before all policies were simulated.
+        If it was interrupted before all policies were simulated, or one that is needed did
+        not end.
     InputError
         If a policy is unknown, or the limit is negative or not a number.
     """
@@ -241,6 +245,8 @@ def compare(
             schedule = simulate(instance, policy, stop=part)
             guarantee = _guarantee(policy, instance, part)
         except StoppedError as error:
+            if all_needed:
+                raise
             unfinished.append(Unfinished(spec_of(policy), str(error)))
         except PolicyError as error:
             if on_error is None:
