@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from kvopt.cli.completion import PolicyText
 from kvopt.cli.interrupts import DONE
 from kvopt.cli.terminal import is_quiet
 from kvopt.model.errors import InputError
@@ -167,7 +168,7 @@ def policies_option(
     return click.option(
         "--policy",
         "policies",
-        type=kind,
+        type=PolicyText(kind),
         help='Policies, separated by commas: NAME or NAME:key=value:key=value, or "all".',
         **({"required": True} if default is None else rule),
     )
@@ -190,9 +191,10 @@ def complain(message: str, code: int) -> int:
     return code
 
 
-def note(message: str) -> int:
+def note(message: str) -> None:
     """Print a message as `complain` does, unless --quiet was given; it is no error."""
-    return DONE if is_quiet() else complain(message, DONE)
+    if not is_quiet():
+        complain(message, DONE)
 
 
 def print_json(value: Any) -> None:

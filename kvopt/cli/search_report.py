@@ -58,11 +58,11 @@ def check_picture(file: Path) -> str:
     Raises
     ------
     InputError
-        If the file is not a .png or .svg.
+        If the file is not a .png, .svg or .pdf.
     """
     kind = file.suffix.removeprefix(".")
-    if kind not in ("png", "svg"):
-        raise InputError(f"{file}: must end in .png or .svg")
+    if kind not in ("png", "svg", "pdf"):
+        raise InputError(f"{file}: must end in .png, .svg or .pdf")
     return kind
 
 
@@ -173,7 +173,7 @@ class Report:
         Raises
         ------
         InputError
-            If that is not known, or the file is not a .png or .svg.
+            If that is not known, or the file is not a .png, .svg or .pdf.
         """
         kind = check_picture(file)
         if self.explanation is None:
@@ -207,9 +207,7 @@ class Report:
         with status_line("verifying"):
             policies = [policy_from_spec(self.configuration.policy)]
             try:
-                comparison = compare(
-                    self.worst, policies, stop.left(), stop=stop, all_needed=True
-                )
+                comparison = compare(self.worst, policies, stop.left(), stop=stop, all_needed=True)
             except StoppedError as error:
                 self._leave_unverified(str(error), "the best schedule known")
                 return

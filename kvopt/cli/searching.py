@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvopt.cli import options
+from kvopt.cli.completion import PolicyText
 from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import PATH, as_json, complain, output_file, print_json, reports_beside
 from kvopt.cli.search_report import Report, check_picture
@@ -32,8 +33,18 @@ METHODS = ("local", "exhaustive", "families")
 
 
 @click.command(short_help="Search for an instance on which a policy does badly.")
-@click.option("--policy", "spec", required=True, help="The policy that is to do badly.")
-@click.option("--against", help="Compare it to this policy instead of the optimum.")
+@click.option(
+    "--policy",
+    "spec",
+    type=PolicyText(several=False),
+    required=True,
+    help="The policy that is to do badly.",
+)
+@click.option(
+    "--against",
+    type=PolicyText(several=False),
+    help="Compare it to this policy instead of the optimum.",
+)
 @click.option(
     "--method",
     type=click.Choice(METHODS),

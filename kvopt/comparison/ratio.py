@@ -11,6 +11,7 @@ from typing import Any
 from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
+from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.model.text import ShownAsText
@@ -175,6 +176,25 @@ class Comparison(ShownAsText):
             "ratios": [ratio.to_dict() for ratio in self.ratios],
             "unfinished": [{"policy": u.policy, "reason": u.reason} for u in self.unfinished],
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `kvopt ratio --json`, one for each policy."""
+        from kvopt.comparison.rows import ratio_row, reason_row
+
+        name = self.instance.name
+        rows = [ratio_row(name, ratio) for ratio in self.ratios]
+        return rows + [reason_row(name, u.reason, u.policy, self.optimum) for u in self.unfinished]
+
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values with a header."""
+        return to_csv(self.rows())
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the rows as a data frame of pandas or polars (`pip install kvopt[frames]`).
+
+        Parameters and errors are as for `kvopt.model.rows.frame_of`.
+        """
+        return frame_of(self.rows(), library)
 
     def __repr__(self) -> str:
         shown = ", ".join(

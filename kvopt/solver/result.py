@@ -8,7 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
 from kvopt.model.text import ShownAsText
 from kvopt.theory.decimals import rounded_up
@@ -175,6 +178,32 @@ class Result(ShownAsText):
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
         }
+
+    def rows(self) -> list[dict[str, int]]:
+        """Return a row for each request: its lengths, release, start, completion and latency."""
+        instance = self.instance
+        columns = {
+            "request": np.arange(len(instance)),
+            "release": instance.releases,
+            "prompt": instance.prompts,
+            "output": instance.outputs,
+            "start": self.starts,
+            "completion": self.starts + instance.outputs,
+            "latency": self.starts + instance.outputs - instance.releases,
+        }
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in values]
+
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values with a header."""
+        return to_csv(self.rows())
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the rows as a data frame of pandas or polars (`pip install kvopt[frames]`).
+
+        Parameters and errors are as for `kvopt.model.rows.frame_of`.
+        """
+        return frame_of(self.rows(), library)
 
     @property
     def _ended(self) -> str:
