@@ -49,6 +49,11 @@ class Outcome:
         """The cost of the cheapest schedule known (rounds)."""
         return int(self.optimum["objective"])
 
+    @property
+    def gap(self) -> int:
+        """How far the ends of the bracket are apart (rounds)."""
+        return self.objective - self.lower_bound
+
     @classmethod
     def of(cls, found: Comparison | Audited, problems: tuple[str, ...] = ()) -> Outcome:
         """Return what is kept of a comparison or an audit."""
@@ -89,6 +94,7 @@ class Outcome:
         status = "optimal" if lower == upper else "bracket"
         if not 0 < lower <= upper or optimum["status"] != status:
             raise ValueError("the bracket is none")
+        _text(optimum["termination"])
         return cls(
             optimum,
             tuple(ratio_from_dict(row) for row in content["ratios"]),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -271,12 +272,13 @@ class _Audit:
         verdicts += [Verdict.UNDECIDED.value] * len(unfinished)
         return {
             "instances": len(results),
+            "open": _counted(r.optimum["termination"] for r in results if r.gap),
             "optimal": sum(r.optimum["status"] == "optimal" for r in results),
             "proved_twice": sum(len(result.witnesses) > 1 for result in results),
             "schedules_checked": sum(result.schedules for result in results),
             "certificates": self.certificates,
             "records": self.records,
-            "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+            "verdicts": _counted(verdicts),
             "refused": len(self.refused),
             "problems": len(self.problems),
             "seconds": round(seconds, 1),
@@ -382,8 +384,15 @@ def _rows(name: str, found: Outcome) -> list[dict[str, Any]]:
     return rows + [reason_row(name, u.reason, u.policy, found) for u in found.unfinished]
 
 
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    """Return how often each value occurs, in alphabetical order."""
+    return dict(sorted(Counter(values).items()))
+
+
 def _sentence(summary: dict[str, Any]) -> str:
     """Return the summary as one line."""
+    ended = ", ".join(f"{count} ended by: {why}" for why, count in summary["open"].items())
+    ended = ended and f" ({ended})"
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
     certificates = summary["certificates"]
     held = f", {certificates} certificates hold" if certificates else ""
@@ -395,7 +404,7 @@ def _sentence(summary: dict[str, Any]) -> str:
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"
         f" ({summary['proved_twice']} in more than one way),"
-        f" {summary['instances'] - summary['optimal']} bracketed,"
+        f" {summary['instances'] - summary['optimal']} bracketed{ended},"
         f" {summary['schedules_checked']} schedules checked{held};"
         f" ratios: {verdicts}; {result}, {summary['seconds']} s"
     )

@@ -151,7 +151,7 @@ def finished_in(output: Path | None) -> Finished | None:
     if output is None:
         return None
     if output == STDOUT or (output.exists() and not output.is_dir()):
-        raise InputError(f"--output: must be a folder, got {output}")
+        raise InputError(f"--output: must be a folder, got {'-' if output == STDOUT else output}")
     finished = Finished(output / FINISHED)
     for folder in (output, finished.folder):
         if not os.access(folder, os.W_OK):

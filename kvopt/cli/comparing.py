@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -95,6 +96,8 @@ class _Compared:
     ratios: list[tuple[str, Ratio]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=lambda: [DONE])
+    open: Counter[str] = field(default_factory=Counter)
+    """Why brackets did not close, and how many."""
 
     def take(self, entry: Entry, done: Done | None) -> None:
         """Take what came of a file; None if the command was interrupted before."""
@@ -121,6 +124,8 @@ class _Compared:
         )
 
         optimum = optimum_text(found)
+        if found.gap:
+            self.open[found.optimum["termination"]] += 1
         for r in found.ratios:
             self.rows.append(ratio_row(name, r))
             self.ratios.append((name, r))
@@ -176,6 +181,9 @@ class _Compared:
             click.echo(self._laid_out(width))
             if standing and self.ratios:
                 click.echo(f"\n{standing_table(standing)}")
+            if self.open:
+                ended = ", ".join(f"{n} by: {why}" for why, n in sorted(self.open.items()))
+                click.echo(f"\nbrackets that did not close, and what ended them: {ended}")
         for problem in self.notes:
             complain(problem, DONE)
 

@@ -149,6 +149,7 @@ def search(
         if limit.interrupted:
             complain(f"{limit.what}; {len(units)} units of work were done", limit.code)
         evaluations = sum(unit.evaluations for unit in units)
+        ended = _termination(limit, configuration, complete, restarts)
         if as_json:
             print_json(
                 {
@@ -156,6 +157,7 @@ def search(
                     "restarts": len(units),
                     "evaluations": evaluations,
                     "from_store": resumed,
+                    "termination": ended,
                 }
             )
         else:
@@ -163,8 +165,22 @@ def search(
             searched = f"searched     {evaluations} instances in {len(units)} units"
             if resumed:
                 searched += f", {resumed} of them from the store"
-            click.echo(searched, err=beside)
+            click.echo(f"{searched}; ended by: {ended}", err=beside)
     return exit_code(limit.code, DONE)
+
+
+def _termination(
+    limit: Limit, configuration: SearchConfiguration, complete: int, restarts: int | None
+) -> str:
+    """Return why a search has ended."""
+    from kvopt.adversary import number_of_units
+
+    if limit.interrupted:
+        return "interrupted"
+    total = number_of_units(configuration)
+    if total is not None and complete >= total:
+        return "all units complete"
+    return "restarts" if restarts is not None and complete >= restarts else "time limit"
 
 
 def _check(configuration: SearchConfiguration, records: list[Record], store: Store) -> None:

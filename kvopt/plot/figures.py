@@ -122,22 +122,22 @@ def rendered(
         figure = make()
         if form.size is not None:
             figure.set_size_inches(*form.size)
-        for ax in figure.axes:
-            if TIME in ax.get_xlabel():
-                _set_time(ax, form)
+        timed = [ax for ax in figure.axes if TIME in ax.get_xlabel()]
+        for ax, end in [(ax, ax.get_xlim()[1]) for ax in timed]:
+            _set_time(ax, end, form)
         if missing := use_fonts_for(figure):
             tell(f"no font that is installed has {missing}; boxes are drawn instead")
         figure.savefig(out, format=file_type, metadata=STAMPS[file_type], dpi=form.dpi)
     return out.getvalue()
 
 
-def _set_time(ax: Axes, form: Format) -> None:
-    """Let time run as asked for; axes that share it with these follow."""
+def _set_time(ax: Axes, end: float, form: Format) -> None:
+    """Let time, which ends there, run as asked for; axes that share it with these follow."""
     if form.log_time:
         ax.set_xscale("symlog", linthresh=1)
         ax.xaxis.set_major_formatter("{x:,.0f}")
         ax.set_xlabel(ax.get_xlabel().replace(")", ", logarithmic)"))
-    if form.until is not None and form.until < ax.get_xlim()[1]:
+    if form.until is not None and form.until < end:
         ax.set_xlim(0, form.until)
         ax.set_xlabel(f"{ax.get_xlabel()}, cut off at {form.until:,}")
 
