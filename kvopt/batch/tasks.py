@@ -14,7 +14,7 @@ from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate, certificate_text, checked
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
-from kvopt.model.errors import SolverError, StoppedError
+from kvopt.model.errors import KvoptError, SolverError
 from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
@@ -153,8 +153,8 @@ def do(task: Task, stop: Stopping) -> dict[str, Any] | None:
                 on_error=lambda error: problems.append(str(error)),
             )
             found = Outcome.of(comparison, tuple(problems))
-    except StoppedError:
-        if stop.interrupted:
+    except KvoptError:
+        if stop.interrupted:  # the signal may have ended a checker or solver, too
             return None
         raise
     return None if stop.interrupted else found.to_dict()

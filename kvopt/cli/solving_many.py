@@ -57,7 +57,10 @@ KEYS = (
     "certificate",
     "reason",
 )
-"""The keys of a row, in `--json` and `--csv`."""
+"""The keys of a row; in `--json` there are the start times, too."""
+
+EMPTY: dict[str, Any] = dict.fromkeys((*KEYS, "starts"))
+"""A row of which nothing is known."""
 
 
 def solve_many(
@@ -116,7 +119,8 @@ def show_row(name: str, instance: Instance, result: Result, form: str) -> None:
     """Print the bracket of one instance as a table of one row."""
     from kvopt.report.tables import to_csv
 
-    row = _facts(name, instance, result.to_dict(), {})
+    facts = _facts(name, instance, result.to_dict(), {})
+    row = {key: facts[key] for key in KEYS}
     click.echo(to_csv([row]) if form == "csv" else _table([row]).markup(form), nl=form != "csv")
 
 
@@ -166,12 +170,12 @@ def _row(entry: Entry, done: Done | None, files: dict[str, str]) -> dict[str, An
 
     if isinstance(entry.content, InputError):
         own = {"instance": entry.name, "status": "cannot be read", "reason": str(entry.content)}
-        return dict.fromkeys(KEYS) | own
+        return EMPTY | own
     assert done is not None
     if not isinstance(done.found, Solved):
         row = {"instance": entry.name, "status": "failed", "reason": str(done.found)}
         size = {"requests": len(entry.content), "memory": entry.content.memory}
-        return dict.fromkeys(KEYS) | row | size
+        return EMPTY | row | size
     return _facts(entry.name, entry.content, done.found.facts, files)
 
 
@@ -180,8 +184,8 @@ def _facts(name: str, instance: Instance, facts: Any, files: dict[str, str]) -> 
     both = {"total_latency": facts["objective"]}
     both["total_completion_time"] = facts["objective"] + instance.total_release
     own = {"requests": len(instance), "memory": instance.memory}
-    known = {key: facts[key] for key in KEYS if key in facts}
-    return dict.fromkeys(KEYS) | known | both | own | files | {"instance": name}
+    known = {key: facts[key] for key in EMPTY if key in facts}
+    return EMPTY | known | both | own | files | {"instance": name}
 
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
@@ -209,12 +213,13 @@ def _show(rows: list[dict[str, Any]], output: Path | None) -> None:
     from kvopt.report.tables import to_csv
 
     form, table = table_form(), _table(rows)
+    csv = to_csv([{key: row[key] for key in KEYS} for row in rows])
     if output is not None:
-        write_tables(output, "solve", to_csv(rows), table)
+        write_tables(output, "solve", csv, table)
     if form == "json":
         print_json({"rows": rows})
     elif form == "csv":
-        click.echo(to_csv(rows), nl=False)
+        click.echo(csv, nl=False)
     else:
         click.echo(table.text(width(False)) if form == "text" else table.markup(form))
         if form == "text" and rows:
