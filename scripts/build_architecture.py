@@ -31,9 +31,10 @@ MARGIN = 20
 
 PLACES = {
     "cli": (1.5, 0),
-    "plot": (2.6, 1),
+    "plot": (2.2, 1),
     "report": (2.2, 2),
     "adversary": (3.4, 2),
+    "batch": (4.4, 2),
     "comparison": (2.2, 3),
     "certificates": (1.65, 4),
     "policies": (3.0, 4),

@@ -48,7 +48,7 @@ ROOMS = (
     ("policies", "certificates"),
     ("generate", "traces"),
     ("comparison",),
-    ("adversary",),
+    ("adversary", "batch"),
     ("report",),
     ("plot",),
     ("cli",),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
+from kvopt.model.formats import INSTANCE_FORMATS
 from kvopt.model.instance import Instance, IntArray
 
 __all__ = ["Candidate", "Group", "Limits", "latest", "timing", "together"]
@@ -126,6 +127,21 @@ class Candidate:
         runs = [(timing(group)[0], group[2]) for group in together(self.groups)]
         table = np.array(runs, dtype=np.int64)
         return np.repeat(table[:, 0], table[:, 1])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of its instance file as a JSON object, without building it."""
+        merged: list[dict[str, int]] = []
+        for group in together(self.groups):
+            prompt, output, count = map(int, group[:3])
+            kind = {"prompt": prompt, "output": output}
+            if release := timing(group)[0]:
+                kind["release"] = int(release)
+            if merged and kind == {k: v for k, v in merged[-1].items() if k != "count"}:
+                merged[-1]["count"] = merged[-1].get("count", 1) + count
+            else:
+                merged.append(kind | ({"count": count} if count > 1 else {}))
+        written = INSTANCE_FORMATS[_late(self.groups)]
+        return {"format": written, "memory": int(self.memory), "requests": merged}
 
     def instance(self, name: str = "", comment: str = "", source: str = "") -> Instance:
         """Return it as an instance."""

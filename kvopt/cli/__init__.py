@@ -31,7 +31,7 @@ from kvopt.cli import (
 )
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, INTERRUPTED, Ended, ending
 from kvopt.cli.options import complain
-from kvopt.cli.terminal import announce_compiling
+from kvopt.cli.terminal import announce_compiling, quiet_option
 from kvopt.model.errors import InputError, KvoptError
 
 __all__ = ["cli", "main"]
@@ -87,7 +87,9 @@ for command in (
     plotting.plot,
     reporting.report,
 ):
+    command.params.append(quiet_option())
     cli.add_command(command)
+cli.params.append(quiet_option())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

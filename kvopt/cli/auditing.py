@@ -3,42 +3,60 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from kvopt.adversary.brief import BriefSearch, brief_search
 from kvopt.cli import options
+from kvopt.cli.batches import (
+    Entry,
+    entries_in,
+    finished_in,
+    output_folder,
+    run_all,
+    workers_options,
+    workers_spec,
+    write_tables,
+)
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import (
     PATH,
-    as_csv,
-    as_json,
     as_wide,
     complain,
+    note,
     policies_option,
     print_json,
-    read_instances,
+    table_form,
+    table_forms,
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar, width
-from kvopt.comparison.audit import Audited, audit_instance
-from kvopt.comparison.ratio import Comparison, Verdict
+from kvopt.comparison.ratio import Verdict
 from kvopt.comparison.records import ClaimedRecord, problems_with, read_records, worst_known
 from kvopt.comparison.standing import Standing, standings
 from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
-from kvopt.model.instance import Instance
 from kvopt.model.text import NAME, file_text, one_line
-from kvopt.policies import Policy, is_built_in, policy_from_spec
+from kvopt.policies import Policy, is_built_in, policy_from_spec, spec_of
+
+if TYPE_CHECKING:
+    from kvopt.batch.outcome import Outcome
+    from kvopt.batch.run import Done
+    from kvopt.report.markup import Table
 
 __all__ = ["audit"]
 
 AUDIT_POLICIES = "gba,gba:alpha=2,gsa,gsa:alpha=2,mc-sf,fcfs"
+HEADS = ("instance", "n", "M", "optimum", "proofs")
+COLUMNS = ("policy", "ratio", "bound", "from", "verdict")
+"""Columns of the table: of an instance, and of a policy on it."""
+
 SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 
 
@@ -48,8 +66,9 @@ SEARCHED_POLICIES = ("gsa:alpha=2", "gba:alpha=2")
 @click.option("--search/--no-search", "searching", default=True, help="Search for bad instances.")
 @time_limit_option(5, "for an instance, the policies included")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=1, show_default=True)
-@as_json
-@as_csv
+@output_folder
+@workers_options
+@table_forms
 @as_wide
 def audit(
     paths: tuple[Path, ...],
@@ -57,8 +76,9 @@ def audit(
     searching: bool,
     time_limit: float,
     seed: int,
-    as_json: bool,
-    as_csv: bool,
+    output: Path | None,
+    jobs: int | None,
+    executor: str | None,
     wide: bool,
 ) -> int:
     """Audit instances: exact optima, ratios against their bounds, a short worst-case search.
@@ -69,29 +89,38 @@ def audit(
     in a subfolder "certificates" are checked too, and so are the claims of the worst
     instances known, in a subfolder "worst"; a claim about a policy module:Class only if
     --policy names that policy too.  The search is for instances on which GSA(2) and
-    GBA(2) do badly.
+    GBA(2) do badly.  --output DIR keeps what is done with the instances, so that the same
+    command goes on where it ended.
     """
+    from kvopt.batch.tasks import Work
+
     began = time.perf_counter()
+    spec = workers_spec(jobs, executor)
     chosen = options.policies(policies)
     curated = curated_instances()
-    files = paths or sorted(curated.glob("*.json"))
+    files = paths or tuple(sorted(curated.glob("*.json")))
     paths = paths or (curated,)
-    instances = read_instances(files)
+    finished = finished_in(output)
+    entries = entries_in(files, output)
+    work = Work("audit", time_limit, tuple(map(spec_of, chosen)))
     records = [record for path in paths for record in read_records(path)]
     certificates = [file for path in paths for file in find_certificates(path)]
     searched = SEARCHED_POLICIES if searching else ()
     audit = _Audit()
-    steps = len(instances) + len(searched) + len(records) + len(certificates)
+    steps = len(searched) + len(records) + len(certificates)
     with interruptible() as limit:
-        with progress_bar("auditing", steps) as advance_to:
-            audit.run(instances, chosen, limit, time_limit, advance_to)
+        found = run_all(work, entries, limit, spec, finished)
+        for place, entry in enumerate(entries):
+            audit.take(entry, found.get(place))
+        with progress_bar("searching and checking", steps) as advance_to:
             audit.search(searched, seed, limit, advance_to)
             audit.check_records(records, _own(policies), limit, advance_to)
             audit.check_certificates(certificates, limit, advance_to)
-        audit.show(chosen, time.perf_counter() - began, as_json, as_csv, width(wide))
+        audit.show(chosen, time.perf_counter() - began, output, width(wide))
         if limit.interrupted:
-            number = f"{len(audit.audited)} of {len(instances)}"
-            complain(f"{limit.what}; {number} instances were audited", limit.code)
+            number = f"{len(audit.audited)} of {len(entries)}"
+            kept = "" if output is None else f"; {output} keeps them"
+            complain(f"{limit.what}; {number} instances were audited{kept}", limit.code)
     for _, reason in audit.refused:
         complain(reason, BAD_INPUT)
     return exit_code(
@@ -123,7 +152,7 @@ class _Audit:
     """
 
     def __init__(self) -> None:
-        self.audited: list[tuple[str, Audited]] = []
+        self.audited: list[tuple[str, Outcome]] = []
         self.refused: list[tuple[str, str]] = []
         self.searched: list[BriefSearch] = []
         self.problems: list[str] = []
@@ -134,34 +163,18 @@ class _Audit:
         self._steps += 1
         advance_to(self._steps)
 
-    def run(
-        self,
-        instances: Sequence[tuple[str, Instance | InputError]],
-        policies: Sequence[Policy],
-        limit: Limit,
-        time_limit: float,
-        advance_to: Callable[[int], None],
-    ) -> None:
-        """Audit instances, each within the time limit (seconds)."""
-        for name, instance in instances:
-            if isinstance(instance, InputError):
-                self.refused.append((name, str(instance)))
-                self._advance(advance_to)
-                continue
-            try:
-                result = audit_instance(instance, policies, limit.part(time_limit))
-            except InputError:
-                raise
-            except KvoptError as error:
-                if limit.interrupted:
-                    return
-                self.problems.append(f"{one_line(name, NAME)}: {error}")
-                continue
-            if limit.interrupted:
-                return
-            self.audited.append((name, result))
-            self.problems += [f"{one_line(name, NAME)}: {problem}" for problem in result.problems]
-            self._advance(advance_to)
+    def take(self, entry: Entry, done: Done | None) -> None:
+        """Take what came of a file; None if the command was interrupted before."""
+        from kvopt.batch.outcome import Outcome
+
+        shown = one_line(entry.name, NAME)
+        if isinstance(entry.content, InputError):
+            self.refused.append((entry.name, str(entry.content)))
+        elif done is not None and isinstance(done.found, Outcome):
+            self.audited.append((entry.name, done.found))
+            self.problems += [f"{shown}: {problem}" for problem in done.found.problems]
+        elif done is not None:
+            self.problems.append(f"{shown}: {done.found}")
 
     def search(
         self, specs: Sequence[str], seed: int, limit: Limit, advance_to: Callable[[int], None]
@@ -223,58 +236,59 @@ class _Audit:
             self._advance(advance_to)
 
     def show(
-        self,
-        policies: Sequence[Policy],
-        seconds: float,
-        as_json: bool,
-        as_csv: bool,
-        width: int | None,
+        self, policies: Sequence[Policy], seconds: float, output: Path | None, width: int | None
     ) -> None:
-        """Print what was found on these policies in so many seconds.
+        """Print what was found on these policies in so many seconds; write the table, too.
 
         Tables are as wide as that (characters), None for any width.
         """
         from kvopt.report.tables import reason_row, to_csv
 
+        form, table = table_form(), self._table()
+        rows = [row for name, found in self.audited for row in _rows(name, found)]
+        rows += [reason_row(name, reason) for name, reason in self.refused]
+        if output is not None:
+            write_tables(output, "audit", to_csv(rows), table)
         summary = self._summary(seconds)
-        seen = [(name, r) for name, result in self.audited for r in result.comparison.ratios]
+        seen = [(name, r) for name, found in self.audited for r in found.ratios]
         seen += [(f"search for {found.ratio.policy}", found.ratio) for found in self.searched]
         standing = standings(policies, seen, worst_known())
-        if as_json:
+        if form == "json":
             print_json(self._as_object(summary, standing))
-        elif as_csv:
-            rows = [row for name, r in self.audited for row in _rows(name, r.comparison)]
-            rows += [reason_row(name, reason) for name, reason in self.refused]
-            click.echo(to_csv(rows), nl=False)
-            complain(_sentence(summary), DONE)
-        else:
-            self._print(standing, width)
+        elif form == "text":
+            self._print(standing, table, width)
             click.echo(_sentence(summary))
+        else:
+            click.echo(to_csv(rows) if form == "csv" else table.markup(form), nl=form != "csv")
+            for problem in self.problems:
+                complain(problem, FAILED)
+            note(_sentence(summary))
 
     def _summary(self, seconds: float) -> dict[str, Any]:
         results = [result for _, result in self.audited]
-        ratios = [ratio for result in results for ratio in result.comparison.ratios]
+        ratios = [ratio for result in results for ratio in result.ratios]
         verdicts = [r.verdict.value for r in ratios + [found.ratio for found in self.searched]]
-        unfinished = [one for result in results for one in result.comparison.unfinished]
+        unfinished = [one for result in results for one in result.unfinished]
         verdicts += [Verdict.UNDECIDED.value] * len(unfinished)
         return {
             "instances": len(results),
-            "optimal": sum(r.comparison.optimum.status.value == "optimal" for r in results),
+            "open": _counted(r.optimum["termination"] for r in results if r.gap),
+            "optimal": sum(r.optimum["status"] == "optimal" for r in results),
             "proved_twice": sum(len(result.witnesses) > 1 for result in results),
             "schedules_checked": sum(result.schedules for result in results),
             "certificates": self.certificates,
             "records": self.records,
-            "verdicts": {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))},
+            "verdicts": _counted(verdicts),
             "refused": len(self.refused),
             "problems": len(self.problems),
             "seconds": round(seconds, 1),
         }
 
-    def _print(self, standing: Sequence[Standing], width: int | None) -> None:
+    def _print(self, standing: Sequence[Standing], table: Table, width: int | None) -> None:
         """Print the table of ratios, what the search found, the problems, and how GSA stands."""
         from kvopt.report.tables import ratio_text, standing_table
 
-        click.echo(self._laid_out(width))
+        click.echo(self._laid_out(table, width))
         for found in self.searched:
             groups = ", ".join(f"{o} x {count}" for _, o, count, *_ in found.instance.groups())
             click.echo(
@@ -291,41 +305,49 @@ class _Audit:
                 click.echo(f"  {one_line(problem)}")
         click.echo()
 
-    def _laid_out(self, width: int | None) -> str:
-        """Return the table of ratios: with a block for each instance if it would be too wide."""
-        from kvopt.report.tables import grouped_table, optimum_text, text_table
+    def _table(self) -> Table:
+        """Return the table of ratios; facts of an instance stand in the first of its rows."""
+        from kvopt.report.markup import Table
+        from kvopt.report.tables import optimum_text
 
-        heads = ("instance", "n", "M", "optimum", "proofs")
-        columns = ("policy", "ratio", "bound", "from", "verdict")
-        table, groups = [], []
-        for name, result in self.audited:
-            optimum = result.comparison.optimum
-            n, memory = len(optimum.instance), optimum.instance.memory
-            proofs = len(result.witnesses)
-            facts = [name, str(n), str(memory), optimum_text(optimum), str(proofs)]
-            rows = _shown(result.comparison)
-            table += [[*(facts if i == 0 else [""] * 5), *row] for i, row in enumerate(rows)]
-            title = f"{name}: n = {n}, M = {memory}, optimum {optimum_text(optimum)}"
-            groups.append((f"{title}, {proofs} {'proof' if proofs == 1 else 'proofs'}", rows))
-        table += [[name, *["-"] * 7, "", "cannot be read"] for name, _ in self.refused]
-        groups += [(f"{name}: cannot be read", []) for name, _ in self.refused]
-        text = text_table((*heads, *columns), table, right="lrrrrlrrll")
+        cells = []
+        for name, found in self.audited:
+            optimum = found.optimum
+            size = [str(optimum["requests"]), str(optimum["memory"])]
+            facts = [name, *size, optimum_text(found), str(len(found.witnesses))]
+            shown = enumerate(_shown(found))
+            cells += [[*(facts if i == 0 else [""] * 5), *row] for i, row in shown]
+        cells += [[name, *["-"] * 7, "", "cannot be read"] for name, _ in self.refused]
+        return Table((*HEADS, *COLUMNS), cells, "lrrrrlrrll")
+
+    def _laid_out(self, table: Table, width: int | None) -> str:
+        """Return the table of ratios: with a block for each instance if it would be too wide."""
+        from kvopt.report.tables import grouped_table, optimum_text
+
+        text = table.text()
         if width is None or max(map(len, text.splitlines())) <= width:
             return text
-        return grouped_table(columns, groups, "lrrll", width, ("from",))
+        groups = []
+        for name, found in self.audited:
+            optimum, proofs = found.optimum, len(found.witnesses)
+            title = f"{name}: n = {optimum['requests']}, M = {optimum['memory']}"
+            title += f", optimum {optimum_text(found)}"
+            groups.append(
+                (f"{title}, {proofs} {'proof' if proofs == 1 else 'proofs'}", _shown(found))
+            )
+        groups += [(f"{name}: cannot be read", []) for name, _ in self.refused]
+        return grouped_table(COLUMNS, groups, "lrrll", width, ("from",))
 
     def _as_object(self, summary: dict[str, Any], standing: Sequence[Standing]) -> dict[str, Any]:
-        from kvopt.report.tables import ratio_row, solve_object
+        from kvopt.report.tables import ratio_row
 
         return {
             "instances": [
                 {
-                    **solve_object(result.comparison.optimum),
+                    **result.optimum,
                     "instance": name,
-                    "requests": len(result.comparison.instance),
-                    "memory": result.comparison.instance.memory,
                     "witnesses": list(result.witnesses),
-                    "ratios": _rows(name, result.comparison),
+                    "ratios": _rows(name, result),
                     "problems": list(result.problems),
                 }
                 for name, result in self.audited
@@ -345,26 +367,32 @@ class _Audit:
         }
 
 
-def _shown(comparison: Comparison) -> list[list[str]]:
+def _shown(found: Outcome) -> list[list[str]]:
     """Return policy, ratio, bound, where that is from, and verdict of each policy, as text."""
     from kvopt.report.tables import bound_texts, ratio_text
 
-    ended = [[r.policy, ratio_text(r), *bound_texts(r), r.verdict.value] for r in comparison.ratios]
+    ended = [[r.policy, ratio_text(r), *bound_texts(r), r.verdict.value] for r in found.ratios]
     undecided = Verdict.UNDECIDED.value
-    return ended + [[one.policy, "-", "-", "", undecided] for one in comparison.unfinished]
+    return ended + [[one.policy, "-", "-", "", undecided] for one in found.unfinished]
 
 
-def _rows(name: str, comparison: Comparison) -> list[dict[str, Any]]:
+def _rows(name: str, found: Outcome) -> list[dict[str, Any]]:
     """Return the ratios on an instance as JSON objects."""
     from kvopt.report.tables import ratio_row, reason_row
 
-    rows = [ratio_row(name, ratio) for ratio in comparison.ratios]
-    optimum = comparison.optimum
-    return rows + [reason_row(name, u.reason, u.policy, optimum) for u in comparison.unfinished]
+    rows = [ratio_row(name, ratio) for ratio in found.ratios]
+    return rows + [reason_row(name, u.reason, u.policy, found) for u in found.unfinished]
+
+
+def _counted(values: Iterable[str]) -> dict[str, int]:
+    """Return how often each value occurs, in alphabetical order."""
+    return dict(sorted(Counter(values).items()))
 
 
 def _sentence(summary: dict[str, Any]) -> str:
     """Return the summary as one line."""
+    ended = ", ".join(f"{count} ended by: {why}" for why, count in summary["open"].items())
+    ended = ended and f" ({ended})"
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
     certificates = summary["certificates"]
     held = f", {certificates} certificates hold" if certificates else ""
@@ -376,7 +404,7 @@ def _sentence(summary: dict[str, Any]) -> str:
     return (
         f"{summary['instances']} instances, {summary['optimal']} optima proved"
         f" ({summary['proved_twice']} in more than one way),"
-        f" {summary['instances'] - summary['optimal']} bracketed,"
+        f" {summary['instances'] - summary['optimal']} bracketed{ended},"
         f" {summary['schedules_checked']} schedules checked{held};"
         f" ratios: {verdicts}; {result}, {summary['seconds']} s"
     )

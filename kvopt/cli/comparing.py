@@ -3,78 +3,87 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kvopt.cli.batches import (
+    Entry,
+    entries_in,
+    finished_in,
+    output_folder,
+    run_all,
+    workers_options,
+    workers_spec,
+    write_tables,
+)
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, exit_code, interruptible
 from kvopt.cli.options import (
     PATH,
-    as_csv,
-    as_json,
     as_wide,
     complain,
     policies_option,
     print_json,
-    read_instances,
+    table_form,
+    table_forms,
     time_limit_option,
 )
-from kvopt.cli.terminal import progress_bar, width
-from kvopt.model.errors import InputError, KvoptError, StoppedError
+from kvopt.cli.terminal import width
+from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.text import NAME, one_line
-from kvopt.policies import Policy
+from kvopt.policies import Policy, spec_of
 
 if TYPE_CHECKING:
-    from kvopt.comparison.ratio import Comparison, Ratio
+    from kvopt.batch.outcome import Outcome
+    from kvopt.batch.run import Done
+    from kvopt.comparison.ratio import Ratio
 
 __all__ = ["ratio"]
+
+COLUMNS = ("instance", "policy", "cost", "optimum", "ratio", "bound", "from", "verdict")
+ALIGNMENT = "llrrrrll"
 
 
 @click.command(short_help="Compare policies to the optimum and to proved bounds.")
 @click.argument("paths", type=PATH, nargs=-1, required=True)
 @policies_option()
 @time_limit_option(10, "for an instance, the policies included")
-@as_json
-@as_csv
+@output_folder
+@workers_options
+@table_forms
 @as_wide
 def ratio(
     paths: tuple[Path, ...],
     policies: list[Policy],
     time_limit: float,
-    as_json: bool,
-    as_csv: bool,
+    output: Path | None,
+    jobs: int | None,
+    executor: str | None,
     wide: bool,
 ) -> int:
-    """Compare policies to the optimum, and their ratios to what is proved."""
-    from kvopt.comparison.ratio import compare
+    """Compare policies to the optimum, and their ratios to what is proved.
 
-    instances = read_instances(paths)
+    --output DIR keeps what is done, so that the same command goes on where it ended.
+    """
+    from kvopt.batch.tasks import Work
+
+    spec = workers_spec(jobs, executor)
+    finished = finished_in(output)
+    entries = entries_in(paths, output)
+    work = Work("ratio", time_limit, tuple(map(spec_of, policies)))
     compared = _Compared()
-    with interruptible() as limit, progress_bar("comparing", len(instances)) as advance_to:
-        for i, (name, instance) in enumerate(instances):
-            if isinstance(instance, InputError):
-                compared.refuse(name, instance)
-                advance_to(i + 1)
-                continue
-            with suppress(StoppedError):
-                comparison = compare(
-                    instance,
-                    policies,
-                    time_limit,
-                    stop=limit,
-                    on_error=lambda error, name=name: compared.fail(name, error),  # type: ignore[misc]
-                )
-            if limit.interrupted:
-                break
-            compared.add(name, comparison)
-            advance_to(i + 1)
-        compared.show(policies, as_json, as_csv, width(wide))
+    with interruptible() as limit:
+        found = run_all(work, entries, limit, spec, finished)
+        for place, entry in enumerate(entries):
+            compared.take(entry, found.get(place))
+        compared.show(policies, output, width(wide))
         if limit.interrupted:
-            complain(f"{limit.what}; {len(compared.rows)} rows were done", limit.code)
+            kept = "" if output is None else f"; {output} keeps them"
+            complain(f"{limit.what}; {len(compared.rows)} rows were done{kept}", limit.code)
     return exit_code(limit.code, *compared.codes)
 
 
@@ -87,8 +96,23 @@ class _Compared:
     ratios: list[tuple[str, Ratio]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     codes: list[int] = field(default_factory=lambda: [DONE])
+    open: Counter[str] = field(default_factory=Counter)
+    """Why brackets did not close, and how many."""
 
-    def add(self, name: str, comparison: Comparison) -> None:
+    def take(self, entry: Entry, done: Done | None) -> None:
+        """Take what came of a file; None if the command was interrupted before."""
+        from kvopt.batch.outcome import Outcome
+
+        if isinstance(entry.content, InputError):
+            self._refuse(entry.name, entry.content)
+        elif done is not None and isinstance(done.found, Outcome):
+            self._add(entry.name, done.found)
+        elif done is not None:
+            assert isinstance(done.found, KvoptError)
+            code = BAD_INPUT if isinstance(done.found, InputError) else FAILED
+            self._fail(entry.name, str(done.found), code)
+
+    def _add(self, name: str, found: Outcome) -> None:
         """Add the rows of an instance of a given name."""
         from kvopt.comparison.ratio import Verdict
         from kvopt.report.tables import (
@@ -99,22 +123,26 @@ class _Compared:
             reason_row,
         )
 
-        for r in comparison.ratios:
+        optimum = optimum_text(found)
+        if found.gap:
+            self.open[found.optimum["termination"]] += 1
+        for r in found.ratios:
             self.rows.append(ratio_row(name, r))
             self.ratios.append((name, r))
             if r.verdict is Verdict.VIOLATES:
                 self.codes.append(FAILED)
-            facts = [name, r.policy, str(r.cost), optimum_text(comparison.optimum)]
+            facts = [name, r.policy, str(r.cost), optimum]
             self.table.append([*facts, ratio_text(r), *bound_texts(r), r.verdict.value])
-
-        for one in comparison.unfinished:
-            row = reason_row(name, one.reason, one.policy, comparison.optimum)
+        for one in found.unfinished:
+            row = reason_row(name, one.reason, one.policy, found)
             self.rows.append(row)
-            facts = [name, one.policy, "-", optimum_text(comparison.optimum)]
+            facts = [name, one.policy, "-", optimum]
             self.table.append([*facts, "-", "-", "", row["verdict"]])
             self.notes.append(f"{one_line(name, NAME)}: {one.reason}")
+        for problem in found.problems:
+            self._fail(name, problem, FAILED)
 
-    def refuse(self, name: str, error: InputError) -> None:
+    def _refuse(self, name: str, error: InputError) -> None:
         """Take a file that cannot be read, and its name."""
         from kvopt.report.tables import reason_row
 
@@ -123,38 +151,48 @@ class _Compared:
         self.notes.append(str(error))
         self.codes.append(BAD_INPUT)
 
-    def fail(self, name: str, error: KvoptError) -> None:
+    def _fail(self, name: str, problem: str, code: int) -> None:
         """Take what went wrong with an instance of a given name."""
-        self.notes.append(f"{one_line(name, NAME)}: {error}")
-        self.codes.append(FAILED)
+        self.notes.append(f"{one_line(name, NAME)}: {problem}")
+        self.codes.append(code)
 
-    def show(self, policies: list[Policy], as_json: bool, as_csv: bool, width: int | None) -> None:
-        """Print the rows, and on stderr what failed or was broken off.
+    def show(self, policies: list[Policy], output: Path | None, width: int | None) -> None:
+        """Print the rows, and on stderr what failed or was broken off; write them, too.
 
         The table is as wide as that (characters), None for any width.
         """
         from kvopt.comparison.records import worst_known
         from kvopt.comparison.standing import standings
+        from kvopt.report.markup import Table
         from kvopt.report.tables import standing_table, to_csv
 
+        form = table_form()
+        table = Table(COLUMNS, self.table, ALIGNMENT)
+        if output is not None:
+            write_tables(output, "ratio", to_csv(self.rows), table)
         standing = standings(policies, self.ratios, worst_known())
-        if as_json:
+        if form == "json":
             print_json({"rows": self.rows, "standings": [one.to_dict() for one in standing]})
-        elif as_csv:
+        elif form == "csv":
             click.echo(to_csv(self.rows), nl=False)
+        elif form != "text":
+            click.echo(table.markup(form))
         else:
             click.echo(self._laid_out(width))
             if standing and self.ratios:
                 click.echo(f"\n{standing_table(standing)}")
-        for note in self.notes:
-            complain(note, DONE)
+            if self.open:
+                ended = ", ".join(f"{n} by: {why}" for why, n in sorted(self.open.items()))
+                click.echo(f"\nbrackets that did not close, and what ended them: {ended}")
+        for problem in self.notes:
+            complain(problem, DONE)
 
     def _laid_out(self, width: int | None) -> str:
         """Return the table: with a block for each instance if it would be too wide."""
         from kvopt.report.tables import grouped_table, text_table
 
-        heads = ("instance", "policy", "cost", "optimum", "ratio", "bound", "from", "verdict")
-        text = text_table(heads, self.table, right="llrrrrll")
+        heads = COLUMNS
+        text = text_table(heads, self.table, ALIGNMENT)
         if width is None or max(map(len, text.splitlines())) <= width:
             return text
         groups: list[tuple[str, list[list[str]]]] = []

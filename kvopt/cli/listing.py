@@ -11,7 +11,15 @@ import click
 
 from kvopt.cli import options
 from kvopt.cli.interrupts import DONE
-from kvopt.cli.options import TOKENS, as_csv, as_json, as_wide, output_file, print_json
+from kvopt.cli.options import (
+    TOKENS,
+    as_json,
+    as_wide,
+    output_file,
+    print_json,
+    table_form,
+    table_forms,
+)
 from kvopt.model.errors import InputError
 from kvopt.policies import POLICIES
 from kvopt.policies.policy import parameter_text, parameters
@@ -23,24 +31,27 @@ __all__ = ["bounds", "policies", "slices"]
 
 @click.command(short_help="List every proved bound on a competitive ratio.")
 @click.option("--alpha", type=options.alpha, help="Evaluate the bounds that depend on alpha here.")
-@as_json
-@as_csv
+@table_forms
 @as_wide
-def bounds(alpha: Exact | None, as_json: bool, as_csv: bool, wide: bool) -> int:
+def bounds(alpha: Exact | None, wide: bool) -> int:
     """List every proved bound on a competitive ratio, with source and scope.
 
     Bounds are upper bounds unless ">=" says otherwise. With --wide there are formulas
     and sources too.
     """
-    from kvopt.report.tables import bound_row, bound_table, to_csv
+    from kvopt.report.markup import Table
+    from kvopt.report.tables import bound_cells, bound_row, bound_table, to_csv
     from kvopt.theory.theorems import THEOREMS
 
-    if as_json:
+    form = table_form()
+    if form == "json":
         print_json({"bounds": [bound_row(theorem, alpha) for theorem in THEOREMS]})
-    elif as_csv:
+    elif form == "csv":
         click.echo(to_csv([bound_row(theorem, alpha) for theorem in THEOREMS]), nl=False)
-    else:
+    elif form == "text":
         click.echo(bound_table(THEOREMS, alpha, wide))
+    else:
+        click.echo(Table(*bound_cells(THEOREMS, alpha, wide), "lr").markup(form))
     return DONE
 
 
@@ -78,10 +89,11 @@ def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json:
 
 
 @click.command()
-@as_json
+@table_forms
 @as_wide
-def policies(as_json: bool, wide: bool) -> int:
+def policies(wide: bool) -> int:
     """List the policies and their parameters."""
+    form = table_form()
     rows: list[dict[str, Any]] = [
         {
             "name": policy.name,
@@ -94,8 +106,11 @@ def policies(as_json: bool, wide: bool) -> int:
         }
         for policy in POLICIES
     ]
-    if as_json:
+    if form == "json":
         print_json({"policies": rows})
+        return DONE
+    if form != "text":
+        _print_policies(rows, form)
         return DONE
     width = sys.maxsize if wide else 80
     for row in rows:
@@ -116,3 +131,21 @@ def policies(as_json: bool, wide: bool) -> int:
                 )
             )
     return DONE
+
+
+def _print_policies(rows: list[dict[str, Any]], form: str) -> None:
+    """Print the policies as a table in which a row is a parameter; without any, a policy."""
+    from kvopt.report.markup import Table
+    from kvopt.report.tables import to_csv
+
+    columns = ("policy", "kind", "parameter", "default", "about")
+    cells = []
+    for row in rows:
+        kind = "clairvoyant" if row["clairvoyant"] else "non-clairvoyant"
+        cells.append([row["name"], kind, "", "", row["about"]])
+        for key, a in row["parameters"].items():
+            cells.append([row["name"], kind, key, str(a["default"]), a["about"]])
+    if form == "csv":
+        click.echo(to_csv([dict(zip(columns, one, strict=True)) for one in cells]), nl=False)
+    else:
+        click.echo(Table(columns, cells).markup(form))

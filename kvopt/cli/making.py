@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from kvopt.cli.arrival_options import arrival_options, arrivals_from
+from kvopt.cli.completion import families, formats
 from kvopt.cli.interrupts import DONE, interruptible
-from kvopt.cli.options import PATH, TOKENS, complain, output_file, output_path
+from kvopt.cli.options import PATH, TOKENS, complain, note, output_file, output_path
 from kvopt.cli.terminal import status_line
 from kvopt.model.errors import InputError
 from kvopt.model.files import write_instance
@@ -22,7 +23,7 @@ COUNT = click.IntRange(0, 2**63 - 1)
 
 
 @click.command("import", short_help="Make an instance of a request trace.")
-@click.argument("format_name", metavar="FORMAT")
+@click.argument("format_name", metavar="FORMAT", shell_complete=formats)
 @click.argument("file", type=PATH)
 @click.option("--memory", type=TOKENS, required=True, help="Memory budget in tokens.")
 @click.option("--requests", type=click.IntRange(1, MAX_REQUESTS), help="Keep the first so many.")
@@ -101,17 +102,18 @@ def import_(
     write_instance(output, imported.instance)
     after = f" after the first {chosen.skip}" if chosen.skip else ""
     failures = f", {imported.failures} failures left out" if format.failures else ""
-    complain(
+    note(
         f"{output}: {len(imported.instance)} requests from {imported.read} rows read{after},"
         f" {imported.skipped} skipped by the filters,"
-        f" {imported.dropped} dropped as too large for the memory{failures}",
-        DONE,
+        f" {imported.dropped} dropped as too large for the memory{failures}"
     )
-    return complain(f"{output}: {imported.times}", DONE) if imported.times else DONE
+    if imported.times:
+        note(f"{output}: {imported.times}")
+    return DONE
 
 
 @click.command()
-@click.argument("family")
+@click.argument("family", shell_complete=families)
 @click.option("--count", type=click.IntRange(1, 100_000), default=1, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
 @click.option(

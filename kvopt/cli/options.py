@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
+from kvopt.cli.completion import PolicyText
+from kvopt.cli.interrupts import DONE
+from kvopt.cli.terminal import is_quiet
 from kvopt.model.errors import InputError
-from kvopt.model.files import STDOUT, check_writable, find_instances, read_instance
+from kvopt.model.files import STDOUT, check_writable
 from kvopt.model.instance import MAX_TOKENS, Instance
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, policies_of
@@ -23,18 +26,19 @@ __all__ = [
     "PATH",
     "TOKENS",
     "alpha",
-    "as_csv",
     "as_json",
     "as_wide",
     "complain",
     "label",
+    "note",
     "output_file",
     "output_path",
     "policies_option",
     "print_json",
-    "read_instances",
     "reports_beside",
     "seconds",
+    "table_form",
+    "table_forms",
     "time_limit_option",
 ]
 
@@ -113,20 +117,44 @@ def policies(text: str) -> list[Policy]:
     return policies_of(text)
 
 
-def _one_format(context: click.Context, option: click.Parameter, given: bool) -> bool:
-    """Refuse --json and --csv together."""
-    if given and any(context.params.get(one) for one in ("as_json", "as_csv")):
-        raise click.UsageError("--json and --csv: must not be given together", context)
+FORMATS = {
+    "json": "Print one JSON object.",
+    "csv": "Print comma-separated values.",
+    "markdown": "Print a table in Markdown.",
+    "latex": "Print a table in LaTeX.",
+}
+"""In which form results are printed, if not as text, and what the options say of it."""
+
+_FORM = "kvopt.form"
+
+
+def _chosen(context: click.Context, option: click.Parameter, given: bool) -> bool:
+    """Keep the form that an option asks for; refuse two of them together."""
+    if given:
+        form = str(option.opts[0]).removeprefix("--")
+        if (before := context.meta.setdefault(_FORM, form)) != form:
+            names = " and ".join(f"--{one}" for one in FORMATS if one in (before, form))
+            raise click.UsageError(f"{names}: must not be given together", context)
     return given
 
 
-as_json = click.option(
-    "--json", "as_json", is_flag=True, callback=_one_format, help="Print one JSON object."
-)
+as_json = click.option("--json", "as_json", is_flag=True, callback=_chosen, help=FORMATS["json"])
 as_wide = click.option("--wide", is_flag=True, help="Give all columns, however wide.")
-as_csv = click.option(
-    "--csv", "as_csv", is_flag=True, callback=_one_format, help="Print comma-separated values."
-)
+
+
+def table_forms(command: Any) -> Any:
+    """Give a command the options --json, --csv, --markdown and --latex; see `table_form`."""
+    for form, text in reversed(FORMATS.items()):
+        add = click.option(
+            f"--{form}", is_flag=True, expose_value=False, callback=_chosen, help=text
+        )
+        command = add(command)
+    return command
+
+
+def table_form() -> str:
+    """Return the form in which the running command is to print: one of `FORMATS`, or "text"."""
+    return str(click.get_current_context().meta.get(_FORM, "text"))
 
 
 def policies_option(
@@ -140,7 +168,7 @@ def policies_option(
     return click.option(
         "--policy",
         "policies",
-        type=kind,
+        type=PolicyText(kind),
         help='Policies, separated by commas: NAME or NAME:key=value:key=value, or "all".',
         **({"required": True} if default is None else rule),
     )
@@ -163,33 +191,15 @@ def complain(message: str, code: int) -> int:
     return code
 
 
+def note(message: str) -> None:
+    """Print a message as `complain` does, unless --quiet was given; it is no error."""
+    if not is_quiet():
+        complain(message, DONE)
+
+
 def print_json(value: Any) -> None:
     """Print a JSON object on stdout."""
     click.echo(json.dumps(value, indent=None))
-
-
-def read_instances(paths: Iterable[Path]) -> list[tuple[str, Instance | InputError]]:
-    """Read the instances in files and folders, each with what to call it.
-
-    Of several files those that cannot be read have an error in place of the instance.
-
-    Raises
-    ------
-    InputError
-        If there is one file only and it cannot be read, or a folder holds no instances.
-    """
-    files = [file for path in paths for file in find_instances(path)]
-    found: list[tuple[str, Instance | InputError]] = []
-    for file in files:
-        try:
-            instance = read_instance(file)
-        except InputError as error:
-            if len(files) == 1:
-                raise
-            found.append((one_line(file, NAME), error))
-        else:
-            found.append((label(instance, file), instance))
-    return found
 
 
 def label(instance: Instance, file: Path) -> str:

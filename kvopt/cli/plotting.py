@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from kvopt.cli import options
+from kvopt.cli.completion import PolicyText
 from kvopt.cli.interrupts import DONE, interruptible
-from kvopt.cli.options import PATH, complain, label, output_file, time_limit_option
+from kvopt.cli.options import PATH, complain, label, note, output_file, time_limit_option
+from kvopt.cli.picture_options import check_looks, format_of, picture_options
 from kvopt.cli.terminal import progress_bar
 from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import read_json, write_bytes, write_text
@@ -33,13 +35,15 @@ from kvopt.policies import Policy, spec_of
 from kvopt.theory.quadratic import Exact, parse_exact
 
 if TYPE_CHECKING:
+    from kvopt.plot.figures import Format
+    from kvopt.plot.ratio_pictures import Group
     from kvopt.plot.shapes import RatioBar, Run
 
     Content: TypeAlias = Instance | Schedule | list[RatioBar]
 
 __all__ = ["plot"]
 
-PICTURES = (".png", ".svg")
+PICTURES = (".png", ".svg", ".pdf")
 PAGE = ".html"
 TRACE = ".trace.json"
 
@@ -68,12 +72,12 @@ FRACTION = re.compile(r"[0-9]{1,1000}/0*[1-9][0-9]{0,1000}")
     type=output_file,
     metavar="PATH",
     required=True,
-    help="What to write: .png, .svg, .html or .trace.json.",
+    help="What to write: .png, .svg, .pdf, .html or .trace.json.",
 )
 @click.option(
     "--policy",
     "policies",
-    type=options.policies,
+    type=PolicyText(options.policies),
     help="Policies to run on the instances, separated by commas.",
 )
 @click.option(
@@ -81,6 +85,7 @@ FRACTION = re.compile(r"[0-9]{1,1000}/0*[1-9][0-9]{0,1000}")
     type=click.Choice(KINDS),
     help="What to draw; by default gantt for one schedule and completions for several.",
 )
+@picture_options
 @time_limit_option(None, "for an instance; by default 10 with --kind ratios, else no limit")
 def plot(
     files: tuple[Path, ...],
@@ -88,15 +93,17 @@ def plot(
     policies: list[Policy] | None,
     kind: str | None,
     time_limit: float | None,
+    **looks: Any,
 ) -> int:
     """Draw schedules, or ratios.
 
     FILE is a schedule, an instance to run policies on, or the output of kvopt
-    ratio --json.  PNG and SVG are pictures of one kind; HTML is a page to
+    ratio --json.  PNG, SVG and PDF are pictures of one kind; HTML is a page to
     explore, with all kinds unless one is chosen; .trace.json opens in
     ui.perfetto.dev, one round shown as 1 ms.
     """
     file_type = _file_type(output)
+    form = format_of(looks, file_type)
     if file_type == TRACE and kind is not None:
         raise InputError(f"--kind: does not apply to {TRACE}, which holds everything, got {kind}")
     if file_type == PAGE and kind in PICTURES_ONLY:
@@ -109,10 +116,18 @@ def plot(
     if policies is not None and not instances:
         raise InputError("--policy: must come with an instance to run on, got none among the files")
     if kind == "ratios" or (ratios and kind is None and file_type != TRACE):
-        return _draw_ratios(contents, policies or [], time_limit or 10.0, output, file_type)
+        check_looks(looks, "ratios", file_type)
+        bars, code = _ratios(contents, policies or [], time_limit or 10.0)
+        if not code:
+            _draw_ratios(bars, looks, form, output, file_type)
+        return code
     if ratios:
         what = f"--kind {kind}" if kind else TRACE
         raise InputError(f"{ratios[0]}: holds ratios: {what} needs schedules")
+    if file_type in PICTURES and kind is None:
+        count = sum(len(policies or []) if isinstance(c, Instance) else 1 for _, c in contents)
+        kind = "gantt" if count == 1 else "completions"
+    check_looks(looks, kind, file_type)
     runs = _runs(contents, policies or [], time_limit or math.inf)
     if file_type == TRACE:
         from kvopt.plot.trace_events import trace_text
@@ -125,20 +140,17 @@ def plot(
     else:
         from kvopt.plot.figures import figure_of, rendered
 
-        kind = kind or ("gantt" if len(runs) == 1 else "completions")
+        assert kind is not None
         if kind == "latency":
             _check_complete(runs)
-        write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:]))
+        write_bytes(output, rendered(figure_of(kind, runs=runs), file_type[1:], form, note))
     return DONE
 
 
-def _draw_ratios(
-    contents: Sequence[tuple[Path, Content]],
-    policies: Sequence[Policy],
-    time_limit: float,
-    output: Path,
-    file_type: str,
-) -> int:
+def _ratios(
+    contents: Sequence[tuple[Path, Content]], policies: Sequence[Policy], time_limit: float
+) -> tuple[list[RatioBar], int]:
+    """Return the rows given, and those of the policies on the instances given; and exit code."""
     from kvopt.comparison.ratio import compare
     from kvopt.plot.shapes import ratio_bar
 
@@ -151,7 +163,7 @@ def _draw_ratios(
                 with suppress(StoppedError):
                     comparison = compare(content, policies, time_limit, stop=limit)
                 if limit.interrupted:
-                    return complain(f"{limit.what}; nothing was drawn", limit.code)
+                    return [], complain(f"{limit.what}; nothing was drawn", limit.code)
                 name = label(content, file)
                 bars += [ratio_bar(name, r) for r in comparison.ratios]
                 for one in comparison.unfinished:
@@ -161,6 +173,16 @@ def _draw_ratios(
             advance_to(i + 1)
     if len(bars) > MAX_RATIOS:
         raise InputError(f"FILE: must hold at most {MAX_RATIOS} ratios together, got {len(bars)}")
+    return bars, DONE
+
+
+def _draw_ratios(
+    bars: Sequence[RatioBar], looks: dict[str, Any], form: Format, output: Path, file_type: str
+) -> None:
+    from kvopt.plot.ratio_pictures import arranged
+
+    group: Group = looks["group"] or "instance"
+    bars = arranged(bars, group, looks["sort"] or "given")
     if file_type == PAGE:
         from kvopt.plot.page import ratios_page
 
@@ -168,8 +190,8 @@ def _draw_ratios(
     else:
         from kvopt.plot.figures import figure_of, rendered
 
-        write_bytes(output, rendered(figure_of("ratios", bars=bars), file_type[1:]))
-    return DONE
+        make = figure_of("ratios", bars=bars, group=group)
+        write_bytes(output, rendered(make, file_type[1:], form, note))
 
 
 def _runs(

@@ -8,20 +8,20 @@ from pathlib import Path
 
 import click
 
+from kvopt.cli.batches import entries_in
 from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import (
     PATH,
     complain,
     output_file,
     policies_option,
-    read_instances,
     reports_beside,
     time_limit_option,
 )
 from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.study import Studied, Study, Unstudied, study_instance
 from kvopt.model.errors import InputError, StoppedError
-from kvopt.model.files import find_instances, write_text
+from kvopt.model.files import write_text
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, spec_of
 
@@ -47,11 +47,10 @@ def report(paths: tuple[Path, ...], output: Path, policies: list[Policy], time_l
     began = time.perf_counter()
     beside = reports_beside(False, output)
     chosen = tuple({spec_of(policy): policy for policy in policies}.values())
-    files = [file for path in paths for file in find_instances(path)]
-    instances = list(zip(files, read_instances(files), strict=True))
+    instances = entries_in(paths)
     found: list[Studied | Unstudied] = []
     with interruptible() as limit, progress_bar("studying", len(instances)) as advance_to:
-        for file, (name, instance) in instances:
+        for name, _, instance, file in instances:
             if isinstance(instance, InputError):
                 found.append(Unstudied(name, file, str(instance)))
             else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kvopt.cli import options
+from kvopt.cli.completion import PolicyText
 from kvopt.cli.interrupts import DONE, FAILED, Limit, exit_code, interruptible
 from kvopt.cli.options import PATH, as_json, complain, output_file, print_json, reports_beside
 from kvopt.cli.search_report import Report, check_picture
@@ -32,8 +33,18 @@ METHODS = ("local", "exhaustive", "families")
 
 
 @click.command(short_help="Search for an instance on which a policy does badly.")
-@click.option("--policy", "spec", required=True, help="The policy that is to do badly.")
-@click.option("--against", help="Compare it to this policy instead of the optimum.")
+@click.option(
+    "--policy",
+    "spec",
+    type=PolicyText(several=False),
+    required=True,
+    help="The policy that is to do badly.",
+)
+@click.option(
+    "--against",
+    type=PolicyText(several=False),
+    help="Compare it to this policy instead of the optimum.",
+)
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -77,7 +88,7 @@ METHODS = ("local", "exhaustive", "families")
     type=options.seconds,
     default=30,
     show_default=True,
-    help="Seconds to search; verifying the worst found may take as long again, 20 to 60.",
+    help="Seconds to search; verifying the worst found may take as long again, 10 to 60.",
 )
 @click.option("--restarts", type=click.IntRange(1), help="Stop after this many units of work.")
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
@@ -145,6 +156,7 @@ def search(
         if limit.interrupted:
             complain(f"{limit.what}; {len(units)} units of work were done", limit.code)
         evaluations = sum(unit.evaluations for unit in units)
+        ended = _termination(limit, configuration, complete, restarts)
         if as_json:
             print_json(
                 {
@@ -152,6 +164,7 @@ def search(
                     "restarts": len(units),
                     "evaluations": evaluations,
                     "from_store": resumed,
+                    "termination": ended,
                 }
             )
         else:
@@ -159,8 +172,22 @@ def search(
             searched = f"searched     {evaluations} instances in {len(units)} units"
             if resumed:
                 searched += f", {resumed} of them from the store"
-            click.echo(searched, err=beside)
+            click.echo(f"{searched}; ended by: {ended}", err=beside)
     return exit_code(limit.code, DONE)
+
+
+def _termination(
+    limit: Limit, configuration: SearchConfiguration, complete: int, restarts: int | None
+) -> str:
+    """Return why a search has ended."""
+    from kvopt.adversary import number_of_units
+
+    if limit.interrupted:
+        return "interrupted"
+    total = number_of_units(configuration)
+    if total is not None and complete >= total:
+        return "all units complete"
+    return "restarts" if restarts is not None and complete >= restarts else "time limit"
 
 
 def _check(configuration: SearchConfiguration, records: list[Record], store: Store) -> None:

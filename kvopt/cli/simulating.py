@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kvopt.cli.completion import PolicyText
 from kvopt.cli.interrupts import DONE, FAILED, interruptible
 from kvopt.cli.metric_options import MetricOptions, metric_options
 from kvopt.cli.options import (
@@ -35,7 +36,13 @@ ATTEMPTS_SHOWN = 10_000
 
 @click.command()
 @click.argument("file", type=PATH)
-@click.option("--policy", "spec", required=True, help="NAME or NAME:key=value:key=value.")
+@click.option(
+    "--policy",
+    "spec",
+    type=PolicyText(several=False),
+    required=True,
+    help="NAME or NAME:key=value:key=value.",
+)
 @click.option("--param", "params", multiple=True, metavar="K=V", help="A parameter of the policy.")
 @click.option("--attempts", "show", is_flag=True, help="Print the attempts, however many.")
 @click.option("-o", "--output", type=output_file, help="Write the schedule to this file.")

@@ -7,34 +7,41 @@ import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from kvopt.cli.interrupts import DONE, interruptible
+from kvopt.cli.batches import workers_options, workers_spec
+from kvopt.cli.interrupts import interruptible
 from kvopt.cli.options import (
     PATH,
-    as_json,
     complain,
     label,
-    output_file,
+    note,
+    output_path,
     print_json,
     reports_beside,
+    table_form,
+    table_forms,
     time_limit_option,
 )
+from kvopt.cli.solving_many import solve_many
 from kvopt.cli.terminal import status_line
 from kvopt.model.errors import SolverError
-from kvopt.model.files import read_instance, write_schedule
+from kvopt.model.files import check_writable, read_instance, write_schedule
 from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Result, Status
 from kvopt.theory.decimals import rounded_up
 
+if TYPE_CHECKING:
+    from kvopt.batch.tasks import Work
+
 __all__ = ["solve"]
 
 
-@click.command()
-@click.argument("file", type=PATH)
-@time_limit_option(60, "altogether, without compiling")
+@click.command(short_help="Bracket the optimal total completion time of instances.")
+@click.argument("paths", type=PATH, nargs=-1, required=True)
+@time_limit_option(60, "for an instance, without compiling")
 @click.option(
     "--node-limit",
     type=click.IntRange(1),
@@ -45,51 +52,86 @@ __all__ = ["solve"]
     "--params", "params_file", type=PATH, metavar="FILE", help="Tuning numbers of the stages, TOML."
 )
 @click.option(
-    "--jobs",
-    type=click.IntRange(1, 1024),
-    default=1,
-    metavar="N",
-    help="Run N searches for schedules at a time, where there is annealing.",
+    "--certificate",
+    type=output_path,
+    help="Write a certificate of the bracket, and go on until the bracket is proved;"
+    " of several instances into this folder.",
 )
 @click.option(
-    "--certificate",
-    type=output_file,
-    help="Write a certificate of the bracket, and go on until the bracket is proved.",
+    "-o",
+    "--output",
+    type=output_path,
+    help="Write the best schedule to this file; of several instances schedules, certificates"
+    " and tables into this folder, from which the work is resumed.",
 )
-@click.option("-o", "--output", type=output_file, help="Write the best schedule to this file.")
-@as_json
+@workers_options
+@table_forms
 def solve(
-    file: Path,
+    paths: tuple[Path, ...],
     time_limit: float,
     node_limit: int | None,
     params_file: Path | None,
-    jobs: int,
     certificate: Path | None,
     output: Path | None,
-    as_json: bool,
+    jobs: int | None,
+    executor: str | None,
 ) -> int:
-    """Bracket the optimal total completion time of an instance."""
-    from kvopt.report.tables import solve_object, stage_rows
+    """Bracket the optimal total completion time of instances.
+
+    With release times it is the total latency.  Of several files, or a folder, each instance
+    is a row; --output DIR keeps what is done, so that the same command goes on where it ended.
+    """
+    from kvopt.batch.tasks import Work
     from kvopt.solver.params import SolverParams
 
-    beside = reports_beside(as_json, output, certificate)
-    params = SolverParams() if params_file is None else SolverParams.from_toml(params_file)
+    spec = workers_spec(jobs, executor)
+    work = Work(
+        "solve",
+        time_limit,
+        node_limit=math.inf if node_limit is None else node_limit,
+        params=SolverParams() if params_file is None else SolverParams.from_toml(params_file),
+        certify=certificate is not None,
+    )
+    if len(paths) == 1 and not paths[0].is_dir():
+        if executor is not None:
+            raise click.UsageError("--executor: is for several instances, got one file")
+        return _solve_one(paths[0], work, certificate, output, jobs or 1)
+    return solve_many(paths, work, certificate, output, spec)
+
+
+def _solve_one(
+    file: Path, work: Work, certificate: Path | None, output: Path | None, jobs: int
+) -> int:
+    """Solve one instance, and tell how it went."""
+    from kvopt.cli.solving_many import show_row
+    from kvopt.report.tables import solve_object, stage_rows
+
+    form = table_form()
+    for path in filter(None, (output, certificate)):
+        check_writable(path)
+    beside = reports_beside(form != "text", output, certificate)
     instance = read_instance(file)
-    nodes = math.inf if node_limit is None else node_limit
-    with interruptible(node_limit=nodes) as limit:
+    with interruptible(node_limit=work.node_limit) as limit:
         with status_line(f"solving {file.name}") as status:
             history = _History(status, limit)
-            result = _solver(certificate is not None)(
-                instance, time_limit, stop=limit, params=params, report=history.add, jobs=jobs
+            result = _solver(work.certify)(
+                instance,
+                work.time_limit,
+                stop=limit,
+                params=work.params,
+                report=history.add,
+                jobs=jobs or 1,
             )
             history.add(result)
         if output is not None:
             write_schedule(output, result.schedule)
         if certificate is not None:
             _write_certificate(certificate, result, limit)
-        if as_json:
+        if form == "json":
             answer = {**solve_object(result), "instance": label(instance, file)}
             print_json({**answer, "stages": stage_rows(result), "history": history.rows})
+        elif form != "text":
+            show_row(label(instance, file), instance, result, form)
         else:
             _print(result, beside)
         if limit.interrupted:
@@ -152,14 +194,13 @@ def _write_certificate(file: Path, result: Result, stop: Stopping) -> None:
         raise SolverError(f"{file}: is not written, the checker says: {verdict.reason}")
     write_certificate(file, content)
     if verdict.stopped:
-        complain(f"{file}: is written, but its check was stopped: kvopt verify repeats it", DONE)
+        note(f"{file}: is written, but its check was stopped: kvopt verify repeats it")
     elif limits:
-        complain(f"{file}: takes more than usual to check: kvopt verify {' '.join(limits)}", DONE)
+        note(f"{file}: takes more than usual to check: kvopt verify {' '.join(limits)}")
     if result.certified_lower_bound < result.lower_bound:
-        complain(
+        note(
             f"{file}: proves the lower bound {result.certified_lower_bound};"
-            f" that of {result.lower_bound} is the word of {result.rule}",
-            DONE,
+            f" that of {result.lower_bound} is the word of {result.rule}"
         )
 
 
@@ -173,12 +214,19 @@ def _totals(result: Result) -> dict[str, int]:
     }
 
 
+def _status(result: Result) -> str:
+    """Return whether the bracket has closed, and if not, why the solver has ended."""
+    if result.status is Status.OPTIMAL:
+        return "optimal"
+    return f"{result.status.value}, ended by: {result.termination}"
+
+
 def _print(result: Result, err: bool) -> None:
     """Print a bracket and how it came about, on stderr if asked to."""
     from kvopt.report.tables import stage_table
 
     facts: dict[str, Any] = {
-        "status": result.status.value,
+        "status": _status(result),
         "objective": result.objective,
         **_totals(result),
         "lower bound": f"{result.lower_bound} ({result.rule})",
@@ -186,7 +234,6 @@ def _print(result: Result, err: bool) -> None:
     }
     if result.status is Status.BRACKET:
         facts["gap"] = f"{rounded_up(100 * Fraction(result.gap), 2)} %"
-        facts["ended as"] = result.end.value if result.end else ""
     facts["seconds"] = f"{result.seconds:.2f}"
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"

@@ -12,7 +12,14 @@ import click
 
 from kvopt.model.text import NAME, one_line
 
-__all__ = ["announce_compiling", "progress_bar", "status_line", "width"]
+__all__ = [
+    "announce_compiling",
+    "is_quiet",
+    "progress_bar",
+    "quiet_option",
+    "status_line",
+    "width",
+]
 
 
 class _Notices(logging.Handler):
@@ -20,7 +27,8 @@ class _Notices(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show a record."""
-        click.echo(f"kvopt: {one_line(record.getMessage())}", err=True)
+        if not is_quiet():
+            click.echo(f"kvopt: {one_line(record.getMessage())}", err=True)
 
 
 def announce_compiling() -> None:
@@ -30,6 +38,32 @@ def announce_compiling() -> None:
         logger.addHandler(_Notices())
         logger.setLevel(logging.INFO)
         logger.propagate = False
+
+
+_QUIET = "kvopt.quiet"
+
+
+def quieten(context: click.Context, option: click.Parameter, given: bool) -> None:
+    """Remember that the command is to be quiet; the callback of --quiet."""
+    if given:
+        context.meta[_QUIET] = True
+
+
+def is_quiet() -> bool:
+    """Tell whether the running command shows neither progress nor notes."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(_QUIET))
+
+
+def quiet_option() -> click.Option:
+    """Return the option --quiet, which every command has."""
+    return click.Option(
+        ["-q", "--quiet"],
+        is_flag=True,
+        expose_value=False,
+        callback=quieten,
+        help="Show neither progress nor notes; results and errors stay.",
+    )
 
 
 def width(wide: bool) -> int | None:
@@ -49,7 +83,7 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
     Provides the function to call with the number of steps done so far.
     """
-    if not sys.stderr.isatty():
+    if is_quiet() or not sys.stderr.isatty():
         yield lambda done: None
         return
     from rich.console import Console
@@ -81,7 +115,7 @@ def status_line(what: str) -> Iterator[Callable[[str], None]]:
 
     Provides the function to call with the latest news.
     """
-    if not sys.stderr.isatty():
+    if is_quiet() or not sys.stderr.isatty():
         yield lambda news: None
         return
     from rich.console import Console

@@ -13,6 +13,7 @@ from kvopt.certificates.solve import solve_certified
 from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
+from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.model.text import ShownAsText
@@ -182,6 +183,25 @@ class Comparison(ShownAsText):
             "unfinished": [{"policy": u.policy, "reason": u.reason} for u in self.unfinished],
         }
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows of `kvopt ratio --json`, one for each policy."""
+        from kvopt.comparison.rows import ratio_row, reason_row
+
+        name = self.instance.name
+        rows = [ratio_row(name, ratio) for ratio in self.ratios]
+        return rows + [reason_row(name, u.reason, u.policy, self.optimum) for u in self.unfinished]
+
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values with a header."""
+        return to_csv(self.rows())
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the rows as a data frame of pandas or polars (`pip install kvopt[frames]`).
+
+        Parameters and errors are as for `kvopt.model.rows.frame_of`.
+        """
+        return frame_of(self.rows(), library)
+
     def __repr__(self) -> str:
         shown = ", ".join(
             f"{r.policy}: {rounded_down(r.low, 3)}..{rounded_up(r.high, 3)}" for r in self.ratios
@@ -204,6 +224,7 @@ def compare(
     stop: Stopping | None = None,
     on_error: Callable[[PolicyError], None] | None = None,
     certify: bool = False,
+    all_needed: bool = False,
 ) -> Comparison:
     """Run policies on an instance and bracket their ratios to the optimum.
 
@@ -224,6 +245,8 @@ def compare(
         out.  None to raise the error.
     certify
         Whether the solver goes on until a certificate can prove the bracket.
+    all_needed
+        Whether a policy that does not end is an error, raised before the solver begins.
 
     Raises
     ------
@@ -232,7 +255,8 @@ def compare(
     PolicyError
         If a policy misbehaves.
     StoppedError
-        If it was interrupted before all policies were simulated.
+        If it was interrupted before all policies were simulated, or one that is needed did
+        not end.
     InputError
         If a policy is unknown, or the limit is negative or not a number.
     """
@@ -253,6 +277,8 @@ def compare(
             took = time.perf_counter() - part.uncharged_seconds - began
             guarantee = _guarantee(policy, instance, part)
         except StoppedError as error:
+            if all_needed:
+                raise
             unfinished.append(Unfinished(spec_of(policy), str(error)))
         except PolicyError as error:
             if on_error is None:

@@ -57,8 +57,9 @@ class Stopping:
                 raise TypeError(f"{name}: must be a number, got {value!r}")
             if not value >= 0:  # nor nan
                 raise InputError(f"{name}: must be a number >= 0, got {value!r}")
-        self._whole = self  # which counts the nodes of all its parts
+        self._whole = self  # what all this is a part of
         self._above: Stopping | None = None  # what it is a part of
+        self._counter = self  # which counts the nodes of its parts
         self._nodes = 0
         self._node_limit = node_limit
         self._stopped = stopped
@@ -87,16 +88,16 @@ class Stopping:
 
     @property
     def nodes(self) -> int:
-        """How many nodes searches have counted, in all parts of the whole."""
-        return self._whole._nodes
+        """How many nodes searches have counted, in all parts under the same limit of nodes."""
+        return self._counter._nodes
 
     def count(self, nodes: int = 1) -> None:
         """Count nodes of a search."""
-        self._whole._nodes += nodes
+        self._counter._nodes += nodes
 
     def nodes_left(self) -> float:
         """Return how many nodes are left."""
-        return max(0, self._whole._node_limit - self._whole._nodes)
+        return max(0, self._counter._node_limit - self._counter._nodes)
 
     def left(self) -> float:
         """Return the time that is left (seconds)."""
@@ -107,10 +108,16 @@ class Stopping:
         """Tell whether it is used up or was interrupted."""
         return time.perf_counter() >= self._end or self.nodes_left() <= 0 or self.interrupted
 
-    def part(self, seconds: float) -> Stopping:
-        """Return one that ends after `seconds`, and no later than this one."""
-        part = Stopping(min(seconds, self.left()), lambda: self.interrupted)
+    def part(self, seconds: float, node_limit: float | None = None) -> Stopping:
+        """Return one that ends after `seconds`, and no later than this one.
+
+        With a limit of nodes it counts its own, from 0, instead of those of this one.
+        """
+        own = math.inf if node_limit is None else node_limit
+        part = Stopping(min(seconds, self.left()), lambda: self.interrupted, own)
         part._whole = self._whole
+        if node_limit is None:
+            part._counter = self._counter
         part._above = self
         return part
 

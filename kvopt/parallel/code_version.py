@@ -11,12 +11,12 @@ from importlib.resources.abc import Traversable
 
 import kvopt
 
-__all__ = ["NO_MATTER", "code_version", "versions"]
+__all__ = ["NO_MATTER", "OF_NO_RATIO", "code_version", "versions"]
 
 NO_MATTER = frozenset(
     {
         *("__main__.py", "adversary/attribution.py", "adversary/brief.py"),
-        *("adversary/progress.py", "adversary/store.py", "certificates"),
+        *("adversary/progress.py", "adversary/store.py", "batch", "certificates"),
         *("cli", "comparison", "generate", "parallel", "plot", "report", "traces"),
     }
 )
@@ -28,11 +28,20 @@ A new file counts until it is entered here, so that the mistake to make is a sea
 
 PACKAGES = ("numpy", "scipy", "numba", "highspy", "pulp", "networkx")
 """What numbers depend on besides kvopt."""
+OF_NO_RATIO = frozenset(
+    {"__main__.py", "adversary", "cli", "generate", "parallel", "plot", "report", "traces"}
+)
+"""Likewise, for what is found on a given instance."""
 
 
 @functools.cache
-def code_version() -> str:
-    """Return the version of kvopt and a digest of the sources that a search depends on.
+def code_version(without: frozenset[str] = NO_MATTER) -> str:
+    """Return the version of kvopt and a digest of the sources that the work depends on.
+
+    Parameters
+    ----------
+    without
+        Files and folders that it does not depend on; by default those of a search.
 
     Examples
     --------
@@ -40,7 +49,7 @@ def code_version() -> str:
     True
     """
     digest = hashlib.sha256()
-    for name, file in sorted(_files(resources.files(kvopt), "")):
+    for name, file in sorted(_files(resources.files(kvopt), "", without)):
         digest.update(f"{name}\n".encode() + file.read_bytes())
     return f"{kvopt.__version__}+{digest.hexdigest()[:12]}"
 
@@ -53,14 +62,16 @@ def versions() -> list[tuple[str, str]]:
     return [*found, ("machine", f"{platform.system()}, {platform.machine()}")]
 
 
-def _files(folder: Traversable, path: str) -> list[tuple[str, Traversable]]:
+def _files(
+    folder: Traversable, path: str, without: frozenset[str]
+) -> list[tuple[str, Traversable]]:
     """Return the Python files in a folder that matter, with their paths."""
     found = []
     for entry in folder.iterdir():
-        if path + entry.name in NO_MATTER or entry.name.startswith(("_", ".")):
+        if path + entry.name in without or entry.name.startswith(("_", ".")):
             continue
         if entry.is_dir():
-            found += _files(entry, f"{path}{entry.name}/")
+            found += _files(entry, f"{path}{entry.name}/", without)
         elif entry.name.endswith(".py"):
             found.append((path + entry.name, entry))
     return found

@@ -59,6 +59,8 @@ class Workers:
         What a future raises if whoever ran its unit is gone.
     hopeless
         What it raises if the executor has run the unit again by itself, in vain.
+    kill
+        Ends those that run a unit now, where that is possible.
     """
 
     executor: Executor | None = None
@@ -66,6 +68,7 @@ class Workers:
     stop: Callable[[], None] = lambda: None
     deaths: tuple[type[BaseException], ...] = (BrokenExecutor,)
     hopeless: tuple[type[BaseException], ...] = ()
+    kill: Callable[[], None] = lambda: None
 
     def places(self) -> int:
         """Return how many units may run now."""
@@ -129,7 +132,7 @@ def _processes(count: int, preload: Sequence[str]) -> Iterator[Workers]:
     stop = context.Event()
     with Processes(context, stop) as executor:
         try:
-            yield Workers(executor, count, stop.set)
+            yield Workers(executor, count, stop.set, kill=executor.kill)
         except KeyboardInterrupt:  # a second Ctrl-C: do not wait for them
             executor.kill()
             raise

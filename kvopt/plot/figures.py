@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kvopt.plot.look import WIDTH, instances_text, style, time_axis
+from kvopt.plot.fonts import use_fonts_for
+from kvopt.plot.look import DPI, FEW, TIME, WIDTH, instances_text, style, time_axis
 from kvopt.plot.pictures import MAX_BARS, plot_completions, plot_gantt, plot_memory, plot_running
-from kvopt.plot.ratio_pictures import plot_causes, plot_ratios
+from kvopt.plot.ratio_pictures import Group, plot_causes, plot_ratios
 from kvopt.plot.serving_pictures import distributions_of, plot_distribution, plot_queue
 from kvopt.plot.shapes import RatioBar, Run, instances_of, lanes
 
@@ -18,7 +22,14 @@ if TYPE_CHECKING:
 
     from kvopt.adversary.attribution import Attribution
 
-__all__ = ["figure_of", "rendered"]
+__all__ = ["Format", "figure_of", "rendered"]
+
+STAMPS: dict[str, dict[str, Any]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+"""What would make the bytes of two equal pictures differ."""
 
 
 def figure_of(
@@ -26,6 +37,7 @@ def figure_of(
     runs: Sequence[Run] = (),
     bars: Sequence[RatioBar] = (),
     explanation: Attribution | None = None,
+    group: Group = "instance",
 ) -> Callable[[], Figure]:
     """Return a function that makes the whole picture of a kind.
 
@@ -39,14 +51,18 @@ def figure_of(
         The rows, for "ratios".
     explanation
         The parts of the costs, for "causes".
+    group
+        What rows of "ratios" stand together by: "instance" or "policy".
     """
     if kind == "causes":
-        return lambda: _single(plot_causes, explanation, 3.6)
+        return lambda: _single(plot_causes, explanation, 3.6, 2)
     if kind == "ratios":
-        groups = len({bar.instance for bar in bars})
-        return lambda: _single(plot_ratios, bars, 1.6 + 0.28 * len(bars) + 0.15 * groups)
+        height = 1.6 + 0.28 * len(bars) + 0.15 * len({getattr(bar, group) for bar in bars})
+        return lambda: _single(partial(plot_ratios, group=group), bars, height, 3)
     if kind == "completions":
-        return lambda: _single(plot_completions, runs, 4.2 + 0.2 * len(runs))
+        columns = 2 if len(runs) > FEW else 1
+        height = 4.2 + 0.2 * math.ceil(len(runs) / columns)
+        return lambda: _single(plot_completions, runs, height, columns)
     if kind == "latency":
         return lambda: _distributions(runs)
     if kind == "queue":
@@ -59,7 +75,34 @@ def figure_of(
     return lambda: _multiples(plot_gantt, runs, [min(1.1 + 0.22 * n, 3.2) for n in at_once])
 
 
-def rendered(make: Callable[[], Figure], file_type: str) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How large a picture is, how fine, and how time runs in it.
+
+    Parameters
+    ----------
+    size
+        Width and height (inches); None for what suits its content.
+    dpi
+        Dots per inch of a PNG.
+    log_time
+        Whether time runs logarithmically from round 1 on.
+    until
+        Last round shown; None for all.
+    """
+
+    size: tuple[float, float] | None = None
+    dpi: float = DPI
+    log_time: bool = False
+    until: int | None = None
+
+
+def rendered(
+    make: Callable[[], Figure],
+    file_type: str,
+    form: Format | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+) -> bytes:
     """Draw a picture as the bytes of a file; the same picture gives the same bytes.
 
     Parameters
@@ -67,22 +110,46 @@ def rendered(make: Callable[[], Figure], file_type: str) -> bytes:
     make
         Makes the picture.
     file_type
-        "png" or "svg".
+        "png", "svg" or "pdf".
+    form
+        Its size, and how time runs.
+    tell
+        Called with one line if no font that is installed has all its characters.
     """
+    form = form or Format()
     out = io.BytesIO()
     with style():
         figure = make()
-        stamps = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
-        figure.savefig(out, format=file_type, metadata=stamps[file_type])
+        if form.size is not None:
+            figure.set_size_inches(*form.size)
+        timed = [ax for ax in figure.axes if TIME in ax.get_xlabel()]
+        for ax, end in [(ax, ax.get_xlim()[1]) for ax in timed]:
+            _set_time(ax, end, form)
+        if missing := use_fonts_for(figure):
+            tell(f"no font that is installed has {missing}; boxes are drawn instead")
+        figure.savefig(out, format=file_type, metadata=STAMPS[file_type], dpi=form.dpi)
     return out.getvalue()
 
 
-def _single(plot: Callable[[Any, Axes], Axes], data: Any, height: float) -> Figure:
+def _set_time(ax: Axes, end: float, form: Format) -> None:
+    """Let time, which ends there, run as asked for; axes that share it with these follow."""
+    if form.log_time:
+        ax.set_xscale("symlog", linthresh=1)
+        ax.xaxis.set_major_formatter("{x:,.0f}")
+        ax.set_xlabel(ax.get_xlabel().replace(")", ", logarithmic)"))
+    if form.until is not None and form.until < end:
+        ax.set_xlim(0, form.until)
+        ax.set_xlabel(f"{ax.get_xlabel()}, cut off at {form.until:,}")
+
+
+def _single(
+    plot: Callable[[Any, Axes], Axes], data: Any, height: float, columns: int = 1
+) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure((WIDTH, height), layout="constrained")
     plot(data, figure.add_subplot())
-    _common_legend(figure, {plot_ratios: 3, plot_causes: 2}.get(plot, 1))
+    _common_legend(figure, columns)
     return figure
 
 

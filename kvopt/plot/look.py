@@ -22,16 +22,22 @@ __all__ = [
     "CAUSE_LOOKS",
     "COLOURS",
     "COMPLETED",
+    "DPI",
+    "FEW",
     "KILLED",
     "MARKERS",
     "ORANGE",
     "PALE_BLUE",
     "STYLES",
+    "TIME",
     "VERMILLION",
     "WIDTH",
     "axes_or_new",
+    "curve_label",
+    "curve_look",
     "instances_text",
     "legend",
+    "number_curve",
     "short",
     "style",
     "time_axis",
@@ -53,9 +59,22 @@ CAUSE_LOOKS: dict[str, dict[str, Any]] = {
 }
 """In use: blue where it leads to a completion; empty: shades of grey."""
 
-COLOURS = (BLUE, VERMILLION, "#009E73", "#CC79A7", ORANGE, "#56B4E9", "#000000")
+OKABE_ITO = (BLUE, VERMILLION, "#009E73", "#CC79A7", ORANGE, "#56B4E9", "#000000")
+TOL = ("#882255", "#44AA99", "#999933", "#332288", "#AA4499", "#117733", "#661100", "#888888")
+COLOURS = (*OKABE_ITO, *TOL, "#B5651D")
+"""After the seven of Okabe and Ito those of Tol (2021), his scheme "muted"."""
+
 STYLES = ("-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)))
-MARKERS = "osD^vPX*<>"
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">", "h", "p", "d", "8", "H", "1")
+
+FEW = len(OKABE_ITO)
+"""Of more curves than that each is numbered, too."""
+
+DPI = 160.0
+"""Dots per inch of a PNG."""
+
+TIME = "time (rounds"
+"""How the label of a time axis begins."""
 
 WIDTH = 8.0
 """Width of a picture (inches)."""
@@ -72,7 +91,8 @@ STYLE: Any = {  # matplotlib types the keys one by one
     "legend.fontsize": 9,
     "legend.frameon": False,
     "hatch.linewidth": 0.7,
-    "savefig.dpi": 160,
+    "savefig.dpi": DPI,
+    "pdf.fonttype": 42,  # text that can be searched and edited
     "svg.hashsalt": "kvopt",
     "text.parse_math": False,  # names are text, whatever signs are in them
 }
@@ -90,6 +110,37 @@ def style() -> Iterator[None]:
             yield
 
 
+def curve_look(number: int) -> dict[str, Any]:
+    """Return colour, line style and marker of the curve with this number, from 0."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "linestyle": STYLES[number % len(STYLES)],
+        "marker": MARKERS[number % len(MARKERS)],
+    }
+
+
+def curve_label(number: int, curves: int, text: str) -> str:
+    """Return what the legend says of a curve: with its number from 1 if there are many."""
+    return f"{number + 1}  {text}" if curves > FEW else text
+
+
+def number_curve(ax: Axes, number: int, curves: int, point: tuple[float, float]) -> None:
+    """Write the number of a curve beside a point of it if there are many."""
+    if curves <= FEW:
+        return
+    from matplotlib.patheffects import withStroke
+
+    ax.annotate(
+        str(number + 1),
+        point,
+        (4, 4),
+        textcoords="offset points",
+        fontsize=8,
+        color=COLOURS[number % len(COLOURS)],
+        path_effects=[withStroke(linewidth=2, foreground="white")],
+    )
+
+
 def axes_or_new(ax: Axes | None) -> Axes:
     """Return the axes given, or new ones."""
     if ax is not None:
@@ -103,7 +154,7 @@ def time_axis(ax: Axes, makespan: int) -> None:
     """Set up the time axis (rounds), at least as long as what is drawn already."""
     ax.set_xlim(0, max(makespan * 1.01, ax.get_xlim()[1]))
     whole_numbers(ax.xaxis)
-    ax.set_xlabel("time (rounds)")
+    ax.set_xlabel(f"{TIME})")
 
 
 def whole_numbers(axis: Axis) -> None:

@@ -13,17 +13,17 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.plot.look import (
     BLUE,
-    COLOURS,
     COMPLETED,
     KILLED,
-    MARKERS,
     PALE_BLUE,
-    STYLES,
     VERMILLION,
     WIDTH,
     axes_or_new,
+    curve_label,
+    curve_look,
     instances_text,
     legend,
+    number_curve,
     short,
     time_axis,
     title,
@@ -223,14 +223,13 @@ def plot_completions(runs: Sequence[Run], ax: Axes | None = None) -> Axes:
             times,
             counts,
             where="post",
-            color=COLOURS[i % len(COLOURS)],
-            linestyle=STYLES[i % len(STYLES)],
-            marker=MARKERS[i % len(MARKERS)],
             markevery=[*marked.tolist(), len(counts) - 1],
             markersize=5,
             linewidth=1.5,
-            label=f"{short(run.label)}: {summary(run.schedule)}",
+            label=curve_label(i, len(runs), f"{short(run.label)}: {summary(run.schedule)}"),
+            **curve_look(i),
         )
+        number_curve(ax, i, len(runs), (float(times[marked[2]]), float(counts[marked[2]])))
     ax.set_ylim(0, max(len(run.schedule.instance) for run in runs) * 1.04)
     whole_numbers(ax.yaxis)
     ax.set_ylabel("completed (requests)")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -31,10 +31,45 @@ if TYPE_CHECKING:
 
     from kvopt.adversary.attribution import Attribution
 
-__all__ = ["plot_causes", "plot_ratios"]
+__all__ = ["Group", "arranged", "plot_causes", "plot_ratios"]
 
 
-def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
+Group = Literal["instance", "policy"]
+"""What rows stand together by."""
+
+
+def arranged(
+    bars: Sequence[RatioBar], group: Group = "instance", sort: str = "given"
+) -> list[RatioBar]:
+    """Return rows in the order in which they are drawn.
+
+    Parameters
+    ----------
+    bars
+        The rows.
+    group
+        What rows stand together by.
+    sort
+        Order of the groups, and of the rows in each: "given"; "ratio", largest first by the
+        lower end; or "name".
+    """
+    other = "policy" if group == "instance" else "instance"
+    groups: dict[str, list[RatioBar]] = {}
+    for bar in bars:
+        groups.setdefault(getattr(bar, group), []).append(bar)
+    found = list(groups.values())
+    if sort == "name":
+        found = [sorted(rows, key=lambda bar: str(getattr(bar, other))) for rows in found]
+        found.sort(key=lambda rows: str(getattr(rows[0], group)))
+    elif sort == "ratio":
+        found = [sorted(rows, key=lambda bar: bar.low, reverse=True) for rows in found]
+        found.sort(key=lambda rows: rows[0].low, reverse=True)
+    return [bar for rows in found for bar in rows]
+
+
+def plot_ratios(
+    bars: Sequence[RatioBar], ax: Axes | None = None, group: Group = "instance"
+) -> Axes:
     """Draw brackets of competitive ratios, and the bounds that apply.
 
     The axis is logarithmic and starts at 1, the optimum.  A bound far beyond
@@ -43,9 +78,11 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     bars
-        The rows, those of an instance together.
+        The rows, those of a group together; see `arranged`.
     ax
         Where to draw.
+    group
+        What rows stand together by.
     """
     ax = axes_or_new(ax)
     highest = float(max(bar.high for bar in bars))
@@ -54,7 +91,8 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
     _ratio_axis(ax, max([highest, *(bound for bound in bounds if bound <= far), 1.2]) ** 1.06)
     rows: list[float] = []
     for i, bar in enumerate(bars):
-        gap = 0.6 if rows and bars[i - 1].instance != bar.instance else 0.0
+        new = bool(rows) and getattr(bars[i - 1], group) != getattr(bar, group)
+        gap = 0.6 if new else 0.0
         rows.append(rows[-1] + 1 + gap if rows else 0.0)
     _brackets(ax, bars, rows)
     drawn = [(bound, row) for bound, row in zip(bounds, rows, strict=True) if bound <= far]
@@ -78,13 +116,20 @@ def plot_ratios(bars: Sequence[RatioBar], ax: Axes | None = None) -> Axes:
             fontweight="bold" if bar.verdict is Verdict.VIOLATES else "normal",
         )
     several = len({bar.instance for bar in bars}) > 1
-    names = [f"{short(b.instance)}: " if several else "" for b in bars]
-    ax.set_yticks(rows, [n + short(b.policy) for n, b in zip(names, bars, strict=True)])
+    ax.set_yticks(rows, [_row_name(bar, group, several) for bar in bars])
     ax.set_ylim(rows[-1] + 0.7, -0.7)
     ax.tick_params(axis="y", length=0)
     title(ax, "Competitive ratios" + ("" if several else f" on {short(bars[0].instance)}"))
     legend(ax)
     return ax
+
+
+def _row_name(bar: RatioBar, group: Group, several: bool) -> str:
+    """Return what stands before a row: first what the rows stand together by."""
+    if not several:
+        return short(bar.policy)
+    names = (bar.instance, bar.policy) if group == "instance" else (bar.policy, bar.instance)
+    return ": ".join(map(short, names))
 
 
 def _ratio_axis(ax: Axes, end: float) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from kvopt.model.instance import Instance
 from kvopt.plot.look import (
     BLUE,
-    COLOURS,
-    MARKERS,
     PALE_BLUE,
-    STYLES,
     axes_or_new,
+    curve_label,
+    curve_look,
     legend,
+    number_curve,
     short,
     time_axis,
     title,
@@ -149,9 +149,7 @@ def plot_distribution(
         least, most = min(least, float(x[0])), max(most, float(x[-1]))
         marked = np.searchsorted(share, (np.arange(5) + (i + 1) / (len(measured) + 1)) / 5)
         look: dict[str, Any] = {
-            "color": COLOURS[i % len(COLOURS)],
-            "linestyle": STYLES[i % len(STYLES)],
-            "marker": MARKERS[i % len(MARKERS)],
+            **curve_look(i),
             "markevery": np.minimum(marked + 1, len(share)).tolist(),
         }
         ax.step(
@@ -160,9 +158,11 @@ def plot_distribution(
             where="post",
             markersize=4,
             linewidth=1.4,
-            label=short(label),
+            label=curve_label(i, len(measured), short(label)),
             **look,
         )
+        place = min(int(marked[2]), len(x) - 1)
+        number_curve(ax, i, len(measured), (float(x[place]), float(share[place])))
     if least > 0 and most > 50 * least:
         ax.set_xscale("log")
         ax.xaxis.set_major_formatter("{x:,.10g}")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from kvopt.comparison.ratio import Ratio, Verdict
+from kvopt.comparison.ratio import Ratio
+from kvopt.comparison.rows import Bracket, ratio_row, reason_row
 from kvopt.comparison.standing import Standing
+from kvopt.model.rows import to_csv
 from kvopt.model.text import one_line
 from kvopt.solver.result import Result
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -18,6 +18,8 @@ from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
 
 __all__ = [
+    "Bracket",
+    "bound_cells",
     "bound_row",
     "bound_table",
     "bound_text",
@@ -36,13 +38,8 @@ __all__ = [
     "to_csv",
 ]
 
-Row = Mapping[str, Any]
-
 CELL = 200
 """Largest width of a cell (characters)."""
-
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
-"""What a text in a cell begins with that spreadsheets take for a formula."""
 
 POLICY_WIDTH = 20
 """Width of the column of policies in a table of bounds that fits 80 columns (characters)."""
@@ -64,9 +61,6 @@ STANDING_LEGEND = """\
 paper, proved: bounds for all instances of one prompt length, the paper's at
 this alpha and the sharpest; known: reached on the worst instance that ships."""
 """What the columns of the table of how policies stand mean."""
-
-NO_RATIO = Ratio("", 1, 1, 1, None)
-"""Any ratio: it gives the keys of a row."""
 
 SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
 """Regimes of theorems as in the table of bounds that fits 80 columns."""
@@ -177,26 +171,6 @@ def _folded(row: Sequence[str], first: int | None) -> list[Sequence[str]]:
     return [[lines[0].rstrip(), *row[1:]], *([line.rstrip(), *empty] for line in lines[1:])]
 
 
-def to_csv(rows: Sequence[Row]) -> str:
-    """Write rows with equal keys as comma-separated values with a header.
-
-    A text that a spreadsheet would take for a formula has an apostrophe put before it.
-    """
-    out = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(out, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    return out.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """Return a value as it stands in a table that a spreadsheet may open."""
-    if isinstance(value, str):
-        return "'" + value if value.startswith(FORMULA_SIGNS) else value
-    return value
-
-
 def decimal(x: Fraction) -> str:
     """Write a ratio that is known exactly with three decimals, rounded to the nearest."""
     return f"{float(x):.3f}"
@@ -214,7 +188,7 @@ def bound_text(bound: Exact) -> str:
     return f"{int(whole):,}" if part == "00" else f"{int(whole):,}.{part}"
 
 
-def optimum_text(result: Result) -> str:
+def optimum_text(result: Bracket) -> str:
     """Write the optimum, or its bracket as low..high."""
     if result.lower_bound == result.objective:
         return str(result.objective)
@@ -233,34 +207,6 @@ def bound_texts(ratio: Ratio) -> tuple[str, str]:
     if ratio.guarantee is None:
         return "-", ""
     return rounded_up(ratio.guarantee.bound, 2), ratio.guarantee.name
-
-
-def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
-    """Return a ratio as a JSON object; exact numbers are strings, the nearest float beside them."""
-    return {"instance": instance, **ratio.to_dict(), "reason": None}
-
-
-def reason_row(
-    instance: str, reason: str, policy: str | None = None, optimum: Result | None = None
-) -> dict[str, Any]:
-    """Return a row with the keys of `ratio_row` where there is no ratio, and the reason.
-
-    Parameters
-    ----------
-    instance
-        Name of the instance, or the file that holds none.
-    reason
-        Why there is no ratio.
-    policy, optimum
-        The policy that did not end, and the bracket of the optimum; None for a file that
-        cannot be read.
-    """
-    row = ratio_row(instance, NO_RATIO) | dict.fromkeys(NO_RATIO.to_dict())
-    row |= {"instance": instance, "policy": policy, "reason": reason}
-    if optimum is not None:
-        row |= {"lower_bound": optimum.lower_bound, "upper_bound": optimum.objective}
-        row["verdict"] = Verdict.UNDECIDED.value
-    return row
 
 
 def solve_object(result: Result) -> dict[str, Any]:
@@ -329,13 +275,28 @@ def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: b
 
     Parameters
     ----------
+    theorems, alpha, wide
+        As for `bound_cells`; the table fits 80 columns unless it is wide.
+    """
+    heads, rows = bound_cells(theorems, alpha, wide)
+    if wide:
+        return text_table(heads, rows, right="lr")
+    return f"{text_table(heads, rows, right='lr', first=POLICY_WIDTH)}\n\n{BOUNDS_LEGEND}"
+
+
+def bound_cells(
+    theorems: Sequence[Theorem], alpha: Exact | None = None, wide: bool = False
+) -> tuple[list[str], list[list[str]]]:
+    """Return column heads and rows of theorems, upper bounds rounded up and lower ones down.
+
+    Parameters
+    ----------
     theorems
         The theorems.
     alpha
         Where to evaluate those that are functions of alpha; None for where each is published.
     wide
-        Whether to give formulas, assumptions and sources too, and nothing abridged; the
-        table fits 80 columns without.
+        Whether to give formulas, assumptions and sources too, and nothing abridged.
     """
     rows = []
     for theorem in theorems:
@@ -357,9 +318,8 @@ def bound_table(theorems: Sequence[Theorem], alpha: Exact | None = None, wide: b
         rows.append([*row, theorem.formula, theorem.scope, source] if wide else row)
     heads = ["policy", "bound", "alpha", "regime", "status", "prompts", "releases", "kills"]
     if wide:
-        return text_table([*heads, "formula", "scope", "source"], rows, right="lr")
-    heads = [*heads[:4], "from", "s", "rel", "kill"]
-    return f"{text_table(heads, rows, right='lr', first=POLICY_WIDTH)}\n\n{BOUNDS_LEGEND}"
+        return [*heads, "formula", "scope", "source"], rows
+    return [*heads[:4], "from", "s", "rel", "kill"], rows
 
 
 def _evaluated(

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
 from kvopt.model.text import ShownAsText
 from kvopt.theory.decimals import rounded_up
 
-__all__ = ["NOTHING", "Bound", "End", "Result", "StageRecord", "Status"]
+__all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
 
 
 class Status(enum.Enum):
@@ -21,16 +24,6 @@ class Status(enum.Enum):
 
     OPTIMAL = "optimal"
     BRACKET = "bracket"
-
-
-class End(enum.Enum):
-    """Why the solver has ended."""
-
-    CLOSED = "the bracket is closed"
-    TIME = "the time is over"
-    NODES = "the nodes are used up"
-    INTERRUPTED = "it was interrupted"
-    NO_STAGE = "no stage is left that can do more at this size"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,8 +98,10 @@ class Result(ShownAsText):
         Wall-clock time spent on compiling what was used for the first time (seconds).
     stages
         What each stage did, in order.
-    end
-        Why it has ended; None of a bracket on the way.
+    termination
+        Why it ended: "closed" if the bracket has closed (or, where that was asked for, is
+        proved), "time limit", "node limit", "interrupted", or "no stage left" if every stage
+        came to its end before.
     """
 
     instance: Instance
@@ -117,7 +112,7 @@ class Result(ShownAsText):
     seconds: float
     compile_seconds: float = 0.0
     stages: tuple[StageRecord, ...] = ()
-    end: End | None = None
+    termination: str = ""
 
     @property
     def total_latency(self) -> int:
@@ -173,6 +168,7 @@ class Result(ShownAsText):
             "instance": self.instance.name,
             "digest": self.instance.digest(),
             "status": self.status.value,
+            "termination": self.termination,
             "objective": self.objective,
             **(totals if self.instance.has_releases else {}),
             "lower_bound": self.lower_bound,
@@ -181,8 +177,37 @@ class Result(ShownAsText):
             "starts": self.starts.tolist(),
             "seconds": round(self.seconds, 3),
             "compile_seconds": round(self.compile_seconds, 3),
-            "end": self.end.value if self.end else None,
         }
+
+    def rows(self) -> list[dict[str, int]]:
+        """Return a row for each request: its lengths, release, start, completion and latency."""
+        instance = self.instance
+        columns = {
+            "request": np.arange(len(instance)),
+            "release": instance.releases,
+            "prompt": instance.prompts,
+            "output": instance.outputs,
+            "start": self.starts,
+            "completion": self.starts + instance.outputs,
+            "latency": self.starts + instance.outputs - instance.releases,
+        }
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return [dict(zip(columns, row, strict=True)) for row in values]
+
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values with a header."""
+        return to_csv(self.rows())
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the rows as a data frame of pandas or polars (`pip install kvopt[frames]`).
+
+        Parameters and errors are as for `kvopt.model.rows.frame_of`.
+        """
+        return frame_of(self.rows(), library)
+
+    @property
+    def _ended(self) -> str:
+        return f" ({self.termination})" if self.termination else ""
 
     def __repr__(self) -> str:
         name = self.instance.name
@@ -196,15 +221,13 @@ class Result(ShownAsText):
         if self.certified_lower_bound == self.lower_bound:
             certified = "certified"
         lines = [
-            f"{self.status.value}: {self.lower_bound}..{self.objective}"
+            f"{self.status.value}: {self.lower_bound}..{self.objective}{self._ended}"
             if self.status is Status.BRACKET
             else f"optimal: {self.objective}",
             f"lower bound {self.lower_bound} by {self.rule}, {certified}",
         ]
         if self.status is Status.BRACKET:
             lines.append(f"gap {rounded_up(100 * Fraction(self.gap), 2)} %")
-        if self.end not in (None, End.CLOSED):
-            lines.append(f"ended as {self.end.value}")
         if self.stages:
             lines.append(f"{'stage':<24} {'seconds':>8}  {'lower bound':>13}  {'objective':>13}")
         for stage in self.stages:

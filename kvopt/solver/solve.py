@@ -25,7 +25,7 @@ from kvopt.solver.relaxations.time_indexed import TimeIndexed
 from kvopt.solver.releases.busy_time import ReleaseBounds
 from kvopt.solver.releases.list_schedules import ReleaseLists
 from kvopt.solver.releases.search import ReleaseSearch
-from kvopt.solver.result import End, Result
+from kvopt.solver.result import Result
 from kvopt.solver.stage import Incumbent, Stage
 from kvopt.solver.state_search.reference import ReferenceSearch
 from kvopt.solver.state_search.stage import StateSearch
@@ -150,15 +150,15 @@ def solve(
             if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
             state.run(stage, limited.part(part * limited.left()))
-    return replace(state.result(), end=_end(state, limited))
+    return replace(state.result(), termination=_termination(state, limited))
 
 
-def _end(state: Incumbent, stop: Stopping) -> End:
-    """Return why the plan has ended."""
+def _termination(state: Incumbent, stop: Stopping) -> str:
+    """Return why the solver has ended: see `Result.termination`."""
     if state.closed:
-        return End.CLOSED
+        return "closed"
     if stop.interrupted:
-        return End.INTERRUPTED
+        return "interrupted"
     if stop.nodes_left() <= 0:
-        return End.NODES
-    return End.TIME if stop.over() else End.NO_STAGE
+        return "node limit"
+    return "time limit" if stop.over() else "no stage left"

@@ -12,7 +12,7 @@ from command_line import Run, kvopt_process
 from kvopt import read_instance, read_schedule
 
 REQUIRED = [
-    (("solve",), "FILE"),
+    (("solve",), "PATHS"),
     (("simulate", "x.json"), "--policy"),
     (("simulate",), "FILE"),
     (("ratio", "x.json"), "--policy"),

@@ -176,7 +176,7 @@ def test_audit_keeps_what_is_done(run: Run, small: Path, monkeypatch: Any) -> No
         return audit_instance(*arguments)
 
     (small.parent / "again.json").write_text(small.read_text())
-    monkeypatch.setattr("kvopt.cli.auditing.audit_instance", once)
+    monkeypatch.setattr("kvopt.batch.tasks.audit_instance", once)
     code, out, err = run("audit", small.parent, "--policy", "fcfs", "--json")
     assert (code, err) == (130, "kvopt: interrupted; 1 of 2 instances were audited\n")
     assert len(json.loads(out)["instances"]) == 1

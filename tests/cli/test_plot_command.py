@@ -103,7 +103,7 @@ def test_command_takes_what_ratio_prints(folder: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("small.json --policy gsa -o x.pdf", "--output: must end in one of .png, .svg, .html"),
+        ("small.json --policy gsa -o x.gif", "--output: must end in one of .png, .svg, .pdf"),
         ("small.json --policy gsa -o x.json", "--output: must end in one of"),
         ("small.json --policy gsa -o x", "--output: must end in one of"),
         ("small.json --policy gsa", "Missing option '-o'"),
@@ -159,7 +159,7 @@ def test_nothing_but_commands_that_draw_imports_plot() -> None:
         for file in package.rglob("*.py")
         if "kvopt.plot" in file.read_text() and file.parent.name != "plot"
     }
-    assert users == {"cli/plotting.py", "cli/search_report.py"}
+    assert users == {"cli/plotting.py", "cli/picture_options.py", "cli/search_report.py"}
 
 
 @pytest.mark.parametrize("command", ["policies", "plot best.json -o x.html"])

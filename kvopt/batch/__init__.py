@@ -1,0 +1,1 @@
+"""One kind of work on many instances, by several processes, resumable."""

@@ -1,0 +1,52 @@
+"""What is known of policies on instances as rows with equal keys."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from kvopt.comparison.ratio import Ratio, Verdict
+
+__all__ = ["Bracket", "ratio_row", "reason_row"]
+
+NO_RATIO = Ratio("", 1, 1, 1, None)
+"""Any ratio: it gives the keys of a row."""
+
+
+class Bracket(Protocol):
+    """Whatever has both ends of the bracket of an optimum."""
+
+    @property
+    def lower_bound(self) -> int:
+        """The lower end (rounds)."""
+
+    @property
+    def objective(self) -> int:
+        """The upper end, the cost of a schedule (rounds)."""
+
+
+def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
+    """Return a ratio as a JSON object; exact numbers are strings, the nearest float beside them."""
+    return {"instance": instance, **ratio.to_dict(), "reason": None}
+
+
+def reason_row(
+    instance: str, reason: str, policy: str | None = None, optimum: Bracket | None = None
+) -> dict[str, Any]:
+    """Return a row with the keys of `ratio_row` where there is no ratio, and the reason.
+
+    Parameters
+    ----------
+    instance
+        Name of the instance, or the file that holds none.
+    reason
+        Why there is no ratio.
+    policy, optimum
+        The policy that did not end, and the bracket of the optimum; None for a file that
+        cannot be read.
+    """
+    row = ratio_row(instance, NO_RATIO) | dict.fromkeys(NO_RATIO.to_dict())
+    row |= {"instance": instance, "policy": policy, "reason": reason}
+    if optimum is not None:
+        row |= {"lower_bound": optimum.lower_bound, "upper_bound": optimum.objective}
+        row["verdict"] = Verdict.UNDECIDED.value
+    return row
