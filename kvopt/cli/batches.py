@@ -206,7 +206,7 @@ def run_all(
     from kvopt.batch.run import run_batch
 
     places = [place for place, entry in enumerate(entries) if isinstance(entry.content, Instance)]
-    instances = [one for _, _, one in entries if isinstance(one, Instance)]
+    instances = [e.content for e in entries if isinstance(e.content, Instance)]
     found: dict[int, Done] = {}
     with (
         workers_from_spec(executor, PRELOADED) as workers,
