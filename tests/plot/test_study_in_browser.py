@@ -206,8 +206,8 @@ def test_the_bars_are_the_schedule(browser: Browser, study: Path) -> None:
     script = (
         f"const svg = document.querySelectorAll('{place} figure:not([hidden]) svg.chart')[1];"
         "const d = svg.querySelector('path.done').getAttribute('d');"
-        "return [svg.clientWidth - 64 - 10,"
-        "  [...d.matchAll(/M([0-9.]+) [0-9.]+h([0-9.]+)v/g)].map(m => +m[1] + +m[2] - 64)]"
+        "return [svg.clientWidth - 76 - 10,"
+        "  [...d.matchAll(/M([0-9.]+) [0-9.]+h([0-9.]+)v/g)].map(m => +m[1] + +m[2] - 76)]"
     )
     inner, ends = browser.run(script)
     makespans = [
