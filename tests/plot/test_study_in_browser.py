@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -206,8 +207,8 @@ def test_the_bars_are_the_schedule(browser: Browser, study: Path) -> None:
     script = (
         f"const svg = document.querySelectorAll('{place} figure:not([hidden]) svg.chart')[1];"
         "const d = svg.querySelector('path.done').getAttribute('d');"
-        "return [svg.clientWidth - 64 - 10,"
-        "  [...d.matchAll(/M([0-9.]+) [0-9.]+h([0-9.]+)v/g)].map(m => +m[1] + +m[2] - 64)]"
+        "return [svg.clientWidth - 76 - 10,"
+        "  [...d.matchAll(/M([0-9.]+) [0-9.]+h([0-9.]+)v/g)].map(m => +m[1] + +m[2] - 76)]"
     )
     inner, ends = browser.run(script)
     makespans = [
@@ -216,6 +217,16 @@ def test_the_bars_are_the_schedule(browser: Browser, study: Path) -> None:
     rounds = [round(end / inner * 1.01 * max(makespans), 1) for end in ends]
     assert len(rounds) == 12
     assert abs(sum(rounds) - 200) < 2
+
+
+def test_no_peak_of_the_memory_is_lost_in_a_pixel(browser: Browser, study: Path) -> None:
+    place = open_instance(browser, 3)
+    d = browser.run(f"return document.querySelector('{place} svg path.range').getAttribute('d')")
+    highest = min(float(y) for y in re.findall(r"L[0-9.-]+ ([0-9.]+)H", d))
+    data = StudyPage(study.read_text()).of_class("schedules")[2]
+    peak = data["runs"][0]["peak"]
+    expected = 8 + 150 * (1 - peak / (1.08 * data["memory"]))
+    assert abs(highest - expected) < 0.1
 
 
 def test_a_thousand_requests_are_drawn_at_once(browser: Browser) -> None:

@@ -1,7 +1,7 @@
 "use strict";
 // The schedules of an instance as SVG: memory over time, and the attempts as bars.  All share
 // one stretch of time.  Round r lies between the times r - 1 and r.
-const LEFT = 64, RIGHT = 10, TOP = 8, BOTTOM = 38;
+const LEFT = 76, RIGHT = 10, TOP = 8, BOTTOM = 38;
 const number = x => x.toLocaleString("en", { maximumFractionDigits: 2 });
 
 function make(tag, parent, text = "", attributes = {}) {
@@ -74,7 +74,8 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
       .addEventListener("click", act);
   const stretch = make("span", tools, "", { class: "note", role: "status" });
   make("p", place, "Plain bars completed, hatched ones were killed; the dashed line is the memory " +
-    "budget. Drag over a chart to zoom, double-click for everything, point to read. By keyboard: " +
+    "budget; in a strong colour: from the least to the most memory where that changes within a " +
+    "pixel. Drag over a chart to zoom, double-click for everything, point to read. By keyboard: " +
     "arrows to move, + and - to zoom, 0 for everything." +
     (released ? " Ticks at the top edge: releases." : ""), { class: "note" });
   for (const run of runs) addPanel(run);
@@ -203,8 +204,10 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
       shape("text", svg, { x: LEFT - 7, y: it.y(value) + 4, "text-anchor": "end" }, number(value));
     }
     for (const time of ticks(from, to, inner / 90)) {
-      d += `M${it.x(time)} ${TOP + tall}v4`;
-      shape("text", svg, { x: it.x(time), y: TOP + tall + 17, "text-anchor": "middle" }, number(time));
+      const x = it.x(time), atEdge = x > LEFT + inner - 14;
+      d += `M${x} ${TOP + tall}v4`;
+      shape("text", svg, { x: atEdge ? LEFT + inner + RIGHT : x, y: TOP + tall + 17,
+        "text-anchor": atEdge ? "end" : "middle" }, number(time));
     }
     shape("path", svg, { d, class: "axis" });
     shape("text", svg, { x: LEFT + inner / 2, y: TOP + tall + 33, "text-anchor": "middle" }, "time (rounds)");
@@ -226,19 +229,43 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
   function drawMemory(it) {
     const { run, g } = it;
     scale(it, 1.08 * Math.max(memory, run.peak), "tokens");
-    if (run.bins) drawBand(it, run.bins.low, run.bins.high);
+    if (run.bins) drawBand(it, binLeft(it), run.bins.low, run.bins.high);
     else {
-      const { time, last: end, running } = run.profile, y0 = it.y(0);
+      const { time, last: end } = run.profile;
       const first = Math.max(0, last(time, from)), stop = Math.min(end.length - 1, last(time, to));
-      let d = `M${it.x(time[first]).toFixed(1)} ${y0}`;
-      for (let i = first; i <= stop; i++) {
-        const begin = end[i] - running[i] * (time[i + 1] - time[i]);
-        d += `L${it.x(time[i]).toFixed(1)} ${it.y(begin).toFixed(1)}` +
-          `L${it.x(time[i + 1]).toFixed(1)} ${it.y(end[i]).toFixed(1)}`;
-      }
-      shape("path", g, { d: `${d}V${y0}Z`, class: "memory" });
+      if (stop - first > it.inner / 2) drawBand(it, i => LEFT + i, ...envelope(it, first, stop));
+      else drawCurve(it, first, stop);
     }
     shape("path", g, { d: `M${LEFT} ${it.y(memory)}h${it.inner}`, class: "budget" });
+  }
+  function drawCurve(it, first, stop) {
+    const { time, last: end, running } = it.run.profile, y0 = it.y(0);
+    let d = `M${it.x(time[first]).toFixed(1)} ${y0}`;
+    for (let i = first; i <= stop; i++) {
+      const begin = end[i] - running[i] * (time[i + 1] - time[i]);
+      d += `L${it.x(time[i]).toFixed(1)} ${it.y(begin).toFixed(1)}` +
+        `L${it.x(time[i + 1]).toFixed(1)} ${it.y(end[i]).toFixed(1)}`;
+    }
+    shape("path", it.g, { d: `${d}V${y0}Z`, class: "memory" });
+  }
+  // The least and the most memory in each column of pixels, for pieces too short to be drawn.
+  function envelope(it, first, stop) {
+    const { time, last: end, running } = it.run.profile, count = Math.ceil(it.inner);
+    const low = Array(count).fill(Infinity), high = Array(count).fill(0);
+    const take = (i, t) => {
+      const column = Math.min(count - 1, Math.floor(it.x(t) - LEFT));
+      if (t < from || t > to) return;
+      const value = end[i] - running[i] * (time[i + 1] - t);
+      low[column] = Math.min(low[column], value);
+      high[column] = Math.max(high[column], value);
+    };
+    for (let i = first; i <= stop; i++) {
+      take(i, time[i]);
+      for (let c = Math.max(0, Math.ceil(it.x(time[i]) - LEFT)); c < it.x(time[i + 1]) - LEFT; c++)
+        take(i, it.time(LEFT + c + 1e-6));
+      take(i, time[i + 1]);
+    }
+    return [low.map(value => value === Infinity ? 0 : value), high];
   }
   function readMemory({ run }, t) {
     const round = Math.max(1, Math.ceil(t));
@@ -296,7 +323,7 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
   function drawRunning(it) {
     const { completed, killed } = it.run.bins, sum = completed.map((c, i) => c + killed[i]);
     scale(it, 1.1 * Math.max(1, ...sum), "running");
-    drawBand(it, completed, sum, "killed");
+    drawBand(it, binLeft(it), completed, sum, "killed");
   }
   function readRunning({ run }, t) {
     const i = bin(run, t);
@@ -308,19 +335,21 @@ function showSchedules(place, { memory, groups, released, runs, shown }) {
     const i = Math.floor(t / run.makespan * run.bins.low.length);
     return i < run.bins.low.length ? i : -1;
   }
-  // A quantity summed up in bins: filled up to the lower values, and its range above.
-  function drawBand(it, low, high, above = "range") {
-    const width = it.run.makespan / low.length;
-    const paths = { [above]: [high, ""], memory: [low, ""] };
-    for (const path of Object.values(paths)) {
-      let d = `M${it.x(0).toFixed(1)} ${it.y(0)}`;
-      path[0].forEach((value, i) => {
-        if ((i + 1) * width < from || i * width > to) return;
-        d += `L${it.x(i * width).toFixed(1)} ${it.y(value).toFixed(1)}H${it.x((i + 1) * width).toFixed(1)}`;
+  function binLeft(it) {
+    const width = it.run.makespan / it.run.bins.low.length;
+    return i => it.x(i * width);
+  }
+  // A quantity summed up in bins, whose left ends are given: filled up to the lower values, and
+  // its range above.
+  function drawBand(it, left, low, high, above = "range") {
+    for (const [name, values] of [[above, high], ["memory", low]]) {
+      let d = `M${left(0).toFixed(1)} ${it.y(0)}`;
+      values.forEach((value, i) => {
+        if (left(i + 1) < LEFT || left(i) > LEFT + it.inner) return;
+        d += `L${left(i).toFixed(1)} ${it.y(value).toFixed(1)}H${left(i + 1).toFixed(1)}`;
       });
-      path[1] = `${d}V${it.y(0)}H${it.x(Math.max(0, from)).toFixed(1)}Z`;
+      shape("path", it.g, { d: `${d}V${it.y(0)}Z`, class: `${name} fine` });
     }
-    for (const [name, [, d]] of Object.entries(paths)) shape("path", it.g, { d, class: `${name} fine` });
   }
 
   let drawnWidth = 0;
