@@ -61,7 +61,7 @@ POLICY_SPECS = [
     "area-phases",
     "area-phases:alpha=phi",
     "area-budget",
-    "area-budget:alpha=2:budget=3/2",
+    "area-budget:alpha=3:budget=3/2",
     "level-pool",
     "level-pool:alpha=3/2:width=3",
 ]

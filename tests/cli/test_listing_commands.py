@@ -82,6 +82,9 @@ def test_bounds_say_what_they_assume(run: Run) -> None:
         "gsa, slices chosen for prompt and memory",
         "rect",
         "response",
+        "area-phases",
+        "level-pool",
+        "area-budget",
         "every deterministic non-clairvoyant policy",
     }
     assert [name for name, row in rows.items() if not row["as_run"]] == ["rect", "response"]
