@@ -106,6 +106,7 @@ def solve_certified(
     known: Iterable[ArrayLike] = (),
     params: SolverParams | None = None,
     report: Callable[[Result], None] = lambda result: None,
+    jobs: int = 1,
 ) -> Result:
     """Bracket the optimum as `solve` does, and go on until the bracket is certified.
 
@@ -125,4 +126,5 @@ def solve_certified(
         report=report,
         plan=CERTIFYING_RELEASE_PLAN if instance.has_releases else CERTIFYING_PLAN,
         certify=True,
+        jobs=jobs,
     )

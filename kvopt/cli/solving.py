@@ -95,11 +95,13 @@ def solve(
     if len(paths) == 1 and not paths[0].is_dir():
         if executor is not None:
             raise click.UsageError("--executor: is for several instances, got one file")
-        return _solve_one(paths[0], work, certificate, output)
+        return _solve_one(paths[0], work, certificate, output, jobs or 1)
     return solve_many(paths, work, certificate, output, spec)
 
 
-def _solve_one(file: Path, work: Work, certificate: Path | None, output: Path | None) -> int:
+def _solve_one(
+    file: Path, work: Work, certificate: Path | None, output: Path | None, jobs: int
+) -> int:
     """Solve one instance, and tell how it went."""
     from kvopt.cli.solving_many import show_row
     from kvopt.report.tables import solve_object, stage_rows
@@ -113,7 +115,12 @@ def _solve_one(file: Path, work: Work, certificate: Path | None, output: Path | 
         with status_line(f"solving {file.name}") as status:
             history = _History(status, limit)
             result = _solver(work.certify)(
-                instance, work.time_limit, stop=limit, params=work.params, report=history.add
+                instance,
+                work.time_limit,
+                stop=limit,
+                params=work.params,
+                report=history.add,
+                jobs=jobs or 1,
             )
             history.add(result)
         if output is not None:

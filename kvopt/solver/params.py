@@ -35,6 +35,7 @@ from kvopt.solver.relaxation_params import (
 from kvopt.solver.schedule_params import (
     AnnealingParams,
     ListScheduleParams,
+    NeighbourhoodParams,
     WindowParams,
 )
 from kvopt.solver.search_params import (
@@ -56,6 +57,7 @@ __all__ = [
     "GridProgramParams",
     "ListScheduleParams",
     "MilpParams",
+    "NeighbourhoodParams",
     "ReferenceSearchParams",
     "SolverParams",
     "StateSearchParams",
@@ -70,8 +72,9 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, reference_search, state_search, exhaustive, batch_state,
-    demand_duals, branch_and_bound, time_indexed, grid_program, aggregate_state, milp
+    list_schedules, annealing, windows, neighbourhoods, reference_search, state_search,
+    exhaustive, batch_state, demand_duals, branch_and_bound, time_indexed, grid_program,
+    aggregate_state, milp
         The section of each stage.
     bundle
         That of the bundle method.
@@ -85,6 +88,7 @@ class SolverParams:
     list_schedules: ListScheduleParams = field(default_factory=ListScheduleParams)
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
     windows: WindowParams = field(default_factory=WindowParams)
+    neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
     reference_search: ReferenceSearchParams = field(default_factory=ReferenceSearchParams)
     state_search: StateSearchParams = field(default_factory=StateSearchParams)
     exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 __all__ = [
     "AnnealingParams",
     "ListScheduleParams",
+    "NeighbourhoodParams",
     "WindowParams",
 ]
 
@@ -119,6 +120,8 @@ class WindowParams:
         So many moves are tried in a window of a sweep; doubled after the lines are not.
     sweep_steps
         After so many windows the worst quarter of the sweeps is replaced by the best.
+    candidates
+        So many of the schedules that sweeps end with are gone on from.
     least_width, most_width
         Ends of the number of places in a window of a sweep, else the number of requests that run.
     polish_moves
@@ -143,6 +146,7 @@ class WindowParams:
     most_lines: int = 16
     sweep_moves: int = 500
     sweep_steps: int = 2
+    candidates: int = 4
     least_width: int = 20
     most_width: int = 60
     polish_moves: int = 200
@@ -157,3 +161,41 @@ class WindowParams:
     block_moves: int = 10
     swap_moves: int = 40
     largest_delay: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NeighbourhoodParams:
+    """Large-neighbourhood search: a few requests are placed anew, in the best order.
+
+    Parameters
+    ----------
+    smallest, largest
+        So many requests are taken out at a time.
+    span, long_span
+        They are drawn from so many neighbours in a list, or from all.
+    nodes
+        Most nodes of a search for the best order.
+    times
+        So often requests are taken out between two looks at the limits.
+    exploring
+        How often what to take out is drawn without regard to what has paid.
+    forgetting
+        How much what has been gained last counts for what pays.
+    turn, least_gain
+        It goes on for so many rounds looked at, and for as many again if that has gained this part
+        of the cost, or as much as annealing has for its work.
+    first_requests
+        With more requests it goes on for as long as it gains anything before annealing begins.
+    """
+
+    smallest: int = 2
+    largest: int = 6
+    span: int = 24
+    long_span: int = 80
+    nodes: int = 500
+    times: int = 32
+    exploring: float = 0.2
+    forgetting: float = 0.1
+    turn: int = 50_000_000
+    least_gain: float = 0.0003
+    first_requests: int = 10_000

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
+from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.branch_and_bound.stage import BranchAndBound
@@ -89,6 +90,7 @@ def solve(
     report: Callable[[Result], None] = lambda result: None,
     plan: Sequence[Step] | None = None,
     certify: bool = False,
+    jobs: int = 1,
 ) -> Result:
     """Bracket the optimal total latency, as tightly as time allows.
 
@@ -113,6 +115,9 @@ def solve(
         The stages to run; by default those of `plan_for`.
     certify
         Whether to go on until a certificate can prove the lower end of the bracket.
+    jobs
+        How many searches for schedules run at a time, in a thread each, where annealing applies.
+        With more than one the schedule depends on the clock.
 
     Returns
     -------
@@ -124,15 +129,17 @@ def solve(
     TypeError
         If the instance is no Instance, or the limit no number.
     InputError
-        If the limit is negative or nan.
+        If the limit is negative or not a number, or there is no job.
     SolverError
         If something that was known, or that a stage finds, is not feasible.
     """
     if not isinstance(instance, Instance):
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
+    if jobs < 1:
+        raise InputError(f"jobs: must be at least 1, got {jobs}")
     limited = (stop or Stopping()).part(Stopping(time_limit).left())
     plan = plan_for(instance) if plan is None else plan
-    state = Incumbent(instance, params or SolverParams.usual(), certify, report)
+    state = Incumbent(instance, params or SolverParams.usual(), certify, report, jobs)
     for starts in known:
         state.offer(starts)
     for number, (stage, share, always) in enumerate(plan):

@@ -67,6 +67,8 @@ class Incumbent:
         Whether the bracket counts as closed only when its lower end is proved by a certificate.
     report
         Called with the bracket so far whenever it has become narrower.
+    jobs
+        How many searches for schedules may run at a time.
 
     Attributes
     ----------
@@ -87,6 +89,7 @@ class Incumbent:
     params: SolverParams
     certify: bool = False
     report: Callable[[Result], None] = lambda result: None
+    jobs: int = 1
 
     def __post_init__(self) -> None:
         self.types: RequestTypes = self.instance.request_types()

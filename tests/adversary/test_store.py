@@ -330,7 +330,9 @@ def test_the_command_is_killed_and_resumes(tmp_path: Path) -> None:
             assert rows <= now
             rows = now
     assert rows
-    assert json.loads(start("--store", file.name).communicate()[0]) == whole
+    resumed = json.loads(start("--store", file.name).communicate()[0])
+    assert resumed["from_store"] > 0
+    assert {**resumed, "from_store": 0} == whole
 
 
 # Several processes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import json
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -215,6 +216,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def mutants(content: dict[str, Any], rng: random.Random, share: float) -> Iterator[dict[str, Any]]:
     """Copies with something changed, dropped, doubled, swapped or added, at a share of places."""
+    content = json.loads(json.dumps(content))  # no list or object stands at two places
 
     def mutant(path: tuple[Any, ...], change: Callable[[Any, Any], None]) -> dict[str, Any]:
         new = copy.deepcopy(content)

@@ -11,9 +11,11 @@ import time
 
 import pytest
 
-from kvopt import Instance, solve
+from kvopt import Instance, Stopping, solve
 from kvopt.generate import generate_random
-from kvopt.solver.result import Result, Status
+from kvopt.solver.params import AnnealingParams, SolverParams, WindowParams
+from kvopt.solver.result import End, Result, Status
+from kvopt.solver.solve import PLAN
 
 
 def solved(instance: Instance, looks: int, monkeypatch: pytest.MonkeyPatch) -> Result:
@@ -54,3 +56,22 @@ def test_the_limit_is_used_up_and_kept(spec: str) -> None:
     assert result.status is Status.BRACKET
     assert result.seconds >= 1.45
     assert seconds < 4  # far less on an idle machine
+
+
+def test_a_result_says_why_it_ended() -> None:
+    instance = generate_random("real:requests=3000:memory=8192", 1, 0)
+    assert solve(instance, 0).end is End.TIME
+    assert solve(generate_random("tiny", 1, 0), 60).end is End.CLOSED
+    interrupted = Stopping()
+    interrupted.interrupt()
+    assert solve(instance, 60, stop=interrupted).end is End.INTERRUPTED
+    spent = Stopping(node_limit=5)
+    spent.count(5)
+    assert solve(instance, 60, stop=spent).end is End.NODES
+    none = SolverParams(
+        annealing=AnnealingParams(most_requests=0), windows=WindowParams(most_requests=0)
+    )
+    ended = solve(instance, 60, plan=[*PLAN[:2], PLAN[-1]], params=none)
+    assert ended.end is End.NO_STAGE
+    assert ended.status is Status.BRACKET
+    assert "ended as no stage is left that can do more" in str(ended)

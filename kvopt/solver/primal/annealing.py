@@ -18,7 +18,9 @@ The steps are those of `kvopt.solver.primal.annealing_kernel`.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import AnnealingParams
+from kvopt.solver.primal.alternation import AlternatingSearch
 from kvopt.solver.primal.annealing_kernel import (
     ANNEALING,
     Best,
@@ -36,13 +39,15 @@ from kvopt.solver.primal.annealing_kernel import (
     Setting,
 )
 from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
+from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS
+from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
 from kvopt.solver.primal.schedule_search import ScheduleSearch
 from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
 from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent, recomputed
 
-__all__ = ["Annealing", "AnnealingSearch", "improve"]
+__all__ = ["Annealing", "AnnealingSearch", "improve", "search_of"]
 
 
 class Annealing:
@@ -50,7 +55,8 @@ class Annealing:
 
     All its turns on an instance are one search, which goes on where it was: how far it gets
     depends on the time of all of them together.  Few requests are annealed as a whole, many window
-    by window.
+    by window.  With several jobs there are as many searches, in a thread each, which go on from the
+    best schedule of all; which one that is depends on the clock.
 
     Parameters
     ----------
@@ -77,26 +83,59 @@ class Annealing:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer each cheaper schedule."""
-        part = stop.part(state.params.annealing.seconds)
-        if part.over():
+        if stop.over():
             return
-        search = state.cache.get("annealing")
-        if search is None:
-            search = state.cache["annealing"] = _search_of(state, stop)
+        searches = state.cache.setdefault("annealing", [])
+        while len(searches) < state.jobs:
+            searches.append(search_of(state, stop, len(searches)))
+        part = stop.part(state.params.annealing.seconds)  # from now on: compiling is not charged
+        lock = threading.Lock()
+        with ThreadPoolExecutor(state.jobs) as threads:
+            try:
+                others = [
+                    threads.submit(_go_on, state, search, part, lock) for search in searches[1:]
+                ]
+                _go_on(state, searches[0], part, lock)
+            except BaseException:
+                part.interrupt()
+                raise
+        for other in others:
+            other.result()
+
+
+def _go_on(state: Incumbent, search: ScheduleSearch, stop: Stopping, lock: threading.Lock) -> None:
+    """Offer what a search finds, and let it go on from what others have found."""
+    while not (stop.over() or search.finished or state.bound.value == state.objective):
         search.take(state.starts)
-        while not (part.over() or search.finished or state.bound.value == state.objective):
-            if search.chain():
+        if search.chain():
+            with lock:
                 state.offer(search.best_starts())
 
 
-def _search_of(state: Incumbent, stop: Stopping) -> ScheduleSearch:
-    """Return a new search, of windows if they fit."""
-    params = state.params
-    if windows_fit(state.instance, state.starts, params.windows):
-        functions = WINDOWS.compiled(stop)
-        return WindowSearch(state.instance, state.starts, 0, params.windows, functions)
-    whole = ANNEALING.compiled(stop)
-    return AnnealingSearch(state.instance, state.starts, 0, params.annealing, whole)
+def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch:
+    """Return a new search for an instance: windows are annealed if they fit.
+
+    Parameters
+    ----------
+    state
+        The instance, a schedule to begin with, and the tuning numbers.
+    stop
+        It is not charged for compiling.
+    seed
+        Seed of the random choices.
+    """
+    instance, starts, params = state.instance, state.starts, state.params
+    annealing: ScheduleSearch
+    if windows_fit(instance, starts, params.windows):
+        windows = WINDOWS.compiled(stop)
+        annealing = WindowSearch(instance, starts, seed, params.windows, windows)
+    else:
+        whole = ANNEALING.compiled(stop)
+        annealing = AnnealingSearch(instance, starts, seed, params.annealing, whole)
+    few = NeighbourhoodSearch(
+        instance, starts, seed, params.neighbourhoods, NEIGHBOURHOODS.compiled(stop)
+    )
+    return AlternatingSearch(instance, starts, seed, params.neighbourhoods, annealing, few)
 
 
 def improve(
@@ -248,6 +287,8 @@ class AnnealingSearch(ScheduleSearch):
             max(1, int(temperature)),
         )
         self.evaluations += int(self._counters.decoded[0])
+        self.work += int(self._counters.work[0])
+        self.legs += self.evaluations >= self._cycle_end
         return int(self._counters.best_cost[0]) < before
 
     def _begin_cycle(self) -> None:

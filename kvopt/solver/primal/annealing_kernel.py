@@ -351,5 +351,6 @@ ANNEALING = Kernel(
     Functions,
     _warm_up,
     error_model="numpy",
+    nogil=True,
 )
 """All that simulated annealing compiles; see `kvopt.solver.compiling`."""

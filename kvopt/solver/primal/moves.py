@@ -45,6 +45,9 @@ MOST_TEMPERATURE = 1 << 40
 QUANTILES: tuple[int, ...] = tuple(round(-UNIT * math.log((k + 0.5) / UNIT)) for k in range(UNIT))
 """Quantiles of the exponential distribution, in units of 1/1024."""
 
+VECTOR_ROUNDS = 40
+"""Runs of so many rounds are looked through as a whole, which processors do several at once."""
+
 DELAY, SWAP = 0, -1
 """Kinds of moves that move no requests in a row."""
 
@@ -174,6 +177,17 @@ def are_alike(lengths: Lengths, i: int, j: int) -> bool:
 @lean
 def earliest(load: Any, memory: int, prompt: int, output: int, start: int) -> int:
     """Return the earliest start, from `start` on, at which a request fits for its whole run."""
+    if output < VECTOR_ROUNDS:
+        searching = True
+        while searching:
+            # The latest round without room rules out every start that is too early for it.
+            searching = False
+            for r in range(start + output, start, -1):
+                if load[r] > memory - prompt + start:
+                    start = min(load[r] + prompt - memory, r)
+                    searching = True
+                    break
+        return start
     seen = start
     while True:
         # A round r in which there is no room yet rules out all starts before `begin`.

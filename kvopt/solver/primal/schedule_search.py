@@ -28,12 +28,16 @@ class ScheduleSearch(ABC):
     ----------
     evaluations
         Schedules or moves tried so far.
+    work
+        Rounds looked at so far, roughly.
     finished
         Whether there is nothing left to try.
+    legs
+        How many parts of the search are over, after each of which it is a good time for another.
     """
 
     def __init__(self, instance: Instance, seed: int) -> None:
-        self.evaluations = 0
+        self.evaluations = self.work = self.legs = 0
         self.finished = False
         self._instance = instance
         self._random = np.random.default_rng(seed)
@@ -55,3 +59,7 @@ class ScheduleSearch(ABC):
     @abstractmethod
     def chain(self) -> bool:
         """Do the next piece of work, and tell whether a better schedule was found."""
+
+    def candidates(self) -> list[IntArray]:
+        """Return further schedules that the last leg has ended with, shape (n,) each."""
+        return []

@@ -99,6 +99,8 @@ class WindowSearch(ScheduleSearch):
         self._best = np.array(starts, dtype=np.int64)
         self._best_cost = int(self._best.sum())
         self._line = self._new_line()
+        self._candidates: list[IntArray] = []
+        self._rounds_each = max(1, 2 * instance.total_output // len(instance))  # for one placed
         areas = instance.prompts * instance.outputs + instance.outputs * (instance.outputs + 1) // 2
         self._lists = [
             np.lexsort((instance.outputs, areas)),
@@ -118,6 +120,10 @@ class WindowSearch(ScheduleSearch):
         self._best, self._best_cost = np.array(starts, dtype=np.int64), int(starts.sum())
         return True
 
+    def candidates(self) -> list[IntArray]:
+        """Return the best schedules of the last sweeps, shape (n,) each."""
+        return self._candidates
+
     def chain(self) -> bool:
         """Anneal a window, and tell whether a better schedule was found."""
         before = self._best_cost
@@ -128,11 +134,16 @@ class WindowSearch(ScheduleSearch):
         """Anneal windows for ever, one at a time: sweeps and polishing in turn, ever more."""
         for effort in itertools.count():
             before = self.evaluations
+            self._candidates = []
             if len(self._instance) <= self.params.swept_requests:
                 yield from self._sweeps(effort)
+                self.legs += 1
+                yield
             yield from self._polishing(effort, self.evaluations - before)
+            self.legs += 1
             if self.evaluations == before:
                 return
+            yield
 
     def _sweeps(self, effort: int) -> Iterator[None]:
         """Go from left to right with several lines, the best of which go on."""
@@ -158,6 +169,8 @@ class WindowSearch(ScheduleSearch):
             first += max(1, min(self._width(line, first) for line in lines) // 4)
         for line in lines:
             self._offer(line)
+        complete = sorted((line for line in lines if line.known == n), key=Line.cost)
+        self._candidates = [line.starts() for line in complete[: params.candidates]]
 
     def _polishing(self, effort: int, evaluations: int) -> Iterator[None]:
         """Take windows of the best schedule, and place the rest in the best of several ways."""
@@ -205,6 +218,7 @@ class WindowSearch(ScheduleSearch):
             ways = [(lag + k, AS_BEFORE) for k in (-2, -1, 0, 1)]
             ways += [(0, WITH_DELAYS), (0, WITHOUT_DELAYS)]
             costs = [line.complete(last, known, way, keep=False) for way in ways]
+            self.work += self._rounds_each * len(ways) * (known - last)
             line.complete(last, known, ways[int(np.argmin(costs))], keep=True)
             if min(costs) >= FAR:
                 line.restore(first, kept)
@@ -244,7 +258,7 @@ class WindowSearch(ScheduleSearch):
         ladder = hottest * (coldest / hottest) ** (np.arange(moves) / max(1, moves))
         temperatures = np.minimum(MOST_TEMPERATURE, scale * ladder).astype(np.int64)
         draws = self._random.integers(0, 1 << 31, DRAWS_PER_MOVE * moves)
-        line.anneal(window, draws, temperatures)
+        self.work += self._rounds_each * line.anneal(window, draws, temperatures)
         self.evaluations += moves
         start = line.placed.start
         return int(start[:last].sum()) + (n - last) * int(start[last - tail : last].sum()) // tail
@@ -379,14 +393,15 @@ class Line:
             self.known = max(self.known, last)
         return cost
 
-    def anneal(self, window: Window, draws: IntArray, temperatures: IntArray) -> None:
-        """Anneal a window, which is placed first if it is not."""
+    def anneal(self, window: Window, draws: IntArray, temperatures: IntArray) -> int:
+        """Anneal a window, which is placed first if it is not; return how many were placed."""
         self.know(window.last, WITH_DELAYS)
-        self._functions.anneal_window(
+        work = self._functions.anneal_window(
             self._lengths, self._mixture, window, self.placed, self.prefix, self._scratch,
             draws, temperatures,
         )  # fmt: skip
         self.complete(window.first, window.last, (0, WITH_DELAYS), keep=True)
+        return int(work)
 
     def saved(self, first: int) -> Saved:
         """Return what is known from a place on."""

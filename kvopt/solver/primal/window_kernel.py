@@ -339,7 +339,7 @@ def anneal_window(
     Returns
     -------
     int
-        How many rounds it has looked at, about.
+        How many requests it has placed, about.
     """
     current = best = work = 0
     for k in range(window.first, window.last):
