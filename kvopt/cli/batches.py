@@ -64,12 +64,8 @@ def workers_options(command: Any) -> Any:
         metavar="E",
         help="Where instances are worked on: local, processes=N or dask=ADDRESS.",
     )(command)
-    return click.option(
-        "--jobs",
-        type=click.IntRange(1, 1024),
-        metavar="N",
-        help="Work on N instances at a time; solve, with one file: run N searches for schedules.",
-    )(command)
+    text = "Work on N instances at a time; in solve, of one file: run N searches for schedules."
+    return click.option("--jobs", type=click.IntRange(1, 1024), metavar="N", help=text)(command)
 
 
 def workers_spec(jobs: int | None, executor: str | None) -> str:

@@ -120,7 +120,7 @@ def _solve_one(
                 stop=limit,
                 params=work.params,
                 report=history.add,
-                jobs=jobs or 1,
+                jobs=jobs,
             )
             history.add(result)
         if output is not None:

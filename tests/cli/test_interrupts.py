@@ -175,7 +175,8 @@ def test_audit_keeps_what_is_done(run: Run, small: Path, monkeypatch: Any) -> No
         (small.parent / "done").touch()
         return audit_instance(*arguments)
 
-    (small.parent / "again.json").write_text(small.read_text())
+    other = small.read_text().replace('"memory": 23', '"memory": 24')
+    (small.parent / "other.json").write_text(other)
     monkeypatch.setattr("kvopt.batch.tasks.audit_instance", once)
     code, out, err = run("audit", small.parent, "--policy", "fcfs", "--json")
     assert (code, err) == (130, "kvopt: interrupted; 1 of 2 instances were audited\n")

@@ -209,11 +209,11 @@ def test_long_times_can_be_drawn() -> None:
 
 def test_a_million_attempts_are_drawn_in_seconds() -> None:
     run = Run("made", many(1_000_000))
-    before = time.monotonic()
+    before = time.process_time()
     sizes = [len(rendered(figure_of(kind, runs=[run]), "svg")) for kind in KINDS]
     sizes.append(len(page.runs_page([run])))
     assert max(sizes) < 1_000_000
-    assert time.monotonic() - before < 60
+    assert time.process_time() - before < 60
 
 
 @pytest.mark.parametrize("plot", [plot_memory, plot_gantt, plot_running, plot_queue])
