@@ -76,11 +76,11 @@ class Session:
         words = shlex.split(arguments.removesuffix(EXIT_CODE))
         command = [sys.executable, *(["-m", "kvopt"] if program == "kvopt" else []), *words]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-        text = done.stdout
+        text = done.stderr + done.stdout
         if arguments.endswith(EXIT_CODE):
-            text += f"{done.stderr}{done.returncode}\n"
+            text += f"{done.returncode}\n"
         elif done.returncode != 0:
-            raise RuntimeError(f"{self.page}: {program} {arguments}: {done.stderr or done.stdout}")
+            raise RuntimeError(f"{self.page}: {program} {arguments}: {text}")
         lines = [f"$ {program} {arguments}", *filter(None, [_tidy(text)])]
         return "```console\n" + "\n".join(lines) + "\n```"
 
