@@ -98,7 +98,9 @@ def main() -> None:
     stale = []
     for page in options.files or pages():
         old = page.read_text()
-        new = fresh(page, nothing if options.check else functools.partial(copy_to, page.parent))
+        new = fresh(
+            page, nothing if options.check else functools.partial(copy_to, page.resolve().parent)
+        )
         if not same(old, new):
             stale.append(str(page))
             if not options.check:

@@ -129,9 +129,9 @@ def run_page(page: Path, keep: Callable[[Path], None] = lambda picture: None) ->
     RuntimeError
         If a command fails, or a picture of the page is not made.
     """
+    source = page.read_text()
     with _folder() as folder:
-        session = Session(page.name, folder)
-        text = STEP.sub(session.step, page.read_text())
+        text = STEP.sub(Session(page.name, folder).step, source)
         for name in PICTURE.findall(text):
             if not (folder / name).is_file():
                 raise RuntimeError(f"{page.name}: nothing makes the picture {name}")

@@ -1,9 +1,10 @@
 /* Browsers start no worker from a file. On a site that is opened as files, and not through a server, the
-   search runs in a hidden frame instead, with the same messages. */
+   search runs in a hidden frame instead, with the same messages; by the name IFrameWorker it knows. */
 if (location.protocol === "file:") {
-  window.Worker = class extends EventTarget {
+  window.IFrameWorker = window.Worker = class extends EventTarget {
     constructor(url) {
       super()
+      const base = new URL(url, location.href)
       this.frame = document.createElement("iframe")
       this.frame.hidden = true
       this.waiting = []
@@ -20,9 +21,9 @@ if (location.protocol === "file:") {
               () =>
                 new Promise((resolve, reject) => {
                   const script = inner.document.createElement("script")
-                  script.src = new URL(each, url).href
+                  script.src = new URL(each, base).href
                   script.onload = resolve
-                  script.onerror = reject
+                  script.onerror = () => reject(new Error(script.src))
                   inner.document.body.appendChild(script)
                 })
             ),
