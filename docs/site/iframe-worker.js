@@ -29,7 +29,7 @@ if (location.protocol === "file:") {
             ),
           Promise.resolve()
         )
-      inner.importScripts(url).then(() => {
+      inner.importScripts(base.href).then(() => {
         const waiting = this.waiting
         this.waiting = null
         waiting.forEach(data => this.postMessage(data))
