@@ -1,4 +1,4 @@
-"""What MkDocs is told to do besides: links out of docs/, and lists of parameters over two lines."""
+"""What MkDocs is told to do with links that lead out of docs/."""
 
 import re
 from pathlib import Path
@@ -16,6 +16,7 @@ def on_page_markdown(markdown, *, page, **_):
         target = (folder / match[2]).resolve()
         if target.is_relative_to(DOCS):
             return match[0]
-        return f"{match[1]} (`{target.relative_to(DOCS.parent)}`)"
+        path = target.relative_to(DOCS.parent)
+        return f"`{path}`" if match[1] in (path.name, str(path)) else f"{match[1]} (`{path}`)"
 
     return OUTSIDE.sub(as_path, markdown)
