@@ -7,9 +7,10 @@ A block lies between "<!-- COMMAND -->" and "<!-- end -->". COMMAND is one of
     kvopt ...                   the command and its output are shown as a console session
     python scripts/NAME.py ...  its output is Markdown and is put there as it is (also proofs/)
 
-so every such number and table names the command that made it. Without FILE all pages are treated.
-With --check nothing is written, and the exit code is 1 if a page is out of date. The seconds that
-`kvopt solve` reports differ from run to run and do not count.
+so every such number and table names the command that made it. Tutorials are run from top to bottom
+(tutorials.py), which makes their pictures, too. Without FILE all pages are treated. With --check
+nothing is written, and the exit code is 1 if a page is out of date; pictures are not compared. The
+seconds that `kvopt solve` reports differ from run to run and do not count.
 """
 
 from __future__ import annotations
@@ -18,9 +19,13 @@ import argparse
 import functools
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+from tutorials import run_page
 
 from kvopt.model.files import write_text
 
@@ -61,6 +66,30 @@ def block(match: re.Match[str]) -> str:
     return f"<!-- {program}{arguments} -->\n{text}\n<!-- end -->"
 
 
+def is_tutorial(page: Path) -> bool:
+    """Tell whether a page is run from top to bottom."""
+    return page.parent.name == "tutorials"
+
+
+def fresh(page: Path, keep: Callable[[Path], None]) -> str:
+    """Return a page with fresh output; `keep` gets the pictures of a tutorial."""
+    return run_page(page, keep) if is_tutorial(page) else BLOCK.sub(block, page.read_text())
+
+
+def copy_to(folder: Path, picture: Path) -> None:
+    """Keep a picture."""
+    shutil.copy(picture, folder)
+
+
+def nothing(picture: Path) -> None:
+    """Leave a picture alone."""
+
+
+def same(old: str, new: str) -> bool:
+    """Tell whether a page is up to date, times apart."""
+    return BLOCK.sub(without_times, new) == BLOCK.sub(without_times, old)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing; exit with 1 if stale")
@@ -69,8 +98,10 @@ def main() -> None:
     stale = []
     for page in options.files or pages():
         old = page.read_text()
-        new = BLOCK.sub(block, old)
-        if BLOCK.sub(without_times, new) != BLOCK.sub(without_times, old):
+        new = fresh(
+            page, nothing if options.check else functools.partial(copy_to, page.resolve().parent)
+        )
+        if not same(old, new):
             stale.append(str(page))
             if not options.check:
                 write_text(page, new)

@@ -33,16 +33,13 @@ Draw = tuple[int, list[int], list[int]]
 
 
 class Range(NamedTuple):
-    """A range of integers, both ends included; written LOW..HIGH, or LOW where they are equal.
-
-    Parameters
-    ----------
-    low, high
-        The ends.
-    """
+    """A range of integers, both ends included; written LOW..HIGH, or LOW where they are equal."""
 
     low: int
+    """The smallest."""
+
     high: int
+    """The largest."""
 
     def __str__(self) -> str:
         return str(self.low) if self.low == self.high else f"{self.low}..{self.high}"

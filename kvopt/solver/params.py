@@ -72,10 +72,12 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, neighbourhoods, reference_search, state_search,
-    exhaustive, batch_state, demand_duals, branch_and_bound, time_indexed, grid_program,
-    aggregate_state, milp
-        The section of each stage.
+    list_schedules, annealing, windows, neighbourhoods
+        The sections of the stages that make schedules.
+    reference_search, state_search, exhaustive, branch_and_bound, milp
+        Those of the searches.
+    batch_state, demand_duals, time_indexed, grid_program, aggregate_state
+        Those of the relaxations.
     bundle
         That of the bundle method.
 
