@@ -2,12 +2,13 @@
 
     python scripts/build_worst.py STORE [--policies gsa,gba-d] [--sizes small,large]
         [--seed 1] [--seconds 60]
-    python scripts/build_worst.py --table worst|records
+    python scripts/build_worst.py --table worst|records|arrivals
 
 STORE keeps the units of work of all searches, so that an interrupted run goes on. The
 records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
 ever replaced by worse. `--table` prints a table of them in Markdown, for docs/results/worst.md
-(scripts/build_pages.py): the worst of each policy, or every record with how it was found.
+(scripts/build_pages.py): the worst of each policy, every record with how it was found, or the
+records with release times, which stand apart.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from pathlib import Path
 import kvopt
 from kvopt import Instance, Stopping, policy_from_spec
 from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
+from kvopt.adversary.candidate import group_text
 from kvopt.adversary.shrink import shrunk
 from kvopt.adversary.store import Store
 from kvopt.certificates.solve import solve_certified
@@ -77,6 +79,8 @@ SIZES = {
     "small": Size("local", Limits(12, 24), exact=True),
     "large": Size("families", Limits(5000, 400), exact=False),
     "huge": Size("families", Limits(20_000, 1600), exact=False),  # for GSA and GBA
+    "arrivals": Size("local", Limits(8, 16, arrivals=16), exact=True),
+    "arrivals-large": Size("families", Limits(48, 48, arrivals=48), exact=False),
 }
 SLOW = Limits(300, 48)
 """Large instances of policies that are simulated one by one."""
@@ -85,7 +89,7 @@ SLOW = Limits(300, 48)
 def configuration_of(spec: str, size: str, seed: int) -> SearchConfiguration:
     kind = SIZES[size]
     configuration = SearchConfiguration(spec, None, kind.limits, seed, kind.method, kind.exact)
-    if size != "small" and kvopt.adversary.number_of_units(configuration) is None:
+    if size in ("large", "huge") and kvopt.adversary.number_of_units(configuration) is None:
         configuration = SearchConfiguration(spec, None, SLOW, seed, kind.method, kind.exact)
     return configuration
 
@@ -96,7 +100,9 @@ def command(configuration: SearchConfiguration, units: int) -> str:
     return (
         f"kvopt search --policy {configuration.policy} --method {configuration.method}"
         f" --requests {limits.requests} --memory {limits.memory}"
-        f" --score {'exact' if configuration.exact else 'feasible'}"
+        + f" --arrivals {limits.arrivals}"
+        * (limits.arrivals > 0)
+        + f" --score {'exact' if configuration.exact else 'feasible'}"
         f" --seed {configuration.seed} --restarts {units}"
     )
 
@@ -147,6 +153,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
         f"worst-{file.stem}",
         claim(spec, ratio),
         found,
+        instance.releases,
     )
     certified = solve_certified(instance, 60, known=[comparison.optimum.starts])
     (FOLDER / CERTIFICATES).mkdir(parents=True, exist_ok=True)
@@ -211,6 +218,7 @@ def proved_cells(policy: Policy, worst: ClaimedRecord) -> tuple[str, str, str]:
 
 def table(records: list[ClaimedRecord]) -> str:
     """Return the table: proved bound, assumptions, worst instance known and gap, per policy."""
+    records = [record for record in records if not record.instance.has_releases]
     lines = [
         "| policy | proved at most | if | known at least | gap | on: M, s: output x count |",
         "|---|---|---|---|---|---|",
@@ -238,14 +246,14 @@ def record_table(records: list[ClaimedRecord]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for record in records:
-        certificate = json.loads(record.certificate.read_text())
-        low, high = certificate["lower_bound"], certificate["upper_bound"]
+        if record.instance.has_releases:
+            continue
         size = record.file.stem.rpartition("--")[2]
         cells = (
             record.policy,
             size,
             f"{format_exact(record.ratio)} = {rounded_down(record.ratio, 4)}",
-            f"{low}" if low == high else f"{low}..{high}",
+            bracket(record),
             f"{len(record.instance)}",
             f"{record.instance.memory}",
             f"`{one_line(record.instance.source, LINE).translate(PLAIN)}`",
@@ -254,10 +262,42 @@ def record_table(records: list[ClaimedRecord]) -> str:
     return "\n".join(lines)
 
 
+def bracket(record: ClaimedRecord) -> str:
+    """Return the bracket of the optimum that the certificate of a record proves."""
+    certificate = json.loads(record.certificate.read_text())
+    low, high = certificate["lower_bound"], certificate["upper_bound"]
+    return f"{low}" if low == high else f"{low}..{high}"
+
+
+def arrivals_table(records: list[ClaimedRecord]) -> str:
+    """Return the table of the records with release times."""
+    lines = [
+        "| policy | ratio at least | optimum | n | M, s: output x count at release | found by |",
+        "|---|---|---|---|---|---|",
+    ]
+    for record in records:
+        if not record.instance.has_releases:
+            continue
+        instance = record.instance
+        candidate = Candidate.of(instance.memory, instance.groups())
+        prompt = "mixed" if instance.common_prompt is None else instance.common_prompt
+        what = ", ".join(group_text(group, prompt == "mixed") for group in candidate.groups)
+        cells = (
+            record.policy,
+            f"{format_exact(record.ratio)} = {rounded_down(record.ratio, 4)}",
+            bracket(record),
+            f"{len(instance)}",
+            f"{instance.memory}, {prompt}: {what}",
+            f"`{one_line(instance.source, LINE).translate(PLAIN)}`",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 PLAIN = str.maketrans("|`", "/'")
 """What would end a cell or a piece of code in Markdown, and what is written instead."""
 
-TABLES = {"worst": table, "records": record_table}
+TABLES = {"worst": table, "records": record_table, "arrivals": arrivals_table}
 
 
 def main() -> None:
