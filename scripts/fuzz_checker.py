@@ -11,7 +11,8 @@
 run looks for the largest bound that each rule grants on instances with a known optimum, and tries
 structural mutants of certificates.  Whatever the checker accepts must be true; if something is not,
 it is printed, and the exit code is 1.  Ctrl-C ends with the counts so far.  Each case has a name,
-as "largest blocks 0 17", from which replay makes it again.
+as "largest blocks 0 17", from which replay makes it again.  Rules that end with "+releases", as in
+"largest exhaustive+releases 0 17", are about instances with release times.
 
 plant puts one known fault after the other into a copy of the checker, and runs the cases of the
 rules that the fault can matter to, for a few seconds of processor time.  seeds makes the proofs
@@ -57,6 +58,8 @@ def run(given: argparse.Namespace) -> int:
     """Run cases until the time is over."""
     checker = load(sources())
     rules = chosen_rules(given, list(checker.rules))
+    processor = inf if given.processor is None else given.processor
+    seconds = (60 if processor == inf else inf) if given.seconds is None else given.seconds
     seeds = read_seeds()
     if given.fresh:
         for rule, some in fresh_seeds(checker, given.seed, given.fresh, rules=rules).items():
@@ -86,7 +89,7 @@ def run(given: argparse.Namespace) -> int:
             run_case(ledger, case, corpus)
             cases += 1
             now = time.monotonic()
-            if now - began > given.seconds or time.process_time() > given.processor:
+            if now - began > seconds or time.process_time() > processor:
                 break
             if now - shown > EVERY:
                 shown = now
@@ -105,6 +108,7 @@ def run_content(
     return {
         "seconds": round(seconds),
         "processor": round(time.process_time()),
+        "limit": given.processor,
         "seed": given.seed,
         "fresh": given.fresh,
         "cases": cases,
@@ -212,8 +216,8 @@ def arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True)
     one = commands.add_parser("run")
     one.set_defaults(function=run)
-    one.add_argument("--seconds", type=float, default=60)
-    one.add_argument("--processor", type=float, default=inf, help="processor seconds, at most")
+    one.add_argument("--seconds", type=float, help="at most; 60 if --processor is not given")
+    one.add_argument("--processor", type=float, help="processor seconds, at most")
     one.add_argument("--seed", type=int, default=0)
     one.add_argument("--fresh", type=float, default=0, help="seconds a rule for more seeds")
     one.add_argument("--rules", nargs="*", default=[])

@@ -108,7 +108,7 @@ def feasible_starts(draw: st.DrawFn, instance: Instance) -> list[int]:
     used: dict[int, int] = {}
     starts = []
     for request in instance:
-        start = draw(st.integers(0, 20))
+        start = request.release + draw(st.integers(0, 20))
         while any(
             used.get(start + j, 0) + request.prompt + j > instance.memory
             for j in range(1, request.output + 1)

@@ -105,7 +105,8 @@ def proved(
     if below - begun > slack:
         _, kept = costs_to_go(batches, duals, below - begun, keep=True)
     if search(batches, [len(queues[kind]) for kind in kinds], duals, kept, below, limit):
-        raise Refused(f"lower_bound: is {low}, a schedule costs less")
+        late = sum(release for queue in queues.values() for release, _ in queue)
+        raise Refused(f"lower_bound: is {low - late}, a schedule costs less")
     return low
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from fuzzing.asking import Ledger, ask
-from fuzzing.largest import STARTS, largest
-from fuzzing.loading import Checker
+from fuzzing.largest import OTHER, STARTS, largest
+from fuzzing.loading import RELEASED, Checker, label
 from fuzzing.mutants import mutant
 from fuzzing.problems import Problem
 from fuzzing.seeds import Seed, read_seeds
@@ -54,7 +54,7 @@ class Corpus:
             for file in sorted(folder.glob("*.json")):
                 text = file.read_text()
                 content = json.loads(text)
-                rule = content["proof"]["rule"]
+                rule = label(content)
                 self.shipped[rule] = self.shipped.get(rule, 0) + 1
                 few = content["proof"].get("states", 0) <= MOST_STATES and rule != "demand-duals"
                 quick = few and len(text) <= MOST_BYTES
@@ -77,16 +77,20 @@ class Corpus:
 def granted_content(
     checker: Checker, problem: Problem, proof: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """Return a certificate with the largest claim that a proof supports, and with a schedule."""
+    """Return a certificate with the largest claim that a proof supports, and with a schedule.
+
+    The schedule starts who is released first first, and of these who is short.
+    """
     low = problem.optimum
     given = ask(checker, problem.text(low, proof)).given
     low = low if given is None else given
-    shapes = problem.shapes
-    order = sorted(range(len(shapes)), key=lambda i: (shapes[i][1], i))
+    shapes, releases = problem.shapes, [release for _, _, release in problem.requests]
+    order = sorted(range(len(shapes)), key=lambda i: (releases[i], shapes[i][1], i))
     starts = [0] * len(shapes)
-    for i, end in zip(order, repacked(problem.memory, shapes, order), strict=True):
+    for i, end in zip(order, repacked(problem.memory, shapes, order, releases), strict=True):
         starts[i] = end - shapes[i][1]
-    content = problem.content(low, proof, starts=starts, upper_bound=sum(starts) + problem.total)
+    cost = sum(starts) + problem.total - problem.late
+    content = problem.content(low, proof, starts=starts, upper_bound=cost)
     return content if ask(checker, json.dumps(content)).kind == "accepted" else None
 
 
@@ -98,11 +102,11 @@ def case_names(rules: list[str], seed: int, heavy: bool = False) -> Iterator[str
     """
     index = 0
     while True:
-        for rule in (*rules, STARTS) if len(rules) > 3 else rules:
+        for rule in (*rules, STARTS, STARTS + RELEASED) if len(rules) > 8 else rules:
             yield f"largest {rule} {seed} {index}"
-            if rule not in (STARTS, "slices"):
+            if rule not in (STARTS, STARTS + RELEASED, "slices", OTHER):
                 yield f"mutants {rule} {seed} {index}"
-                if heavy and index % 50 == 49:
+                if heavy and index % 50 == 49 and not rule.endswith(RELEASED):
                     yield f"heavy {rule} {seed} {index}"
         index += 1
 
@@ -117,7 +121,7 @@ def run_case(ledger: Ledger, name: str, corpus: Corpus) -> None:
     some, number = corpus.certificates, MUTANTS_AT_ONCE
     if part == "heavy":
         some, number = [one for one in corpus.heavy if len(one["starts"]) <= MOST_REQUESTS], 2
-    own = [one for one in some if one["proof"]["rule"] == rule]
+    own = [one for one in some if label(one) == rule]
     if not own:
         return
     content = rng.choice(own)
@@ -131,7 +135,7 @@ def run_case(ledger: Ledger, name: str, corpus: Corpus) -> None:
 def honest(ledger: Ledger, certificates: list[dict[str, Any]], rules: list[str]) -> None:
     """Insist on certificates of some rules; where one is optimal, ask for more than it says."""
     for content in certificates:
-        rule = content["proof"]["rule"]
+        rule = label(content)
         if rule in rules:
             ledger.insist(rule, json.dumps(content))
             if content["lower_bound"] == content.get("upper_bound"):

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from typing import Any
 
 from fuzzing.asking import Ledger
-from fuzzing.layout import Malformed, proof_layout
+from fuzzing.layout import Malformed
+from fuzzing.loading import RELEASED
 from fuzzing.moves import moved, postponed
-from fuzzing.problems import Problem, random_problem
+from fuzzing.problems import Problem, random_problem, released_problem
 from fuzzing.proofs import BUILDERS, any_duals, random_slices
-from fuzzing.truth import cost_if_feasible, repacked
+from fuzzing.truth import RULES_WITH_RELEASES, latency_if_feasible, layout_of, repacked
 
-__all__ = ["STARTS", "climb", "largest"]
+__all__ = ["OTHER", "STARTS", "climb", "counted_as", "largest"]
 
 STARTS = "starts"
 """Stands for a rule: that starts are a schedule of exactly the cost."""
+
+OTHER = "other" + RELEASED
+"""Stands for the rules that must refuse releases."""
 
 STEPS = 40
 """Moves of one climb."""
@@ -27,36 +32,49 @@ AT_ONCE = 12
 Seed = tuple[Problem, dict[str, Any]]
 
 
-def largest(ledger: Ledger, rule: str, rng: random.Random, seeds: list[Seed]) -> None:
-    """Run one case of a rule."""
+def counted_as(problem: Problem, rule: str) -> str:
+    """Return under which name what is asked by a rule is counted."""
+    return rule + RELEASED * bool(problem.releases)
+
+
+def largest(ledger: Ledger, name: str, rng: random.Random, seeds: list[Seed]) -> None:
+    """Run one case of a rule, which ends with `RELEASED` if problems have releases."""
+    rule, released, _ = name.partition(RELEASED)
+
+    def draw(size: int, most: int | None = None) -> Problem:
+        return released_problem(rng, size) if released else random_problem(rng, size, most)
+
     if rule == "slices":
         slices_at_the_edge(ledger, rng)
+    elif name == OTHER:
+        for _ in range(AT_ONCE):
+            refused(ledger, draw(5), rng)
     elif rule == STARTS:
         for _ in range(AT_ONCE):
-            schedules(ledger, random_problem(rng, 6), rng)
+            schedules(ledger, draw(6), rng)
     elif rule in ("busy-time", "exhaustive"):
         for _ in range(AT_ONCE):
             small = 6 if rule == "exhaustive" else None
-            problem = random_problem(rng, rng.randint(2, 6), small)
+            problem = draw(rng.randint(2, 6), small)
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 0)
     elif rule == "batch-state" and rng.random() < 0.4:
-        searches(ledger, rng)
+        searches(ledger, [draw(rng.randint(3, 7), 7) for _ in range(AT_ONCE // 2)], rng)
     elif rule == "propagation" and rng.random() < 0.6:
         for _ in range(AT_ONCE // 3):
             problem = random_problem(rng, rng.randint(2, 4), 4)
             climb(ledger, problem, BUILDERS[rule](problem, rng), rng, 3)
-    elif rule == "linear-duals" and rng.random() < 0.2:
+    elif name == "linear-duals" and rng.random() < 0.2:  # where least costs are sought at ends
         for _ in range(3 * AT_ONCE):
-            problem = random_problem(rng, rng.randint(2, 4))
-            ledger.ask(rule, problem.text(problem.optimum + 1, any_duals(problem, rng)))
-            ledger.tally(rule).evaluated += 1
+            problem = draw(rng.randint(2, 4))
+            ledger.ask(name, problem.text(problem.optimum + 1, any_duals(problem, rng)))
+            ledger.tally(name).evaluated += 1
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
-        if rule == "linear-duals" and rng.random() < 0.3:
+        if name == "linear-duals" and rng.random() < 0.3:
             proof = postponed(proof, rng)
         climb(ledger, problem, proof, rng, STEPS)
     else:
-        problem = random_problem(rng, rng.randint(2, 5), 4 if rule == "propagation" else 6)
+        problem = draw(rng.randint(2, 5), 4 if rule == "propagation" else 6)
         climb(ledger, problem, BUILDERS[rule](problem, rng), rng, STEPS)
 
 
@@ -68,7 +86,7 @@ def climb(
     What a refusal says that a proof gives is asked for, too, now and then: it must be granted.
     Returned is the last proof, if what it gives is the optimum.
     """
-    rule = proof["rule"]
+    rule = counted_as(problem, proof["rule"])
     best = granted(ledger, problem, proof, rng)
     for _ in range(steps):
         new = moved(proof, problem, rng)
@@ -86,15 +104,14 @@ def climb(
     return None
 
 
-def searches(ledger: Ledger, rng: random.Random) -> None:
+def searches(ledger: Ledger, problems: list[Problem], rng: random.Random) -> None:
     """Ask for searches that poor duals leave much to do."""
-    for _ in range(AT_ONCE // 2):
-        problem = random_problem(rng, rng.randint(3, 7), 7)
+    for problem in problems:
         proof = BUILDERS["batch-state"](problem, rng)
         proof["nodes"] = 100_000
         keep = rng.choice([0, 0, 1])
         for row in proof["duals"]:
-            row[2] *= keep
+            row[-1] *= keep
         climb(ledger, problem, proof, rng, 0)
 
 
@@ -102,15 +119,15 @@ def granted(
     ledger: Ledger, problem: Problem, proof: dict[str, Any], rng: random.Random
 ) -> int | None:
     """Return the bound that a proof gives, or None; ask for more than the optimum."""
-    rule, best = proof["rule"], problem.optimum
+    rule, best = counted_as(problem, proof["rule"]), problem.optimum
     tally = ledger.tally(rule)
     tally.evaluated += 1
     try:
-        proof_layout(proof, set(problem.types))
+        layout_of(proof, problem.requests)
     except Malformed:
         ledger.ask(rule, problem.text(0, proof))
         return None
-    searches = rule == "exhaustive" or proof.get("nodes", 0) > 0
+    searches = proof["rule"] == "exhaustive" or proof.get("nodes", 0) > 0
     low = best + rng.choice([1, 1, 1, 1, 2, 5])
     answer = ledger.ask(rule, problem.text(low, proof))
     if searches and answer.kind == "refused":
@@ -127,33 +144,45 @@ def granted(
     return value
 
 
+def refused(ledger: Ledger, problem: Problem, rng: random.Random) -> None:
+    """Ask the rules that are not proved for releases for as little as there is."""
+    rule = rng.choice(sorted(BUILDERS.keys() - set(RULES_WITH_RELEASES)))
+    at_once = replace(problem, releases=())
+    proof = BUILDERS[rule](problem if rule == "blocks" and rng.random() < 0.5 else at_once, rng)
+    ledger.tally(OTHER).evaluated += 1
+    answer = ledger.ask(OTHER, problem.text(rng.choice([0, 0, problem.total]), proof))
+    ledger.tally(OTHER).accepted += answer.kind == "accepted"
+
+
 def schedules(ledger: Ledger, problem: Problem, rng: random.Random) -> None:
     """Ask for starts that are a schedule, and for some that just are not."""
-    tally = ledger.tally(STARTS)
+    name = counted_as(problem, STARTS)
+    tally = ledger.tally(name)
     memory, shapes = problem.memory, problem.shapes
+    releases = [release for _, _, release in problem.requests]
     order = sorted(range(len(shapes)), key=lambda i: (shapes[i][1], rng.random()))
     if rng.random() < 0.5:
         rng.shuffle(order)
     more = rng.choice([0, 0, 1, 2])
-    ends = repacked(memory + more, shapes, order)
+    ends = repacked(memory + more, shapes, order, releases)
     starts = [0] * len(shapes)
     for i, end in zip(order, ends, strict=True):
         starts[i] = end - shapes[i][1]
     for _ in range(rng.choice([0, 0, 1, 3])):
         i = rng.randrange(len(starts))
         starts[i] = max(0, starts[i] + rng.choice([-1, -1, 1]))
-    said = sum(starts) + problem.total
-    cost = cost_if_feasible(memory, shapes, starts)
+    said = sum(starts) + problem.total - problem.late
+    cost = latency_if_feasible(memory, problem.requests, starts)
     proof = {"rule": "busy-time", "weights": "memory"}
     for high in {said, said + rng.choice([0, 0, 1, -1])}:
         tally.evaluated += 1
         text = problem.text(0, proof, starts=starts, upper_bound=high)
         if high == cost:
-            if ledger.insist(STARTS, text).kind == "accepted":
+            if ledger.insist(name, text).kind == "accepted":
                 tally.accepted += 1
                 tally.best.append((problem.optimum, cost))
         else:
-            ledger.ask(STARTS, text)
+            ledger.ask(name, text)
 
 
 def slices_at_the_edge(ledger: Ledger, rng: random.Random) -> None:

@@ -11,9 +11,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-__all__ = ["FOLDER", "Checker", "imports", "load", "reach", "sources"]
+from fuzzing.truth import RULES_WITH_RELEASES
+
+__all__ = ["FOLDER", "RELEASED", "Checker", "imports", "label", "load", "reach", "sources"]
 
 FOLDER = Path(__file__).parents[2] / "proofs" / "checker"
+
+
+RELEASED = "+releases"
+"""Ends the name of a rule where instances have releases; "other" are the rules that refuse them."""
+
+MODULES_WITH_RELEASES = {"exhaustive": "release_search", "demand-duals": "release_duals"}
+"""Where a rule is with releases, if not in its own module; "releases" has something for each."""
+
+
+def label(content: Any) -> str:
+    """Return the rule of a certificate, as it is counted."""
+    rule: str = content["proof"]["rule"]
+    return rule + RELEASED * any(one.get("release") for one in content["instance"]["requests"])
 
 
 class Checker:
@@ -26,7 +41,8 @@ class Checker:
         self.modules = modules
         self.check = modules["claims"].check
         self.refused: type[Exception] = modules["reading"].Refused
-        self.rules: tuple[str, ...] = (*modules["claims"].RULES, "slices")
+        with_releases = [rule + RELEASED for rule in (*RULES_WITH_RELEASES, "other")]
+        self.rules: tuple[str, ...] = (*modules["claims"].RULES, "slices", *with_releases)
 
 
 def sources(folder: Path = FOLDER) -> dict[str, str]:
@@ -81,13 +97,18 @@ def imports(source: Mapping[str, str]) -> dict[str, set[str]]:
 def reach(source: Mapping[str, str]) -> dict[str, list[str]]:
     """Return for each module the rules that run it, by what imports what.
 
-    A module of a rule has its name, with "_" for "-".  Those that read every file run for all.
+    A module of a rule has its name, with "_" for "-", if MODULES_WITH_RELEASES does not say
+    another one.  Those that read every file run for all.
     """
     rules = load(source).rules
     direct = imports(source)
     found: dict[str, list[str]] = {name: [] for name in source}
     for rule in rules:
-        todo, seen = [rule.replace("-", "_")], set()
+        base, released, _ = rule.partition(RELEASED)
+        own = MODULES_WITH_RELEASES.get(base, base) if released else base
+        todo, seen = [own.replace("-", "_")] if base != "other" else [], set()
+        if released and base == "busy-time":
+            todo.append("fluid")
         while todo:
             if (name := todo.pop()) not in seen:
                 seen.add(name)
@@ -95,8 +116,10 @@ def reach(source: Mapping[str, str]) -> dict[str, list[str]]:
         for name in seen:
             found[name].append(rule)
     for name in ("claims", *direct["claims"]):
-        if not found[name] or name.replace("_", "-") not in rules:
+        if name == "releases":
+            found[name] = [rule for rule in rules if rule.endswith(RELEASED)]
+        elif not found[name] or name.replace("_", "-") not in rules:
             found[name] = list(rules)
-            for inner in direct[name]:  # what reads files, or does the same with release times
-                found[inner] = found[inner] or list(rules)
+    for name in direct:  # what reads files, too
+        found[name] = found[name] or list(rules)
     return found

@@ -113,7 +113,7 @@ def add_row(proof: Proof, problem: Problem, rng: random.Random) -> None:
     if table and rng.random() < 0.3:
         table.pop(rng.randrange(len(table)))
         return
-    time, dual = rng.randint(1 - at, problem.total), rng.randint(1, max(1, 2 * proof["scale"]))
+    time, dual = rng.randint(1 - at, problem.rounds), rng.randint(1, max(1, 2 * proof["scale"]))
     new = [time, dual] if at == 0 else [rng.choice([1, 1, 2, 3]), time, dual]
     if new[:-1] not in [row[:-1] for row in table]:
         table.append(new)
@@ -160,7 +160,7 @@ def change_family(proof: Proof, problem: Problem, rng: random.Random) -> None:
         return
     families = families_of(proof)
     if not families or rng.random() < 0.15:
-        last = max(1, min(problem.total, proof.get("horizon", problem.total)))
+        last = max(1, min(problem.rounds, proof.get("horizon", problem.rounds)))
         node = rng.choice(nodes)
         more = random_families(problem, rng, proof["scale"], last)[:1]
         node[KEY] = [*node.get(KEY, []), *more] if rng.random() < 0.7 else more

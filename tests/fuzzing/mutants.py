@@ -380,38 +380,69 @@ def release_later(content: Content, rng: random.Random, others: Others) -> None:
         content["upper_bound"] += by * len(content["starts"]) - by * requests[i].get("count", 1)
 
 
+def change_release(content: Content, rng: random.Random, others: Others) -> None:
+    """Move a release by a round, or exchange two; duals that name it go along, or do not.
+
+    Or let it be none, or the format be one for instances without releases, or with them.
+    """
+    requests = content["instance"]["requests"]
+    if rng.random() < 0.3:
+        content["instance"]["format"] = rng.choice(["kvopt-instance/1", "kvopt-instance/2"])
+        return
+    if rng.random() < 0.2:
+        rng.choice(requests)["release"] = rng.choice([None, False, "", 0.0, -1])
+        return
+    late = [one for one in requests if one.get("release")]
+    if not late:
+        return
+    one = rng.choice(late)
+    before = one["release"]
+    if rng.random() < 0.3:
+        other = rng.choice(requests)
+        one["release"], other["release"] = other.get("release", 0), before
+    else:
+        one["release"] += rng.choice([1, -1])
+    duals = content["proof"].get("duals", [])
+    if rng.random() < 0.6:
+        for row in duals:
+            if row[:3] == [one["prompt"], one["output"], before]:
+                row[2] = one["release"]
+        duals.sort()
+
+
 def refit(content: Content, rng: random.Random, others: Others) -> None:
     """Change the instance, pack its starts again, and claim what they cost."""
     change_instance(content, rng, others)
     try:
-        shapes = shapes_of(content)
+        requests = requests_of(content)
+        shapes, releases = [(s, o) for s, o, _ in requests], [a for _, _, a in requests]
         old = content.get("starts", [])
         order = sorted(range(len(shapes)), key=lambda i: old[i] if i < len(old) else 0)
         memory = content["instance"]["memory"]
         if len(shapes) <= 600 and shapes and all(sum(shape) <= memory for shape in shapes):
             starts = [0] * len(shapes)
-            for i, end in zip(order, repacked(memory, shapes, order), strict=True):
+            for i, end in zip(order, repacked(memory, shapes, order, releases), strict=True):
                 starts[i] = end - shapes[i][1]
             content["starts"] = starts
-            content["upper_bound"] = sum(starts) + sum(o for _, o in shapes)
+            content["upper_bound"] = sum(starts) + sum(o - a for _, o, a in requests)
     except (KeyError, TypeError, AttributeError):
         return
 
 
-def shapes_of(content: Content) -> list[tuple[int, int]]:
-    requests = content["instance"]["requests"]
-    return [(q["prompt"], q["output"]) for q in requests for _ in range(q.get("count", 1))]
+def requests_of(content: Content) -> list[tuple[int, int, int]]:
+    """Return prompt, output and release of each request."""
+    return [
+        (one["prompt"], one["output"], one.get("release", 0))
+        for one in content["instance"]["requests"]
+        for _ in range(one.get("count", 1))
+    ]
 
 
 def with_hash(content: Content) -> Content:
     """Return the same with the right hash, if it has one."""
     try:
-        requests = [
-            (one["prompt"], one["output"], one.get("release", 0))
-            for one in content["instance"]["requests"]
-            for _ in range(one.get("count", 1))
-        ]
-        return {**content, "instance_sha256": hash_of(content["instance"]["memory"], requests)}
+        right = hash_of(content["instance"]["memory"], requests_of(content))
+        return {**content, "instance_sha256": right}
     except (KeyError, TypeError, AttributeError):
         return content
 
@@ -446,6 +477,7 @@ MUTATORS: tuple[tuple[Mutator, int], ...] = (
     (change_instance, 3),
     (refit, 3),
     (release_later, 2),
+    (change_release, 3),
     (too_large, 1),
     (keep, 1),
 )

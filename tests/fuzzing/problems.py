@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fuzzing.truth import hash_of, known_optimum
+from fuzzing.truth import hash_of, known_optimum, released_optimum
 
-__all__ = ["FAMILIES", "Kind", "Problem", "from_certificate", "problem_of", "random_problem"]
+__all__ = [
+    "FAMILIES",
+    "Kind",
+    "Problem",
+    "from_certificate",
+    "problem_of",
+    "random_problem",
+    "released_problem",
+]
 
 Kind = tuple[int, int]
 Draw = tuple[int, list[tuple[int, int, int]]]
@@ -18,12 +27,41 @@ Draw = tuple[int, list[tuple[int, int, int]]]
 
 @dataclass(frozen=True)
 class Problem:
-    """An instance, by types in the order of the file, and its optimum (rounds)."""
+    """An instance, by types in the order of the file, and its optimal total latency (rounds)."""
 
     memory: int
     groups: tuple[tuple[int, int, int], ...]
     """Prompt, output, count."""
     optimum: int
+    releases: tuple[int, ...] = ()
+    """The release of each group, if some are above 0 (rounds)."""
+
+    @property
+    def latest(self) -> int:
+        """The last release (rounds)."""
+        return max(self.releases, default=0)
+
+    @property
+    def rounds(self) -> int:
+        """Rounds after which some optimal schedule has ended."""
+        return self.latest + self.total
+
+    @property
+    def late(self) -> int:
+        """Sum of the releases of all requests (rounds)."""
+        return sum(release for _, _, release in self.requests)
+
+    @property
+    def requests(self) -> list[tuple[int, int, int]]:
+        """Prompt, output and release of each request."""
+        releases = self.releases or (0,) * len(self.groups)
+        pairs = zip(self.groups, releases, strict=True)
+        return [(s, o, a) for (s, o, n), a in pairs for _ in range(n)]
+
+    @property
+    def demands(self) -> dict[tuple[int, int, int], int]:
+        """How many requests there are of each prompt, output and release."""
+        return dict(Counter(self.requests))
 
     @property
     def types(self) -> dict[Kind, int]:
@@ -46,10 +84,12 @@ class Problem:
     def content(self, low: int, proof: Any, **more: Any) -> dict[str, Any]:
         """Return a certificate that claims a lower bound."""
         requests = [{"prompt": s, "output": o, "count": n} for s, o, n in self.groups]
+        for request, release in zip(requests, self.releases, strict=False):
+            request |= {"release": release} if release else {}
         return {
             "format": "kvopt-certificate/2",
             "instance": {"memory": self.memory, "requests": requests},
-            "instance_sha256": hash_of(self.memory, [(s, o, 0) for s, o in self.shapes]),
+            "instance_sha256": hash_of(self.memory, self.requests),
             "lower_bound": low,
             "proof": proof,
             **more,
@@ -60,8 +100,14 @@ class Problem:
         return json.dumps(self.content(low, proof, **more))
 
 
-def problem_of(memory: int, groups: list[tuple[int, int, int]]) -> Problem | None:
+def problem_of(
+    memory: int, groups: list[tuple[int, int, int]], releases: tuple[int, ...] = ()
+) -> Problem | None:
     """Return a problem, or None if its optimum is too much to find."""
+    if any(releases):
+        problem = Problem(memory, tuple(groups), 0, releases)
+        best = released_optimum(memory, tuple(sorted(problem.requests)))
+        return None if best is None else replace(problem, optimum=best)
     shapes = tuple(sorted((s, o) for s, o, n in groups for _ in range(n)))
     best = known_optimum(memory, shapes)
     return None if best is None else Problem(memory, tuple(groups), best)
@@ -71,7 +117,8 @@ def from_certificate(content: dict[str, Any]) -> Problem | None:
     """Return the problem of a certificate, or None if its optimum is too much to find."""
     requests = content["instance"]["requests"]
     groups = [(one["prompt"], one["output"], one.get("count", 1)) for one in requests]
-    return problem_of(content["instance"]["memory"], groups)
+    releases = tuple(one.get("release", 0) for one in requests)
+    return problem_of(content["instance"]["memory"], groups, releases)
 
 
 def mixed(rng: random.Random, size: int) -> Draw:
@@ -152,4 +199,33 @@ def random_problem(rng: random.Random, size: int, most: int | None = None) -> Pr
         if most is not None and (sum(n for *_, n in groups) > most or memory > 12):
             continue
         if (found := problem_of(memory, groups)) is not None:
+            return found
+
+
+def divided(rng: random.Random, size: int) -> Draw:
+    """Something long that is there first, and some that come later, as in release_times.md."""
+    memory = rng.randint(4, 9)
+    s = rng.randint(0, 2)
+    late = rng.randint(0, memory - 2)
+    some = [(late, rng.randint(1, min(2, memory - late)), 1) for _ in range(rng.randint(1, size))]
+    return memory, [(s, rng.randint(2, memory - s), 1), *some]
+
+
+RELEASED_FAMILIES = (mixed, common, alike, short, single, machines, divided, divided)
+
+
+def released_problem(rng: random.Random, size: int, most: int = 5) -> Problem:
+    """Return a problem with some release above 0; of at most `most` requests."""
+    while True:
+        memory, groups = rng.choice(RELEASED_FAMILIES)(rng, min(size, most))
+        if memory > 14 or sum(n for *_, n in groups) > most:
+            continue
+        if rng.random() < 0.6:  # alike requests with different releases
+            groups = [(s, o, 1) for s, o, n in groups for _ in range(n)]
+        latest = rng.choice([1, 1, 2, 3, 5, 9])
+        few = rng.choice([0.3, 0.6, 1])
+        releases = [rng.randint(1, latest) * (rng.random() < few) for _ in groups]
+        if rng.random() < 0.1:  # nobody is there at first
+            releases = [release + rng.randint(1, 2) for release in releases]
+        if any(releases) and (found := problem_of(memory, groups, tuple(releases))) is not None:
             return found

@@ -32,13 +32,16 @@ def demand(problem: Problem, rng: random.Random, scale: int) -> list[list[int]]:
     """Duals of about what a completion costs: o, o + its share of the waiting, or anything."""
     count = len(problem.shapes)
     waiting = Fraction(problem.optimum - problem.total, max(1, count))
+    names = problem.demands if problem.releases else problem.types
     wild = rng.random() < 0.1
     duals = []
-    for s, o in sorted(problem.types):
-        dual = scale * (o + waiting * rng.choice([0, 1, 1, 2]) * Fraction(rng.randint(1, 8), 4))
+    for s, o, *release in sorted(names):
+        dual = scale * (
+            sum(release) + o + waiting * rng.choice([0, 1, 1, 2]) * Fraction(rng.randint(1, 8), 4)
+        )
         if wild:
             dual = Fraction(rng.choice([-1, 0, 1]) * rng.randint(0, 10 ** rng.randint(0, 3)))
-        duals.append([s, o, int(dual)])
+        duals.append([s, o, *release, int(dual)])
     return duals
 
 
@@ -62,8 +65,8 @@ def blocks(problem: Problem, rng: random.Random) -> Proof:
 
 def batch_state(problem: Problem, rng: random.Random) -> Proof:
     scale = some_scale(rng)
-    horizon = max(1, problem.total + rng.choice([-2, -1, 0, 0, 1, 5]))
-    duals = [[s, o, min(w, scale * horizon)] for s, o, w in demand(problem, rng, scale)]
+    horizon = max(1, problem.rounds + rng.choice([-2, -1, 0, 0, 1, 5]))
+    duals = [[*name, min(w, scale * horizon)] for *name, w in demand(problem, rng, scale)]
     nodes = rng.choice([0, 0, 100_000])
     proof: Proof = {"rule": "batch-state", "scale": scale, "horizon": horizon}
     return {**proof, "duals": duals, "nodes": nodes}
@@ -109,7 +112,7 @@ def some_rows(problem: Problem, rng: random.Random, scale: int, last: int) -> Pr
 
 def linear_duals(problem: Problem, rng: random.Random) -> Proof:
     scale = rng.choice([4, 12, 60])
-    last = max(1, problem.total + rng.choice([-3, 0, 1]))
+    last = max(1, problem.rounds + rng.choice([-3, 0, 1]))
     kinds = sorted(problem.types)
     times = [rng.randint(1, last) for _ in range(rng.randint(1, 4))]  # so that some meet
     nodes: list[Proof] = []
@@ -200,7 +203,7 @@ def any_duals(problem: Problem, rng: random.Random) -> Proof:
     The last row is late, so that "linear-duals" looks at ends of pieces alone.
     """
     scale = rng.choice([4, 12, 60])
-    last = max(o for _, o in problem.types) + rng.randint(2, 9)
+    last = problem.latest + max(o for _, o in problem.types) + rng.randint(2, 9)
 
     def duals(number: int, *levels: int) -> list[list[int]]:
         places = {(rng.choice(levels), rng.randint(1, last)) for _ in range(number)}

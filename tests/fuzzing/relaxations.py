@@ -20,7 +20,7 @@ from fuzzing.families import KEY, coefficient, family, random_heights
 from fuzzing.moves import postponed
 from fuzzing.problems import Problem
 
-__all__ = ["WRONG", "aggregate_seed", "linear_seed", "propagation_seed"]
+__all__ = ["WRONG", "WRONG_WITH_RELEASES", "aggregate_seed", "linear_seed", "propagation_seed"]
 
 Proof = dict[str, Any]
 
@@ -47,6 +47,9 @@ WRONG = (
     "starts: no ends",
 )
 """What may be off by one in a program."""
+
+WRONG_WITH_RELEASES = ("released: after", "released: after", "memory", "window", "level", "late")
+"""The same with releases; "after" leaves out starts at the release itself."""
 
 
 class Rows:
@@ -125,23 +128,24 @@ def time_indexed(
     """
     program = Rows()
     sparse = wrong.startswith("starts")
-    for kind, count in problem.types.items():
-        s, o = kind
-        program.right["count", kind] = count + (wrong == "count")
-        program.equal.add(("count", kind))
-        for t in range(horizon + 1):
+    for demand, count in problem.demands.items():
+        s, o, release = demand
+        kind = s, o
+        program.right["count", demand] = count + (wrong == "count")
+        program.equal.add(("count", demand))
+        for t in range(release + (wrong == "released: after"), horizon + 1):
             if unseen(t, o, wrong):
                 continue
-            y = program.column((kind, t), t + o)
-            program.add(("count", kind), y, 1)
+            y = program.column((demand, t), t + o)
+            program.add(("count", demand), y, 1)
             for r in range(t + 1, t + o + 1):
                 if sparse and r % 3:
                     continue
                 program.add(("memory", r), y, s + r - t + (wrong == "age"))
                 for i, steps in enumerate(heights):
                     a = coefficient(problem.memory, s + r - t, t + o - r, steps, wrong)
-                    for name, share in hats(r, gap):
-                        program.add(("first", i, name), y, share * a)
+                    for hat, share in hats(r, gap):
+                        program.add(("first", i, hat), y, share * a)
             for m in levels:
                 for u in range(t, t + window(problem, kind, m, wrong)):
                     if not sparse or u % 3 == 2:
@@ -214,7 +218,7 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
     scale = rng.choice([1, 2, 6, 12, 60, 2520, 1 << 20])
     levels = rng.choice([[], [1], [1, 2], [1, 2, 3]])
     kinds = sorted(problem.types)
-    horizon = problem.total + 1
+    horizon = problem.rounds + 1
     first = wrong.startswith("first") or (wrong == "" and rng.random() < 0.5)
     number = rng.randint(1, 3) if first else 0
     heights = [random_heights(problem, rng, wrong) for _ in range(number)]
@@ -231,7 +235,7 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
             nodes.append(leaf(duals, len(branches), scale, heights, gap))
             return
         some = rng.sample(kinds, rng.randint(1, min(2, len(kinds))))
-        until = {kind: rng.randint(1, max(1, problem.total - kind[1] + 1)) for kind in some}
+        until = {kind: rng.randint(1, max(1, problem.rounds - kind[1] + 1)) for kind in some}
         most = rng.randint(0, max(0, sum(problem.types[kind] for kind in some) - 1))
         nodes.append({"split": [[*kind, u] for kind, u in until.items()], "at_most": most})
         grow([*branches, (until, 1, most)])

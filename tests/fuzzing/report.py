@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fuzzing.asking import Tally
+from fuzzing.loading import RELEASED
 from fuzzing.planting import Result
 
 __all__ = ["CLASSES", "READ_BY_HAND", "counts_table", "plants_table", "rows_of", "uncaught_reasons"]
@@ -85,7 +86,8 @@ def counts_table(rows: Mapping[str, Mapping[str, Any]], shipped: Mapping[str, in
     header += ("mutants", "true", "shipped")
     keys = ("evaluated", "accepted", "cases", "median", "tight", "mutants", "mutants_true")
     table = [
-        (rule, *(row[key] for key in keys), shipped.get(rule, 0)) for rule, row in rows.items()
+        (rule, *(rows[rule][key] for key in keys), shipped.get(rule, 0))
+        for rule in sorted(rows, key=lambda rule: rule.endswith(RELEASED))
     ]
     return aligned(header, table)
 

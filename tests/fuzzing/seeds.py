@@ -14,12 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from fuzzing.asking import Finding, Ledger
-from fuzzing.largest import climb
-from fuzzing.loading import Checker
-from fuzzing.problems import Problem, problem_of, random_problem
+from fuzzing.largest import climb, counted_as
+from fuzzing.loading import RELEASED, Checker
+from fuzzing.problems import Problem, problem_of, random_problem, released_problem
 from fuzzing.proofs import BUILDERS, enumeration_tree
+from fuzzing.truth import RULES_WITH_RELEASES
 
 __all__ = ["FILE", "fresh_seeds", "read_seeds", "write_seeds"]
+
+RULES = (*BUILDERS, *(rule + RELEASED for rule in RULES_WITH_RELEASES))
+NOTHING_TO_CHANGE = ("busy-time", "exhaustive")
+"""Rules whose proofs hold no numbers that a climb could change."""
 
 FILE = Path(__file__).with_name("seeds.jsonl")
 LONGEST = 1_500
@@ -33,20 +38,23 @@ Seed = tuple[Problem, dict[str, Any]]
 
 def read_seeds(file: Path = FILE) -> dict[str, list[Seed]]:
     """Return the proofs of a file by rule."""
-    found: dict[str, list[Seed]] = {rule: [] for rule in BUILDERS}
+    found: dict[str, list[Seed]] = {rule: [] for rule in RULES}
     for line in file.read_text().splitlines() if file.exists() else ():
         row = json.loads(line)
-        problem = problem_of(row["memory"], [tuple(group) for group in row["groups"]])
+        groups = [tuple(group) for group in row["groups"]]
+        problem = problem_of(row["memory"], groups, tuple(row.get("releases", ())))
         if problem is None:
             raise ValueError(f"{file}: has a problem whose optimum is not found")
-        found[row["proof"]["rule"]].append((problem, row["proof"]))
+        found[counted_as(problem, row["proof"]["rule"])].append((problem, row["proof"]))
     return found
 
 
 def write_seeds(file: Path, seeds: dict[str, list[Seed]]) -> None:
     """Write proofs, a line each."""
     rows = [
-        {"memory": problem.memory, "groups": problem.groups, "proof": proof}
+        {"memory": problem.memory, "groups": problem.groups}
+        | ({"releases": problem.releases} if problem.releases else {})
+        | {"proof": proof}
         for some in seeds.values()
         for problem, proof in some
     ]
@@ -61,7 +69,7 @@ def fresh_seeds(
     seed: int,
     seconds: float,
     each: int = 40,
-    rules: Collection[str] = tuple(BUILDERS),
+    rules: Collection[str] = RULES,
 ) -> dict[str, list[Seed]]:
     """Return new proofs, up to `each` for a rule, and some of each kind of wrong programs.
 
@@ -75,8 +83,8 @@ def fresh_seeds(
             raise AssertionError(finding)
 
     ledger = Ledger(checker, surprise)
-    for rule in BUILDERS:
-        if rule in ("busy-time", "exhaustive") or rule not in rules:
+    for rule in RULES:
+        if rule.removesuffix(RELEASED) in NOTHING_TO_CHANGE or rule not in rules:
             continue
         rng = random.Random(f"{seed} {rule}")
         kept: dict[str, list[Seed]] = {"": []}
@@ -94,13 +102,23 @@ def fresh_seeds(
     return found
 
 
-def begun(rule: str, rng: random.Random) -> Iterator[tuple[Problem, dict[str, Any], str]]:
+def begun(name: str, rng: random.Random) -> Iterator[tuple[Problem, dict[str, Any], str]]:
     """Yield problems on which somebody must wait, with a proof, and what is wrong with it."""
-    from fuzzing.relaxations import WRONG, aggregate_seed, linear_seed, propagation_seed
+    from fuzzing.relaxations import (
+        WRONG,
+        WRONG_WITH_RELEASES,
+        aggregate_seed,
+        linear_seed,
+        propagation_seed,
+    )
 
+    rule, released, _ = name.partition(RELEASED)
     while True:
-        problem = random_problem(rng, rng.randint(2, 5), 4 if rule == "propagation" else 5)
-        wrong = rng.choice(WRONG)
+        if released:
+            problem = released_problem(rng, rng.randint(2, 5))
+        else:
+            problem = random_problem(rng, rng.randint(2, 5), 4 if rule == "propagation" else 5)
+        wrong = rng.choice(WRONG_WITH_RELEASES if released else WRONG)
         if rule not in ("linear-duals", "aggregate-state") or rng.random() < 0.3:
             wrong = ""
             if problem.optimum == problem.total and rng.random() < 0.9:
@@ -115,7 +133,9 @@ def begun(rule: str, rng: random.Random) -> Iterator[tuple[Problem, dict[str, An
         elif rule in ("linear-duals", "aggregate-state"):
             make = linear_seed if rule == "linear-duals" else aggregate_seed
             solved = make(problem, rng, wrong)
-            if solved is not None and (not wrong or solved[1] > problem.optimum + 0.1):
+            if solved is not None and (
+                not wrong or solved[1] > problem.optimum + problem.late + 0.1
+            ):
                 proof = solved[0]
         else:
             proof = BUILDERS[rule](problem, rng)

@@ -21,7 +21,18 @@ from fuzzing.layout import exact as exact_keys
 from fuzzing.layout import whole as integer
 from fuzzing.slices_theorem import slices_problem
 
-__all__ = ["best_known", "cost_if_feasible", "hash_of", "judged", "known_optimum", "repacked"]
+__all__ = [
+    "RULES_WITH_RELEASES",
+    "best_known",
+    "cost_if_feasible",
+    "hash_of",
+    "judged",
+    "known_optimum",
+    "latency_if_feasible",
+    "layout_of",
+    "released_optimum",
+    "repacked",
+]
 
 RULES_WITH_RELEASES = ("busy-time", "exhaustive", "linear-duals", "demand-duals", "batch-state")
 """The rules that FORMAT.md says are proved for releases after time 0."""
@@ -56,24 +67,26 @@ def judged_certificate(content: Any) -> str:
     if content["instance_sha256"] != hash_of(memory, requests):
         return "false: the hash is of another instance"
     low = integer(content["lower_bound"], 0)
-    shapes = [(s, o) for s, o, _ in requests]
-    late = sum(release for _, _, release in requests)
-    proof = without_releases(content["proof"], requests) if late else content["proof"]
-    proof_layout(proof, set(shapes))
+    layout_of(content["proof"], requests)
     if ("starts" in content) != ("upper_bound" in content):
         raise Malformed("starts without upper_bound, or the reverse")
     high = None
     if "starts" in content:
-        high = cost_if_feasible(memory, shapes, content["starts"])
-        early = zip(content["starts"], requests, strict=False)
-        if high is None or any(start < release for start, (_, _, release) in early):
+        high = latency_if_feasible(memory, requests, content["starts"])
+        if high is None:
             return "false: the starts are no schedule"
-        high -= late
         if integer(content["upper_bound"], 0) != high:
             return f"false: the starts cost {high}"
-    if late:
+    if any(release for _, _, release in requests):
         return judged_with_releases(memory, requests, low, high)
-    return judged_bound(memory, shapes, low, high)
+    return judged_bound(memory, [(s, o) for s, o, _ in requests], low, high)
+
+
+def layout_of(proof: Any, requests: list[tuple[int, int, int]]) -> None:
+    """Ask for a proof as FORMAT.md describes it."""
+    if any(release for _, _, release in requests):
+        proof = without_releases(proof, requests)
+    proof_layout(proof, {(s, o) for s, o, _ in requests})
 
 
 def without_releases(proof: Any, requests: list[tuple[int, int, int]]) -> Any:
@@ -100,9 +113,7 @@ def judged_with_releases(
     """Do what `judged_bound` does."""
     if high is not None and low > high:
         return f"false: a schedule costs {high}"
-    rounds = max(release for _, _, release in requests) + sum(o for _, o, _ in requests)
-    if len(requests) <= 4 and rounds <= 40:
-        best = released_optimum(memory, tuple(sorted(requests)))
+    if (best := released_optimum(memory, tuple(sorted(requests)))) is not None:
         return "true" if low <= best else f"false: the optimum is {best}"
     cost = now = 0
     for release, output in sorted((release, output) for _, output, release in requests):
@@ -112,8 +123,11 @@ def judged_with_releases(
 
 
 @functools.lru_cache(maxsize=10_000)
-def released_optimum(memory: int, requests: tuple[tuple[int, int, int], ...]) -> int:
-    """Return the optimum by trying everything."""
+def released_optimum(memory: int, requests: tuple[tuple[int, int, int], ...]) -> int | None:
+    """Return the optimum by trying everything, or None if that is too much."""
+    rounds = max(release for _, _, release in requests) + sum(o for _, o, _ in requests)
+    if len(requests) > 5 or rounds > 60:
+        return None
     return optimum_with_releases(memory, list(requests))
 
 
@@ -178,6 +192,16 @@ def cost_if_feasible(memory: int, shapes: Sequence[Request], starts: Any) -> int
     return sum(end for _, end, _ in runs)
 
 
+def latency_if_feasible(
+    memory: int, requests: Sequence[tuple[int, int, int]], starts: Any
+) -> int | None:
+    """Return the total latency of starts, or None if they are no schedule or before a release."""
+    cost = cost_if_feasible(memory, [(s, o) for s, o, _ in requests], starts)
+    if cost is None or any(t < a for t, (_, _, a) in zip(starts, requests, strict=True)):
+        return None
+    return cost - sum(release for _, _, release in requests)
+
+
 @functools.lru_cache(maxsize=50_000)
 def known_optimum(memory: int, shapes: tuple[Request, ...]) -> int | None:
     """Return the optimum, in closed form or by search, or None if that is too much."""
@@ -218,15 +242,21 @@ def best_known(memory: int, shapes: tuple[Request, ...]) -> int:
     return min(sum(repacked(memory, shapes, order)) for order in orders)
 
 
-def repacked(memory: int, shapes: Sequence[Request], order: Sequence[int]) -> list[int]:
+def repacked(
+    memory: int,
+    shapes: Sequence[Request],
+    order: Sequence[int],
+    releases: Sequence[int] | None = None,
+) -> list[int]:
     """Return the ends of runs, each started in this order where it fits, never before the last.
 
-    Only the ends of runs need a look (model.md, lemma 3).
+    Nor before its release, if there are any. Only the ends of runs need a look (model.md, lemma 3).
     """
     running: list[tuple[int, int, int]] = []
     ends, now = [], 0
     for i in order:
         s, o = shapes[i]
+        now = max(now, releases[i]) if releases else now
         while True:
             running = [run for run in running if run[1] > now]
             times = {end for _, end, _ in running if end <= now + o} | {now + o}

@@ -259,7 +259,7 @@ def place_anew(
             o = lengths.outputs[i]
             cost += loaded.start[i]
             # Before the first of them, nothing has become free.
-            low = max(0, begin - o)
+            low = max(lengths.releases[i], begin - o)
             soonest = earliest(loaded.load, lengths.memory, s, o, low)
             tree.soonest[0, k] = soonest
             work += soonest - low + 3 * o

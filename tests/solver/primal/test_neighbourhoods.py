@@ -50,7 +50,7 @@ def test_the_load_is_the_memory_in_use_and_the_number_of_the_round(
 
 
 @settings(max_examples=60, deadline=None)
-@given(instances(max_requests=12, max_memory=18), st.data())
+@given(instances(max_requests=12, max_memory=18, latest_release=30), st.data())
 def test_feasible_and_never_worse(instance: Instance, data: st.DataObject) -> None:
     starts = np.array(data.draw(feasible_starts(instance)))
     search = NeighbourhoodSearch(instance, starts, 0, SMALL, NEIGHBOURHOODS.compiled())
@@ -74,7 +74,7 @@ def best_order(instance: Instance, starts: Any, members: tuple[int, ...]) -> int
         cost = 0
         for i in order:
             request = instance[i]
-            start = profile.earliest_start(request.prompt, request.output, 0)
+            start = profile.earliest_start(request.prompt, request.output, request.release)
             profile.add(start, request.prompt, start + request.output)
             cost += start
         best = min(best, cost)
@@ -82,7 +82,7 @@ def best_order(instance: Instance, starts: Any, members: tuple[int, ...]) -> int
 
 
 @settings(max_examples=80, deadline=None)
-@given(instances(max_requests=9, max_memory=18), st.data())
+@given(instances(max_requests=9, max_memory=18, latest_release=15), st.data())
 def test_the_best_of_all_orders_is_found(instance: Instance, data: st.DataObject) -> None:
     """From a schedule in which no request alone can start earlier, as those are that are found."""
     order = data.draw(st.permutations(range(len(instance))))
@@ -107,7 +107,7 @@ def placed_one_by_one(instance: Instance, order: list[int]) -> Any:
     starts = np.zeros(len(instance), dtype=np.int64)
     for i in order:
         request = instance[i]
-        starts[i] = profile.earliest_start(request.prompt, request.output, 0)
+        starts[i] = profile.earliest_start(request.prompt, request.output, request.release)
         profile.add(int(starts[i]), request.prompt, int(starts[i]) + request.output)
     moved = True
     while moved:
@@ -115,7 +115,7 @@ def placed_one_by_one(instance: Instance, order: list[int]) -> Any:
         for i, request in enumerate(instance):
             start = int(starts[i])
             profile.remove(start, request.prompt, start + request.output)
-            starts[i] = profile.earliest_start(request.prompt, request.output, 0)
+            starts[i] = profile.earliest_start(request.prompt, request.output, request.release)
             profile.add(int(starts[i]), request.prompt, int(starts[i]) + request.output)
             moved |= int(starts[i]) < start
     return starts
@@ -217,3 +217,15 @@ def test_what_goes_wrong_in_one_job_is_not_lost(monkeypatch: pytest.MonkeyPatch)
                 state.run(Annealing(), Stopping(0.1))
     with pytest.raises(InputError, match="jobs: must be at least 1, got 0"):
         solve(instance, 1, jobs=0)
+
+
+def test_in_turn_with_annealing_no_request_starts_before_its_release() -> None:
+    instance = generate_random("model1:requests=30:arrivals=poisson:load=0.9", 0, 1)
+    state = Incumbent(instance, SolverParams.usual())
+    search = search_of(state, Stopping())
+    assert isinstance(search, AlternatingSearch)
+    cost = int(search.best_starts().sum())
+    for _ in range(12):
+        search.chain()
+    assert not violations(Schedule.from_starts(instance, search.best_starts()))
+    assert int(search.best_starts().sum()) < cost
