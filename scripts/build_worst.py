@@ -2,19 +2,20 @@
 
     python scripts/build_worst.py STORE [--policies gsa,gba-d] [--sizes small,large]
         [--seed 1] [--seconds 60]
-    python scripts/build_worst.py --table worst|records|arrivals
+    python scripts/build_worst.py --table worst|records|arrivals|growth
 
 STORE keeps the units of work of all searches, so that an interrupted run goes on. The
 records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
 ever replaced by worse. `--table` prints a table of them in Markdown, for docs/results/worst.md
-(scripts/build_pages.py): the worst of each policy, every record with how it was found, or the
-records with release times, which stand apart.
+(scripts/build_pages.py): the worst of each policy, every record with how it was found, the
+records with release times, which stand apart, or how fast ratios grow in the family late-short.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,9 +30,14 @@ from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import checked_certificate, write_certificate
 from kvopt.comparison.ratio import compare
 from kvopt.comparison.records import ClaimedRecord, claim, read_records
+from kvopt.generate.parametric import late_short
+from kvopt.model.errors import KvoptError
+from kvopt.model.feasibility import violations
 from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
+from kvopt.model.schedule import Schedule
 from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
+from kvopt.simulation.simulate import simulate
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.gba_bounds import GBA_SHARPER
 from kvopt.theory.gsa_bounds import GSA_SHARPER
@@ -294,10 +300,44 @@ def arrivals_table(records: list[ClaimedRecord]) -> str:
     return "\n".join(lines)
 
 
+GROWING = ("fcfs", "mc-sf", "a-min", "gsa")
+"""Policies whose ratio is followed in a family."""
+
+COUNTS = (4, 8, 16, 32, 64)
+"""Numbers of short requests in the family; the memory is their square."""
+
+
+def growth_table(records: list[ClaimedRecord]) -> str:
+    """Return the table of ratios in the family late-short; the records are not looked at."""
+    lines = [
+        f"| n | M | schedule | {' | '.join(GROWING)} | root of n |",
+        "|---|---|---|" + "---|" * len(GROWING) + "---|",
+    ]
+    for count in COUNTS:
+        instance = late_short(count**2, count)
+        starts = [count + 1, *range(1, count + 1)]  # the long request last
+        reference = Schedule.from_starts(instance, starts)
+        if violations(reference):
+            raise KvoptError(f"{instance}: the schedule to compare to does not hold")
+        cells = [f"{len(instance)}", f"{instance.memory}", f"{reference.total_latency()}"]
+        for spec in GROWING:
+            cost = simulate(instance, policy_from_spec(spec)).total_latency()
+            ratio = Fraction(cost, reference.total_latency())
+            cells.append(f"{cost}, {rounded_down(ratio, 2)}")
+        cells.append(f"{math.sqrt(len(instance)):.2f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 PLAIN = str.maketrans("|`", "/'")
 """What would end a cell or a piece of code in Markdown, and what is written instead."""
 
-TABLES = {"worst": table, "records": record_table, "arrivals": arrivals_table}
+TABLES = {
+    "worst": table,
+    "records": record_table,
+    "arrivals": arrivals_table,
+    "growth": growth_table,
+}
 
 
 def main() -> None:
