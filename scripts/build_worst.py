@@ -235,9 +235,9 @@ def table(records: list[ClaimedRecord]) -> str:
             continue
         worst = max(mine, key=lambda record: record.ratio)
         bound, assumed, gap = proved_cells(policy_from_spec(spec), worst)
-        groups = ", ".join(f"{o} x {c}" for _, o, c in worst.instance.groups()[:4])
+        groups = ", ".join(f"{o} x {c}" for _, o, c, *_ in worst.instance.groups()[:4])
         more = ", ..." if len(worst.instance.groups()) > 4 else ""
-        prompts = {s for s, _, _ in worst.instance.groups()}
+        prompts = {group[0] for group in worst.instance.groups()}
         prompt = prompts.pop() if len(prompts) == 1 else "mixed"
         what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
         lower = rounded_down(worst.ratio, 3)

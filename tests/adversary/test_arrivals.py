@@ -46,11 +46,8 @@ def late_instances(draw: st.DrawFn, most: int = 5, memory: int = 7, last: int = 
     """Draw an instance with release times, some of them at equal distances."""
     rows = st.tuples(st.integers(0, 2), st.integers(1, memory - 2), st.integers(0, last))
     requests = draw(st.lists(rows, min_size=1, max_size=most))
-    return Instance(
-        memory,
-        *zip(*((s, o) for s, o, _ in requests), strict=True),
-        releases=[release for *_, release in requests],
-    )
+    prompts, outputs, releases = (list(column) for column in zip(*requests, strict=True))
+    return Instance(memory, prompts, outputs, releases=releases)
 
 
 def candidate_of(instance: Instance) -> Candidate:
