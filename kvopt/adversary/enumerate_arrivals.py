@@ -109,10 +109,10 @@ class _CellSearch:
         self.complete = True
 
     def _keep(self, cost: int, reference: int, candidate: Candidate) -> None:
-        """Take an instance down if it is worse than all so far."""
+        """Note an instance if it is worse than all so far."""
         if Fraction(cost, reference) > self.ratio:
             self.ratio = Fraction(cost, reference)
-            record = Record(self.number, self.evaluations, cost, reference, candidate)
+            record = Record(self.number, self.evaluations, int(cost), int(reference), candidate)
             self.records.append(record)
 
 
