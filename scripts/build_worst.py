@@ -2,18 +2,20 @@
 
     python scripts/build_worst.py STORE [--policies gsa,gba-d] [--sizes small,large]
         [--seed 1] [--seconds 60]
-    python scripts/build_worst.py --table worst|records
+    python scripts/build_worst.py --table worst|records|arrivals|growth
 
 STORE keeps the units of work of all searches, so that an interrupted run goes on. The
 records are instances/worst/POLICY--SIZE.json, each with a certificate; what is there is only
 ever replaced by worse. `--table` prints a table of them in Markdown, for docs/results/worst.md
-(scripts/build_pages.py): the worst of each policy, or every record with how it was found.
+(scripts/build_pages.py): the worst of each policy, every record with how it was found, the
+records with release times, which stand apart, or how fast ratios grow in the family late-short.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -21,15 +23,21 @@ from pathlib import Path
 import kvopt
 from kvopt import Instance, Stopping, policy_from_spec
 from kvopt.adversary import Candidate, Limits, SearchConfiguration, improvements, prepare, search
+from kvopt.adversary.candidate import group_text
 from kvopt.adversary.shrink import shrunk
 from kvopt.adversary.store import Store
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import checked_certificate, write_certificate
 from kvopt.comparison.ratio import compare
 from kvopt.comparison.records import ClaimedRecord, claim, read_records
+from kvopt.generate.parametric import late_short
+from kvopt.model.errors import KvoptError
+from kvopt.model.feasibility import violations
 from kvopt.model.files import CERTIFICATES, WORST, curated_instances, write_instance
+from kvopt.model.schedule import Schedule
 from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
+from kvopt.simulation.simulate import simulate
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.gba_bounds import GBA_SHARPER
 from kvopt.theory.gsa_bounds import GSA_SHARPER
@@ -83,6 +91,8 @@ SIZES = {
     "small": Size("local", Limits(12, 24), exact=True),
     "large": Size("families", Limits(5000, 400), exact=False),
     "huge": Size("families", Limits(20_000, 1600), exact=False),  # for GSA and GBA
+    "arrivals": Size("local", Limits(8, 16, arrivals=16), exact=True),
+    "arrivals-large": Size("families", Limits(48, 48, arrivals=48), exact=False),
 }
 SLOW = Limits(300, 48)
 """Large instances of policies that are simulated one by one."""
@@ -92,7 +102,7 @@ def configuration_of(spec: str, size: str, seed: int) -> SearchConfiguration:
     kind = SIZES[size]
     limits = replace(kind.limits, mixed=spec in MIXED)
     configuration = SearchConfiguration(spec, None, limits, seed, kind.method, kind.exact)
-    if size != "small" and kvopt.adversary.number_of_units(configuration) is None:
+    if size in ("large", "huge") and kvopt.adversary.number_of_units(configuration) is None:
         limits = replace(SLOW, mixed=spec in MIXED)
         configuration = SearchConfiguration(spec, None, limits, seed, kind.method, kind.exact)
     return configuration
@@ -104,7 +114,9 @@ def command(configuration: SearchConfiguration, units: int) -> str:
     return (
         f"kvopt search --policy {configuration.policy} --method {configuration.method}"
         f" --requests {limits.requests} --memory {limits.memory}{' --mixed' * limits.mixed}"
-        f" --score {'exact' if configuration.exact else 'feasible'}"
+        + f" --arrivals {limits.arrivals}"
+        * (limits.arrivals > 0)
+        + f" --score {'exact' if configuration.exact else 'feasible'}"
         f" --seed {configuration.seed} --restarts {units}"
     )
 
@@ -155,6 +167,7 @@ def enter(spec: str, size: str, candidate: Candidate, found: str) -> str:
         f"worst-{file.stem}",
         claim(spec, ratio),
         found,
+        instance.releases,
     )
     certified = solve_certified(instance, 60, known=[comparison.optimum.starts])
     (FOLDER / CERTIFICATES).mkdir(parents=True, exist_ok=True)
@@ -219,6 +232,7 @@ def proved_cells(policy: Policy, worst: ClaimedRecord) -> tuple[str, str, str]:
 
 def table(records: list[ClaimedRecord]) -> str:
     """Return the table: proved bound, assumptions, worst instance known and gap, per policy."""
+    records = [record for record in records if not record.instance.has_releases]
     lines = [
         "| policy | proved at most | if | known at least | gap | on: M, s: output x count |",
         "|---|---|---|---|---|---|",
@@ -229,9 +243,9 @@ def table(records: list[ClaimedRecord]) -> str:
             continue
         worst = max(mine, key=lambda record: record.ratio)
         bound, assumed, gap = proved_cells(policy_from_spec(spec), worst)
-        groups = ", ".join(f"{o} x {c}" for _, o, c in worst.instance.groups()[:4])
+        groups = ", ".join(f"{o} x {c}" for _, o, c, *_ in worst.instance.groups()[:4])
         more = ", ..." if len(worst.instance.groups()) > 4 else ""
-        prompts = {s for s, _, _ in worst.instance.groups()}
+        prompts = {group[0] for group in worst.instance.groups()}
         prompt = prompts.pop() if len(prompts) == 1 else "mixed"
         what = f"{worst.instance.memory}, {prompt}: {groups}{more}"
         lower = rounded_down(worst.ratio, 3)
@@ -246,14 +260,14 @@ def record_table(records: list[ClaimedRecord]) -> str:
         "|---|---|---|---|---|---|---|",
     ]
     for record in records:
-        certificate = json.loads(record.certificate.read_text())
-        low, high = certificate["lower_bound"], certificate["upper_bound"]
+        if record.instance.has_releases:
+            continue
         size = record.file.stem.rpartition("--")[2]
         cells = (
             record.policy,
             size,
             f"{format_exact(record.ratio)} = {rounded_down(record.ratio, 4)}",
-            f"{low}" if low == high else f"{low}..{high}",
+            bracket(record),
             f"{len(record.instance)}",
             f"{record.instance.memory}",
             f"`{one_line(record.instance.source, LINE).translate(PLAIN)}`",
@@ -262,10 +276,76 @@ def record_table(records: list[ClaimedRecord]) -> str:
     return "\n".join(lines)
 
 
+def bracket(record: ClaimedRecord) -> str:
+    """Return the bracket of the optimum that the certificate of a record proves."""
+    certificate = json.loads(record.certificate.read_text())
+    low, high = certificate["lower_bound"], certificate["upper_bound"]
+    return f"{low}" if low == high else f"{low}..{high}"
+
+
+def arrivals_table(records: list[ClaimedRecord]) -> str:
+    """Return the table of the records with release times."""
+    lines = [
+        "| policy | ratio at least | optimum | n | M, s: output x count at release | found by |",
+        "|---|---|---|---|---|---|",
+    ]
+    for record in records:
+        if not record.instance.has_releases:
+            continue
+        instance = record.instance
+        candidate = Candidate.of(instance.memory, instance.groups())
+        prompt = "mixed" if instance.common_prompt is None else instance.common_prompt
+        what = ", ".join(group_text(group, prompt == "mixed") for group in candidate.groups)
+        cells = (
+            record.policy,
+            f"{format_exact(record.ratio)} = {rounded_down(record.ratio, 4)}",
+            bracket(record),
+            f"{len(instance)}",
+            f"{instance.memory}, {prompt}: {what}",
+            f"`{one_line(instance.source, LINE).translate(PLAIN)}`",
+        )
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+GROWING = ("fcfs", "mc-sf", "a-min", "gsa")
+"""Policies whose ratio is followed in a family."""
+
+COUNTS = (4, 8, 16, 32, 64)
+"""Numbers of short requests in the family; the memory is their square."""
+
+
+def growth_table(records: list[ClaimedRecord]) -> str:
+    """Return the table of ratios in the family late-short; the records are not looked at."""
+    lines = [
+        f"| n | M | schedule | {' | '.join(GROWING)} | root of n |",
+        "|---|---|---|" + "---|" * len(GROWING) + "---|",
+    ]
+    for count in COUNTS:
+        instance = late_short(count**2, count)
+        starts = [count + 1, *range(1, count + 1)]  # the long request last
+        reference = Schedule.from_starts(instance, starts)
+        if violations(reference):
+            raise KvoptError(f"{instance}: the schedule to compare to does not hold")
+        cells = [f"{len(instance)}", f"{instance.memory}", f"{reference.total_latency()}"]
+        for spec in GROWING:
+            cost = simulate(instance, policy_from_spec(spec)).total_latency()
+            ratio = Fraction(cost, reference.total_latency())
+            cells.append(f"{cost}, {rounded_down(ratio, 2)}")
+        cells.append(f"{math.sqrt(len(instance)):.2f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 PLAIN = str.maketrans("|`", "/'")
 """What would end a cell or a piece of code in Markdown, and what is written instead."""
 
-TABLES = {"worst": table, "records": record_table}
+TABLES = {
+    "worst": table,
+    "records": record_table,
+    "arrivals": arrivals_table,
+    "growth": growth_table,
+}
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from kvopt.model.formats import INSTANCE_FORMATS
 from kvopt.model.instance import Instance, IntArray
 
-__all__ = ["Candidate", "Group", "Limits", "latest", "timing", "together"]
+__all__ = ["Candidate", "Group", "Limits", "group_text", "latest", "timing", "together"]
 
 Group = tuple[int, ...]
 """Prompt length, output length (tokens), and how many such requests follow each other.
@@ -158,6 +158,22 @@ def latest(group: Group) -> int:
     """Return when the last request of a group is released (rounds)."""
     release, every = timing(group)
     return release + every * (group[2] - 1)
+
+
+def group_text(group: Group, with_prompt: bool = False) -> str:
+    """Return a group in words, with its release times unless they are all 0.
+
+    Examples
+    --------
+    >>> group_text((0, 7, 1)), group_text((3, 2, 4, 5), True), group_text((0, 1, 9, 1, 2))
+    ('7 x 1', '3+2 x 4 at 5', '1 x 9 from 1 every 2')
+    """
+    prompt, output, count = group[:3]
+    release, every = timing(group)
+    text = f"{prompt}+{output} x {count}" if with_prompt else f"{output} x {count}"
+    if every:
+        return f"{text} from {release} every {every}"
+    return f"{text} at {release}" if release else text
 
 
 def _late(groups: Iterable[Group]) -> bool:

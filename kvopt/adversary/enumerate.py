@@ -15,6 +15,7 @@ from typing import overload
 
 import numpy as np
 
+from kvopt.adversary import enumerate_arrivals
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate, Limits
 from kvopt.adversary.closed_forms import compiled
@@ -124,8 +125,10 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
     Unit
         If it is complete, its last record is the worst of the cell.
     """
-    search = _CellSearch(configuration, number, stop)
     cell = cells(configuration.limits)[number]
+    if configuration.limits.arrivals:
+        return enumerate_arrivals.run_unit(configuration, number, cell, stop)
+    search = _CellSearch(configuration, number, stop)
     complete = ends_within(stop, lambda: search.run(cell)) and search.complete
     return WorkUnit(number, search.evaluations, tuple(search.records), complete)
 

@@ -21,7 +21,6 @@ from kvopt.theory.quadratic import format_exact
 if TYPE_CHECKING:
     from kvopt.adversary import Candidate, Record, SearchConfiguration
     from kvopt.adversary.attribution import Attribution
-    from kvopt.adversary.candidate import Group
     from kvopt.adversary.store import Store
     from kvopt.cli.interrupts import Limit
     from kvopt.model.schedule import Schedule
@@ -51,18 +50,6 @@ def _shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stop
         return candidate
     with status_line("making it small"):
         return shrunk(configuration, candidate, stop)
-
-
-def _group_text(group: Group, with_prompt: bool) -> str:
-    """Return a group of requests in words, with its release times unless they are all 0."""
-    from kvopt.adversary.candidate import timing
-
-    prompt, output, count = group[:3]
-    release, every = timing(group)
-    text = f"{prompt}+{output} x {count}" if with_prompt else f"{output} x {count}"
-    if every:
-        return f"{text} from {release} every {every}"
-    return f"{text} at {release}" if release else text
 
 
 def check_picture(file: Path) -> str:
@@ -199,7 +186,9 @@ class Report:
     def text(self) -> str:
         """Return the report for people."""
         prompts = {group[0] for group in self.candidate.groups}
-        groups = ", ".join(_group_text(one, len(prompts) > 1) for one in self.candidate.groups)
+        from kvopt.adversary.candidate import group_text
+
+        groups = ", ".join(group_text(one, len(prompts) > 1) for one in self.candidate.groups)
         prompt = f"s = {prompts.pop()}, outputs" if len(prompts) == 1 else "prompts+outputs"
         lines = [
             f"worst ratio  {self._ratio}",
