@@ -52,9 +52,9 @@ class Record:
     unit, evaluation
         When it was found: number of the unit, and of the instance in the unit.
     cost
-        Total completion time of the policy (rounds).
+        Total completion time of the policy, or total latency with releases (rounds).
     reference
-        Total completion time of a feasible schedule, or of the other policy
+        The same of a feasible schedule, or of the other policy
         (rounds).
     candidate
         The instance.

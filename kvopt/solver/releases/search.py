@@ -118,7 +118,7 @@ def least_latency(instance: Instance, cutoff: int, state_limit: int | None = Non
     Examples
     --------
     >>> least_latency(Instance(3, [0, 2, 2], [3, 1, 1], releases=[0, 1, 2]), 100)
-    7
+    8
     """
     search = _Search(instance, cutoff - instance.total_output)
     search.run(sys.maxsize if state_limit is None else state_limit, Stopping())
