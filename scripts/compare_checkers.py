@@ -174,8 +174,10 @@ def main(arguments: list[str] | None = None) -> int:
     folders = ("instances/certificates", "instances/worst/certificates")
     for file in sorted(file for folder in folders for file in (ROOT / folder).glob("*.json")):
         text = file.read_bytes()
-        rule = json.loads(text).get("proof", {}).get("rule")
-        if rule in RULES:
+        content = json.loads(text)
+        rule = content.get("proof", {}).get("rule")
+        late = any(one.get("release", 0) for one in content["instance"]["requests"])
+        if rule in RULES and not late:  # the proved checker refuses release times
             compare(given.program, [text], shipped[rule])
     different = report("shipped certificates", shipped)
     different += sum(row.narrower for row in shipped.values())
