@@ -21,7 +21,8 @@ Fixpoint kinds_of (W : Z) (w : request -> Z) (u : Z) (types : list (request * Z)
       :: kinds_of W w (u * (n + 1)) rest
   end.
 
-Definition max_batch_steps : Z := 400000000.
+(* The batches of all times together are some 3,000,000 at most: each is looked at once for each type. *)
+Definition max_batch_steps : Z := 4000000000.
 Definition max_path_cost : Z := 2 ^ 62.
 
 (* The largest dual, and the one farthest from 0. *)
@@ -33,11 +34,12 @@ Definition farthest (duals : list Z) : Z := latest (map Z.abs duals).
 Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * list table) :=
   let W := M + 1 in
   let last := (most_of (map dual kinds) + z) / D in
+  let steps := max_batch_steps / (100 + Z.of_nat (length kinds)) in
   if ((last + 1) * M * (D * (last + 1) + farthest (map dual kinds)) <=? max_path_cost)
-    && (100 * last <=? max_batch_steps)
+    && (for_new * last <=? steps)
   then
     let (all, S) := tables D z W kinds (Z.to_nat last)
-      (KeyMap.add [] (0, M) (KeyMap.empty _), max_batch_steps) [] in
+      (KeyMap.add [] (0, M) (KeyMap.empty _), steps) [] in
     let S' := back W S in
     match KeyMap.find [] (fst S') with
     | Some x => if 0 <? snd S' then Some (fst x, all) else None
@@ -64,11 +66,12 @@ Definition batch_bound (M D : Z) (duals : list (request * Z)) (types : list (req
         if (low <=? bound) || (limit =? 0) then Some bound
         else
           let X := D * (low - 1) - value in
-          match (if X - V <=? z then Some (V, all) else costs_to_go M D (X - V) kinds) with
+          let z' := Z.max z (X - V) in
+          match (if X - V <=? z then Some (V, all) else costs_to_go M D z' kinds) with
           | None => None
           | Some (_, all) =>
               let everyone := encode kinds (map (fun x => Z.to_nat (snd x)) types) in
-              if none_found (M + 1) D X limit kinds 1 all
+              if none_found (M + 1) D z' X limit kinds 1 all
                 (KeyMap.add [] (0, [(everyone, 0)]) (KeyMap.empty _)) 1
               then Some low else None
           end
@@ -550,7 +553,7 @@ Section Schedule.
   Lemma search_finds X limit T : busy_schedule l -> total paid_by l <= X ->
     (forall a, In a l -> completion a <= T) -> forall later t N n, 1 <= t -> describe T t later ->
     (exists a, In a l /\ t <= completion a) -> node_at N (remaining (t - 1)) (left t) (paid_before t) ->
-    none_found W D X limit kinds t later N n = false.
+    none_found W D z X limit kinds t later N n = false.
   Proof.
     intros Hbusy HX HT. induction later as [|x later IH]; intros t N n Ht Hdesc (b & Hb & Hbt) Hnode;
       cbn [describe none_found] in *.
@@ -563,11 +566,11 @@ Section Schedule.
         - apply batch_busy; eauto.
         - apply (left_positive t b Hb Hbt).
         - rewrite paid_all. exact HX. }
-      set (N' := finish D X t kinds (advance W X N x)).
+      set (N' := finish D z X t kinds (advance W X N x)).
       assert (HN' : node_at N' (remaining t) (left (t + 1)) (paid_before (t + 1))).
       { rewrite <- left_step, <- paid_step. rewrite <- (Z.mul_1_l (encode kinds (completing_at t))).
         rewrite batch_pile in Hadv.
-        apply (finish_spec D X t (to_pay (t + 1)) kinds (completing_at t)
+        apply (finish_spec D z X t (to_pay (t + 1)) kinds (completing_at t)
           (numbers (fun a => t <=? completion a)) 1 0).
         - apply placed_kinds.
         - lia.
@@ -575,7 +578,8 @@ Section Schedule.
         - unfold left. lia.
         - exact Hadv.
         - apply (paid_from _ _ x); [|exact Hbetween]. intros h v r. apply advance_rest.
-        - pose proof (charges_at t). pose proof (paid_all t). lia. }
+        - pose proof (charges_at t). pose proof (paid_all t). lia.
+        - apply no_dear. }
       destruct (existsb (fun a => t + 1 <=? completion a) l) eqn:E.
       + apply existsb_exists in E as (a & Ha & Hat). rewrite (IH (t + 1) N').
         * apply andb_false_r.
@@ -679,25 +683,26 @@ Proof.
   - set (X := D * (low - 1) - value) in *.
     destruct (Z.le_gt_cases low (completions l)) as [Hdone|Hless].
     { destruct (if X - V <=? z then _ else _) as [[V' all']|]; [|discriminate].
-      destruct (none_found _ _ _ _ _ _ _ _ _); [|discriminate]. inversion Hresult. subst. exact Hdone. }
+      destruct (none_found _ _ _ _ _ _ _ _ _ _); [|discriminate]. inversion Hresult. subst. exact Hdone. }
     exfalso. destruct (no_idle_round M requests l Hl Honce) as (l' & Hl' & Hbusy & Hle & _).
     pose proof Hl' as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid.
     assert (HX : total (paid_by D w) l' <= X) by (rewrite (Htotal l' Hl'); unfold X; nia).
     assert (HXV : 0 <= X - V).
     { specialize (HV l' Hl'). assert (H : total (fun a => Z.min 0 (paid_by D w a)) l' <= total (paid_by D w) l').
       { apply total_le. intros a _. lia. } lia. }
-    assert (Hall : exists z' V' all', costs_to_go M D z' kinds = Some (V', all') /\ X - V <= z' /\
-        none_found (M + 1) D X limit kinds 1 all' (KeyMap.add [] (0,
+    set (z' := Z.max z (X - V)) in *.
+    assert (Hall : exists V' all', costs_to_go M D z' kinds = Some (V', all') /\
+        none_found (M + 1) D z' X limit kinds 1 all' (KeyMap.add [] (0,
           [(encode kinds (map (fun x => Z.to_nat (snd x)) types), 0)]) (KeyMap.empty _)) 1 = true).
     { destruct (Z.leb_spec (X - V) z).
-      - exists z, V, all. split; [exact EV|]. split; [assumption|].
-        destruct (none_found _ _ _ _ _ _ _ _ _); [reflexivity|discriminate].
-      - destruct (costs_to_go M D (X - V) kinds) as [[V' all']|] eqn:E'; [|discriminate].
-        exists (X - V), V', all'. split; [exact E'|]. split; [lia|].
-        destruct (none_found _ _ _ _ _ _ _ _ _); [reflexivity|discriminate]. }
-    destruct Hall as (z' & V' & all' & E' & Hz' & Hnone).
+      - exists V, all. replace z' with z at 1 by lia. split; [exact EV|].
+        destruct (none_found _ _ _ _ _ _ _ _ _ _); [reflexivity|discriminate].
+      - destruct (costs_to_go M D z' kinds) as [[V' all']|] eqn:E'; [|discriminate].
+        exists V', all'. split; [reflexivity|].
+        destruct (none_found _ _ _ _ _ _ _ _ _ _); [reflexivity|discriminate]. }
+    destruct Hall as (V' & all' & E' & Hnone).
     assert (Hslack : forall a, In a l' -> paid_by D w a <= z').
-    { intros a Ha. pose proof (each_below D w l' V X a (HV l' Hl') HX Ha). lia. }
+    { intros a Ha. pose proof (each_below D w l' V X a (HV l' Hl') HX Ha). unfold z'. lia. }
     assert (Hcount : forall x, In x types -> count (fst x) (map of l') = snd x).
     { intros x Hx. rewrite Hof, (counts_permutation _ _ _ Hperm).
       pose proof (count_expand (map fst types) types Hdist Hzero Hcounts eq_refl) as H.

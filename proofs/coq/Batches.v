@@ -46,17 +46,18 @@ Record kind := Kind { code : Z; size : Z; dual : Z; unit : Z; radix : Z }.
 
 (* For each batch its cost-to-go and its room; and the steps that may still be taken. *)
 Definition table := KeyMap.t (Z * Z).
-Definition spend (n : Z) (Q : table * Z) : table * Z := (fst Q, snd Q - n).
+Definition for_new : Z := 10.
+Definition for_old : Z := 2.
 
 Definition put (h : list Z) (x : Z * Z) (Q : table * Z) : table * Z :=
   let (T, n) := Q in
   if n <=? 0 then Q
   else
     match KeyMap.find h T with
-    | None => (KeyMap.add h x T, n - 100)
+    | None => (KeyMap.add h x T, n - for_new)
     | Some y =>
         (if (fst y <=? fst x) && (snd x <=? snd y) then T
-         else KeyMap.add h (Z.min (fst y) (fst x), Z.max (snd y) (snd x)) T, n - 20)
+         else KeyMap.add h (Z.min (fst y) (fst x), Z.max (snd y) (snd x)) T, n - for_old)
     end.
 
 (* From batches before the completions of a time to those after the completions of the last. *)
@@ -90,7 +91,10 @@ Section Steps.
     | k :: rest =>
         let Q' := grow t rest Q in
         if charge k t <=? z then
-          KeyMap.fold (fun h x Q'' => more k (charge k t) (Z.to_nat (snd x)) h x (spend 1 Q'')) (fst Q') Q'
+          let c := charge k t in
+          KeyMap.fold (fun h x Q'' =>
+              if snd x <? size k then Q'' else more k c (Z.to_nat (snd x)) h x Q'')
+            (fst Q') Q'
         else Q'
     end.
 
@@ -137,9 +141,9 @@ Fixpoint completing (k : kind) (c most : Z) (l : list node) : list node :=
   end.
 
 (* All completions of one type, from the nodes of one batch; X is what may be spent. *)
-Fixpoint fewer (X : Z) (k : kind) (c : Z) (fuel : nat) (h : list Z) (l : list node) (N : nodes) : nodes :=
+Fixpoint fewer (X : Z) (k : kind) (c : Z) (fuel h : list Z) (l : list node) (N : nodes) : nodes :=
   match fuel, l with
-  | S fuel', _ :: _ =>
+  | _ :: fuel', _ :: _ =>
       match remove (code k) h with
       | None => N
       | Some h' =>
@@ -153,12 +157,13 @@ Fixpoint fewer (X : Z) (k : kind) (c : Z) (fuel : nat) (h : list Z) (l : list no
   | _, _ => N
   end.
 
-Fixpoint finish (D X t : Z) (kinds : list kind) (N : nodes) : nodes :=
+Fixpoint finish (D z X t : Z) (kinds : list kind) (N : nodes) : nodes :=
   match kinds with
   | [] => N
   | k :: others =>
-      finish D X t others
-        (KeyMap.fold (fun h x N' => fewer X k (charge D k t) (length h) h (snd x) N') N N)
+      let c := charge D k t in
+      finish D z X t others
+        (if c <=? z then KeyMap.fold (fun h x N' => fewer X k c h h (snd x) N') N N else N)
   end.
 
 (* A round: to each batch come the nodes of the one before; only the empty one stays alone. *)
@@ -181,14 +186,14 @@ Definition number (N : nodes) : Z :=
   KeyMap.fold (fun _ x n => n + Z.of_nat (length (snd x))) N 0.
 
 (* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, .... *)
-Fixpoint none_found (W D X limit : Z) (kinds : list kind) (t : Z) (later : list table) (N : nodes)
+Fixpoint none_found (W D z X limit : Z) (kinds : list kind) (t : Z) (later : list table) (N : nodes)
     (looked_at : Z) : bool :=
   match later with
   | [] => true
   | T :: later' =>
-      let N' := finish D X t kinds (advance W X N T) in
+      let N' := finish D z X t kinds (advance W X N T) in
       let n := looked_at + number N' in
-      negb (found X N' || (limit <? n)) && none_found W D X limit kinds (t + 1) later' N' n
+      negb (found X N' || (limit <? n)) && none_found W D z X limit kinds (t + 1) later' N' n
   end.
 
 (* --- Proofs: batches --------------------------------------------------------------------- *)
@@ -316,7 +321,7 @@ Qed.
 
 Lemma put_leads h x Q : leads Q (put h x Q).
 Proof.
-  destruct Q as [T n]. unfold put. destruct (n <=? 0); [apply leads_refl|].
+  destruct Q as [T n]. unfold put, for_new, for_old. destruct (n <=? 0); [apply leads_refl|].
   destruct (KeyMap.find h T) as [y|] eqn:E.
   - split; cbn [fst snd]; [lia|]. intros _ h' v r H. destruct (_ && _); [exact H|].
     apply entry_add_other; [|exact H]. intros y' E'. rewrite E in E'. inversion E'. subst. cbn [fst snd]. lia.
@@ -332,9 +337,6 @@ Proof.
   - destruct (entry_add T h (Z.min (fst y) (fst x), Z.max (snd y) (snd x))) as (v & r & H1 & H2 & H3).
     cbn [fst snd] in *. exists v, r. split; [exact H1|lia].
 Qed.
-
-Lemma spend_leads n Q : 0 <= n -> leads Q (spend n Q).
-Proof. intros Hn. split; cbn [spend fst snd]; [lia|auto]. Qed.
 
 Lemma back_spec W Q h v r : 0 < snd (back W Q) -> entry (fst Q) h v r ->
   entry (fst (back W Q)) (before W h) v (r + taken W h).
@@ -385,7 +387,7 @@ Section Grow.
     induction kinds as [|k kinds IH]; cbn [grow]; [apply leads_refl|].
     destruct (_ <=? z); [|exact IH]. eapply leads_trans; [exact IH|].
     apply fold_leads; [apply leads_refl|apply leads_trans|]. intros h x Q'.
-    eapply leads_trans; [apply (spend_leads 1); lia|apply more_leads].
+    destruct (_ <? _); [apply leads_refl|apply more_leads].
   Qed.
 
   (* Whatever completes at t, at a cost of z at most each. *)
@@ -408,15 +410,16 @@ Section Grow.
           match type of Hpos with 0 < snd (KeyMap.fold ?f ?m ?s) =>
             assert (H : leads s (KeyMap.fold f m s)) end.
           { apply fold_leads; [apply leads_refl|apply leads_trans|]. intros h' x Q'.
-            eapply leads_trans; [apply (spend_leads 1); lia|apply more_leads]. }
+            destruct (_ <? _); [apply leads_refl|apply more_leads]. }
           destruct H. lia. }
         assert (Hprod : 0 <= Z.of_nat n * size k) by nia.
         specialize (IH Hsizes ns Q h v r Hentry ltac:(lia)
           (fun k' n' Hin => Hdear k' n' (or_intror Hin)) Hn).
         destruct (Z.leb_spec (charge D k t) z) as [Hc|Hc].
-        * set (f := fun h0 x Q'' => more k (charge D k t) (Z.to_nat (snd x)) h0 x (spend 1 Q'')) in *.
+        * set (f := fun (h0 : KeyMap.key) x Q'' =>
+            if snd x <? size k then Q'' else more k (charge D k t) (Z.to_nat (snd x)) h0 x Q'') in *.
           assert (Hf : forall h x Q', leads Q' (f h x Q')).
-          { intros h' x Q'. eapply leads_trans; [apply (spend_leads 1); lia|apply more_leads]. }
+          { intros h' x Q'. unfold f. destruct (_ <? _); [apply leads_refl|apply more_leads]. }
           destruct n as [|n].
           { destruct (fold_leads leads leads_refl leads_trans f Hf
               (fst (grow D z t kinds Q)) (grow D z t kinds Q)) as [_ H].
@@ -427,8 +430,9 @@ Section Grow.
           destruct IH as (v' & r' & Hfind & Hv & Hr).
           destruct (fold_reaches leads leads_refl leads_trans f Hf _ (grow D z t kinds Q) _ _ Hfind)
             as (Q' & _ & [H1 H2]).
-          specialize (H2 Hpos). apply H2. unfold f.
-          destruct (more_spec k (charge D k t) (S n) (Z.to_nat r') (pile kinds ns h) (v', r') (spend 1 Q') Hk)
+          specialize (H2 Hpos). apply H2. unfold f in H1 |- *. cbn [snd] in H1 |- *.
+          destruct (Z.ltb_spec r' (size k)); [nia|].
+          destruct (more_spec k (charge D k t) (S n) (Z.to_nat r') (pile kinds ns h) (v', r') Q' Hk)
             as (v2 & r2 & E & E1 & E2); cbn [fst snd] in *.
           { nia. } { nia. } { eapply Z.lt_le_trans; [exact Hpos|exact H1]. }
           exists v2, r2. split; [exact E|]. nia.
@@ -522,19 +526,19 @@ Qed.
 
 Lemma fewer_keeps X k c fuel h l N : keeps N (fewer X k c fuel h l N).
 Proof.
-  revert h l N. induction fuel as [|fuel IH]; intros h l N; cbn [fewer]; [apply keeps_refl|].
+  revert h l N. induction fuel as [|y0 fuel IH]; intros h l N; cbn [fewer]; [apply keeps_refl|].
   destruct l as [|y l]; [apply keeps_refl|]. destruct (remove (code k) h) as [h'|]; [|apply keeps_refl].
   destruct (KeyMap.find h' N) as [[rest there]|] eqn:E; [|apply keeps_refl].
   eapply keeps_trans; [apply keeps_add, E|apply IH].
 Qed.
 
-Lemma fewer_spec X k c h : forall n fuel l N a v, (1 <= n <= fuel)%nat -> In (a, v) l ->
+Lemma fewer_spec X k c h : forall n fuel l N a v, (1 <= n <= length fuel)%nat -> In (a, v) l ->
   (forall j, (j < n)%nat -> rest_at N (adds j (code k) h) (X - v - (Z.of_nat n - Z.of_nat j) * c)) ->
   (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k <> 0) ->
   node_at (fewer X k c fuel (adds n (code k) h) l N) h (a - Z.of_nat n * unit k) (v + Z.of_nat n * c).
 Proof.
   induction n as [|n IH]; intros fuel l N a v Hn Hin Hrest Hleft; [lia|].
-  destruct fuel as [|fuel]; [lia|]. cbn [fewer adds].
+  destruct fuel as [|y0 fuel]; [cbn [length] in Hn; lia|]. cbn [length] in Hn. cbn [fewer adds].
   destruct l as [|y l]; [destruct Hin|]. rewrite remove_insert.
   destruct (Hrest n ltac:(lia)) as (rest & there & Hfind & Hle). rewrite Hfind.
   set (l' := completing k c (X - rest) (y :: l)).
@@ -585,31 +589,37 @@ Proof.
   intros [H1 H2]. split; [|apply IH, H2]. intros j Hj. eapply keeps_rest; [exact H|apply H1, Hj].
 Qed.
 
-Lemma finish_spec D X t g : forall kinds ns ds u low N h a v,
+Lemma finish_spec D z X t g : forall kinds ns ds u low N h a v,
   placed u kinds -> 0 <= low < u -> enough kinds ns ds -> a = low + u * encode kinds ds ->
   node_at N (pile kinds ns h) a v -> paid D t g N kinds ns h -> v + charges D t kinds ns + g <= X ->
-  node_at (finish D X t kinds N) h (a - u * encode kinds ns) (v + charges D t kinds ns).
+  (forall k n, In (k, n) (combine kinds ns) -> z < charge D k t -> n = O) ->
+  node_at (finish D z X t kinds N) h (a - u * encode kinds ns) (v + charges D t kinds ns).
 Proof.
-  induction kinds as [|k kinds IH]; intros ns ds u low N h a v Hplaced Hlow Henough Ha Hnode Hpaid Hv.
+  induction kinds as [|k kinds IH]; intros ns ds u low N h a v Hplaced Hlow Henough Ha Hnode Hpaid Hv Hdear.
   - cbn [finish pile charges encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
   - destruct ns as [|n ns], ds as [|d ds]; cbn [enough] in Henough; try contradiction.
     destruct Henough as (Hnd & Hd & Henough). destruct Hplaced as [Hu Hplaced].
     cbn [finish pile charges encode paid] in *. destruct Hpaid as [Hrest Hpaid].
     set (c := charge D k t) in *. set (E := encode kinds ds) in *.
     set (f := fun (h0 : KeyMap.key) (x : Z * list node) (N' : nodes) =>
-      fewer X k c (length h0) h0 (snd x) N').
+      fewer X k c h0 h0 (snd x) N').
     assert (Hf : forall h x N', keeps N' (f h x N')) by (intros; apply fewer_keeps).
-    set (N1 := KeyMap.fold f N N).
-    assert (HN1 : keeps N N1) by (apply fold_leads; [apply keeps_refl|apply keeps_trans|exact Hf]).
+    set (N1 := if c <=? z then KeyMap.fold f N N else N).
+    assert (HN1 : keeps N N1).
+    { unfold N1. destruct (c <=? z); [|apply keeps_refl].
+      apply fold_leads; [apply keeps_refl|apply keeps_trans|exact Hf]. }
     assert (Hnode1 : node_at N1 (pile kinds ns h) (a - Z.of_nat n * u) (v + Z.of_nat n * c)).
     { destruct n as [|n].
       - cbn [adds] in Hnode. replace (a - Z.of_nat 0 * u) with a by lia.
         replace (v + Z.of_nat 0 * c) with v by lia. eapply keeps_node; [exact HN1|exact Hnode].
-      - destruct Hnode as (rest & l & v' & Hfind & Hin & Hle).
+      - assert (Hc : N1 = KeyMap.fold f N N).
+        { unfold N1. destruct (Z.leb_spec c z) as [|Hc]; [reflexivity|].
+          specialize (Hdear k (S n) (or_introl eq_refl) Hc). discriminate. }
+        destruct Hnode as (rest & l & v' & Hfind & Hin & Hle).
         destruct (fold_reaches keeps keeps_refl keeps_trans f Hf N N _ _ Hfind) as (N' & HN' & Hreach).
-        fold N1 in Hreach. apply (keeps_node _ _ _ _ _ Hreach). unfold f. cbn [snd].
+        rewrite <- Hc in Hreach. apply (keeps_node _ _ _ _ _ Hreach). unfold f. cbn [snd].
         pose proof (fewer_spec X k c (pile kinds ns h) (S n)
-          (length (adds (S n) (code k) (pile kinds ns h))) l N' a v') as H.
+          (adds (S n) (code k) (pile kinds ns h)) l N' a v') as H.
         rewrite Hu in H.
         destruct H as (rest2 & l2 & v2 & E1 & E2 & E3).
         + split; [lia|apply adds_length].
@@ -632,6 +642,7 @@ Proof.
     + exact Hnode1.
     + apply (paid_keeps _ _ _ N); [exact HN1|exact Hpaid].
     + lia.
+    + intros k' n' Hk'. apply (Hdear k' n'). right. exact Hk'.
 Qed.
 
 Lemma advance_rest W X N T h v r : entry T h v r -> rest_at (advance W X N T) h v.
