@@ -53,11 +53,12 @@ Definition put (h : list Z) (x : Z * Z) (Q : table * Z) : table * Z :=
   let (T, n) := Q in
   if n <=? 0 then Q
   else
+    let size := Z.of_nat (length h) in
     match KeyMap.find h T with
-    | None => (KeyMap.add h x T, n - for_new)
+    | None => (KeyMap.add h x T, n - for_new - size)
     | Some y =>
         (if (fst y <=? fst x) && (snd x <=? snd y) then T
-         else KeyMap.add h (Z.min (fst y) (fst x), Z.max (snd y) (snd x)) T, n - for_old)
+         else KeyMap.add h (Z.min (fst y) (fst x), Z.max (snd y) (snd x)) T, n - for_old - size)
     end.
 
 (* From batches before the completions of a time to those after the completions of the last. *)
@@ -70,7 +71,7 @@ Fixpoint more (k : kind) (c : Z) (fuel : nat) (h : list Z) (x : Z * Z) (Q : tabl
   match fuel with
   | O => Q
   | S fuel' =>
-      if snd x <? size k then Q
+      if (snd x <? size k) || (snd Q <=? 0) then Q
       else
         let h' := insert (code k) h in
         let x' := (fst x + c, snd x - size k) in
@@ -355,7 +356,7 @@ Qed.
 Lemma more_leads k c fuel h x Q : leads Q (more k c fuel h x Q).
 Proof.
   revert h x Q. induction fuel as [|fuel IH]; intros h x Q; cbn [more]; [apply leads_refl|].
-  destruct (snd x <? size k); [apply leads_refl|]. eapply leads_trans; [apply put_leads|apply IH].
+  destruct ((snd x <? size k) || (snd Q <=? 0)); [apply leads_refl|]. eapply leads_trans; [apply put_leads|apply IH].
 Qed.
 
 Lemma more_spec k c n fuel h x Q : 1 <= size k -> (1 <= n <= fuel)%nat -> Z.of_nat n * size k <= snd x ->
@@ -364,6 +365,7 @@ Lemma more_spec k c n fuel h x Q : 1 <= size k -> (1 <= n <= fuel)%nat -> Z.of_n
 Proof.
   intros Hk. revert n h x Q. induction fuel as [|fuel IH]; intros n h x Q Hn Hroom Hpos; [lia|].
   cbn [more] in *. destruct (Z.ltb_spec (snd x) (size k)) as [Hless|Henough]; [nia|].
+  destruct (Z.leb_spec (snd Q) 0) as [Hspent|_]; cbn [orb] in *; [lia|].
   destruct n as [|[|n]]; [lia| |].
   - pose proof (more_leads k c fuel (insert (code k) h) (fst x + c, snd x - size k)
       (put (insert (code k) h) (fst x + c, snd x - size k) Q)) as [H1 H2].
