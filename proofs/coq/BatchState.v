@@ -21,8 +21,8 @@ Fixpoint kinds_of (W : Z) (w : request -> Z) (u : Z) (types : list (request * Z)
       :: kinds_of W w (u * (n + 1)) rest
   end.
 
-(* The batches of all times together are some 3,000,000 at most: each is looked at once for each type. *)
-Definition max_batch_steps : Z := 4000000000.
+(* The batches of all times together are some 8,000,000 at most: each is looked at once for each type. *)
+Definition max_batch_steps : Z := 20000000000.
 Definition max_path_cost : Z := 2 ^ 62.
 
 (* The largest dual, and the one farthest from 0. *)
