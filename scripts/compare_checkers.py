@@ -46,6 +46,7 @@ RULES = (
     "linear-duals",
     "propagation",
     "aggregate-state",
+    "batch-state",
 )
 """Those that the verified checker knows."""
 

@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable.
+  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable.
 
 Definition every_theorem := (
   @no_kills,
@@ -65,6 +65,7 @@ Definition every_theorem := (
   @busy_sound,
   @exhaustive_sound,
   @blocks_sound,
+  @batch_sound,
   @schedule_cost_sound,
   @first_completion_rows,
   @duals_sound,

@@ -4,8 +4,8 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks Upper FirstCompletion
-  LinearDuals Propagation.
+From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks BatchState Upper
+  FirstCompletion LinearDuals Propagation.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -19,7 +19,8 @@ Inductive evidence :=
   | AggregateState (scale : Z) (starts : list (Z * list Z)) (duals : list (request * Z))
       (covers : list (Z * list Z)) (moments : list Z)
   | DemandDuals (scale : Z) (duals : list (request * Z))
-  | Blocks (scale : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z))).
+  | Blocks (scale : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z)))
+  | BatchState (scale horizon : Z) (duals : list (request * Z)) (nodes : Z).
 
 (* The memory; groups of like requests, in their order; the lower bound; the upper bound with
    starts, if there is one; the proof. *)
@@ -179,6 +180,12 @@ Definition blocks_ok (types : list (request * Z)) (on_memory : list (Z * Z))
   && forallb (fun block => negb (length block =? 0)%nat && ascend (pairs_of block)) blocks
   && (length (concat blocks) =? length types)%nat.
 
+Definition batches_ok (types : list (request * Z)) (scale horizon : Z) (duals : list (request * Z)) (nodes : Z) :
+    bool :=
+  within 1 max_number scale && within 1 1000000 horizon && within 0 50000000 nodes
+  && equal_lists (pairs_of duals) (pairs_of types)
+  && forallb (fun x => snd x <=? scale * horizon) duals.
+
 (* --- The checker ------------------------------------------------------------------------- *)
 
 (* The covers of a level, (level, time, dual), for times 0, 1, .... *)
@@ -216,6 +223,9 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
   | Blocks scale on_memory blocks =>
       (if within 1 max_number scale && blocks_ok types on_memory blocks && profiles_ok M types
        then blocks_bound M scale on_memory blocks types else None, 0)
+  | BatchState scale horizon duals nodes =>
+      (if batches_ok types scale horizon duals nodes
+       then batch_bound M scale duals types low nodes else None, 0)
   end.
 
 Inductive verdict :=
@@ -268,7 +278,7 @@ Lemma proved_sound M types bound low p looked_at requests l :
   Permutation requests (expand types) -> schedule M requests l -> bound <= cost l.
 Proof.
   intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale horizon cutoff nodes|scale starts duals covers moments|scale duals|
-    scale on_memory blocks];
+    scale on_memory blocks|scale horizon duals nodes];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
   - destruct (search_ok M types most); [|discriminate].
@@ -286,6 +296,8 @@ Proof.
     apply (blocks_sound M scale [] [duals] types bound requests l E); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (blocks_sound M scale on_memory blocks types bound requests l E); assumption.
+  - destruct (batches_ok _ _ _ _ _); [|discriminate]. inversion H as [[E E']].
+    apply (batch_sound M scale duals types low nodes bound requests l E); assumption.
 Qed.
 
 (* What the checker accepts is true. *)

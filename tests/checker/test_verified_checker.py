@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from certificate_texts import (
     AGGREGATE_STATE,
+    BATCH_STATE,
     BLOCKS,
     DEMAND_DUALS,
     PROPAGATION,
@@ -45,7 +46,7 @@ BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights"
 EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
 EVERY_RULE = (
     *(SOUND, BUSY_TIME, EXHAUSTIVE, {**PROPAGATION, "lower_bound": 12}),
-    *(AGGREGATE_STATE, DEMAND_DUALS, BLOCKS),
+    *(AGGREGATE_STATE, BATCH_STATE, DEMAND_DUALS, BLOCKS),
 )
 
 
@@ -83,7 +84,7 @@ def test_both_checkers_agree(program: Path) -> None:
         [*command, "--program", program], capture_output=True, text=True, cwd=ROOT, check=False
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert run.stdout.count(" 0 differ") == 16
+    assert run.stdout.count(" 0 differ") == 18
 
 
 @pytest.mark.parametrize("content", EVERY_RULE, ids=lambda content: content["proof"]["rule"])
@@ -104,7 +105,9 @@ def test_releases_are_refused(program: Path, content: dict[str, Any]) -> None:
     late["lower_bound"] = 1
     rule = content["proof"]["rule"]
     reason = f"proof.rule: {rule} is not proved for releases after time 0"
-    assert answer(program, json.dumps(late)) == reason == refusal(json.dumps(late))
+    assert answer(program, json.dumps(late)) == reason
+    if rule in ("propagation", "aggregate-state", "blocks"):  # the others know releases in Python
+        assert refusal(json.dumps(late)) == reason
     late["starts"] = [1, 5, 6]
     assert answer(program, json.dumps(late)) == "starts: are no schedule"
 
@@ -195,8 +198,9 @@ def test_work_is_bounded(program: Path, file: Path) -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 
     run = subprocess.run([program, file], capture_output=True, preexec_fn=limited, check=False)
-    assert (run.returncode, run.stderr) == (1, b"")
-    assert b": REFUSED: proof" in run.stdout
+    holds = file.stem == "d1_holdings_mem"  # large memory, of which nothing is needed
+    assert (run.returncode, run.stderr) == (int(not holds), b"")
+    assert (b": holds: " if holds else b": REFUSED: proof") in run.stdout
 
 
 def test_usage(program: Path, tmp_path: Path) -> None:

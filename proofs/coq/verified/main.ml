@@ -121,6 +121,10 @@ let proof value =
         let field = fields [ "scale"; "memory"; "blocks" ] in
         E.Blocks (read field "scale" integer, read field "memory" rows,
           read field "blocks" (several (several with_number)))
+    | "batch-state" ->
+        let field = fields [ "scale"; "horizon"; "duals"; "nodes" ] in
+        let number key = read field key integer in
+        E.BatchState (number "scale", number "horizon", read field "duals" (several with_number), number "nodes")
     | _ -> refuse "proof.rule: is not one that this checker proves" )
 
 let instance value =
