@@ -12,7 +12,8 @@ from oracles import svf_batches as oracle
 from policy_runs import as_tuples, releases, rows, run
 from strategies import instances
 
-from kvopt import Instance, compare, policy_from_spec
+from kvopt import Instance, Schedule, compare, policy_from_spec, simulate
+from kvopt.model.feasibility import violations
 from kvopt.model.instance import MAX_TOKENS
 from kvopt.theory.area_batches import batch_ends, batch_starts, levels, smallest_offset
 
@@ -125,3 +126,16 @@ def test_the_family_on_which_svf_has_no_constant(n: int) -> None:
     best = n * (n + 1) // 2 + n * (n + 2 * n - 1)
     assert run("svf", instance).total_completion_time() > Fraction(4 * n, 7) * best
     assert run("svf-batches", instance).total_completion_time() <= Fraction(3, 2) * best
+
+
+@pytest.mark.parametrize("policy", ["svf-batches", "svf-batches:pull=yes"])
+def test_each_batch_may_wait_for_the_longest_of_the_batch_before(policy: str) -> None:
+    """The instance that the text names: almost three times the cost of a schedule made by hand."""
+    memory, outputs, wide = 10**8, [1, 2, 5, 12, 26, 56, 120, 255], 300
+    prompts = [0] * len(outputs) + [memory - 1] * wide
+    instance = Instance(memory, prompts, outputs + [1] * wide)
+    starts = [wide] * len(outputs) + list(range(wide))
+    by_hand = Schedule.from_starts(instance, starts)
+    assert not violations(by_hand)
+    assert by_hand.total_completion_time() == 48027
+    assert simulate(instance, policy_from_spec(policy)).total_completion_time() == 143581
