@@ -29,9 +29,10 @@ from kvopt.model.errors import InputError
 from kvopt.policies import Policy
 from kvopt.policies.level_pool import LevelPool
 from kvopt.solver.combinatorial_bounds import best_lower_bound
+from kvopt.theory.area_batches import SVF_BATCHES_THEOREM
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.mixed_bounds import pool_widths
+from kvopt.theory.mixed_bounds import AREA_BUDGET_THEOREM, pool_widths
 from kvopt.theory.quadratic import format_exact, parse_exact
 from kvopt.traces import FORMATS, Selection, import_trace
 
@@ -63,6 +64,7 @@ POLICIES = (
 
 COMMON = "for common prompts only"
 UNPROVED = {
+    "fcfs": "the ratio is unbounded",
     "mc-sf": COMMON,
     "gba": COMMON,
     "gsa": COMMON,
@@ -70,6 +72,11 @@ UNPROVED = {
     "route": "proved for another reading",
 }
 """Why a policy has no claim on mixed prompts; for the others no bound is known."""
+
+ANY = "any prompts"
+FOR_ANY_PROMPTS = (SVF_BATCHES_THEOREM.source, AREA_BUDGET_THEOREM.source)
+ASSUMED = {"this run": "this run", "largest peak": "these peaks", "widths": "these widths"}
+"""What other claims are about, by their names."""
 
 NUMBERS = (
     *("requests", "memory", "limit", "seconds", "cost", "lower", "upper", "closed form"),
@@ -88,8 +95,9 @@ def imported(traces: Path, trace: Trace, requests: int) -> Instance:
 def scope(policy: Policy, instance: Instance, guarantee: Guarantee | None) -> str:
     """Return what a claim is about, or why there is none."""
     if guarantee is not None:
-        kinds = {"this run": "this run", "largest peak": "these peaks", "widths": "these widths"}
-        return kinds.get(guarantee.name, "any prompts")
+        if guarantee.source.startswith(FOR_ANY_PROMPTS):
+            return ANY
+        return ASSUMED[guarantee.name]
     if isinstance(policy, LevelPool):
         widths = pool_widths(instance.prompts, instance.memory, policy.width)
         outgrown = int((instance.prompts + instance.outputs > widths).sum())
@@ -103,7 +111,7 @@ def measure(trace: Trace, instance: Instance, limit: float) -> list[Row]:
     began = time.process_time()
     result = solve(instance, limit)
     seconds = time.process_time() - began
-    rows = []
+    rows: list[Row] = []
     for spec in POLICIES:
         policy = policy_from_spec(spec)
         cost = simulate(instance, policy).total_completion_time()
@@ -127,7 +135,7 @@ def measure(trace: Trace, instance: Instance, limit: float) -> list[Row]:
                 "scope": scope(policy, instance, guarantee),
             }
         )
-    upper = min(result.objective, *(row["cost"] for row in rows))
+    upper = min([result.objective, *(row["cost"] for row in rows)])
     return [row | {"upper": upper} for row in rows]
 
 
@@ -205,7 +213,7 @@ def chosen_table(rows: list[Row]) -> str:
             specs = dict.fromkeys(row["policy"] for row in some)
             of = {spec: [row for row in some if row["policy"] == spec] for spec in specs}
             if proved:  # by one bound for all instances, not one that comes with the run
-                of = {s: r for s, r in of.items() if all(x["scope"] == "any prompts" for x in r)}
+                of = {s: r for s, r in of.items() if all(x["scope"] == ANY for x in r)}
             worst = {s: max(ratio_of(x).high for x in r) for s, r in of.items()}
             best = min(worst, key=lambda spec: worst[spec])
             ratios = {row["trace"]: bracket(ratio_of(row)) for row in of[best]}
