@@ -88,6 +88,7 @@ def test_fcfs_as_a_loop_over_rounds(instance: Instance, both: Both) -> None:
 
 
 @given(timed(), clocks(), policy_specs)
+@settings(max_examples=100)
 def test_every_policy_as_with_the_releases_that_follow(
     instance: Instance, both: Both, spec: str
 ) -> None:
@@ -111,6 +112,7 @@ def test_every_policy_as_with_the_releases_that_follow(
 
 
 @given(timed(), clocks(), policy_specs)
+@settings(max_examples=100)
 def test_metrics_in_milliseconds(instance: Instance, both: Both, spec: str) -> None:
     schedule, times = simulate_by_clock(instance, policy_from_spec(spec), both[0])
     found, at = metrics(schedule, times), ends(times, schedule.makespan)
@@ -137,7 +139,9 @@ def test_metrics_in_milliseconds(instance: Instance, both: Both, spec: str) -> N
     used = Fraction(0)
     for r in range(1, schedule.makespan + 1):
         memory = sum(
-            int(instance.prompts[a.request]) + r - a.start for a in attempts if a.start < r <= a.end
+            int(instance.prompts[a.request]) + a.tokens + r - a.start
+            for a in attempts
+            if a.start < r <= a.end
         )
         used += memory * (at[r] - at[r - 1])
     share = used / (instance.memory * (at[-1] - min(arrived)))
