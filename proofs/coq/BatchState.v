@@ -31,14 +31,14 @@ Fixpoint most_of (duals : list Z) : Z :=
 Definition farthest (duals : list Z) : Z := latest (map Z.abs duals).
 
 (* The cost of the cheapest path on which no completion costs more than z, and the tables. *)
-Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * list table) :=
+Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * list batch_table) :=
   let W := M + 1 in
   let last := (most_of (map dual kinds) + z) / D in
   let steps := max_batch_steps / (100 + Z.of_nat (length kinds)) in
   if ((last + 1) * M * (D * (last + 1) + farthest (map dual kinds)) <=? max_path_cost)
     && (for_new * last <=? steps)
   then
-    let (all, S) := tables D z W kinds (Z.to_nat last)
+    let (all, S) := batch_tables D z W kinds (Z.to_nat last)
       (KeyMap.add [] (0, M) (KeyMap.empty _), steps) [] in
     let S' := back W S in
     match KeyMap.find [] (fst S') with
@@ -80,7 +80,7 @@ Definition batch_bound (M D : Z) (duals : list (request * Z)) (types : list (req
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
-Definition sorted (codes : list Z) (h : list Z) : list Z := fold_right insert h codes.
+Definition sorted (codes : list Z) (h : list Z) : list Z := fold_right insert_code h codes.
 
 Lemma sorted_permutation codes codes' h : Permutation codes codes' -> sorted codes h = sorted codes' h.
 Proof.
@@ -115,24 +115,24 @@ Section Schedule.
   Context (Hin : forall a, In a l -> In (of a) qs).
 
   Definition coded (t : Z) (a : attempt) : Z := (t - start a) * W + prompt (of a).
-  Definition held (a : attempt) (t : Z) : bool := (start a <? t) && (t <? completion a).
+  Definition batch_held (a : attempt) (t : Z) : bool := (start a <? t) && (t <? completion a).
   Definition ends (a : attempt) (t : Z) : bool := completion a =? t.
 
   (* The batches before and after the completions of t. *)
   Definition batch (t : Z) : list Z := sorted (map (coded t) (filter (fun a => runs a t) l)) [].
-  Definition remaining (t : Z) : list Z := sorted (map (coded t) (filter (fun a => held a t) l)) [].
+  Definition remaining (t : Z) : list Z := sorted (map (coded t) (filter (fun a => batch_held a t) l)) [].
 
   (* How many of each type there are of some. *)
-  Definition numbers (keep : attempt -> bool) : list nat :=
+  Definition batch_numbers (keep : attempt -> bool) : list nat :=
     map (fun q => Z.to_nat (count q (map of (filter keep l)))) qs.
-  Definition completing_at (t : Z) : list nat := numbers (fun a => ends a t).
+  Definition completing_at (t : Z) : list nat := batch_numbers (fun a => ends a t).
 
   Definition paid_by (a : attempt) : Z := D * completion a - w (of a).
   Definition to_pay (t : Z) : Z := total (fun a => if t <=? completion a then paid_by a else 0) l.
   Definition tokens_held (t : Z) : Z :=
-    total (fun a => if held a t then prompt (of a) + t - start a else 0) l.
+    total (fun a => if batch_held a t then prompt (of a) + t - start a else 0) l.
 
-  Lemma sorted_one e h : sorted [e] h = insert e h.
+  Lemma sorted_one e h : sorted [e] h = insert_code e h.
   Proof. reflexivity. Qed.
 
   Lemma before_batch t : before W (batch (t + 1)) = remaining t.
@@ -140,7 +140,7 @@ Section Schedule.
     unfold batch, remaining, sorted. clear Hfits. induction l as [|a k IH]; [reflexivity|].
     assert (Ha := Hvalid a (or_introl eq_refl)). assert (Hq := Hqs _ (Hin a (or_introl eq_refl))).
     specialize (IH (fun x Hx => Hvalid x (or_intror Hx)) (fun x Hx => Hin x (or_intror Hx))).
-    cbn [filter]. unfold runs at 1, held at 1.
+    cbn [filter]. unfold runs at 1, batch_held at 1.
     destruct (Z.ltb_spec (start a) (t + 1)), (Z.leb_spec (t + 1) (completion a)),
       (Z.ltb_spec (start a) t), (Z.ltb_spec t (completion a)); try lia; cbn [andb map fold_right]; try exact IH.
     - rewrite before_insert, IH. unfold coded. destruct (Z.ltb_spec ((t + 1 - start a) * W + prompt (of a)) (2 * W)); [nia|].
@@ -153,7 +153,7 @@ Section Schedule.
     unfold batch, tokens_held, memory, sorted. clear Hfits. induction l as [|a k IH]; [reflexivity|].
     assert (Ha := Hvalid a (or_introl eq_refl)). assert (Hq := Hqs _ (Hin a (or_introl eq_refl))).
     specialize (IH (fun x Hx => Hvalid x (or_intror Hx)) (fun x Hx => Hin x (or_intror Hx))).
-    cbn [filter total]. unfold runs at 1, held at 1, use at 1.
+    cbn [filter total]. unfold runs at 1, batch_held at 1, use at 1.
     destruct (Z.ltb_spec (start a) (t + 1)), (Z.leb_spec (t + 1) (completion a)),
       (Z.ltb_spec (start a) t), (Z.ltb_spec t (completion a)); try lia; cbn [andb map fold_right]; try lia;
       rewrite taken_insert; unfold coded at 1 2;
@@ -183,10 +183,10 @@ Section Schedule.
 
   Lemma batch_pile t : batch t = pile kinds (completing_at t) (remaining t).
   Proof.
-    unfold batch. rewrite (sorted_permutation _ (map (coded t) (filter (fun a => ends a t) l ++ filter (fun a => held a t) l))).
+    unfold batch. rewrite (sorted_permutation _ (map (coded t) (filter (fun a => ends a t) l ++ filter (fun a => batch_held a t) l))).
     2:{ apply Permutation_map, filter_parts; intros a Ha; destruct (Hvalid a Ha) as [[_ Ho] _];
-        unfold runs, held, ends, completion; lia. }
-    rewrite map_app. unfold sorted. rewrite fold_right_app. fold (sorted (map (coded t) (filter (fun a => held a t) l)) []).
+        unfold runs, batch_held, ends, completion; lia. }
+    rewrite map_app. unfold sorted. rewrite fold_right_app. fold (sorted (map (coded t) (filter (fun a => batch_held a t) l)) []).
     fold (remaining t). fold (sorted (map (coded t) (filter (fun a => ends a t) l)) (remaining t)).
     rewrite (sorted_permutation _ (map (fun q => output q * W + prompt q)
       (expand (combine qs (counts_of qs (map of (filter (fun a => ends a t) l))))))).
@@ -195,26 +195,26 @@ Section Schedule.
         { apply Permutation_map, group. }
         rewrite map_map. apply map_ext_in. intros a Ha. apply filter_In in Ha as [_ Ha].
         unfold ends, completion, coded in *. nia. }
-    unfold qs at 1. rewrite (pile_expand _ 1). unfold completing_at, numbers, counts_of. rewrite map_map. reflexivity.
+    unfold qs at 1. rewrite (pile_expand _ 1). unfold completing_at, batch_numbers, counts_of. rewrite map_map. reflexivity.
   Qed.
 
   (* Sums over some, by types. *)
   Lemma sum_numbers (keep : attempt -> bool) (g : request -> Z) :
-    total (fun x => Z.of_nat (snd x) * g (fst x)) (combine qs (numbers keep))
+    total (fun x => Z.of_nat (snd x) * g (fst x)) (combine qs (batch_numbers keep))
     = total (fun a => if keep a then g (of a) else 0) l.
   Proof.
     rewrite <- total_filter, <- (total_map g of).
     rewrite (total_permutation _ _ _ (group keep)), total_expand.
     2:{ intros [q n] Hx. apply in_combine_r in Hx. apply (counts_nonneg _ _ _ Hx). }
-    unfold numbers, counts_of. generalize qs as ks. induction ks as [|q ks IH]; [reflexivity|].
+    unfold batch_numbers, counts_of. generalize qs as ks. induction ks as [|q ks IH]; [reflexivity|].
     cbn [map combine total fst snd]. rewrite IH. rewrite Z2Nat.id by apply count_nonneg. reflexivity.
   Qed.
 
-  Lemma tokens_sum u ts ns : tokens (kinds_of W w u ts) ns
+  Lemma tokens_sum u ts ns : batch_tokens (kinds_of W w u ts) ns
     = total (fun x => Z.of_nat (snd x) * (prompt (fst x) + output (fst x))) (combine (map fst ts) ns).
   Proof.
     revert u ns. induction ts as [|[q n] ts IH]; intros u [|m ns]; try reflexivity.
-    cbn [kinds_of tokens map combine total fst snd size]. rewrite IH. reflexivity.
+    cbn [kinds_of batch_tokens map combine total fst snd size]. rewrite IH. reflexivity.
   Qed.
 
   Lemma charges_sum t u ts ns : charges D t (kinds_of W w u ts) ns
@@ -224,11 +224,11 @@ Section Schedule.
     cbn [kinds_of charges map combine total fst snd]. rewrite IH. reflexivity.
   Qed.
 
-  Lemma tokens_at t : tokens kinds (completing_at t) + tokens_held t = memory l t.
+  Lemma tokens_at t : batch_tokens kinds (completing_at t) + tokens_held t = memory l t.
   Proof.
     unfold kinds, completing_at. rewrite tokens_sum. fold qs. rewrite (sum_numbers _ (fun q => prompt q + output q)).
     unfold tokens_held, memory. rewrite <- total_add. apply total_ext. intros a Ha. cbv beta.
-    destruct (Hvalid a Ha) as [[_ Ho] _]. unfold ends, held, use, completion in *.
+    destruct (Hvalid a Ha) as [[_ Ho] _]. unfold ends, batch_held, use, completion in *.
     destruct (Z.eqb_spec (start a + output (of a)) t), (Z.ltb_spec (start a) t),
       (Z.ltb_spec t (start a + output (of a))), (Z.leb_spec t (start a + output (of a))); cbn [andb]; lia.
   Qed.
@@ -275,18 +275,18 @@ Section Schedule.
   Definition room (t : Z) : Z := M - memory l t.
 
   (* A table has the batch of a time, and those between its completions. *)
-  Definition describes (t : Z) (T : table) : Prop :=
-    entry T (batch t) (to_pay t) (room t) /\
+  Definition describes (t : Z) (T : batch_table) : Prop :=
+    batch_entry T (batch t) (to_pay t) (room t) /\
     forall ns, Forall2 le ns (completing_at t) -> exists r,
-      entry T (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns) r.
+      batch_entry T (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns) r.
 
-  Lemma tokens_le ks ns ns' : (forall k, In k ks -> 1 <= size k) -> Forall2 le ns ns' -> tokens ks ns <= tokens ks ns'.
+  Lemma tokens_le ks ns ns' : (forall k, In k ks -> 1 <= size k) -> Forall2 le ns ns' -> batch_tokens ks ns <= batch_tokens ks ns'.
   Proof.
-    intros Hk H. revert ks Hk. induction H as [|n n' ns ns' Hn H IH]; intros [|k ks] Hk; cbn [tokens]; try lia.
+    intros Hk H. revert ks Hk. induction H as [|n n' ns ns' Hn H IH]; intros [|k ks] Hk; cbn [batch_tokens]; try lia.
     specialize (IH ks (fun x Hx => Hk x (or_intror Hx))). specialize (Hk k (or_introl eq_refl)). nia.
   Qed.
 
-  Lemma grow_describes t S : entry (fst S) (batch (t + 1)) (to_pay (t + 1)) (room (t + 1)) ->
+  Lemma grow_describes t S : batch_entry (fst S) (batch (t + 1)) (to_pay (t + 1)) (room (t + 1)) ->
     0 < snd (grow D z t kinds (back W S)) -> describes t (fst (grow D z t kinds (back W S))).
   Proof.
     intros Hentry Hpos.
@@ -294,8 +294,8 @@ Section Schedule.
     pose proof (back_spec W S _ _ _ Hback Hentry) as Hafter. rewrite before_batch in Hafter.
     pose proof (tokens_at t) as Htokens. pose proof (taken_batch t) as Htaken.
     assert (Hall : forall ns, Forall2 le ns (completing_at t) ->
-        entry (fst (grow D z t kinds (back W S))) (pile kinds ns (remaining t))
-          (to_pay (t + 1) + charges D t kinds ns) (room (t + 1) + taken W (batch (t + 1)) - tokens kinds ns)).
+        batch_entry (fst (grow D z t kinds (back W S))) (pile kinds ns (remaining t))
+          (to_pay (t + 1) + charges D t kinds ns) (room (t + 1) + taken W (batch (t + 1)) - batch_tokens kinds ns)).
     { intros ns Hns. pose proof (tokens_le kinds _ _ sizes Hns) as Hle. specialize (Hfits t) as Hfit.
       apply grow_spec; [exact sizes|exact Hafter|unfold room; lia| |exact Hpos].
       intros k n Hk Hdear.
@@ -314,7 +314,7 @@ Section Schedule.
   Qed.
 
   (* Tables of times t, t + 1, ..., T. *)
-  Fixpoint describe (T t : Z) (all : list table) : Prop :=
+  Fixpoint describe (T t : Z) (all : list batch_table) : Prop :=
     match all with [] => t = T + 1 | x :: rest => describes t x /\ describe T (t + 1) rest end.
 
   Lemma back_less S : snd (back W S) <= snd S.
@@ -323,20 +323,20 @@ Section Schedule.
     unfold back. apply fold_leads; [apply leads_refl|apply leads_trans|intros; apply put_leads].
   Qed.
 
-  Lemma tables_less t S later : snd (snd (tables D z W kinds t S later)) <= snd S.
+  Lemma tables_less t S later : snd (snd (batch_tables D z W kinds t S later)) <= snd S.
   Proof.
-    revert S later. induction t as [|t IH]; intros S later; cbn [tables]; [cbn; lia|].
+    revert S later. induction t as [|t IH]; intros S later; cbn [batch_tables]; [cbn; lia|].
     eapply Z.le_trans; [apply IH|]. destruct (grow_leads D z (Z.of_nat (Datatypes.S t)) kinds (back W S)) as [H _].
     pose proof (back_less S). lia.
   Qed.
 
   Lemma tables_spec T t S later all S1 :
-    tables D z W kinds t S later = (all, S1) -> 0 < snd S1 ->
-    entry (fst S) (batch (Z.of_nat t + 1)) (to_pay (Z.of_nat t + 1)) (room (Z.of_nat t + 1)) ->
+    batch_tables D z W kinds t S later = (all, S1) -> 0 < snd S1 ->
+    batch_entry (fst S) (batch (Z.of_nat t + 1)) (to_pay (Z.of_nat t + 1)) (room (Z.of_nat t + 1)) ->
     describe T (Z.of_nat t + 1) later ->
-    describe T 1 all /\ entry (fst S1) (batch 1) (to_pay 1) (room 1).
+    describe T 1 all /\ batch_entry (fst S1) (batch 1) (to_pay 1) (room 1).
   Proof.
-    revert S later. induction t as [|t IH]; intros S later E Hpos Hentry Hlater; cbn [tables] in E.
+    revert S later. induction t as [|t IH]; intros S later E Hpos Hentry Hlater; cbn [batch_tables] in E.
     - inversion E. subst. auto.
     - set (S' := grow D z (Z.of_nat (Datatypes.S t)) kinds (back W S)) in *.
       assert (HS' : 0 < snd S').
@@ -360,9 +360,9 @@ Section Schedule.
     - unfold memory. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
       intros a Ha. specialize (H a Ha). unfold use. replace (t <=? completion a) with false by lia.
       rewrite andb_false_r. reflexivity.
-    - unfold remaining. replace (filter (fun a => held a (t - 1)) l) with (@nil attempt); [reflexivity|].
+    - unfold remaining. replace (filter (fun a => batch_held a (t - 1)) l) with (@nil attempt); [reflexivity|].
       clear -H. induction l as [|a k IH]; [reflexivity|]. cbn [filter]. specialize (H a (or_introl eq_refl)) as Ha.
-      unfold held at 1. replace (t - 1 <? completion a) with false by lia. rewrite andb_false_r.
+      unfold batch_held at 1. replace (t - 1 <? completion a) with false by lia. rewrite andb_false_r.
       apply IH. intros x Hx. apply H. simpl. auto.
   Qed.
 
@@ -387,7 +387,7 @@ Section Schedule.
   Proof.
     unfold costs_to_go. fold W. set (last := (most_of (map dual kinds) + z) / D).
     destruct (_ && _); [|discriminate].
-    destruct (tables D z W kinds (Z.to_nat last) _ []) as [all' S1] eqn:E.
+    destruct (batch_tables D z W kinds (Z.to_nat last) _ []) as [all' S1] eqn:E.
     destruct (KeyMap.find [] (fst (back W S1))) as [x|] eqn:Ex; [|discriminate].
     destruct (Z.ltb_spec 0 (snd (back W S1))) as [Hpos|]; [|discriminate].
     intros H. inversion H. subst V all'. clear H.
@@ -407,16 +407,16 @@ Section Schedule.
       replace (before W (batch 1)) with (@nil Z) in Hv.
       + rewrite Hv in Ex. inversion Ex. cbn [fst]. exact Hle.
       + change 1 with (0 + 1). rewrite before_batch. unfold remaining.
-        replace (filter (fun a => held a 0) l) with (@nil attempt); [reflexivity|].
+        replace (filter (fun a => batch_held a 0) l) with (@nil attempt); [reflexivity|].
         clear -Hvalid. induction l as [|a k IH]; [reflexivity|]. cbn [filter].
-        destruct (Hvalid a (or_introl eq_refl)) as [_ Hs]. unfold held at 1.
+        destruct (Hvalid a (or_introl eq_refl)) as [_ Hs]. unfold batch_held at 1.
         replace (start a <? 0) with false by lia. cbn [andb]. apply IH. intros x Hx. apply Hvalid. simpl. auto.
     - exists T. split; [exact Hdesc|]. exact Hlast.
   Qed.
 
   (* --- The search --- *)
 
-  Definition left (t : Z) : Z := encode kinds (numbers (fun a => t <=? completion a)).
+  Definition left (t : Z) : Z := encode kinds (batch_numbers (fun a => t <=? completion a)).
   Definition paid_before (t : Z) : Z := total (fun a => if completion a <? t then paid_by a else 0) l.
 
   Lemma count_parts q (keep f g : attempt -> bool) :
@@ -430,9 +430,9 @@ Section Schedule.
 
   Lemma encode_parts (keep f g : attempt -> bool) :
     (forall a, In a l -> keep a = f a || g a) -> (forall a, In a l -> f a && g a = false) ->
-    encode kinds (numbers keep) = encode kinds (numbers f) + encode kinds (numbers g).
+    encode kinds (batch_numbers keep) = encode kinds (batch_numbers f) + encode kinds (batch_numbers g).
   Proof.
-    intros H1 H2. unfold kinds, numbers, qs. generalize 1 as u.
+    intros H1 H2. unfold kinds, batch_numbers, qs. generalize 1 as u.
     assert (H : forall ts u, encode (kinds_of W w u ts)
           (map (fun q => Z.to_nat (count q (map of (filter keep l)))) (map fst ts))
         = encode (kinds_of W w u ts) (map (fun q => Z.to_nat (count q (map of (filter f l)))) (map fst ts))
@@ -470,7 +470,7 @@ Section Schedule.
 
   Lemma left_positive t a : In a l -> t <= completion a -> left t <> 0.
   Proof.
-    intros Ha Ht. unfold left, numbers, kinds.
+    intros Ha Ht. unfold left, batch_numbers, kinds.
     assert (Hone : 1 <= count (of a) (map of (filter (fun a => t <=? completion a) l))).
     { unfold count. rewrite total_map, total_filter. destruct (in_split a l Ha) as (l1 & l2 & ->).
       rewrite total_app. cbn [total]. rewrite same_refl. replace (t <=? completion a) with true by lia.
@@ -493,7 +493,7 @@ Section Schedule.
 
   Lemma left_none t : (forall a, In a l -> completion a < t) -> left t = 0.
   Proof.
-    intros Hnone. unfold left, numbers, kinds.
+    intros Hnone. unfold left, batch_numbers, kinds.
     replace (filter (fun a => t <=? completion a) l) with (@nil attempt).
     - assert (H : forall ts u, encode (kinds_of W w u ts)
           (map (fun q => Z.to_nat (count q (map of []))) (map fst ts)) = 0); [|apply H].
@@ -504,9 +504,9 @@ Section Schedule.
       apply IH. intros x Hx. apply Hnone. simpl. auto.
   Qed.
 
-  Lemma enough_at t : enough kinds (completing_at t) (numbers (fun a => t <=? completion a)).
+  Lemma enough_at t : enough kinds (completing_at t) (batch_numbers (fun a => t <=? completion a)).
   Proof.
-    unfold completing_at, numbers, kinds.
+    unfold completing_at, batch_numbers, kinds.
     assert (H : forall ts u, (forall x, In x ts -> In x types) -> enough (kinds_of W w u ts)
         (map (fun q => Z.to_nat (count q (map of (filter (fun a => ends a t) l)))) (map fst ts))
         (map (fun q => Z.to_nat (count q (map of (filter (fun a => t <=? completion a) l)))) (map fst ts)));
@@ -526,14 +526,14 @@ Section Schedule.
       rewrite Hall, Hn in Hle. specialize (Hle (fun _ _ => eq_refl)). lia.
   Qed.
 
-  Lemma placed_kinds ts u : placed u (kinds_of W w u ts).
+  Lemma placed_kinds ts u : placed_batch u (kinds_of W w u ts).
   Proof. revert u. induction ts as [|[q n] ts IH]; intros u; [exact I|]. split; [reflexivity|apply IH]. Qed.
 
-  Lemma paid_from t g T N h : (forall h v r, entry T h v r -> rest_at N h v) -> forall ks ns,
-    (forall ns', Forall2 le ns' ns -> exists r, entry T (pile ks ns' h) (g + charges D t ks ns') r) ->
-    paid D t g N ks ns h.
+  Lemma paid_from t g T N h : (forall h v r, batch_entry T h v r -> rest_at N h v) -> forall ks ns,
+    (forall ns', Forall2 le ns' ns -> exists r, batch_entry T (pile ks ns' h) (g + charges D t ks ns') r) ->
+    paid_batches D t g N ks ns h.
   Proof.
-    intros HN. induction ks as [|k ks IH]; intros [|n ns] H; cbn [paid]; auto. split.
+    intros HN. induction ks as [|k ks IH]; intros [|n ns] H; cbn [paid_batches]; auto. split.
     - intros j Hj. destruct (H (j :: ns)) as (r & Hr).
       { constructor; [lia|]. clear. induction ns; constructor; auto. }
       cbn [pile charges] in Hr. rewrite Z.add_assoc in Hr. apply (HN _ _ _ Hr).
@@ -559,19 +559,19 @@ Section Schedule.
       cbn [describe none_found] in *.
     - specialize (HT b Hb). lia.
     - destruct Hdesc as [[Hentry Hbetween] Hdesc].
-      assert (Hadv : node_at (advance W X N x) (batch t) (left t) (paid_before t)).
-      { apply (advance_spec _ _ _ _ _ _ _ (to_pay t) (room t)).
+      assert (Hadv : node_at (advance_batch W X N x) (batch t) (left t) (paid_before t)).
+      { apply (advance_batch_spec _ _ _ _ _ _ _ (to_pay t) (room t)).
         - replace t with (t - 1 + 1) at 1 by lia. rewrite before_batch. exact Hnode.
         - exact Hentry.
         - apply batch_busy; eauto.
         - apply (left_positive t b Hb Hbt).
         - rewrite paid_all. exact HX. }
-      set (N' := finish D z X t kinds (advance W X N x)).
+      set (N' := finish D z X t kinds (advance_batch W X N x)).
       assert (HN' : node_at N' (remaining t) (left (t + 1)) (paid_before (t + 1))).
       { rewrite <- left_step, <- paid_step. rewrite <- (Z.mul_1_l (encode kinds (completing_at t))).
         rewrite batch_pile in Hadv.
         apply (finish_spec D z X t (to_pay (t + 1)) kinds (completing_at t)
-          (numbers (fun a => t <=? completion a)) 1 0).
+          (batch_numbers (fun a => t <=? completion a)) 1 0).
         - apply placed_kinds.
         - lia.
         - apply enough_at.
@@ -727,7 +727,7 @@ Proof.
       { intros a Ha. destruct (Hvalid a Ha) as [[_ Ho] Hs]. unfold completion. lia. }
       rewrite KeyFacts.add_eq_o.
       * split; [reflexivity|]. split.
-        -- left. f_equal. unfold left, numbers, kinds. f_equal.
+        -- left. f_equal. unfold left, batch_numbers, kinds. f_equal.
            assert (Hfilter : filter (fun a => 1 <=? completion a) l' = l').
            { clear -Hearly. induction l' as [|a k IH]; [reflexivity|]. cbn [filter].
              destruct (Hearly a (or_introl eq_refl)). replace (1 <=? completion a) with true by lia.
@@ -735,8 +735,8 @@ Proof.
            rewrite Hfilter, map_map. apply map_ext_in. intros x Hx. rewrite (Hcount x Hx). reflexivity.
         -- unfold paid_before. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
            intros a Ha. destruct (Hearly a Ha). replace (completion a <? 1) with false by lia. reflexivity.
-      * unfold Key.eq, remaining. replace (filter (fun a => held a (1 - 1)) l') with (@nil attempt); [reflexivity|].
+      * unfold Key.eq, remaining. replace (filter (fun a => batch_held a (1 - 1)) l') with (@nil attempt); [reflexivity|].
         clear -Hearly. induction l' as [|a k IH]; [reflexivity|]. cbn [filter].
-        destruct (Hearly a (or_introl eq_refl)). unfold held at 1. replace (start a <? 1 - 1) with false by lia.
+        destruct (Hearly a (or_introl eq_refl)). unfold batch_held at 1. replace (start a <? 1 - 1) with false by lia.
         cbn [andb]. apply IH. intros x Hx. apply Hearly. simpl. auto.
 Qed.

@@ -11,10 +11,10 @@ Open Scope Z_scope.
 
 (* --- Batches ----------------------------------------------------------------------------- *)
 
-Fixpoint insert (e : Z) (h : list Z) : list Z :=
+Fixpoint insert_code (e : Z) (h : list Z) : list Z :=
   match h with
   | [] => [e]
-  | x :: rest => if e <=? x then e :: h else x :: insert e rest
+  | x :: rest => if e <=? x then e :: h else x :: insert_code e rest
   end.
 
 Fixpoint remove (e : Z) (h : list Z) : option (list Z) :=
@@ -45,11 +45,11 @@ Record kind := Kind { code : Z; size : Z; dual : Z; unit : Z; radix : Z }.
 (* --- Costs-to-go ------------------------------------------------------------------------- *)
 
 (* For each batch its cost-to-go and its room; and the steps that may still be taken. *)
-Definition table := KeyMap.t (Z * Z).
+Definition batch_table := KeyMap.t (Z * Z).
 Definition for_new : Z := 10.
 Definition for_old : Z := 2.
 
-Definition put (h : list Z) (x : Z * Z) (Q : table * Z) : table * Z :=
+Definition put (h : list Z) (x : Z * Z) (Q : batch_table * Z) : batch_table * Z :=
   let (T, n) := Q in
   if n <=? 0 then Q
   else
@@ -62,18 +62,18 @@ Definition put (h : list Z) (x : Z * Z) (Q : table * Z) : table * Z :=
     end.
 
 (* From batches before the completions of a time to those after the completions of the last. *)
-Definition back (W : Z) (Q : table * Z) : table * Z :=
+Definition back (W : Z) (Q : batch_table * Z) : batch_table * Z :=
   KeyMap.fold (fun h x Q' => put (before W h) (fst x, snd x + taken W h) Q') (fst Q)
     (KeyMap.empty _, snd Q).
 
 (* All that fit of one type, which cost c each, beside a batch. *)
-Fixpoint more (k : kind) (c : Z) (fuel : nat) (h : list Z) (x : Z * Z) (Q : table * Z) : table * Z :=
+Fixpoint more (k : kind) (c : Z) (fuel : nat) (h : list Z) (x : Z * Z) (Q : batch_table * Z) : batch_table * Z :=
   match fuel with
   | O => Q
   | S fuel' =>
       if (snd x <? size k) || (snd Q <=? 0) then Q
       else
-        let h' := insert (code k) h in
+        let h' := insert_code (code k) h in
         let x' := (fst x + c, snd x - size k) in
         more k c fuel' h' x' (put h' x' Q)
   end.
@@ -86,7 +86,7 @@ Section Steps.
   Definition charge (k : kind) (t : Z) : Z := D * t - dual k.
 
   (* From after the completions of t to before. *)
-  Fixpoint grow (t : Z) (kinds : list kind) (Q : table * Z) : table * Z :=
+  Fixpoint grow (t : Z) (kinds : list kind) (Q : batch_table * Z) : batch_table * Z :=
     match kinds with
     | [] => Q
     | k :: rest =>
@@ -100,13 +100,13 @@ Section Steps.
     end.
 
   (* The tables of times 1, 2, ..., before those that are there. *)
-  Fixpoint tables (W : Z) (kinds : list kind) (t : nat) (Q : table * Z) (later : list table) :
-      list table * (table * Z) :=
+  Fixpoint batch_tables (W : Z) (kinds : list kind) (t : nat) (Q : batch_table * Z) (later : list batch_table) :
+      list batch_table * (batch_table * Z) :=
     match t with
     | O => (later, Q)
     | S t' =>
         let Q' := grow (Z.of_nat t) kinds (back W Q) in
-        tables W kinds t' Q' (fst Q' :: later)
+        batch_tables W kinds t' Q' (fst Q' :: later)
     end.
 End Steps.
 
@@ -168,7 +168,7 @@ Fixpoint finish (D z X t : Z) (kinds : list kind) (N : nodes) : nodes :=
   end.
 
 (* A round: to each batch come the nodes of the one before; only the empty one stays alone. *)
-Definition advance (W X : Z) (N : nodes) (T : table) : nodes :=
+Definition advance_batch (W X : Z) (N : nodes) (T : batch_table) : nodes :=
   KeyMap.mapi (fun h x =>
       let rest := fst x in
       (rest,
@@ -183,63 +183,63 @@ Definition found (X : Z) (N : nodes) : bool :=
   | None => false
   end.
 
-Definition number (N : nodes) : Z :=
+Definition batch_number (N : nodes) : Z :=
   KeyMap.fold (fun _ x n => n + Z.of_nat (length (snd x))) N 0.
 
 (* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, .... *)
-Fixpoint none_found (W D z X limit : Z) (kinds : list kind) (t : Z) (later : list table) (N : nodes)
+Fixpoint none_found (W D z X limit : Z) (kinds : list kind) (t : Z) (later : list batch_table) (N : nodes)
     (looked_at : Z) : bool :=
   match later with
   | [] => true
   | T :: later' =>
-      let N' := finish D z X t kinds (advance W X N T) in
-      let n := looked_at + number N' in
+      let N' := finish D z X t kinds (advance_batch W X N T) in
+      let n := looked_at + batch_number N' in
       negb (found X N' || (limit <? n)) && none_found W D z X limit kinds (t + 1) later' N' n
   end.
 
 (* --- Proofs: batches --------------------------------------------------------------------- *)
 
-Lemma insert_swap x y h : insert x (insert y h) = insert y (insert x h).
+Lemma insert_swap x y h : insert_code x (insert_code y h) = insert_code y (insert_code x h).
 Proof.
-  induction h as [|a h IH]; cbn [insert].
+  induction h as [|a h IH]; cbn [insert_code].
   - destruct (Z.leb_spec x y), (Z.leb_spec y x); try reflexivity; try lia. replace y with x by lia. reflexivity.
-  - destruct (Z.leb_spec y a), (Z.leb_spec x a); cbn [insert];
-      repeat (match goal with |- context [?u <=? ?v] => destruct (Z.leb_spec u v) end; cbn [insert]);
+  - destruct (Z.leb_spec y a), (Z.leb_spec x a); cbn [insert_code];
+      repeat (match goal with |- context [?u <=? ?v] => destruct (Z.leb_spec u v) end; cbn [insert_code]);
       try lia; try reflexivity; try (replace y with x by lia; reflexivity). rewrite IH. reflexivity.
 Qed.
 
-Lemma remove_insert e h : remove e (insert e h) = Some h.
+Lemma remove_insert e h : remove e (insert_code e h) = Some h.
 Proof.
-  induction h as [|a h IH]; cbn [insert remove]; [rewrite Z.eqb_refl; reflexivity|].
+  induction h as [|a h IH]; cbn [insert_code remove]; [rewrite Z.eqb_refl; reflexivity|].
   destruct (Z.leb_spec e a); cbn [remove]; [rewrite Z.eqb_refl; reflexivity|].
   destruct (Z.eqb_spec e a), (Z.ltb_spec e a); try lia. rewrite IH. reflexivity.
 Qed.
 
 Lemma before_insert W e h :
-  before W (insert e h) = if e <? 2 * W then before W h else insert (e - W) (before W h).
+  before W (insert_code e h) = if e <? 2 * W then before W h else insert_code (e - W) (before W h).
 Proof.
-  induction h as [|a h IH]; cbn [insert before]; [destruct (e <? 2 * W); reflexivity|].
+  induction h as [|a h IH]; cbn [insert_code before]; [destruct (e <? 2 * W); reflexivity|].
   destruct (Z.leb_spec e a); cbn [before].
   - destruct (Z.ltb_spec e (2 * W)); [reflexivity|]. destruct (Z.ltb_spec a (2 * W)); [lia|].
-    cbn [insert]. destruct (Z.leb_spec (e - W) (a - W)); [reflexivity|lia].
+    cbn [insert_code]. destruct (Z.leb_spec (e - W) (a - W)); [reflexivity|lia].
   - destruct (Z.ltb_spec a (2 * W)); [exact IH|]. rewrite IH. destruct (Z.ltb_spec e (2 * W)); [lia|].
-    cbn [insert]. destruct (Z.leb_spec (e - W) (a - W)); [lia|reflexivity].
+    cbn [insert_code]. destruct (Z.leb_spec (e - W) (a - W)); [lia|reflexivity].
 Qed.
 
 Lemma taken_insert W e h :
-  taken W (insert e h) = (if e <? 2 * W then e - W + 1 else 1) + taken W h.
+  taken W (insert_code e h) = (if e <? 2 * W then e - W + 1 else 1) + taken W h.
 Proof.
-  induction h as [|a h IH]; cbn [insert taken]; [lia|]. destruct (e <=? a); cbn [taken]; [lia|]. lia.
+  induction h as [|a h IH]; cbn [insert_code taken]; [lia|]. destruct (e <=? a); cbn [taken]; [lia|]. lia.
 Qed.
 
-Lemma insert_length e h : length (insert e h) = S (length h).
-Proof. induction h as [|a h IH]; cbn [insert]; [reflexivity|]. destruct (e <=? a); cbn [length]; auto. Qed.
+Lemma insert_length e h : length (insert_code e h) = S (length h).
+Proof. induction h as [|a h IH]; cbn [insert_code]; [reflexivity|]. destruct (e <=? a); cbn [length]; auto. Qed.
 
 (* n more with the same code. *)
 Fixpoint adds (n : nat) (e : Z) (h : list Z) : list Z :=
-  match n with O => h | S n' => insert e (adds n' e h) end.
+  match n with O => h | S n' => insert_code e (adds n' e h) end.
 
-Lemma adds_insert n e h : adds n e (insert e h) = adds (S n) e h.
+Lemma adds_insert n e h : adds n e (insert_code e h) = adds (S n) e h.
 Proof. induction n as [|n IH]; cbn [adds] in *; [reflexivity|]. rewrite IH. reflexivity. Qed.
 
 Lemma adds_length n e h : (n <= length (adds n e h))%nat.
@@ -248,17 +248,17 @@ Proof. induction n as [|n IH]; cbn [adds]; [lia|]. rewrite insert_length. lia. Q
 (* So many of each type are about to complete, beside a batch: that batch, their tokens, their cost. *)
 Fixpoint pile (kinds : list kind) (ns : list nat) (h : list Z) : list Z :=
   match kinds, ns with k :: kinds', n :: ns' => adds n (code k) (pile kinds' ns' h) | _, _ => h end.
-Fixpoint tokens (kinds : list kind) (ns : list nat) : Z :=
-  match kinds, ns with k :: kinds', n :: ns' => Z.of_nat n * size k + tokens kinds' ns' | _, _ => 0 end.
+Fixpoint batch_tokens (kinds : list kind) (ns : list nat) : Z :=
+  match kinds, ns with k :: kinds', n :: ns' => Z.of_nat n * size k + batch_tokens kinds' ns' | _, _ => 0 end.
 Fixpoint charges (D t : Z) (kinds : list kind) (ns : list nat) : Z :=
   match kinds, ns with
   | k :: kinds', n :: ns' => Z.of_nat n * charge D k t + charges D t kinds' ns'
   | _, _ => 0
   end.
 
-Lemma tokens_nonneg kinds ns : (forall k, In k kinds -> 1 <= size k) -> 0 <= tokens kinds ns.
+Lemma tokens_nonneg kinds ns : (forall k, In k kinds -> 1 <= size k) -> 0 <= batch_tokens kinds ns.
 Proof.
-  revert ns. induction kinds as [|k kinds IH]; intros [|n ns] H; cbn [tokens]; try lia.
+  revert ns. induction kinds as [|k kinds IH]; intros [|n ns] H; cbn [batch_tokens]; try lia.
   specialize (IH ns (fun x Hx => H x (or_intror Hx))). specialize (H k (or_introl eq_refl)). nia.
 Qed.
 
@@ -293,11 +293,11 @@ End Folds.
 (* --- Proofs: costs-to-go ----------------------------------------------------------------- *)
 
 (* A batch is in a table, with no more than this cost and no less than this room. *)
-Definition entry (T : table) (h : list Z) (v r : Z) : Prop :=
+Definition batch_entry (T : batch_table) (h : list Z) (v r : Z) : Prop :=
   exists v' r', KeyMap.find h T = Some (v', r') /\ v' <= v /\ r <= r'.
 
-Definition leads (Q Q' : table * Z) : Prop :=
-  snd Q' <= snd Q /\ (0 < snd Q' -> forall h v r, entry (fst Q) h v r -> entry (fst Q') h v r).
+Definition leads (Q Q' : batch_table * Z) : Prop :=
+  snd Q' <= snd Q /\ (0 < snd Q' -> forall h v r, batch_entry (fst Q) h v r -> batch_entry (fst Q') h v r).
 
 Lemma leads_refl Q : leads Q Q.
 Proof. split; [lia|auto]. Qed.
@@ -307,12 +307,12 @@ Proof.
   intros [H1 H2] [H3 H4]. split; [lia|]. intros Hn h v r H. apply H4; [exact Hn|]. apply H2; [lia|exact H].
 Qed.
 
-Lemma entry_add T h x : entry (KeyMap.add h x T) h (fst x) (snd x).
+Lemma entry_add T h x : batch_entry (KeyMap.add h x T) h (fst x) (snd x).
 Proof. exists (fst x), (snd x). rewrite KeyFacts.add_eq_o by reflexivity. destruct x. split; [reflexivity|cbn; lia]. Qed.
 
 Lemma entry_add_other T h x h' v r :
   (forall y, KeyMap.find h T = Some y -> fst x <= fst y /\ snd y <= snd x) ->
-  entry T h' v r -> entry (KeyMap.add h x T) h' v r.
+  batch_entry T h' v r -> batch_entry (KeyMap.add h x T) h' v r.
 Proof.
   intros Hx (v' & r' & Hfind & Hv & Hr). destruct (Key.eq_dec h h') as [E|E].
   - unfold Key.eq in E. subst h'. specialize (Hx _ Hfind). cbn [fst snd] in Hx.
@@ -329,7 +329,7 @@ Proof.
   - split; cbn [fst snd]; [lia|]. intros _ h' v r H. apply entry_add_other; [|exact H]. congruence.
 Qed.
 
-Lemma put_entry h x Q : 0 < snd (put h x Q) -> entry (fst (put h x Q)) h (fst x) (snd x).
+Lemma put_entry h x Q : 0 < snd (put h x Q) -> batch_entry (fst (put h x Q)) h (fst x) (snd x).
 Proof.
   destruct Q as [T n]. unfold put. destruct (Z.leb_spec n 0); [cbn [snd]; lia|]. intros _.
   destruct (KeyMap.find h T) as [y|] eqn:E; cbn [fst]; [|apply entry_add].
@@ -339,8 +339,8 @@ Proof.
     cbn [fst snd] in *. exists v, r. split; [exact H1|lia].
 Qed.
 
-Lemma back_spec W Q h v r : 0 < snd (back W Q) -> entry (fst Q) h v r ->
-  entry (fst (back W Q)) (before W h) v (r + taken W h).
+Lemma back_spec W Q h v r : 0 < snd (back W Q) -> batch_entry (fst Q) h v r ->
+  batch_entry (fst (back W Q)) (before W h) v (r + taken W h).
 Proof.
   intros Hn (v' & r' & Hfind & Hv & Hr). unfold back in *.
   set (f := fun h0 x Q' => put (before W h0) (fst x, snd x + taken W h0) Q') in *.
@@ -361,20 +361,20 @@ Qed.
 
 Lemma more_spec k c n fuel h x Q : 1 <= size k -> (1 <= n <= fuel)%nat -> Z.of_nat n * size k <= snd x ->
   0 < snd (more k c fuel h x Q) ->
-  entry (fst (more k c fuel h x Q)) (adds n (code k) h) (fst x + Z.of_nat n * c) (snd x - Z.of_nat n * size k).
+  batch_entry (fst (more k c fuel h x Q)) (adds n (code k) h) (fst x + Z.of_nat n * c) (snd x - Z.of_nat n * size k).
 Proof.
   intros Hk. revert n h x Q. induction fuel as [|fuel IH]; intros n h x Q Hn Hroom Hpos; [lia|].
   cbn [more] in *. destruct (Z.ltb_spec (snd x) (size k)) as [Hless|Henough]; [nia|].
   destruct (Z.leb_spec (snd Q) 0) as [Hspent|_]; cbn [orb] in *; [lia|].
   destruct n as [|[|n]]; [lia| |].
-  - pose proof (more_leads k c fuel (insert (code k) h) (fst x + c, snd x - size k)
-      (put (insert (code k) h) (fst x + c, snd x - size k) Q)) as [H1 H2].
+  - pose proof (more_leads k c fuel (insert_code (code k) h) (fst x + c, snd x - size k)
+      (put (insert_code (code k) h) (fst x + c, snd x - size k) Q)) as [H1 H2].
     apply H2; [exact Hpos|]. cbn [adds].
     replace (fst x + Z.of_nat 1 * c) with (fst x + c) by lia.
     replace (snd x - Z.of_nat 1 * size k) with (snd x - size k) by lia.
     apply (put_entry _ (fst x + c, snd x - size k)). lia.
-  - specialize (IH (S n) (insert (code k) h) (fst x + c, snd x - size k)
-      (put (insert (code k) h) (fst x + c, snd x - size k) Q) ltac:(lia)).
+  - specialize (IH (S n) (insert_code (code k) h) (fst x + c, snd x - size k)
+      (put (insert_code (code k) h) (fst x + c, snd x - size k) Q) ltac:(lia)).
     cbn [fst snd] in IH. rewrite adds_insert in IH.
     replace (fst x + Z.of_nat (S (S n)) * c) with (fst x + c + Z.of_nat (S n) * c) by lia.
     replace (snd x - Z.of_nat (S (S n)) * size k) with (snd x - size k - Z.of_nat (S n) * size k) by lia.
@@ -394,19 +394,19 @@ Section Grow.
 
   (* Whatever completes at t, at a cost of z at most each. *)
   Lemma grow_spec t kinds : (forall k, In k kinds -> 1 <= size k) -> forall ns Q h v r,
-    entry (fst Q) h v r -> tokens kinds ns <= r ->
+    batch_entry (fst Q) h v r -> batch_tokens kinds ns <= r ->
     (forall k n, In (k, n) (combine kinds ns) -> z < charge D k t -> n = O) ->
     0 < snd (grow D z t kinds Q) ->
-    entry (fst (grow D z t kinds Q)) (pile kinds ns h) (v + charges D t kinds ns) (r - tokens kinds ns).
+    batch_entry (fst (grow D z t kinds Q)) (pile kinds ns h) (v + charges D t kinds ns) (r - batch_tokens kinds ns).
   Proof.
     intros Hsize. induction kinds as [|k kinds IH]; intros ns Q h v r Hentry Hroom Hdear Hpos.
-    - cbn [grow pile charges tokens] in *. rewrite Z.add_0_r, Z.sub_0_r. exact Hentry.
+    - cbn [grow pile charges batch_tokens] in *. rewrite Z.add_0_r, Z.sub_0_r. exact Hentry.
     - assert (Hk : 1 <= size k) by (apply Hsize; simpl; auto).
       assert (Hsizes : forall k, In k kinds -> 1 <= size k) by (intros; apply Hsize; simpl; auto).
       destruct ns as [|n ns].
-      + cbn [pile charges tokens] in *. rewrite Z.add_0_r, Z.sub_0_r.
+      + cbn [pile charges batch_tokens] in *. rewrite Z.add_0_r, Z.sub_0_r.
         destruct (grow_leads t (k :: kinds) Q) as [_ H]. apply H; auto.
-      + cbn [grow pile charges tokens] in *.
+      + cbn [grow pile charges batch_tokens] in *.
         assert (Hn : 0 < snd (grow D z t kinds Q)).
         { destruct (_ <=? z); [|exact Hpos].
           match type of Hpos with 0 < snd (KeyMap.fold ?f ?m ?s) =>
@@ -427,7 +427,7 @@ Section Grow.
               (fst (grow D z t kinds Q)) (grow D z t kinds Q)) as [_ H].
             cbn [adds]. replace (v + (Z.of_nat 0 * charge D k t + charges D t kinds ns))
               with (v + charges D t kinds ns) by lia.
-            replace (r - (Z.of_nat 0 * size k + tokens kinds ns)) with (r - tokens kinds ns) by lia.
+            replace (r - (Z.of_nat 0 * size k + batch_tokens kinds ns)) with (r - batch_tokens kinds ns) by lia.
             apply H; [exact Hpos|exact IH]. }
           destruct IH as (v' & r' & Hfind & Hv & Hr).
           destruct (fold_reaches leads leads_refl leads_trans f Hf _ (grow D z t kinds Q) _ _ Hfind)
@@ -441,7 +441,7 @@ Section Grow.
         * rewrite (Hdear k n (or_introl eq_refl) Hc) in *. cbn [adds].
           replace (v + (Z.of_nat 0 * charge D k t + charges D t kinds ns))
             with (v + charges D t kinds ns) by lia.
-          replace (r - (Z.of_nat 0 * size k + tokens kinds ns)) with (r - tokens kinds ns) by lia. exact IH.
+          replace (r - (Z.of_nat 0 * size k + batch_tokens kinds ns)) with (r - batch_tokens kinds ns) by lia. exact IH.
   Qed.
 End Grow.
 
@@ -565,8 +565,8 @@ Qed.
 (* Numbers of each type as one number. *)
 Fixpoint encode (kinds : list kind) (ds : list nat) : Z :=
   match kinds, ds with k :: kinds', d :: ds' => Z.of_nat d + radix k * encode kinds' ds' | _, _ => 0 end.
-Fixpoint placed (u : Z) (kinds : list kind) : Prop :=
-  match kinds with [] => True | k :: kinds' => unit k = u /\ placed (u * radix k) kinds' end.
+Fixpoint placed_batch (u : Z) (kinds : list kind) : Prop :=
+  match kinds with [] => True | k :: kinds' => unit k = u /\ placed_batch (u * radix k) kinds' end.
 
 (* Of no type more complete than are left, and no more are left than its digit may be. *)
 Fixpoint enough (kinds : list kind) (ns ds : list nat) : Prop :=
@@ -577,23 +577,23 @@ Fixpoint enough (kinds : list kind) (ns ds : list nat) : Prop :=
   end.
 
 (* Between the completions of a time costs-to-go are no more than what is left to pay; g after them. *)
-Fixpoint paid (D t g : Z) (N : nodes) (kinds : list kind) (ns : list nat) (h : list Z) : Prop :=
+Fixpoint paid_batches (D t g : Z) (N : nodes) (kinds : list kind) (ns : list nat) (h : list Z) : Prop :=
   match kinds, ns with
   | k :: kinds', n :: ns' =>
       (forall j, (j < n)%nat -> rest_at N (adds j (code k) (pile kinds' ns' h))
-        (g + Z.of_nat j * charge D k t + charges D t kinds' ns')) /\ paid D t g N kinds' ns' h
+        (g + Z.of_nat j * charge D k t + charges D t kinds' ns')) /\ paid_batches D t g N kinds' ns' h
   | _, _ => True
   end.
 
-Lemma paid_keeps D t g N N' kinds ns h : keeps N N' -> paid D t g N kinds ns h -> paid D t g N' kinds ns h.
+Lemma paid_keeps D t g N N' kinds ns h : keeps N N' -> paid_batches D t g N kinds ns h -> paid_batches D t g N' kinds ns h.
 Proof.
-  intros H. revert ns. induction kinds as [|k kinds IH]; intros [|n ns]; cbn [paid]; auto.
+  intros H. revert ns. induction kinds as [|k kinds IH]; intros [|n ns]; cbn [paid_batches]; auto.
   intros [H1 H2]. split; [|apply IH, H2]. intros j Hj. eapply keeps_rest; [exact H|apply H1, Hj].
 Qed.
 
 Lemma finish_spec D z X t g : forall kinds ns ds u low N h a v,
-  placed u kinds -> 0 <= low < u -> enough kinds ns ds -> a = low + u * encode kinds ds ->
-  node_at N (pile kinds ns h) a v -> paid D t g N kinds ns h -> v + charges D t kinds ns + g <= X ->
+  placed_batch u kinds -> 0 <= low < u -> enough kinds ns ds -> a = low + u * encode kinds ds ->
+  node_at N (pile kinds ns h) a v -> paid_batches D t g N kinds ns h -> v + charges D t kinds ns + g <= X ->
   (forall k n, In (k, n) (combine kinds ns) -> z < charge D k t -> n = O) ->
   node_at (finish D z X t kinds N) h (a - u * encode kinds ns) (v + charges D t kinds ns).
 Proof.
@@ -601,7 +601,7 @@ Proof.
   - cbn [finish pile charges encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
   - destruct ns as [|n ns], ds as [|d ds]; cbn [enough] in Henough; try contradiction.
     destruct Henough as (Hnd & Hd & Henough). destruct Hplaced as [Hu Hplaced].
-    cbn [finish pile charges encode paid] in *. destruct Hpaid as [Hrest Hpaid].
+    cbn [finish pile charges encode paid_batches] in *. destruct Hpaid as [Hrest Hpaid].
     set (c := charge D k t) in *. set (E := encode kinds ds) in *.
     set (f := fun (h0 : KeyMap.key) (x : Z * list node) (N' : nodes) =>
       fewer X k c h0 h0 (snd x) N').
@@ -647,18 +647,18 @@ Proof.
     + intros k' n' Hk'. apply (Hdear k' n'). right. exact Hk'.
 Qed.
 
-Lemma advance_rest W X N T h v r : entry T h v r -> rest_at (advance W X N T) h v.
+Lemma advance_rest W X N T h v r : batch_entry T h v r -> rest_at (advance_batch W X N T) h v.
 Proof.
-  intros (v' & r' & Hfind & Hv & _). unfold advance, rest_at. rewrite KeyFacts.mapi_o, Hfind.
+  intros (v' & r' & Hfind & Hv & _). unfold advance_batch, rest_at. rewrite KeyFacts.mapi_o, Hfind.
   - cbn [option_map fst]. eexists _, _. split; [reflexivity|exact Hv].
   - intros x y e E. unfold Key.eq in E. subst. reflexivity.
 Qed.
 
-Lemma advance_spec W X N T h a v g r : node_at N (before W h) a v -> entry T h g r -> h <> [] -> a <> 0 ->
-  v + g <= X -> node_at (advance W X N T) h a v.
+Lemma advance_batch_spec W X N T h a v g r : node_at N (before W h) a v -> batch_entry T h g r -> h <> [] -> a <> 0 ->
+  v + g <= X -> node_at (advance_batch W X N T) h a v.
 Proof.
   intros (rest & l & v' & Hfind & Hin & Hle) (g' & r' & HfindT & Hg & _) Hh Ha HX.
-  unfold advance, node_at. rewrite KeyFacts.mapi_o, HfindT.
+  unfold advance_batch, node_at. rewrite KeyFacts.mapi_o, HfindT.
   - destruct h as [|e h]; [contradiction|]. cbv beta iota zeta delta [option_map]. rewrite Hfind.
     eexists _, _, v'. split; [reflexivity|]. split; [|exact Hle]. apply filter_In. split; [exact Hin|].
     cbn [fst snd]. destruct (Z.eqb_spec a 0); [contradiction|]. cbn [negb andb]. lia.
