@@ -169,6 +169,7 @@ def plant(given: argparse.Namespace) -> int:
     if given.out:
         content = {"each": given.each, "by": given.by, "sample": given.sample, "seed": given.seed}
         content["key"] = given.key
+        content["module"] = given.module
         store(given.out, {**content, "results": as_json(results)})
     missed = [one for one in results if one.kind == "not caught"]
     return int(any(reasons.get(one.key, ("gap", ""))[0] == "gap" for one in missed))

@@ -79,6 +79,7 @@ def run_command(run: dict[str, Any]) -> str:
 def plant_command(plant: dict[str, Any]) -> str:
     sample = f" --sample {plant['sample']}" if plant["sample"] else ""
     key = f" --key {plant['key']!r}" if plant.get("key") else ""
+    key += f" --module {plant['module']}" if plant.get("module") else ""
     if plant["sample"] > (done := len(plant["results"])):
         key += f"    # ended after {done}"
     words = f"--by {plant['by']} --each {plant['each']:g}{sample} --seed {plant['seed']}{key}"
