@@ -13,6 +13,7 @@ requests start at t; with n_i = 1 this is the program above, line by line.
 
 from __future__ import annotations
 
+import logging
 import math
 
 import highspy
@@ -25,10 +26,12 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.highs import hear_greeting_out
 from kvopt.solver.result import Bound
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.stage import Incumbent, recomputed
 from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
 
 __all__ = ["HindsightProgram", "latest_starts", "run_program"]
+
+logger = logging.getLogger("kvopt.milp")
 
 
 def latest_starts(instance: Instance, upper_bound: int) -> list[int]:
@@ -227,13 +230,28 @@ def run_program(state: Incumbent, stop: Stopping) -> None:
         stop.count(max(0, int(info.mip_node_count)))
         bound = max(bound, _integer_bound(info.mip_dual_bound) - instance.total_release)
         if info.primal_solution_status == int(highspy.SolutionStatus.kSolutionStatusFeasible):
-            known = min(known, program.starts(), key=np.sum)
+            found = _feasible(instance, program.starts())
+            known = known if found is None else min(known, found, key=np.sum)
         # HiGHS 1.16 can end "optimal" with its start in hand, where presolve had turned
         # the start into something better: then it must do without a start.
         if known.sum() + constant == bound or status != highspy.HighsModelStatus.kOptimal:
             break
     state.offer(known)
     state.prove(Bound(bound, "milp"))
+
+
+def _feasible(instance: Instance, starts: IntArray) -> IntArray | None:
+    """Return the starts that HiGHS gives, or None if they are no schedule in integers.
+
+    What it calls feasible may exceed the memory by a millionth of it, which from a million tokens
+    on is a token.  Its bound is that of a program with more room, and holds.
+    """
+    try:
+        recomputed(instance, starts)
+    except SolverError as error:
+        logger.info("the schedule of HiGHS is left out: %s", error)
+        return None
+    return starts
 
 
 def _bound_holds(status: highspy.HighsModelStatus) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
@@ -129,3 +130,16 @@ def test_the_stage_applies_to_small_programs() -> None:
     assert not applies(most_types=0)
     assert not applies(most_entries=100)
     assert not applies(most_rounds=10)
+
+
+def test_a_schedule_that_only_highs_calls_feasible_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with M = 10^8, where its tolerance is many tokens."""
+    instance = Instance(5, [1, 2, 2], [2, 3, 3])
+    at_once = np.zeros(3, dtype=np.int64)
+    monkeypatch.setattr(HindsightProgram, "starts", lambda program: at_once)
+    result = solve(instance, 10, plan=[*PLAN[:2], Step(HindsightStage())])
+    assert violations(result.schedule) == []
+    assert result.stages[-1].name == "milp"
+    assert result.lower_bound <= result.objective == 15
