@@ -10,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from kvopt import Instance, policy_from_spec, simulate
+from kvopt import POLICIES, Instance, policy_from_spec, simulate
+from kvopt.theory.decimals import rounded_up
 from kvopt.theory.quadratic import format_exact, parse_exact
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -81,3 +82,28 @@ def test_wrong_stores_are_refused(
         module.read_store(store)
     assert ended.value.code == 2
     assert "line 2" in capsys.readouterr().err
+
+
+def test_what_pages_say_in_words_is_what_is_stored(module: ModuleType) -> None:
+    """The largest upper ends over all traces, rounded up, and how many policies there are."""
+    root = SCRIPTS.parent
+    rows = module.read_store(root / "docs" / "results" / "verdicts.jsonl")
+
+    def most(policy: str) -> str:
+        highest = max(module.ratio_of(row).high for row in rows if row["policy"] == policy)
+        return str(rounded_up(highest, 2))
+
+    pulled, a_min, fcfs = most("svf-batches:pull=yes"), most("a-min"), most("fcfs")
+    readme = " ".join((root / "README.md").read_text().split())
+    assert f"`svf-batches:pull=yes` costs at most {pulled} OPT" in readme
+    assert Fraction(a_min) <= 4
+    assert "OPT, A-Min 4." in readme
+    page = " ".join((root / "docs" / "results" / "verdicts.md").read_text().split())
+    assert f"costs at most {pulled} times the optimum here" in page
+    assert f"run A-Min or FCFS, at most {max(a_min, fcfs)} times here" in page
+    assert f"`area-phases`, at most {most('area-phases')} times here" in page
+    assert f"`area-budget`, at most {most('area-budget')} times here" in page
+    assert "Thirteen policies" in page
+    assert len(module.POLICIES) == 13
+    assert len(POLICIES) == 4 + 15
+    assert "GSA, GBA, MC-SF, FCFS and fifteen more policies" in readme
