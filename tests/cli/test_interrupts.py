@@ -71,6 +71,7 @@ def test_a_signal_ends_ratio_with_the_rows_that_are_done(
     assert err == f"kvopt: {word}; 2 rows were done\n"
 
 
+@pytest.mark.slow
 @SIGNALS
 def test_a_signal_ends_a_report_with_the_instances_that_are_done(
     tmp_path: Path, hard: Path, number: int, code: int, word: str

@@ -77,7 +77,17 @@ def test_the_first_page_of_a_folder_lists_the_others(folder: Path) -> None:
     assert others <= set(re.findall(r"\]\(([^)#/]+\.md)", index))
 
 
-@pytest.mark.parametrize("page", TUTORIALS, ids=name_of)
+LONG = ("my-policy.md", "my-trace.md", "study.md")
+"""Tutorials that take ten seconds and more."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, id=name_of(page), marks=[pytest.mark.slow] if page.name in LONG else [])
+        for page in TUTORIALS
+    ],
+)
 def test_tutorials_print_what_they_show(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(ROOT / "scripts")
     from build_pages import fresh, same

@@ -207,6 +207,7 @@ def test_long_times_can_be_drawn() -> None:
     assert trace_events.trace_text([run])
 
 
+@pytest.mark.slow
 def test_a_million_attempts_are_drawn_in_seconds() -> None:
     run = Run("made", many(1_000_000))
     before = time.process_time()
