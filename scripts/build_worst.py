@@ -71,10 +71,13 @@ POLICIES = (
     "route",
     "rect",
     "response",
+    "area-phases",
+    "level-pool",
+    "area-budget",
 )
 
 
-MIXED = ("svf-batches", "svf-batches:pull=yes")
+MIXED = ("svf-batches", "svf-batches:pull=yes", "area-phases", "level-pool", "area-budget")
 """What is searched on instances of mixed prompts."""
 
 
