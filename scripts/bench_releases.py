@@ -8,7 +8,8 @@ The instances are those of `kvopt generate model1` with Poisson arrivals; their 
 times mean area / M, are 0.7, 0.9 and 1.2 in turn. Every result is certified, the certificate
 is checked by proofs/checker, and it is a line of STORE as soon as it is there; what STORE holds is
 not run again. With `--processor-time` the seconds of the solver are those of the processor,
-for a machine that others use, too. `--table` prints a table of what STORE holds and runs nothing.
+for a machine that others use, too; those of the checker always are. `--table` prints a table of
+what STORE holds and runs nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import resource
 import statistics
 import time
 from collections.abc import Callable
@@ -55,6 +57,12 @@ def with_arrivals(seed: int, number: int) -> tuple[float, Instance]:
     return load, Instance(base.memory, *columns, releases=releases)
 
 
+def _children_seconds() -> float:
+    """Return the processor time of the checkers that have ended (seconds)."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def measure(seed: int, number: int, limit: float) -> Row:
     """Solve an instance, and have its certificate checked."""
     load, instance = with_arrivals(seed, number)
@@ -62,7 +70,7 @@ def measure(seed: int, number: int, limit: float) -> Row:
     result = solve_certified(instance, limit)
     content = certificate(result)
     text = certificate_text(content)
-    began = time.monotonic()
+    began = _children_seconds()
     verdict, _ = checked(content)
     assert verdict.holds, verdict.reason
     return {
@@ -79,7 +87,7 @@ def measure(seed: int, number: int, limit: float) -> Row:
         "rule": content["proof"]["rule"],
         "nodes": content["proof"].get("nodes", 0),
         "bytes": len(text),
-        "check seconds": round(time.monotonic() - began, 3),
+        "check seconds": round(_children_seconds() - began, 3),
     }
 
 
