@@ -19,7 +19,8 @@ from kvopt.policies.bypass import (
 )
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
 from kvopt.policies.thrashing import overflow_course
-from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.simulation.decisions import Decisions, Until, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.orders import RequestType
 
 __all__ = ["FCFS", "keep_parameter", "run_fcfs"]

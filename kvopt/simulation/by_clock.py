@@ -12,7 +12,8 @@ from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.simulation.clock import Clock, RoundTimes
-from kvopt.simulation.machine import LATEST, Commitment, Foreseen, Machine, Wait
+from kvopt.simulation.decisions import LATEST, Commitment, Foreseen, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.simulation.policy import Policy
 from kvopt.simulation.simulate import World, run_policy
 

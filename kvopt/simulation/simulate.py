@@ -22,17 +22,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
-from kvopt.simulation.machine import (
-    LATEST,
-    NEVER,
-    NOBODY,
-    Commitment,
-    Decisions,
-    Foreseen,
-    Machine,
-    Until,
-    Wait,
-)
+from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Decisions, Foreseen, Until, Wait
+from kvopt.simulation.machine import NOBODY, Machine
 from kvopt.simulation.policy import Policy
 
 __all__ = ["World", "run_policy", "simulate"]
