@@ -10,9 +10,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.cells import Cell
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
 from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import cost_function
@@ -20,9 +20,6 @@ from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.releases.search import least_latency
-
-if TYPE_CHECKING:
-    from kvopt.adversary.enumerate import Cell
 
 __all__ = ["run_unit", "sets"]
 
