@@ -20,9 +20,9 @@ from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.cells import Cell, cells
 from kvopt.adversary.closed_forms import compiled
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
 from kvopt.adversary.score import MOST_WORK, cost_function, work
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.errors import InputError
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping

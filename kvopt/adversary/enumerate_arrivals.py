@@ -14,8 +14,8 @@ from fractions import Fraction
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.cells import Cell
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import cost_function
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
 from kvopt.solver.combinatorial_bounds import best_lower_bound

@@ -8,9 +8,9 @@ import random
 from kvopt.adversary.arrival_moves import ARRIVAL_MOVES
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import score_function
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
 from kvopt.solver.releases.search import least_latency

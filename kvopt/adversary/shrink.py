@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from kvopt.adversary.candidate import Candidate, Group, Limits, latest, timing
 from kvopt.adversary.configuration import SearchConfiguration
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import Score, score_function
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
 from kvopt.solver.releases.search import least_latency
 from kvopt.solver.state_search.many import optima
