@@ -20,6 +20,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.instance import IntArray
 from kvopt.model.milliseconds import decimal_fraction
 from kvopt.model.schedule import Schedule, exact_sum
+from kvopt.theory.ordering import areas
 
 __all__ = ["COLUMNS", "STATISTICS", "Metrics", "Timeline", "metrics"]
 
@@ -265,11 +266,7 @@ def limit(value: Fraction | int | str, name: str) -> Fraction:
 
 def _areas(schedule: Schedule) -> IntArray:
     """Return memory times rounds of each attempt (token-rounds), shape (a,)."""
-    rounds = schedule.end - schedule.start
-    areas: IntArray = (
-        schedule.instance.prompts[schedule.request] * rounds + rounds * (rounds + 1) // 2
-    )
-    return areas
+    return areas(schedule.held, schedule.end - schedule.start)
 
 
 def _memory_share(schedule: Schedule) -> Fraction:

@@ -119,6 +119,26 @@ def test_huge_numbers_stay_exact() -> None:
     assert found.goodput(1, Fraction(int(ends[-1]) - 1, 10**9 - 1) - Fraction(1, 10**40)) == 0
 
 
+@given(instances(latest_release=20))
+def test_kept_tokens_take_memory_too(instance: Instance) -> None:
+    schedule = run("fcfs:keep=yes", instance)
+    found = metrics(schedule)
+    rounds = schedule.makespan - int(instance.releases.min())
+    used = sum(
+        instance[a.request].prompt + a.tokens + age
+        for a in schedule
+        for age in range(1, a.end - a.start + 1)
+    )
+    assert used == schedule.memory_profile().area()
+    assert found.memory_utilisation == float(Fraction(used, rounds * instance.memory))
+    wasted = [0] * len(instance)
+    for a in schedule:
+        if a.killed:
+            ages = range(1, a.end - a.start + 1)
+            wasted[a.request] += sum(instance[a.request].prompt + a.tokens + age for age in ages)
+    assert found.wasted_token_rounds.tolist() == wasted
+
+
 def test_an_incomplete_schedule_is_refused() -> None:
     with pytest.raises(kvopt.KvoptError, match="request 0 completes 0 times instead of once"):
         metrics(Schedule(Instance(3, [0], [2]), [0], [0], [1], [True]))
