@@ -269,10 +269,7 @@ class Machine:
         if not len(requests) == len(starts) == len(ages):
             lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ages)} kill ages"
             raise self._error(None, f"commitment of {lengths}")
-        unknown = (requests < 0) | (requests >= len(self._open))
-        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
-        self._refuse(self._finished[requests], requests, "start of a finished request")
-        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
+        self._check_unfinished(requests)
         self._refuse(self._end[requests] > self.now, requests, "start of a running request")
         self._refuse(starts < self.now, requests, "start in the past")
         self._refuse(starts > LATEST, requests, f"start after time {LATEST}")
@@ -322,10 +319,7 @@ class Machine:
         if not len(requests) == len(starts) == len(ends):
             lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ends)} ends"
             raise self._error(None, f"{lengths} are foreseen")
-        unknown = (requests < 0) | (requests >= len(self._open))
-        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
-        self._refuse(self._finished[requests], requests, "start of a finished request")
-        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
+        self._check_unfinished(requests)
         self._refuse((ends <= starts) | (ends > LATEST), requests, "kill at an age below 1")
         order = np.lexsort((starts, requests))
         requests, starts, ends = requests[order], starts[order], ends[order]
@@ -512,6 +506,12 @@ class Machine:
             raise self._error(request, f"start of a request that {UNKNOWN}")
         if self._end[request] > self.now:
             raise self._error(request, "start of a running request")
+
+    def _check_unfinished(self, requests: IntArray) -> None:
+        unknown = (requests < 0) | (requests >= len(self._open))
+        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
+        self._refuse(self._finished[requests], requests, "start of a finished request")
+        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
 
     def _integers(self, values: ArrayLike, what: str) -> IntArray:
         """Return a policy's numbers as a one-dimensional array of its own."""
