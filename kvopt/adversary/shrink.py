@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from kvopt.adversary.candidate import Candidate, Group, Limits, latest, timing
+from kvopt.adversary.candidate import Candidate, Group, Limits, latest, released_at, timing
 from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.adversary.score import Score, score_function
 from kvopt.adversary.time_limit import ends_within
@@ -220,21 +220,16 @@ def _earlier(candidate: Candidate) -> Iterator[Candidate]:
         return
     first = min(timing(group)[0] for group in groups)
     for shift in sorted({first, 1}, reverse=True):
-        yield Candidate.of(candidate.memory, (_moved(g, timing(g)[0] - shift) for g in groups))
+        yield Candidate.of(candidate.memory, (released_at(g, timing(g)[0] - shift) for g in groups))
     for k, group in enumerate(groups):
         release, every = timing(group)
         for time in _lower(release, 0):
-            yield _with(candidate, {k: _moved(group, time)})
+            yield _with(candidate, {k: released_at(group, time)})
         for gap in _lower(every, 0):
             yield _with(candidate, {k: (*group[:3], release, gap)})
     for j, k in _pairs(candidate):
-        some = {i: _moved(groups[i], timing(groups[i])[0] - 1) for i in (j, k)}
+        some = {i: released_at(groups[i], timing(groups[i])[0] - 1) for i in (j, k)}
         yield _with(candidate, some)
-
-
-def _moved(group: Group, release: int) -> Group:
-    """Return a group that is released at another time, never before 0."""
-    return (*group[:3], max(0, release), *group[4:])
 
 
 def _simpler(candidate: Candidate) -> Iterator[Candidate]:
