@@ -14,18 +14,11 @@ from collections.abc import Iterator
 from kvopt.adversary.candidate import Candidate, Group, Limits, latest, released_at, timing
 from kvopt.adversary.configuration import SearchConfiguration
 from kvopt.adversary.score import Score, score_function
+from kvopt.adversary.small_optima import is_small, small_optimum
 from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
-from kvopt.solver.releases.search import least_latency
-from kvopt.solver.state_search.many import optima
 
 __all__ = ["reductions", "shrunk", "size"]
-
-SMALL_REQUESTS, SMALL_MEMORY = 14, 32
-"""Up to so many requests and tokens the reference is the optimum."""
-
-RELEASE_STATES = 3_000
-"""So many states the search for an optimum with release times may keep."""
 
 PAIRS = 8
 """With up to so many groups, steps change two of them at once too."""
@@ -113,16 +106,9 @@ class _Judge:
         enough
             If the optimum is at least that, it may be returned instead (rounds).
         """
-        small = len(candidate) <= SMALL_REQUESTS and candidate.memory <= SMALL_MEMORY
-        if self._against or not small:
+        if self._against or not is_small(candidate):
             return reference
-        if candidate.has_releases:
-            cutoff = reference if enough is None else min(reference, enough)
-            return min(reference, least_latency(candidate.instance(), cutoff, RELEASE_STATES))
-        prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
-        problem = (candidate.memory, prompts, outputs)
-        limits = None if enough is None else [enough]
-        return optima([problem], cutoffs=limits)[0]
+        return small_optimum(candidate, reference, enough)
 
 
 def size(candidate: Candidate) -> tuple[int, ...]:
