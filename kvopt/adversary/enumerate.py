@@ -54,7 +54,7 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
 
     Returns
     -------
-    Unit
+    WorkUnit
         If it is complete, its last record is the worst of the cell.
     """
     cell = cells(configuration.limits)[number]
@@ -110,7 +110,7 @@ class _CellSearch:
             self.complete = False
 
     def _enumerate(self, cell: Cell) -> bool:
-        """Go through the instances in compiled code; False if the budget was over first.
+        """Go through the instances in compiled code; False if the time was over first.
 
         First some that promise much, so that of the others few have to be looked at closely.
         """
@@ -139,7 +139,7 @@ class _CellSearch:
         return True
 
     def _one_by_one(self, cell: Cell) -> bool:
-        """Go through sets of requests and their orders; False if the budget was over first."""
+        """Go through sets of requests and their orders; False if the time was over first."""
         waiting: list[tuple[int, int, Requests]] = []
         for requests in _sets(cell):
             if self.shortest_only and not _shortest(self.policy, cell.memory, requests):
@@ -206,7 +206,7 @@ class _CellSearch:
     def _settle(
         self, memory: int, values: IntArray, requests_of: Callable[[int], Requests]
     ) -> bool:
-        """Replace bounds by optima wherever that may matter; False if the budget was over first.
+        """Replace bounds by optima wherever that may matter; False if the time was over first.
 
         Parameters
         ----------

@@ -55,12 +55,12 @@ class Log:
         self.cut = False
         self._score = score_function(configuration)
         self._exact = configuration.exact and configuration.against is None
-        self._budget = stop
+        self._stop = stop
         self._seen: dict[Candidate, float] = {}
 
     def more(self) -> bool:
         """Tell whether another instance may be looked at."""
-        self.cut = self.cut or (self.evaluations % 64 == 0 and self._budget.over())
+        self.cut = self.cut or (self.evaluations % 64 == 0 and self._stop.over())
         return not self.cut and self.evaluations < self.most
 
     def ratio(self, candidate: Candidate) -> float:

@@ -133,7 +133,7 @@ def search(
 
     Returns
     -------
-    list of Unit
+    list of WorkUnit
         All units, those of `done` and the ledger included, by number.
 
     Raises

@@ -47,7 +47,7 @@ def shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stopp
     Returns
     -------
     Candidate
-        Smaller by `size`, or the given one.  Without an end to the budget it depends on the
+        Smaller by `size`, or the given one.  Without an end to the time it depends on the
         configuration and the candidate alone.
 
     Raises
