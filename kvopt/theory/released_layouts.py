@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kvopt.model.instance import IntArray
+from kvopt.theory.ordering import lay_out
 
 __all__ = ["best_released_layout"]
 
@@ -33,29 +34,8 @@ def best_released_layout(
         if kind >= 3:
             keys = keys + releases
         order = np.argsort(keys * (outputs.max() + 1) + outputs, kind="mergesort")
-        cost = latency_of_layout(memory, prompts, outputs, releases, order)
+        load = np.zeros(releases.max() + outputs.sum() + 1, dtype=np.int64)
+        cost = lay_out(memory, prompts, outputs, releases, order, False, load)
         if best < 0 or cost < best:
             best = cost
-    return best
-
-
-def latency_of_layout(
-    memory: int, prompts: IntArray, outputs: IntArray, releases: IntArray, order: IntArray
-) -> int:
-    """Return the total latency if each request in turn starts as early as it fits (rounds).
-
-    Whatever was placed before, all of it has ended by the last release plus all outputs so far.
-    """
-    load = np.zeros(releases.max() + outputs.sum() + 1, dtype=np.int64)  # in round r: load[r]
-    total = 0
-    for i in order:
-        start, age = releases[i], 1
-        while age <= outputs[i]:
-            if load[start + age] + prompts[i] + age > memory:
-                start, age = start + 1, 1
-            else:
-                age += 1
-        for age in range(1, outputs[i] + 1):
-            load[start + age] += prompts[i] + age
-        total += start + outputs[i] - releases[i]
-    return total
+    return int(best - releases.sum())
