@@ -22,10 +22,10 @@ __all__ = [
     "area_order",
     "areas",
     "best_layout",
+    "best_released_layout",
     "earliest_fit",
     "earliest_starts",
     "in_order_cost",
-    "lay_out",
     "length_order",
     "pipeline_cost",
     "pipeline_starts",
@@ -275,6 +275,37 @@ def best_layout(memory: int, prompts: IntArray, outputs: IntArray) -> int:
             if best < 0 or cost < best:
                 best = cost
     return best if n else 0
+
+
+def best_released_layout(
+    memory: int, prompts: IntArray, outputs: IntArray, releases: IntArray
+) -> int:
+    """Return the total latency of the best of five schedules (rounds).
+
+    Each request in turn starts as early as it fits, gaps included: by output, by area, by release,
+    and by outputs or areas put off by the releases.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    releases
+        Release times (rounds), shape (n,).
+    """
+    areas = prompts * outputs + outputs * (outputs + 1) // 2
+    best = -1
+    for kind in range(5):
+        keys = outputs if kind in (0, 3) else areas if kind in (1, 4) else releases
+        if kind >= 3:
+            keys = keys + releases
+        order = np.argsort(keys * (outputs.max() + 1) + outputs, kind="mergesort")
+        load = np.zeros(releases.max() + outputs.sum() + 1, dtype=np.int64)
+        cost = lay_out(memory, prompts, outputs, releases, order, False, load)
+        if best < 0 or cost < best:
+            best = cost
+    return int(best - releases.sum())
 
 
 def in_order_cost(memory: int, prompts: IntArray, outputs: IntArray, by_area: bool) -> int:
