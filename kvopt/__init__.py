@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from kvopt.policies import FCFS, GBA, GSA, MCSF, POLICIES, Policy, policy_from_spec
     from kvopt.policies.policy import parameter
     from kvopt.policies.run import simulate
-    from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+    from kvopt.simulation.decisions import Decisions, Until, Wait
+    from kvopt.simulation.machine import Machine
     from kvopt.simulation.metrics import Metrics, metrics
     from kvopt.solver.combinatorial_bounds import best_lower_bound
     from kvopt.solver.result import Result, Status
@@ -84,7 +85,8 @@ _PLACES = {
     "kvopt.policies": "FCFS GBA GSA MCSF POLICIES Policy policy_from_spec",
     "kvopt.policies.policy": "parameter",
     "kvopt.policies.run": "simulate",
-    "kvopt.simulation.machine": "Decisions Machine Until Wait",
+    "kvopt.simulation.decisions": "Decisions Until Wait",
+    "kvopt.simulation.machine": "Machine",
     "kvopt.simulation.metrics": "Metrics metrics",
     "kvopt.solver.combinatorial_bounds": "best_lower_bound",
     "kvopt.solver.result": "Result Status",

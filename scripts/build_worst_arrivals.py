@@ -21,7 +21,7 @@ from typing import Any
 from kvopt import Stopping
 from kvopt.adversary import Candidate, Limits, SearchConfiguration, search
 from kvopt.adversary.candidate import group_text
-from kvopt.adversary.enumerate import cells
+from kvopt.adversary.cells import cells
 from kvopt.model.files import write_text
 from kvopt.theory.decimals import rounded_down
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from kvopt import Stopping
 from kvopt.adversary import Limits, SearchConfiguration, WorkUnit, search
-from kvopt.adversary.enumerate import cells
+from kvopt.adversary.cells import cells
 from kvopt.adversary.store import Store
 from kvopt.model.files import write_text
 from kvopt.theory.decimals import rounded_down

@@ -12,7 +12,7 @@ import pytest
 
 from kvopt import Instance, Schedule, Stopping, simulate
 from kvopt.adversary import Candidate, Limits
-from kvopt.adversary.enumerate import cells
+from kvopt.adversary.cells import cells
 from kvopt.model.feasibility import violations
 from kvopt.solver.releases.search import solve_by_release_search
 

@@ -15,7 +15,7 @@ from kvopt import Stopping, policy_from_spec, simulate
 from kvopt.adversary import Limits
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary.candidate import Candidate
-from kvopt.adversary.enumerate import cells
+from kvopt.adversary.cells import cells
 from kvopt.solver.state_search.many import optima
 from kvopt.solver.state_search.reference import solve_by_search
 

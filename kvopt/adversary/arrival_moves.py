@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kvopt.adversary.candidate import Candidate, Group, latest, timing
+from kvopt.adversary.candidate import Candidate, latest, released_at, timing
 from kvopt.adversary.moves import Move, Moves, with_groups
 from kvopt.simulation.simulate import simulate
 
@@ -49,7 +49,7 @@ def shift(c: Candidate, moves: Moves) -> Candidate:
     """Release all groups from one on, or all but it, earlier or later."""
     first = moves.rng.randrange(len(c.groups))
     step = moves.rng.choice((-2, -1, 1, 2, -min(timing(group)[0] for group in c.groups)))
-    moved = [_moved(group, timing(group)[0] + step) for group in c.groups]
+    moved = [released_at(group, timing(group)[0] + step) for group in c.groups]
     if moves.rng.random() < 0.5:
         return Candidate.of(c.memory, (*c.groups[:first], *moved[first:]))
     return Candidate.of(c.memory, (*moved[:first], c.groups[first], *moved[first + 1 :]))
@@ -63,12 +63,7 @@ def stretch(c: Candidate, moves: Moves) -> Candidate:
 
 
 def _at(c: Candidate, place: int, release: int) -> Candidate:
-    return with_groups(c, place, _moved(c.groups[place], release))
-
-
-def _moved(group: Group, release: int) -> Group:
-    """Return a group that is released at another time, never before 0."""
-    return (*group[:3], max(0, release), *group[4:])
+    return with_groups(c, place, released_at(c.groups[place], release))
 
 
 ARRIVAL_MOVES: tuple[Move, ...] = (change_release, follow, meet, spread, spread, shift, stretch)

@@ -55,6 +55,7 @@ from kvopt.model.schedule import Schedule
 from kvopt.policies import Policy, spec_of
 from kvopt.simulation.simulate import simulate
 from kvopt.theory.decimals import rounded_down
+from kvopt.theory.ordering import areas
 
 __all__ = ["CAUSES", "MOST_ATTEMPTS", "Account", "Attribution", "account", "attribute"]
 
@@ -298,8 +299,8 @@ def _out_of_order(schedule: Schedule) -> tuple[IntArray, IntArray, IntArray]:
         Start, end (rounds), and what is held before the first round (tokens), shape (parts,).
     """
     instance, starts = schedule.instance, schedule.starts()
-    areas = instance.prompts * instance.outputs + instance.outputs * (instance.outputs + 1) // 2
-    columns = (areas, instance.releases, starts, instance.outputs, instance.prompts)
+    sizes = areas(instance.prompts, instance.outputs)
+    columns = (sizes, instance.releases, starts, instance.outputs, instance.prompts)
     rows = sorted(zip(*(column.tolist() for column in columns), strict=True))
     waits: list[tuple[int, int]] = []  # of smaller requests, disjoint and in order
     parts: list[tuple[int, int, int]] = []

@@ -56,7 +56,7 @@ def brief_search(policy: Policy, seed: int, stop: Stopping) -> BriefSearch | Non
     Returns
     -------
     BriefSearch or None
-        None if the budget was over before anything was found.
+        None if the time was over before anything was found.
     """
     configuration = SearchConfiguration(spec_of(policy), None, SEARCH_LIMITS, seed)
     units = search(configuration, stop, units=SEARCH_UNITS)

@@ -12,7 +12,16 @@ import numpy as np
 from kvopt.model.formats import INSTANCE_FORMATS
 from kvopt.model.instance import Instance, IntArray
 
-__all__ = ["Candidate", "Group", "Limits", "group_text", "latest", "timing", "together"]
+__all__ = [
+    "Candidate",
+    "Group",
+    "Limits",
+    "group_text",
+    "latest",
+    "released_at",
+    "timing",
+    "together",
+]
 
 Group = tuple[int, ...]
 """Prompt length, output length (tokens), and how many such requests follow each other.
@@ -158,6 +167,11 @@ def latest(group: Group) -> int:
     """Return when the last request of a group is released (rounds)."""
     release, every = timing(group)
     return release + every * (group[2] - 1)
+
+
+def released_at(group: Group, release: int) -> Group:
+    """Return a group that is released at another time, never before 0."""
+    return (*group[:3], max(0, release), *group[4:])
 
 
 def group_text(group: Group, with_prompt: bool = False) -> str:

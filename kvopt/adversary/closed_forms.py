@@ -20,8 +20,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.primal.list_schedules import pipelined
 from kvopt.solver.releases.list_schedules import dispatched
-from kvopt.theory.ordering import best_layout, pipeline_cost
-from kvopt.theory.released_layouts import best_released_layout
+from kvopt.theory.ordering import best_layout, best_released_layout, pipeline_cost
 
 __all__ = ["compiled", "plain", "released_upper_bound", "upper_bound"]
 

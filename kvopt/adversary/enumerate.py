@@ -9,103 +9,35 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import overload
 
 import numpy as np
 
 from kvopt.adversary import enumerate_arrivals
 from kvopt.adversary import enumeration_kernel as enumeration
-from kvopt.adversary.candidate import Candidate, Limits
+from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.cells import Cell, cells
 from kvopt.adversary.closed_forms import compiled
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
 from kvopt.adversary.score import MOST_WORK, cost_function, work
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.errors import InputError
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import facts_of
 from kvopt.solver.state_search.many import Problem, optima
-from kvopt.solver.state_search.problem import MOST_MEMORY, MOST_REQUESTS
 from kvopt.theory.orders import RequestType, distinct_orders, number_of_orders
 
-__all__ = ["Cell", "Cells", "cells", "run_unit"]
+__all__ = ["run_unit"]
 
 BATCH = 64
 """So many optima are computed at a time, those that promise most first."""
 
 PROMISING = 8
 """So many instances of each prompt length are looked at before all others."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A set of instances: all of one size, with a common prompt or without one.
-
-    Parameters
-    ----------
-    memory
-        Memory budget M (tokens).
-    requests
-        Number of requests n.
-    mixed
-        Whether the prompts differ; else there is a common one.
-    """
-
-    memory: int
-    requests: int
-    mixed: bool = False
-
-    def __str__(self) -> str:
-        prompts = "mixed prompts" if self.mixed else "common prompt"
-        return f"n = {self.requests}, M = {self.memory}, {prompts}"
-
-
-class Cells(Sequence[Cell]):
-    """The cells within some limits, small memories first; a unit's number is its place.
-
-    They are made when asked for, as there are many.  Where optima cannot be computed, with more
-    than 63 requests or 4,095 tokens, there are none.
-    """
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = replace(
-            limits,
-            requests=min(limits.requests, MOST_REQUESTS),
-            memory=min(limits.memory, MOST_MEMORY),
-        )
-        limits = self._limits
-        # For one memory budget; mixed prompts need two requests, and two tokens.
-        self._mixed = limits.requests - 1 if limits.mixed else 0
-        self._of_a_memory = limits.requests + self._mixed
-
-    def __len__(self) -> int:
-        return self._limits.requests + (self._limits.memory - 1) * self._of_a_memory
-
-    @overload
-    def __getitem__(self, number: int) -> Cell: ...
-    @overload
-    def __getitem__(self, number: slice) -> list[Cell]: ...
-    def __getitem__(self, number: int | slice) -> Cell | list[Cell]:
-        if isinstance(number, slice):
-            return [self[i] for i in range(*number.indices(len(self)))]
-        if not 0 <= number < len(self):
-            raise IndexError(number)
-        if number < self._limits.requests:
-            return Cell(1, number + 1)
-        memory, place = divmod(number - self._limits.requests, self._of_a_memory)
-        if not self._mixed or not place:
-            return Cell(memory + 2, place + 1)
-        requests, mixed = divmod(place - 1, 2)
-        return Cell(memory + 2, requests + 2, bool(mixed))
-
-
-def cells(limits: Limits) -> Cells:
-    """Return the cells within the limits."""
-    return Cells(limits)
 
 
 def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) -> WorkUnit:
@@ -122,7 +54,7 @@ def run_unit(configuration: SearchConfiguration, number: int, stop: Stopping) ->
 
     Returns
     -------
-    Unit
+    WorkUnit
         If it is complete, its last record is the worst of the cell.
     """
     cell = cells(configuration.limits)[number]
@@ -178,7 +110,7 @@ class _CellSearch:
             self.complete = False
 
     def _enumerate(self, cell: Cell) -> bool:
-        """Go through the instances in compiled code; False if the budget was over first.
+        """Go through the instances in compiled code; False if the time was over first.
 
         First some that promise much, so that of the others few have to be looked at closely.
         """
@@ -207,7 +139,7 @@ class _CellSearch:
         return True
 
     def _one_by_one(self, cell: Cell) -> bool:
-        """Go through sets of requests and their orders; False if the budget was over first."""
+        """Go through sets of requests and their orders; False if the time was over first."""
         waiting: list[tuple[int, int, Requests]] = []
         for requests in _sets(cell):
             if self.shortest_only and not _shortest(self.policy, cell.memory, requests):
@@ -274,7 +206,7 @@ class _CellSearch:
     def _settle(
         self, memory: int, values: IntArray, requests_of: Callable[[int], Requests]
     ) -> bool:
-        """Replace bounds by optima wherever that may matter; False if the budget was over first.
+        """Replace bounds by optima wherever that may matter; False if the time was over first.
 
         Parameters
         ----------

@@ -8,21 +8,19 @@ between times alone, so the first release is at 0 in all of them.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.cells import Cell
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import cost_function
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.releases.search import least_latency
-
-if TYPE_CHECKING:
-    from kvopt.adversary.enumerate import Cell
+from kvopt.theory.orders import distinct_orders
 
 __all__ = ["run_unit", "sets"]
 
@@ -95,7 +93,8 @@ class _CellSearch:
         for requests in sets(cell, self.arrivals):
             if self.stop.over():
                 return
-            orders = [_candidate(cell.memory, order) for order in _orders(requests)]
+            orders = [_candidate(cell.memory, order) for order in distinct_orders(requests)]
+            orders.reverse()  # those that count if others cost as much come first
             self.evaluations += len(orders)
             if self.other is not None:
                 for one in orders:
@@ -114,11 +113,6 @@ class _CellSearch:
             self.ratio = Fraction(cost, reference)
             record = Record(self.number, self.evaluations, int(cost), int(reference), candidate)
             self.records.append(record)
-
-
-def _orders(requests: Requests) -> Sequence[Requests]:
-    """Return the distinct orders of requests."""
-    return sorted(set(itertools.permutations(requests)))
 
 
 def _candidate(memory: int, requests: Requests) -> Candidate:

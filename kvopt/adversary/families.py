@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from kvopt.adversary import local
 from kvopt.adversary.candidate import Candidate, Group, timing
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import Score, score_function
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import facts_of

@@ -8,13 +8,12 @@ import random
 from kvopt.adversary.arrival_moves import ARRIVAL_MOVES
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate
 from kvopt.adversary.score import score_function
+from kvopt.adversary.small_optima import is_small, small_optimum
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
 from kvopt.policies import policy_from_spec
-from kvopt.solver.releases.search import least_latency
-from kvopt.solver.state_search.many import optimum
 
 __all__ = ["EVALUATIONS", "moves_of", "neighbour", "run_unit"]
 
@@ -29,12 +28,6 @@ START_TEMPERATURE = 0.1
 
 PROMISING = 0.95
 """An instance is compared to its optimum if it reaches this share of the best ratio so far."""
-
-SMALL_REQUESTS, SMALL_MEMORY = 14, 32
-"""Up to so many requests and tokens an optimum takes milliseconds, in compiled code."""
-
-RELEASE_STATES = 3_000
-"""So many states the search for an optimum with release times may keep."""
 
 POPULATION, TOURNAMENT, CROSSOVER = 32, 3, 0.3
 """Evolution: how many instances live, how many compete to be a parent, and the share of children
@@ -62,12 +55,12 @@ class Log:
         self.cut = False
         self._score = score_function(configuration)
         self._exact = configuration.exact and configuration.against is None
-        self._budget = stop
+        self._stop = stop
         self._seen: dict[Candidate, float] = {}
 
     def more(self) -> bool:
         """Tell whether another instance may be looked at."""
-        self.cut = self.cut or (self.evaluations % 64 == 0 and self._budget.over())
+        self.cut = self.cut or (self.evaluations % 64 == 0 and self._stop.over())
         return not self.cut and self.evaluations < self.most
 
     def ratio(self, candidate: Candidate) -> float:
@@ -76,8 +69,8 @@ class Log:
         if candidate not in self._seen:
             cost, reference = self._score(candidate)
             best = float(self.records[-1].ratio) if self.records else 0.0
-            if self._exact and cost > PROMISING * best * reference and _small(candidate):
-                reference = min(reference, _optimum(candidate, reference))
+            if self._exact and cost > PROMISING * best * reference and is_small(candidate):
+                reference = min(reference, small_optimum(candidate, reference))
             record = Record(self.number, self.evaluations - 1, cost, reference, candidate)
             if not self.records or record.ratio > self.records[-1].ratio:
                 self.records.append(record)
@@ -149,18 +142,6 @@ def evolve(moves: Moves, log: Log) -> None:
         living.setdefault(child, ratio)
         if len(living) > POPULATION:
             del living[min(living, key=living.__getitem__)]
-
-
-def _optimum(candidate: Candidate, reference: int) -> int:
-    """Return the optimum; with releases the least cost known, if it takes too many states."""
-    if candidate.has_releases:
-        return least_latency(candidate.instance(), reference, RELEASE_STATES)
-    prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
-    return optimum(candidate.memory, prompts, outputs)
-
-
-def _small(candidate: Candidate) -> bool:
-    return candidate.memory <= SMALL_MEMORY and len(candidate) <= SMALL_REQUESTS
 
 
 def neighbour(candidate: Candidate, moves: Moves) -> Candidate:

@@ -19,6 +19,7 @@ from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary import families, local
 from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.cells import cells
 from kvopt.adversary.closed_forms import compiled, released_upper_bound, upper_bound
 from kvopt.adversary.configuration import SearchConfiguration, WorkUnit
 from kvopt.model.errors import WorkerError
@@ -82,7 +83,7 @@ def prepare(configuration: SearchConfiguration) -> None:
 def number_of_units(configuration: SearchConfiguration) -> int | None:
     """Return how many units a search has, or None if it never ends."""
     if configuration.method == "exhaustive":
-        return len(exhaustive.cells(configuration.limits))
+        return len(cells(configuration.limits))
     return families.number_of_units(configuration) if configuration.method == "families" else None
 
 
@@ -132,7 +133,7 @@ def search(
 
     Returns
     -------
-    list of Unit
+    list of WorkUnit
         All units, those of `done` and the ledger included, by number.
 
     Raises

@@ -11,21 +11,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from kvopt.adversary.candidate import Candidate, Group, Limits, latest, timing
+from kvopt.adversary.candidate import Candidate, Group, Limits, latest, released_at, timing
 from kvopt.adversary.configuration import SearchConfiguration
-from kvopt.adversary.limits import ends_within
 from kvopt.adversary.score import Score, score_function
+from kvopt.adversary.small_optima import is_small, small_optimum
+from kvopt.adversary.time_limit import ends_within
 from kvopt.model.stopping import Stopping
-from kvopt.solver.releases.search import least_latency
-from kvopt.solver.state_search.many import optima
 
 __all__ = ["reductions", "shrunk", "size"]
-
-SMALL_REQUESTS, SMALL_MEMORY = 14, 32
-"""Up to so many requests and tokens the reference is the optimum."""
-
-RELEASE_STATES = 3_000
-"""So many states the search for an optimum with release times may keep."""
 
 PAIRS = 8
 """With up to so many groups, steps change two of them at once too."""
@@ -54,7 +47,7 @@ def shrunk(configuration: SearchConfiguration, candidate: Candidate, stop: Stopp
     Returns
     -------
     Candidate
-        Smaller by `size`, or the given one.  Without an end to the budget it depends on the
+        Smaller by `size`, or the given one.  Without an end to the time it depends on the
         configuration and the candidate alone.
 
     Raises
@@ -113,16 +106,9 @@ class _Judge:
         enough
             If the optimum is at least that, it may be returned instead (rounds).
         """
-        small = len(candidate) <= SMALL_REQUESTS and candidate.memory <= SMALL_MEMORY
-        if self._against or not small:
+        if self._against or not is_small(candidate):
             return reference
-        if candidate.has_releases:
-            cutoff = reference if enough is None else min(reference, enough)
-            return min(reference, least_latency(candidate.instance(), cutoff, RELEASE_STATES))
-        prompts, outputs = (lengths.tolist() for lengths in candidate.arrays())
-        problem = (candidate.memory, prompts, outputs)
-        limits = None if enough is None else [enough]
-        return optima([problem], cutoffs=limits)[0]
+        return small_optimum(candidate, reference, enough)
 
 
 def size(candidate: Candidate) -> tuple[int, ...]:
@@ -220,21 +206,16 @@ def _earlier(candidate: Candidate) -> Iterator[Candidate]:
         return
     first = min(timing(group)[0] for group in groups)
     for shift in sorted({first, 1}, reverse=True):
-        yield Candidate.of(candidate.memory, (_moved(g, timing(g)[0] - shift) for g in groups))
+        yield Candidate.of(candidate.memory, (released_at(g, timing(g)[0] - shift) for g in groups))
     for k, group in enumerate(groups):
         release, every = timing(group)
         for time in _lower(release, 0):
-            yield _with(candidate, {k: _moved(group, time)})
+            yield _with(candidate, {k: released_at(group, time)})
         for gap in _lower(every, 0):
             yield _with(candidate, {k: (*group[:3], release, gap)})
     for j, k in _pairs(candidate):
-        some = {i: _moved(groups[i], timing(groups[i])[0] - 1) for i in (j, k)}
+        some = {i: released_at(groups[i], timing(groups[i])[0] - 1) for i in (j, k)}
         yield _with(candidate, some)
-
-
-def _moved(group: Group, release: int) -> Group:
-    """Return a group that is released at another time, never before 0."""
-    return (*group[:3], max(0, release), *group[4:])
 
 
 def _simpler(candidate: Candidate) -> Iterator[Candidate]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from kvopt.adversary.candidate import Candidate, together
 from kvopt.adversary.configuration import Record, SearchConfiguration, WorkUnit
-from kvopt.model.formats import INSTANCE_FORMAT_WITH_RELEASES, INSTANCE_FORMATS, parsed
+from kvopt.model.formats import INSTANCE_FORMATS, parsed
 from kvopt.parallel.store import Claims, Columns, FinishedUnit, Task, WorkStore
 from kvopt.policies import policy_from_spec, source_digest
 
@@ -366,8 +366,8 @@ def _instance(candidate: Candidate) -> str:
         dict(zip(keys, map(int, group), strict=False)) for group in together(candidate.groups)
     ]
     memory = int(candidate.memory)
-    form = INSTANCE_FORMAT_WITH_RELEASES if candidate.has_releases else INSTANCE_FORMATS[0]
-    return json.dumps({"format": form, "memory": memory, "requests": requests})
+    written = INSTANCE_FORMATS[candidate.has_releases]
+    return json.dumps({"format": written, "memory": memory, "requests": requests})
 
 
 def _candidate(text: str) -> Candidate:

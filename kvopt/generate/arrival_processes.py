@@ -17,6 +17,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.instance import MAX_TIME, abridged
 from kvopt.model.milliseconds import decimal_fraction, decimal_text
 from kvopt.model.spec import Parser, choice
+from kvopt.theory.pipeline import area
 
 __all__ = ["ArrivalProcess", "arrival_process"]
 
@@ -68,8 +69,8 @@ class ArrivalProcess:
         prompts, outputs
             Lengths of the requests (tokens), shape (n,) each.
         """
-        areas = sum(s * o + o * (o + 1) // 2 for s, o in zip(prompts, outputs, strict=True))
-        mean_gap = float(Fraction(areas, len(outputs)) / memory / self.load)
+        total_area = sum(map(area, prompts, outputs))
+        mean_gap = float(Fraction(total_area, len(outputs)) / memory / self.load)
         gap = _gaps(rng, float(self.cv))
         time, releases = 0.0, [0]
         for _ in outputs[1:]:

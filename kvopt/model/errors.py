@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sysconfig
+import functools
 import traceback
 from pathlib import Path
 
@@ -80,12 +80,18 @@ def raised_text(error: BaseException) -> str:
     """Return an exception of a user's own code as text, with the file and line it comes from."""
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if not frame.filename.startswith(_NOT_OWN)]
+    own = [frame for frame in frames if not frame.filename.startswith(_not_own())]
     return f"{text} ({own[-1].filename}, line {own[-1].lineno})" if own else text
 
 
-_NOT_OWN = (
-    str(Path(__file__).resolve().parent.parent),
-    "<frozen",
-    *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-)
+@functools.cache
+def _not_own() -> tuple[str, ...]:
+    """Return how the files of other code begin: of kvopt, of Python, and of what is installed."""
+    import sysconfig  # loads much
+
+    folders = ("stdlib", "platstdlib", "purelib", "platlib")
+    return (
+        str(Path(__file__).resolve().parent.parent),
+        "<frozen",
+        *(sysconfig.get_path(name) for name in folders),
+    )

@@ -6,13 +6,15 @@ Everything that kvopt writes goes through `write_text` or `write_bytes`.
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeAlias, TypeVar
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from kvopt.model.errors import InputError
 from kvopt.model.formats import (
@@ -41,6 +43,7 @@ __all__ = [
     "files_in",
     "find_certificates",
     "find_instances",
+    "opened",
     "read_any",
     "read_instance",
     "read_json",
@@ -272,19 +275,36 @@ def read_text(path: PathLike, packed: bool = False) -> str:
     InputError
         If the file cannot be read, is too large or not such text.
     """
+    with opened(path, packed) as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise InputError(f"is too large: more than {MAX_BYTES} bytes")
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff" if packed else "")
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not a text file in UTF-8: byte {error.start}") from None
+
+
+@contextmanager
+def opened(path: PathLike, packed: bool = True) -> Iterator[BinaryIO]:
+    """Open a file to read, unpacked if it may be packed by gzip and is.
+
+    Raises
+    ------
+    TypeError
+        If the path is neither a str nor a Path.
+    InputError
+        If the file cannot be read, also later on; without its name.
+    """
     try:
         with _path(path).open("rb") as raw:
             is_packed = packed and raw.peek(2)[:2] == b"\x1f\x8b"
-            data = (gzip.GzipFile(fileobj=raw) if is_packed else raw).read(MAX_BYTES + 1)
-        if len(data) > MAX_BYTES:
-            raise InputError(f"is too large: more than {MAX_BYTES} bytes")
-        return data.decode("utf-8").removeprefix("\ufeff" if packed else "")
+            # Buffered once more, for GzipFile is slow to hand out single lines.
+            yield io.BufferedReader(gzip.GzipFile(fileobj=raw)) if is_packed else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise InputError(f"is a damaged gzip file: {error}") from None
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"is not a text file in UTF-8: byte {error.start}") from None
     except ValueError:  # a NUL, or what no file system can encode
         raise InputError("cannot be read: no file can have this name") from None
 

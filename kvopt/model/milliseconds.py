@@ -14,6 +14,7 @@ __all__ = [
     "checked_ms",
     "decimal_fraction",
     "decimal_text",
+    "exact_number",
     "ms_number",
     "ms_text",
     "parse_duration_ms",
@@ -44,6 +45,21 @@ def decimal_fraction(text: str) -> Fraction | None:
         return None
     value = Fraction(int(whole + part), 10 ** len(part)) * Fraction(10) ** exponent
     return -value if sign == "-" else value
+
+
+def exact_number(value: object) -> Fraction | None:
+    """Return an int, a Fraction, or a decimal number given as text; None for anything else.
+
+    Examples
+    --------
+    >>> exact_number("0.5"), exact_number(2), exact_number(0.5), exact_number(True)
+    (Fraction(1, 2), Fraction(2, 1), None, None)
+    """
+    if isinstance(value, str):
+        return decimal_fraction(value)
+    if isinstance(value, int | Fraction) and not isinstance(value, bool):
+        return Fraction(value)
+    return None
 
 
 def decimal_text(value: Fraction) -> str:

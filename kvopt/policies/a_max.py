@@ -14,7 +14,8 @@ from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.mc_sf import MCSF
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.simulation.decisions import Decisions, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee, inherited
 from kvopt.theory.orders import RequestType, distinct_orders, orders_of_ties
 from kvopt.theory.parsing import at_least_one

@@ -11,7 +11,8 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.simulation.decisions import Decisions, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.parsing import at_least_one
 
 __all__ = ["AMin"]

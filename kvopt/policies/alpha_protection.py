@@ -11,7 +11,8 @@ from typing import ClassVar
 from kvopt.model.spec import integer, optional
 from kvopt.policies.fcfs import keep_parameter, run_fcfs
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine
+from kvopt.simulation.decisions import Decisions
+from kvopt.simulation.machine import Machine
 from kvopt.theory.parsing import fraction
 
 __all__ = ["AlphaProtection"]

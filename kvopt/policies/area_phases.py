@@ -11,7 +11,8 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.phases import in_batches, run_as_they_fit
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine
+from kvopt.simulation.decisions import Decisions
+from kvopt.simulation.machine import Machine
 from kvopt.theory.area_levels import AreaLevels
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.mixed_bounds import area_phases_claim

@@ -10,7 +10,8 @@ import numpy as np
 from kvopt.model.errors import InputError
 from kvopt.model.spec import integer, yes_or_no
 from kvopt.policies.policy import parameter
-from kvopt.simulation.machine import NOBODY, Decisions, Machine, Wait
+from kvopt.simulation.decisions import Decisions, Wait
+from kvopt.simulation.machine import NOBODY, Machine
 
 __all__ = [
     "PASSES",

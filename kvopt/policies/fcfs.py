@@ -19,7 +19,8 @@ from kvopt.policies.bypass import (
 )
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
 from kvopt.policies.thrashing import overflow_course
-from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.simulation.decisions import Decisions, Until, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.orders import RequestType
 
 __all__ = ["FCFS", "keep_parameter", "run_fcfs"]
@@ -165,12 +166,12 @@ def _thrash(
     """Foresee kills and starts, let them happen, and bring what runs and waits up to date."""
     order = np.array([*admitted, *queue], dtype=np.int64)
     prompts = machine.prompts_of(order).tolist()
-    starts = [machine.started(i) for i in admitted]
-    course = overflow_course(prompts, starts, machine.memory, limit, kills)
-    places, starts_, ends = (np.array(column) for column in course[:3])
-    machine.foresee(order[places], starts_, ends)
+    started = [machine.started(i) for i in admitted]
+    course = overflow_course(prompts, started, machine.memory, limit, kills)
+    places, starts, ends = (np.array(column) for column in course[:3])
+    machine.foresee(order[places], starts, ends)
     done = yield Wait(course.until)
-    running = 1 + int(places[(starts_ < machine.now) & (ends >= machine.now)].max())
+    running = 1 + int(places[(starts < machine.now) & (ends >= machine.now)].max())
     admitted[:] = order[:running].tolist()
     queue.clear()
     queue.extend(order[running:].tolist())

@@ -12,7 +12,8 @@ from kvopt.model.spec import choice, yes_or_no
 from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.simulation.decisions import Decisions, Until
+from kvopt.simulation.machine import Machine
 from kvopt.theory.classes import class_starts
 from kvopt.theory.gba_bounds import GBA_ALPHA, gba_guarantee
 from kvopt.theory.guarantee import Guarantee, strongest

@@ -10,7 +10,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.gba import GBA
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.simulation.decisions import Decisions, Until
+from kvopt.simulation.machine import Machine
 from kvopt.theory.classes import pulled_beside
 from kvopt.theory.gba_bounds import GBA_ALPHA
 from kvopt.theory.guarantee import Guarantee, inherited

@@ -17,7 +17,8 @@ from kvopt.model.spec import choice, integer, yes_or_no
 from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
 from kvopt.policies.phases import in_batches, run_one_at_a_time, run_pipeline, start_staggered
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.simulation.decisions import Decisions, Until, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_guarantee
 from kvopt.theory.guarantee import UTILISATION, Guarantee, strongest
 from kvopt.theory.orders import RequestType, distinct_orders

@@ -15,7 +15,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.gsa import GSA
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.simulation.decisions import Decisions, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.gsa_bounds import GSA_ALPHA
 from kvopt.theory.guarantee import Guarantee, inherited
 from kvopt.theory.parsing import at_least_one, growth_factor

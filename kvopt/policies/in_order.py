@@ -9,7 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.simulation.decisions import Decisions, Wait
+from kvopt.simulation.machine import Machine
 
 __all__ = ["KeyQueue", "Queue", "RegroupedQueue", "plan_in_order"]
 

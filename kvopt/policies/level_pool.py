@@ -11,7 +11,8 @@ from typing import ClassVar
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Wait
+from kvopt.simulation.decisions import Decisions, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.area_levels import AreaLadder
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.mixed_bounds import (

@@ -15,7 +15,8 @@ from kvopt.policies.bypass import (
 )
 from kvopt.policies.in_order import KeyQueue, plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
-from kvopt.simulation.machine import Decisions, Machine
+from kvopt.simulation.decisions import Decisions
+from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.ordering import in_order_cost, shortest_first_starts
 from kvopt.theory.orders import RequestType, orders_of_ties

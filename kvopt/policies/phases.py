@@ -9,7 +9,8 @@ from fractions import Fraction
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.simulation.machine import Decisions, Machine, Until, Wait
+from kvopt.simulation.decisions import Decisions, Until, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.pipeline import SpacingRule, staggered
 
 __all__ = [

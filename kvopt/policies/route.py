@@ -15,7 +15,8 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.policies.phases import in_batches, run_pipeline
 from kvopt.policies.policy import Policy
-from kvopt.simulation.machine import NEVER, Decisions, Machine, Until, Wait
+from kvopt.simulation.decisions import NEVER, Decisions, Until, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.theory.pipeline import sps_spacing, staggered
 
 __all__ = ["Rect", "Response", "Route"]

@@ -9,7 +9,8 @@ from typing import ClassVar
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.in_order import RegroupedQueue, plan_in_order
 from kvopt.policies.policy import Policy
-from kvopt.simulation.machine import Decisions, Machine
+from kvopt.simulation.decisions import Decisions
+from kvopt.simulation.machine import Machine
 from kvopt.theory.batches import EXACT_REQUESTS, batches
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.ordering import earliest_starts

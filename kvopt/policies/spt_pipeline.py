@@ -9,7 +9,8 @@ from typing import ClassVar
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Compiler, Cost, Policy
-from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.simulation.decisions import Decisions, Until
+from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee, strongest
 from kvopt.theory.ordering import pipeline_cost, pipeline_starts
 from kvopt.theory.orders import RequestType

@@ -10,7 +10,8 @@ from typing import ClassVar
 from kvopt.model.instance import Instance, IntArray
 from kvopt.policies.in_order import KeyQueue, plan_in_order
 from kvopt.policies.policy import Compiler, Cost, Policy
-from kvopt.simulation.machine import Decisions, Machine
+from kvopt.simulation.decisions import Decisions
+from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee, with_own_lengths
 from kvopt.theory.ordering import areas, earliest_starts, in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties

@@ -9,7 +9,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.spec import yes_or_no
 from kvopt.policies.phases import in_batches
 from kvopt.policies.policy import Policy, parameter
-from kvopt.simulation.machine import Decisions, Machine, Until
+from kvopt.simulation.decisions import Decisions, Until
+from kvopt.simulation.machine import Machine
 from kvopt.theory.area_batches import SVF_BATCHES_THEOREM, batch_starts
 from kvopt.theory.classes import pulled_beside
 from kvopt.theory.guarantee import Guarantee

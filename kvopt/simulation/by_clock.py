@@ -12,7 +12,8 @@ from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.simulation.clock import Clock, RoundTimes
-from kvopt.simulation.machine import LATEST, Commitment, Foreseen, Machine, Wait
+from kvopt.simulation.decisions import LATEST, Commitment, Foreseen, Wait
+from kvopt.simulation.machine import Machine
 from kvopt.simulation.policy import Policy
 from kvopt.simulation.simulate import World, run_policy
 
@@ -153,9 +154,7 @@ class _ClockedWorld(World):
         if self.walked is not None:  # what was foreseen has passed until then
             time, self.walked = self.walked, None
             return time
-        target = None
-        if pause.releases and self.released < len(self.to_come):
-            target = int(self.times_to_come[self.released])
+        target = self._next_arrival() if pause.releases else None
         return self._walk(limit, pause.completions, target)
 
     def first_event(self, foreseen: Foreseen, limit: int) -> int:
@@ -169,9 +168,7 @@ class _ClockedWorld(World):
             elif end < start + int(self.singles.outputs[request]):
                 number, constant = self.live[request]
                 heapq.heappush(self.ends, (end, number, request, constant, False))
-        to_come = self.released < len(self.to_come)
-        target = int(self.times_to_come[self.released]) if to_come else None
-        self.walked = limit = self._walk(limit, True, target)
+        self.walked = limit = self._walk(limit, True, self._next_arrival())
         # What runs now has no end announced, and what was to start is forgotten.
         self.starts.clear()
         self.ends = []
@@ -195,6 +192,12 @@ class _ClockedWorld(World):
         schedule = super().schedule()
         self._walk(schedule.makespan, False, None)
         return schedule
+
+    def _next_arrival(self) -> int | None:
+        """Return when the next request arrives (tick); None if all have arrived."""
+        if self.released == len(self.to_come):
+            return None
+        return int(self.times_to_come[self.released])
 
     def _walk(self, limit: int, completions: bool, target: int | None) -> int:
         """Let rounds pass to a limit, or to a completion or a tick, and return the time."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import MAX_TOKENS, IntArray, abridged
-from kvopt.model.milliseconds import decimal_fraction, decimal_text
+from kvopt.model.milliseconds import decimal_text, exact_number
 from kvopt.model.spec import Parser, integer, parse_values, split_spec
 
 __all__ = [
@@ -358,9 +358,7 @@ def _rounds_until(time: int, pace: Pace, most: int) -> int:
 
 def _milliseconds(value: object, name: str) -> Fraction:
     """Return a constant of a clock, given as text or an exact number."""
-    exact = decimal_fraction(value) if isinstance(value, str) else None
-    if isinstance(value, int | Fraction) and not isinstance(value, bool):
-        exact = Fraction(value)
+    exact = exact_number(value)
     if exact is None or not 0 <= exact <= LARGEST or 10**DECIMALS % exact.denominator:
         raise InputError(
             f"{name}: must be a decimal number from 0 to {LARGEST} (milliseconds) with at most"

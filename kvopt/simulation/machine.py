@@ -11,94 +11,20 @@ release, a number that is released shows that smaller ones exist.
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import PolicyError
 from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen
 
-__all__ = ["Commitment", "Decisions", "Machine", "Until", "Wait"]
-
-NEVER = np.iinfo(np.int64).max
-"""End of an attempt that nobody has announced (time)."""
-
-LATEST = 10**17
-"""Latest time a policy may plan for (rounds); sums of times stay within 64 bits."""
-
+__all__ = ["Machine"]
 
 NOBODY = np.zeros(0, dtype=np.int64)
 """No requests."""
 
 UNKNOWN = "does not exist, or has not been released"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Let time pass to the next completion or release, or to `until` if that is earlier.
-
-    Parameters
-    ----------
-    until
-        Time to wake at if nothing happens before it (rounds), or None.
-    completions, releases
-        Whether completions and releases end the pause; those on the way are reported
-        after it in any case, completions as its value, releases by `Machine.arrivals`.
-    """
-
-    until: int | None = None
-    completions: bool = True
-    releases: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Until:
-    """Let time pass to exactly `time`; what happens on the way is reported then."""
-
-    time: int
-
-
-Decisions = Generator[Wait | Until, IntArray, None]
-"""What `Policy.run` returns: it yields pauses and is sent the requests that completed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Commitment:
-    """Attempts decided on in one go, as arrays.
-
-    Parameters
-    ----------
-    requests, starts
-        Request and start time (rounds) of each attempt, shape (a,) each.
-    kill_at
-        Age at which each attempt is killed unless it has completed by then
-        (rounds), shape (a,); `NEVER` for none.
-    """
-
-    requests: IntArray
-    starts: IntArray
-    kill_at: IntArray
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """Attempts that are foreseen, by (request, start); see `Machine.foresee`.
-
-    Parameters
-    ----------
-    requests, starts, ends
-        Request, start and end of each attempt (rounds), shape (a,) each.
-    running
-        Whether the attempt runs already, shape (a,).
-    """
-
-    requests: IntArray
-    starts: IntArray
-    ends: IntArray
-    running: NDArray[np.bool_]
 
 
 class Machine:
@@ -343,10 +269,7 @@ class Machine:
         if not len(requests) == len(starts) == len(ages):
             lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ages)} kill ages"
             raise self._error(None, f"commitment of {lengths}")
-        unknown = (requests < 0) | (requests >= len(self._open))
-        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
-        self._refuse(self._finished[requests], requests, "start of a finished request")
-        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
+        self._check_unfinished(requests)
         self._refuse(self._end[requests] > self.now, requests, "start of a running request")
         self._refuse(starts < self.now, requests, "start in the past")
         self._refuse(starts > LATEST, requests, f"start after time {LATEST}")
@@ -396,10 +319,7 @@ class Machine:
         if not len(requests) == len(starts) == len(ends):
             lengths = f"{len(requests)} requests, {len(starts)} starts, {len(ends)} ends"
             raise self._error(None, f"{lengths} are foreseen")
-        unknown = (requests < 0) | (requests >= len(self._open))
-        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
-        self._refuse(self._finished[requests], requests, "start of a finished request")
-        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
+        self._check_unfinished(requests)
         self._refuse((ends <= starts) | (ends > LATEST), requests, "kill at an age below 1")
         order = np.lexsort((starts, requests))
         requests, starts, ends = requests[order], starts[order], ends[order]
@@ -586,6 +506,12 @@ class Machine:
             raise self._error(request, f"start of a request that {UNKNOWN}")
         if self._end[request] > self.now:
             raise self._error(request, "start of a running request")
+
+    def _check_unfinished(self, requests: IntArray) -> None:
+        unknown = (requests < 0) | (requests >= len(self._open))
+        self._refuse(unknown, requests, f"start of a request that {UNKNOWN}")
+        self._refuse(self._finished[requests], requests, "start of a finished request")
+        self._refuse(~self._open[requests], requests, f"start of a request that {UNKNOWN}")
 
     def _integers(self, values: ArrayLike, what: str) -> IntArray:
         """Return a policy's numbers as a one-dimensional array of its own."""

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import IntArray
-from kvopt.model.milliseconds import decimal_fraction
+from kvopt.model.milliseconds import exact_number
 from kvopt.model.schedule import Schedule, exact_sum
+from kvopt.theory.ordering import areas
 
 __all__ = ["COLUMNS", "STATISTICS", "Metrics", "Timeline", "metrics"]
 
@@ -255,9 +256,7 @@ def limit(value: Fraction | int | str, name: str) -> Fraction:
     InputError
         If it is not a decimal number >= 0, or a float.
     """
-    exact = decimal_fraction(value) if isinstance(value, str) else None
-    if isinstance(value, Fraction | int) and not isinstance(value, bool):
-        exact = Fraction(value)
+    exact = exact_number(value)
     if exact is None or exact < 0:
         raise InputError(f"{name}: must be a decimal number of at least 0, got {value!r}")
     return exact
@@ -265,11 +264,7 @@ def limit(value: Fraction | int | str, name: str) -> Fraction:
 
 def _areas(schedule: Schedule) -> IntArray:
     """Return memory times rounds of each attempt (token-rounds), shape (a,)."""
-    rounds = schedule.end - schedule.start
-    areas: IntArray = (
-        schedule.instance.prompts[schedule.request] * rounds + rounds * (rounds + 1) // 2
-    )
-    return areas
+    return areas(schedule.held, schedule.end - schedule.start)
 
 
 def _memory_share(schedule: Schedule) -> Fraction:

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Protocol
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.spec import Parser
-from kvopt.simulation.machine import Decisions, Machine
+from kvopt.simulation.decisions import Decisions
+from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee
 from kvopt.theory.orders import RequestType, distinct_orders
 from kvopt.theory.phases import Phases

@@ -22,17 +22,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
-from kvopt.simulation.machine import (
-    LATEST,
-    NEVER,
-    NOBODY,
-    Commitment,
-    Decisions,
-    Foreseen,
-    Machine,
-    Until,
-    Wait,
-)
+from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Decisions, Foreseen, Until, Wait
+from kvopt.simulation.machine import NOBODY, Machine
 from kvopt.simulation.policy import Policy
 
 __all__ = ["World", "run_policy", "simulate"]
@@ -88,7 +79,7 @@ def run_policy(
 ) -> Schedule:
     """Run a policy in a world and return what it did; see `simulate`."""
     instance = world.instance
-    machine = _machine_for(policy, instance)
+    machine = _machine_for(policy, world)
     if stop is None:
         return _simulated(world, policy, machine, progress)
     try:
@@ -108,7 +99,7 @@ def _simulated(
     instance = world.instance
     world.release(machine)
     decisions: Decisions | None = None
-    completed = np.array([], dtype=np.int64)
+    completed = NOBODY
     pauses = idle = 0
     while True:
         try:
@@ -142,13 +133,12 @@ def _simulated(
     return schedule
 
 
-def _machine_for(policy: Policy, instance: Instance) -> Machine:
+def _machine_for(policy: Policy, world: World) -> Machine:
     """Return the machine that a policy sees, before anything is released."""
     if not isinstance(policy.clairvoyant, bool):
         reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
         raise PolicyError(str(policy.name), None, 1, reason)
-    keeps = getattr(policy, "keeps_tokens", False)
-    return Machine(policy.name, instance.memory, policy.clairvoyant, keeps)
+    return Machine(policy.name, world.instance.memory, world.clairvoyant, world.keeps_tokens)
 
 
 class World:
@@ -158,15 +148,14 @@ class World:
         self.instance = instance
         self.policy = policy.name
         self.clairvoyant = bool(policy.clairvoyant)
-        keeps_tokens = bool(getattr(policy, "keeps_tokens", False))
-        self.keeps_tokens = keeps_tokens
+        self.keeps_tokens = bool(getattr(policy, "keeps_tokens", False))
         self.now = 0
         self.completed = 0  # so many requests
         self.to_come = np.argsort(instance.releases, kind="stable")
         self.times_to_come = instance.releases[self.to_come]
         self.released = 0  # so many requests
         self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
-        self.singles = _Singles(instance, keeps_tokens)
+        self.singles = _Singles(instance, self.keeps_tokens)
         self.foreseen: Foreseen | None = None
         self.killed: list[tuple[IntArray, IntArray, IntArray]] = []  # as was foreseen
         self.batches: list[_Batch] = []

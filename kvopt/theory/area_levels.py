@@ -8,7 +8,6 @@ proofs/text/mixed_non_clairvoyant.md.
 
 from __future__ import annotations
 
-import math
 from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,21 +16,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
-from kvopt.theory.pipeline import geometric_slices
+from kvopt.theory.ordering import areas
+from kvopt.theory.pipeline import area, geometric_slices, rounds_within
 from kvopt.theory.quadratic import Exact
 
 __all__ = ["AreaBudget", "AreaLadder", "AreaLevels", "longest_within", "phases"]
 
 
-def longest_within(prompts: IntArray, area: int, memory: int) -> IntArray:
-    """Return the largest numbers of rounds, at most M - s, whose area is at most `area`.
+def longest_within(prompts: IntArray, most: int, memory: int) -> IntArray:
+    """Return the largest numbers of rounds, at most M - s, whose area is at most `most`.
 
     Parameters
     ----------
     prompts
         Prompt lengths s (tokens), each below `memory`, shape (n,).
-    area
-        Area (token-rounds), >= 0.
+    most
+        Largest area (token-rounds), >= 0.
     memory
         Memory budget M (tokens).
 
@@ -45,18 +45,14 @@ def longest_within(prompts: IntArray, area: int, memory: int) -> IntArray:
     >>> longest_within(np.array([0, 2, 7]), 7, 9).tolist()
     [3, 2, 0]
     """
-    area = min(area, memory * memory)  # no run of M - s rounds has more
+    most = min(most, memory * memory)  # no run of M - s rounds has more
     b = 2 * prompts + 1
-    root = np.sqrt(b.astype(np.float64) ** 2 + 8.0 * area)  # of t^2 + b t = 2 area
+    root = np.sqrt(b.astype(np.float64) ** 2 + 8.0 * most)  # of t^2 + b t = 2 area
     rounds = np.clip(((root - b) / 2).astype(np.int64), 0, memory - prompts)
     # The float is off by less than one.
-    rounds -= _areas(prompts, rounds) > area
-    rounds += (rounds < memory - prompts) & (_areas(prompts, rounds + 1) <= area)
+    rounds -= areas(prompts, rounds) > most
+    rounds += (rounds < memory - prompts) & (areas(prompts, rounds + 1) <= most)
     return rounds
-
-
-def _areas(prompts: IntArray, rounds: IntArray) -> IntArray:
-    return prompts * rounds + rounds * (rounds + 1) // 2
 
 
 class AreaLadder:
@@ -82,13 +78,11 @@ class AreaLadder:
         slice, longest
             The given slice and the cap of all slices (rounds), 0 <= slice < longest.
         """
-        needed = prompt * (slice + 1) + (slice + 1) * (slice + 2) // 2
+        needed = area(prompt, slice + 1)
         while self._areas[-1] < needed:
             self._areas.append(self._area_of(len(self._areas)))
         level = bisect_left(self._areas, needed)
-        b = 2 * prompt + 1
-        rounds = (math.isqrt(b * b + 8 * self._areas[level]) - b) // 2  # t^2 + b t = 2 area
-        return level, min(rounds, longest)
+        return level, min(rounds_within(prompt, self._areas[level]), longest)
 
 
 class AreaLevels:
@@ -127,7 +121,7 @@ class AreaLevels:
         """
         prompts, slices = self.prompts[alive], self.slices[alive]
         longer = slices < self.memory - prompts
-        needed = int(_areas(prompts, slices + 1)[longer].min())
+        needed = int(areas(prompts, slices + 1)[longer].min())
         while self._area_of(self._level) < needed:
             self._level += 1
         grown = longest_within(prompts, self._area_of(self._level), self.memory)
@@ -177,11 +171,11 @@ class AreaBudget:
         prompts, counts = self._values[there], counts[there]
         longest = np.minimum(self.memory - prompts, self._rounds_of(stage))
         budget = self._area_of(stage)
-        low, high = 0, int(_areas(prompts, longest).max())  # the largest area is in between
+        low, high = 0, int(areas(prompts, longest).max())  # the largest area is in between
         while low < high:
             middle = (low + high + 1) // 2
             rounds = np.minimum(longest_within(prompts, middle, self.memory), longest)
-            if _exact_sum(_areas(prompts, rounds), counts) <= budget:
+            if _exact_sum(areas(prompts, rounds), counts) <= budget:
                 low = middle
             else:
                 high = middle - 1
@@ -190,9 +184,9 @@ class AreaBudget:
         return found[kinds]
 
 
-def _exact_sum(areas: IntArray, counts: IntArray) -> int:
-    """Return the sum of areas * counts, which may exceed 64 bits; the counts add up to < 2^31."""
-    high, low = areas >> 32, areas & 0xFFFFFFFF
+def _exact_sum(values: IntArray, counts: IntArray) -> int:
+    """Return the sum of values * counts, which may exceed 64 bits; the counts add up to < 2^31."""
+    high, low = values >> 32, values & 0xFFFFFFFF
     return (int(high @ counts) << 32) + int(low @ counts)
 
 

@@ -88,18 +88,18 @@ class Theorem:
         "general", "large memory", or "expected": about the mean over what a policy draws.
     formula
         The bound in words or as a function of alpha.
-    function
-        The bound as an exact function of alpha; None if it is a constant.
-    alpha
-        The alpha at which the source states it; None if it is a constant.
-    constant
-        The bound as the source states it; None if it has parameters other than alpha.
     prompts
         "one" if all requests must have one common prompt length, or "any".
     kills
         Whether the policies it is about may kill requests.
     source
         Paper or proof.
+    function
+        The bound as an exact function of alpha; None if it is a constant.
+    alpha
+        The alpha at which the source states it; None if it is a constant.
+    constant
+        The bound as the source states it; None if it has parameters other than alpha.
     releases
         When the requests may be released.
     requests
@@ -115,12 +115,12 @@ class Theorem:
     kind: Literal["upper", "lower"]
     regime: Literal["general", "large memory", "expected"]
     formula: str
-    function: Callable[[Exact], Exact] | None
-    alpha: Exact | None
-    constant: Exact | None
     prompts: Literal["one", "any"]
     kills: bool
     source: str
+    function: Callable[[Exact], Exact] | None = None
+    alpha: Exact | None = None
+    constant: Exact | None = None
     releases: Literal["all 0"] = "all 0"
     requests: str = ""
     parameters: str = ""

@@ -37,9 +37,6 @@ AREA_PHASES_THEOREM = Theorem(
     kind="upper",
     regime="general",
     formula="max(F, 2 F / 3 + b), F = R(alpha) / U, R(g) = g + 2 g^1.5 / (g - 1)",
-    function=None,
-    alpha=None,
-    constant=None,
     prompts="any",
     kills=True,
     requests="b and U >= 1/4 as the run has them",
@@ -124,9 +121,6 @@ LEVEL_POOL_THEOREM = Theorem(
         "max(F, 2 F / 3 + 1 + 1 / (1 - alpha^-0.5)),"
         " F = (1 + alpha + 2 alpha / (alpha - 1)) rho / (1 - a)"
     ),
-    function=None,
-    alpha=None,
-    constant=None,
     prompts="any",
     kills=True,
     requests="every prompt + output at most w, w at most a M and at most rho (prompt + 1)",
@@ -154,8 +148,6 @@ AREA_BUDGET_THEOREM = Theorem(
     kind="upper",
     regime="general",
     formula="1375/24",
-    function=None,
-    alpha=None,
     constant=Fraction(1375, 24),
     prompts="any",
     kills=True,

@@ -22,6 +22,7 @@ __all__ = [
     "area_order",
     "areas",
     "best_layout",
+    "best_released_layout",
     "earliest_fit",
     "earliest_starts",
     "in_order_cost",
@@ -208,6 +209,7 @@ def lay_out(
     memory: int,
     prompts: IntArray,
     outputs: IntArray,
+    releases: IntArray,
     order: IntArray,
     in_order: bool,
     load: IntArray,
@@ -220,12 +222,15 @@ def lay_out(
         Memory budget M (tokens).
     prompts, outputs
         Prompt and output lengths (tokens), shape (n,) each.
+    releases
+        Release times (rounds), shape (n,).
     order
         In which order they are placed, shape (n,).
     in_order
         Whether none may start before the one placed before it.
     load
-        Room for the memory in use in each round, zeros, shape (sum of outputs + 1,).
+        Room for the memory in use in each round, zeros, shape (r,), r more than the last release
+        and the sum of the outputs together, by which all has ended.
 
     Returns
     -------
@@ -234,8 +239,8 @@ def lay_out(
     """
     total = start = 0
     for i in order:
-        if not in_order:
-            start = 0
+        if not in_order or start < releases[i]:
+            start = releases[i]
         prompt, output = prompts[i], outputs[i]
         j = output
         while j > 0:
@@ -258,6 +263,7 @@ def best_layout(memory: int, prompts: IntArray, outputs: IntArray) -> int:
     rounds = outputs.sum() + 1
     best = -1
     common = prompts.min() == prompts.max()
+    at_once = np.zeros_like(outputs)
     for by_area in range(1 if common else 2):
         order = np.argsort(
             prompts * outputs + outputs * (outputs + 1) // 2 if by_area else outputs,
@@ -265,10 +271,41 @@ def best_layout(memory: int, prompts: IntArray, outputs: IntArray) -> int:
         )
         for in_order in range(2):
             load = np.zeros(rounds, dtype=np.int64)
-            cost = lay_out(memory, prompts, outputs, order, in_order == 1, load)
+            cost = lay_out(memory, prompts, outputs, at_once, order, in_order == 1, load)
             if best < 0 or cost < best:
                 best = cost
     return best if n else 0
+
+
+def best_released_layout(
+    memory: int, prompts: IntArray, outputs: IntArray, releases: IntArray
+) -> int:
+    """Return the total latency of the best of five schedules (rounds).
+
+    Each request in turn starts as early as it fits, gaps included: by output, by area, by release,
+    and by outputs or areas put off by the releases.
+
+    Parameters
+    ----------
+    memory
+        Memory budget M (tokens).
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    releases
+        Release times (rounds), shape (n,).
+    """
+    areas = prompts * outputs + outputs * (outputs + 1) // 2
+    best = -1
+    for kind in range(5):
+        keys = outputs if kind in (0, 3) else areas if kind in (1, 4) else releases
+        if kind >= 3:
+            keys = keys + releases
+        order = np.argsort(keys * (outputs.max() + 1) + outputs, kind="mergesort")
+        load = np.zeros(releases.max() + outputs.sum() + 1, dtype=np.int64)
+        cost = lay_out(memory, prompts, outputs, releases, order, False, load)
+        if best < 0 or cost < best:
+            best = cost
+    return int(best - releases.sum())
 
 
 def in_order_cost(memory: int, prompts: IntArray, outputs: IntArray, by_area: bool) -> int:
@@ -276,4 +313,4 @@ def in_order_cost(memory: int, prompts: IntArray, outputs: IntArray, by_area: bo
     keys = prompts * outputs + outputs * (outputs + 1) // 2 if by_area else outputs
     order = np.argsort(keys, kind="mergesort")
     load = np.zeros(outputs.sum() + 1, dtype=np.int64)
-    return lay_out(memory, prompts, outputs, order, True, load)
+    return lay_out(memory, prompts, outputs, np.zeros_like(outputs), order, True, load)

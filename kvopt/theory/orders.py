@@ -6,11 +6,15 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 __all__ = ["RequestType", "distinct_orders", "number_of_orders", "orders_of_ties"]
 
 RequestType = tuple[int, int]
 """Prompt and output length of a request (tokens)."""
+
+T = TypeVar("T", bound=tuple[int, ...])
+"""A request, with its release time or without."""
 
 
 def number_of_orders(requests: Sequence[RequestType]) -> int:
@@ -19,7 +23,7 @@ def number_of_orders(requests: Sequence[RequestType]) -> int:
     return math.factorial(len(requests)) // math.prod(map(math.factorial, counts))
 
 
-def distinct_orders(requests: Sequence[RequestType]) -> Iterator[tuple[RequestType, ...]]:
+def distinct_orders(requests: Sequence[T]) -> Iterator[tuple[T, ...]]:
     """Yield every distinct order of requests once, in descending order."""
     current = sorted(requests, reverse=True)
     while True:

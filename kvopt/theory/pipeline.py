@@ -27,6 +27,7 @@ __all__ = [
     "capped_slices",
     "geometric_slices",
     "pipeline_peak",
+    "rounds_within",
     "slices_up_to",
     "sps2_spacing",
     "sps_peak",
@@ -195,6 +196,12 @@ def area(prompt: int, rounds: int) -> int:
     return prompt * rounds + rounds * (rounds + 1) // 2
 
 
+def rounds_within(prompt: int, largest_area: int) -> int:
+    """Return the largest number of rounds with at most a given area (token-rounds, >= 0)."""
+    b = 2 * prompt + 1
+    return (math.isqrt(b * b + 8 * largest_area) - b) // 2  # solves t^2 + b t = 2 area
+
+
 def geometric_slices(alpha: Exact, beta: Exact) -> SliceRule:
     """Return the slice rule floor(beta * alpha^p), exact (arXiv 2601.22996).
 
@@ -233,12 +240,7 @@ def area_slices(growth: Exact, prompt: int, scale: Fraction = Fraction(1)) -> Sl
         Area of the first slice in units of the smallest one, >= 1.
     """
     largest_area = geometric_slices(growth, scale * (prompt + 1))
-    b = 2 * prompt + 1
-
-    def slice(phase: int) -> int:
-        return (math.isqrt(b * b + 8 * largest_area(phase)) - b) // 2  # solves t^2 + b t = 2 area
-
-    return slice
+    return lambda phase: rounds_within(prompt, largest_area(phase))
 
 
 def capped_slices(slice_of: SliceRule, longest: int) -> Iterator[int]:

@@ -10,15 +10,13 @@ Adding a format: enter it into `FORMATS`.
 from __future__ import annotations
 
 import csv
-import gzip
-import io
-import zlib
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from kvopt.model.errors import InputError
+from kvopt.model.files import opened
 from kvopt.model.formats import parsed
 from kvopt.model.instance import MAX_TOKENS, abridged, check_integer
 from kvopt.traces.timestamps import TimeReader, date_and_time, number_of
@@ -150,18 +148,8 @@ class TraceFormat:
             If the file cannot be read or a row is malformed; without the name of
             the file.
         """
-        try:
-            with Path(path).open("rb") as raw:
-                packed = raw.peek(2)[:2] == b"\x1f\x8b"
-                # Buffered once more, for GzipFile is slow to hand out single lines.
-                file = io.BufferedReader(gzip.GzipFile(fileobj=raw)) if packed else raw
-                yield from self.reader(_lines(file), self.prompt, self.output, self.arrival)
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise InputError(f"is a damaged gzip file: {error}") from None
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror}") from None
-        except ValueError:  # a NUL, or what no file system can encode
-            raise InputError("cannot be read: no file can have this name") from None
+        with opened(path) as file:
+            yield from self.reader(_lines(file), self.prompt, self.output, self.arrival)
 
 
 _SECONDS = number_of(1_000_000, "seconds")

@@ -13,7 +13,7 @@ from typing import NamedTuple, NoReturn
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import abridged
-from kvopt.model.milliseconds import decimal_fraction
+from kvopt.model.milliseconds import exact_number
 
 __all__ = ["Moment", "TimeReader", "date_and_time", "number_of"]
 
@@ -77,11 +77,7 @@ def number_of(unit: int, words: str) -> TimeReader:
     """
 
     def read(value: object, place: str) -> Moment:
-        number = None
-        if isinstance(value, str):
-            number = decimal_fraction(value)
-        elif isinstance(value, int | float) and not isinstance(value, bool):
-            number = Fraction(value) if isinstance(value, int) else decimal_fraction(repr(value))
+        number = exact_number(repr(value) if isinstance(value, float) else value)
         if number is None or not 0 <= number * unit <= LARGEST:
             _refuse(value, place, f"a number of {words} from 0 to {LARGEST // unit}")
         return Moment(int(number * unit + Fraction(1, 2)), False)

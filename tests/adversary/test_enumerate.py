@@ -18,8 +18,9 @@ from kvopt.adversary import Limits, SearchConfiguration
 from kvopt.adversary import enumerate as exhaustive
 from kvopt.adversary import enumeration_kernel as enumeration
 from kvopt.adversary.candidate import Candidate
+from kvopt.adversary.cells import Cell, cells
 from kvopt.adversary.closed_forms import _with_callees, compiled, plain
-from kvopt.adversary.enumerate import Cell, cells, run_unit
+from kvopt.adversary.enumerate import run_unit
 from kvopt.adversary.orders import has_classes, orders_to_try, outlived_slices
 from kvopt.generate import generate_random
 from kvopt.policies import FCFS, GSA, Policy

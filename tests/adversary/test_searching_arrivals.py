@@ -19,8 +19,8 @@ from kvopt.adversary import local as climbing
 from kvopt.adversary.arrival_moves import ARRIVAL_MOVES
 from kvopt.adversary.attribution import account
 from kvopt.adversary.candidate import timing, together
+from kvopt.adversary.cells import Cell, cells
 from kvopt.adversary.closed_forms import compiled, plain, released_upper_bound
-from kvopt.adversary.enumerate import Cell, cells
 from kvopt.adversary.enumerate_arrivals import sets
 from kvopt.adversary.families import growth
 from kvopt.adversary.moves import MOVES, Landmarks, Moves, crossover, random_candidate

@@ -8,22 +8,31 @@ from typing import Any
 from oracles.model import Attempt, Request
 
 
+def tokens_held(requests: list[Request], attempts: list[Attempt], keeps: bool) -> list[int]:
+    """Return what each attempt begins with: its prompt and, if kills keep tokens, these."""
+    return [
+        requests[i][0] + sum(b - a for j, a, b, _ in attempts if keeps and j == i and b <= start)
+        for i, start, _, _ in attempts
+    ]
+
+
 def request_metrics(
-    requests: list[Request], releases: list[int], attempts: list[Attempt]
+    requests: list[Request], releases: list[int], attempts: list[Attempt], keeps: bool
 ) -> list[dict[str, Any]]:
     """Return the metrics of each request, by watching every round."""
+    held = tokens_held(requests, attempts, keeps)
     found: list[dict[str, Any]] = [
         {"first_round": None, "kills": 0, "wasted": 0, "completion": None} for _ in requests
     ]
     for round_ in range(1, max(end for _, _, end, _ in attempts) + 1):
-        for i, start, end, killed in attempts:
+        for (i, start, end, killed), first in zip(attempts, held, strict=True):
             if not start < round_ <= end:
                 continue
             mine = found[i]
             if mine["first_round"] is None:
                 mine["first_round"] = round_
             if killed:
-                mine["wasted"] += requests[i][0] + round_ - start
+                mine["wasted"] += first + round_ - start
             if round_ == end:
                 mine["kills"] += killed
                 if not killed:
@@ -48,14 +57,19 @@ def percentile(values: list[Fraction], percent: int) -> Fraction:
 
 
 def memory_utilisation(
-    memory: int, requests: list[Request], releases: list[int], attempts: list[Attempt]
+    memory: int,
+    requests: list[Request],
+    releases: list[int],
+    attempts: list[Attempt],
+    keeps: bool,
 ) -> Fraction:
     """Return the mean share of the memory in use after the earliest release."""
+    held = tokens_held(requests, attempts, keeps)
     last = max(end for _, _, end, _ in attempts)
     used = [
         sum(
-            requests[i][0] + round_ - start
-            for i, start, end, _ in attempts
+            first + round_ - start
+            for (_, start, end, _), first in zip(attempts, held, strict=True)
             if start < round_ <= end
         )
         for round_ in range(min(releases) + 1, last + 1)

@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
+from scripted import attempts
 
 from kvopt import (
     Attempt,
     Decisions,
     Instance,
     Machine,
-    Policy,
     PolicyError,
     Until,
     Wait,
-    simulate,
-    violations,
 )
 
 INSTANCE = Instance(20, [2, 2, 0], [8, 5, 4], releases=[0, 0, 5])
-
-
-def attempts(run_: Callable[[Machine], Decisions], instance: Instance = INSTANCE) -> list[Attempt]:
-    class Scripted(Policy):
-        name: ClassVar[str] = "scripted"
-        clairvoyant: ClassVar[bool] = False
-
-        def run(self, machine: Machine) -> Decisions:
-            return run_(machine)
-
-    schedule = simulate(instance, Scripted())
-    assert violations(schedule) == []
-    return list(schedule)
 
 
 def test_what_is_foreseen_holds_until_a_release() -> None:
@@ -51,7 +35,7 @@ def test_what_is_foreseen_holds_until_a_release() -> None:
         yield Wait()
         machine.start(2)
 
-    assert attempts(run) == [
+    assert attempts(run, INSTANCE) == [
         Attempt(0, 0, 8),
         Attempt(1, 0, 2, killed=True),
         Attempt(1, 2, 4, killed=True),
@@ -91,7 +75,7 @@ def test_a_kill_at_the_end_of_the_pause_is_left_to_the_policy() -> None:
         yield Until(5)
         machine.start(2)
 
-    assert [a.killed for a in attempts(run)] == [False, False, False]
+    assert [a.killed for a in attempts(run, INSTANCE)] == [False, False, False]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +99,7 @@ def test_what_cannot_be_foreseen(foreseen: Any, request_: int | None, reason: st
         yield Wait(9)
 
     with pytest.raises(PolicyError) as error:
-        attempts(run)
+        attempts(run, INSTANCE)
     assert reason in error.value.reason
     assert error.value.request == request_
 
@@ -129,7 +113,7 @@ def test_what_is_foreseen_needs_a_pause_that_ends(pause: Wait | Until) -> None:
         yield pause
 
     with pytest.raises(PolicyError, match="after what it foresees"):
-        attempts(run)
+        attempts(run, INSTANCE)
 
 
 def test_an_overflow_of_what_is_foreseen_is_found() -> None:

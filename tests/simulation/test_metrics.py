@@ -17,7 +17,7 @@ from policy_runs import as_tuples, rows, run
 from strategies import instances, policy_specs
 
 import kvopt
-from kvopt import InputError, Instance, Metrics, Schedule, metrics
+from kvopt import Attempt, InputError, Instance, Metrics, Schedule, metrics
 from kvopt.report.metric_tables import metrics_csv, metrics_parquet, metrics_table
 from kvopt.simulation.metrics import COLUMNS
 
@@ -32,8 +32,9 @@ def measured(draw: st.DrawFn) -> Metrics:
 
 
 def literal(found: Metrics) -> list[dict[str, object]]:
-    instance = found.schedule.instance
-    return request_metrics(rows(instance), instance.releases.tolist(), as_tuples(found.schedule))
+    schedule, instance = found.schedule, found.schedule.instance
+    releases = instance.releases.tolist()
+    return request_metrics(rows(instance), releases, as_tuples(schedule), schedule.keeps_tokens)
 
 
 @given(measured())
@@ -71,9 +72,10 @@ def test_statistics_are_those_of_fractions(found: Metrics) -> None:
         assert values["max"] == float(max(known))
         for percent in (50, 90, 95, 99):
             assert values[f"p{percent}"] == pytest.approx(float(percentile(known, percent)))
-    instance = found.schedule.instance
+    schedule, instance = found.schedule, found.schedule.instance
+    lengths, releases = rows(instance), instance.releases.tolist()
     share = memory_utilisation(
-        instance.memory, rows(instance), instance.releases.tolist(), as_tuples(found.schedule)
+        instance.memory, lengths, releases, as_tuples(schedule), schedule.keeps_tokens
     )
     assert found.memory_utilisation == float(share)
     assert found.summary()["wasted_token_rounds"] == sum(mine["wasted"] for mine in expected)
@@ -117,6 +119,14 @@ def test_huge_numbers_stay_exact() -> None:
     assert found.wasted_token_rounds.tolist() == [times * (n * (n + 1) // 2)]
     assert found.goodput(1, Fraction(int(ends[-1]) - 1, 10**9 - 1)) == 1
     assert found.goodput(1, Fraction(int(ends[-1]) - 1, 10**9 - 1) - Fraction(1, 10**40)) == 0
+
+
+def test_kept_tokens_take_memory_too() -> None:
+    schedule = run("fcfs:keep=yes", Instance(12, [1, 1, 1], [8, 8, 3]))
+    assert [a for a in schedule if a.tokens] == [Attempt(1, 8, 11, tokens=5)]
+    used = (8 + 36) + (5 + 15) + (3 + 6) + (3 * 6 + 6)
+    assert used == schedule.memory_profile().area()
+    assert metrics(schedule).memory_utilisation == used / (12 * 11)
 
 
 def test_an_incomplete_schedule_is_refused() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import attempts
 from strategies import instances
 
 from kvopt import (
@@ -16,30 +17,13 @@ from kvopt import (
     Decisions,
     Instance,
     Machine,
-    Policy,
     PolicyError,
     Until,
     Wait,
-    simulate,
-    violations,
 )
 from kvopt.model.instance import IntArray
 
 INSTANCE = Instance(10, [2, 2, 0, 1], [3, 5, 4, 2], releases=[0, 4, 0, 4])
-Run = Callable[[Machine], Decisions]
-
-
-def attempts(run_: Run, instance: Instance = INSTANCE, clairvoyant_: bool = False) -> list[Attempt]:
-    class Scripted(Policy):
-        name: ClassVar[str] = "scripted"
-        clairvoyant: ClassVar[bool] = clairvoyant_
-
-        def run(self, machine: Machine) -> Decisions:
-            return run_(machine)
-
-    schedule = simulate(instance, Scripted())
-    assert violations(schedule) == []
-    return list(schedule)
 
 
 def test_what_arrives_is_told_once_in_order_of_release_then_request() -> None:
@@ -96,7 +80,7 @@ def test_what_ends_a_pause(pause: Wait | Until, woken: int) -> None:
         yield Until(10)
         machine.commit([1, 2, 3], [10, 15, 20])
 
-    attempts(run)
+    attempts(run, INSTANCE)
 
 
 def test_waiting_for_releases_alone_passes_over_completions() -> None:
@@ -108,7 +92,7 @@ def test_waiting_for_releases_alone_passes_over_completions() -> None:
         yield Wait(completions=False)  # nothing is to come: all that is planned happens
         raise AssertionError
 
-    assert [a.request for a in attempts(run)] == [2, 0, 1, 3]
+    assert [a.request for a in attempts(run, INSTANCE)] == [2, 0, 1, 3]
 
 
 def test_waiting_for_releases_that_do_not_come_leaves_requests_unfinished() -> None:
@@ -118,7 +102,7 @@ def test_waiting_for_releases_that_do_not_come_leaves_requests_unfinished() -> N
             yield Wait(completions=False)
 
     with pytest.raises(PolicyError, match="the policy stops with 3 requests unfinished"):
-        attempts(run)
+        attempts(run, INSTANCE)
 
 
 @pytest.mark.parametrize("request_", [1, 3, 17])
@@ -137,7 +121,7 @@ def test_starting_what_has_not_arrived_is_an_error(
         decide(machine, request_)
 
     with pytest.raises(PolicyError) as error:
-        attempts(run)
+        attempts(run, INSTANCE)
     assert str(error.value) == (
         f"policy scripted, request {request_}, round 3: start of a request that does not exist,"
         " or has not been released"
@@ -181,7 +165,7 @@ def test_what_was_taken_back_takes_no_memory_in_plans() -> None:
         machine.commit([2, 1], [8, 16])
         yield Until(30)
 
-    assert [a.request for a in attempts(run, instance, clairvoyant_=True)] == [0, 2, 1]
+    assert [a.request for a in attempts(run, instance, clairvoyant=True)] == [0, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +186,7 @@ def test_commitments_are_withdrawn_before_other_decisions(
         machine.withdraw()
 
     with pytest.raises(PolicyError, match="commitments are withdrawn after other decisions"):
-        attempts(run)
+        attempts(run, INSTANCE)
 
 
 @given(instances(max_requests=6, max_memory=15, latest_release=15), st.integers(0, 10**6))

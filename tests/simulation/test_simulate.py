@@ -6,12 +6,12 @@ import pickle
 import random
 import re
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scripted import Run, attempts, policy
 from strategies import instances
 
 from kvopt import (
@@ -20,7 +20,6 @@ from kvopt import (
     InputError,
     Instance,
     Machine,
-    Policy,
     PolicyError,
     Schedule,
     SolverError,
@@ -31,24 +30,6 @@ from kvopt import (
 )
 
 INSTANCE = Instance(10, [2, 2, 0], [3, 5, 4])
-Run = Callable[[Machine], Decisions]
-
-
-def policy(run_: Run, clairvoyant_: bool = False) -> Policy:
-    class Scripted(Policy):
-        name: ClassVar[str] = "scripted"
-        clairvoyant: ClassVar[bool] = clairvoyant_
-
-        def run(self, machine: Machine) -> Decisions:
-            return run_(machine)
-
-    return Scripted()
-
-
-def attempts(run: Run, instance: Instance = INSTANCE, clairvoyant: bool = False) -> list[Attempt]:
-    schedule = simulate(instance, policy(run, clairvoyant))
-    assert violations(schedule) == []
-    return list(schedule)
 
 
 def test_wait_wakes_at_the_next_completion_or_at_its_limit() -> None:
@@ -65,7 +46,7 @@ def test_wait_wakes_at_the_next_completion_or_at_its_limit() -> None:
         told.append((machine.now, done.tolist(), machine.memory_next_round(), machine.running))
         machine.start(1)
 
-    assert attempts(run) == [Attempt(0, 0, 3), Attempt(2, 0, 4), Attempt(1, 4, 9)]
+    assert attempts(run, INSTANCE) == [Attempt(0, 0, 3), Attempt(2, 0, 4), Attempt(1, 4, 9)]
     assert told == [(2, [], 8, 2), (3, [0], 4, 1), (4, [2], 0, 0)]
 
 
@@ -80,7 +61,7 @@ def test_until_sleeps_through_completions() -> None:
         assert machine.unfinished().tolist() == [1]
         machine.start(1)
 
-    assert attempts(run)[-1] == Attempt(1, 7, 12)
+    assert attempts(run, INSTANCE)[-1] == Attempt(1, 7, 12)
 
 
 def test_kill_frees_memory_at_once_and_the_request_may_start_again() -> None:
@@ -96,7 +77,7 @@ def test_kill_frees_memory_at_once_and_the_request_may_start_again() -> None:
         machine.start(0)
         machine.start(2)
 
-    assert attempts(run)[:2] == [Attempt(1, 0, 2, killed=True), Attempt(1, 2, 7)]
+    assert attempts(run, INSTANCE)[:2] == [Attempt(1, 0, 2, killed=True), Attempt(1, 2, 7)]
 
 
 def test_kill_at_an_age() -> None:
@@ -108,7 +89,7 @@ def test_kill_at_an_age() -> None:
         machine.start(2, kill_at=4)
         machine.start(1)
 
-    assert attempts(run) == [
+    assert attempts(run, INSTANCE) == [
         Attempt(0, 0, 3),
         Attempt(2, 0, 2, killed=True),
         Attempt(1, 3, 8),
@@ -132,7 +113,7 @@ def test_commitments_mix_with_single_decisions() -> None:
         assert (yield Wait()).tolist() == [0]
         machine.commit([1, 2], [6, 11])
 
-    assert attempts(run) == [
+    assert attempts(run, INSTANCE) == [
         Attempt(1, 0, 2, killed=True),
         Attempt(0, 1, 3, killed=True),
         Attempt(0, 3, 6),
@@ -188,7 +169,7 @@ def test_earliest_start_of_a_clairvoyant_policy_is_by_true_lengths() -> None:
         yield Until(3)
         machine.start(2)
 
-    assert attempts(run, clairvoyant=True)[-1] == Attempt(2, 3, 7)
+    assert attempts(run, INSTANCE, clairvoyant=True)[-1] == Attempt(2, 3, 7)
 
 
 def error_of(run: Run, clairvoyant: bool = False) -> PolicyError:
@@ -293,7 +274,7 @@ def test_a_policy_that_swallows_errors_gains_nothing() -> None:
         yield Wait()
         machine.start(2)
 
-    assert [a.request for a in attempts(run)] == [0, 1, 2]
+    assert [a.request for a in attempts(run, INSTANCE)] == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +387,7 @@ def test_arrays_given_to_policies_are_their_own() -> None:
         assert machine.waiting().tolist() == []
         yield Until(20)
 
-    attempts(run)
+    attempts(run, INSTANCE)
 
 
 def test_what_waits_neither_runs_nor_is_planned() -> None:
@@ -424,7 +405,7 @@ def test_what_waits_neither_runs_nor_is_planned() -> None:
         assert machine.unfinished(np.array([2, 0])).tolist() == [2, 0]
         machine.commit([0, 1, 2], [7, 10, 15])
 
-    attempts(run)
+    attempts(run, INSTANCE)
 
 
 def test_a_policy_cannot_change_the_truth() -> None:
