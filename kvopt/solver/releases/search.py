@@ -23,7 +23,7 @@ from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
-from kvopt.solver.combinatorial_bounds import twelve_moments
+from kvopt.solver.busy_time_weights import twelve_moments
 from kvopt.solver.releases.busy_time import fluid_busy_times
 from kvopt.solver.result import Bound, Result
 from kvopt.solver.stage import Incumbent, run_alone
