@@ -13,17 +13,20 @@ import click
 
 from kvopt.cli.batches import (
     Entry,
+    complain_broken_off,
     entries_in,
+    exit_code_for,
     finished_in,
     run_all,
     write_tables,
 )
-from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, exit_code, interruptible
+from kvopt.cli.interrupts import BAD_INPUT, DONE, exit_code, interruptible
 from kvopt.cli.options import complain, note, print_json, table_form
 from kvopt.cli.terminal import width
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import STDOUT, read_text, write_schedule, write_text
 from kvopt.model.instance import Instance
+from kvopt.model.rows import to_csv
 from kvopt.model.text import NAME, one_line
 from kvopt.theory.decimals import rounded_up
 
@@ -110,15 +113,12 @@ def solve_many(
         if limit.interrupted:
             done = sum(one.complete for one in found.values())
             whole = sum(isinstance(entry.content, Instance) for entry in entries)
-            kept = "" if output is None else f"; {output} keeps them"
-            complain(f"{limit.what}; {done} of {whole} instances were solved{kept}", limit.code)
+            complain_broken_off(limit, f"{done} of {whole} instances were solved", output)
     return exit_code(limit.code, *codes)
 
 
 def show_row(name: str, instance: Instance, result: Result, form: str) -> None:
     """Print the bracket of one instance as a table of one row."""
-    from kvopt.report.tables import to_csv
-
     facts = _facts(name, instance, result.to_dict(), {})
     row = {key: facts[key] for key in KEYS}
     click.echo(to_csv([row]) if form == "csv" else _table([row]).markup(form), nl=form != "csv")
@@ -210,8 +210,6 @@ def _or_dash(value: int | None) -> str:
 
 def _show(rows: list[dict[str, Any]], output: Path | None) -> None:
     """Print the rows, and write them into the output folder."""
-    from kvopt.report.tables import to_csv
-
     form, table = table_form(), _table(rows)
     csv = to_csv([{key: row[key] for key in KEYS} for row in rows])
     if output is not None:
@@ -248,6 +246,5 @@ def _complained(entry: Entry, done: Done | None) -> int:
     if isinstance(entry.content, InputError):
         return complain(str(entry.content), BAD_INPUT)
     if done is not None and isinstance(done.found, KvoptError):
-        code = BAD_INPUT if isinstance(done.found, InputError) else FAILED
-        return complain(f"{one_line(entry.name, NAME)}: {done.found}", code)
+        return complain(f"{one_line(entry.name, NAME)}: {done.found}", exit_code_for(done.found))
     return DONE

@@ -184,11 +184,9 @@ class Comparison(ShownAsText):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of `kvopt ratio --json`, one for each policy."""
-        from kvopt.comparison.rows import ratio_row, reason_row
+        from kvopt.comparison.rows import ratio_rows
 
-        name = self.instance.name
-        rows = [ratio_row(name, ratio) for ratio in self.ratios]
-        return rows + [reason_row(name, u.reason, u.policy, self.optimum) for u in self.unfinished]
+        return ratio_rows(self.instance.name, self.ratios, self.unfinished, self.optimum)
 
     def to_csv(self) -> str:
         """Return the rows as comma-separated values with a header."""
