@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ from kvopt.model.files import STDOUT, read_text, write_schedule, write_text
 from kvopt.model.instance import Instance
 from kvopt.model.rows import to_csv
 from kvopt.model.text import NAME, one_line
-from kvopt.theory.decimals import rounded_up
+from kvopt.theory.decimals import gap_text
 
 if TYPE_CHECKING:
     from kvopt.batch.run import Done
@@ -198,8 +197,8 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         if row["objective"] is None:
             shown += ["-", "-"]
         else:
-            gap = 1 - Fraction(row["lower_bound"], row["objective"])
-            shown += [f"{rounded_up(100 * gap, 2)} %", f"{row['seconds']:.2f}"]
+            gap = gap_text(row["lower_bound"], row["objective"])
+            shown += [gap, f"{row['seconds']:.2f}"]
         cells.append(shown)
     return Table(COLUMNS, cells, "lrrlrrrr")
 
