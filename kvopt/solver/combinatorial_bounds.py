@@ -53,7 +53,7 @@ class LowerBound:
 
 
 def best_lower_bound(instance: Instance) -> LowerBound:
-    """Return the best of all these bounds."""
+    """Return the best lower bound that takes no search: on the total latency if there are releases."""
     memory, slots = busy_time_bounds(instance)
     bounds = [LowerBound(total_output_bound(instance), "total output")]
     if not instance.has_releases:
