@@ -25,13 +25,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from measurements import read_rows
+from measurements import count_processor_time, read_rows
 
 from kvopt import Instance, policy_from_spec, simulate
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate, certificate_text, checked
 from kvopt.generate import generate_random
-from kvopt.theory.decimals import rounded_down, rounded_up
+from kvopt.theory.decimals import gap_text, rounded_down, rounded_up
 
 LOADS = (0.7, 0.9, 1.2)
 
@@ -153,9 +153,9 @@ def open_table(rows: list[Row]) -> str:
         return "None is left open."
     lines = ["| number | load | requests | M | bracket | gap |", "|--:|--:|--:|--:|---|--:|"]
     for row in left:
-        gap = rounded_up(100 * (1 - Fraction(row["lower"], row["upper"])), 2)
+        gap = gap_text(row["lower"], row["upper"])
         cells = [row[key] for key in ("number", "load", "requests", "memory")]
-        cells += [f"{row['lower']}..{row['upper']}", f"{gap} %"]
+        cells += [f"{row['lower']}..{row['upper']}", gap]
         lines.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(lines)
 
@@ -183,7 +183,7 @@ def main() -> None:
         print(TABLES[options.table](rows))
         return
     if options.processor_time:
-        time.perf_counter = time.process_time
+        count_processor_time()
     done = {row["number"] for row in rows}
     for number in range(options.first, options.first + options.count):
         if number not in done:

@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import instances
 
-from kvopt import Instance, best_lower_bound, policy_from_spec, simulate
+from kvopt import Instance, policy_from_spec, simulate
 
 sys.path.append(str(Path(__file__).parent.parent / "scripts"))
 
 import reproduce_paper
 from paper import online, orderings, report
-from paper.fluid import latency_bound
 from paper.measures import (
     Comparison,
     Measurement,
@@ -152,21 +151,6 @@ def test_missing_traces_are_one_line(
     monkeypatch.setattr(sys, "argv", arguments)
     with pytest.raises(SystemExit, match=r"^--traces[^\n]*$"):
         reproduce_paper.main()
-
-
-@given(instances(latest_release=40), st.sampled_from(["fcfs", "mc-sf", "svf", "a-min"]))
-def test_no_schedule_is_below_the_fluid_bound(instance: Instance, spec: str) -> None:
-    bound = latency_bound(instance)
-    schedule = simulate(instance, policy_from_spec(spec))
-    assert instance.total_output <= bound <= schedule.total_latency()
-
-
-@given(instances())
-def test_the_fluid_bound_without_releases_is_that_of_busy_times(instance: Instance) -> None:
-    found = best_lower_bound(instance)
-    assert latency_bound(instance) <= found.value
-    if found.name == "busy time":
-        assert latency_bound(instance) == found.value
 
 
 def test_the_online_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

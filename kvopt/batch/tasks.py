@@ -11,7 +11,12 @@ import numpy as np
 
 from kvopt.batch.outcome import Outcome
 from kvopt.certificates.solve import solve_certified
-from kvopt.certificates.write import certificate, certificate_text, checked
+from kvopt.certificates.write import (
+    LEAST_CHECK_SECONDS,
+    certificate,
+    certificate_text,
+    checked,
+)
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
 from kvopt.model.errors import KvoptError, SolverError
@@ -26,9 +31,6 @@ from kvopt.solver.result import Result
 from kvopt.solver.solve import solve
 
 __all__ = ["Solved", "Task", "Work", "code_of", "do"]
-
-LEAST_CHECK_SECONDS = 10.0
-"""So long the check of a certificate may take, however short the limit of an instance is."""
 
 
 @dataclass(frozen=True, slots=True)

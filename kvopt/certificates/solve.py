@@ -90,12 +90,12 @@ def _certifying(plan: tuple[Step, ...]) -> tuple[Step, ...]:
     return (*plan[:after], complete, *plan[after:-1], Step(Exhaustive(last=True)), plan[-1])
 
 
-CERTIFYING_RELEASE_PLAN = _certifying(RELEASE_PLAN)
-"""That with release times."""
-
 CERTIFYING_PLAN = _certifying(PLAN)
 """The plan of `kvopt.solver.solve`, with the checker's search after the searches over states, and
 once more before the last stage."""
+
+CERTIFYING_RELEASE_PLAN = _certifying(RELEASE_PLAN)
+"""That with release times."""
 
 
 def solve_certified(

@@ -20,6 +20,7 @@ from kvopt.solver.result import Bound, Result
 
 __all__ = [
     "LARGER_LIMITS",
+    "LEAST_CHECK_SECONDS",
     "certificate",
     "certificate_text",
     "checked",
@@ -29,6 +30,9 @@ __all__ = [
 
 LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
 """What the checker may take for a certificate of one's own, if its usual budget does not do."""
+
+LEAST_CHECK_SECONDS = 10.0
+"""So long the check of a certificate may take, however short the limit of an instance is."""
 
 
 def certificate(result: Result, bound: Bound | None = None) -> dict[str, Any]:

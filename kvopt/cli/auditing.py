@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvopt.adversary.brief import BriefSearch, brief_search
-from kvopt.cli import options
 from kvopt.cli.batches import (
     Entry,
+    complain_broken_off,
     entries_in,
     finished_in,
     output_folder,
@@ -38,12 +38,14 @@ from kvopt.cli.options import (
 from kvopt.cli.terminal import progress_bar, width
 from kvopt.comparison.ratio import Verdict
 from kvopt.comparison.records import ClaimedRecord, problems_with, read_records, worst_known
+from kvopt.comparison.rows import ratio_row, ratio_rows, reason_row
 from kvopt.comparison.standing import Standing, standings
 from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
+from kvopt.model.rows import to_csv
 from kvopt.model.text import NAME, file_text, one_line
-from kvopt.policies import Policy, is_built_in, policy_from_spec, spec_of
+from kvopt.policies import Policy, is_built_in, policies_of, policy_from_spec, spec_of
 
 if TYPE_CHECKING:
     from kvopt.batch.outcome import Outcome
@@ -96,7 +98,7 @@ def audit(
 
     began = time.perf_counter()
     spec = workers_spec(jobs, executor)
-    chosen = options.policies(policies)
+    chosen = policies_of(policies)
     curated = curated_instances()
     files = paths or tuple(sorted(curated.glob("*.json")))
     paths = paths or (curated,)
@@ -119,8 +121,7 @@ def audit(
         audit.show(chosen, time.perf_counter() - began, output, width(wide))
         if limit.interrupted:
             number = f"{len(audit.audited)} of {len(entries)}"
-            kept = "" if output is None else f"; {output} keeps them"
-            complain(f"{limit.what}; {number} instances were audited{kept}", limit.code)
+            complain_broken_off(limit, f"{number} instances were audited", output)
     for _, reason in audit.refused:
         complain(reason, BAD_INPUT)
     return exit_code(
@@ -242,8 +243,6 @@ class _Audit:
 
         Tables are as wide as that (characters), None for any width.
         """
-        from kvopt.report.tables import reason_row, to_csv
-
         form, table = table_form(), self._table()
         rows = [row for name, found in self.audited for row in _rows(name, found)]
         rows += [reason_row(name, reason) for name, reason in self.refused]
@@ -339,8 +338,6 @@ class _Audit:
         return grouped_table(COLUMNS, groups, "lrrll", width, ("from",))
 
     def _as_object(self, summary: dict[str, Any], standing: Sequence[Standing]) -> dict[str, Any]:
-        from kvopt.report.tables import ratio_row
-
         return {
             "instances": [
                 {
@@ -369,19 +366,15 @@ class _Audit:
 
 def _shown(found: Outcome) -> list[list[str]]:
     """Return policy, ratio, bound, where that is from, and verdict of each policy, as text."""
-    from kvopt.report.tables import bound_texts, ratio_text
+    from kvopt.report.tables import ratio_cells
 
-    ended = [[r.policy, ratio_text(r), *bound_texts(r), r.verdict.value] for r in found.ratios]
-    undecided = Verdict.UNDECIDED.value
-    return ended + [[one.policy, "-", "-", "", undecided] for one in found.unfinished]
+    cells = ratio_cells(found.ratios, found.unfinished)
+    return [[policy, *rest] for policy, _, *rest in cells]
 
 
 def _rows(name: str, found: Outcome) -> list[dict[str, Any]]:
     """Return the ratios on an instance as JSON objects."""
-    from kvopt.report.tables import ratio_row, reason_row
-
-    rows = [ratio_row(name, ratio) for ratio in found.ratios]
-    return rows + [reason_row(name, u.reason, u.policy, found) for u in found.unfinished]
+    return ratio_rows(name, found.ratios, found.unfinished, found)
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:

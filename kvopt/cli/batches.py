@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from kvopt.cli.options import label, note, output_path
+from kvopt.cli.interrupts import BAD_INPUT, FAILED
+from kvopt.cli.options import complain, label, note, output_path
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import STDOUT, find_instances, read_instance, write_text
 from kvopt.model.instance import Instance
 from kvopt.model.text import NAME, one_line
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Entry",
+    "complain_broken_off",
     "entries_in",
+    "exit_code_for",
     "finished_in",
     "output_folder",
     "run_all",
@@ -37,6 +39,9 @@ __all__ = [
 ]
 
 PRELOADED = ["kvopt.batch.tasks"]
+
+DOING = {"solve": "solving", "ratio": "comparing", "audit": "auditing"}
+"""What is said of the work of each command while it goes on."""
 
 FINISHED = "finished"
 """Subfolder of an output folder that keeps what is done."""
@@ -159,21 +164,6 @@ def finished_in(output: Path | None) -> Finished | None:
     return finished
 
 
-@contextmanager
-def _progress(work: Work, total: int) -> Iterator[Callable[[], None]]:
-    """Show how many instances are done."""
-    what = {"solve": "solving", "ratio": "comparing", "audit": "auditing"}[work.command]
-    count = 0
-    with progress_bar(what, total) as advance_to:
-
-        def advance() -> None:
-            nonlocal count
-            count += 1
-            advance_to(count)
-
-        yield advance
-
-
 def run_all(
     work: Work,
     entries: Sequence[Entry],
@@ -206,18 +196,29 @@ def run_all(
     found: dict[int, Done] = {}
     with (
         workers_from_spec(executor, PRELOADED) as workers,
-        _progress(work, len(instances)) as advance,
+        progress_bar(DOING[work.command], len(instances)) as advance_to,
     ):
         for done in run_batch(work, instances, limit, workers, finished):
             done = done._replace(number=places[done.number])
             found[done.number] = done
             on_done(done)
-            advance()
+            advance_to(len(found))
     if resumed := sum(done.resumed for done in found.values()):
         note(f"{resumed} of {len(instances)} instances were finished before")
     for file in finished.damaged if finished else ():
         note(f"{file}: is damaged, its instance was worked on again")
     return found
+
+
+def exit_code_for(error: KvoptError) -> int:
+    """Return the exit code for what went wrong with an instance."""
+    return BAD_INPUT if isinstance(error, InputError) else FAILED
+
+
+def complain_broken_off(limit: Limit, done: str, output: Path | None) -> None:
+    """Say what ended the work, what was done, and which folder keeps that, if any."""
+    kept = "" if output is None else f"; {output} keeps them"
+    complain(f"{limit.what}; {done}{kept}", limit.code)
 
 
 def write_tables(output: Path, name: str, csv: str, table: Table) -> None:

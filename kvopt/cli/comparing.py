@@ -13,7 +13,9 @@ import click
 
 from kvopt.cli.batches import (
     Entry,
+    complain_broken_off,
     entries_in,
+    exit_code_for,
     finished_in,
     output_folder,
     run_all,
@@ -34,6 +36,7 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import width
 from kvopt.model.errors import InputError, KvoptError
+from kvopt.model.rows import to_csv
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, spec_of
 
@@ -82,8 +85,7 @@ def ratio(
             compared.take(entry, found.get(place))
         compared.show(policies, output, width(wide))
         if limit.interrupted:
-            kept = "" if output is None else f"; {output} keeps them"
-            complain(f"{limit.what}; {len(compared.rows)} rows were done{kept}", limit.code)
+            complain_broken_off(limit, f"{len(compared.rows)} rows were done", output)
     return exit_code(limit.code, *compared.codes)
 
 
@@ -109,42 +111,30 @@ class _Compared:
             self._add(entry.name, done.found)
         elif done is not None:
             assert isinstance(done.found, KvoptError)
-            code = BAD_INPUT if isinstance(done.found, InputError) else FAILED
-            self._fail(entry.name, str(done.found), code)
+            self._fail(entry.name, str(done.found), exit_code_for(done.found))
 
     def _add(self, name: str, found: Outcome) -> None:
         """Add the rows of an instance of a given name."""
         from kvopt.comparison.ratio import Verdict
-        from kvopt.report.tables import (
-            bound_texts,
-            optimum_text,
-            ratio_row,
-            ratio_text,
-            reason_row,
-        )
+        from kvopt.comparison.rows import ratio_rows
+        from kvopt.report.tables import optimum_text, ratio_cells
 
         optimum = optimum_text(found)
         if found.gap:
             self.open[found.optimum["termination"]] += 1
-        for r in found.ratios:
-            self.rows.append(ratio_row(name, r))
-            self.ratios.append((name, r))
-            if r.verdict is Verdict.VIOLATES:
-                self.codes.append(FAILED)
-            facts = [name, r.policy, str(r.cost), optimum]
-            self.table.append([*facts, ratio_text(r), *bound_texts(r), r.verdict.value])
-        for one in found.unfinished:
-            row = reason_row(name, one.reason, one.policy, found)
-            self.rows.append(row)
-            facts = [name, one.policy, "-", optimum]
-            self.table.append([*facts, "-", "-", "", row["verdict"]])
-            self.notes.append(f"{one_line(name, NAME)}: {one.reason}")
+        self.rows += ratio_rows(name, found.ratios, found.unfinished, found)
+        for policy, cost, *rest in ratio_cells(found.ratios, found.unfinished):
+            self.table.append([name, policy, cost, optimum, *rest])
+        self.ratios += [(name, ratio) for ratio in found.ratios]
+        if any(ratio.verdict is Verdict.VIOLATES for ratio in found.ratios):
+            self.codes.append(FAILED)
+        self.notes += [f"{one_line(name, NAME)}: {one.reason}" for one in found.unfinished]
         for problem in found.problems:
             self._fail(name, problem, FAILED)
 
     def _refuse(self, name: str, error: InputError) -> None:
         """Take a file that cannot be read, and its name."""
-        from kvopt.report.tables import reason_row
+        from kvopt.comparison.rows import reason_row
 
         self.rows.append(reason_row(name, str(error)))
         self.table.append([name, *["-"] * 5, "", "cannot be read"])
@@ -164,7 +154,7 @@ class _Compared:
         from kvopt.comparison.records import worst_known
         from kvopt.comparison.standing import standings
         from kvopt.report.markup import Table
-        from kvopt.report.tables import standing_table, to_csv
+        from kvopt.report.tables import standing_table
 
         form = table_form()
         table = Table(COLUMNS, self.table, ALIGNMENT)

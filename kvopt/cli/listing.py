@@ -21,6 +21,7 @@ from kvopt.cli.options import (
     table_forms,
 )
 from kvopt.model.errors import InputError
+from kvopt.model.rows import to_csv
 from kvopt.policies import POLICIES
 from kvopt.policies.policy import parameter_text, parameters
 from kvopt.theory.pipeline import SPACINGS
@@ -40,7 +41,7 @@ def bounds(alpha: Exact | None, wide: bool) -> int:
     and sources too.
     """
     from kvopt.report.markup import Table
-    from kvopt.report.tables import bound_cells, bound_row, bound_table, to_csv
+    from kvopt.report.tables import bound_cells, bound_row, bound_table
     from kvopt.theory.theorems import THEOREMS
 
     form = table_form()
@@ -136,7 +137,6 @@ def policies(wide: bool) -> int:
 def _print_policies(rows: list[dict[str, Any]], form: str) -> None:
     """Print the policies as a table in which a row is a parameter; without any, a policy."""
     from kvopt.report.markup import Table
-    from kvopt.report.tables import to_csv
 
     columns = ("policy", "kind", "parameter", "default", "about")
     cells = []

@@ -19,7 +19,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.files import STDOUT, check_writable
 from kvopt.model.instance import MAX_TOKENS, Instance
 from kvopt.model.text import NAME, one_line
-from kvopt.policies import Policy, policies_of
+from kvopt.policies import policies_of
 from kvopt.theory.quadratic import Exact, parse_exact
 
 __all__ = [
@@ -112,11 +112,6 @@ def alpha(text: str) -> Exact:
     return value
 
 
-def policies(text: str) -> list[Policy]:
-    """Read policies, separated by commas, "all" for every built-in one; for click."""
-    return policies_of(text)
-
-
 FORMATS = {
     "json": "Print one JSON object.",
     "csv": "Print comma-separated values.",
@@ -158,7 +153,7 @@ def table_form() -> str:
 
 
 def policies_option(
-    default: str | None = None, kind: Callable[[str], Any] = policies
+    default: str | None = None, kind: Callable[[str], Any] = policies_of
 ) -> Callable[[Any], Any]:
     """Return the option --policy for one or more policies, required without a default.
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
-from kvopt.cli import options
 from kvopt.cli.completion import PolicyText
 from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import PATH, complain, label, note, output_file, time_limit_option
@@ -31,7 +30,7 @@ from kvopt.model.instance import Instance, abridged
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.model.text import NAME, one_line
-from kvopt.policies import Policy, spec_of
+from kvopt.policies import Policy, policies_of, spec_of
 from kvopt.theory.quadratic import Exact, parse_exact
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ FRACTION = re.compile(r"[0-9]{1,1000}/0*[1-9][0-9]{0,1000}")
 @click.option(
     "--policy",
     "policies",
-    type=PolicyText(options.policies),
+    type=PolicyText(policies_of),
     help="Policies to run on the instances, separated by commas.",
 )
 @click.option(

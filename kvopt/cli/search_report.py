@@ -201,7 +201,8 @@ class Report:
 
     def _bracket(self) -> None:
         from kvopt.comparison.ratio import compare
-        from kvopt.report.tables import ratio_row, ratio_text
+        from kvopt.comparison.rows import ratio_row
+        from kvopt.report.tables import ratio_text
 
         stop = self._part(2 / 3, SECONDS_INTERRUPTED)
         with status_line("verifying"):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +30,7 @@ from kvopt.model.errors import SolverError
 from kvopt.model.files import check_writable, read_instance, write_schedule
 from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Result, Status
-from kvopt.theory.decimals import rounded_up
+from kvopt.theory.decimals import gap_text
 
 if TYPE_CHECKING:
     from kvopt.batch.tasks import Work
@@ -176,9 +175,9 @@ class _History:
         """Take a bracket."""
         from kvopt.report.tables import optimum_text
 
-        found = f"{optimum_text(bracket)}, gap {rounded_up(100 * Fraction(bracket.gap), 2)} %"
-        self._status(f"{found}, {bracket.rule}, {self._stop.nodes} nodes")
         ends = (bracket.lower_bound, bracket.objective)
+        found = f"{optimum_text(bracket)}, gap {gap_text(*ends)}"
+        self._status(f"{found}, {bracket.rule}, {self._stop.nodes} nodes")
         if not self.rows or self.rows[-1][1:] != ends:
             self.rows.append((round(time.perf_counter() - self._began, 3), *ends))
 
@@ -233,7 +232,7 @@ def _print(result: Result, err: bool) -> None:
         "certified": f"{result.certified_lower_bound} ({result.certified.rule})",
     }
     if result.status is Status.BRACKET:
-        facts["gap"] = f"{rounded_up(100 * Fraction(result.gap), 2)} %"
+        facts["gap"] = gap_text(result.lower_bound, result.objective)
     facts["seconds"] = f"{result.seconds:.2f}"
     if result.compile_seconds >= 0.01:
         facts["compiling"] = f"{result.compile_seconds:.2f} s more, once"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,22 @@ import click
 
 from kvopt.cli.batches import (
     Entry,
+    complain_broken_off,
     entries_in,
+    exit_code_for,
     finished_in,
     run_all,
     write_tables,
 )
-from kvopt.cli.interrupts import BAD_INPUT, DONE, FAILED, exit_code, interruptible
+from kvopt.cli.interrupts import BAD_INPUT, DONE, exit_code, interruptible
 from kvopt.cli.options import complain, note, print_json, table_form
 from kvopt.cli.terminal import width
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import STDOUT, read_text, write_schedule, write_text
 from kvopt.model.instance import Instance
+from kvopt.model.rows import to_csv
 from kvopt.model.text import NAME, one_line
-from kvopt.theory.decimals import rounded_up
+from kvopt.theory.decimals import gap_text
 
 if TYPE_CHECKING:
     from kvopt.batch.run import Done
@@ -110,15 +112,12 @@ def solve_many(
         if limit.interrupted:
             done = sum(one.complete for one in found.values())
             whole = sum(isinstance(entry.content, Instance) for entry in entries)
-            kept = "" if output is None else f"; {output} keeps them"
-            complain(f"{limit.what}; {done} of {whole} instances were solved{kept}", limit.code)
+            complain_broken_off(limit, f"{done} of {whole} instances were solved", output)
     return exit_code(limit.code, *codes)
 
 
 def show_row(name: str, instance: Instance, result: Result, form: str) -> None:
     """Print the bracket of one instance as a table of one row."""
-    from kvopt.report.tables import to_csv
-
     facts = _facts(name, instance, result.to_dict(), {})
     row = {key: facts[key] for key in KEYS}
     click.echo(to_csv([row]) if form == "csv" else _table([row]).markup(form), nl=form != "csv")
@@ -198,8 +197,8 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         if row["objective"] is None:
             shown += ["-", "-"]
         else:
-            gap = 1 - Fraction(row["lower_bound"], row["objective"])
-            shown += [f"{rounded_up(100 * gap, 2)} %", f"{row['seconds']:.2f}"]
+            gap = gap_text(row["lower_bound"], row["objective"])
+            shown += [gap, f"{row['seconds']:.2f}"]
         cells.append(shown)
     return Table(COLUMNS, cells, "lrrlrrrr")
 
@@ -210,8 +209,6 @@ def _or_dash(value: int | None) -> str:
 
 def _show(rows: list[dict[str, Any]], output: Path | None) -> None:
     """Print the rows, and write them into the output folder."""
-    from kvopt.report.tables import to_csv
-
     form, table = table_form(), _table(rows)
     csv = to_csv([{key: row[key] for key in KEYS} for row in rows])
     if output is not None:
@@ -248,6 +245,5 @@ def _complained(entry: Entry, done: Done | None) -> int:
     if isinstance(entry.content, InputError):
         return complain(str(entry.content), BAD_INPUT)
     if done is not None and isinstance(done.found, KvoptError):
-        code = BAD_INPUT if isinstance(done.found, InputError) else FAILED
-        return complain(f"{one_line(entry.name, NAME)}: {done.found}", code)
+        return complain(f"{one_line(entry.name, NAME)}: {done.found}", exit_code_for(done.found))
     return DONE

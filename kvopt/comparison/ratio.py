@@ -19,8 +19,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.model.text import ShownAsText
 from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
-from kvopt.solver.combinatorial_bounds import busy_time_bound, total_output_bound
-from kvopt.solver.releases.busy_time import released_busy_time_bound
+from kvopt.solver.combinatorial_bounds import busy_time_bounds, total_output_bound
 from kvopt.solver.result import Result, Status
 from kvopt.solver.solve import solve
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -185,11 +184,9 @@ class Comparison(ShownAsText):
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the rows of `kvopt ratio --json`, one for each policy."""
-        from kvopt.comparison.rows import ratio_row, reason_row
+        from kvopt.comparison.rows import ratio_rows
 
-        name = self.instance.name
-        rows = [ratio_row(name, ratio) for ratio in self.ratios]
-        return rows + [reason_row(name, u.reason, u.policy, self.optimum) for u in self.unfinished]
+        return ratio_rows(self.instance.name, self.ratios, self.unfinished, self.optimum)
 
     def to_csv(self) -> str:
         """Return the rows as comma-separated values with a header."""
@@ -311,8 +308,8 @@ def _ratio(
     lower, upper = optimum.lower_bound, optimum.objective
     if schedule.keeps_tokens:
         instance = schedule.instance
-        busy_time = released_busy_time_bound if instance.has_releases else busy_time_bound
-        lower = max(total_output_bound(instance), busy_time(instance))
+        by_memory, _ = busy_time_bounds(instance)
+        lower = max(total_output_bound(instance), by_memory)
         upper = min(cost, upper)
     return Ratio(spec_of(policy), cost, lower, upper, guarantee)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol
 
-from kvopt.comparison.ratio import Ratio, Verdict
+from kvopt.comparison.ratio import Ratio, Unfinished, Verdict
 
-__all__ = ["Bracket", "ratio_row", "reason_row"]
+__all__ = ["Bracket", "ratio_row", "ratio_rows", "reason_row"]
 
 NO_RATIO = Ratio("", 1, 1, 1, None)
 """Any ratio: it gives the keys of a row."""
@@ -22,6 +23,24 @@ class Bracket(Protocol):
     @property
     def objective(self) -> int:
         """The upper end, the cost of a schedule (rounds)."""
+
+
+def ratio_rows(
+    instance: str, ratios: Iterable[Ratio], unfinished: Iterable[Unfinished], optimum: Bracket
+) -> list[dict[str, Any]]:
+    """Return a row for each policy on an instance: first its ratios, then those without one.
+
+    Parameters
+    ----------
+    instance
+        Name of the instance.
+    ratios, unfinished
+        As in `kvopt.comparison.ratio.Comparison`.
+    optimum
+        The bracket of the optimum.
+    """
+    rows = [ratio_row(instance, ratio) for ratio in ratios]
+    return rows + [reason_row(instance, one.reason, one.policy, optimum) for one in unfinished]
 
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:

@@ -9,7 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 from kvopt.certificates.checker import Verdict as CheckerVerdict
-from kvopt.certificates.write import certificate, certificate_text, checked
+from kvopt.certificates.write import (
+    LEAST_CHECK_SECONDS,
+    certificate,
+    certificate_text,
+    checked,
+)
 from kvopt.comparison.audit import problems_of
 from kvopt.comparison.ratio import Comparison, Ratio, compare
 from kvopt.comparison.records import worst_known
@@ -21,9 +26,6 @@ from kvopt.policies import Policy, spec_of
 from kvopt.solver.result import Status
 
 __all__ = ["Certified", "Studied", "Study", "Unstudied", "Worst", "study_instance"]
-
-LEAST_CHECK_SECONDS = 10.0
-"""So long the check of a certificate may take, however short the limit of an instance is."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -207,7 +209,7 @@ def study_instance(
         The policies.
     time_limit
         How long it may take (seconds); the check of the certificate may take as long again, or
-        `LEAST_CHECK_SECONDS`.
+        `kvopt.certificates.write.LEAST_CHECK_SECONDS`.
     stop
         Further limits, an end from outside among them.
 

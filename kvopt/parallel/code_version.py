@@ -25,13 +25,13 @@ NO_MATTER = frozenset(
 A new file counts until it is entered here, so that the mistake to make is a search too many.
 """
 
-
-PACKAGES = ("numpy", "scipy", "numba", "highspy", "pulp", "networkx")
-"""What numbers depend on besides kvopt."""
 OF_NO_RATIO = frozenset(
     {"__main__.py", "adversary", "cli", "generate", "parallel", "plot", "report", "traces"}
 )
 """Likewise, for what is found on a given instance."""
+
+PACKAGES = ("numpy", "scipy", "numba", "highspy", "pulp", "networkx")
+"""What numbers depend on besides kvopt."""
 
 
 @functools.cache

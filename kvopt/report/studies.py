@@ -17,8 +17,8 @@ from kvopt.comparison.study import Certified, Studied, Study, Worst
 from kvopt.model.text import NAME, one_line
 from kvopt.policies.policy import Policy, parameter_text, parameters
 from kvopt.report.tables import bound_texts, decimal, optimum_text, ratio_text
-from kvopt.solver.result import Result, Status
-from kvopt.theory.decimals import rounded_down, rounded_up
+from kvopt.solver.result import Status
+from kvopt.theory.decimals import gap_text, rounded_down, rounded_up
 from kvopt.theory.quadratic import format_exact
 
 __all__ = [
@@ -198,14 +198,10 @@ def _optima(study: Study) -> str:
     open_ = [optimum for optimum in open_ if optimum.status is Status.BRACKET]
     if not open_:
         return f"{'All optima are' if study.proved > 1 else 'The optimum is'} proved."
-    widest = max(_gap(optimum) for optimum in open_)
+    widest = min(Fraction(optimum.lower_bound, optimum.objective) for optimum in open_)
     proved = f"{_count(study.proved, 'optimum is', 'optima are')} proved"
     rest = _count(len(open_), "is a bracket", "are brackets")
-    return f"{proved}; {rest}, at most {rounded_up(100 * widest, 2)} % wide."
-
-
-def _gap(optimum: Result) -> Fraction:
-    return 1 - Fraction(optimum.lower_bound, optimum.objective)
+    return f"{proved}; {rest}, at most {gap_text(*widest.as_integer_ratio())} wide."
 
 
 def _certificates(study: Study) -> str:

@@ -1,16 +1,15 @@
-"""Results as text tables, comma-separated values and JSON objects."""
+"""Results as text tables and JSON objects."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from kvopt.comparison.ratio import Ratio
-from kvopt.comparison.rows import Bracket, ratio_row, reason_row
+from kvopt.comparison.ratio import Ratio, Unfinished, Verdict
+from kvopt.comparison.rows import Bracket
 from kvopt.comparison.standing import Standing
-from kvopt.model.rows import to_csv
 from kvopt.model.text import one_line
 from kvopt.solver.result import Result
 from kvopt.theory.decimals import rounded_down, rounded_up
@@ -18,7 +17,6 @@ from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
 
 __all__ = [
-    "Bracket",
     "bound_cells",
     "bound_row",
     "bound_table",
@@ -27,15 +25,13 @@ __all__ = [
     "decimal",
     "grouped_table",
     "optimum_text",
-    "ratio_row",
+    "ratio_cells",
     "ratio_text",
-    "reason_row",
     "solve_object",
     "stage_rows",
     "stage_table",
     "standing_table",
     "text_table",
-    "to_csv",
 ]
 
 CELL = 200
@@ -207,6 +203,21 @@ def bound_texts(ratio: Ratio) -> tuple[str, str]:
     if ratio.guarantee is None:
         return "-", ""
     return rounded_up(ratio.guarantee.bound, 2), ratio.guarantee.name
+
+
+def ratio_cells(ratios: Iterable[Ratio], unfinished: Iterable[Unfinished]) -> list[list[str]]:
+    """Write policy, cost, ratio, bound, where that is from, and verdict of each policy.
+
+    Parameters
+    ----------
+    ratios, unfinished
+        As in `kvopt.comparison.ratio.Comparison`.
+    """
+    cells = [
+        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value] for r in ratios
+    ]
+    undecided = Verdict.UNDECIDED.value
+    return cells + [[one.policy, "-", "-", "-", "", undecided] for one in unfinished]
 
 
 def solve_object(result: Result) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""Lower bounds on the optimal total completion time, for instances of any size.
+"""Lower bounds on the optimal total latency, for instances of any size.
 
-With releases after time 0 those of `kvopt.solver.releases.busy_time` take their place.
+The closed forms are for requests that are all released at time 0; else those of
+`kvopt.solver.releases.busy_time` take their place.
 
 All of them are computed in integers over the distinct requests, and rounded up,
 as every cost is an integer.  Proofs: proofs/text/lower_bounds.md.
@@ -8,32 +9,36 @@ as every cost is an integer.  Proofs: proofs/text/lower_bounds.md.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from kvopt.model.instance import Instance, Request
+from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
+from kvopt.solver.busy_time_weights import (
+    PLACES,
+    Weights,
+    memory_weights,
+    slot_weights,
+    sum_of_deltas,
+)
+from kvopt.solver.releases.busy_time import released_busy_time_bound, released_slot_bound
 from kvopt.solver.stage import Bound, Incumbent, refuse_releases
 
 __all__ = [
     "CombinatorialBounds",
     "LowerBound",
-    "Weights",
     "area_bound",
     "best_lower_bound",
     "busy_time_bound",
-    "memory_weights",
+    "busy_time_bounds",
     "slot_bound",
-    "slot_weights",
     "total_output_bound",
-    "twelve_moments",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class LowerBound:
-    """A proved lower bound on the optimal total completion time.
+    """A proved lower bound on the optimal total latency.
 
     Parameters
     ----------
@@ -48,34 +53,20 @@ class LowerBound:
 
 
 def best_lower_bound(instance: Instance) -> LowerBound:
-    """Return the best bound in closed form: on the total latency if there are releases."""
-    if instance.has_releases:
-        return _best_with_releases(instance)
-    bounds = [
-        LowerBound(total_output_bound(instance), "total output"),
-        LowerBound(area_bound(instance), "area"),
-        LowerBound(busy_time_bound(instance), "busy time"),
-    ]
-    if (value := slot_bound(instance)) is not None:
-        bounds.append(LowerBound(value, "slots"))
-    return max(bounds, key=lambda bound: bound.value)
-
-
-def _best_with_releases(instance: Instance) -> LowerBound:
-    from kvopt.solver.releases.busy_time import released_busy_time_bound, released_slot_bound
-
-    bounds = [
-        LowerBound(total_output_bound(instance), "total output"),
-        LowerBound(released_busy_time_bound(instance), "busy time"),
-        LowerBound(released_slot_bound(instance) or 0, "slots"),
-    ]
+    """Return the best lower bound that takes no search: on the total latency if there are releases."""
+    memory, slots = busy_time_bounds(instance)
+    bounds = [LowerBound(total_output_bound(instance), "total output")]
+    if not instance.has_releases:
+        bounds.append(LowerBound(area_bound(instance), "area"))
+    bounds += [LowerBound(memory, "busy time"), LowerBound(slots or 0, "slots")]
     return max(bounds, key=lambda bound: bound.value)
 
 
 class CombinatorialBounds:
-    """The stage that proves the bounds in closed form: total output and busy time."""
+    """The stage that proves the bounds of mean busy times, and of the total output."""
 
     name = "combinatorial-bounds"
+    with_releases = True
 
     def applies(self, state: Incumbent) -> bool:
         """Return True."""
@@ -87,8 +78,8 @@ class CombinatorialBounds:
         The area bound is never more than the busy-time bound (proofs/text/lower_bounds.md).
         """
         least = total_output_bound(state.instance)
-        bounds = {"memory": busy_time_bound(state.instance), "slots": slot_bound(state.instance)}
-        for weights, value in bounds.items():
+        bounds = zip(("memory", "slots"), busy_time_bounds(state.instance), strict=True)
+        for weights, value in bounds:
             if value is not None:
                 proof = {"rule": "busy-time", "weights": weights}
                 state.prove(Bound(max(value, least), "busy-time", proof))
@@ -108,6 +99,16 @@ def area_bound(instance: Instance) -> int:
     refuse_releases(instance, "the area bound")
     pairs, total = _pair_sums((r.area, count) for r, count in instance.types())
     return -(-(pairs + total) // instance.memory)
+
+
+def busy_time_bounds(instance: Instance) -> tuple[int, int | None]:
+    """Return the busy-time bounds with memory and with slot weights, the latter None at times.
+
+    They are those of `busy_time_bound` and `slot_bound`, or their like with release times.
+    """
+    if instance.has_releases:
+        return released_busy_time_bound(instance), released_slot_bound(instance)
+    return busy_time_bound(instance), slot_bound(instance)
 
 
 def busy_time_bound(instance: Instance) -> int:
@@ -132,62 +133,6 @@ def slot_bound(instance: Instance, most: int = 64) -> int | None:
     return None if found is None else _busy_time(instance, *found)
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The weights w_1..w_o of the rounds of a request, summed up.
-
-    Parameters
-    ----------
-    weight
-        Sum of w_j.
-    moment, unit
-        Sum of w_j * (j - 1/2), as the fraction moment / unit.
-    """
-
-    weight: int
-    moment: int
-    unit: int
-
-
-def memory_weights(instance: Instance) -> list[Weights]:
-    """Return the weights s + j of the rounds of each type, in units of 1 / M, shape (types,)."""
-    requests = instance.request_types().requests
-    return [Weights(r.area, twelve_moments(r.prompt, r.output), 12) for r in requests]
-
-
-def slot_weights(instance: Instance, most: int) -> tuple[list[Weights], int] | None:
-    """Return the slot weights of each type and what they are multiples of, as 1 / capacity.
-
-    None if more than `most` requests might run at once.
-    """
-    requests = instance.request_types().requests
-    unit = min(r.prompt for r in requests) + 1
-    if instance.memory // unit > most:
-        return None
-    scale = math.lcm(*range(1, instance.memory // unit + 1))
-    return [_slot_weights(r, instance.memory, unit, scale) for r in requests], scale
-
-
-def twelve_moments(s: int, o: int) -> int:
-    """Return 12 times the sum over j = 1..o of (s + j)(j - 1/2)."""
-    return 6 * s * o * o + o * (o + 1) * (4 * o - 1)
-
-
-def _slot_weights(request: Request, memory: int, unit: int, scale: int) -> Weights:
-    """Return the slot weights of a request, times `scale`."""
-    weight = moment = 0
-    first = 1
-    while first <= request.output:
-        others = (memory - request.prompt - first) // unit
-        last = min(request.output, memory - request.prompt - others * unit)
-        rounds = last - first + 1
-        weight += scale // (1 + others) * rounds
-        # Twice the sum of j - 1/2 over first..last is the difference of squares.
-        moment += scale // (1 + others) * (last * last - (first - 1) * (first - 1))
-        first = last + 1
-    return Weights(weight, moment, 2)
-
-
 def _busy_time(instance: Instance, weights: Sequence[Weights], capacity: int) -> int:
     """Return the bound for weights in units of 1 / capacity, rounded up.
 
@@ -196,15 +141,9 @@ def _busy_time(instance: Instance, weights: Sequence[Weights], capacity: int) ->
     """
     refuse_releases(instance, "the busy-time bound in closed form")
     counts = instance.request_types().counts.tolist()
-    weights_of = list(zip(weights, counts, strict=True))
-    pairs, total = _pair_sums((w.weight, count) for w, count in weights_of)
-    terms = [(2 * pairs + total, 2 * capacity)]
-    for request, (w, count) in zip(instance.request_types().requests, weights_of, strict=True):
-        terms.append((count * (request.output * w.weight * w.unit - w.moment), w.weight * w.unit))
-    # Each fraction rounded down to a multiple of 2^-64: still a lower bound, and no common
-    # denominator of thousands of digits.
-    total = sum((numerator << 64) // denominator for numerator, denominator in terms)
-    return -(-total >> 64)
+    pairs, total = _pair_sums((w.weight, count) for w, count in zip(weights, counts, strict=True))
+    busy = ((2 * pairs + total) << PLACES) // (2 * capacity)
+    return -(-(busy + sum_of_deltas(instance, weights)) >> PLACES)
 
 
 def _pair_sums(values: Iterable[tuple[int, int]]) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
 from kvopt.model.text import ShownAsText
-from kvopt.theory.decimals import rounded_up
+from kvopt.theory.decimals import gap_text
 
 __all__ = ["NOTHING", "Bound", "Result", "StageRecord", "Status"]
 
@@ -227,7 +226,7 @@ class Result(ShownAsText):
             f"lower bound {self.lower_bound} by {self.rule}, {certified}",
         ]
         if self.status is Status.BRACKET:
-            lines.append(f"gap {rounded_up(100 * Fraction(self.gap), 2)} %")
+            lines.append(f"gap {gap_text(self.lower_bound, self.objective)}")
         if self.stages:
             lines.append(f"{'stage':<24} {'seconds':>8}  {'lower bound':>13}  {'objective':>13}")
         for stage in self.stages:

@@ -18,6 +18,7 @@ __all__ = [
     "has_few_long_runs",
     "longest_outputs",
     "number_of_batch_states",
+    "plain_search_fits",
     "program_size",
 ]
 
@@ -30,6 +31,13 @@ def has_few_long_runs(state: Incumbent) -> bool:
     params = state.params.branch_and_bound
     few = len(state.instance) <= params.most_requests
     return few and params.least_makespan <= state.makespan <= params.most_makespan
+
+
+def plain_search_fits(state: Incumbent) -> bool:
+    """Tell whether an instance is small enough for the searches over states in plain Python."""
+    params, instance = state.params.reference_search, state.instance
+    bits = int(instance.outputs.max()) * instance.memory.bit_length()
+    return len(instance) <= params.most_requests and bits <= params.most_bits
 
 
 def batch_states_fit(state: Incumbent) -> bool:

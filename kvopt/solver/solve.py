@@ -22,7 +22,6 @@ from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
-from kvopt.solver.releases.busy_time import ReleaseBounds
 from kvopt.solver.releases.list_schedules import ReleaseLists
 from kvopt.solver.releases.search import ReleaseSearch
 from kvopt.solver.result import Result
@@ -61,7 +60,7 @@ PLAN: tuple[Step, ...] = (
 """The stages, first to last, where all requests are released at time 0."""
 
 RELEASE_PLAN: tuple[Step, ...] = (
-    Step(ReleaseBounds(), always=True),
+    Step(CombinatorialBounds(), always=True),
     Step(ReleaseLists(), lambda params: params.list_schedules.share, always=True),
     Step(ReleaseSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),

@@ -21,9 +21,9 @@ from kvopt.model.files import write_text
 from kvopt.plot.look import COLOURS, MARKERS, STYLES
 from kvopt.simulation.by_clock import simulate_by_clock
 from kvopt.simulation.clock import clock_from_spec
+from kvopt.solver.releases.busy_time import released_busy_time_bound
 from kvopt.theory.decimals import rounded_up
 from kvopt.traces import FORMATS, Arrivals, Selection, import_trace
-from paper.fluid import latency_bound
 from paper.markdown import SCRIPT, markdown_table
 from paper.pictures import save
 
@@ -95,7 +95,7 @@ def instance_at(path: Path, load: str, rows: int) -> Instance:
 def measure(path: Path, load: str, specs: Sequence[str], rows: int) -> Iterator[Point]:
     """Yield what policies do on a trace at a load."""
     instance = instance_at(path, load, rows)
-    least = latency_bound(instance) / len(instance)
+    least = max(instance.total_output, released_busy_time_bound(instance)) / len(instance)
     for spec in specs:
         policy = policy_from_spec(spec)
         fixed = metrics(simulate(instance, policy)).statistics()["latency"]

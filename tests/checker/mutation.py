@@ -7,7 +7,7 @@ import itertools
 import json
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from oracles import model
 from small_instances import optimum_of, random_instance, types_of
 
 from budget import Budget
-from claims import RULES
+from claims import RULES, check
 from exhaustive import searched
 from instances import digest, read_instance
 from kvopt import Instance, Stopping, solve
@@ -31,7 +31,16 @@ from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolu
 from kvopt.solver.relaxations.time_indexed import Branch, DualTree, TimeIndexedProgram, root_duals
 from reading import Refused
 
-__all__ = ["examples", "is_true", "mutants", "places", "random_heights", "random_knots", "repaired"]
+__all__ = [
+    "assert_no_false_mutant_is_accepted",
+    "examples",
+    "is_true",
+    "mutants",
+    "places",
+    "random_heights",
+    "random_knots",
+    "repaired",
+]
 
 
 def random_branch(program: TimeIndexedProgram, rng: random.Random) -> Branch:
@@ -290,3 +299,22 @@ def is_true(content: dict[str, Any]) -> bool:
         whole = len(starts) == len(requests) and all(map(int.__ge__, starts, releases))
         return whole and fits and cost == content["upper_bound"]
     return True
+
+
+def assert_no_false_mutant_is_accepted(
+    contents: Iterable[dict[str, Any]], rng: random.Random, share: float
+) -> None:
+    """Check mutants of certificates, thousands: what is accepted is true, and most are refused."""
+    tried = accepted = 0
+    for content in contents:
+        for new in mutants(content, rng, share):
+            for candidate in (new, repaired(new)):
+                tried += 1
+                try:
+                    check(json.dumps(candidate))
+                except Refused:
+                    continue
+                accepted += 1
+                assert is_true(candidate), candidate
+    assert tried > 3_000
+    assert accepted < tried / 3

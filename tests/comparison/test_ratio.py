@@ -9,7 +9,9 @@ from hypothesis import given, settings
 from strategies import POLICY_SPECS, instances
 
 from kvopt import POLICIES, Instance, Ratio, Verdict, compare, policy_from_spec
-from kvopt.report.tables import bound_row, ratio_row, text_table, to_csv
+from kvopt.comparison.rows import ratio_row
+from kvopt.model.rows import to_csv
+from kvopt.report.tables import bound_row, text_table
 from kvopt.theory.gba_bounds import gba_bound
 from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_bound, gsa_bound_area
 from kvopt.theory.guarantee import PAPER, Guarantee, Theorem

@@ -10,37 +10,15 @@ import math
 from collections.abc import Iterable
 
 from kvopt.model.instance import Instance
-from kvopt.model.stopping import Stopping
-from kvopt.solver.combinatorial_bounds import Weights, memory_weights, slot_weights
-from kvopt.solver.stage import Bound, Incumbent
+from kvopt.solver.busy_time_weights import (
+    PLACES,
+    Weights,
+    memory_weights,
+    slot_weights,
+    sum_of_deltas,
+)
 
-__all__ = ["ReleaseBounds", "fluid_busy_times", "released_busy_time_bound", "released_slot_bound"]
-
-PLACES = 64
-"""Binary places of the fractions that are added up; each is rounded down."""
-
-
-class ReleaseBounds:
-    """The stage that proves the bounds by mean busy times of the fluid schedule."""
-
-    name = "combinatorial-bounds"
-    with_releases = True
-
-    def applies(self, state: Incumbent) -> bool:
-        """Return True."""
-        return True
-
-    def run(self, state: Incumbent, stop: Stopping) -> None:
-        """Prove the busy-time bounds, none below the total output."""
-        instance = state.instance
-        bounds = {
-            "memory": released_busy_time_bound(instance),
-            "slots": released_slot_bound(instance),
-        }
-        for weights, value in bounds.items():
-            if value is not None:
-                proof = {"rule": "busy-time", "weights": weights}
-                state.prove(Bound(max(value, instance.total_output), "busy-time", proof))
+__all__ = ["fluid_busy_times", "released_busy_time_bound", "released_slot_bound"]
 
 
 def released_busy_time_bound(instance: Instance) -> int:
@@ -72,13 +50,9 @@ def _fluid_bound(instance: Instance, weights: list[Weights], capacity: int) -> i
         How much weight a round can take.
     """
     types = instance.request_types()
-    counts, releases = types.counts.tolist(), types.releases.tolist()
-    total = 0
-    for one, request, count in zip(weights, types.requests, counts, strict=True):
-        numerator = request.output * one.weight * one.unit - one.moment
-        total += (count * numerator << PLACES) // (one.weight * one.unit)
-    rows = zip(releases, (one.weight for one in weights), counts, strict=True)
-    total += fluid_busy_times(rows, capacity, PLACES)
+    columns = (types.releases.tolist(), [one.weight for one in weights], types.counts.tolist())
+    total = fluid_busy_times(zip(*columns, strict=True), capacity, PLACES)
+    total += sum_of_deltas(instance, weights)
     return -(-total >> PLACES) - instance.total_release
 
 

@@ -23,10 +23,12 @@ from kvopt.model.feasibility import violations
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
-from kvopt.solver.combinatorial_bounds import twelve_moments
+from kvopt.solver.busy_time_weights import twelve_moments
 from kvopt.solver.releases.busy_time import fluid_busy_times
 from kvopt.solver.result import Bound, Result
+from kvopt.solver.sizes import plain_search_fits
 from kvopt.solver.stage import Incumbent, run_alone
+from kvopt.solver.state_search.profiles import Profiles
 from kvopt.solver.window_covers import LEVELS, cover_window
 
 __all__ = ["ReleaseSearch", "least_latency", "solve_by_release_search"]
@@ -55,10 +57,7 @@ class ReleaseSearch:
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether the instance is small enough for that."""
-        params, instance = state.params.reference_search, state.instance
-        bits = int(instance.outputs.max()) * instance.memory.bit_length()
-        small = len(instance) <= params.most_requests and bits <= params.most_bits
-        return small and state.bound.value < state.objective
+        return plain_search_fits(state) and state.bound.value < state.objective
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer the best schedule found, and prove the bound that was reached."""
@@ -170,7 +169,7 @@ class _State:
         self.dropped = False
 
 
-class _Search:
+class _Search(Profiles):
     """The search on one instance.
 
     Parameters
@@ -190,8 +189,8 @@ class _Search:
         self.instance = instance
         self.cutoff = cutoff
         self.best: _State | None = None
-        self.memory = instance.memory
         self.shapes = sorted({(r.prompt, r.output) for r in instance})
+        super().__init__(instance.memory, self.shapes)
         # The requests of each shape, by release.
         self.members: list[list[int]] = [[] for _ in self.shapes]
         for i in np.argsort(instance.releases, kind="stable").tolist():
@@ -201,13 +200,6 @@ class _Search:
         self.releases = [[releases[i] for i in own] for own in self.members]
         self.latest = max(releases)
         self.everyone = tuple(map(len, self.members))
-        # A field holds up to 2M; with the offset its top bit says "more than M".
-        self.width = self.memory.bit_length() + 2
-        self.mask = (1 << self.width) - 1
-        ones = sum(1 << (self.width * j) for j in range(max(o for _, o in self.shapes)))
-        self.tops = ones << (self.width - 1)
-        self.offsets = ones * ((1 << (self.width - 1)) - 1 - self.memory)
-        self.runs = [sum((s + j + 1) << (self.width * j) for j in range(o)) for s, o in self.shapes]
         smallest = min(s for s, _ in self.shapes)
         self.windows = [
             [cover_window(self.memory, smallest, s, o, level) for s, o in self.shapes]
@@ -256,11 +248,6 @@ class _Search:
                 stop.count()
                 heapq.heappush(heap, (child_bound, -states, child))
         return self.cutoff
-
-    def no_worse(self, a: _State, b: _State) -> bool:
-        """Tell whether a, at the same time with the same requests begun, is as good in all."""
-        tops = self.tops
-        return a.cost <= b.cost and ((b.profile | tops) - a.profile) & tops == tops
 
     def released(self, now: int) -> Counts:
         """Return how many requests of each shape are released at a time."""

@@ -5,10 +5,6 @@ type still wait, and the memory that the running ones will use in each coming
 round.  Time itself does not, if every round costs the number of requests that
 wait through it: the total is the sum of the starts.  So the optimum is a
 shortest path in a graph of states, and A* finds it.
-
-A state's memory profile is one big integer with a field for each coming round,
-so that adding a run, moving on by a round and comparing two profiles in every
-round at once are single operations.
 """
 
 from __future__ import annotations
@@ -22,7 +18,9 @@ from kvopt.model.request_types import RequestTypes
 from kvopt.model.stopping import Stopping
 from kvopt.solver.combinatorial_bounds import best_lower_bound
 from kvopt.solver.result import Bound, Result
+from kvopt.solver.sizes import plain_search_fits
 from kvopt.solver.stage import Incumbent, refuse_releases, run_alone
+from kvopt.solver.state_search.profiles import Profiles
 
 __all__ = ["ReferenceSearch", "solve_by_search"]
 
@@ -46,10 +44,7 @@ class ReferenceSearch:
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether the instance is small enough for that."""
-        params, instance = state.params.reference_search, state.instance
-        bits = int(instance.outputs.max()) * instance.memory.bit_length()
-        small = len(instance) <= params.most_requests and bits <= params.most_bits
-        return small and state.bound.value < state.objective
+        return plain_search_fits(state) and state.bound.value < state.objective
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Offer the best schedule found, and prove the bound that was reached."""
@@ -124,32 +119,16 @@ class _State:
         self.dropped = False
 
 
-class _StateGraph:
+class _StateGraph(Profiles):
     """The states of an instance: what follows a state, and what it will cost at least."""
 
     def __init__(self, instance: Instance) -> None:
         refuse_releases(instance, "the search over states")
         types = instance.request_types()
-        self.memory = instance.memory
+        super().__init__(instance.memory, [(r.prompt, r.output) for r in types.requests])
         self.requests = types.requests
         self.root = _State(tuple(types.counts.tolist()), 0, 0, None, ())
-        # A field holds up to 2M; with the offset its top bit says "more than M".
-        self.width = self.memory.bit_length() + 2
-        self.mask = (1 << self.width) - 1
-        fields = range(max(r.output for r in self.requests))
-        ones = sum(1 << (self.width * j) for j in fields)
-        self.tops = ones << (self.width - 1)
-        self.offsets = ones * ((1 << (self.width - 1)) - 1 - self.memory)
-        self.runs = [
-            sum((r.prompt + j + 1) << (self.width * j) for j in range(r.output))
-            for r in self.requests
-        ]
         self._relaxations: dict[Counts, tuple[list[int], int, int]] = {}
-
-    def no_worse(self, a: _State, b: _State) -> bool:
-        """Tell whether a, with the same requests waiting, is as good as b in every way."""
-        tops = self.tops
-        return a.cost <= b.cost and ((b.profile | tops) - a.profile) & tops == tops
 
     def children(self, state: _State) -> Iterator[_State]:
         """Yield the states one round later, one for each choice of what to start.

@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from small_instances import optimum_of, random_instance, random_released_instance
+from strategies import instances
 
 from kvopt import Instance, Stopping, best_lower_bound, policy_from_spec, simulate, solve
 from kvopt.certificates.checker import refusal
@@ -86,6 +89,12 @@ def test_busy_time_bounds_are_true_and_without_releases_the_old_ones() -> None:
         at_once = random_instance(rng)
         assert released_busy_time_bound(at_once) == busy_time_bound(at_once)
         assert released_slot_bound(at_once) == slot_bound(at_once)
+
+
+@given(instances(latest_release=40), st.sampled_from(["fcfs", "mc-sf", "svf", "a-min"]))
+def test_no_policy_is_below_the_busy_time_bound(instance: Instance, spec: str) -> None:
+    schedule = simulate(instance, policy_from_spec(spec))
+    assert released_busy_time_bound(instance) <= schedule.total_latency()
 
 
 def test_dispatching_by_output_is_mc_sf() -> None:
