@@ -109,7 +109,7 @@ class Times:
         """
         place = f"line {line}: {self._column}"
         if content is None:
-            raise InputError(f"{place}: must be there once in each row for --arrivals")
+            raise InputError(f"{place}: must be one column of the file for --arrivals")
         time, zoned = self._read(content, place)
         if self._first is None:
             self._first, self._zoned = time, zoned
@@ -166,6 +166,11 @@ def with_arrivals(instance: Instance, times: IntArray, arrivals: Arrivals) -> In
     ).with_arrivals(array)
 
 
+def rows_text(number: int) -> str:
+    """Return a number of rows in words, such as "1 row"."""
+    return f"{number} row" if number == 1 else f"{number} rows"
+
+
 def told(instance: Instance, arrivals: Arrivals, times: Times, outside: int) -> str:
     """Return a line on what was done with the arrival times.
 
@@ -184,10 +189,10 @@ def told(instance: Instance, arrivals: Arrivals, times: Times, outside: int) -> 
     parts = [f"arrival times kept, {ms_text(int(instance.arrivals[-1]))} ms to the last one"]
     parts += arrivals.notes()
     if arrivals.begin is not None or arrivals.end is not None:
-        parts.append(f"{outside} rows outside the window")
+        parts.append(f"{rows_text(outside)} outside the window")
     if times.out_of_order:
         parts.append(
-            f"sorted, {times.out_of_order} rows being out of order, the first in line"
+            f"sorted, {rows_text(times.out_of_order)} being out of order, the first in line"
             f" {times.first_out_of_order}"
         )
     if arrivals.round_length is None:
