@@ -11,11 +11,10 @@ import numpy as np
 
 from kvopt.batch.outcome import Outcome
 from kvopt.certificates.solve import solve_certified
-from kvopt.certificates.write import certificate, certificate_text, checked
+from kvopt.certificates.write import certificate, certificate_text, certified_instance, checked
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
 from kvopt.model.errors import KvoptError, SolverError
-from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
@@ -121,7 +120,7 @@ class Solved:
             raise ValueError("no bracket")
         text = ""
         if content["certificate"] is not None:
-            own = {**content["certificate"], "instance": instance_to_json(instance)}
+            own = {**content["certificate"], "instance": certified_instance(instance)}
             text = certificate_text(own)
         return cls(facts, schedule, text, str(content["note"]))
 

@@ -143,7 +143,7 @@ def test_causes_picture() -> None:
     found = witness_explained()
     ax = plot_causes(found, Figure().add_subplot())
     assert ax.get_title("left") == "gsa:alpha=2: 7.594 times the optimum"
-    assert ax.get_xlabel() == "total completion time by what the memory held (rounds)"
+    assert ax.get_xlabel() == "cost by what the memory held (rounds)"
     drawn = {bars.get_label(): bars for bars in ax.containers}
     for cause, words in CAUSES.items():
         accounts = (found.policy, found.reference)

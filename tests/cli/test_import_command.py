@@ -75,7 +75,7 @@ def test_import_with_arrivals(run: Run, tmp_path: Path) -> None:
     code, out, err = run(*arguments, "--arrivals", "--round-ms", 12.5)
     assert (code, out) == (0, "")
     assert err.splitlines()[1:] == [
-        "kvopt: a.json: arrival times kept, 1,999 ms to the last one, sorted, 1 rows being out of"
+        "kvopt: a.json: arrival times kept, 1,999 ms to the last one, sorted, 1 row being out of"
         " order, the first in line 4, released by rounds of 12.5 ms, the last at 160, load 0.00516"
     ]
     instance = kvopt.read_instance(tmp_path / "a.json")
@@ -115,7 +115,7 @@ def test_import_with_arrivals(run: Run, tmp_path: Path) -> None:
         (["--arrivals", "--rate-scale", "1e-20"], "--rate-scale: must be a number from 1/10000"),
         (["--arrivals", "--from", "-1"], "--from: must be a time such as 90, 90s, 1500ms"),
         (["--arrivals", "--from", "1d"], "--from: must be a time such as 90, 90s, 1500ms"),
-        (["--arrivals", "--from", "9", "--until", "9s"], "--until: must be after --from = 9,000 ms"),
+        (["--arrivals", "--from", "9", "--until", "9s"], "--until: must be after --from = 9,0"),
         (["--arrivals", "--until", "0"], "--until: must be above 0"),
         (["--arrivals"], "t.csv: line 2: arrival_ms: must be one column of the file for --arr"),
     ],
