@@ -20,6 +20,7 @@ from kvopt.report.tables import bound_texts, decimal, optimum_text, ratio_text
 from kvopt.solver.result import Result, Status
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.quadratic import format_exact
+from kvopt.theory.theorems import THEOREMS
 
 __all__ = [
     "COLUMNS",
@@ -278,10 +279,19 @@ def standing_sentence(standing: Standing) -> str:
             bounds = f"the paper proves at most {published}, the sharpest bound known here"
         else:
             bounds = f"the paper proves at most {published}, kvopt at most {proved}"
-    text = f"{seen}. For every instance with one prompt length {bounds}"
+    prompts = "whatever the prompts" if _any_prompts(standing) else "with one prompt length"
+    text = f"{seen}. For every instance {prompts}, all requests released at time 0, {bounds}"
     if standing.record is not None:
-        text += f"; the worst instance known reaches {rounded_down(standing.record.ratio, 3)}"
+        text += f"; the worst instance that ships reaches {rounded_down(standing.record.ratio, 3)}"
     return f"{text}."
+
+
+def _any_prompts(standing: Standing) -> bool:
+    """Tell whether the theorem behind a standing is about any prompts."""
+    return any(
+        theorem.prompts == "any" and standing.bound.source.startswith(theorem.source)
+        for theorem in THEOREMS
+    )
 
 
 def certified_text(certified: Certified) -> str:
