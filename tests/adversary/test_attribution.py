@@ -186,3 +186,10 @@ def test_the_same_picture_gives_the_same_bytes(file_type: str) -> None:
     found = attribute(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
     first = rendered(figure_of("causes", explanation=found), file_type)
     assert first == rendered(figure_of("causes", explanation=found), file_type)
+
+
+def test_the_quotient_is_that_of_the_two_costs() -> None:
+    found = attribute(Instance(5, [0, 0], [5, 3]), FCFS(), [3, 0])
+    whole = found.ratio
+    assert f", {float(whole):.3f} times the {found.reference.cost} of the optimum" in found.text()
+    assert f"{whole.numerator}/{whole.denominator}" == "13/11"
