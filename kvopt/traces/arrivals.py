@@ -11,6 +11,7 @@ import numpy as np
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray, check_integer
 from kvopt.model.milliseconds import MAX_ARRIVAL, ms_text, rounds_of
+from kvopt.model.text import counted
 from kvopt.traces.timestamps import TimeReader
 
 __all__ = ["Arrivals", "Times", "told", "with_arrivals"]
@@ -166,11 +167,6 @@ def with_arrivals(instance: Instance, times: IntArray, arrivals: Arrivals) -> In
     ).with_arrivals(array)
 
 
-def rows_text(number: int) -> str:
-    """Return a number of rows in words, such as "1 row"."""
-    return f"{number} row" if number == 1 else f"{number} rows"
-
-
 def told(instance: Instance, arrivals: Arrivals, times: Times, outside: int) -> str:
     """Return a line on what was done with the arrival times.
 
@@ -189,10 +185,10 @@ def told(instance: Instance, arrivals: Arrivals, times: Times, outside: int) -> 
     parts = [f"arrival times kept, {ms_text(int(instance.arrivals[-1]))} ms to the last one"]
     parts += arrivals.notes()
     if arrivals.begin is not None or arrivals.end is not None:
-        parts.append(f"{rows_text(outside)} outside the window")
+        parts.append(f"{counted(outside, 'row')} outside the window")
     if times.out_of_order:
         parts.append(
-            f"sorted, {rows_text(times.out_of_order)} being out of order, the first in line"
+            f"sorted, {counted(times.out_of_order, 'row')} being out of order, the first in line"
             f" {times.first_out_of_order}"
         )
     if arrivals.round_length is None:

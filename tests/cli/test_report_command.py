@@ -261,5 +261,5 @@ def test_a_bound_is_said_for_the_instances_it_is_about(
 ) -> None:
     text = page_of(folder, "--policy", "gba,svf-batches:pull=yes").text
     assert "For every instance with one prompt length, all requests released at time 0" in text
-    assert "For every instance whatever the prompts, all requests released at time 0, kvopt" in text
+    assert "For every instance with any prompts, all requests released at time 0, kvopt" in text
     assert "Against bounds for all instances" in text
