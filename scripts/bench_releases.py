@@ -19,7 +19,6 @@ import json
 import random
 import resource
 import statistics
-import time
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path

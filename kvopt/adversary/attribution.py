@@ -54,7 +54,6 @@ from kvopt.model.memory_profile import Events
 from kvopt.model.schedule import Schedule
 from kvopt.policies import Policy, spec_of
 from kvopt.simulation.simulate import simulate
-from kvopt.theory.decimals import rounded_down
 from kvopt.theory.ordering import areas
 
 __all__ = ["CAUSES", "MOST_ATTEMPTS", "Account", "Attribution", "account", "attribute"]
@@ -135,7 +134,7 @@ class Attribution:
         main = max(CAUSES, key=self.excess)
         more = self.excess(main) > 0
         lines = [
-            f"{ours.label} pays {ours.cost:,} rounds, {rounded_down(self.ratio, 3)} times "
+            f"{ours.label} pays {ours.cost:,} rounds, {float(self.ratio):.3f} times "
             f"the {theirs.cost:,} of {theirs.label}"
             + (f", above all for memory\n{CAUSES[main]}." if more else "."),
             "By what the memory held, as rounds and share of the cost:",

@@ -15,12 +15,12 @@ from kvopt.certificates.write import (
     LEAST_CHECK_SECONDS,
     certificate,
     certificate_text,
+    certified_instance,
     checked,
 )
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
 from kvopt.model.errors import KvoptError, SolverError
-from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
@@ -123,7 +123,7 @@ class Solved:
             raise ValueError("no bracket")
         text = ""
         if content["certificate"] is not None:
-            own = {**content["certificate"], "instance": instance_to_json(instance)}
+            own = {**content["certificate"], "instance": certified_instance(instance)}
             text = certificate_text(own)
         return cls(facts, schedule, text, str(content["note"]))
 

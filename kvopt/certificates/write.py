@@ -15,6 +15,7 @@ from kvopt.certificates.checker import Verdict, verdicts
 from kvopt.model.errors import SolverError
 from kvopt.model.files import write_text
 from kvopt.model.formats import CERTIFICATE_FORMAT, instance_to_json, laid_out
+from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.result import Bound, Result
 
@@ -23,6 +24,7 @@ __all__ = [
     "LEAST_CHECK_SECONDS",
     "certificate",
     "certificate_text",
+    "certified_instance",
     "checked",
     "checked_certificate",
     "write_certificate",
@@ -33,6 +35,14 @@ LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
 
 LEAST_CHECK_SECONDS = 10.0
 """So long the check of a certificate may take, however short the limit of an instance is."""
+
+
+def certified_instance(instance: Instance) -> dict[str, Any]:
+    """Return an instance as a certificate holds it: without arrival times.
+
+    They are for simulation by a clock, and enter neither optima nor the hash.
+    """
+    return instance_to_json(instance.with_arrivals(None))
 
 
 def certificate(result: Result, bound: Bound | None = None) -> dict[str, Any]:
@@ -55,7 +65,7 @@ def certificate(result: Result, bound: Bound | None = None) -> dict[str, Any]:
         raise SolverError(f"{result.instance!r}: no stage has proved a lower bound")
     return {
         "format": CERTIFICATE_FORMAT,
-        "instance": instance_to_json(result.instance),
+        "instance": certified_instance(result.instance),
         "instance_sha256": result.instance.digest(),
         "lower_bound": bound.value,
         "upper_bound": result.objective,

@@ -27,6 +27,8 @@ def time_option(name: str) -> Any:
     def read(text: str) -> int:
         match = re.fullmatch(r"([0-9.]{1,40})(ms|s|min|h)?", text)
         value = decimal_fraction(match[1]) if match else None
+        if value == 0 and name == "--until":
+            raise InputError(f"{name}: must be above 0, got {abridged(text)}")
         if match is None or value is None or value * UNITS[match[2] or ""] > MAX_ARRIVAL:
             raise InputError(
                 f"{name}: must be a time such as 90, 90s, 1500ms, 10min or 2h, got {abridged(text)}"
@@ -110,11 +112,12 @@ def arrivals_from(given: dict[str, Any]) -> Arrivals | None:
     if not wanted:
         for option, (_, value) in options.items():
             if value is not None:
-                raise InputError(f"{option}: must come with --arrivals, which it is about")
+                raise InputError(f"{option}: must come with --arrivals")
         return None
     try:
         return Arrivals(**values)
     except InputError as error:
         field, _, rest = str(error).partition(": ")
         names = {key: option for option, (key, _) in options.items()}
+        rest = rest.replace("after begin =", "after --from =")
         raise InputError(f"{names.get(field, field)}: {rest}") from None

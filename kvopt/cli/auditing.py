@@ -44,7 +44,7 @@ from kvopt.model.errors import InputError, KvoptError, StoppedError
 from kvopt.model.files import curated_instances, find_certificates
 from kvopt.model.formats import instance_to_json
 from kvopt.model.rows import to_csv
-from kvopt.model.text import NAME, file_text, one_line
+from kvopt.model.text import NAME, counted, file_text, one_line
 from kvopt.policies import Policy, is_built_in, policies_of, policy_from_spec, spec_of
 
 if TYPE_CHECKING:
@@ -388,14 +388,19 @@ def _sentence(summary: dict[str, Any]) -> str:
     ended = ended and f" ({ended})"
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
     certificates = summary["certificates"]
-    held = f", {certificates} certificates hold" if certificates else ""
+    held = (
+        f", {counted(certificates, 'certificate holds', 'certificates hold')}"
+        if certificates
+        else ""
+    )
     records = summary["records"]
     held += f", {records} worst instances are as bad as they say" if records else ""
     found = {"PROBLEMS": summary["problems"], "files cannot be read": summary["refused"]}
     result = ", ".join(f"{number} {what}" for what, number in found.items() if number)
     result = result or "all well"
     return (
-        f"{summary['instances']} instances, {summary['optimal']} optima proved"
+        f"{counted(summary['instances'], 'instance')},"
+        f" {counted(summary['optimal'], 'optimum', 'optima')} proved"
         f" ({summary['proved_twice']} in more than one way),"
         f" {summary['instances'] - summary['optimal']} bracketed{ended},"
         f" {summary['schedules_checked']} schedules checked{held};"

@@ -98,15 +98,16 @@ def plot(
 
     FILE is a schedule, an instance to run policies on, or the output of kvopt
     ratio --json.  PNG, SVG and PDF are pictures of one kind; HTML is a page to
-    explore, with all kinds unless one is chosen; .trace.json opens in
-    ui.perfetto.dev, one round shown as 1 ms.
+    explore, with memory, gantt and completions unless one kind is chosen;
+    .trace.json opens in ui.perfetto.dev, one round shown as 1 ms.
     """
     file_type = _file_type(output)
     form = format_of(looks, file_type)
     if file_type == TRACE and kind is not None:
         raise InputError(f"--kind: does not apply to {TRACE}, which holds everything, got {kind}")
     if file_type == PAGE and kind in PICTURES_ONLY:
-        raise InputError(f"--kind: must be one that a page has, or --output a picture, got {kind}")
+        paged = ", ".join(known for known in KINDS if known not in PICTURES_ONLY)
+        raise InputError(f"--kind: must be one of {paged} for a page, got {kind}")
     contents = [(file, _read(file)) for file in files]
     instances = [file for file, content in contents if isinstance(content, Instance)]
     ratios = [file for file, content in contents if isinstance(content, list)]

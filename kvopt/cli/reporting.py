@@ -21,7 +21,8 @@ from kvopt.cli.options import (
 from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.study import Studied, Study, Unstudied, study_instance
 from kvopt.model.errors import InputError, StoppedError
-from kvopt.model.files import write_text
+from kvopt.model.files import STDOUT, write_text
+from kvopt.model.instance import abridged
 from kvopt.model.text import NAME, one_line
 from kvopt.policies import Policy, spec_of
 
@@ -46,6 +47,8 @@ def report(paths: tuple[Path, ...], output: Path, policies: list[Policy], time_l
     """
     began = time.perf_counter()
     beside = reports_beside(False, output)
+    if output != STDOUT and output.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"--output: must end in .html, got {abridged(str(output))}")
     chosen = tuple({spec_of(policy): policy for policy in policies}.values())
     instances = entries_in(paths)
     found: list[Studied | Unstudied] = []

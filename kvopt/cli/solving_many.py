@@ -26,7 +26,7 @@ from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import STDOUT, read_text, write_schedule, write_text
 from kvopt.model.instance import Instance
 from kvopt.model.rows import to_csv
-from kvopt.model.text import NAME, one_line
+from kvopt.model.text import NAME, counted, one_line
 from kvopt.theory.decimals import gap_text
 
 if TYPE_CHECKING:
@@ -231,12 +231,15 @@ def _summary(rows: Sequence[dict[str, Any]]) -> str:
         if what == "bracket":
             what = f"bracketed, ended by: {row['termination']}"
         counts[what] = counts.get(what, 0) + 1
-    text = f"{len(rows)} instances: " + "; ".join(f"{n} {what}" for what, n in counts.items())
+    text = f"{counted(len(rows), 'instance')}: " + "; ".join(
+        f"{n} {what}" for what, n in counts.items()
+    )
     less = sum(
         row["certified_lower_bound"] < row["lower_bound"] for row in rows if row["certificate"]
     )
     if less:
-        text += f"\n{less} certificates prove less than the bound: --certificate DIR goes on"
+        proves = counted(less, "certificate proves", "certificates prove")
+        text += f"\n{proves} less than the bound: --certificate DIR goes on"
     return text
 
 

@@ -104,12 +104,17 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
     _check_format(content, INSTANCE_FORMATS, prefix)
     given = _object(content, prefix, required, {"format", "name", "comment", "source"})
     latest = MAX_TIME if given.get("format") == INSTANCE_FORMAT_WITH_RELEASES else 0
-    optional = {"count", "release"} | ({"arrival_ms"} if latest else set())
+    optional = {"count", "release", "arrival_ms"}
     groups, arrivals, arrive = [], [], False
     for g, entry in enumerate(_list(given["requests"], f"{prefix}requests")):
         place = f"{prefix}requests[{g}]."
         entry = _object(entry, place, {"prompt", "output"}, optional)
         _check_release(release := entry.get("release", 0), f"{place}release", latest)
+        if not latest and "arrival_ms" in entry:
+            raise InputError(
+                f"{place}arrival_ms: must be in a file of format"
+                f" {INSTANCE_FORMAT_WITH_RELEASES!r}, not {INSTANCE_FORMAT!r}"
+            )
         groups.append((entry["prompt"], entry["output"], entry.get("count", 1), release))
         arrive = arrive or "arrival_ms" in entry
         arrivals.append(checked_ms(entry.get("arrival_ms", 0), f"{place}arrival_ms"))

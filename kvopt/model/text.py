@@ -11,7 +11,7 @@ import html
 from collections.abc import Iterable, Mapping
 from os import PathLike
 
-__all__ = ["LINE", "NAME", "ShownAsText", "abridged_repr", "file_text", "one_line"]
+__all__ = ["LINE", "NAME", "ShownAsText", "abridged_repr", "counted", "file_text", "one_line"]
 
 LINE = 1000
 """Longest line shown (characters)."""
@@ -98,3 +98,14 @@ def _cut(text: str, most: int) -> str:
     """Return a text without its middle if it is too long."""
     end = most // 3
     return text if len(text) <= most else f"{text[: most - end - 3]}...{text[-end:]}"
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Write a number and what is counted, in the singular or plural.
+
+    Examples
+    --------
+    >>> counted(1, "file"), counted(2, "file"), counted(0, "policy", "policies")
+    ('1 file', '2 files', '0 policies')
+    """
+    return f"{number} {one if number == 1 else several or f'{one}s'}"

@@ -140,7 +140,7 @@ def _ratio_axis(ax: Axes, end: float) -> None:
     ax.set_xticks([], minor=True)
     ax.grid(axis="x", linewidth=0.4, color="#BBBBBB")
     ax.set_axisbelow(True)
-    ax.set_xlabel("total completion time / optimum (logarithmic)")
+    ax.set_xlabel("cost / optimum (logarithmic)")
 
 
 def _brackets(ax: Axes, bars: Sequence[RatioBar], rows: Sequence[float]) -> None:
@@ -197,7 +197,7 @@ def plot_causes(explanation: Attribution, ax: Axes | None = None) -> Axes:
     ax.set_ylim(1.4, -0.6)
     ax.set_xlim(0, 1.02 * longest)
     whole_numbers(ax.xaxis)
-    ax.set_xlabel("total completion time by what the memory held (rounds)")
+    ax.set_xlabel("cost by what the memory held (rounds)")
     ratio = decimal(explanation.ratio)
     title(ax, f"{short(rows[0].label)}: {ratio} times {short(rows[1].label)}")
     legend(ax)

@@ -119,7 +119,7 @@ def _add_summary(main: Element, study: Study) -> None:
         _add(main, "h3", "The largest ratio of each policy")
         _add_list(main, [(one.policy, studies.worst_sentence(one)) for one in worst])
     if standing := study.standings():
-        _add(main, "h3", "GSA and GBA against their bounds")
+        _add(main, "h3", "Against bounds for all instances")
         _add_list(main, [(one.policy, studies.standing_sentence(one)) for one in standing])
 
 
@@ -153,8 +153,8 @@ def _add_table(main: Element, study: Study) -> None:
     _add(
         main,
         "p",
-        "Ratios and optima are brackets where they are not known exactly. A head sorts; an instance"
-        " opens with the schedules of the policy.",
+        "Ratios and optima are brackets where they are not known exactly. The head of a column"
+        " sorts by it; the name of an instance opens the schedules of the policy on it.",
         class_="note",
         id="ratios-note",
     )

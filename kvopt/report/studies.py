@@ -14,12 +14,13 @@ from fractions import Fraction
 from kvopt.comparison.ratio import Ratio, Verdict
 from kvopt.comparison.standing import Standing
 from kvopt.comparison.study import Certified, Studied, Study, Worst
-from kvopt.model.text import NAME, one_line
+from kvopt.model.text import NAME, counted, one_line
 from kvopt.policies.policy import Policy, parameter_text, parameters
 from kvopt.report.tables import bound_texts, decimal, optimum_text, ratio_text
 from kvopt.solver.result import Status
 from kvopt.theory.decimals import gap_text, rounded_down, rounded_up
 from kvopt.theory.quadratic import format_exact
+from kvopt.theory.theorems import THEOREMS
 
 __all__ = [
     "COLUMNS",
@@ -158,7 +159,7 @@ def _number(value: int) -> Cell:
 
 def title(study: Study) -> str:
     """Return what the study is called."""
-    return f"Study of {_count(len(study.studied), 'instance')}"
+    return f"Study of {counted(len(study.studied), 'instance')}"
 
 
 def summary(study: Study) -> list[str]:
@@ -178,18 +179,18 @@ def summary(study: Study) -> list[str]:
 
 def _size(study: Study) -> str:
     runs = sum(len(o.comparison.ratios) + len(o.comparison.unfinished) for o in study.studied)
-    counted = [
-        _count(len(study.studied), "instance"),
-        _count(len(study.specs), "policy", "policies"),
-        _count(runs, "run"),
+    parts = [
+        counted(len(study.studied), "instance"),
+        counted(len(study.specs), "policy", "policies"),
+        counted(runs, "run"),
     ]
-    text = f"{', '.join(counted)}."
+    text = f"{', '.join(parts)}."
     if refused := sum(not lost.readable for lost in study.unstudied):
-        text += f" {_count(refused, 'file')} cannot be read."
+        text += f" {counted(refused, 'file')} cannot be read."
     if failed := sum(lost.readable for lost in study.unstudied):
-        text += f" {_count(failed, 'instance')} failed."
+        text += f" {counted(failed, 'instance')} failed."
     if study.left_out:
-        text += f" The study was broken off: {_count(study.left_out, 'instance')} not done."
+        text += f" The study was broken off: {counted(study.left_out, 'instance')} not done."
     return text
 
 
@@ -199,8 +200,8 @@ def _optima(study: Study) -> str:
     if not open_:
         return f"{'All optima are' if study.proved > 1 else 'The optimum is'} proved."
     widest = min(Fraction(optimum.lower_bound, optimum.objective) for optimum in open_)
-    proved = f"{_count(study.proved, 'optimum is', 'optima are')} proved"
-    rest = _count(len(open_), "is a bracket", "are brackets")
+    proved = f"{counted(study.proved, 'optimum is', 'optima are')} proved"
+    rest = counted(len(open_), "is a bracket", "are brackets")
     return f"{proved}; {rest}, at most {gap_text(*widest.as_integer_ratio())} wide."
 
 
@@ -210,11 +211,11 @@ def _certificates(study: Study) -> str:
     optima = [one.comparison.optimum for one in accepted]
     closed = sum(optimum.certified_lower_bound == optimum.objective for optimum in optima)
     text = (
-        f"{_count(len(held), 'certificate')} can be downloaded here; the stand-alone checker has"
-        f" accepted {len(accepted)}, which prove {_count(closed, 'optimum', 'optima')}."
+        f"{counted(len(held), 'certificate')} can be downloaded here; the stand-alone checker has"
+        f" accepted {len(accepted)}, which prove {counted(closed, 'optimum', 'optima')}."
     )
     if stopped := len(held) - len(accepted):
-        text += f" {_count(stopped, 'check')} did not end in time."
+        text += f" {counted(stopped, 'check')} did not end in time."
     return text
 
 
@@ -232,7 +233,7 @@ def _verdicts(study: Study) -> str:
         f"{violating} VIOLATE theirs" if violating else "none violates its bound",
     ]
     if undecided := counts[Verdict.UNDECIDED]:
-        said.append(f"{_count(undecided, 'is', 'are')} undecided")
+        said.append(f"{counted(undecided, 'is', 'are')} undecided")
     if free := counts[Verdict.NO_CLAIM]:
         said.append(f"for {free} no bound is claimed")
     return f"{'; '.join(said)}."
@@ -261,7 +262,7 @@ def worst_sentence(worst: Worst) -> str:
 def standing_sentence(standing: Standing) -> str:
     """Say how a policy stands against what is published, proved and known."""
     if standing.largest is None:
-        seen = "no instance here is one that a theorem is about"
+        seen = "no theorem applies to an instance here"
     else:
         on = one_line(standing.instance, NAME)
         ratio = ratio_text(standing.largest).replace("..", " to ")
@@ -274,10 +275,19 @@ def standing_sentence(standing: Standing) -> str:
             bounds = f"the paper proves at most {published}, the sharpest bound known here"
         else:
             bounds = f"the paper proves at most {published}, kvopt at most {proved}"
-    text = f"{seen}. For every instance with one prompt length {bounds}"
+    prompts = "with any prompts" if _any_prompts(standing) else "with one prompt length"
+    text = f"{seen}. For every instance {prompts}, all requests released at time 0, {bounds}"
     if standing.record is not None:
-        text += f"; the worst instance known reaches {rounded_down(standing.record.ratio, 3)}"
+        text += f"; the worst instance that ships reaches {rounded_down(standing.record.ratio, 3)}"
     return f"{text}."
+
+
+def _any_prompts(standing: Standing) -> bool:
+    """Tell whether the theorem behind a standing is about any prompts."""
+    return any(
+        theorem.prompts == "any" and standing.bound.source.startswith(theorem.source)
+        for theorem in THEOREMS
+    )
 
 
 def certified_text(certified: Certified) -> str:
@@ -357,14 +367,3 @@ def parameters_text(policy: Policy) -> str:
     """Return all parameters of a policy with their values, the seed included."""
     values = ((key, getattr(policy, key)) for key in parameters(type(policy)))
     return ", ".join(f"{key}={parameter_text(value)}" for key, value in values) or "none"
-
-
-def _count(number: int, one: str, several: str = "") -> str:
-    """Write a number and what is counted, in the singular or plural.
-
-    Examples
-    --------
-    >>> _count(1, "file"), _count(2, "file"), _count(0, "policy", "policies")
-    ('1 file', '2 files', '0 policies')
-    """
-    return f"{number} {one if number == 1 else several or f'{one}s'}"

@@ -53,7 +53,7 @@ class LowerBound:
 
 
 def best_lower_bound(instance: Instance) -> LowerBound:
-    """Return the best lower bound that takes no search: on the total latency if there are releases."""
+    """Return the best lower bound on the total latency that takes no search."""
     memory, slots = busy_time_bounds(instance)
     bounds = [LowerBound(total_output_bound(instance), "total output")]
     if not instance.has_releases:

@@ -11,6 +11,7 @@ import numpy as np
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray, check_integer
 from kvopt.model.milliseconds import MAX_ARRIVAL, ms_text, rounds_of
+from kvopt.model.text import counted
 from kvopt.traces.timestamps import TimeReader
 
 __all__ = ["Arrivals", "Times", "told", "with_arrivals"]
@@ -109,7 +110,7 @@ class Times:
         """
         place = f"line {line}: {self._column}"
         if content is None:
-            raise InputError(f"{place}: must be there once in each row for --arrivals")
+            raise InputError(f"{place}: must be one column of the file for --arrivals")
         time, zoned = self._read(content, place)
         if self._first is None:
             self._first, self._zoned = time, zoned
@@ -184,10 +185,10 @@ def told(instance: Instance, arrivals: Arrivals, times: Times, outside: int) -> 
     parts = [f"arrival times kept, {ms_text(int(instance.arrivals[-1]))} ms to the last one"]
     parts += arrivals.notes()
     if arrivals.begin is not None or arrivals.end is not None:
-        parts.append(f"{outside} rows outside the window")
+        parts.append(f"{counted(outside, 'row')} outside the window")
     if times.out_of_order:
         parts.append(
-            f"sorted, {times.out_of_order} rows being out of order, the first in line"
+            f"sorted, {counted(times.out_of_order, 'row')} being out of order, the first in line"
             f" {times.first_out_of_order}"
         )
     if arrivals.round_length is None:

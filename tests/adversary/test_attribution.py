@@ -143,7 +143,7 @@ def test_causes_picture() -> None:
     found = witness_explained()
     ax = plot_causes(found, Figure().add_subplot())
     assert ax.get_title("left") == "gsa:alpha=2: 7.594 times the optimum"
-    assert ax.get_xlabel() == "total completion time by what the memory held (rounds)"
+    assert ax.get_xlabel() == "cost by what the memory held (rounds)"
     drawn = {bars.get_label(): bars for bars in ax.containers}
     for cause, words in CAUSES.items():
         accounts = (found.policy, found.reference)
@@ -186,3 +186,10 @@ def test_the_same_picture_gives_the_same_bytes(file_type: str) -> None:
     found = attribute(Instance(4, [0, 0], [4, 3]), FCFS(), [2, 0])
     first = rendered(figure_of("causes", explanation=found), file_type)
     assert first == rendered(figure_of("causes", explanation=found), file_type)
+
+
+def test_the_quotient_is_that_of_the_two_costs() -> None:
+    found = attribute(Instance(5, [0, 0], [5, 3]), FCFS(), [3, 0])
+    whole = found.ratio
+    assert f", {float(whole):.3f} times the {found.reference.cost} of the optimum" in found.text()
+    assert f"{whole.numerator}/{whole.denominator}" == "13/11"

@@ -15,6 +15,7 @@ from kvopt.batch.finished import Finished
 from kvopt.batch.outcome import Outcome
 from kvopt.batch.run import Done, run_batch
 from kvopt.batch.tasks import Solved, Work
+from kvopt.certificates.checker import verdicts
 from kvopt.comparison.ratio import compare
 from kvopt.generate import generate_random
 from kvopt.model.stopping import Stopping
@@ -43,6 +44,16 @@ def plain(done: Done) -> Any:
 
 def run(work: Work, of: list[Instance], **more: Any) -> dict[int, Done]:
     return {done.number: done for done in run_batch(work, of, Stopping(), **more)}
+
+
+def test_certificates_of_instances_with_arrival_times(tmp_path: Path) -> None:
+    of = [instance.with_arrivals([1_500] * len(instance)) for instance in instances(1)]
+    for _ in range(2):  # found, and found again
+        (done,) = run(SOLVE, of, finished=Finished(tmp_path)).values()
+        assert isinstance(done.found, Solved)
+        assert (done.found.note, "arrival_ms" in done.found.certificate) == ("", False)
+        (verdict,) = verdicts([done.found.certificate])
+        assert verdict.holds
 
 
 @pytest.mark.parametrize("work", [SOLVE, RATIO, AUDIT], ids=lambda work: work.command)

@@ -48,3 +48,14 @@ def test_starts_may_be_after_the_latest_release_there_can_be() -> None:
     content = write.checked_certificate(solve_certified(instance))
     assert (content["lower_bound"], content["upper_bound"]) == (9, 9)
     assert max(content["starts"]) == 10**15 + 3
+
+
+@pytest.mark.parametrize("releases", [[0, 2], [0, 0]])
+def test_arrival_times_stay_out(releases: list[int]) -> None:
+    instance = Instance(6, [1, 2], [3, 2], releases=releases).with_arrivals([0, 41_500])
+    result = solve_certified(instance)
+    assert result.certified.value == result.objective
+    content = write.checked_certificate(result)
+    assert write.checked(content)[0].holds
+    assert "arrival_ms" not in write.certificate_text(content)
+    assert content["instance_sha256"] == instance.digest()

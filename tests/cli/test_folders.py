@@ -205,3 +205,11 @@ def test_a_policy_that_misbehaves_is_a_note_and_exit_code_1(run: Run, tmp_path: 
     assert err.count("ValueError: no") == 2
     again = run("ratio", ".", "--policy", specs, "--csv", "-o", "out", "--quiet")
     assert (again[0], again[1]) == (1, out)
+
+
+def test_one_is_not_several(run: Run, folder: Path) -> None:
+    (folder / "bad.json").unlink()
+    (folder / "sub" / "two.json").unlink()
+    assert run("solve", "in")[1].splitlines()[-1] == "1 instance: 1 optimal"
+    audited = run("audit", "in", "--time-limit", "2")[1].splitlines()[-1]
+    assert audited.startswith("1 instance, 1 optimum proved")

@@ -75,7 +75,7 @@ def test_import_with_arrivals(run: Run, tmp_path: Path) -> None:
     code, out, err = run(*arguments, "--arrivals", "--round-ms", 12.5)
     assert (code, out) == (0, "")
     assert err.splitlines()[1:] == [
-        "kvopt: a.json: arrival times kept, 1,999 ms to the last one, sorted, 1 rows being out of"
+        "kvopt: a.json: arrival times kept, 1,999 ms to the last one, sorted, 1 row being out of"
         " order, the first in line 4, released by rounds of 12.5 ms, the last at 160, load 0.00516"
     ]
     instance = kvopt.read_instance(tmp_path / "a.json")
@@ -92,7 +92,7 @@ def test_import_with_arrivals(run: Run, tmp_path: Path) -> None:
     assert (code, out) == (0, "")
     assert err.splitlines()[1:] == [
         "kvopt: a.json: arrival times kept, 9.52 ms to the last one, from 0 ms on, until 20 ms, at"
-        " 2 times the rate, 1 rows outside the window, sorted, 1 rows being out of order, the first"
+        " 2 times the rate, 1 row outside the window, sorted, 1 row being out of order, the first"
         " in line 4, all released at time 0 (--round-ms releases them by these times)"
     ]
     assert (tmp_path / "a.json").read_text().splitlines()[-5:-2] == [
@@ -105,8 +105,8 @@ def test_import_with_arrivals(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--round-ms", "3"], "--round-ms: must come with --arrivals, which it is about"),
-        (["--until", "3"], "--until: must come with --arrivals, which it is about"),
+        (["--round-ms", "3"], "--round-ms: must come with --arrivals"),
+        (["--until", "3"], "--until: must come with --arrivals"),
         (["--arrivals", "--round-ms", "0"], "--round-ms: must be a positive number of milli"),
         (["--arrivals", "--round-ms", "-3"], "--round-ms: must be a positive number of milli"),
         (["--arrivals", "--round-ms", "0.0001"], "--round-ms: must be a positive number of milli"),
@@ -115,9 +115,9 @@ def test_import_with_arrivals(run: Run, tmp_path: Path) -> None:
         (["--arrivals", "--rate-scale", "1e-20"], "--rate-scale: must be a number from 1/10000"),
         (["--arrivals", "--from", "-1"], "--from: must be a time such as 90, 90s, 1500ms"),
         (["--arrivals", "--from", "1d"], "--from: must be a time such as 90, 90s, 1500ms"),
-        (["--arrivals", "--from", "9", "--until", "9s"], "--until: must be after begin = 9,000 ms"),
-        (["--arrivals", "--until", "0"], "--until: must be an integer from 1 to"),
-        (["--arrivals"], "t.csv: line 2: arrival_ms: must be there once in each row for --arr"),
+        (["--arrivals", "--from", "9", "--until", "9s"], "--until: must be after --from = 9,0"),
+        (["--arrivals", "--until", "0"], "--until: must be above 0"),
+        (["--arrivals"], "t.csv: line 2: arrival_ms: must be one column of the file for --arr"),
     ],
 )
 def test_import_refuses(run: Run, tmp_path: Path, options: list[str], message: str) -> None:

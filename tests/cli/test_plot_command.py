@@ -80,7 +80,8 @@ def test_command_draws_queues_and_distributions(
     assert (folder / "x.png").stat().st_size > 2000
     assert main(["plot", "best.json", "--kind", kind, "-o", "x.html"]) == 2
     err = capsys.readouterr().err
-    assert err == f"kvopt: --kind: must be one that a page has, or --output a picture, got {kind}\n"
+    known = "memory, gantt, completions, ratios"
+    assert err == f"kvopt: --kind: must be one of {known} for a page, got {kind}\n"
 
 
 def test_command_writes_traces_and_mixes_files(folder: Path) -> None:

@@ -247,3 +247,19 @@ def test_the_page_goes_to_stdout(run: Run, folder: Path) -> None:
     assert code == 0
     assert out.startswith("<!DOCTYPE html>")
     assert err.startswith("3 instances, 1 policy, 3 runs.\n")
+
+
+def test_another_kind_of_file_is_refused(run: Run, folder: Path) -> None:
+    code, out, err = run("report", folder, "-o", "x.pdf")
+    assert (code, out) == (2, "")
+    assert err == "kvopt: --output: must end in .html, got 'x.pdf'\n"
+    assert not Path("x.pdf").exists()
+
+
+def test_a_bound_is_said_for_the_instances_it_is_about(
+    folder: Path, page_of: Callable[..., StudyPage]
+) -> None:
+    text = page_of(folder, "--policy", "gba,svf-batches:pull=yes").text
+    assert "For every instance with one prompt length, all requests released at time 0" in text
+    assert "For every instance with any prompts, all requests released at time 0, kvopt" in text
+    assert "Against bounds for all instances" in text

@@ -123,7 +123,7 @@ def test_completions_picture() -> None:
 def test_ratios_picture() -> None:
     ax = plot_ratios(BARS, axes())
     assert ax.get_xscale() == "log"
-    assert ax.get_xlabel() == "total completion time / optimum (logarithmic)"
+    assert ax.get_xlabel() == "cost / optimum (logarithmic)"  # of total latencies, if released late
     solid, hatched = ax.containers
     assert [bar.get_x() + bar.get_width() for bar in solid] == [1.5, 1, 12, 5]
     assert [bar.get_x() + bar.get_width() for bar in hatched] == [2, 1, 12, 7]

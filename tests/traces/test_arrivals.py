@@ -167,7 +167,7 @@ def test_columns_that_are_missing_or_doubled(tmp_path: Path) -> None:
         with pytest.raises(InputError):
             read(tmp_path, text, arrivals=Arrivals())
     double = "arrival_ms,prompt_tokens,output_tokens,arrival_ms\n1,1,1,2\n"
-    with pytest.raises(InputError, match="line 2: arrival_ms: must be there once"):
+    with pytest.raises(InputError, match="line 2: arrival_ms: must be one column"):
         read(tmp_path, double, arrivals=Arrivals())
     assert read(tmp_path, double).times == ""
     assert "arrival times ignored" in read(tmp_path, lengths_at(1)).times
