@@ -2,12 +2,13 @@
 
     python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
         [--results FILE] [--limit SECONDS] [--count N] [--every N] [--first N]
-        [--certify]
-    python scripts/bench_exact.py --tables FILE
+        [--certify] [--samples N] [--kinds chat,code] [--processor-time]
+    python scripts/bench_exact.py --tables FILE [--by-size]
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
 it is there; what FILE holds is not run again, so a run that was killed goes on where it
-was. `--tables` prints the tables of FILE and runs nothing; the page shows those of
+was. `--samples` takes so many instances of each size of the suite real, and `--by-size` prints a
+line for each size. `--tables` prints the tables of FILE and runs nothing; the page shows those of
 docs/results/exact.jsonl (scripts/build_pages.py). Every solver starts from the best list
 schedule, which is not timed. CP-SAT is left out unless ortools is installed; it runs in a process
 of its own, because ortools and highspy cannot be loaded in one. Optima of different solvers must
@@ -26,13 +27,13 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from measurements import read_rows
+from measurements import children_seconds, count_processor_time, read_rows
 
 from kvopt import Instance, Stopping, solve
 from kvopt.certificates.checker import verdicts
@@ -53,8 +54,9 @@ from kvopt.solver.state_search.stage import solve_by_state_search
 from kvopt.theory.decimals import rounded_up
 
 REAL = (
-    ("chat", (16, 1_000), (24, 1_000), (24, 2_000), (40, 1_000), (40, 2_000), (40, 4_000),
-     (60, 2_000), (100, 4_096), (200, 4_096), (200, 16_384), (1_000, 8_192), (1_000, 32_768)),
+    ("chat", (16, 1_000), (16, 2_000), (16, 4_000), (24, 1_000), (24, 2_000), (24, 4_000),
+     (40, 1_000), (40, 2_000), (40, 4_000), (60, 1_000), (60, 2_000), (60, 4_000), (100, 4_096),
+     (200, 4_096), (200, 16_384), (1_000, 8_192), (1_000, 32_768)),
     ("capped", (24, 1_000), (40, 2_000), (100, 4_096), (200, 4_096), (1_000, 8_192)),
     ("code", (16, 10_000), (24, 16_384), (40, 16_384), (100, 32_768), (1_000, 65_536)),
     ("conversation", (24, 8_192), (40, 16_384), (60, 16_384), (200, 32_768), (1_000, 65_536)),
@@ -71,13 +73,19 @@ Row = dict[str, Any]
 Solver = Callable[[Instance, IntArray, float], Result]
 
 
-def instances_of(suite: str) -> list[str]:
-    """Return the families of a suite, one for each of its instances."""
-    if suite == "real":
-        return [
-            f"real:kind={kind}:requests={n}:memory={m}" for kind, *sizes in REAL for n, m in sizes
-        ]
-    return [suite] * SUITES[suite]
+def instances_of(
+    suite: str, samples: int = 1, kinds: Collection[str] = ()
+) -> list[tuple[str, int]]:
+    """Return what generates the instances of a suite: the family of each, and its number there."""
+    if suite != "real":
+        return [(suite, number) for number in range(SUITES[suite])]
+    return [
+        (f"real:kind={kind}:requests={n}:memory={m}", number)
+        for number in range(samples)
+        for kind, *sizes in REAL
+        for n, m in sizes
+        if not kinds or kind in kinds
+    ]
 
 
 def by_kernel(instance: Instance, known: IntArray, limit: float) -> Result:
@@ -244,18 +252,57 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
+def size_of(row: Row) -> tuple[str, int, int]:
+    """Return the kind, the number of requests and the memory of an instance of the suite real."""
+    parts = dict(part.split("=") for part in row["instance"].split("-") if "=" in part)
+    return parts.get("kind", "chat"), int(parts["requests"]), int(parts["memory"])
+
+
+def size_table(rows: list[Row]) -> str:
+    """Return the results on the suite real as a Markdown table with a line for each size."""
+    lines = [
+        "| kind | requests | memory | solver | instances | proved | mean gap | worst gap "
+        "| mean s | rules | largest certificate, kB | worst check s |",
+        "|---|--:|--:|---|--:|--:|--:|--:|--:|---|--:|--:|",
+    ]
+    groups: dict[tuple[str, int, int, str], list[Row]] = {}
+    for row in rows:
+        if row["suite"] == "real":
+            groups.setdefault((*size_of(row), row["solver"]), []).append(row)
+    kinds = [kind for kind, *_ in REAL]
+    for key in sorted(groups, key=lambda key: (kinds.index(key[0]), *key[1:3], key[3] != "solve")):
+        kind, requests, memory, solver = key
+        group = groups[key]
+        gaps = [1 - Fraction(row["lower_bound"], row["objective"]) for row in group]
+        ended = [row for row in group if "rule" in row]
+        rules = Counter(row["rule"] for row in ended).most_common()
+        certificates = (
+            f"{', '.join(f'{rule} {n}' for rule, n in rules)} "
+            f"| {max(row['bytes'] for row in ended) / 1000:.0f} "
+            f"| {max(row['check_seconds'] for row in ended):.1f}"
+            if ended
+            else "| |"
+        )
+        lines.append(
+            f"| {kind} | {requests:,} | {memory:,} | {solver} | {len(group)} "
+            f"| {sum(gap == 0 for gap in gaps)} | {mean(gaps)} | {percent(max(gaps))} "
+            f"| {statistics.mean(row['seconds'] for row in group):.1f} | {certificates} |"
+        )
+    return "\n".join(lines)
+
+
 def certified(result: Result) -> Row:
     """Return how far the certificate of a result goes, by which rule, and what checking takes."""
     content = checked_certificate(result)
     text = certificate_text(content)
-    began = time.perf_counter()
+    began = children_seconds()
     (verdict,) = verdicts([text])
     assert verdict.holds, verdict.reason
     return {
         "certified": result.certified_lower_bound,
         "rule": content["proof"]["rule"],
         "bytes": len(text),
-        "check_seconds": time.perf_counter() - began,
+        "check_seconds": children_seconds() - began,
     }
 
 
@@ -322,11 +369,10 @@ def measure_all(options: argparse.Namespace) -> list[Row]:
         if file.tell():
             file.write("\n")  # in case the last line is torn
         for suite in options.suites.split(","):
-            families = instances_of(suite)
-            last = min(options.count or len(families), len(families))
-            for number in range(options.first, last, options.every):
-                own = 0 if suite == "real" else number  # each of its families has one
-                instance = generate_random(families[number], SEED, own)
+            kinds = options.kinds.split(",") if options.kinds else ()
+            members = instances_of(suite, options.samples, kinds)
+            for family, number in members[options.first : options.count : options.every]:
+                instance = generate_random(family, SEED, number)
                 for name in chosen:
                     if (instance.name, name) in rows:
                         continue
@@ -347,16 +393,22 @@ def main() -> None:
     parser.add_argument("--count", type=int, help="instances of each suite")
     parser.add_argument("--every", type=int, default=1, help="take every so many-th instance")
     parser.add_argument("--first", type=int, default=0, help="number of the first instance")
+    parser.add_argument("--samples", type=int, default=1, help="instances of each size of real")
+    parser.add_argument("--kinds", help="kinds of the suite real, all by default")
+    parser.add_argument("--processor-time", action="store_true", help="count no wall-clock time")
     parser.add_argument("--certify", action="store_true", help="certify what `solve` finds")
     parser.add_argument("--tables", type=Path, metavar="FILE", help="print the tables of FILE only")
+    parser.add_argument("--by-size", action="store_true", help="a line for each size of real")
     parser.add_argument("--cp-sat-worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.cp_sat_worker:
         cp_sat_worker()
         return
+    if options.processor_time:
+        count_processor_time()
     rows = list(rows_so_far(options.tables).values()) if options.tables else measure_all(options)
     check(rows)
-    print(f"{table(rows)}\n\n{certificate_table(rows)}")
+    print(size_table(rows) if options.by_size else f"{table(rows)}\n\n{certificate_table(rows)}")
 
 
 if __name__ == "__main__":

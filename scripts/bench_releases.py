@@ -17,14 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import resource
 import statistics
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from measurements import count_processor_time, read_rows
+from measurements import children_seconds, count_processor_time, read_rows
 
 from kvopt import Instance, policy_from_spec, simulate
 from kvopt.certificates.solve import solve_certified
@@ -56,12 +55,6 @@ def with_arrivals(seed: int, number: int) -> tuple[float, Instance]:
     return load, Instance(base.memory, *columns, releases=releases)
 
 
-def _children_seconds() -> float:
-    """Return the processor time of the checkers that have ended (seconds)."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def measure(seed: int, number: int, limit: float) -> Row:
     """Solve an instance, and have its certificate checked."""
     load, instance = with_arrivals(seed, number)
@@ -69,7 +62,7 @@ def measure(seed: int, number: int, limit: float) -> Row:
     result = solve_certified(instance, limit)
     content = certificate(result)
     text = certificate_text(content)
-    began = _children_seconds()
+    began = children_seconds()
     verdict, _ = checked(content)
     assert verdict.holds, verdict.reason
     return {
@@ -86,7 +79,7 @@ def measure(seed: int, number: int, limit: float) -> Row:
         "rule": content["proof"]["rule"],
         "nodes": content["proof"].get("nodes", 0),
         "bytes": len(text),
-        "check seconds": round(_children_seconds() - began, 3),
+        "check seconds": round(children_seconds() - began, 3),
     }
 
 

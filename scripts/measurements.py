@@ -5,6 +5,7 @@ The files are read strictly, and refused in one line.
 
 from __future__ import annotations
 
+import resource
 import sys
 import time
 from collections.abc import Collection
@@ -17,12 +18,18 @@ from kvopt.model.formats import parsed
 from kvopt.model.instance import abridged
 from kvopt.model.text import NAME, one_line
 
-__all__ = ["count_processor_time", "read_objects", "read_rows", "refuse"]
+__all__ = ["children_seconds", "count_processor_time", "read_objects", "read_rows", "refuse"]
 
 
 def count_processor_time() -> None:
     """Make the seconds of the solver those of the processor, for a machine that others use, too."""
     time.perf_counter = time.process_time
+
+
+def children_seconds() -> float:
+    """Return the processor time of the checkers that have ended (seconds)."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def refuse(path: Path, number: int, reason: object) -> NoReturn:
