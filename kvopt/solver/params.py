@@ -40,6 +40,7 @@ from kvopt.solver.schedule_params import (
 )
 from kvopt.solver.search_params import (
     BranchAndBoundParams,
+    EventOrderParams,
     ExhaustiveParams,
     MilpParams,
     ReferenceSearchParams,
@@ -53,6 +54,7 @@ __all__ = [
     "BranchAndBoundParams",
     "BundleParams",
     "DemandDualParams",
+    "EventOrderParams",
     "ExhaustiveParams",
     "GridProgramParams",
     "ListScheduleParams",
@@ -74,7 +76,7 @@ class SolverParams:
     ----------
     list_schedules, annealing, windows, neighbourhoods
         The sections of the stages that make schedules.
-    reference_search, state_search, exhaustive, branch_and_bound, milp
+    event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
     batch_state, demand_duals, time_indexed, grid_program, aggregate_state
         Those of the relaxations.
@@ -91,6 +93,7 @@ class SolverParams:
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
     windows: WindowParams = field(default_factory=WindowParams)
     neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
+    event_order: EventOrderParams = field(default_factory=EventOrderParams)
     reference_search: ReferenceSearchParams = field(default_factory=ReferenceSearchParams)
     state_search: StateSearchParams = field(default_factory=StateSearchParams)
     exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "BranchAndBoundParams",
+    "EventOrderParams",
     "ExhaustiveParams",
     "MilpParams",
     "ReferenceSearchParams",
@@ -158,6 +159,48 @@ class BranchAndBoundParams:
     exact_rows: int = 6
     early_share: float = 0.03
     least_spread: float = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class EventOrderParams:
+    """Branch and bound on what runs at completions, for few requests with many rounds.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    most_requests
+        Up to this many requests it applies.
+    least_output
+        It applies if the outputs add up to this many rounds or more.
+    first_nodes
+        The first search may take so many nodes.
+    steps, growth
+        If it is not complete then, so many searches for half of the gap, three quarters of it and
+        so on, each with so many times as many nodes as the one before.
+    slice_nodes
+        Nodes between two looks at the clock.
+    trial_pivots
+        Pivots for each part of what may be branched on; a node may take ten times as many.
+    most_trials
+        About so many pairs are tried.
+    most_depth
+        It gives up at so many decisions on a path.
+    most_records
+        So many nodes are written down for a certificate.
+    """
+
+    share: float = 0.5
+    most_requests: int = 24
+    least_output: int = 150
+    first_nodes: int = 20_000
+    steps: int = 4
+    growth: int = 3
+    slice_nodes: int = 500
+    trial_pivots: int = 60
+    most_trials: int = 40
+    most_depth: int = 600
+    most_records: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)

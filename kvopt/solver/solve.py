@@ -13,6 +13,7 @@ from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.branch_and_bound.stage import BranchAndBound
 from kvopt.solver.combinatorial_bounds import CombinatorialBounds
+from kvopt.solver.event_order.stage import EventOrder
 from kvopt.solver.hindsight_stage import HindsightStage
 from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import Annealing
@@ -44,6 +45,7 @@ PLAN: tuple[Step, ...] = (
     Step(CombinatorialBounds(), always=True),
     Step(ListSchedules(), lambda params: params.list_schedules.share, always=True),
     Step(DemandDuals(many=True), lambda params: params.demand_duals.share),
+    Step(EventOrder(), lambda params: params.event_order.share),
     Step(ReferenceSearch(), lambda params: params.state_search.share),
     Step(StateSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
@@ -62,6 +64,7 @@ PLAN: tuple[Step, ...] = (
 RELEASE_PLAN: tuple[Step, ...] = (
     Step(CombinatorialBounds(), always=True),
     Step(ReleaseLists(), lambda params: params.list_schedules.share, always=True),
+    Step(EventOrder(), lambda params: params.event_order.share),
     Step(ReleaseSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
     Step(BatchState(), lambda params: params.batch_state.released_share),

@@ -130,10 +130,8 @@ class Families:
             family, left, right = row
             values, limit = self.known[family].values, self.known[family].limit
             if left:
-                hat = self.hat(left, right)
-                # Types are 2 * reach places apart, so none meets another one's.
-                values = np.convolve(values, hat[::-1])[right - 1 : right - 1 + len(values)]
-                limit *= int(hat.sum())
+                values = smoothed(values, left, right, self.widest)
+                limit *= int(self.hat(left, right).sum())
             number = len(self.kinds)
             if number == len(self._stack):
                 self._stack = np.concatenate([self._stack, np.zeros_like(self._stack)])
@@ -147,6 +145,30 @@ class Families:
         up = np.arange(1, left) * (self.widest // left)
         down = np.arange(right, 0, -1) * (self.widest // right)
         return np.concatenate([up, down])
+
+
+def smoothed(values: IntArray, left: int, right: int, widest: int) -> IntArray:
+    """Return the sums of rows with the weights of a hat, place by place.
+
+    A hat is the sum of three bends, U max(0, x + left) - (U + D) max(0, x) + D max(0, x - right)
+    at x rounds from its knot, so sums of sums from the end give all places at once.  They may
+    exceed 64 bits; as they wrap around, what is within them in the end is right.
+
+    Parameters
+    ----------
+    values
+        Coefficients of the rows of a family, shape (places,), so far apart from type to type that
+        no hat meets two.
+    left, right, widest
+        Distance to the neighbours, each a divisor of the weight of the knot itself.
+    """
+    up, down = widest // left, widest // right
+    padded = np.concatenate([np.zeros(left, np.int64), values, np.zeros(right, np.int64)])
+    beyond = np.cumsum(np.cumsum(padded[::-1]))[::-1]  # sums of (j - a + 1) v[j] over j >= a
+    at = np.append(beyond[1:], 0)  # sums of (j - a) v[j]
+    n = len(values)
+    found: IntArray = up * at[:n] - (up + down) * at[left : left + n] + down * at[left + right :]
+    return found
 
 
 def coefficients(memory: int, held: IntArray, to_go: IntArray, heights: Heights) -> IntArray:

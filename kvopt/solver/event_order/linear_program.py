@@ -1,0 +1,410 @@
+"""The linear program of a node, solved by adding the row that is violated most, compiled.
+
+The variables are the starts, their sum is the cost, and no row depends on how many rounds there
+are: proofs/text/event_order.md has them all.  The duals are a basis of as many rows as there are
+requests, so each row that comes in is one pivot, and the value is a lower bound at any time.
+Numbers are floats here; `kvopt.solver.event_order.proof` makes integers of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kvopt.model.instance import Instance
+from kvopt.solver.compiling import inlined, lean
+
+__all__ = [
+    "AFTER",
+    "AREA",
+    "BEFORE",
+    "BOUND",
+    "CLOSED",
+    "EMPTY",
+    "END",
+    "GAP",
+    "MEMORY",
+    "RUNNING",
+    "START",
+    "Basis",
+    "Path",
+    "Requests",
+    "Scratch",
+    "basis_for",
+    "path_for",
+    "raise_bound",
+    "requests_of",
+    "scratch_for",
+    "set_heads",
+]
+
+BEFORE, RUNNING, AFTER = 0, 1, 2
+"""What a request is at the completion of another one: completed, running, or not yet started."""
+
+START, END, GAP, MEMORY, AREA = 0, 1, 2, 3, 4
+"""Kinds of rows: (i, head), (i, t), (a, b, distance), (j, set), (set, head); sets are bits."""
+
+BOUND, CLOSED, EMPTY = 0, 1, 2
+"""How a program ends: with its value, above the cut, or without a solution."""
+
+TINY = 1e-9
+"""Entries of a pivot column that are smaller count as 0."""
+
+
+class Requests(NamedTuple):
+    """The requests of an instance."""
+
+    memory: int
+    """M (tokens)."""
+    prompts: Any
+    """Tokens, shape (n,)."""
+    outputs: Any
+    """Rounds, shape (n,)."""
+    releases: Any
+    """Rounds, shape (n,)."""
+    volumes: Any
+    """Tokens times rounds of each, as floats, shape (n,)."""
+    moments: Any
+    """The sum of tokens times age over the rounds of each, as floats, shape (n,)."""
+    twins: Any
+    """The request before it of the same kind, which starts first; -1 if none, shape (n,)."""
+
+
+class Path(NamedTuple):
+    """The decisions on the way to a node."""
+
+    states: Any
+    """(k, j, what k is at the completion of j), shape (depths, 3)."""
+    sides: Any
+    """(i, t, 0 if p_i <= t, 1 if p_i > t), shape (depths, 3)."""
+    counts: Any
+    """How many of each there are at each depth, shape (depths, 2)."""
+
+
+class Basis(NamedTuple):
+    """As many rows as requests, at each depth."""
+
+    inverse: Any
+    """Of the matrix whose columns are the rows' coefficients, shape (depths, n, n)."""
+    duals: Any
+    """The duals of the rows, >= 0, shape (depths, n)."""
+    right: Any
+    """Right-hand sides, shape (depths, n)."""
+    rows: Any
+    """Kind and arguments, shape (depths, n, 4)."""
+
+
+class Scratch(NamedTuple):
+    """Room for one program."""
+
+    heads: Any
+    """No start is earlier (rounds), shape (n,)."""
+    starts: Any
+    """The solution, shape (n,)."""
+    column: Any
+    """Coefficients of a row, shape (n,)."""
+    pivot: Any
+    """The same in terms of the basis, shape (n,)."""
+    row: Any
+    """Kind and arguments of the row, shape (4,)."""
+    most: Any
+    """By how much it is violated, and its right-hand side, shape (2,)."""
+    order: Any
+    """The requests by their middles, shape (n,)."""
+
+
+def requests_of(instance: Instance) -> Requests:
+    """Return the requests of an instance for the kernel."""
+    prompts, outputs = (a.astype(np.int64) for a in (instance.prompts, instance.outputs))
+    releases = instance.releases.astype(np.int64)
+    s, o = prompts.astype(float), outputs.astype(float)
+    twins = np.full(len(instance), -1, dtype=np.int64)
+    last: dict[tuple[int, int, int], int] = {}
+    kinds = zip(prompts.tolist(), outputs.tolist(), releases.tolist(), strict=True)
+    for i, kind in enumerate(kinds):
+        twins[i] = last.get(kind, -1)
+        last[kind] = i
+    volumes = s * o + o * (o + 1) / 2
+    moments = s * o * (o + 1) / 2 + o * (o + 1) * (2 * o + 1) / 6
+    return Requests(instance.memory, prompts, outputs, releases, volumes, moments, twins)
+
+
+def path_for(depths: int) -> Path:
+    """Return room for so many decisions."""
+    states, sides = (np.zeros((depths, 3), dtype=np.int64) for _ in range(2))
+    return Path(states, sides, np.zeros((depths, 2), dtype=np.int64))
+
+
+def basis_for(depths: int, n: int) -> Basis:
+    """Return room for a basis of n rows at each depth."""
+    duals, right = (np.zeros((depths, n)) for _ in range(2))
+    rows = np.zeros((depths, n, 4), dtype=np.int64)
+    return Basis(np.zeros((depths, n, n)), duals, right, rows)
+
+
+def scratch_for(n: int) -> Scratch:
+    """Return room for a program with n requests."""
+    heads, order = (np.zeros(n, dtype=np.int64) for _ in range(2))
+    starts, column, pivot = (np.zeros(n) for _ in range(3))
+    return Scratch(heads, starts, column, pivot, np.zeros(4, dtype=np.int64), np.zeros(2), order)
+
+
+@inlined
+@lean
+def lift(heads: Any, a: int, b: int, distance: int) -> bool:
+    """Keep p_b - p_a >= distance in the heads; tell whether one has changed."""
+    if heads[a] + distance > heads[b]:
+        heads[b] = heads[a] + distance
+        return True
+    return False
+
+
+@lean
+def set_heads(requests: Requests, path: Path, states: int, sides: int, heads: Any) -> bool:
+    """Find the earliest starts by the decisions so far; tell whether there are any."""
+    n, outputs = heads.shape[0], requests.outputs
+    for i in range(n):
+        heads[i] = requests.releases[i]
+    for q in range(sides):
+        i = path.sides[q, 0]
+        if path.sides[q, 2] == 1 and path.sides[q, 1] + 1 > heads[i]:
+            heads[i] = path.sides[q, 1] + 1
+    for _ in range(n + 1):
+        changed = False
+        for q in range(states):
+            k, j, state = path.states[q]
+            if state == BEFORE:
+                changed |= lift(heads, k, j, outputs[k] - outputs[j] + 1)
+            elif state == RUNNING:
+                changed |= lift(heads, k, j, 1 - outputs[j])
+                changed |= lift(heads, j, k, outputs[j] - outputs[k])
+            else:
+                changed |= lift(heads, j, k, outputs[j])
+        for i in range(n):
+            if requests.twins[i] >= 0:
+                changed |= lift(heads, requests.twins[i], i, 0)
+        if not changed:
+            return True
+    return False
+
+
+@inlined
+@lean
+def offer(
+    scratch: Scratch, violation: float, right: float, kind: int, a: int, b: int, c: int
+) -> None:
+    """Keep a row if it is violated more than the one so far."""
+    if violation > scratch.most[0]:
+        scratch.most[0], scratch.most[1] = violation, right
+        scratch.row[0], scratch.row[1], scratch.row[2], scratch.row[3] = kind, a, b, c
+
+
+@inlined
+@lean
+def offer_gap(scratch: Scratch, a: int, b: int, distance: int) -> None:
+    """Offer the row p_b - p_a >= distance."""
+    violation = distance - (scratch.starts[b] - scratch.starts[a])
+    offer(scratch, violation, distance, GAP, a, b, distance)
+
+
+@lean
+def offer_decided(
+    requests: Requests, path: Path, states: int, sides: int, scratch: Scratch
+) -> None:
+    """Offer the rows of single starts and of pairs."""
+    p, outputs = scratch.starts, requests.outputs
+    for i in range(p.shape[0]):
+        head = scratch.heads[i]
+        offer(scratch, head - p[i], head, START, i, head, 0)
+        if requests.twins[i] >= 0:
+            offer_gap(scratch, requests.twins[i], i, 0)
+    for q in range(sides):
+        i, t, side = path.sides[q]
+        if side == 0:
+            offer(scratch, p[i] - t, -t, END, i, t, 0)
+    for q in range(states):
+        k, j, state = path.states[q]
+        if state == BEFORE:
+            offer_gap(scratch, k, j, outputs[k] - outputs[j] + 1)
+        elif state == RUNNING:
+            offer_gap(scratch, k, j, 1 - outputs[j])
+            offer_gap(scratch, j, k, outputs[j] - outputs[k])
+        else:
+            offer_gap(scratch, j, k, outputs[j])
+
+
+@lean
+def offer_memory(requests: Requests, path: Path, states: int, scratch: Scratch) -> None:
+    """Offer the rows of memory at completions, with all that are known to run then."""
+    p, outputs = scratch.starts, requests.outputs
+    for j in range(p.shape[0]):
+        count, members = 0, 0
+        right = requests.prompts[j] + outputs[j] - requests.memory
+        left = 0.0
+        for q in range(states):
+            if path.states[q, 1] == j and path.states[q, 2] == RUNNING:
+                k = path.states[q, 0]
+                count += 1
+                members |= 1 << k
+                right += requests.prompts[k] + outputs[j]
+                left += p[k] - p[j]
+        if count > 0:
+            offer(scratch, right - left, right, MEMORY, j, members, 0)
+
+
+@lean
+def offer_areas(requests: Requests, scratch: Scratch) -> None:
+    """Offer the rows of areas: of those that cannot start before a head, by their middles."""
+    p, order, heads = scratch.starts, scratch.order, scratch.heads
+    n = p.shape[0]
+    volumes, moments = requests.volumes, requests.moments
+    for x in range(n):
+        middle = p[x] + moments[x] / volumes[x]
+        z = x - 1
+        while z >= 0 and p[order[z]] + moments[order[z]] / volumes[order[z]] > middle:
+            order[z + 1] = order[z]
+            z -= 1
+        order[z + 1] = x
+    for i in range(n):
+        head = heads[i]
+        seen = False
+        for z in range(i):
+            seen |= heads[z] == head
+        if seen:
+            continue
+        area, left, moment, members = 0.0, 0.0, 0.0, 0
+        for x in range(n):
+            k = order[x]
+            if heads[k] < head:
+                continue
+            area += volumes[k]
+            left += volumes[k] * p[k]
+            moment += moments[k]
+            members |= 1 << k
+            full = np.floor(area / requests.memory)
+            filled = requests.memory * (head * full + full * (full + 1) / 2)
+            filled += (area - full * requests.memory) * (head + full + 1)
+            right = (filled - moment) / area
+            offer(scratch, right - left / area, right, AREA, members, head, 0)
+
+
+@lean
+def set_column(requests: Requests, scratch: Scratch) -> None:
+    """Write the coefficients of the row that was found."""
+    column, (kind, a, b, _) = scratch.column, scratch.row
+    for i in range(column.shape[0]):
+        column[i] = 0.0
+    if kind == START:
+        column[a] = 1.0
+    elif kind == END:
+        column[a] = -1.0
+    elif kind == GAP:
+        column[a], column[b] = -1.0, 1.0
+    elif kind == MEMORY:
+        for k in range(column.shape[0]):
+            if b >> k & 1:
+                column[k] = 1.0
+                column[a] -= 1.0
+    else:
+        area = 0.0
+        for k in range(column.shape[0]):
+            if a >> k & 1:
+                area += requests.volumes[k]
+        for k in range(column.shape[0]):
+            if a >> k & 1:
+                column[k] = requests.volumes[k] / area
+
+
+@lean
+def pivot_in(basis: Basis, depth: int, scratch: Scratch) -> bool:
+    """Take the row that was found into the basis; tell whether one goes out for it."""
+    inverse, duals, d = basis.inverse[depth], basis.duals[depth], scratch.pivot
+    n = d.shape[0]
+    out, least = -1, np.inf
+    for i in range(n):
+        d[i] = 0.0
+        for q in range(n):
+            d[i] += inverse[i, q] * scratch.column[q]
+        if d[i] > TINY:
+            ratio = duals[i] / d[i]
+            near = out >= 0 and ratio < least + 1e-12 and d[i] > d[out]
+            if ratio < least - 1e-12 or near:
+                least, out = ratio, i
+    if out < 0:
+        return False
+    for i in range(n):
+        if i != out:
+            duals[i] = max(0.0, duals[i] - least * d[i])
+    duals[out] = least
+    for q in range(n):
+        inverse[out, q] /= d[out]
+    for i in range(n):
+        if i != out and d[i] != 0.0:
+            for q in range(n):
+                inverse[i, q] -= d[i] * inverse[out, q]
+    basis.right[depth, out] = scratch.most[1]
+    for q in range(4):
+        basis.rows[depth, out, q] = scratch.row[q]
+    return True
+
+
+@lean
+def raise_bound(
+    requests: Requests,
+    path: Path,
+    states: int,
+    sides: int,
+    basis: Basis,
+    depth: int,
+    scratch: Scratch,
+    cut: float,
+    pivots: int,
+) -> tuple[float, int]:
+    """Raise the value of the program of a node as far as it goes.
+
+    Parameters
+    ----------
+    states, sides
+        How many decisions of the path hold.
+    basis, depth
+        The basis to go on from.
+    scratch
+        Has the heads; gets the solution, or the row that shows that there is none.
+    cut
+        A value (sum of starts) that is enough.
+    pivots
+        At most so many.
+
+    Returns
+    -------
+    value, end
+        A lower bound on the sum of starts, and BOUND, CLOSED or EMPTY.
+    """
+    n = scratch.starts.shape[0]
+    right, duals, inverse = basis.right[depth], basis.duals[depth], basis.inverse[depth]
+    value = 0.0
+    for turn in range(pivots + 1):
+        value = 0.0
+        for i in range(n):
+            value += right[i] * duals[i]
+        if value >= cut:
+            return value, CLOSED
+        if turn == pivots:
+            break
+        for i in range(n):
+            scratch.starts[i] = 0.0
+        for q in range(n):
+            for i in range(n):
+                scratch.starts[i] += right[q] * inverse[q, i]
+        scratch.most[0] = max(1e-6, 1e-10 * cut)
+        scratch.row[0] = -1
+        offer_decided(requests, path, states, sides, scratch)
+        offer_memory(requests, path, states, scratch)
+        offer_areas(requests, scratch)
+        if scratch.row[0] < 0:
+            break
+        set_column(requests, scratch)
+        if not pivot_in(basis, depth, scratch):
+            return value, EMPTY
+    return value, BOUND
