@@ -22,6 +22,7 @@ import batch_state
 import blocks
 import busy_time
 import demand_duals
+import event_order
 import exhaustive
 import linear_duals
 import propagation
@@ -44,6 +45,7 @@ RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a 
     "batch-state": batch_state.prove,
     "demand-duals": demand_duals.prove,
     "blocks": blocks.prove,
+    "event-order": event_order.prove,  # takes groups instead of types
     "exhaustive": exhaustive.prove,  # -> how many states it looked at; it proves what is claimed
 }
 
@@ -118,9 +120,12 @@ def proved_by(instance: Instance, low: int, proof: Any, budget: Budget) -> tuple
     rule = proof.get("rule") if isinstance(proof, dict) else None
     if not isinstance(rule, str) or rule not in RULES:
         raise Refused(f"proof.rule: must be one of {', '.join(RULES)}, got {short(rule)}")
-    if instance.has_releases:
+    if rule == "event-order":  # there, releases are no more than first starts
+        found = RULES[rule](instance.memory, instance.groups, low, proof, budget)
+    elif instance.has_releases:
         return rule, releases.prove(rule, instance, low, proof, budget)
-    found = RULES[rule](instance.memory, instance.types, low, proof, budget)
+    else:
+        found = RULES[rule](instance.memory, instance.types, low, proof, budget)
     if rule == "exhaustive":
         return rule, found
     if found < low:

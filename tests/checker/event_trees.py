@@ -1,0 +1,160 @@
+"""Trees of the rule "event-order", grown slowly: a linear program at each node, by HiGHS.
+
+A node that does not prove the bound is divided by a pair of requests, or by a start where all
+pairs are decided and a start is fractional.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import Any
+
+import numpy as np
+from scipy.optimize import linprog
+
+from kvopt import Instance
+
+__all__ = ["SCALE", "event_order_proof"]
+
+SCALE = 10**6
+SLACK = 10**3  # of SCALE, so that rounded multipliers are feasible
+
+Row = tuple[list[Any], dict[int, int], int]
+"""[kind, numbers...], the coefficients of the starts, and the right-hand side (at least)."""
+
+
+class Node:
+    """What the decisions above a node say; found anew for each."""
+
+    def __init__(self, instance: Instance, decisions: tuple[tuple[Any, ...], ...]) -> None:
+        self.instance = instance
+        self.shapes = [(r.prompt, r.output, r.release) for r in instance]
+        self.gaps: dict[tuple[int, int], int] = {}
+        self.states: dict[tuple[int, int], int] = {}
+        self.ends: dict[int, int] = {}
+        lows = [release for _, _, release in self.shapes]
+        for i, shape in enumerate(self.shapes):
+            alike = [j for j in range(i) if self.shapes[j] == shape]
+            if alike:
+                self.gaps[alike[-1], i] = 0
+        for asked, k, j, number in decisions:
+            if asked == "at":
+                self.decide(k, j, number)
+            elif number == 0:
+                self.ends[k] = min(j, self.ends.get(k, j))
+            else:
+                lows[k] = max(lows[k], j + 1)
+        self.heads: list[int] | None = lows
+        for _ in range(len(lows) + 1):
+            before = list(lows)
+            for (a, b), d in self.gaps.items():
+                lows[b] = max(lows[b], lows[a] + d)
+        if lows != before:
+            self.heads = None
+
+    def decide(self, k: int, j: int, state: int) -> None:
+        self.states[k, j] = state
+        mine, others = self.shapes[j][1], self.shapes[k][1]
+        new = [
+            [(k, j, others - mine + 1)],
+            [(k, j, 1 - mine), (j, k, mine - others)],
+            [(j, k, mine)],
+        ][state]
+        for a, b, d in new:
+            self.gaps[a, b] = max(d, self.gaps.get((a, b), d))
+
+    def rows(self) -> list[Row]:
+        memory, shapes = self.instance.memory, self.shapes
+        found: list[Row] = [(["gap", *ab], {ab[0]: -1, ab[1]: 1}, d) for ab, d in self.gaps.items()]
+        found += [(["end", i], {i: -1}, -t) for i, t in self.ends.items()]
+        for j, (s, o, _) in enumerate(shapes):
+            running = [k for k in range(len(shapes)) if self.states.get((k, j)) == 1]
+            if running:
+                right = s + o - memory + sum(shapes[k][0] + o for k in running)
+                found.append(
+                    (["memory", j, *running], {j: -len(running)} | dict.fromkeys(running, 1), right)
+                )
+        for e in set(self.heads or ()):
+            chosen = [i for i, head in enumerate(self.heads or ()) if head >= e]
+            used = {i: [shapes[i][0] + x for x in range(1, shapes[i][1] + 1)] for i in chosen}
+            moments = sum(x * tokens for row in used.values() for x, tokens in enumerate(row, 1))
+            total, filled = sum(map(sum, used.values())), 0
+            for r in itertools.count(e + 1):
+                filled += r * min(memory, total)
+                total -= min(memory, total)
+                if not total:
+                    break
+            found.append((["area", e, *chosen], {i: sum(used[i]) for i in chosen}, filled - moments))
+        return found
+
+
+def event_order_proof(instance: Instance, goal: int) -> dict[str, Any]:
+    """An object "proof" whose bound on the total latency is `goal` if that is true."""
+    outputs = sum(r.output - r.release for r in instance)
+    nodes: list[dict[str, Any]] = []
+
+    def grow(decisions: tuple[tuple[Any, ...], ...]) -> None:
+        node = Node(instance, decisions)
+        if node.heads is None:
+            nodes.append({"rows": []})
+            return
+        rows = node.rows()
+        matrix = np.zeros((len(rows), len(instance)))
+        for r, (_, coefficients, _) in enumerate(rows):
+            for i, a in coefficients.items():
+                matrix[r, i] = a
+        right = np.array([b for _, _, b in rows], dtype=float)
+        ends = [node.ends.get(i, np.inf) for i in range(len(instance))]
+        if any(end < head for head, end in zip(node.heads, ends, strict=True)):
+            i = next(i for i, head in enumerate(node.heads) if ends[i] < head)
+            nodes.append({"rows": [[10**12, "end", i]]})
+            return
+        found = linprog(
+            np.ones(len(instance)),
+            A_ub=-matrix if rows else None,
+            b_ub=-right if rows else None,
+            bounds=[(head, None) for head in node.heads],
+            method="highs",
+        )
+        if found.status == 2:
+            ray = infeasible(matrix, right, node.heads)
+            nodes.append(leaf(rows, ray * 10**3))
+            return
+        assert found.status == 0
+        if math.ceil(found.fun - 1e-6) + outputs >= goal:
+            nodes.append(leaf(rows, -found.ineqlin.marginals if rows else np.zeros(0)))
+            return
+        divide(node, found.x, decisions)
+
+    def divide(node: Node, starts: Any, decisions: tuple[tuple[Any, ...], ...]) -> None:
+        pairs = itertools.permutations(range(len(instance)), 2)
+        open_pairs = [pair for pair in pairs if pair not in node.states]
+        if open_pairs:
+            k, j = min(open_pairs, key=lambda pair: abs(starts[pair[0]] - starts[pair[1]]))
+            nodes.append({"at": [k, j]})
+            parts = [("at", k, j, state) for state in range(3)]
+        else:
+            i = int(np.argmax(np.abs(starts - np.rint(starts))))
+            t = math.floor(starts[i])
+            nodes.append({"start": [i, t]})
+            parts = [("start", i, t, side) for side in range(2)]
+        for part in parts:
+            grow((*decisions, part))
+
+    grow(())
+    return {"rule": "event-order", "scale": SCALE, "tree": nodes}
+
+
+def infeasible(matrix: Any, right: Any, heads: list[int]) -> Any:
+    """Multipliers y of rows a p >= b with y a <= 0 and y b > y a heads."""
+    gain = right - matrix @ np.array(heads)
+    found = linprog(-gain, A_ub=matrix.T, b_ub=np.zeros(len(heads)), bounds=(0, 1), method="highs")
+    assert found.status == 0
+    assert found.fun < 0
+    return found.x
+
+
+def leaf(rows: list[Row], duals: Any) -> dict[str, Any]:
+    rounded = [max(0, round((SCALE - SLACK) * float(y))) for y in duals]
+    return {"rows": [[y, *row] for y, (row, _, _) in zip(rounded, rows, strict=True) if y]}
