@@ -200,7 +200,7 @@ class EventOrderParams:
     trial_pivots: int = 60
     most_trials: int = 40
     most_depth: int = 600
-    most_records: int = 60_000
+    most_records: int = 200_000
 
 
 @dataclass(frozen=True, slots=True)

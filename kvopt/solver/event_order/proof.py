@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from kvopt.model.instance import Instance
-from kvopt.solver.event_order.linear_program import AREA, END, GAP, MEMORY, START
+from kvopt.solver.event_order.linear_program import END, GAP, MEMORY, START
 from kvopt.solver.event_order.search_kernel import AT, SPLIT, Tree
 from kvopt.solver.stage import Bound
 
 __all__ = ["proof_of"]
 
 RULE = "event-order"
+
+ATTEMPTS = 8
+"""So often duals are made smaller until their sums are within their limits."""
 
 
 def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound | None:
@@ -34,9 +38,9 @@ def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound
     Bound or None
         The target, or somewhat less if a leaf falls short of it; None if one gives no bound.
     """
-    areas = _Areas(instance)
+    leaves = _Leaves(instance)
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
-    bits = int(areas.volumes.max()).bit_length() + wanted.bit_length() + 14
+    bits = int(leaves.volumes.max()).bit_length() + wanted.bit_length() + 14
     content, least = [], wanted
     parts = np.zeros((records, 3), dtype=np.int64)
     for number in range(1, records):
@@ -52,7 +56,7 @@ def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound
         elif leaf < 0:
             content.append({"rows": []})
         else:
-            rows, value = areas.leaf(tree.rows[leaf], tree.duals[leaf], bits)
+            rows, value = leaves.leaf(tree.rows[leaf], tree.duals[leaf], bits, wanted)
             content.append({"rows": rows})
             least = min(least, value)
     bound = least + instance.total_output - instance.total_release
@@ -61,7 +65,7 @@ def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound
     return Bound(bound, RULE, {"rule": RULE, "scale": 1 << bits, "tree": content})
 
 
-class _Areas:
+class _Leaves:
     """Leaves of one instance, in integers."""
 
     def __init__(self, instance: Instance) -> None:
@@ -74,47 +78,102 @@ class _Areas:
             s * o * (o + 1) // 2 + o * (o + 1) * (2 * o + 1) // 6 for s, o in pairs
         ]  # fmt: skip
 
-    def leaf(self, rows: Any, duals: Any, bits: int) -> tuple[list[list[Any]], int]:
-        """Return rows with integer multipliers, and the sum of starts that they prove."""
+    def leaf(self, rows: Any, duals: Any, bits: int, wanted: int) -> tuple[list[list[Any]], int]:
+        """Return rows with integer multipliers, and the sum of starts that they prove.
+
+        The duals are made integers; where that proves less than `wanted`, they are computed anew
+        from the rows, exactly.
+        """
+        given = rows.tolist()
+        found, value = self.rounded(given, [Fraction(dual) for dual in duals.tolist()], bits)
+        if value < wanted:
+            again = self.exact(given, duals[-1] > 0, wanted)
+            if again is not None:
+                found, value = self.rounded(given, again, bits)
+        return found, value
+
+    def rounded(
+        self, rows: list[list[int]], duals: list[Fraction], bits: int
+    ) -> tuple[list[list[Any]], int]:
+        """Return rows with multiples of 1 / 2^bits as duals, and the sum of starts they prove."""
         scale = 1 << bits
         heads = list(self.releases)
-        for kind, i, head, _ in rows.tolist():
+        for kind, i, head, _ in rows:
             if kind == START:
                 heads[i] = max(heads[i], head)
-        given = [
-            (row, self.coefficients(row), dual)
-            for row, dual in zip(rows.tolist(), duals.tolist(), strict=True)
+        kept = [
+            (row, *self.coefficients(row), dual)
+            for row, dual in zip(rows, duals, strict=True)
             if dual > 0 and row[0] != START
         ]
-        shrunk = float(scale)
-        for _ in range(8):
+        shrunk = scale
+        for _ in range(ATTEMPTS):
             multipliers = [
-                int(dual * shrunk) // (1 if row[0] != AREA else area)
-                for row, (_, _, area), dual in given
+                dual.numerator * shrunk // (dual.denominator * area) for *_, area, dual in kept
             ]
             sums = [0] * len(heads)
             value = 0
-            for (_, (column, right, _), _), y in zip(given, multipliers, strict=True):
+            for (_, column, right, *_), y in zip(kept, multipliers, strict=True):
                 value += y * right
                 for i, a in column:
                     sums[i] += y * a
-            most = max(sums)
-            if most <= scale:
+            if max(sums) <= scale:
                 break
-            shrunk *= (scale / most) * (1 - 1e-15)
+            shrunk = shrunk * scale // max(sums) - 1
         else:
             return [], 0
         value += sum((scale - c) * h for c, h in zip(sums, heads, strict=True))
         written = [
-            [y, *self.written(row)]
-            for (row, _, _), y in zip(given, multipliers, strict=True)
-            if y > 0
+            [y, *self.written(row)] for (row, *_), y in zip(kept, multipliers, strict=True) if y
         ]
         return written, -(-value // scale)
+
+    def exact(self, rows: list[list[int]], empty: bool, wanted: int) -> list[Fraction] | None:
+        """Return the duals of a basis, and so much of the last row that it proves `wanted`.
+
+        Parameters
+        ----------
+        rows
+            The basis, and one more row.
+        empty
+            Whether that row and the basis have no solution.
+        """
+        n = len(self.outputs)
+        columns = [self.coefficients(row) for row in rows]
+        table = [[Fraction(0)] * (n + 2) for _ in range(n)]
+        for q, (column, _, area) in enumerate(columns):
+            for i, a in column:
+                table[i][q if q < n else n + 1] += Fraction(a, area)
+        for line in table:
+            line[n] = Fraction(1)
+        for q in range(n):
+            at = next((i for i in range(q, n) if table[i][q]), None)
+            if at is None:
+                return None
+            table[q], table[at] = table[at], table[q]
+            table[q] = [x / table[q][q] for x in table[q]]
+            for i in range(n):
+                if i != q and table[i][q]:
+                    factor = table[i][q]
+                    table[i] = [x - factor * y for x, y in zip(table[i], table[q], strict=True)]
+        duals = [line[n] for line in table]
+        right = [Fraction(value, area) for _, value, area in columns]
+        more = Fraction(0)
+        if empty:
+            ray = [line[n + 1] for line in table]
+            gain = right[n] - sum(r * d for r, d in zip(right, ray, strict=False))
+            if gain <= 0 or max(ray) > 0:
+                return None
+            value = sum(r * d for r, d in zip(right, duals, strict=False))
+            more = max(Fraction(0), (wanted - value) / gain) + 1
+            duals = [dual - more * d for dual, d in zip(duals, ray, strict=True)]
+        return None if min(duals) < 0 else [*duals, more]
 
     def coefficients(self, row: Sequence[int]) -> tuple[list[tuple[int, int]], int, int]:
         """Return the coefficients of a row by request, its right-hand side, and its area or 1."""
         kind, a, b, c = row
+        if kind == START:
+            return [(a, 1)], b, 1
         if kind == END:
             return [(a, -1)], -b, 1
         if kind == GAP:
