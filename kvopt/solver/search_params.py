@@ -169,15 +169,12 @@ class EventOrderParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
-    most_requests
-        Up to this many requests it applies.
+    most_requests, most_briefly
+        Up to this many requests it applies, and a brief run before other stages.
     least_output
         It applies if the outputs add up to this many rounds or more.
-    first_nodes
-        The first search may take so many nodes.
-    steps, growth
-        If it is not complete then, so many searches for half of the gap, three quarters of it and
-        so on, each with so many times as many nodes as the one before.
+    brief_nodes
+        A brief run takes so many nodes.
     slice_nodes
         Nodes between two looks at the clock.
     trial_pivots
@@ -191,11 +188,10 @@ class EventOrderParams:
     """
 
     share: float = 0.5
-    most_requests: int = 24
+    most_requests: int = 16
+    most_briefly: int = 24
     least_output: int = 150
-    first_nodes: int = 20_000
-    steps: int = 4
-    growth: int = 3
+    brief_nodes: int = 20_000
     slice_nodes: int = 500
     trial_pivots: int = 60
     most_trials: int = 40

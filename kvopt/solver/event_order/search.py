@@ -1,4 +1,4 @@
-"""Runs of the search with a limit, each of which proves one bound."""
+"""One run of the search, which proves an optimum or nothing."""
 
 from __future__ import annotations
 
@@ -19,66 +19,55 @@ from kvopt.solver.event_order.search_kernel import (
 )
 from kvopt.solver.stage import Bound, Incumbent
 
-__all__ = ["EventOrderSearch"]
+__all__ = ["search"]
+
+LEAST_MARGIN, MARGIN, MOST_MARGIN = 1e-3, 1e-9, 0.5
+"""How much less than 1 what is to be beaten is exceeded by at least, its part of the cost, at
+most."""
 
 
-class EventOrderSearch:
-    """Searches for one instance.
+def search(state: Incumbent, stop: Stopping, most_nodes: int | None) -> None:
+    """Offer all better schedules that are met, and prove the last one optimal.
+
+    The kernel computes in floats.  What it proves is believed when all of the tree has been made
+    integers; of a tree that is too large to be written down it is the search's word.
 
     Parameters
     ----------
     state
-        The bracket, which they improve.
+        The bracket.
     stop
-        How long they may take together.
+        How long it may take.
+    most_nodes
+        It may take about so many nodes; None if any.
     """
-
-    def __init__(self, state: Incumbent, stop: Stopping) -> None:
-        self.state, self.stop = state, stop
-        self.explore = EVENT_ORDER.compiled(stop).explore
-        self.requests = requests_of(state.instance)
-        self.fixed = state.instance.total_output - state.instance.total_release
-
-    def run(self, part: float, most_nodes: int | None) -> bool:
-        """Prove a bound, if that takes no more than so many nodes; tell whether it was proved.
-
-        Parameters
-        ----------
-        part
-            Which part of the way from the lower bound to the best schedule it is.
-        most_nodes
-            How many nodes it may take; None if any.
-        """
-        state, params = self.state, self.state.params.event_order
-        n = len(state.instance)
-        low = state.certified.value if state.certify else state.bound.value
-        target = low + max(1, round(part * (state.objective - low)))
-        margin = 1e-3 + 1e-9 * state.objective
-        if margin > 0.5 or state.closed or self.stop.over():
-            return False
-        depths = params.most_depth
-        cut = target - self.fixed - 1 + margin
-        open_nodes = open_root(n, state.objective - self.fixed, cut, depths)
-        tree, room = tree_for(n, params.most_records), room_for(n, depths)
-        end = MORE
-        while end == MORE:
-            before = int(open_nodes.numbers[BEST])
-            end = self.explore(
-                self.requests, open_nodes, tree, room,
-                params.slice_nodes, params.trial_pivots, params.most_trials, margin,
-            )  # fmt: skip
-            if open_nodes.numbers[BEST] < before:
-                state.offer(open_nodes.best)
-            too_many = most_nodes is not None and open_nodes.numbers[NODES] > most_nodes
-            if self.stop.over() or too_many:
-                break
-        if end != DONE:
-            return False
-        proved = min(target, state.objective)
-        if open_nodes.numbers[LOST]:
-            state.prove(Bound(proved, RULE))
-            return True
-        bound = proof_of(state.instance, tree, int(open_nodes.numbers[RECORDS]), proved)
-        if bound is not None:
-            state.prove(bound)
-        return bound is not None and bound.value >= proved
+    instance, params = state.instance, state.params.event_order
+    margin = LEAST_MARGIN + MARGIN * state.objective
+    if margin > MOST_MARGIN or stop.over():
+        return
+    explore = EVENT_ORDER.compiled(stop).explore
+    n, depths = len(instance), params.most_depth
+    requests = requests_of(instance)
+    fixed = instance.total_output - instance.total_release
+    best = state.objective - fixed
+    open_nodes = open_root(n, best, best - 1 + margin, depths)
+    tree, room = tree_for(n, params.most_records), room_for(n, depths)
+    end = MORE
+    while end == MORE and not stop.over():
+        end = explore(
+            requests, open_nodes, tree, room,
+            params.slice_nodes, params.trial_pivots, params.most_trials, margin,
+        )  # fmt: skip
+        if open_nodes.numbers[BEST] < best:
+            best = int(open_nodes.numbers[BEST])
+            state.offer(open_nodes.best)
+        if most_nodes is not None and open_nodes.numbers[NODES] > most_nodes:
+            break
+    if end != DONE:
+        return
+    if open_nodes.numbers[LOST]:
+        state.prove(Bound(state.objective, RULE))
+        return
+    bound = proof_of(instance, tree, int(open_nodes.numbers[RECORDS]), state.objective)
+    if bound is not None:
+        state.prove(bound)

@@ -109,6 +109,8 @@ class Room(NamedTuple):
     """What k is at the completion of j, -1 if not decided, shape (n, n)."""
     parts: Any
     """Lower bounds on the parts of a node, shape (3,)."""
+    whole: Any
+    """Starts as integers, shape (n,)."""
 
 
 def room_for(n: int, depths: int) -> Room:
@@ -121,6 +123,7 @@ def room_for(n: int, depths: int) -> Room:
         scratch_for(n),
         np.zeros((n, n), dtype=np.int64),
         np.zeros(3),
+        np.zeros(n, dtype=np.int64),
     )
 
 
@@ -141,7 +144,8 @@ def copy_basis(source: Basis, depth: int, target: Basis, at: int) -> None:
 def seems_to_run(requests: Requests, starts: Any, k: int, j: int) -> bool:
     """Tell whether k is neither clearly completed nor clearly not started when j completes."""
     end = starts[j] + requests.outputs[j]
-    return starts[k] < end - SLACK and starts[k] + requests.outputs[k] > end - 1 + SLACK
+    running: bool = starts[k] < end - SLACK and starts[k] + requests.outputs[k] > end - 1 + SLACK
+    return running
 
 
 @lean
@@ -282,7 +286,8 @@ def record_leaf(
 def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
     """Put the decisions of an open node on the path, and its parent's basis; return its depth."""
     node = open_nodes.nodes[top]
-    depth, kind = node[0], node[1]
+    depth: int = node[0]
+    kind = node[1]
     if kind < 0:
         n = room.scratch.starts.shape[0]
         for i in range(n):
@@ -309,16 +314,34 @@ def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
 
 
 @lean
-def keep_schedule(open_nodes: Open, starts: Any, margin: float) -> None:
-    """Keep a solution that is a schedule, if it is the best so far, and lower the cut."""
+def is_schedule(requests: Requests, starts: Any) -> bool:
+    """Tell whether no memory is exceeded at any completion, in integers."""
+    for j in range(starts.shape[0]):
+        end = starts[j] + requests.outputs[j]
+        free = requests.memory
+        for k in range(starts.shape[0]):
+            if starts[k] < end <= starts[k] + requests.outputs[k]:
+                free -= requests.prompts[k] + end - starts[k]
+        if free < 0 or starts[j] < requests.releases[j]:
+            return False
+    return True
+
+
+@lean
+def keep_schedule(requests: Requests, open_nodes: Open, room: Room, margin: float) -> bool:
+    """Keep a solution if it is the best so far, and lower the cut; tell if it is a schedule."""
     total = 0
-    for i in range(starts.shape[0]):
-        total += int(np.floor(starts[i] + 0.5))
+    for i in range(room.whole.shape[0]):
+        room.whole[i] = int(np.floor(room.scratch.starts[i] + 0.5))
+        total += room.whole[i]
+    if not is_schedule(requests, room.whole):
+        return False
     if total < open_nodes.numbers[BEST]:
         open_nodes.numbers[BEST] = total
-        for i in range(starts.shape[0]):
-            open_nodes.best[i] = int(np.floor(starts[i] + 0.5))
+        for i in range(room.whole.shape[0]):
+            open_nodes.best[i] = room.whole[i]
         open_nodes.cut[0] = min(open_nodes.cut[0], total - 1 + margin)
+    return True
 
 
 @lean
@@ -362,8 +385,7 @@ def branch(
         if off > most_off:
             split, most_off = i, off
     if split < 0:
-        keep_schedule(open_nodes, starts, margin)
-        return LEAF
+        return LEAF if keep_schedule(requests, open_nodes, room, margin) else STUCK
     t = int(np.floor(starts[split]))
     record(open_nodes, tree, SPLIT, split, t, parent, part)
     push(open_nodes, value, depth + 1, SPLIT, split, t, 1)
@@ -484,6 +506,7 @@ EVENT_ORDER = Kernel(
         record,
         record_leaf,
         enter,
+        is_schedule,
         keep_schedule,
         branch,
         explore,

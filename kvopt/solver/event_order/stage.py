@@ -9,29 +9,28 @@ __all__ = ["EventOrder"]
 
 
 class EventOrder:
-    """Few requests, at every magnitude."""
+    """Few requests, at every magnitude.
 
-    name = "event-order"
+    Parameters
+    ----------
+    brief
+        Whether it stops after a few nodes, which is enough for most instances that it solves.
+    """
+
     with_releases = True
 
+    def __init__(self, brief: bool = False) -> None:
+        self.brief = brief
+        self.name = "event-order, brief" if brief else "event-order"
+
     def applies(self, state: Incumbent) -> bool:
-        """Tell whether there are few requests and many rounds."""
+        """Tell whether there are few requests, with many rounds, and nothing is proved yet."""
         params, instance = state.params.event_order, state.instance
-        few = len(instance) <= params.most_requests
+        few = len(instance) <= (params.most_briefly if self.brief else params.most_requests)
         return few and instance.total_output >= params.least_output and not state.closed
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
-        """Prove what is to be proved in one search; if that is too large, less and then more."""
-        from kvopt.solver.event_order.search import EventOrderSearch
+        """Search for better schedules until it is proved that there are none."""
+        from kvopt.solver.event_order.search import search
 
-        params = state.params.event_order
-        search = EventOrderSearch(state, stop)
-        nodes = params.first_nodes
-        if search.run(1.0, nodes):
-            return
-        for step in range(1, params.steps + 1):
-            nodes *= params.growth
-            if state.closed or not search.run(1 - 0.5**step, nodes):
-                break
-        if not state.closed:
-            search.run(1.0, None)
+        search(state, stop, state.params.event_order.brief_nodes if self.brief else None)
