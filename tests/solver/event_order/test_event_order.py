@@ -1,0 +1,210 @@
+"""Branching on what runs at completions: optima at every magnitude, each with its proof."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from small_instances import optimum_of, random_instance, random_released_instance
+
+from kvopt import Instance, Stopping, solve
+from kvopt.certificates.checker import verdicts
+from kvopt.certificates.solve import solve_certified
+from kvopt.certificates.write import certificate, certificate_text
+from kvopt.generate import generate_random
+from kvopt.solver.event_order.linear_program import (
+    AREA,
+    GAP,
+    MEMORY,
+    requests_of,
+)
+from kvopt.solver.event_order.proof import proof_of
+from kvopt.solver.event_order.search_kernel import (
+    DONE,
+    EVENT_ORDER,
+    FAILED,
+    MORE,
+    is_schedule,
+    open_root,
+    room_for,
+    tree_for,
+)
+from kvopt.solver.event_order.stage import EventOrder
+from kvopt.solver.params import EventOrderParams, SolverParams
+from kvopt.solver.result import Result
+from kvopt.solver.stage import run_alone
+
+TWO = Instance(10, [1, 2], [6, 5])
+
+
+def solved(instance: Instance, params: SolverParams | None = None) -> Result:
+    return run_alone(EventOrder(), instance, solve(instance, 0).starts, Stopping(60), params)
+
+
+def random_problem(rng: random.Random) -> Instance:
+    return random_instance(rng) if rng.random() < 0.5 else random_released_instance(rng)
+
+
+def test_optima_are_those_of_brute_force_and_the_checker_agrees() -> None:
+    rng = random.Random(91)
+    problems = [random_problem(rng) for _ in range(120)]
+    results = [solved(problem) for problem in problems]
+    for problem, result in zip(problems, results, strict=True):
+        assert result.certified.rule == "event-order", problem
+        assert result.certified_lower_bound == result.objective == optimum_of(problem), problem
+    for verdict in verdicts([certificate_text(certificate(result)) for result in results]):
+        assert verdict.holds, verdict.reason
+        assert verdict.rule == "event-order"
+        assert verdict.lower_bound == verdict.upper_bound
+
+
+@pytest.mark.parametrize("scale", [10, 1_000, 100_000])
+@pytest.mark.parametrize(("requests", "number"), [(2, 0), (4, 1), (6, 3), (8, 0), (8, 3)])
+def test_few_requests_are_solved_at_every_magnitude(requests: int, number: int, scale: int) -> None:
+    small = generate_random(f"small:requests={requests}", 1, number)
+    large = Instance(small.memory * scale, small.prompts * scale, small.outputs * scale)
+    result = solve_certified(large, 30)
+    assert result.certified_lower_bound == result.objective
+    assert scale == 10 or result.seconds < 20
+
+
+def test_compiled_and_plain_functions_do_the_same() -> None:
+    rng = random.Random(92)
+    for _ in range(12):
+        instance = random_problem(rng)
+        runs = []
+        for functions in (EVENT_ORDER.plain, EVENT_ORDER.compiled()):
+            best = int(solve(instance, 0).starts.sum())
+            open_nodes = open_root(len(instance), best, best - 1 + 1e-3, 80)
+            tree, room = tree_for(len(instance), 500), room_for(len(instance), 80)
+            requests = requests_of(instance)
+            end = functions.explore(requests, open_nodes, tree, room, 300, 60, 40, 1e-3)
+            runs.append((end, open_nodes.numbers.tolist(), tree.nodes.tolist()))
+        assert runs[0] == runs[1]
+        assert runs[0][0] == DONE
+
+
+def test_a_run_goes_on_where_it_was() -> None:
+    instance = generate_random("small:requests=6", 1, 3)
+    requests, best = requests_of(instance), int(solve(instance, 0).starts.sum())
+    runs = []
+    for nodes in (7, 100_000):
+        open_nodes = open_root(6, best, best - 1 + 1e-3, 80)
+        tree, room = tree_for(6, 9_000), room_for(6, 80)
+        end = MORE
+        while end == MORE:
+            end = EVENT_ORDER.compiled().explore(
+                requests, open_nodes, tree, room, nodes, 60, 40, 1e-3
+            )
+        runs.append((open_nodes.numbers.tolist(), tree.nodes.tolist(), tree.duals.tolist()))
+    assert runs[0] == runs[1]
+
+
+def test_a_proof_of_less_is_not_called_a_proof_of_more() -> None:
+    """A tree made for one cost proves little or nothing of a higher one."""
+    for number in range(10):
+        instance = generate_random("tiny", 93, number)
+        result = solve(instance, 10)
+        fixed = instance.total_output
+        best = result.objective - fixed
+        n = len(instance)
+        open_nodes = open_root(n, best, best - 3 + 1e-3, 200)  # parts of one less are left open
+        tree, room = tree_for(n, 5_000), room_for(n, 200)
+        args = (requests_of(instance), open_nodes, tree, room, 9_000, 60, 40, 1e-3)
+        assert EVENT_ORDER.compiled().explore(*args) == DONE
+        records = int(open_nodes.numbers[2])
+        bound = proof_of(instance, tree, records, result.objective)
+        assert bound is not None
+        assert bound.value <= result.objective
+        state = run_alone(EventOrder(), instance, result.starts, Stopping(9))
+        assert state.certified_lower_bound == result.objective
+
+
+def test_duals_are_computed_anew_where_floats_are_not_enough() -> None:
+    small = generate_random("small:requests=8", 1, 0)
+    large = Instance(small.memory * 100_000, small.prompts * 100_000, small.outputs * 100_000)
+    result = solved(large)
+    assert result.certified_lower_bound == result.objective == 11_000_000
+    rough = solved(generate_random("small:requests=5", 1, 2))
+    assert rough.certified_lower_bound == rough.objective
+
+
+def test_exact_duals() -> None:
+    from kvopt.solver.event_order.proof import _Leaves
+
+    leaves = _Leaves(TWO)
+    rows = [[0, 0, 0, 0], [2, 0, 1, 6], [2, 1, 0, 5]]
+    assert leaves.exact(rows, False, 9) == [Fraction(2), Fraction(1), Fraction(0)]
+    duals = leaves.exact(rows, True, 50)  # both after each other: there is no solution
+    assert duals is not None
+    found, value = leaves.rounded(rows, duals, 30)
+    assert value >= 50
+    assert {tuple(row[1:]) for row in found} == {("gap", 0, 1), ("gap", 1, 0)}
+    assert leaves.exact([rows[1], rows[1], rows[2]], False, 9) is None
+
+
+def test_rows_of_the_kernel_are_those_of_the_proof() -> None:
+    """Right-hand sides and coefficients, in floats and in integers, at the end of a search."""
+    from kvopt.solver.event_order.proof import _Leaves
+
+    kinds = set()
+    for number in (6, 13, 14, 16):
+        instance = generate_random("long", 1, number)
+        open_nodes = open_root(len(instance), 10**6, 10.0**6, 300)
+        tree, room = tree_for(len(instance), 900), room_for(len(instance), 300)
+        end = EVENT_ORDER.compiled().explore(
+            requests_of(instance), open_nodes, tree, room, 200, 60, 40, 1e-3
+        )
+        assert end != FAILED
+        leaves = _Leaves(instance)
+        for depth in range(8):
+            if not room.basis.inverse[depth].any():
+                continue
+            rows, right = room.basis.rows[depth], room.basis.right[depth]
+            matrix = np.zeros((len(instance), len(instance)))
+            for q, row in enumerate(rows.tolist()):
+                column, value, area = leaves.coefficients(row)
+                assert right[q] == pytest.approx(value / area, rel=1e-9, abs=1e-6)
+                for i, a in column:
+                    matrix[i, q] += a / area
+                kinds.add(row[0])
+            product = room.basis.inverse[depth] @ matrix
+            assert np.allclose(product, np.eye(len(instance)), atol=1e-6)
+    assert {GAP, MEMORY, AREA} <= kinds
+
+
+def test_schedules_are_checked_in_integers() -> None:
+    requests = requests_of(TWO)
+    assert is_schedule(requests, np.array([0, 6]))
+    assert not is_schedule(requests, np.array([0, 3]))
+    late = requests_of(Instance(10, [1, 2], [6, 5], releases=[0, 7]))
+    assert is_schedule(late, np.array([0, 7]))
+    assert not is_schedule(late, np.array([0, 6]))
+
+
+def test_what_is_not_written_down_is_the_word_of_the_search() -> None:
+    instance = generate_random("small:requests=6", 1, 3)
+    params = SolverParams(event_order=EventOrderParams(most_records=50))
+    result = solved(instance, params)
+    assert result.lower_bound == result.objective
+    assert (result.rule, result.certified_lower_bound) == ("event-order", 0)
+
+
+def test_it_stops() -> None:
+    instance = generate_random("long", 1, 4)
+    starts = solve(instance, 0).starts
+    assert run_alone(EventOrder(), instance, starts, Stopping(0)).lower_bound == 0
+    stop = Stopping(60)
+    stop.interrupt()
+    assert run_alone(EventOrder(), instance, starts, stop).lower_bound == 0
+    brief = run_alone(EventOrder(brief=True), instance, starts, Stopping(60))
+    assert brief.lower_bound == 0
+    params = SolverParams(event_order=EventOrderParams(most_depth=4))
+    assert run_alone(EventOrder(), instance, starts, Stopping(60), params).lower_bound == 0
+
+
+def test_costs_beyond_floats_are_left_to_others() -> None:
+    large = Instance(4 * 10**8, [10**8] * 6, [2 * 10**8 + k for k in range(6)])
+    assert solved(large).lower_bound == 0
