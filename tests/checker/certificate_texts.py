@@ -17,6 +17,7 @@ __all__ = [
     "BATCH_STATE",
     "BLOCKS",
     "DEMAND_DUALS",
+    "EVENT_ORDER",
     "PROPAGATION",
     "SOUND",
     "altered",
@@ -132,5 +133,23 @@ BATCH_STATE: dict[str, Any] = {
         "horizon": 9,
         "duals": [[0, 1, 4], [1, 4, 18]],
         "nodes": 100,
+    },
+}
+
+
+EVENT_ORDER: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 13,
+    "proof": {
+        "rule": "event-order",
+        "scale": 1,
+        "tree": [
+            {"start": [2, 3]},
+            {"at": [1, 0]},
+            {"rows": []},
+            {"rows": [[4, "gap", 1, 0], [4, "memory", 0, 1], [1, "end", 2]]},
+            {"rows": [[1, "gap", 0, 1]]},
+            {"rows": [[1, "area", 4, 2]]},
+        ],
     },
 }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from scipy.optimize import linprog
 
 from kvopt import Instance
 
-__all__ = ["SCALE", "event_order_proof"]
+__all__ = ["Node", "Row", "any_event_order", "event_order_proof"]
 
 SCALE = 10**6
 SLACK = 10**3  # of SCALE, so that rounded multipliers are feasible
@@ -160,3 +161,35 @@ def infeasible(matrix: Any, right: Any, heads: list[int]) -> Any:
 def leaf(rows: list[Row], duals: Any) -> dict[str, Any]:
     rounded = [max(0, round((SCALE - SLACK) * float(y))) for y in duals]
     return {"rows": [[y, *row] for y, (row, _, _) in zip(rounded, rows, strict=True) if y]}
+
+
+def any_event_order(instance: Instance, rng: random.Random, depth: int) -> dict[str, Any]:
+    """An object "proof" with any decisions and any multipliers that are allowed."""
+    nodes: list[dict[str, Any]] = []
+    sums: list[int] = [1]
+    pairs = list(itertools.permutations(range(len(instance)), 2))
+
+    def grow(decisions: tuple[tuple[Any, ...], ...]) -> None:
+        node = Node(instance, decisions)
+        if len(decisions) == depth or rng.random() < 0.2:
+            rows = node.rows()
+            some = rng.sample(rows, rng.randint(0, min(4, len(rows))))
+            nodes.append({"rows": [[rng.randint(1, 9), *row] for row, _, _ in some]})
+            for i in range(len(instance)):
+                given = zip(nodes[-1]["rows"], some, strict=True)
+                sums.append(sum(y * a.get(i, 0) for (y, *_), (_, a, _) in given))
+            return
+        open_pairs = [pair for pair in pairs if pair not in node.states]
+        if open_pairs and rng.random() < 0.7:
+            k, j = rng.choice(open_pairs)
+            nodes.append({"at": [k, j]})
+            parts = [("at", k, j, state) for state in range(3)]
+        else:
+            i, t = rng.randrange(len(instance)), rng.randint(0, 9)
+            nodes.append({"start": [i, t]})
+            parts = [("start", i, t, side) for side in range(2)]
+        for part in parts:
+            grow((*decisions, part))
+
+    grow(())
+    return {"rule": "event-order", "scale": max(sums), "tree": nodes}

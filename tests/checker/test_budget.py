@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from certificate_texts import AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS, PROPAGATION, SOUND
+from certificate_texts import (
+    AGGREGATE_STATE,
+    BATCH_STATE,
+    BLOCKS,
+    DEMAND_DUALS,
+    EVENT_ORDER,
+    PROPAGATION,
+    SOUND,
+)
 
 from budget import Budget
 from claims import check
@@ -20,7 +28,7 @@ CHECKER = ROOT / "proofs" / "checker"
 BY_RULE: dict[str, dict[str, Any]] = {
     content["proof"]["rule"]: content
     for content in (
-        *(SOUND, AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS, PROPAGATION),
+        *(SOUND, AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS, EVENT_ORDER, PROPAGATION),
         {**SOUND, "proof": {"rule": "exhaustive", "states": 99}},
         {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}},
     )

@@ -1,0 +1,268 @@
+"""The rule "event-order"."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from certificate_texts import EVENT_ORDER, altered, refusal, repaired
+from event_trees import Node, any_event_order, event_order_proof
+from mutation import assert_no_false_mutant_is_accepted
+from small_instances import optimum_of, random_instance, random_released_instance
+
+from budget import Budget
+from claims import check
+from event_order import MAX_ORDERED, prove
+from instances import read_instance
+from kvopt import Instance
+from kvopt.certificates.write import certificate_text
+from kvopt.model.formats import instance_to_json
+from kvopt.solver.solve import solve
+
+
+def bound(instance: Instance, proof: dict[str, Any]) -> int:
+    """What a proof gives for the total latency."""
+    groups = read_instance(instance_to_json(instance)).groups
+    return prove(instance.memory, groups, 0, proof, Budget())
+
+
+def some_instances(count: int, seed: int) -> Iterator[Instance]:
+    """Tiny ones, every other one with releases."""
+    rng = random.Random(seed)
+    for number in range(count):
+        yield (random_released_instance if number % 2 else random_instance)(rng)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("scale",), 0, "proof.scale: must be an integer from 1"),
+        (("scale",), 2, "lower_bound: is 13, the proof gives 12"),
+        (("extra",), 0, "proof: has an unknown key 'extra'"),
+        (("tree",), {}, "proof.tree: must be a list"),
+        (("tree",), [], "proof.tree: ends with 1 subtrees missing"),
+        (("tree", 5), None, "proof.tree: ends with 1 subtrees missing"),
+        (("tree", 5), 7, "proof.tree[5]: must be an object"),
+        (("tree", 5), {}, "proof.tree[5]: has no 'at'"),
+        (("tree", 5), {"rows": [], "at": [0, 1]}, "proof.tree[5]: has an unknown key 'at'"),
+        (("tree", 0, "rows"), [], "proof.tree[0]: has an unknown key 'start'"),
+        (("tree", 0, "at"), [0, 1], "proof.tree[0]: has an unknown key 'at'"),
+        (("tree", 0, "start"), [2], "proof.tree[0].start: must hold 2 integers"),
+        (("tree", 0, "start", 0), 3, "proof.tree[0].start[0]: must be an integer from 0 to 2"),
+        (("tree", 0, "start", 1), -1, "proof.tree[0].start: must be an integer from 0"),
+        (("tree", 0, "start", 1), 10**17 + 1, "proof.tree[0].start[1]: must be an integer from 0"),
+        (("tree", 0, "start", 1), 2, "tree[5].rows[0]: the head of 2 is 3, less than 4"),
+        (("tree", 0, "start", 0), 1, "proof.tree[3].rows[2]: the path has no end of [2]"),
+        (("tree", 1, "at"), [1, 1], "proof.tree[1].at: must be two requests, not decided above"),
+        (("tree", 1, "at", 1), 3, "proof.tree[1].at[1]: must be an integer from 0 to 2"),
+        (("tree", 1, "at", 1), True, "proof.tree[1].at: must be an integer from 0"),
+        (("tree", 1, "at"), [0, 1], "proof.tree[3].rows[1]: 1 is not decided to run"),
+        (("tree", 2, "rows"), 0, "proof.tree[2].rows: must be a list"),
+        (("tree", 2, "rows"), [[1, "gap", 0, 2]], "proof.tree[2].rows[0]: the path has no gap"),
+        (("tree", 3, "rows", 0), 5, "proof.tree[3].rows[0]: must be a row, got 5"),
+        (("tree", 3, "rows", 0), [4, "gap"], "proof.tree[3].rows[0]: must be a row"),
+        (("tree", 3, "rows", 0, 1), [], "proof.tree[3].rows[0]: must be a row"),
+        (("tree", 3, "rows", 0, 1), "gaps", "rows[0][1]: must be gap, end, memory, area, got"),
+        (("tree", 3, "rows", 0, 0), 0, "proof.tree[3].rows[0][0]: must be an integer from 1"),
+        (("tree", 3, "rows", 0, 0), True, "proof.tree[3].rows[0][0]: must be an integer from 1"),
+        (("tree", 3, "rows", 0, 0), 5, "proof.tree[3].rows: the coefficient of 0 is 1"),
+        (("tree", 3, "rows", 0, 0), 3, "proof.tree[3].rows: the coefficient of 1 is 1"),
+        (("tree", 3, "rows", 0, 2), 3, "proof.tree[3].rows[0]: must be an integer from 0 to 2"),
+        (("tree", 3, "rows", 0), [4, "gap", 1, 0, 2], "rows[0]: the path has no gap [1, 0, 2]"),
+        (("tree", 3, "rows", 0, 3), 2, "proof.tree[3].rows[0]: the path has no gap [1, 2]"),
+        (("tree", 3, "rows", 1), [4, "memory", 0], "proof.tree[3].rows[1]: must be a row"),
+        (("tree", 3, "rows", 1), [4, "memory", 0, 1, 1], "rows[1]: must name requests that run"),
+        (("tree", 3, "rows", 1, 3), 2, "rows[1]: 2 is not decided to run at the completion of 0"),
+        (("tree", 3, "rows", 1, 3), 0, "rows[1]: 0 is not decided to run at the completion of 0"),
+        (("tree", 3, "rows", 2), [1, "end", 2, 2], "rows[2]: the path has no end of [2, 2]"),
+        (("tree", 3, "rows", 2, 2), 0, "rows[2]: the path has no end of [0]"),
+        (("tree", 4, "rows", 0), [1, "memory", 0, 1], "rows[0]: 1 is not decided to run"),
+        (("tree", 5, "rows", 0), [1, "end", 2], "proof.tree[5].rows[0]: the path has no end"),
+        (("tree", 5, "rows", 0, 2), 5, "rows[0]: the head of 2 is 4, less than 5"),
+        (("tree", 5, "rows", 0, 2), -1, "rows[0]: its round: must be an integer from 0"),
+        (("tree", 5, "rows", 0, 3), 0, "rows[0]: the head of 0 is 0, less than 4"),
+        (("tree", 5, "rows", 0), [1, "area", 4, 2, 2], "rows[0]: must name requests, each once"),
+        (("tree", 5, "rows", 0), [1, "area", 4], "proof.tree[5].rows[0]: must be a row"),
+    ],
+)
+def test_refusals_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    check(json.dumps(EVENT_ORDER))
+    assert reason in refusal(altered(("proof", *path), value, EVENT_ORDER))
+
+
+def test_refuses_a_tree_that_goes_on_and_a_pair_that_is_decided() -> None:
+    content = copy.deepcopy(EVENT_ORDER)
+    content["proof"]["tree"].append({"rows": []})
+    assert "proof.tree[6]: is left over" in refusal(json.dumps(content))
+    content["proof"]["tree"][2] = {"at": [1, 0]}
+    assert "proof.tree[2].at: must be two requests, not dec" in refusal(json.dumps(content))
+
+
+def test_proves_optima_of_small_instances() -> None:
+    kinds = set()
+    for instance in some_instances(60, seed=1):
+        best = optimum_of(instance)
+        proof = event_order_proof(instance, best)
+        assert bound(instance, proof) == best
+        kinds |= {row[1] for node in proof["tree"] for row in node.get("rows", [])}
+        kinds |= {key for node in proof["tree"] for key in node}
+    assert kinds == {"gap", "end", "memory", "area", "at", "start", "rows"}
+
+
+def test_any_multipliers_prove_what_is_true() -> None:
+    rng = random.Random(2)
+    good = 0
+    for instance in some_instances(200, seed=3):
+        best = optimum_of(instance)
+        value = bound(instance, any_event_order(instance, rng, rng.randint(0, 5)))
+        assert value <= best
+        good += value == best
+    assert good > 20
+
+
+def certificates(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Certificates of optima, some with multipliers that prove less."""
+    rng = random.Random(seed)
+    for instance in some_instances(count, seed):
+        result = solve(instance)
+        best = result.objective
+        for proof in (event_order_proof(instance, best), any_event_order(instance, rng, 3)):
+            if (value := bound(instance, proof)) >= 0:
+                yield {
+                    "format": "kvopt-certificate/2",
+                    "instance": instance_to_json(instance),
+                    "instance_sha256": instance.digest(),
+                    "lower_bound": value,
+                    "upper_bound": best,
+                    "starts": result.starts.tolist(),
+                    "proof": proof,
+                }
+
+
+def test_certificates_hold_and_a_bound_above_is_refused() -> None:
+    for content in certificates(20, seed=4):
+        claim = check(certificate_text(content))
+        assert (claim.rule, claim.lower_bound) == ("event-order", content["lower_bound"])
+        low = content.pop("lower_bound")
+        del content["starts"], content["upper_bound"]
+        above = refusal(json.dumps({**content, "lower_bound": low + 1}))
+        assert above == f"lower_bound: is {low + 1}, the proof gives {low}"
+
+
+@pytest.mark.parametrize(
+    ("count", "share"), [(6, 0.2), pytest.param(30, 1, marks=pytest.mark.slow)]
+)
+def test_no_mutant_is_accepted_unless_it_is_true(count: int, share: float) -> None:
+    some = [one for one in certificates(count, seed=5) if len(one["proof"]["tree"]) < 40]
+    assert_no_false_mutant_is_accepted(some, random.Random(6), share)
+
+
+def test_requests_are_numbered_as_in_the_instance() -> None:
+    """The rows of one order prove nothing of another one."""
+    swapped = copy.deepcopy(EVENT_ORDER)
+    swapped["instance"]["requests"].reverse()
+    swapped["starts"].reverse()
+    reason = refusal(json.dumps(repaired(swapped)))
+    assert "proof.tree[3].rows: the coefficient of 1 is 4, above 1" in reason
+    back = {0: 1, 1: 2, 2: 0}
+    tree = swapped["proof"]["tree"]
+    tree[0]["start"][0] = back[2]
+    tree[1]["at"] = [back[1], back[0]]
+    tree[3]["rows"] = [
+        *([4, "gap", back[1], back[0]], [4, "memory", back[0], back[1]]),
+        [1, "end", back[2]],
+    ]
+    tree[4]["rows"] = [[1, "gap", back[0], back[1]]]
+    tree[5]["rows"] = [[1, "area", 4, back[2]]]
+    check(json.dumps(repaired(swapped)))
+
+
+def test_alike_means_the_same_release() -> None:
+    """Only then may starts be exchanged: here the one with the later number must begin first."""
+    instance = Instance(5, [1, 1], [4, 4], releases=[3, 0])
+    gap = {"rule": "event-order", "scale": 1, "tree": [{"rows": [[1, "gap", 0, 1]]}]}
+    groups = read_instance(instance_to_json(instance)).groups
+    with pytest.raises(Exception, match=r"the path has no gap \[0, 1\]"):
+        prove(5, groups, 0, gap, Budget())
+    assert bound(Instance(5, [1, 1], [4, 4], releases=[3, 3]), gap) == 8
+    assert bound(instance, event_order_proof(instance, optimum_of(instance))) == 9
+
+
+def test_heads_are_those_of_bellman_and_ford() -> None:
+    """Kept along the path, gap by gap, they are what all gaps give at once."""
+    rng = random.Random(7)
+    for instance in some_instances(150, seed=8):
+        proof = any_event_order(instance, rng, rng.randint(1, 9))
+        paths: list[tuple[tuple[Any, ...], ...]] = [()]
+        for node in proof["tree"]:
+            decisions = paths.pop()
+            if "rows" not in node:
+                asked = "at" if "at" in node else "start"
+                parts = range(3 if asked == "at" else 2)
+                paths += [(*decisions, (asked, *node[asked], part)) for part in reversed(parts)]
+                continue
+            heads = Node(instance, decisions).heads
+            for i, head in enumerate(heads or [10**9] * len(instance)):
+                for e in {max(0, head), head + 1}:
+                    node["rows"] = [[1, "area", e, i]]
+                    scale = {**proof, "scale": 10**6}
+                    said = why(instance, scale)
+                    assert (f"the head of {i} is" in said) == (heads is not None and e > head)
+            node["rows"] = []
+
+
+def why(instance: Instance, proof: dict[str, Any]) -> str:
+    content = {
+        "format": "kvopt-certificate/2",
+        "instance": instance_to_json(instance),
+        "instance_sha256": instance.digest(),
+        "lower_bound": 0,
+        "proof": proof,
+    }
+    return refusal(json.dumps(content))
+
+
+def alone(memory: int, outputs: list[int], tree: Any, scale: int = 1) -> str:
+    """Why a tree is refused for some requests without prompts; empty if it is not."""
+    instance = Instance(memory, [0] * len(outputs), outputs)
+    return why(instance, {"rule": "event-order", "scale": scale, "tree": tree})
+
+
+def test_more_requests_than_it_is_for_are_refused() -> None:
+    assert alone(9, [1] * MAX_ORDERED, [{"rows": []}]) == ""
+    reason = alone(9, [1] * (MAX_ORDERED + 1), [{"rows": []}])
+    assert reason == "proof: is for at most 64 requests, the instance has 65"
+    crowd = {**EVENT_ORDER["instance"], "requests": [{"prompt": 0, "output": 1, "count": 10**7}]}
+    content = {key: EVENT_ORDER[key] for key in EVENT_ORDER if key not in ("starts", "upper_bound")}
+    began = time.process_time()
+    assert "the instance has 10000000" in refusal(
+        json.dumps(repaired({**content, "instance": crowd}))
+    )
+    assert time.process_time() - began < 5
+
+
+def test_deep_trees_and_long_chains_are_no_trouble() -> None:
+    """Every pair decided, and many times as many starts: no recursion, no time to speak of."""
+    outputs = list(range(10, 10 + MAX_ORDERED))
+    pairs = list(itertools.permutations(range(MAX_ORDERED), 2))
+    tree: list[Any] = [{"at": pair} for pair in pairs]
+    tree += [{"rows": []} for _ in range(2 * len(pairs) + 1)]
+    began = time.process_time()
+    assert alone(10**9, outputs, tree) == ""
+    tree = [{"start": [t % MAX_ORDERED, t]} for t in range(30_000)]
+    assert alone(10**9, outputs, [*tree, *[{"rows": []}] * 30_001]) == ""
+    assert time.process_time() - began < 10
+
+
+def test_huge_numbers_are_no_trouble() -> None:
+    huge = 10**39
+    rows = [[huge, "area", 0, *range(20)], [huge, "gap", 0, 1]]
+    assert "the coefficient of" in alone(10**9, [10**9] * 20, [{"rows": rows}], scale=huge)
+    late = [{"start": [0, 10**17]}, {"rows": []}, {"rows": [[huge, "area", 10**17, 0, 1]]}]
+    assert alone(10**9, [1, 1], late, scale=huge) == ""
