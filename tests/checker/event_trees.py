@@ -86,7 +86,9 @@ class Node:
                 total -= min(memory, total)
                 if not total:
                     break
-            found.append((["area", e, *chosen], {i: sum(used[i]) for i in chosen}, filled - moments))
+            found.append(
+                (["area", e, *chosen], {i: sum(used[i]) for i in chosen}, filled - moments)
+            )
         return found
 
 
