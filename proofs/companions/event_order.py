@@ -1,4 +1,4 @@
-"""Companion of event_order.md: states, rows, heads, leaves and trees, against schedules one by one."""
+"""Companion of event_order.md: states, rows, heads and trees, against all schedules."""
 
 from __future__ import annotations
 
@@ -161,7 +161,8 @@ def any_leaf(
     rows += [["end", i] for i in path["ends"]]
     for j in range(len(shapes)):
         running = [k for k, i in path["running"] if i == j]
-        rows += [["memory", j, *rng.sample(running, rng.randint(1, len(running)))]] * bool(running)
+        if running:
+            rows.append(["memory", j, *rng.sample(running, rng.randint(1, len(running)))])
     heads = heads_of(path["lows"], path["gaps"])
     for e in set(heads or ()):
         rows.append(["area", e, *(i for i, head in enumerate(heads or ()) if head >= e)])
