@@ -20,6 +20,7 @@ COMPANIONS = (
     "demand_duals",
     "propagation",
     "first_completion",
+    "event_order",
     "release_times",
     "ratio_bounds",
     "sharper_bounds",
