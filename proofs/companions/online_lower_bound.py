@@ -201,7 +201,7 @@ def check_weights(n: int, c: Fraction, q: Fraction, w: Sequence[int]) -> None:
     assert 0 <= a < d
     assert 0 <= w[0] < SCALE
     p = next((i for i in range(2, n + 1) if w[i - 1] < SCALE), n + 1) - 1
-    assert p >= 2 or max(w) <= SCALE
+    assert p >= 2
     assert all(0 <= x <= SCALE for x in w[p:])
     after = [*w[1:], 0]
     after[0] += w[0] - SCALE
