@@ -337,6 +337,12 @@ def test_policies_that_see_outputs_are_noticed(companion: ModuleType) -> None:
     companion.adversary(companion.policy_from_spec("fcfs"), 3, 9)
     with pytest.raises(AssertionError):
         companion.check_stop(companion.policy_from_spec("svf"), 3, 9, [(0, 4, 0, True)])
+    companion.check_crowd(companion.policy_from_spec("fcfs"), 2, 2, 6)
+    with pytest.raises(AssertionError):
+        companion.check_crowd(companion.policy_from_spec("svf-batches"), 2, 2, 6)
+    companion.check_psi(2, [5, 3, 3], [4, 9])
+    with pytest.raises(AssertionError):  # more than two are taken first
+        companion.check_psi(2, [5], [9, 9, 9, 9, 9])
 
 
 @pytest.mark.parametrize("companion", ["worst_cases"], indirect=True)

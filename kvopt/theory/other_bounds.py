@@ -9,7 +9,7 @@ from kvopt.theory.guarantee import PAPER, SHARPER, Theorem
 __all__ = [
     "MCSF_THEOREM",
     "NON_CLAIRVOYANT_LIMIT",
-    "ONE_MACHINE_LIMIT",
+    "NON_CLAIRVOYANT_SHARPER",
     "PIPELINE_THEOREM",
     "RECT_THEOREM",
     "RESPONSE_THEOREM",
@@ -134,7 +134,7 @@ NON_CLAIRVOYANT_LIMIT = Theorem(
 )
 
 
-ONE_MACHINE_LIMIT = Theorem(
+NON_CLAIRVOYANT_SHARPER = Theorem(
     policy="every deterministic non-clairvoyant policy",
     kind="lower",
     regime="general",
@@ -142,6 +142,6 @@ ONE_MACHINE_LIMIT = Theorem(
     constant=Fraction("4.3509"),
     prompts="one",
     kills=True,
-    requests="limit for n to infinity; when 2 (s + 1) > M, so that one request fits",
-    source="proofs/text/online_lower_bound.md, corollary 8",
+    requests="limit for n to infinity; when k requests fit at a time, never k + 1, for any k",
+    source="proofs/text/online_lower_bound.md, corollary 8 and theorem 10",
 )

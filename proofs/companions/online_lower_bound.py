@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from kvopt import Decisions, Instance, Machine, Policy, Schedule, Wait, policy_from_spec, simulate
-from kvopt.theory.other_bounds import ONE_MACHINE_LIMIT
+from kvopt.theory.other_bounds import NON_CLAIRVOYANT_SHARPER
 
 DATA = Path(__file__).parent.parent / "data" / "online_lower_bound.json"
 
@@ -177,6 +177,80 @@ def adversary(policy: Policy, n: int, longest: int) -> Fraction:
         for factor in (1, 2, 5, 20):
             worst = max(worst, check_jump(policy, n, longest, run[:m], factor))
     return worst
+
+
+# Theorem 10: several requests at a time.
+
+
+@dataclass(frozen=True)
+class Crowd(Policy):
+    """Random attempts, as many at a time as fit, of random lengths."""
+
+    name: ClassVar[str] = "crowd"
+    clairvoyant: ClassVar[bool] = False
+
+    seed: int
+
+    def run(self, machine: Machine) -> Decisions:
+        """Schedule all requests; see `Policy.run`."""
+        rng = random.Random(self.seed)
+        while len(machine.unfinished()):
+            for request in rng.sample(waiting := machine.waiting().tolist(), len(waiting)):
+                free = machine.memory - machine.memory_next_round()
+                if free > machine.prompt(request) and rng.random() < 0.8:
+                    limit = rng.randint(1, 2 + machine.now)
+                    machine.start(request, kill_at=rng.choice((1, limit, 2 * limit)))
+            yield Wait(machine.now + rng.randint(1, 2 + machine.now // 4))
+
+
+def psi(k: int, outputs: Sequence[int]) -> int:
+    """Return Psi of numbers in any order: the least cost with k requests at a time."""
+    ranked = sorted(outputs, reverse=True)
+    return sum(rounded_up(i, k) * u for i, u in enumerate(ranked, 1))
+
+
+def check_psi(k: int, u: Sequence[int], v: Sequence[int]) -> None:
+    """Psi is the least cost, and (1) holds for at most k numbers v."""
+    best = None
+    for order in permutations(u):
+        free, cost = [0] * k, 0
+        for o in order:
+            cost += free[0] + o
+            free = sorted([free[0] + o, *free[1:]])
+        best = cost if best is None else min(best, cost)
+    assert best == psi(k, u)
+    assert psi(k, [*u, *v]) <= psi(k, u) + sum(u) + sum(v)
+    assert k * psi(k, u) <= phi(sorted(u, reverse=True)) + k * sum(u)
+
+
+def check_crowd(policy: Policy, k: int, rounds: int, longest: int) -> None:
+    """Theorem 10 at every stop, for n = N k: what leads to (2), and (2) for R = the ratio."""
+    n, prompt = k * rounds, k * longest
+    memory = k * (prompt + longest)
+    never = Instance(memory, [prompt] * n, [longest] * n)
+    run = sorted(attempts(simulate(never, policy)), key=lambda a: a[1])
+    for stop in range(1, longest):
+        killed = [a for a in run if a[1] <= stop]
+        for m in range(len(killed) + 1):
+            others = {i for b, e, i, _ in run[m:] if b < stop <= e}
+            if any(e < stop for _, e, _, _ in run[m:]):
+                continue
+            assert len(others) <= k
+            longest_of = [0] * n
+            for b, e, i, _ in run:
+                longest_of[i] = max(longest_of[i], min(e, stop) - b)
+            outputs = [x + 1 for x in longest_of]
+            schedule = simulate(Instance(memory, [prompt] * n, outputs), policy)
+            seen = sorted(a for a in run if a[1] <= stop)
+            assert sorted(a for a in attempts(schedule) if a[1] <= stop) == seen
+            assert min(schedule.completion_times()) > stop
+            cost, optimum = schedule.total_completion_time(), psi(k, outputs)
+            alone = [o for i, o in enumerate(outputs) if i not in others]
+            assert cost >= n * stop + psi(k, alone) >= n * stop + optimum - k * stop - n
+            top = largest([e - b for b, e, _, _ in run[:m]], n)
+            assert k * optimum <= phi(top) + 2 * k * k * stop + n * n
+            ratio = Fraction(cost, optimum) - 1
+            assert k * (n * stop - k * stop - n) <= ratio * (phi(top) + 2 * k * k * stop + n * n)
 
 
 # Lemmas 4 and 5: weights.
@@ -364,11 +438,16 @@ def every_sequence_ends(n: int, c: Fraction, r: Fraction, size: int) -> bool:
 
 
 def check_policies(fast: bool, rng: random.Random) -> None:
-    """Lemmas 1 to 3 on policies of all kinds."""
+    """Lemmas 1 to 3 and Theorem 10 on policies of all kinds."""
     for seed in range(15 if fast else 300):
         adversary(Scattered(seed), rng.randint(2, 6), rng.randint(3, 40))
     for spec in ("gsa", "gsa:alpha=3:slices=area", "area-phases", "area-budget", "fcfs"):
         adversary(policy_from_spec(spec), 6, 40 if fast else 200)
+    for seed in range(12 if fast else 200):
+        k = rng.randint(1, 4)
+        check_crowd(Crowd(seed), k, rng.randint(1, 4), rng.randint(2, 12 if fast else 25))
+    for spec in ("gsa:alpha=2", "fcfs", "area-budget"):
+        check_crowd(policy_from_spec(spec), 3, 2, 9 if fast else 30)
     n, q = 6, Fraction(7152, 10000)
     worst = adversary(RoundRobin(1 / q), n, 500 if fast else 30000)
     assert abs(worst - 1 - 1 / least(n, q)) < Fraction(1, 4 if fast else 50)
@@ -386,6 +465,10 @@ def main(fast: bool) -> None:
     rng = random.Random(5)
     for _ in range(20):
         check_shortest_first([rng.randint(1, 9) for _ in range(rng.randint(1, 6))])
+    for k in (1, 2, 3):
+        for _ in range(5):
+            u = [rng.randint(1, 9) for _ in range(rng.randint(1, 6))]
+            check_psi(k, u, [rng.randint(1, 9) for _ in range(rng.randint(1, k))])
     check_policies(fast, rng)
     for n in (2, 3, 4, 6, 11) if fast else (*range(2, 40), 120):
         top = max(least(n, Fraction(k, 200)) for k in range(200))
@@ -406,7 +489,7 @@ def main(fast: bool) -> None:
         if n <= 40 or not fast:
             check_table(n, Fraction(number))
     check_limit(*map(Fraction, LIMIT))
-    assert Fraction(LIMIT[0]) == ONE_MACHINE_LIMIT.constant
+    assert Fraction(LIMIT[0]) == NON_CLAIRVOYANT_SHARPER.constant
     assert every_sequence_ends(2, Fraction("0.57"), Fraction("1.03"), 90)
     assert not every_sequence_ends(2, Fraction("0.56"), Fraction("1.03"), 120)
     if not fast:
