@@ -1,70 +1,66 @@
-"""Find the weights of proofs/text/online_lower_bound.md by linear programming.
+"""Find the values of q of proofs/text/online_lower_bound.md, one list for each number of requests.
 
-    python scripts/build_online_bound.py [--requests N] [--length K]
+    python scripts/build_online_bound.py
 
-Writes proofs/data/online_lower_bound.json; proofs/companions/online_lower_bound.py checks it in
-integers.
+From q = 0 on, each value is about the largest that proofs/companions/online_lower_bound.py lets
+follow the one before.  Writes proofs/data/online_lower_bound.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
+import sys
+from fractions import Fraction
 from pathlib import Path
-
-import numpy as np
-from scipy.optimize import linprog
 
 from kvopt.model.files import write_text
 
-FILE = Path(__file__).parent.parent / "proofs" / "data" / "online_lower_bound.json"
-SCALE = 10**12
+PROOFS = Path(__file__).parent.parent / "proofs"
+sys.path.insert(0, str(PROOFS))
+from companions import online_lower_bound as proof  # noqa: E402
+
+ENTRIES = {4: "0.4149", 5: "0.3895", 12: "0.33443", 40: "0.3095", 120: "0.302", 1000: "0.2989"}
+"""A c slightly above c_n, by number of requests."""
 
 
-def weights(n: int, length: int, c: float) -> np.ndarray | None:
-    """Return weights 0..length whose slopes are negative everywhere, or None."""
-    size = length + 1
-    rows = np.zeros((size + n, size))
-    for row, i in enumerate(range(-n, size)):
-        for j in range(max(i, 0), min(i + n, size)):
-            rows[row, j] += 1
-        if 0 <= i + n < size:
-            rows[row, i + n] -= n
-        if i >= 0:
-            rows[row, i] -= c * n
-    rows = rows[1:]  # the row of i = -n is -n w_0 <= 0
-    found = linprog(
-        np.zeros(size),
-        A_ub=rows,
-        b_ub=np.full(len(rows), -1e-8),
-        A_eq=np.ones((1, size)),
-        b_eq=[1.0],
-    )
-    return found.x if found.status == 0 else None
+def follows(before: list[int], w: list[int]) -> bool:
+    """Tell whether weights may follow others: see `check_descent`."""
+    fall = 0
+    for x, y in zip(before, w, strict=True):
+        fall += x - y
+        if fall > proof.SCALE - w[0]:
+            return False
+    return w[0] < proof.SCALE
+
+
+def descent(n: int, c: Fraction, denominator: int) -> list[int] | None:
+    """Return numerators of values of q, or None if the denominator is too small."""
+    steps, width = [0], 1
+    before = proof.weights(n, c, Fraction(0))
+    while max(before) > proof.SCALE:
+        width = min(2 * width, denominator - 1 - steps[-1])
+        while width and not follows(
+            before, w := proof.weights(n, c, Fraction(steps[-1] + width, denominator))
+        ):
+            width //= 2
+        if not width:
+            return None
+        before = w
+        steps.append(steps[-1] + width)
+    return steps
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--requests", type=int, default=60)
-    parser.add_argument("--length", type=int, default=360)
-    options = parser.parse_args()
-    n = options.requests
-    low, high = 0.2, 0.5
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        if weights(n, options.length, middle) is None:
-            low = middle
-        else:
-            high = middle
-    c = math.ceil(high * 10**4 + 1) / 10**4
-    w = weights(n, options.length, c)
-    assert w is not None
-    # The slopes are at most -1e-8, which is more than what rounding adds.
-    integers = [round(x / w.max() * SCALE) for x in w]
-    p = round(c * 10**4) + 1
-    write_text(FILE, json.dumps({"requests": n, "c": f"{p}/10000", "weights": integers}) + "\n")
-    print(n, c, 1 + 10**4 / p)
+    entries = []
+    for n, text in ENTRIES.items():
+        c, denominator = Fraction(text), 2**10
+        while (steps := descent(n, c, denominator)) is None:
+            denominator *= 2
+        proof.check_descent(n, c, [Fraction(a, denominator) for a in steps])
+        entry = {"requests": n, "c": text, "denominator": denominator, "steps": steps}
+        entries.append(json.dumps(entry))
+        print(n, c, len(steps), denominator, float(1 + 1 / c))
+    write_text(proof.DATA, "[\n" + ",\n".join(entries) + "\n]\n")
 
 
 if __name__ == "__main__":

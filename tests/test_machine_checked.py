@@ -10,6 +10,7 @@ import json
 import math
 import random
 import re
+import runpy
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from companions import online_lower_bound
 from companions.checking import checker
 
 from kvopt import Instance
@@ -96,6 +98,13 @@ def test_the_table_of_slices_has_the_bounds_of_the_document() -> None:
     assert [int(x) for x in re.findall(r"^  \((\d+), \[\(", text, re.MULTILINE)] == bounds
     assert "M <= 150" in text
     assert len(bounds) == 150
+
+
+def test_the_table_of_sequences_is_that_of_the_data() -> None:
+    written = runpy.run_path(str(COQ / "sequences_table.py"))
+    text = (COQ / "SequencesTable.v").read_text()
+    assert text == written["table"]()
+    assert theorems(text) == list(written["NAMES"].values())
 
 
 def test_nothing_is_left_open() -> None:
@@ -204,6 +213,34 @@ def random_instance(rng: random.Random, common: bool = False) -> Instance:
     outputs = [rng.randint(1, 6) for _ in range(n)]
     least = max(s + o for s, o in zip(prompts, outputs, strict=True))
     return Instance(least + rng.randint(0, 12), prompts, outputs)
+
+
+@pytest.mark.slow
+@needs_coq
+def test_sequences_are_those_of_the_companion(coq: Coq) -> None:
+    rng = random.Random(7)
+    asked, wanted = [], []
+    for _ in range(12):
+        n = rng.randint(2, 9)
+        numbers = [rng.randint(1, 20) for _ in range(rng.randint(0, 15))]
+        a = f"(fun m => nth m {listed(numbers)} 1)"
+        m = len(numbers)
+        asked.append(f"top {a} {n} {m} ++ [spent {a} {m}; phi 1 (top {a} {n} {m})]")
+        top = online_lower_bound.largest(numbers, n)
+        wanted.append([*top, sum(numbers), online_lower_bound.phi(top)])
+        c, q = Fraction(rng.randint(60, 99), 100), Fraction(rng.randrange(64), 64)
+        (u, v), (p, d) = (c * n).as_integer_ratio(), q.as_integer_ratio()
+        asked.append(f"weights {n} {u} {v} {p} {d}")
+        wanted.append(online_lower_bound.weights(n, c, q))
+    c, q = Fraction("0.4149"), [Fraction(k, 8192) for k in (0, 2, 7)]
+    for k in (1, 2):  # whether one step may follow another
+        before, w = (online_lower_bound.weights(4, c, x) for x in q[k - 1 : k + 1])
+        asked.append(
+            f"[if falls_within (scale - {w[0]}) 0 {listed(before)} {listed(w)} then 1 else 0]"
+        )
+        falls = [sum(before[:j]) - sum(w[:j]) for j in range(1, 5)]
+        wanted.append([int(max(falls) <= online_lower_bound.SCALE - w[0])])
+    assert coq("From Kvopt Require Import Sequences.", *asked) == wanted
 
 
 @pytest.mark.slow

@@ -286,14 +286,63 @@ def test_changed_thresholds_are_refuted(companion: ModuleType) -> None:
 
 @pytest.mark.parametrize("companion", ["online_lower_bound"], indirect=True)
 def test_a_larger_lower_bound_is_refuted(companion: ModuleType) -> None:
-    data = json.loads(companion.DATA.read_text())
-    n, c, weights = data["requests"], Fraction(data["c"]), data["weights"]
-    companion.check_weights(n, c, weights)
+    n, c, steps = next(companion.certificates())
+    companion.check_descent(n, c, steps)
+    middle = len(steps) // 2
+    for wrong_n, wrong_c, wrong in (
+        (n, c - Fraction(1, 1000), steps),
+        (n - 1, c, steps),
+        (n, c, steps[1:]),
+        (n, c, steps[:-1]),
+        (n, c, [*steps[: middle - 20], *steps[middle + 20 :]]),
+        (n, c, [*steps[:middle], *steps[middle + 1 :][::-1]]),
+    ):
+        with pytest.raises(AssertionError):
+            companion.check_descent(wrong_n, wrong_c, wrong)
     with pytest.raises(AssertionError):
-        companion.check_weights(n, c - Fraction(1, 100), weights)
-    weights[n] += max(weights)
+        companion.check_table(4, Fraction("3.42"))
     with pytest.raises(AssertionError):
-        companion.check_weights(n, c, weights)
+        companion.check_table(4, Fraction("3.40"))
+    with pytest.raises(AssertionError):
+        companion.check_limit(Fraction("4.351"), *map(Fraction, companion.LIMIT[1:]))
+
+
+@pytest.mark.parametrize("companion", ["online_lower_bound"], indirect=True)
+def test_wrong_weights_are_refuted(companion: ModuleType) -> None:
+    n, c, q = 7, Fraction("0.37"), Fraction(3, 4)
+    right = companion.weights(n, c, q)
+    companion.check_weights(n, c, q, right)
+    for i in range(n):
+        with pytest.raises(AssertionError):
+            companion.check_weights(n, c, q, [*right[:i], right[i] - 1, *right[i + 1 :]])
+    with pytest.raises(AssertionError):
+        companion.check_weights(n, c, q, [companion.SCALE, *right[1:]])
+    with pytest.raises(AssertionError):  # c is below c_n
+        companion.check_weights(n, wrong := Fraction("0.35"), q, companion.weights(n, wrong, q))
+    numbers = [Fraction(k) for k in (9, 8, 6, 5, 3, 2, 1)]
+    companion.check_number(n, c, q, right, numbers, Fraction(9))
+    with pytest.raises(AssertionError):
+        companion.check_number(n, c, q, [x * 9 // 10 for x in right], numbers, Fraction(9))
+
+
+@pytest.mark.parametrize("companion", ["online_lower_bound"], indirect=True)
+def test_sequences_that_go_on_are_found(companion: ModuleType) -> None:
+    assert companion.every_sequence_ends(3, Fraction("0.52"), Fraction("1.08"), 45)
+    assert not companion.every_sequence_ends(3, Fraction("0.45"), Fraction("1.08"), 45)
+
+
+@pytest.mark.parametrize("companion", ["online_lower_bound"], indirect=True)
+def test_policies_that_see_outputs_are_noticed(companion: ModuleType) -> None:
+    """A clairvoyant policy does not behave alike on the instances of a stop."""
+    companion.adversary(companion.policy_from_spec("fcfs"), 3, 9)
+    with pytest.raises(AssertionError):
+        companion.check_stop(companion.policy_from_spec("svf"), 3, 9, [(0, 4, 0, True)])
+    companion.check_crowd(companion.policy_from_spec("fcfs"), 2, 2, 6)
+    with pytest.raises(AssertionError):
+        companion.check_crowd(companion.policy_from_spec("svf-batches"), 2, 2, 6)
+    companion.check_psi(2, [5, 3, 3], [4, 9])
+    with pytest.raises(AssertionError):  # more than two are taken first
+        companion.check_psi(2, [5], [9, 9, 9, 9, 9])
 
 
 @pytest.mark.parametrize("companion", ["worst_cases"], indirect=True)

@@ -9,6 +9,7 @@ from kvopt.theory.guarantee import PAPER, SHARPER, Theorem
 __all__ = [
     "MCSF_THEOREM",
     "NON_CLAIRVOYANT_LIMIT",
+    "NON_CLAIRVOYANT_SHARPER",
     "PIPELINE_THEOREM",
     "RECT_THEOREM",
     "RESPONSE_THEOREM",
@@ -130,4 +131,17 @@ NON_CLAIRVOYANT_LIMIT = Theorem(
     kills=True,
     requests="limit for n to infinity; when 2 (s + 1) > M, so that one request fits",
     source="Jaeger et al. 2022, arXiv 2211.02044",
+)
+
+
+NON_CLAIRVOYANT_SHARPER = Theorem(
+    policy="every deterministic non-clairvoyant policy",
+    kind="lower",
+    regime="general",
+    formula="2 + x + 1 / x = 4.3509..., x > 0 and e^x = 1 + x + x^2",
+    constant=Fraction("4.3509"),
+    prompts="one",
+    kills=True,
+    requests="limit for n to infinity; when k requests fit at a time, never k + 1, for any k",
+    source="proofs/text/online_lower_bound.md, corollary 8 and theorem 10",
 )

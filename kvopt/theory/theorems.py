@@ -23,6 +23,7 @@ from kvopt.theory.mixed_bounds import (
 from kvopt.theory.other_bounds import (
     MCSF_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
+    NON_CLAIRVOYANT_SHARPER,
     PIPELINE_THEOREM,
     RECT_THEOREM,
     RESPONSE_THEOREM,
@@ -58,4 +59,5 @@ THEOREMS: tuple[Theorem, ...] = (
     LEVEL_POOL_HALF,
     AREA_BUDGET_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
+    NON_CLAIRVOYANT_SHARPER,
 )

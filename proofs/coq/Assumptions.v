@@ -5,7 +5,8 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable.
+  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
+  Sequences SequencesTable.
 
 Definition every_theorem := (
   @no_kills,
@@ -75,6 +76,10 @@ Definition every_theorem := (
   @check_slices_sound,
   @certified_slices,
   @ten_times,
+  @no_sequence,
+  @four_requests,
+  @forty_requests,
+  @many_requests,
   I
 ).
 

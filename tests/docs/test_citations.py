@@ -97,7 +97,7 @@ def test_every_text_states_something() -> None:
         "Lemmas 4 and 14 of sharper_bounds.md",
         "Lemma 1-5 and Theorem 7 of uniform_bound.md",
         "see [model.md](model.md), lemma\n    5",
-        "lemma 3 (proofs/text/online_lower_bound.md)",
+        "lemma 6 (proofs/text/online_lower_bound.md)",
         "lemma 99",
     ],
 )
