@@ -173,7 +173,10 @@ class GSA(Policy):
         scale = self.beta
         if self.offset == "random":
             factor = float(self.alpha) ** rng.random()
-            scale *= Fraction(round(factor * 2**OFFSET_BITS), 2**OFFSET_BITS)
+            steps = round(factor * 2**OFFSET_BITS)
+            if Fraction(steps, 2**OFFSET_BITS) > self.alpha:
+                steps -= 1  # the bounds are about offsets up to alpha
+            scale *= Fraction(steps, 2**OFFSET_BITS)
         if self.slices == "alpha":
             return geometric_slices(self.alpha, scale)
         if self.slices == "area":
