@@ -209,6 +209,7 @@ class Geometric:
     """
 
     def __init__(self, growth: Exact, many: int) -> None:
+        growth = Fraction(1) * growth  # an int would be divided in floating point
         numbers = [growth**j for j in range(many + 2)]
         self.low, self.high = Fraction(_down(growth), UNIT), Fraction(_up(growth), UNIT)
         self.upper = [_up(1 / x) for x in numbers]
@@ -245,13 +246,13 @@ class Areas(Geometric):
     def __init__(self, growth: Exact) -> None:
         super().__init__(growth, 2 * math.ceil(math.log(2 * UNIT / TAIL, growth)))
 
-    def _threshold(self, sigma: int, y: int, factor: Fraction | int) -> int:
+    def _threshold(self, sigma: int, y: int, factor: int) -> int:
         """Return x with an area of `factor` / UNIT times that of y, rounded up."""
-        area = math.ceil((2 * sigma + y) * y * factor / UNIT)
+        area = _ceil_div((2 * sigma + y) * y * factor, UNIT)
         return math.isqrt(sigma * sigma + area) + 1 - sigma
 
     def largest(self, sigma: int, y: int) -> int:
-        return self._threshold(sigma, y, self.high * UNIT)
+        return self._threshold(sigma, y, math.ceil(self.high * UNIT))
 
     def chain(self, cell: Cell) -> Chain:
         (a, b), (y1, y2) = cell
@@ -305,9 +306,9 @@ def memory_holds(thresholds: Thresholds, ratio: Fraction, two: bool, edge: int) 
         if max(sigma[1] - sigma[0], last[1] - last[0]) < LEAST_CELL:
             return False
         if 2 * (sigma[1] - sigma[0]) > last[1] - last[0]:
-            todo += [(half, last) for half in _halves(sigma)]
+            todo += [(half, last) for half in halves(sigma)]
         else:
-            todo += [(sigma, half) for half in _halves(last)]
+            todo += [(sigma, half) for half in halves(last)]
     return True
 
 
@@ -343,7 +344,7 @@ def _next_carry(ratio: Fraction, carry: int, rise: int, distance: int) -> int:
     return gain + distance - _ceil_div(distance * distance, carry - distance)
 
 
-def _halves(part: Interval) -> list[Interval]:
+def halves(part: Interval) -> list[Interval]:
     middle = (part[0] + part[1]) // 2
     return [(part[0], middle), (middle, part[1])]
 
@@ -359,46 +360,51 @@ def one_slot_holds(found: Powers, ratio: Fraction) -> bool:
 
 def window_holds(found: Powers, ratio: Fraction, two: bool) -> bool:
     """Return whether the ratio holds for 1/3 < (s + 1) / (M + 1) < 1/2 (section 6)."""
-    todo = [(math.floor(2 * UNIT / (3 * found.high)), _ceil_div(2 * UNIT, 3))]
+    todo = [window_range(found)]
     while todo:
         part = todo.pop()
-        if window_part_holds(found, ratio, two, part):
+        if window_phases(found, ratio, two, part):
             continue
         if part[1] - part[0] < LEAST_CELL:
             return False
-        todo += _halves(part)
+        todo += halves(part)
     return True
 
 
-def window_part_holds(found: Powers, ratio: Fraction, two: bool, c: Interval) -> bool:
-    """Return whether the carries suffice for all c of an interval.
+def window_range(found: Powers) -> Interval:
+    """Return where c is, from 2 / (3 alpha) to 2 / 3, in fixed point."""
+    return math.floor(2 * UNIT / (3 * found.high)), _ceil_div(2 * UNIT, 3)
 
-    c is the last threshold of the first tail, in units of eta (M + 1); lengths are in
-    units of c eta (M + 1).
+
+def window_phases(found: Powers, ratio: Fraction, two: bool, c: Interval) -> int:
+    """Return how many phases lie between the two tails, 0 if the carries do not suffice.
+
+    It is about all c of an interval; c is the last threshold of the first tail, in units of
+    eta (M + 1).  Lengths are in units of c eta (M + 1).
     """
     kappa = tail(ratio, found.low, found.high, Fraction(1))
     if kappa is None:
-        return False
+        return 0
     carry = math.floor(kappa * UNIT / 2)
     before = UNIT
     power: Exact = Fraction(1)
-    for _ in range(LATEST):
+    for phases in range(1, LATEST):
         power = power * found.alpha
         size, least = _up(power), _down(power)
         distance = min(size, 2 * size - UNIT * UNIT // c[1]) if two else size
         if carry <= distance:
-            return False
+            return 0
         rise = _window_weight(c[0], least, up=False) - _window_weight(c[0], before, up=True)
         carry = _next_carry(ratio, carry, rise, distance)
         if found.high * c[1] * size >= 2 * UNIT * UNIT and carry < found.high * size:
-            return False  # M - s may come next
+            return 0  # M - s may come next
         if c[0] * least >= UNIT * UNIT:  # beyond the window
             kept = min(kappa, Fraction(carry * 2**20 // size, 2**20))
             ends = (found.low, found.high)
             if kept > found.high and all(tail_keeps(ratio, g, Fraction(1), kept) for g in ends):
-                return True
+                return phases
         before = size
-    return False
+    return 0
 
 
 def _window_weight(c: int, v: int, up: bool) -> int:
