@@ -177,6 +177,7 @@ def check_memory_case(case: Case, spacing: str, ratio: Fraction) -> None:
             cell = (next(part for part in halves[0] if sigma < part[1]), cell[1])
         else:
             cell = (cell[0], next(part for part in halves[1] if y < part[1]))
+        assert max(end - begin for begin, end in cell) >= cells.LEAST_CELL, "cells"
     assert cell[0][0] <= sigma < cell[0][1]
     assert cell[1][0] <= y < cell[1][1]
     (a, b), (_, y2) = [[Fraction(end, cells.UNIT) for end in part] for part in cell]
@@ -227,6 +228,7 @@ def check_slot_case(case: Case, spacing: str, ratio: Fraction) -> None:
         part = cells.window_range(found)
         while not (phases := cells.window_phases(found, ratio, spacing != "sps", part)):
             part = next(p for p in cells.halves(part) if c * cells.UNIT <= p[1])
+            assert part[1] - part[0] >= cells.LEAST_CELL, "windows"
         high = Fraction(part[1], cells.UNIT)
         assert part[0] <= c * cells.UNIT <= part[1]
     first = min(-1, low - 1) - 20
