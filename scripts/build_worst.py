@@ -40,7 +40,7 @@ from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
 from kvopt.simulation.simulate import simulate
 from kvopt.theory.decimals import rounded_down, rounded_up
 from kvopt.theory.gba_bounds import GBA_SHARPER
-from kvopt.theory.gsa_bounds import GSA_SHARPER
+from kvopt.theory.gsa_bounds import GSA_COMPUTED, GSA_SHARPER
 from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
 from kvopt.theory.theorems import THEOREMS
@@ -208,10 +208,9 @@ def geometric(policy: GSA | GSASpec | GBA | GBAD) -> tuple[Theorem, Exact | None
         name += ":spacing=sps2|tight"
     if not drain:
         name += ":drain=no"
-    theorems = {theorem.policy: theorem for theorem in GSA_SHARPER + GBA_SHARPER}
-    if name not in theorems:
-        return None
-    return theorems[name], theorems[name].at(policy.alpha).bound
+    known = [t for t in GSA_SHARPER + GSA_COMPUTED + GBA_SHARPER if t.policy == name]
+    found = [(theorem, theorem.at(policy.alpha).bound) for theorem in known]
+    return min(found, key=lambda pair: pair[1], default=None)
 
 
 def proved_cells(policy: Policy, worst: ClaimedRecord) -> tuple[str, str, str]:

@@ -61,8 +61,9 @@ class GSA(Policy):
     61.92 at the default alpha = (7 + sqrt 13)/6, and 32 at alpha = 2 in the limit
     of large memory.  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996; other
     alphas: proofs/text/ratio_bounds.md.  Smaller bounds, also for the other spacings,
-    slices, orders and offsets: proofs/text/sharper_bounds.md, and from the slices
-    themselves: proofs/text/certified_slices.md.  Nothing is claimed without drain.
+    slices, orders and offsets: proofs/text/sharper_bounds.md, proofs/text/geometric_slices.md
+    (16.97 at the default alpha), and from the slices for one prompt and memory:
+    proofs/text/certified_slices.md.  Nothing is claimed without drain.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its
     requests as s, but area and certified slices, and drain=no, the largest of all;
@@ -173,7 +174,10 @@ class GSA(Policy):
         scale = self.beta
         if self.offset == "random":
             factor = float(self.alpha) ** rng.random()
-            scale *= Fraction(round(factor * 2**OFFSET_BITS), 2**OFFSET_BITS)
+            steps = round(factor * 2**OFFSET_BITS)
+            if Fraction(steps, 2**OFFSET_BITS) > self.alpha:
+                steps -= 1  # the bounds are about offsets up to alpha
+            scale *= Fraction(steps, 2**OFFSET_BITS)
         if self.slices == "alpha":
             return geometric_slices(self.alpha, scale)
         if self.slices == "area":

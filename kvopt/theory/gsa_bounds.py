@@ -12,6 +12,7 @@ from fractions import Fraction
 from functools import partial
 
 from kvopt.theory.gba_bounds import gba_bound, gba_bound_large_memory
+from kvopt.theory.geometric_slices import GEOMETRIC_SOURCE, geometric_bound
 from kvopt.theory.guarantee import (
     LARGE_MEMORY,
     PAPER,
@@ -27,6 +28,7 @@ from kvopt.theory.quadratic import Exact, Quadratic, square_root
 __all__ = [
     "GSA_ALPHA",
     "GSA_CHOSEN_SLICES",
+    "GSA_COMPUTED",
     "GSA_LARGE_MEMORY",
     "GSA_SHARPER",
     "GSA_THEOREM",
@@ -177,6 +179,46 @@ GSA_SHARPER = tuple(
 )
 
 
+def gsa_bound_computed(growth: Exact, slices: str, spacing: str) -> Exact:
+    """Return the smaller of what the cells prove, if anything, and of theorem 11.
+
+    Derived: proofs/text/geometric_slices.md and proofs/text/sharper_bounds.md.
+
+    Parameters
+    ----------
+    growth
+        Growth factor of the slices, or of their areas, > 1.
+    slices, spacing
+        As in `kvopt.policies.gsa.GSA`; not certified slices.
+    """
+    function = gsa_bound_area if slices == "area" else gsa_bound_sharper
+    by_hand = function(growth, UTILISATION[spacing])
+    computed = geometric_bound(growth, slices, spacing)
+    return by_hand if computed is None else min(computed, by_hand)
+
+
+GSA_COMPUTED = tuple(
+    Theorem(
+        policy=f"gsa{variant}",
+        kind="upper",
+        regime="general",
+        formula="least ratio that finitely many inequalities prove",
+        function=partial(gsa_bound_computed, slices=slices, spacing=spacing),
+        alpha=Fraction(alpha),
+        constant=Fraction(constant),
+        prompts="one",
+        kills=True,
+        parameters="beta = 1",
+        source=GEOMETRIC_SOURCE,
+    )
+    for variant, slices, spacing, alpha, constant in (
+        ("", "alpha", "sps", "1.61", "16.24"),
+        (":spacing=sps2|tight", "alpha", "sps2", "1.64", "12.81"),
+        (":slices=area", "area", "sps", "2.48", "16.07"),
+    )
+)
+
+
 GSA_CHOSEN_SLICES = Theorem(
     policy="gsa, slices chosen for prompt and memory",
     kind="upper",
@@ -203,8 +245,10 @@ def gsa_guarantee(alpha: Exact, spacing: str, slices: str, utilisation: Fraction
     used = max(utilisation, UTILISATION[spacing])
     bound = gsa_bound_area if slices == "area" else gsa_bound_sharper
     ours = Guarantee(bound(alpha, used), "derived", f"{SHARPER}, theorem 11", "geometric phases")
-    paper = spacing == "sps" and slices == "alpha"
-    if not paper:
-        return ours
-    theirs = GSA_THEOREM.at(alpha)
-    return strongest([replace(theirs, published=theirs.bound), ours])
+    found = [ours]
+    if (computed := geometric_bound(alpha, slices, spacing)) is not None:
+        found.append(Guarantee(computed, "derived", GEOMETRIC_SOURCE, "geometric slices"))
+    if spacing == "sps" and slices == "alpha":
+        theirs = GSA_THEOREM.at(alpha)
+        found.append(replace(theirs, published=theirs.bound))
+    return strongest(found)

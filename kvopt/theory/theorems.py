@@ -9,6 +9,7 @@ from kvopt.theory.area_batches import SVF_BATCHES_THEOREM
 from kvopt.theory.gba_bounds import GBA_LARGE_MEMORY, GBA_SHARPER, GBA_THEOREM
 from kvopt.theory.gsa_bounds import (
     GSA_CHOSEN_SLICES,
+    GSA_COMPUTED,
     GSA_LARGE_MEMORY,
     GSA_SHARPER,
     GSA_THEOREM,
@@ -43,6 +44,7 @@ THEOREMS: tuple[Theorem, ...] = (
     GSA_THEOREM,
     GSA_LARGE_MEMORY,
     *GSA_SHARPER,
+    *GSA_COMPUTED,
     GSA_CHOSEN_SLICES,
     *GSA_EXPECTED,
     SPT_PIPELINE_THEOREM,

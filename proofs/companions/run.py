@@ -27,6 +27,7 @@ COMPANIONS = (
     "random_bounds",
     "certified_slices",
     "uniform_bound",
+    "geometric_slices",
     "online_lower_bound",
     "worst_cases",
     "mixed_prompts",

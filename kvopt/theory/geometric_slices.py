@@ -1,0 +1,414 @@
+"""What GSA with geometric slices costs at most, for every common prompt and memory.
+
+`geometric_bound` looks for the least ratio that the inequalities of
+proofs/text/geometric_slices.md prove; `ratio_holds` tests them for one ratio, in integers.
+The lemmas and sections named here are those of that document.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import NamedTuple, Protocol
+
+from kvopt.theory.quadratic import Exact, square_root
+
+__all__ = ["GEOMETRIC_SOURCE", "geometric_bound", "ratio_holds"]
+
+GEOMETRIC_SOURCE = "proofs/text/geometric_slices.md, theorem 6"
+
+UNIT = 1 << 60
+"""Numbers in fixed point are multiples of 1 / UNIT, rounded to the safe side."""
+
+LEAST_GROWTH = Fraction(5, 4)
+GROWTH_LIMIT = {"alpha": Fraction(3), "area": Fraction(9)}
+"""Growth factors for which a bound is looked for: at least the first, less than the second."""
+
+EDGE = UNIT * 7 // 20
+"""With powers, memory weights serve (s + 1/2) / M up to this, slot weights what is above."""
+
+TAIL = UNIT // 50
+"""Slices of at most this share of the memory belong to the tail."""
+
+LEAST_CELL = UNIT >> 24
+"""An interval is not halved below this length."""
+
+LATEST = 60
+"""So many phases after the first tail of a window the second one must have begun."""
+
+STEP = 100
+"""Bounds are multiples of 1 / STEP."""
+
+HIGHEST = 60
+"""No larger ratio is looked for."""
+
+Interval = tuple[int, int]
+Cell = tuple[Interval, Interval]
+"""Intervals of sigma = (s + 1/2) / M, and of y, the last threshold below M - s, over M."""
+
+
+@functools.lru_cache(maxsize=256)
+def geometric_bound(growth: Exact, slices: str, spacing: str) -> Fraction | None:
+    """Return what GSA, drained, costs at most: a multiple of 1 / 100, or None.
+
+    It holds for all requests with one common prompt that are released at time 0, for every
+    prompt and memory, every order of the requests in each phase, and every offset.
+
+    Parameters
+    ----------
+    growth
+        Growth factor of the slices, or of their areas.
+    slices
+        "alpha" or "area".
+    spacing
+        Name of the spacing rule; "tight" has the bound of "sps2".
+
+    Examples
+    --------
+    >>> print(geometric_bound(Fraction(2), "alpha", "sps"))
+    1909/100
+    """
+    low, high = STEP, HIGHEST * STEP
+    if not ratio_holds(growth, slices, spacing, Fraction(high, STEP)):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if ratio_holds(growth, slices, spacing, Fraction(middle, STEP)):
+            high = middle
+        else:
+            low = middle
+    return Fraction(high, STEP)
+
+
+def ratio_holds(growth: Exact, slices: str, spacing: str, ratio: Fraction) -> bool:
+    """Return whether the inequalities prove that GSA costs at most `ratio` times the optimum.
+
+    Other parameters are as for `geometric_bound`; False also if nothing is proved about them,
+    as for areas with a spacing other than SPS, or a growth below 5/4 or from 3 (areas: 9) on.
+    """
+    if (slices, spacing) not in RULES or not LEAST_GROWTH <= growth < GROWTH_LIMIT[slices]:
+        return False
+    return RULES[slices, spacing](growth, ratio)
+
+
+# What is to be checked (theorem 6)
+
+
+def _powers_hold(alpha: Exact, ratio: Fraction, two: bool) -> bool:
+    """Return whether all checks hold for powers; `two` for SPS2 and tight spacing."""
+    found = powers(alpha)
+    return (
+        ratio >= 3 * (1 + alpha / (alpha - 1))
+        and one_slot_holds(found, ratio)
+        and window_holds(found, ratio, two)
+        and memory_holds(found, ratio, two, EDGE)
+    )
+
+
+def _areas_hold(growth: Exact, ratio: Fraction) -> bool:
+    """Return whether all checks hold for areas, with SPS."""
+    found, root = areas(growth), square_root(growth)
+    kappa = tail(ratio, found.low, found.high, Fraction(1, 2))  # sigma >= 1/2 (section 7)
+    return (
+        ratio >= 3 * (1 + (growth + root) / (growth - 1))
+        and kappa is not None
+        and kappa > 2 * found.high
+        and memory_holds(found, ratio, False, UNIT // 2)
+    )
+
+
+RULES: dict[tuple[str, str], Callable[[Exact, Fraction], bool]] = {
+    ("alpha", "sps"): functools.partial(_powers_hold, two=False),
+    ("alpha", "sps2"): functools.partial(_powers_hold, two=True),
+    ("alpha", "tight"): functools.partial(_powers_hold, two=True),
+    ("area", "sps"): _areas_hold,
+}
+
+
+# Tails (lemma 4)
+
+
+def tail_keeps(ratio: Fraction, growth: Fraction, used: Fraction, kappa: Fraction) -> bool:
+    """Return whether carries of kappa times the weight are kept at this growth of the weight."""
+    margin = kappa / growth - 1 / used
+    return margin > 0 and ratio * (1 - 1 / growth) + 1 / used - 1 / used**2 / margin >= kappa
+
+
+@functools.lru_cache(maxsize=4096)
+def tail(ratio: Fraction, least: Fraction, most: Fraction, used: Fraction) -> Fraction | None:
+    """Return about the largest kappa that is kept for every growth from least to most, or None.
+
+    Proposed in floating point, tested in fractions at both ends, which is enough.
+    """
+    proposed = float(ratio)
+    for growth in (float(least), float(most)):
+        p = 1 / float(used)  # the carries that are kept solve kappa^2 - b kappa + c <= 0
+        b = float(ratio) * (1 - 1 / growth) + p * (growth + 1)
+        c = float(ratio) * (growth - 1) * p + 2 * growth * p * p
+        if b * b < 4 * c:
+            return None
+        proposed = min(proposed, (b + math.sqrt(b * b - 4 * c)) / 2)
+    kappa = Fraction(math.floor(proposed * (1 - 1e-6) * 2**20), 2**20)
+    kept = kappa <= ratio and all(tail_keeps(ratio, g, used, kappa) for g in (least, most))
+    return kappa if kept else None
+
+
+# Thresholds over those of the last one, y M (section 4)
+
+
+class Chain(NamedTuple):
+    """The thresholds y_j = x_{m-1-j} / y of all (s, M) in a cell, j = 0..J, in fixed point.
+
+    Parameters
+    ----------
+    sizes
+        Upper bounds of y_0 = 1, ..., y_J.
+    rises
+        Lower bounds of the rise of the weight from y_{j+1} to y_j, j < J, over y.
+    weight
+        Lower bound of the weight at y_J, over y.
+    growth
+        Upper bound of the growth of the weight from one threshold to the next, up to y_J.
+    last
+        Upper bound of (M - s) / (y M).
+    """
+
+    sizes: list[int]
+    rises: list[int]
+    weight: int
+    growth: Fraction
+    last: int
+
+
+class Thresholds(Protocol):
+    """Powers or areas, and their growth between fractions `low` and `high`."""
+
+    low: Fraction
+    high: Fraction
+
+    def largest(self, sigma: int, y: int) -> int:
+        """Return an upper bound of the threshold after y, in fixed point; it rises with both."""
+
+    def chain(self, cell: Cell) -> Chain:
+        """Return what holds in a whole cell."""
+
+
+class Geometric:
+    """Negative powers of a growth factor in fixed point.
+
+    Attributes
+    ----------
+    low, high
+        Fractions next to the growth factor, at most and at least as large.
+    upper, lower
+        growth^-j for j = 0, 1, ..., rounded up and down.
+    rise
+        growth^-j - growth^-(j + 1), rounded down.
+    """
+
+    def __init__(self, growth: Exact, many: int) -> None:
+        growth = Fraction(1) * growth  # an int would be divided in floating point
+        numbers = [growth**j for j in range(many + 2)]
+        self.low, self.high = Fraction(_down(growth), UNIT), Fraction(_up(growth), UNIT)
+        self.upper = [_up(1 / x) for x in numbers]
+        self.lower = [_down(1 / x) for x in numbers]
+        self.rise = [_down((1 - 1 / growth) / x) for x in numbers]
+
+
+class Powers(Geometric):
+    """Thresholds x_q = c alpha^q / M."""
+
+    def __init__(self, alpha: Exact) -> None:
+        super().__init__(alpha, many := math.ceil(math.log(2 * UNIT / TAIL, alpha)))
+        self.squares = Geometric(alpha * alpha, many)
+        self.alpha = alpha
+
+    def largest(self, sigma: int, y: int) -> int:
+        return math.ceil(self.high * y)
+
+    def chain(self, cell: Cell) -> Chain:
+        (a, _), (y1, y2) = cell
+        j = next(j for j, size in enumerate(self.upper) if y2 * size <= TAIL * UNIT)
+        pairs = zip(self.rise[:j], self.squares.rise, strict=False)
+        rises = [(2 * a * rise + y1 * square) // (2 * UNIT) for rise, square in pairs]
+        weight = (2 * a * self.lower[j] + y1 * self.squares.lower[j]) // (2 * UNIT)
+        x = _ceil_div(y2 * self.upper[j], UNIT)
+        growth = self.high * (2 * a + x) / (2 * a + x / self.high)
+        last = min(_ceil_div(UNIT * UNIT, y1), _up(self.high))
+        return Chain(self.upper[: j + 1], rises, weight, growth, last)
+
+
+class Areas(Geometric):
+    """Thresholds x_q with sigma x_q + x_q^2 / 2 = c (s + 1) g^q / M^2."""
+
+    def __init__(self, growth: Exact) -> None:
+        super().__init__(growth, 2 * math.ceil(math.log(2 * UNIT / TAIL, growth)))
+
+    def _threshold(self, sigma: int, y: int, factor: int) -> int:
+        """Return x with an area of `factor` / UNIT times that of y, rounded up."""
+        area = _ceil_div((2 * sigma + y) * y * factor, UNIT)
+        return math.isqrt(sigma * sigma + area) + 1 - sigma
+
+    def largest(self, sigma: int, y: int) -> int:
+        return self._threshold(sigma, y, math.ceil(self.high * UNIT))
+
+    def chain(self, cell: Cell) -> Chain:
+        (a, b), (y1, y2) = cell
+        sizes = []
+        for power in self.upper:
+            x = self._threshold(a, y2, power)
+            sizes.append(_ceil_div(x * UNIT, y2))
+            if x <= TAIL:
+                break
+        j = len(sizes) - 1
+        rises = [(2 * a + y1) * rise // (2 * UNIT) for rise in self.rise[:j]]
+        weight = (2 * a + y1) * self.lower[j] // (2 * UNIT)
+        last = min(_ceil_div(UNIT * UNIT, y1), _ceil_div(self.largest(b, y1) * UNIT, y1))
+        return Chain(sizes, rises, weight, self.high, last)
+
+
+@functools.lru_cache(maxsize=16)
+def powers(alpha: Exact) -> Powers:
+    return Powers(alpha)
+
+
+@functools.lru_cache(maxsize=16)
+def areas(growth: Exact) -> Areas:
+    return Areas(growth)
+
+
+def _down(x: Exact) -> int:
+    return math.floor(x * UNIT)
+
+
+def _up(x: Exact) -> int:
+    return -math.floor(-x * UNIT)
+
+
+def _ceil_div(a: int, b: int) -> int:
+    return -(-a // b)
+
+
+# Memory weights (section 4)
+
+
+def memory_holds(thresholds: Thresholds, ratio: Fraction, two: bool, edge: int) -> bool:
+    """Return whether the ratio holds for all s and M with (s + 1/2) / M up to edge."""
+    todo: list[Cell] = [((0, edge), (math.floor((UNIT - edge) / thresholds.high), UNIT))]
+    while todo:
+        sigma, last = todo.pop()
+        if thresholds.largest(sigma[1], last[1]) < UNIT - sigma[1]:
+            continue  # no (s, M) is in the cell
+        if cell_holds(thresholds, ratio, two, (sigma, last)):
+            continue
+        if max(sigma[1] - sigma[0], last[1] - last[0]) < LEAST_CELL:
+            return False
+        if 2 * (sigma[1] - sigma[0]) > last[1] - last[0]:
+            todo += [(half, last) for half in halves(sigma)]
+        else:
+            todo += [(sigma, half) for half in halves(last)]
+    return True
+
+
+def cell_holds(thresholds: Thresholds, ratio: Fraction, two: bool, cell: Cell) -> bool:
+    """Return whether the carries suffice for all (s, M) of a cell; `two` is not for SPS."""
+    (a, b), (_, y) = cell
+    sizes, rises, weight, most, last = thresholds.chain(cell)
+    x = _ceil_div(y * sizes[-1], UNIT)
+    used = Fraction(max(UNIT - b - x, slots(b, x) * a) * 256 // UNIT, 256)
+    most = Fraction(math.ceil(most * 256), 256)  # coarse, so that tails are met again
+    kappa = tail(ratio, thresholds.low, most, used) if used > 0 else None
+    if kappa is None:
+        return False
+    carry = math.floor(kappa * weight)
+    free = (UNIT - 2 * b) * UNIT // y
+    for size, rise in zip(reversed(sizes[:-1]), reversed(rises), strict=True):
+        k = slots(b, _ceil_div(y * size, UNIT))
+        distance = min(size, 2 * size - free) if two and k == 1 else _ceil_div(size, k)
+        if carry <= distance:
+            return False
+        carry = _next_carry(ratio, carry, rise, distance)
+    return carry >= last
+
+
+def slots(sigma: int, x: int) -> int:
+    """Return max(1, floor((1 - x/2) / (sigma + x/2))), for sigma and x in fixed point."""
+    return max(1, (2 * UNIT - x) // (2 * sigma + x))
+
+
+def _next_carry(ratio: Fraction, carry: int, rise: int, distance: int) -> int:
+    """Return R rise + D - D^2 / (g - D) for a carry g > D, in fixed point, rounded down."""
+    gain = ratio.numerator * rise // ratio.denominator
+    return gain + distance - _ceil_div(distance * distance, carry - distance)
+
+
+def halves(part: Interval) -> list[Interval]:
+    middle = (part[0] + part[1]) // 2
+    return [(part[0], middle), (middle, part[1])]
+
+
+# Slot weights, powers (sections 5 and 6)
+
+
+def one_slot_holds(found: Powers, ratio: Fraction) -> bool:
+    """Return whether the ratio holds where one request fits at a time (section 5)."""
+    kappa = tail(ratio, found.low, found.high, Fraction(1))
+    return kappa is not None and kappa > found.high
+
+
+def window_holds(found: Powers, ratio: Fraction, two: bool) -> bool:
+    """Return whether the ratio holds for 1/3 < (s + 1) / (M + 1) < 1/2 (section 6)."""
+    todo = [window_range(found)]
+    while todo:
+        part = todo.pop()
+        if window_phases(found, ratio, two, part):
+            continue
+        if part[1] - part[0] < LEAST_CELL:
+            return False
+        todo += halves(part)
+    return True
+
+
+def window_range(found: Powers) -> Interval:
+    """Return where c is, from 2 / (3 alpha) to 2 / 3, in fixed point."""
+    return math.floor(2 * UNIT / (3 * found.high)), _ceil_div(2 * UNIT, 3)
+
+
+def window_phases(found: Powers, ratio: Fraction, two: bool, c: Interval) -> int:
+    """Return how many phases lie between the two tails, 0 if the carries do not suffice.
+
+    It is about all c of an interval; c is the last threshold of the first tail, in units of
+    eta (M + 1).  Lengths are in units of c eta (M + 1).
+    """
+    kappa = tail(ratio, found.low, found.high, Fraction(1))
+    if kappa is None:
+        return 0
+    carry = math.floor(kappa * UNIT / 2)
+    before = UNIT
+    power: Exact = Fraction(1)
+    for phases in range(1, LATEST):
+        power = power * found.alpha
+        size, least = _up(power), _down(power)
+        distance = min(size, 2 * size - UNIT * UNIT // c[1]) if two else size
+        if carry <= distance:
+            return 0
+        rise = _window_weight(c[0], least, up=False) - _window_weight(c[0], before, up=True)
+        carry = _next_carry(ratio, carry, rise, distance)
+        if found.high * c[1] * size >= 2 * UNIT * UNIT and carry < found.high * size:
+            return 0  # M - s may come next
+        if c[0] * least >= UNIT * UNIT:  # beyond the window
+            kept = min(kappa, Fraction(carry * 2**20 // size, 2**20))
+            ends = (found.low, found.high)
+            if kept > found.high and all(tail_keeps(ratio, g, Fraction(1), kept) for g in ends):
+                return phases
+        before = size
+    return 0
+
+
+def _window_weight(c: int, v: int, up: bool) -> int:
+    """Return v / 2, or v - 1 / (2 c) if c v > 1, in fixed point, rounded up or down."""
+    if c * v <= UNIT * UNIT:
+        return _ceil_div(v, 2) if up else v // 2
+    return v - (UNIT * UNIT // (2 * c) if up else _ceil_div(UNIT * UNIT, 2 * c))

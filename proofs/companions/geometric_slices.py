@@ -1,0 +1,320 @@
+"""Companion of geometric_slices.md: GSA with geometric slices, for every prompt and memory."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from fractions import Fraction
+
+from kvopt.theory import geometric_slices as cells
+from kvopt.theory.gsa_bounds import GSA_ALPHA, GSA_COMPUTED
+from kvopt.theory.pipeline import SPACINGS, area_slices, capped_slices, geometric_slices
+from kvopt.theory.quadratic import GOLDEN_RATIO, Exact
+from kvopt.theory.slice_plans import Weights
+
+TABLE: dict[tuple[str, str], dict[Exact, str]] = {
+    ("alpha", "sps"): {
+        Fraction(161, 100): "16.24",
+        Fraction(164, 100): "16.38",
+        Fraction(169, 100): "16.57",
+        GOLDEN_RATIO: "16.26",
+        GSA_ALPHA: "16.97",
+        Fraction(2): "19.09",
+    },
+    ("alpha", "sps2"): {
+        Fraction(161, 100): "12.93",
+        Fraction(164, 100): "12.81",
+        Fraction(169, 100): "13.13",
+        GOLDEN_RATIO: "12.89",
+        GSA_ALPHA: "13.63",
+        Fraction(2): "15.42",
+    },
+    ("area", "sps"): {Fraction(248, 100): "16.07", Fraction(2128, 1000): "16.40"},
+}
+"""The table of the document: growth factors and ratios, by slices and spacing."""
+
+
+def check_table() -> None:
+    for (slices, spacing), row in TABLE.items():
+        for growth, ratio in row.items():
+            assert cells.ratio_holds(growth, slices, spacing, Fraction(ratio)), "table"
+    for theorem in GSA_COMPUTED:
+        assert theorem.alpha is not None
+        assert theorem.constant is not None
+        slices = "area" if "area" in theorem.policy else "alpha"
+        spacing = "sps2" if "sps2" in theorem.policy else "sps"
+        assert theorem.constant == Fraction(TABLE[slices, spacing][theorem.alpha]), "theorems"
+
+
+# Lemmas on numbers
+
+
+def check_distance(prompt: int, slice: int, memory: int, over: Fraction) -> None:
+    """Lemma 3, for a threshold `over` slices long, in both units."""
+    for sigma, unit in (
+        (Fraction(2 * prompt + 1, 2 * memory), memory),
+        (Fraction(prompt + 1, memory + 1), memory + 1),
+    ):
+        x = over * slice / unit
+        k = max(1, math.floor((1 - x / 2) / (sigma + x / 2)))
+        bound = {"sps": x / k, "sps2": x / k if k > 1 else min(x, 2 * x + 2 * sigma - 1)}
+        for name, rule in SPACINGS.items():
+            assert 0 < rule(prompt, slice, memory) <= bound.get(name, bound["sps2"]) * unit, name
+        largest = x + Fraction(1, 50)
+        a, b = sigma * Fraction(9, 10), sigma * Fraction(11, 10)
+        used = max(1 - b - largest, max(1, math.floor((1 - largest / 2) / (b + largest / 2))) * a)
+        if unit == memory and used > 0:
+            assert bound["sps"] <= (sigma * x + x * x / 2) / used, "utilisation"
+
+
+def check_window(prompt: int, memory: int) -> None:
+    """Section 6: the weights, and where M - s comes."""
+    eta = 1 - 2 * Fraction(prompt + 1, memory + 1)
+    assert 0 < eta < Fraction(1, 3)
+    weights = Weights(prompt, memory, memory - prompt, Fraction(0))
+    for t in range(1, memory - prompt + 1):
+        u = Fraction(t, memory + 1) / eta
+        least = u / 2 if u <= 1 else u - Fraction(1, 2)
+        assert weights.sum(t) >= least * eta * (memory + 1)
+        assert 3 * weights.delta(t) >= t
+    assert Fraction(memory - prompt, memory + 1) > 2 * eta
+
+
+def check_tail(rng: random.Random) -> None:
+    """Lemma 4: carries of a tail with weights that grow irregularly."""
+    ratio = Fraction(rng.randint(90, 200), 10)
+    least = Fraction(rng.randint(130, 200), 100)
+    most = least * Fraction(rng.randint(100, 200), 100)
+    used = Fraction(rng.randint(50, 100), 100)
+    if (kappa := cells.tail(ratio, least, most, used)) is None:
+        return
+    carry = kappa
+    for _ in range(8):  # the weight before is 1
+        growth = least + (most - least) * Fraction(rng.randint(0, 10), 10)
+        distance = growth / used
+        assert carry > distance
+        carry = ratio * (growth - 1) + distance - distance**2 / (carry - distance)
+        assert carry >= kappa * growth
+        carry = (carry / growth).limit_denominator(10**6)
+        carry = max(carry, kappa)
+
+
+# The statement for one prompt and memory
+
+
+class Case:
+    """Slices for one prompt and memory, by a rational growth factor and offset."""
+
+    def __init__(
+        self, growth: Exact, slices: str, offset: Fraction, prompt: int, memory: int
+    ) -> None:
+        self.growth, self.slices, self.offset = growth, slices, offset
+        self.prompt, self.memory, self.longest = prompt, memory, memory - prompt
+        self.rule = (
+            geometric_slices(growth, offset)
+            if slices == "alpha"
+            else area_slices(growth, prompt, offset)
+        )
+        self.m = next(p for p in range(memory + 1) if self.rule(p) >= self.longest)
+        self.sigma = Fraction(2 * prompt + 1, 2 * memory)
+
+    def slice(self, q: int) -> int:
+        """Return tau_q, 0 for q < 0."""
+        return min(self.rule(q), self.longest) if q >= 0 else 0
+
+    def threshold(self, q: int) -> Fraction:
+        """Return X_q, for areas rounded up to a multiple of 2^-90."""
+        power = self.offset * self.growth**q
+        if self.slices == "alpha":
+            return power
+        half = Fraction(2 * self.prompt + 1, 2)
+        square = math.floor((half * half + 2 * power * (self.prompt + 1)) * 2**180)
+        return Fraction(math.isqrt(square) + 1, 2**90) - half
+
+    def area(self, q: int) -> Fraction:
+        """Return vol(X_q) / M^2."""
+        if self.slices == "area":
+            return self.offset * (self.prompt + 1) * self.growth**q / self.memory**2
+        x = self.threshold(q) / self.memory
+        return self.sigma * x + x * x / 2
+
+    def check(
+        self, spacing: str, ratio: Fraction, unit: int, first: int, weights: Weights,
+        weight: Callable[[int], Fraction], distance: Callable[[int], Fraction],
+    ) -> None:  # fmt: skip
+        """Check the conditions of lemma 2, literally, from phase `first` on.
+
+        `weight` is f_q, `distance` is D_q for q < m, both in a unit of so many rounds.
+        """
+        carry = ratio * weight(first)
+        for q in range(first, self.m):
+            assert weight(q) * unit <= weights.sum(self.slice(q) + 1), "weight"
+            if q == first:
+                continue
+            d = distance(q)
+            if self.slice(q) > self.slice(q - 1):
+                real = SPACINGS[spacing](self.prompt, self.slice(q), self.memory)
+                assert d * unit >= real, "distance"
+            assert carry > d, "carry"
+            carry = ratio * (weight(q) - weight(q - 1)) + d - d * d / (carry - d)
+            carry = Fraction(math.floor(carry * 2**240), 2**240)
+        assert carry * unit >= self.longest, "last carry"
+
+
+def check_memory_case(case: Case, spacing: str, ratio: Fraction) -> None:
+    """Section 2, without fixed point, for the cell in which the case lies."""
+    found: cells.Thresholds
+    found = cells.powers(case.growth) if case.slices == "alpha" else cells.areas(case.growth)
+    two = spacing != "sps"
+    y = math.floor(case.threshold(case.m - 1) / case.memory * cells.UNIT)
+    sigma = math.floor(case.sigma * cells.UNIT)
+    edge = cells.EDGE if case.slices == "alpha" else cells.UNIT // 2
+    cell = ((0, edge), (math.floor((cells.UNIT - edge) / found.high), cells.UNIT))
+    while not cells.cell_holds(found, ratio, two, cell):
+        halves = (cells.halves(cell[0]), cells.halves(cell[1]))
+        if 2 * (cell[0][1] - cell[0][0]) > cell[1][1] - cell[1][0]:
+            cell = (next(part for part in halves[0] if sigma < part[1]), cell[1])
+        else:
+            cell = (cell[0], next(part for part in halves[1] if y < part[1]))
+        assert max(end - begin for begin, end in cell) >= cells.LEAST_CELL, "cells"
+    assert cell[0][0] <= sigma < cell[0][1]
+    assert cell[1][0] <= y < cell[1][1]
+    (a, b), (_, y2) = [[Fraction(end, cells.UNIT) for end in part] for part in cell]
+    sizes = [Fraction(size, cells.UNIT) for size in found.chain(cell).sizes]
+    last = case.m - len(sizes)  # the last phase of the tail
+    x = y2 * sizes[-1]
+    used = max(1 - b - x, max(1, math.floor((1 - x / 2) / (b + x / 2))) * a)
+    top = case.threshold(case.m - 1) / case.memory
+
+    def distance(q: int) -> Fraction:
+        if q <= last:
+            return case.area(q) / used
+        size = sizes[case.m - 1 - q]
+        assert size * top >= case.threshold(q) / case.memory, "size"
+        k = max(1, math.floor((1 - y2 * size / 2) / (b + y2 * size / 2)))
+        return top * (min(size, 2 * size - (1 - 2 * b) / y2) if two and k == 1 else size / k)
+
+    first = min(-1, last - 1) - 20
+    weights = Weights(case.prompt, case.memory, case.longest, Fraction(1))
+    case.check(spacing, ratio, case.memory, first, weights, case.area, distance)
+
+
+def check_slot_case(case: Case, spacing: str, ratio: Fraction) -> None:
+    """Section 3, without fixed point, for the interval in which c lies."""
+    unit = case.memory + 1
+    sigma = Fraction(case.prompt + 1, unit)
+    eta = max(Fraction(0), 1 - 2 * sigma)
+    assert sigma > Fraction(1, 3)
+
+    def at(q: int) -> Fraction:
+        return case.threshold(q) / unit
+
+    def weight(q: int) -> Fraction:
+        return at(q) / 2 if at(q) <= eta else at(q) - eta / 2
+
+    def distance(q: int) -> Fraction:
+        x = at(q)
+        if 3 * x <= 2 * eta:
+            return x / 2
+        between = low < q <= low + phases and spacing != "sps"
+        return min(x, 2 * x - at(low) / high) if between else x
+
+    low, phases, high = 0, 0, Fraction(1)
+    if eta > 0:
+        low = next(q for q in range(case.m, -400, -1) if 3 * at(q) <= 2 * eta)
+        c = at(low) / eta
+        found = cells.powers(case.growth)
+        part = cells.window_range(found)
+        while not (phases := cells.window_phases(found, ratio, spacing != "sps", part)):
+            part = next(p for p in cells.halves(part) if c * cells.UNIT <= p[1])
+            assert part[1] - part[0] >= cells.LEAST_CELL, "windows"
+        high = Fraction(part[1], cells.UNIT)
+        assert part[0] <= c * cells.UNIT <= part[1]
+    first = min(-1, low - 1) - 20
+    weights = Weights(case.prompt, case.memory, case.longest, Fraction(0))
+    case.check(spacing, ratio, unit, first, weights, weight, distance)
+
+
+def check_phases(case: Case, spacing: str, ratio: Fraction, rng: random.Random) -> Fraction:
+    """Compare what GSA costs with the bound on the optimum; return the largest ratio of the two.
+
+    The requests have the smallest outputs of their classes, and their numbers come close to
+    the worst ones that the pivots know of; the cost is that of lemma 9 of sharper_bounds.md.
+    """
+    prompt, memory, longest = case.prompt, case.memory, case.longest
+    lengths = list(capped_slices(case.rule, longest))
+    distances = [SPACINGS[spacing](prompt, t, memory) for t in lengths]
+    weights = Weights(prompt, memory, longest, Fraction(not by_slots(case)))
+    outputs = [1, *(t + 1 for t in lengths[:-1])]
+    sums = [weights.sum(o) for o in outputs]
+    assert all(3 * weights.delta(o) >= o for o in outputs)
+    most = Fraction(0)
+    for _ in range(4):
+        alive = bad_numbers([float(x) for x in sums], [float(d) for d in distances], rng)
+        cost = optimum = waits = Fraction(0)
+        for now, after, o, d, phi, tau in zip(
+            alive, [*alive[1:], 0], outputs, distances, sums, lengths, strict=True
+        ):
+            cost += d * (now * now + 2 * now * after - after * after - now - after) / 2
+            cost += (now - after) * (o + waits)
+            optimum += phi * (now * now - after * after) / 2 + (now - after) * weights.delta(o)
+            waits += tau
+        most = max(most, cost / optimum)
+    assert most <= ratio, "phases"
+    return most
+
+
+def by_slots(case: Case) -> bool:
+    return case.slices == "alpha" and case.sigma > Fraction(cells.EDGE, cells.UNIT)
+
+
+def bad_numbers(sums: list[float], distances: list[float], rng: random.Random) -> list[int]:
+    """Return decreasing numbers of requests near the null vector of the pivots at some ratio."""
+    ratio = rng.uniform(6, 17)
+    carry, shrink = ratio * sums[0], []
+    for phi, after, d in zip(sums, sums[1:], distances, strict=False):
+        margin = max(carry - d, d / 50)
+        shrink.append(max(1.0, d / margin))
+        carry = ratio * (after - phi) + d - d * d / margin
+    alive = [1.0]
+    for factor in reversed(shrink):
+        alive.append(alive[-1] * factor)
+    return [math.floor(n / alive[-1] * 10**7) for n in reversed(alive)]
+
+
+def main(fast: bool) -> None:
+    check_table()
+    rng = random.Random(11)
+    for _ in range(400 if fast else 4000):
+        memory = rng.randint(1, 10 ** rng.randint(1, 5))
+        prompt = rng.randrange(rng.choice((memory, memory // 10 + 1)))
+        over = 1 + Fraction(rng.randrange(100), 100 * rng.randint(1, 100))
+        check_distance(prompt, rng.randint(1, memory - prompt), memory, over)
+        check_tail(rng)
+    for memory in range(4, 60 if fast else 200):
+        for prompt in range(memory // 3, (memory - 1) // 2 + 1):
+            if 3 * (prompt + 1) > memory + 1 and 2 * (prompt + 1) < memory + 1:
+                check_window(prompt, memory)
+    for (slices, spacing), row in TABLE.items():
+        for growth, ratio in row.items():
+            for _ in range(12 if fast else 120):
+                check_case(growth, slices, spacing, Fraction(ratio), rng)
+
+
+def check_case(
+    growth: Exact, slices: str, spacing: str, ratio: Fraction, rng: random.Random
+) -> None:
+    """Check the statement for some prompt, memory and offset."""
+    memory = rng.randint(2, 10 ** rng.randint(1, 4))
+    small, below_half = rng.randrange(memory // 9 + 1), max(0, memory // 2 - rng.randint(1, 9))
+    prompt = rng.choice((0, rng.randrange(memory), small, below_half))
+    top = math.floor(100 * growth)
+    offset = rng.choice((Fraction(1), Fraction(rng.randint(100, top), 100)))
+    case = Case(growth, slices, offset, prompt, memory)
+    check_phases(case, spacing, ratio, rng)
+    if isinstance(growth, Fraction):
+        if by_slots(case):
+            check_slot_case(case, spacing, ratio)
+        elif 2 * case.sigma < 1:
+            check_memory_case(case, spacing, ratio)
