@@ -359,3 +359,248 @@ Proof.
     rewrite Forall_forall in Hvalid. pose proof (use_nonneg (snd z) r (Hvalid _ (in_map snd _ _ Hz))).
     destruct (keep (fst z)); lia.
 Qed.
+
+Definition outputs_within (keep : ranked -> bool) (items : list ranked) : Z :=
+  total (fun x => output (job x)) (filter keep items).
+
+(* The bounds (2), (3) and (4); Q_S = (2 pairs + areas) / (2 M). *)
+Lemma kinds_below M late items best :
+  0 < M -> schedule M (map job items) best ->
+  let on x := negb (late x) in
+  let Q_in keep := (inject_Z (2 * pairs_within items keep + areas_within items keep) / inject_Z (2 * M))%Q in
+  let L keep := inject_Z (outputs_within keep items) in
+  (L on + Q_in late + L late / 3 <= inject_Z (completions best))%Q /\
+  (L on + inject_Z (pairs_within items late + areas_within items late) / inject_Z M
+     <= inject_Z (completions best))%Q /\
+  (Q_in late + inject_Z (pairs_across late items) / inject_Z M + Q_in on + (L late + L on) / 3
+     <= inject_Z (completions best))%Q.
+Proof.
+  intros HM Hbest on Q_in L. assert (HMq : (0 < inject_Z M)%Q) by (apply inject_pos; exact HM).
+  destruct (pair_up items best (proj1 Hbest)) as (pl & E1 & E2 & Hjob).
+  assert (Hpart : forall keep, schedule M (map job (filter keep items))
+      (map snd (filter (fun z => keep (fst z)) pl))).
+  { intros keep. rewrite <- E1. apply part_of_schedule; [exact Hjob|]. rewrite E1, E2. exact Hbest. }
+  set (part := fun keep : ranked -> bool => map snd (filter (fun z => keep (fst z)) pl)) in *.
+  assert (Hsplit : completions best = completions (part late) + completions (part on)).
+  { unfold part, completions. rewrite <- E2, !total_map, !total_filter, <- total_add. apply total_ext.
+    intros z _. unfold on. destruct (late (fst z)); cbn [negb]; lia. }
+  assert (EL : forall keep, total output (map job (filter keep items)) = outputs_within keep items).
+  { intros keep. unfold outputs_within. apply total_map. }
+  assert (EV : forall keep, total area (map job (filter keep items)) = areas_within items keep).
+  { intros keep. unfold areas_within. apply total_map. }
+  assert (EP : forall keep, pairs (fun q q' => Z.min (area q) (area q')) (map job (filter keep items))
+      = pairs_within items keep).
+  { intros keep. rewrite pairs_map. reflexivity. }
+  pose proof (output_bound M _ _ (Hpart on)) as HO. rewrite EL in HO.
+  pose proof (opt_third M _ _ HM (Hpart late)) as HT. rewrite EL, EV, EP in HT.
+  pose proof (area_bound M _ _ (Hpart late)) as HA. rewrite EV, EP in HA.
+  pose proof (opt_third M _ _ HM Hbest) as HB. rewrite pairs_map, !total_map in HB.
+  change (pairs (fun x y => Z.min (area (job x)) (area (job y))) items) with (pairs smaller items) in HB.
+  rewrite (all_kinds late items) in HB. fold on in HB.
+  assert (EV2 : total (fun x => area (job x)) items = areas_within items late + areas_within items on).
+  { unfold areas_within. rewrite !total_filter, <- total_add. apply total_ext. intros x _. unfold on.
+    destruct (late x); cbn [negb]; lia. }
+  assert (EL2 : total (fun x => output (job x)) items = outputs_within late items + outputs_within on items).
+  { unfold outputs_within. rewrite !total_filter, <- total_add. apply total_ext. intros x _. unfold on.
+    destruct (late x); cbn [negb]; lia. }
+  rewrite EV2, EL2 in HB. rewrite Hsplit in *. rewrite (inject_Z_plus (completions (part late))) in *.
+  rewrite Zle_Qle in HO, HA. rewrite inject_Z_mult in HA.
+  fold (L on) in HO. fold (Q_in late) (L late) in HT.
+  split; [|split].
+  - change (map snd (filter (fun z => on (fst z)) pl)) with (part on) in HO.
+    change (map snd (filter (fun z => late (fst z)) pl)) with (part late) in HT. lra.
+  - change (map snd (filter (fun z => on (fst z)) pl)) with (part on) in HO.
+    change (map snd (filter (fun z => late (fst z)) pl)) with (part late) in HA.
+    enough (inject_Z (pairs_within items late + areas_within items late) / inject_Z M
+      <= inject_Z (completions (part late)))%Q by lra.
+    apply Qle_shift_div_r; [exact HMq|]. rewrite Qmult_comm. exact HA.
+  - eapply Qle_trans; [|exact HB]. unfold Q_in, L. rewrite !inject_Z_mult, !inject_Z_plus, !inject_Z_mult, !inject_Z_plus.
+    change (inject_Z 2) with 2%Q. apply Qle_lteq. right. field. lra.
+Qed.
+
+(* The rest of the proof of Theorem 5 is about these numbers. *)
+Lemma closing_batches (a beta w R opt QA QO B VA LA LO cost : Q) :
+  let c := (4 * a)%Q in
+  (8 <= c)%Q -> (0 < w)%Q -> (w <= c)%Q -> (c <= R)%Q ->
+  ((c - w) * (c - w) <= (R - c) * w)%Q -> (a * beta + 1 + 2 * w / 3 <= R)%Q -> (w + c - 8 <= R)%Q ->
+  (0 <= QA)%Q -> (0 <= QO)%Q -> (0 <= B)%Q -> (0 <= VA)%Q -> (0 <= LA)%Q -> (0 <= LO)%Q ->
+  (B * B <= 4 * QA * QO)%Q ->
+  (cost <= a * (4 * (QA + VA / 2 + B) + beta * LO) + LA + LO - 4 * VA)%Q ->
+  (LO + QA + LA / 3 <= opt)%Q -> (LO + QA + VA / 2 <= opt)%Q -> (QA + B + QO + (LA + LO) / 3 <= opt)%Q ->
+  (cost <= R * opt)%Q.
+Proof.
+  intros c H8 Hw Hwc HcR Hdisc Hd Hlast HQA HQO HB HVA HLA HLO HBB Hcost H2 H3 H4.
+  (* the form is not negative *)
+  assert (Hform : (0 <= (R - c) * QA - (c - w) * B + w * QO)%Q).
+  { set (al := (R - c)%Q) in *. set (de := (c - w)%Q) in *.
+    assert (Hal : (0 <= al)%Q) by (unfold al; lra). assert (Hde : (0 <= de)%Q) by (unfold de; lra).
+    clearbody al de. destruct (Qlt_le_dec (al * QA - de * B + w * QO) 0) as [Hneg|]; [exfalso|assumption].
+    set (x := (al * QA)%Q) in *. set (y := (w * QO)%Q) in *.
+    assert (Hx : (0 <= x)%Q) by (apply Qmult_le_0_compat; assumption).
+    assert (Hy : (0 <= y)%Q) by (apply Qmult_le_0_compat; lra).
+    assert (Hlt : (x + y < de * B)%Q) by lra.
+    assert (H1 : ((x + y) * (x + y) < (de * B) * (de * B))%Q).
+    { apply Qle_lt_trans with ((x + y) * (de * B))%Q.
+      - rewrite (Qmult_comm (x + y) (de * B)). apply Qmult_le_compat_r; lra.
+      - apply Qmult_lt_compat_r; lra. }
+    assert (H5 : ((de * B) * (de * B) <= (al * w) * (4 * QA * QO))%Q).
+    { apply Qle_trans with ((al * w) * (B * B))%Q.
+      - assert (E : (de * B * (de * B) == (de * de) * (B * B))%Q) by ring. rewrite E.
+        apply Qmult_le_compat_r; [exact Hdisc|apply Qmult_le_0_compat; assumption].
+      - rewrite !(Qmult_comm (al * w)). apply Qmult_le_compat_r; [exact HBB|].
+        apply Qmult_le_0_compat; lra. }
+    assert (E : ((al * w) * (4 * QA * QO) == 4 * (x * y))%Q) by (unfold x, y; ring). rewrite E in H5.
+    assert (H6 : (0 <= (x - y) * (x - y))%Q) by (destruct (Qlt_le_dec x y); nra). lra. }
+  assert (HR : (0 <= R - w - (c - 8))%Q) by lra.
+  assert (M2 : ((R - w - (c - 8)) * (LO + QA + LA / 3) <= (R - w - (c - 8)) * opt)%Q).
+  { rewrite !(Qmult_comm (R - w - (c - 8))). apply Qmult_le_compat_r; assumption. }
+  assert (M3 : ((c - 8) * (LO + QA + VA / 2) <= (c - 8) * opt)%Q).
+  { rewrite !(Qmult_comm (c - 8)). apply Qmult_le_compat_r; [assumption|lra]. }
+  assert (M4 : (w * (QA + B + QO + (LA + LO) / 3) <= w * opt)%Q).
+  { rewrite !(Qmult_comm w). apply Qmult_le_compat_r; lra. }
+  assert (N1 : (0 <= (R - (a * beta + 1 + 2 * w / 3)) * LO)%Q) by (apply Qmult_le_0_compat; lra).
+  assert (N2 : (0 <= (R - c + 5) / 3 * LA)%Q).
+  { apply Qmult_le_0_compat; [apply Qle_shift_div_l; lra|assumption]. }
+  unfold c in *.
+  set (t2 := (LA / 3)%Q) in *. assert (LA == 3 * t2)%Q as EA by (unfold t2; field).
+  set (t3 := (VA / 2)%Q) in *. assert (VA == 2 * t3)%Q as EVA by (unfold t3; field).
+  assert (E4 : ((LA + LO) / 3 == t2 + LO / 3)%Q) by (unfold t2; field). rewrite E4 in M4.
+  set (t4 := (LO / 3)%Q) in *. assert (LO == 3 * t4)%Q as EO by (unfold t4; field).
+  assert (E5 : (2 * w / 3 * LO == 2 * w * t4)%Q) by (unfold t4; field).
+  assert (E6 : ((R - 4 * a + 5) / 3 * LA == (R - 4 * a + 5) * t2)%Q) by (unfold t2; field).
+  rewrite E6 in N2. clearbody t2 t3 t4. rewrite EA, EVA, EO in *.
+  assert (E7 : (2 * w / 3 * (3 * t4) == 2 * w * t4)%Q) by field.
+  assert (N1' : (0 <= (R - (a * beta + 1)) * (3 * t4) - 2 * w * t4)%Q) by lra.
+  lra.
+Qed.
+
+(* Theorem 5 of area_batches.md, against any schedule of the same requests, in whatever order they
+   are listed there, with whatever kills. *)
+Theorem svf_batches_ratio M g K beta w R requests l other best killed :
+  0 < M -> batches_numbers g K beta w R ->
+  (forall q, In q requests -> valid_request q /\ request_peak q <= M) -> at_once requests ->
+  svf_in_batches M g K beta requests l ->
+  Permutation requests other -> schedule_with_kills M other best killed ->
+  Permutation requests (map of l) /\ schedule M (map of l) l /\
+  (inject_Z (cost l) <= R * inject_Z (cost best))%Q.
+Proof.
+  intros HM (Hg & HK & Hbeta & H8 & Hw & Hwc & HcR & Hdisc & Hd & Hlast) Hreq Hrel
+    (items & r & ordered & Hjobs & Hinorder & Hranks & Hr & Hbest & Hperm & Hsorted & Hof & Hturn) Hother Hopt.
+  apply no_kills in Hopt. assert (HMq : (0 < inject_Z M)%Q) by (apply inject_pos; exact HM).
+  assert (Hreq' : forall x, In x items ->
+      valid_request (job x) /\ request_peak (job x) <= M /\ release (job x) = 0).
+  { intros x Hx. assert (Hq : In (job x) requests) by (rewrite <- Hjobs; apply in_map, Hx).
+    destruct (Hreq _ Hq). repeat split; try assumption; try apply H. apply Hrel, Hq. }
+  destruct (batches_cost M g K beta items r ordered l) as [Hsch Hcost]; auto.
+  rewrite <- Hof in Hsch.
+  assert (HpermL : Permutation requests (map of l)).
+  { rewrite <- Hjobs, Hof. apply Permutation_map, Hperm. }
+  split; [exact HpermL|]. split; [exact Hsch|].
+  assert (HrelL : at_once (map of l)).
+  { intros q Hq. apply Hrel. apply (Permutation_in _ (Permutation_sym HpermL)), Hq. }
+  assert (HrelO : at_once other).
+  { intros q Hq. apply Hrel. apply (Permutation_in _ (Permutation_sym Hother)), Hq. }
+  rewrite (cost_at_once M _ l Hsch HrelL), (cost_at_once M other best Hopt HrelO).
+  (* the other schedule, with its attempts in the order of the requests *)
+  assert (Hbest' : exists best', completions best' = completions best /\ schedule M (map job items) best').
+  { destruct Hopt as (HofB & HvalidB & HfitsB). rewrite Hjobs.
+    destruct (Permutation_map_inv of best (l1 := requests)) as (best' & E & HpB); [rewrite HofB; exact Hother|].
+    exists best'. split; [apply total_permutation, Permutation_sym, HpB|]. split; [congruence|]. split.
+    - rewrite Forall_forall in *. intros b Hb. apply HvalidB, (Permutation_in _ (Permutation_sym HpB)), Hb.
+    - intros rr. unfold memory. rewrite <- (total_permutation _ _ _ HpB). apply HfitsB. }
+  destruct Hbest' as (best' & Ecost & Hschb). rewrite <- Ecost.
+  set (late := by_area M beta). set (on := fun x => negb (late x)).
+  destruct (kinds_below M late items best' HM Hschb) as (B2 & B3 & B4). cbv zeta in B2, B3, B4. fold on in B2, B3, B4.
+  assert (Hascend : StronglySorted (fun x y => area (job x) <= area (job y)) items).
+  { apply (sorted_map (fun q q' => area q <= area q') job). rewrite Hjobs. exact Hinorder. }
+  assert (Harea : forall x, In x items -> 0 <= area (job x)).
+  { intros x Hx. apply Z.lt_le_incl, area_pos, Hreq', Hx. }
+  pose proof (discriminant late items Hascend Harea) as HBB. cbv zeta in HBB. fold on in HBB.
+  pose proof (smaller_nonneg items Harea late) as HPA. pose proof (smaller_nonneg items Harea on) as HPO.
+  pose proof (across_nonneg late items Harea) as HAO.
+  pose proof (areas_nonneg items Harea late) as HVA. pose proof (areas_nonneg items Harea on) as HVO.
+  assert (HL : forall keep, 0 <= outputs_within keep items).
+  { intros keep. apply total_nonneg. intros x Hx. apply filter_In in Hx as [Hx _].
+    destruct (Hreq' x Hx) as ((_ & Ho) & _). lia. }
+  pose proof (HL late) as HLA. pose proof (HL on) as HLO.
+  (* the cost in the same numbers *)
+  pose proof (kappa_cost M g K beta items r Hg Hbeta Hr
+    (fun x Hx => proj2 (proj1 (Hreq' x Hx))) Hranks Hbest) as Hkappa.
+  pose proof (sums_of_late M g beta late items 0 ltac:(lia) Hranks Hascend Harea) as Hsums.
+  assert (E1 : pairs (fun x y => if late x || late y then smaller x y else 0) items =
+      pairs_within items late + pairs_across late items).
+  { unfold pairs_within, pairs_across. rewrite pairs_filter, <- pairs_add. apply pairs_ext. intros x y.
+    destruct (late x), (late y); cbn [orb andb xorb]; lia. }
+  rewrite E1, <- (total_filter late (fun x => area (job x))) in Hsums.
+  fold (areas_within items late) in Hsums. rewrite Z.mul_0_l, Z.add_0_l in Hsums.
+  set (SV := total (fun x => if late x then area_sum x else 0) items) in *.
+  assert (Ekappa : (totalQ (kappa M beta) items ==
+      4 * inject_Z SV / inject_Z M + beta * inject_Z (outputs_within on items))%Q).
+  { unfold SV, outputs_within. rewrite total_filter, <- !totalQ_inject.
+    assert (E : (4 * totalQ (fun x => inject_Z (if late x then area_sum x else 0%Z)) items / inject_Z M
+        == totalQ (fun x => 4 / inject_Z M * inject_Z (if late x then area_sum x else 0%Z)) items)%Q)
+      by (rewrite totalQ_times; field; lra).
+    rewrite E, <- totalQ_times, <- totalQ_sum. clear. induction items as [|x items IH]; cbn [totalQ]; [reflexivity|].
+    rewrite IH. apply Qplus_comp; [|reflexivity]. unfold kappa, on. fold late. fold (late x).
+    destruct (late x); cbn [negb]; change (inject_Z 0) with 0%Q; unfold Qdiv; ring. }
+  assert (EL : total (fun x => output (job x)) items = outputs_within late items + outputs_within on items).
+  { unfold outputs_within. rewrite !total_filter, <- total_add. apply total_ext. intros x _. unfold on.
+    destruct (late x); cbn [negb]; lia. }
+  assert (EV : total (fun x => area (job x)) items = areas_within items late + areas_within items on).
+  { unfold areas_within. rewrite !total_filter, <- total_add. apply total_ext. intros x _. unfold on.
+    destruct (late x); cbn [negb]; lia. }
+  rewrite EL, EV in Hcost. rewrite Ekappa in Hkappa.
+  set (PA := pairs_within items late) in *. set (PO := pairs_within items on) in *.
+  set (AO := pairs_across late items) in *. set (VA := areas_within items late) in *.
+  set (VO := areas_within items on) in *. set (LA := outputs_within late items) in *.
+  set (LO := outputs_within on items) in *. set (a := batches_factor g K beta) in *.
+  assert (Hdiv : forall z m, 0 <= z -> 0 < m -> (0 <= inject_Z z / inject_Z m)%Q).
+  { intros z m Hz Hm. apply Qle_shift_div_l; [apply inject_pos, Hm|]. rewrite Qmult_0_l.
+    change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. exact Hz. }
+  assert (Hint : forall z, 0 <= z -> (0 <= inject_Z z)%Q).
+  { intros z Hz. change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. exact Hz. }
+  assert (Ha : (0 < a)%Q) by lra.
+  apply (closing_batches a beta w R _ (inject_Z (2 * PA + VA) / inject_Z (2 * M))
+    (inject_Z (2 * PO + VO) / inject_Z (2 * M)) (inject_Z AO / inject_Z M) (inject_Z VA / inject_Z M)
+    (inject_Z LA) (inject_Z LO)); try assumption; auto; try (apply Hdiv; lia).
+  - (* the discriminant *)
+    rewrite Zle_Qle in HBB. rewrite !(inject_Z_mult AO), (inject_Z_mult (2 * PA + VA)) in HBB.
+    set (x := inject_Z (2 * PA + VA)) in *. set (y := inject_Z (2 * PO + VO)) in *.
+    rewrite inject_Z_mult. change (inject_Z 2) with 2%Q. set (m := inject_Z M) in *.
+    assert (Ex : (4 * (x / (2 * m)) * (y / (2 * m)) == (x * y) / (m * m))%Q) by (field; lra).
+    assert (Ey : (inject_Z AO / m * (inject_Z AO / m) == inject_Z AO * inject_Z AO / (m * m))%Q) by (field; lra).
+    rewrite Ex, Ey. unfold Qdiv. apply Qmult_le_compat_r; [exact HBB|].
+    apply Qlt_le_weak, Qinv_lt_0_compat. apply Qmult_lt_0_compat; exact HMq.
+  - (* the cost *)
+    eapply Qle_trans; [exact Hcost|]. rewrite !inject_Z_plus, !inject_Z_mult in *. change (inject_Z 2) with 2%Q in *.
+    rewrite Zle_Qle, !inject_Z_plus in Hsums. set (m := inject_Z M) in *.
+    assert (Hk : (a * (4 * inject_Z SV / m) <= a * (4 * (inject_Z PA + inject_Z AO + inject_Z VA) / m))%Q).
+    { rewrite !(Qmult_comm a). apply Qmult_le_compat_r; [|lra]. unfold Qdiv. apply Qmult_le_compat_r; [lra|].
+      apply Qlt_le_weak, Qinv_lt_0_compat, HMq. }
+    pose proof (Hdiv VO M HVO HM) as HVOm. fold m in HVOm.
+    assert (Ev : (4 * (inject_Z VA + inject_Z VO) / m == 4 * (inject_Z VA / m) + 4 * (inject_Z VO / m))%Q)
+      by (field; lra).
+    assert (Eq : ((2 * inject_Z PA + inject_Z VA) / (2 * m) + inject_Z VA / m / 2 + inject_Z AO / m
+        == (inject_Z PA + inject_Z AO + inject_Z VA) / m)%Q) by (field; lra).
+    rewrite Ev, Eq.
+    assert (Ew : (4 * (inject_Z PA + inject_Z AO + inject_Z VA) / m
+        == 4 * ((inject_Z PA + inject_Z AO + inject_Z VA) / m))%Q) by (field; lra).
+    rewrite Ew in Hk. lra.
+  - (* (3) *)
+    eapply Qle_trans; [|exact B3]. rewrite !inject_Z_plus, !inject_Z_mult. change (inject_Z 2) with 2%Q.
+    apply Qle_lteq. right. field. lra.
+Qed.
+
+(* The numbers that kvopt uses. *)
+Theorem svf_batches_nine M requests l other best killed :
+  0 < M ->
+  (forall q, In q requests -> valid_request q /\ request_peak q <= M) -> at_once requests ->
+  svf_in_batches M (101 # 100) 76 (21 # 10) requests l ->
+  Permutation requests other -> schedule_with_kills M other best killed ->
+  Permutation requests (map of l) /\ schedule M (map of l) l /\
+  (inject_Z (cost l) <= (954 # 100) * inject_Z (cost best))%Q.
+Proof.
+  intros HM Hreq Hrel Hl Hother Hbest.
+  apply (svf_batches_ratio M (101 # 100) 76 (21 # 10) (608 # 100) (954 # 100) requests l other best killed); auto.
+  unfold batches_numbers. repeat split; try (vm_compute; congruence). lia.
+Qed.
