@@ -23,11 +23,13 @@ from companions.checking import checker
 
 from kvopt import Instance
 from kvopt.certificates.checker import verdicts
+from kvopt.generate import equal_areas
 from kvopt.model.schedule import Schedule
-from kvopt.policies import GBA, GSA, SPTPipeline
+from kvopt.policies import GBA, GSA, SVF, Policy, SPTPipeline, SVFBatches
 from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import area_bound
 from kvopt.solver.window_covers import cover_windows
+from kvopt.theory import area_batches
 from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
 from kvopt.theory.slice_plans import SlicePlan, best_plan, plan_to_json
 
@@ -166,7 +168,8 @@ class Coq:
         file.write_text(
             "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
             "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
-            "  Area BusyTime Staggered Paths PathCheck Phases Gsa Slices.\n"
+            "  Area BusyTime Staggered Paths PathCheck Phases Gsa Slices\n"
+            "  InTurn MixedFamily AreaBatchesRun.\n"
             "Open Scope Z_scope.\n"
             "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
             + definitions
@@ -334,6 +337,97 @@ def test_gsa_with_slices_is_that_of_kvopt(coq: Coq) -> None:
         rest = [found[2 * n + i * m : 2 * n + (i + 1) * m] for i in range(3)]
         assert sorted(zip(*rest, strict=True)) == killed
     assert kills > 20
+
+
+def by_area(instance: Instance) -> list[str]:
+    """Return the requests in the order of SVF."""
+    ordered = sorted(instance, key=lambda r: r.output * (2 * r.prompt + r.output + 1))
+    return [f"Request {r.prompt} {r.output}" for r in ordered]
+
+
+def as_found(answer: list[int], n: int) -> list[tuple[int, int, int]]:
+    """Return (prompt, output, start) of each request, from three lists in one."""
+    assert len(answer) == 3 * n
+    return sorted(zip(answer[:n], answer[n : 2 * n], answer[2 * n :], strict=True))
+
+
+def as_simulated(instance: Instance, policy: Policy) -> list[tuple[int, int, int]]:
+    attempts = simulate(instance, policy)
+    return sorted(
+        (instance[a.request].prompt, instance[a.request].output, a.start) for a in attempts
+    )
+
+
+PARTS = "map prompt (map of l) ++ map output (map of l) ++ map start l"
+
+
+@pytest.mark.slow
+@needs_coq
+def test_svf_is_that_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(12)
+    instances = [random_instance(rng) for _ in range(30)]
+    answers = coq(
+        "",
+        *(
+            f"let l := start_in_turn {one.memory} [] {listed(by_area(one))} in {PARTS}"
+            for one in instances
+        ),
+    )
+    waited = 0
+    for one, answer in zip(instances, answers, strict=True):
+        found = as_found(answer, len(one))
+        assert found == as_simulated(one, SVF())
+        waited += sum(start > 0 for _, _, start in found)
+    assert waited > 30
+
+
+@pytest.mark.slow
+@needs_coq
+def test_the_family_against_svf_is_that_of_kvopt(coq: Coq) -> None:
+    sizes = [1, 2, 3, 5]
+    parts = "map prompt x ++ map output x ++ "
+    answers = coq(
+        "",
+        *(
+            f"let x := alternating {n} in {parts}[completions (start_in_turn"
+            f" (alternating_memory {n}) [] x); completions (wide_first {n} {n} 0)]"
+            for n in sizes
+        ),
+    )
+    for n, answer in zip(sizes, answers, strict=True):
+        one = equal_areas(n)
+        *requests_found, cost, other = answer
+        assert requests_found == [*one.prompts.tolist(), *one.outputs.tolist()]
+        assert cost == simulate(one, SVF()).total_completion_time()
+        assert 4 * n * other < 7 * cost
+
+
+@pytest.mark.slow
+@needs_coq
+@pytest.mark.parametrize(("growth", "steps", "weight"), [("3/2", 3, "21/10"), ("6/5", 5, "1/2")])
+def test_svf_in_batches_is_that_of_kvopt(
+    coq: Coq, monkeypatch: pytest.MonkeyPatch, growth: str, steps: int, weight: str
+) -> None:
+    """With other numbers than kvopt's, whose powers are long for Coq."""
+    monkeypatch.setattr(area_batches, "GROWTH", Fraction(growth))
+    monkeypatch.setattr(area_batches, "STEPS", steps)
+    monkeypatch.setattr(area_batches, "LENGTH_WEIGHT", Fraction(weight))
+    rng = random.Random(13)
+    instances = [random_instance(rng) for _ in range(20)]
+    numbers = f"{fraction(Fraction(growth))} {steps} {fraction(Fraction(weight))}"
+    answers = coq(
+        "",
+        *(
+            f"let l := batches_run {one.memory} {numbers} {listed(by_area(one))} in {PARTS}"
+            for one in instances
+        ),
+    )
+    unlike = 0
+    for one, answer in zip(instances, answers, strict=True):
+        found = as_found(answer, len(one))
+        assert found == as_simulated(one, SVFBatches())
+        unlike += found != as_simulated(one, SVF())
+    assert unlike > 2
 
 
 @pytest.mark.slow

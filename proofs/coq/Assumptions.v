@@ -5,7 +5,8 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable.
+  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
+  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun.
 
 Definition every_theorem := (
   @no_kills,
@@ -75,6 +76,14 @@ Definition every_theorem := (
   @check_slices_sound,
   @certified_slices,
   @ten_times,
+  @svf_exists,
+  @svf_cost,
+  @svf_ratio,
+  @svf_family,
+  @svf_unbounded,
+  @svf_batches_ratio,
+  @svf_batches_nine,
+  @svf_batches_exists,
   I
 ).
 
