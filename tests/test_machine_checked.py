@@ -30,8 +30,15 @@ from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import area_bound
 from kvopt.solver.window_covers import cover_windows
 from kvopt.theory import area_batches
-from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
-from kvopt.theory.slice_plans import SlicePlan, best_plan, plan_to_json
+from kvopt.theory.pipeline import pipeline_peak, sps_peak, sps_spacing, tight_spacing
+from kvopt.theory.slice_plans import (
+    SlicePlan,
+    Weights,
+    best_plan,
+    class_bound,
+    plan_to_json,
+    weights_to_try,
+)
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 COQ = PROOFS / "coq"
@@ -169,7 +176,7 @@ class Coq:
             "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
             "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
             "  Area BusyTime Staggered Paths PathCheck Phases Gsa Slices\n"
-            "  InTurn MixedFamily AreaBatchesRun.\n"
+            "  InTurn MixedFamily AreaBatchesRun Classes.\n"
             "Open Scope Z_scope.\n"
             "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
             + definitions
@@ -428,6 +435,66 @@ def test_svf_in_batches_is_that_of_kvopt(
         assert found == as_simulated(one, SVFBatches())
         unlike += found != as_simulated(one, SVF())
     assert unlike > 2
+
+
+def class_ends(prompt: int, memory: int, alpha: Fraction) -> list[int]:
+    ends = [1]
+    while ends[-1] < memory - prompt:
+        ends.append(min(math.floor(ends[-1] * alpha) + 1, memory - prompt))
+    return ends
+
+
+def spaced(prompt: int, memory: int, ends: list[int]) -> str:
+    distances = [sps_spacing(prompt, t, memory) for t in ends]
+    return listed(f"Phase {t} {fraction(d)}" for t, d in zip(ends, distances, strict=True))
+
+
+@pytest.mark.slow
+@needs_coq
+def test_gba_with_drains_is_that_of_kvopt(coq: Coq) -> None:
+    rng = random.Random(14)
+    cases, expressions = [], []
+    for _ in range(25):
+        one = random_instance(rng, common=True)
+        alpha = Fraction(rng.randint(5, 12), 4)
+        cap = one.memory - one[0].prompt
+        ends = [min(math.floor(alpha**q), cap) for q in range(20)]
+        phases_of = spaced(one[0].prompt, one.memory, sorted(set(ends)))
+        cases.append((one, GBA(alpha=alpha, spacing="sps", drain=True)))
+        expressions.append(
+            f"let l := classes (fun _ l => l) 0 {phases_of} 0 {listed(requests(one))} in {PARTS}"
+        )
+    for (one, policy), answer in zip(cases, coq("", *expressions), strict=True):
+        prompts, outputs, starts = (answer[i * len(one) : (i + 1) * len(one)] for i in range(3))
+        assert set(prompts) == {one[0].prompt}
+        assert sorted(outputs) == sorted(one.outputs.tolist())
+        assert sorted(starts) == sorted(attempt.start for attempt in simulate(one, policy))
+
+
+@pytest.mark.slow
+@needs_coq
+def test_bounds_of_classes_are_accepted_and_no_smaller_ones(coq: Coq) -> None:
+    rng = random.Random(15)
+    expressions = []
+    for _ in range(20):
+        memory = rng.randint(1, 25)
+        prompt = rng.randrange(memory)
+        ends = class_ends(prompt, memory, Fraction(rng.randint(5, 12), 4))
+        distances = [sps_spacing(prompt, t, memory) for t in ends]
+        bound = class_bound(prompt, memory, ends, distances, drain=True)
+        begins = [1, *(t + 1 for t in ends[:-1])]
+        for rho in (bound, bound - Fraction(1, 500)):
+            found = []
+            for theta in weights_to_try(prompt, memory, ends[-1]):
+                weights = Weights(prompt, memory, ends[-1], theta)
+                factor = max(d / weights.sum(t) for d, t in zip(distances, begins, strict=True))
+                found.append(
+                    f"accept_classes {prompt} {memory} {fraction(theta)} {fraction(factor)}"
+                    f" {fraction(rho)} {spaced(prompt, memory, ends)}"
+                )
+            expressions.append(f"if {' || '.join(found)} then 1 else 0")
+    (accepted,) = coq("", listed(expressions))
+    assert accepted == [1, 0] * 20
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
   BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
-  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun.
+  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes.
 
 Definition every_theorem := (
   @no_kills,
@@ -84,6 +84,8 @@ Definition every_theorem := (
   @svf_batches_ratio,
   @svf_batches_nine,
   @svf_batches_exists,
+  @classes_sound,
+  @classes_undrained,
   I
 ).
 

@@ -1,8 +1,8 @@
-(* GBA with given class ends and drains: Theorem 7 of certified_slices.md, with drains, and a check
-   of class ends that Coq runs. *)
+(* GBA with given class ends: Theorem 7 of certified_slices.md, with drains and without, and a check
+   of class ends with drains that Coq runs. *)
 
 From Coq Require Import ZArith QArith Qround Lqa List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Pipeline Spacing Area BusyTime BusyCheck Gsa Slices.
+From Kvopt Require Import Model Sums Pipeline Spacing Area BusyTime Staggered Gsa Slices.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -362,4 +362,121 @@ Proof.
   - apply Qle_bool_iff, Hrho.
   - apply Qred_correct.
   - intros o Ho. apply Hpaid. lia.
+Qed.
+
+(* --- Without drains ----------------------------------------------------------------------- *)
+
+Lemma ordered_pairs_snoc Phi l y :
+  ordered_pairs Phi (l ++ [y]) =
+  ordered_pairs Phi l + 2 * total (fun x => Z.min (Phi (output x)) (Phi (output y))) l + Phi (output y).
+Proof.
+  unfold ordered_pairs. rewrite total_app.
+  rewrite (total_ext _ (fun x => total (fun z => Z.min (Phi (output x)) (Phi (output z))) l
+    + Z.min (Phi (output x)) (Phi (output y)))) by (intros x _; rewrite total_app; cbn [total]; lia).
+  rewrite total_add. cbn [total]. rewrite total_app. cbn [total].
+  rewrite (total_ext (fun z => Z.min (Phi (output y)) (Phi (output z)))
+    (fun x => Z.min (Phi (output x)) (Phi (output y)))) by (intros x _; apply Z.min_comm). lia.
+Qed.
+
+(* Twice the places, and each distance once, for the first n of an endless sequence. *)
+Lemma places_cost d slice q (Phi : Z -> Z) R :
+  (forall i j, (i <= j)%nat ->
+    (d (slice (q i)) <= R * inject_Z (Z.min (Phi (output (q i))) (Phi (output (q j)))))%Q) ->
+  forall n,
+  (totalQ (fun i => 2 * place d slice q i + d (slice (q i))) (seq 0 n)
+   <= R * inject_Z (ordered_pairs Phi (map q (seq 0 n))))%Q.
+Proof.
+  intros Hd n. induction n as [|n IH]; [cbn; change (inject_Z 0) with 0%Q; lra|].
+  assert (Happ : forall (f : nat -> Q) l x, (totalQ f (l ++ [x]) == totalQ f l + f x)%Q).
+  { intros f l x. induction l as [|y l IHl]; cbn [app totalQ]; [ring|]. rewrite IHl. ring. }
+  rewrite seq_S, Happ, map_app, Nat.add_0_l. cbn [map]. rewrite ordered_pairs_snoc, !inject_Z_plus, inject_Z_mult.
+  change (inject_Z 2) with 2%Q.
+  set (S := total (fun x => Z.min (Phi (output x)) (Phi (output (q n)))) (map q (seq 0 n))).
+  assert (Hplace : (place d slice q n <= R * inject_Z S)%Q).
+  { unfold S. rewrite total_map. assert (H : forall m, (m <= n)%nat ->
+      (place d slice q m <= R * inject_Z (total (fun i => Z.min (Phi (output (q i))) (Phi (output (q n)))) (seq 0 m)))%Q).
+    { induction m as [|m IHm]; intros Hm; cbn [place]; [cbn; change (inject_Z 0) with 0%Q; lra|].
+      rewrite seq_S, total_app. cbn [total]. rewrite Nat.add_0_l, Z.add_0_r, inject_Z_plus.
+      specialize (IHm ltac:(lia)). specialize (Hd m n ltac:(lia)). lra. }
+    apply H. lia. }
+  specialize (Hd n n (le_n n)). rewrite Z.min_id in Hd. lra.
+Qed.
+
+(* Class ends, or any slices, without drains; the weights are those of Lemma 1, of rounds up to
+   M - s, in units of 1 / (a M + b c), theta = a M / (a M + b c).  With the outputs as slices it is
+   the SPT pipeline. *)
+Theorem classes_undrained a b c s M R rho d slice requests other l killed :
+  0 <= a -> 0 <= b -> 0 < a + b -> 0 <= s -> 0 < M -> M <= c -> (0 <= R)%Q -> (R <= rho)%Q ->
+  rule s M d -> in_order slice requests ->
+  (forall x, In x requests -> prompt x = s /\ 1 <= output x <= slice x /\ s + slice x <= M) ->
+  at_once requests ->
+  let w := round_weight a b M s c in
+  let o x := inject_Z (output x) in
+  (forall x y, In x requests -> In y requests -> slice x <= slice y ->
+    (d (slice x) <= R * inject_Z (Z.min (Phi w (output x)) (Phi w (output y))) / inject_Z (a * M + b * c))%Q) ->
+  (forall x, In x requests ->
+    (o x - (1 # 2) * d (slice x) <=
+     R * (o x - inject_Z (moments w (output x)) / inject_Z (2 * Phi w (output x))) + (rho - R) * o x)%Q) ->
+  Permutation requests other -> schedule_with_kills M other l killed ->
+  schedule M requests (staggered d slice requests) /\
+  (inject_Z (cost (staggered d slice requests)) <= rho * inject_Z (cost l))%Q.
+Proof.
+  intros Ha Hb Hab Hs HM Hc HR Hrho Hrule Hsorted Hreq Hrel w o Hdist Hown Hperm Hopt.
+  pose proof (staggered_schedule s M d slice requests Hs HM Hrule Hsorted Hreq Hrel) as Hsch.
+  split; [exact Hsch|]. apply no_kills in Hopt.
+  assert (Hrel' : at_once other).
+  { intros x Hx. apply Hrel. apply (Permutation_in _ (Permutation_sym Hperm)), Hx. }
+  rewrite (cost_at_once M _ _ Hsch Hrel), (cost_at_once M other l Hopt Hrel').
+  destruct requests as [|x0 rest] eqn:Ereq.
+  { apply Permutation_nil in Hperm. subst other. destruct Hopt as (Hof & _). destruct l; [|discriminate].
+    cbn. change (inject_Z 0) with 0%Q. lra. }
+  rewrite <- Ereq in *. assert (Hne : requests <> []) by (rewrite Ereq; discriminate). clear x0 rest Ereq.
+  assert (Hne' : other <> []).
+  { intros ->. apply Permutation_sym, Permutation_nil in Hperm. contradiction. }
+  destruct (mixed_optimum a b M s c other l Ha Hb Hab Hs Hc Hne') as (Hunit & _ & Hbound); [|exact Hopt|].
+  { intros x Hx. apply Hreq. apply (Permutation_in _ (Permutation_sym Hperm)), Hx. }
+  fold w in Hbound. assert (Hunitq := inject_pos _ Hunit). set (u := a * M + b * c) in *.
+  set (per := (R / inject_Z u)%Q).
+  set (q := endless requests). set (n := length requests).
+  assert (Hin : forall i, In (q i) requests) by (intros i; apply endless_in, Hne).
+  assert (Hmono : forall i j, (i <= j)%nat -> slice (q i) <= slice (q j)).
+  { intros i j Hij. induction Hij as [|j Hij IH]; [lia|].
+    pose proof (endless_sorted slice requests Hsorted j) as H. fold q in H. lia. }
+  assert (Hlist : map q (seq 0 n) = requests) by apply map_nth_seq.
+  pose proof (places_cost d slice q (Phi w) per) as Hplaces.
+  specialize (Hplaces (fun i j Hij => ltac:(
+    eapply Qle_trans; [apply (Hdist (q i) (q j) (Hin i) (Hin j) (Hmono i j Hij))|];
+    unfold per; apply Qle_lteq; right; field; lra)) n).
+  rewrite Hlist in Hplaces.
+  (* the cost *)
+  assert (Hcost : (2 * inject_Z (completions (staggered d slice requests)) <=
+    totalQ (fun i => 2 * place d slice q i + d (slice (q i))) (seq 0 n)
+    + 2 * totalQ (fun x => o x - (1 # 2) * d (slice x)) requests)%Q).
+  { rewrite <- Hlist at 2. rewrite totalQ_map. unfold staggered, completions. fold q n. rewrite total_map.
+    clear. induction (seq 0 n) as [|i is IH]; cbn [total totalQ]; [change (inject_Z 0) with 0%Q; lra|].
+    rewrite inject_Z_plus. unfold completion at 1. cbn [start of]. rewrite inject_Z_plus.
+    pose proof (Qfloor_le (place d slice q i)). unfold o at 1. lra. }
+  assert (Hsum : (totalQ (fun x => o x - (1 # 2) * d (slice x)) requests <=
+      R * totalQ (delta (fun _ => w)) requests + (rho - R) * inject_Z (total output requests))%Q).
+  { clear -Hown. induction requests as [|x rest IH]; cbn [totalQ total].
+    - change (inject_Z 0) with 0%Q. lra.
+    - specialize (IH (fun y Hy => Hown y (or_intror Hy))). pose proof (Hown x (or_introl eq_refl)) as Hx.
+      change (o x - inject_Z (moments w (output x)) / inject_Z (2 * Phi w (output x)))%Q
+        with (delta (fun _ => w) x) in Hx.
+      rewrite inject_Z_plus. unfold o in *. lra. }
+  assert (Houtput := output_bound M other l Hopt). rewrite <- (total_permutation output _ _ Hperm), Zle_Qle in Houtput.
+  unfold busy_bound in Hbound. rewrite <- ordered_pairs_twice in Hbound.
+  rewrite <- (totalQ_permutation _ _ _ Hperm), <- (ordered_pairs_permutation (Phi w) _ _ Hperm) in Hbound.
+  set (T := inject_Z (ordered_pairs (Phi w) requests)) in *.
+  set (D := totalQ (delta (fun _ => w)) requests) in *. set (L := inject_Z (total output requests)) in *.
+  set (O := totalQ (fun x => o x - _)%Q requests) in *. set (C := totalQ _ (seq 0 n)) in *.
+  set (X := inject_Z (completions (staggered d slice requests))) in *. set (Y := inject_Z (completions l)) in *.
+  assert (E : (per * T == 2 * (R * (T / inject_Z (2 * u))))%Q).
+  { unfold per. rewrite inject_Z_mult. change (inject_Z 2) with 2%Q. field. lra. }
+  set (A := (T / inject_Z (2 * u))%Q) in *.
+  assert (H1 : (R * (A + D) <= R * Y)%Q).
+  { rewrite !(Qmult_comm R). apply Qmult_le_compat_r; assumption. }
+  assert (H2 : ((rho - R) * L <= (rho - R) * Y)%Q).
+  { rewrite !(Qmult_comm (rho - R)). apply Qmult_le_compat_r; [exact Houtput|lra]. }
+  set (P := (per * T)%Q) in *. clearbody A D O L X Y C P. clear -Hcost Hsum Hplaces H1 H2 E. lra.
 Qed.
