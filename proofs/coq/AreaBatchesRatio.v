@@ -210,24 +210,6 @@ Qed.
 
 Definition smaller (x y : ranked) : Z := Z.min (area (job x)) (area (job y)).
 
-Lemma pairs_ext {A : Type} (f h : A -> A -> Z) l : (forall x y, f x y = h x y) -> pairs f l = pairs h l.
-Proof.
-  intros H. induction l as [|x l IH]; cbn [pairs]; [reflexivity|]. rewrite IH. f_equal.
-  apply total_ext. intros y _. apply H.
-Qed.
-
-Lemma pairs_add {A : Type} (f h : A -> A -> Z) l :
-  pairs (fun x y => f x y + h x y) l = pairs f l + pairs h l.
-Proof. induction l as [|x l IH]; cbn [pairs]; [reflexivity|]. rewrite IH, total_add. ring. Qed.
-
-Lemma pairs_filter {A : Type} (f : A -> A -> Z) keep l :
-  pairs f (filter keep l) = pairs (fun x y => if keep x && keep y then f x y else 0) l.
-Proof.
-  induction l as [|x l IH]; cbn [pairs filter]; [reflexivity|].
-  destruct (keep x); cbn [pairs andb]; rewrite IH; [|rewrite total_const; lia].
-  rewrite total_filter. reflexivity.
-Qed.
-
 (* The matrix of the min (v_i, v_j) is positive semidefinite. *)
 Lemma min_kernel (c : ranked -> Z) : forall l m,
   StronglySorted (fun x y => area (job x) <= area (job y)) l ->

@@ -6,7 +6,7 @@
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
   BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
-  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes.
+  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential.
 
 Definition every_theorem := (
   @no_kills,
@@ -86,6 +86,8 @@ Definition every_theorem := (
   @svf_batches_exists,
   @classes_sound,
   @classes_undrained,
+  @potential_step,
+  @potential_changes,
   I
 ).
 

@@ -51,6 +51,24 @@ Qed.
 Lemma pairs_scale {A : Type} c (f : A -> A -> Z) l : pairs (fun x y => c * f x y) l = c * pairs f l.
 Proof. induction l as [|x l IH]; cbn [pairs]; [lia|]. rewrite IH, total_scale. lia. Qed.
 
+Lemma pairs_ext {A : Type} (f h : A -> A -> Z) l : (forall x y, f x y = h x y) -> pairs f l = pairs h l.
+Proof.
+  intros H. induction l as [|x l IH]; cbn [pairs]; [reflexivity|]. rewrite IH. f_equal.
+  apply total_ext. intros y _. apply H.
+Qed.
+
+Lemma pairs_add {A : Type} (f h : A -> A -> Z) l :
+  pairs (fun x y => f x y + h x y) l = pairs f l + pairs h l.
+Proof. induction l as [|x l IH]; cbn [pairs]; [reflexivity|]. rewrite IH, total_add. ring. Qed.
+
+Lemma pairs_filter {A : Type} (f : A -> A -> Z) keep l :
+  pairs f (filter keep l) = pairs (fun x y => if keep x && keep y then f x y else 0) l.
+Proof.
+  induction l as [|x l IH]; cbn [pairs filter]; [reflexivity|].
+  destruct (keep x); cbn [pairs andb]; rewrite IH; [|rewrite total_const; lia].
+  rewrite total_filter. reflexivity.
+Qed.
+
 Lemma pairs_in_order requests : in_order area requests ->
   pairs (fun q _ => area q) requests = smaller_areas requests.
 Proof.
