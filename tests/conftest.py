@@ -1,5 +1,9 @@
 import os
+import shutil
+from pathlib import Path
 
+import pytest
+from coq_runs import COQ, Coq, make, table
 from hypothesis import HealthCheck, settings
 
 # Inputs that went wrong, as they were, are no tests; nor is a conftest to search for doctests.
@@ -14,3 +18,20 @@ settings.register_profile(
 )
 settings.register_profile("search", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a copy of the theorems, compiled by their own Makefile."""
+    folder = tmp_path_factory.mktemp("coq")
+    for file in [*COQ.glob("*.v"), COQ / "Makefile"]:
+        shutil.copy(file, folder)
+    build = make(folder)
+    assert build.returncode == 0, build.stdout + build.stderr
+    assert f"{len(table())} theorems hold, without assumptions" in build.stdout
+    return folder
+
+
+@pytest.fixture(scope="session")
+def coq(built: Path) -> Coq:
+    return Coq(built)

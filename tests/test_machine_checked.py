@@ -22,41 +22,39 @@ from typing import Any
 import pytest
 from companions import online_lower_bound
 from companions.checking import checker
+from coq_runs import (
+    COQ,
+    PROOFS,
+    Coq,
+    fraction,
+    listed,
+    make,
+    needs_coq,
+    phases,
+    random_instance,
+    requests,
+    table,
+    theorems,
+)
 
 from kvopt import Instance
 from kvopt.certificates.checker import verdicts
 from kvopt.model.schedule import Schedule
-from kvopt.policies import GBA, GSA, SPTPipeline
-from kvopt.simulation.simulate import simulate
 from kvopt.solver.combinatorial_bounds import area_bound
 from kvopt.solver.window_covers import cover_windows
-from kvopt.theory.pipeline import pipeline_peak, sps_peak, tight_spacing
-from kvopt.theory.slice_plans import SlicePlan, best_plan, plan_to_json
-
-PROOFS = Path(__file__).parent.parent / "proofs"
-COQ = PROOFS / "coq"
-CASES = Path(__file__).parent / "cases"
-OPEN = "Admitted admit give_up Axiom Parameter Conjecture Hypothesis Variable Unset bypass_check"
-
-needs_coq = pytest.mark.skipif(
-    shutil.which("coqc") is None or shutil.which("make") is None,
-    reason="coqc or make is not on the PATH (Debian: apt install coq make)",
+from kvopt.theory.pipeline import pipeline_peak, sps_peak
+from kvopt.theory.slice_plans import (
+    best_plan,
+    plan_to_json,
 )
 
-
-def theorems(text: str) -> list[str]:
-    return re.findall(r"^Theorem (\w+)", text, re.MULTILINE)
+CASES = Path(__file__).parent / "cases"
+OPEN = "Admitted admit give_up Axiom Parameter Conjecture Hypothesis Variable Unset bypass_check"
 
 
 def left_open(text: str) -> set[str]:
     code = re.sub(r"\(\*.*?\*\)", "", text, flags=re.DOTALL)
     return {word for word in OPEN.split() if re.search(rf"\b{word}s?\b", code)}
-
-
-def table() -> list[tuple[str, str]]:
-    """Return the (name, file) of each row of the table in machine_checked.md."""
-    text = (PROOFS / "text" / "machine_checked.md").read_text()
-    return re.findall(r"^\|.*\| `(\w+)` \| (\w+\.v) \|$", text, re.MULTILINE)
 
 
 def test_the_table_lists_exactly_the_theorems() -> None:
@@ -118,22 +116,6 @@ def test_an_open_proof_is_noticed() -> None:
     assert not left_open("(* Nobody says Admitted\n here. *) Theorem right : 1 = 1.")
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a copy of the theorems, compiled by their own Makefile."""
-    folder = tmp_path_factory.mktemp("coq")
-    for file in [*COQ.glob("*.v"), COQ / "Makefile"]:
-        shutil.copy(file, folder)
-    build = make(folder)
-    assert build.returncode == 0, build.stdout + build.stderr
-    assert f"{len(table())} theorems hold, without assumptions" in build.stdout
-    return folder
-
-
-def make(folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["make", "-C", folder], capture_output=True, text=True, timeout=600)
-
-
 @pytest.mark.slow
 @needs_coq
 @pytest.mark.parametrize(
@@ -162,57 +144,6 @@ def test_the_build_notices(built: Path, tmp_path: Path, added: str, asked: bool,
     build = make(folder)
     assert build.returncode != 0
     assert said in build.stdout + build.stderr
-
-
-class Coq:
-    """Evaluate expressions of type list Z, all in one run of Coq."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def __call__(self, definitions: str, *expressions: str) -> list[list[int]]:
-        file = self.folder / "Evaluate.v"
-        file.write_text(
-            "From Coq Require Import ZArith QArith Qround List. Import ListNotations.\n"
-            "From Kvopt Require Import Model Sums Staircase Pipeline Spacing Completions Prices\n"
-            "  Area BusyTime Staggered Paths PathCheck Phases Gsa Slices.\n"
-            "Open Scope Z_scope.\n"
-            "Definition found (x : option Z) : Z := match x with Some z => z | None => -1 end.\n"
-            + definitions
-            + "".join(f"\nEval vm_compute in ({x} : list Z)." for x in expressions)
-        )
-        run = subprocess.run(
-            ["coqc", "-q", "-Q", ".", "Kvopt", file.name],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=600,
-        )
-        assert run.returncode == 0, run.stderr
-        answers = re.findall(r"= (.*?)\s*: list Z", run.stdout, re.DOTALL)
-        assert len(answers) == len(expressions), run.stdout
-        return [[int(z) for z in re.findall(r"-?\d+", answer)] for answer in answers]
-
-
-@pytest.fixture(scope="module")
-def coq(built: Path) -> Coq:
-    return Coq(built)
-
-
-def listed(items: Iterable[object]) -> str:
-    return "[" + "; ".join(f"({item})" for item in items) + "]"
-
-
-def requests(instance: Instance) -> list[str]:
-    return [f"Request {r.prompt} {r.output}" for r in instance]
-
-
-def random_instance(rng: random.Random, common: bool = False) -> Instance:
-    n = rng.randint(1, 7)
-    prompts = [rng.randint(0, 3)] * n if common else [rng.randint(0, 4) for _ in range(n)]
-    outputs = [rng.randint(1, 6) for _ in range(n)]
-    least = max(s + o for s, o in zip(prompts, outputs, strict=True))
-    return Instance(least + rng.randint(0, 12), prompts, outputs)
 
 
 @pytest.mark.slow
@@ -287,90 +218,6 @@ def test_windows_and_peaks_are_those_of_kvopt(coq: Coq) -> None:
     assert windows == [d for one, m in cases for d in cover_windows(one, m)]
     assert peaks == [sps_peak(*case) for case in slots]
     assert others == [pipeline_peak(*case) for case in spaced]
-
-
-@pytest.mark.slow
-@needs_coq
-def test_the_spt_pipeline_is_that_of_kvopt(coq: Coq) -> None:
-    rng = random.Random(3)
-    instances = [random_instance(rng, common=True) for _ in range(20)]
-    expressions = []
-    for one in instances:
-        prompt = one[0].prompt
-        spacings = {r.output: tight_spacing(prompt, r.output, one.memory) for r in one}
-        cases = " ".join(f"| {t} => {d.numerator} # {d.denominator}" for t, d in spacings.items())
-        shortest = listed(f"Request {prompt} {o}" for o in sorted(r.output for r in one))
-        distance = f"(fun t => match t with {cases} | _ => 1 # 1 end)"
-        expressions.append(f"map start (spt {distance} {shortest})")
-    for one, starts in zip(instances, coq("", *expressions), strict=True):
-        schedule = simulate(one, SPTPipeline())
-        assert starts == sorted(attempt.start for attempt in schedule)
-
-
-@pytest.mark.slow
-@needs_coq
-def test_gba_without_drains_is_that_of_kvopt(coq: Coq) -> None:
-    rng = random.Random(7)
-    cases, expressions = [], []
-    for _ in range(20):
-        one = random_instance(rng, common=True)
-        alpha = Fraction(rng.randint(5, 12), 4)
-        prompt, ends = one[0].prompt, [1]
-        while ends[-1] < one.memory - prompt:
-            ends.append(min(math.floor(alpha ** len(ends)), one.memory - prompt))
-        spacings = {t: tight_spacing(prompt, t, one.memory) for t in ends}
-        distance = " ".join(
-            f"| {t} => {d.numerator} # {d.denominator}" for t, d in spacings.items()
-        )
-        by_class = sorted(one, key=lambda r: min(t for t in ends if t >= r.output))
-        expressions.append(
-            f"map start (gba (fun t => match t with {distance} | _ => 1 # 1 end) "
-            f"(powers {prompt} {one.memory} ({alpha.numerator} # {alpha.denominator})) "
-            f"{len(ends) - 1}%nat {listed(f'Request {prompt} {r.output}' for r in by_class)})"
-        )
-        cases.append((one, GBA(alpha=alpha, spacing="tight", drain=False)))
-    for (one, policy), starts in zip(cases, coq("", *expressions), strict=True):
-        assert starts == sorted(attempt.start for attempt in simulate(one, policy))
-
-
-def fraction(x: Fraction) -> str:
-    return f"({x.numerator} # {x.denominator})"
-
-
-def phases(plan: SlicePlan) -> str:
-    pairs = zip(plan.slices, plan.distances, strict=True)
-    return listed(f"Phase {tau} {fraction(d)}" for tau, d in pairs)
-
-
-@pytest.mark.slow
-@needs_coq
-def test_gsa_with_slices_is_that_of_kvopt(coq: Coq) -> None:
-    rng = random.Random(8)
-    instances, expressions = [], []
-    for _ in range(25):
-        one = random_instance(rng, common=True)
-        plan = best_plan(one[0].prompt, one.memory, "sps")
-        instances.append(one)
-        expressions.append(
-            f"let (c, k) := gsa (fun _ l => l) 0 {phases(plan)} 0 {listed(requests(one))} in"
-            " map start c ++ map output (map of c) ++ map (fun x => start (victim x)) k"
-            " ++ map (fun x => output (of (victim x))) k ++ map after k"
-        )
-    kills = 0
-    for one, found in zip(instances, coq("", *expressions), strict=True):
-        attempts = list(simulate(one, GSA(slices="certified")))
-        outputs = [r.output for r in one]
-        ended = sorted((a.start, outputs[a.request]) for a in attempts if not a.killed)
-        killed = sorted(
-            (a.start, outputs[a.request], a.end - a.start) for a in attempts if a.killed
-        )
-        n, m = len(ended), len(killed)
-        kills += m
-        assert len(found) == 2 * n + 3 * m
-        assert sorted(zip(found[:n], found[n : 2 * n], strict=True)) == ended
-        rest = [found[2 * n + i * m : 2 * n + (i + 1) * m] for i in range(3)]
-        assert sorted(zip(*rest, strict=True)) == killed
-    assert kills > 20
 
 
 @pytest.mark.slow

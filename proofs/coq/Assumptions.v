@@ -6,7 +6,8 @@
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
   BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
-  Sequences SequencesTable.
+  Sequences SequencesTable
+  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential.
 
 Definition every_theorem := (
   @no_kills,
@@ -80,6 +81,18 @@ Definition every_theorem := (
   @four_requests,
   @forty_requests,
   @many_requests,
+  @svf_exists,
+  @svf_cost,
+  @svf_ratio,
+  @svf_family,
+  @svf_unbounded,
+  @svf_batches_ratio,
+  @svf_batches_nine,
+  @svf_batches_exists,
+  @classes_sound,
+  @classes_undrained,
+  @potential_step,
+  @potential_changes,
   I
 ).
 
