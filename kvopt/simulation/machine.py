@@ -18,6 +18,7 @@ from kvopt.model.errors import PolicyError
 from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen
+from kvopt.theory.released_order import ORDERS, Order
 
 __all__ = ["Machine"]
 
@@ -44,6 +45,8 @@ class Machine:
     keeps_tokens
         Whether a killed request keeps its tokens.  Attempts are then started and killed one
         by one, as they come.
+    takes_orders
+        Whether starts may be left to an order; see `start_in_order`.
 
     Attributes
     ----------
@@ -59,9 +62,15 @@ class Machine:
     """
 
     def __init__(
-        self, policy: str, memory: int, clairvoyant: bool, keeps_tokens: bool = False
+        self,
+        policy: str,
+        memory: int,
+        clairvoyant: bool,
+        keeps_tokens: bool = False,
+        takes_orders: bool = False,
     ) -> None:
         self.policy = policy
+        self._takes_orders = takes_orders
         self.memory = memory
         self.keeps_tokens = keeps_tokens
         self.now = 0
@@ -86,6 +95,7 @@ class Machine:
         self._commitments: list[Commitment] = []
         self._withdrawn = False
         self._foreseen: Foreseen | None = None
+        self._order: Order | None = None
 
     def waiting(self) -> IntArray:
         """Return the unfinished requests that neither run nor are planned, in request order.
@@ -335,6 +345,43 @@ class Machine:
         self._foreseen = Foreseen(requests, starts, ends, running)
         self._profile = None
 
+    def start_in_order(self, order: Order) -> bool:
+        """Leave all starts to an order, those of what is still to come included.
+
+        At every time what waits is gone through in the order; the first starts as soon as
+        it fits for its whole run beside what runs, and then the next.  The order knows no more
+        than a policy would: of two that agree up to a time, the later releases change
+        nothing before it.  After the next pause the policy is not asked again.
+
+        Parameters
+        ----------
+        order
+            "length", by (output length, request); "area", by (area, request); or "batches", those
+            of Sorted-F, formed anew when something is released.
+
+        Returns
+        -------
+        bool
+            False if the simulator cannot do it, as releases follow from the time that rounds
+            take; then nothing is decided.
+
+        Raises
+        ------
+        PolicyError
+            If there is no such order, the policy is not clairvoyant or keeps tokens, or
+            something was decided before.
+        """
+        self._known_outputs()
+        self._refuse_plans()
+        if order not in ORDERS:
+            names = ", ".join(ORDERS)
+            raise self._error(None, f"order must be one of {names}, got {abridged(order)}")
+        if self.undelivered() or self._end.any():
+            raise self._error(None, "starts are left to an order after other decisions")
+        if self._takes_orders:
+            self._order = order
+        return self._takes_orders
+
     def withdraw(self) -> None:
         """Take back all commitments that have not started, before anything else is decided.
 
@@ -406,6 +453,7 @@ class Machine:
             or self._commitments
             or self._withdrawn
             or self._foreseen is not None
+            or self._order is not None
         )
 
     def take_withdrawal(self) -> bool:
@@ -418,6 +466,11 @@ class Machine:
         decisions = self._kills, self._starts, self._commitments
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
+
+    def take_order(self) -> Order | None:
+        """Hand over and forget the order that starts were left to since the last call."""
+        order, self._order = self._order, None
+        return order
 
     def take_foreseen(self) -> Foreseen | None:
         """Hand over and forget what was foreseen since the last call."""

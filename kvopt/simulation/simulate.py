@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Decisions, Foreseen, Until, Wait
 from kvopt.simulation.machine import NOBODY, Machine
 from kvopt.simulation.policy import Policy
+from kvopt.theory.released_order import Order, ordered_starts
 
 __all__ = ["World", "run_policy", "simulate"]
 
@@ -119,9 +121,7 @@ def _simulated(
         if idle > IDLE_PAUSES:
             raise PolicyError(policy.name, None, machine.now + 1, "pauses for ever, nothing runs")
         world.accept(machine)
-        if world.completed == len(instance):
-            break
-        if world.waits_for_nothing(pause):
+        if world.completed == len(instance) or world.in_order or world.waits_for_nothing(pause):
             break
         completed = world.pass_time(machine, pause)
         pauses += 1
@@ -138,11 +138,20 @@ def _machine_for(policy: Policy, world: World) -> Machine:
     if not isinstance(policy.clairvoyant, bool):
         reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
         raise PolicyError(str(policy.name), None, 1, reason)
-    return Machine(policy.name, world.instance.memory, world.clairvoyant, world.keeps_tokens)
+    return Machine(
+        policy.name,
+        world.instance.memory,
+        world.clairvoyant,
+        world.keeps_tokens,
+        world.takes_orders,
+    )
 
 
 class World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
+
+    takes_orders: ClassVar[bool] = True
+    """Whether it is known when what is to come is released."""
 
     def __init__(self, instance: Instance, policy: Policy) -> None:
         self.instance = instance
@@ -157,6 +166,7 @@ class World:
         self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
         self.singles = _Singles(instance, self.keeps_tokens)
         self.foreseen: Foreseen | None = None
+        self.in_order = False  # whether all starts were left to an order
         self.killed: list[tuple[IntArray, IntArray, IntArray]] = []  # as was foreseen
         self.batches: list[_Batch] = []
         self.active: list[_Batch] = []  # the batches with attempts still to end
@@ -169,6 +179,19 @@ class World:
             self.withdraw()
         self.carry_out(*machine.take_decisions())
         self.foreseen = machine.take_foreseen()
+        if (order := machine.take_order()) is not None:
+            self.start_in_order(order)
+
+    def start_in_order(self, order: Order) -> None:
+        """Start everything in an order; see `Machine.start_in_order`."""
+        truth = self.instance
+        releases = np.maximum(truth.releases, self.now)
+        starts = ordered_starts(order, truth.prompts, truth.outputs, releases, truth.memory)
+        if int(starts.max()) > LATEST:
+            raise self._error(f"starts after time {LATEST}")
+        everything = Commitment(np.arange(len(truth)), starts, np.full(len(truth), NEVER))
+        self.batches.append(_Batch(truth, everything))
+        self.in_order = True
 
     def withdraw(self) -> None:
         """Forget what is planned and has not started."""

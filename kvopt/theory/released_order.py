@@ -1,0 +1,210 @@
+"""Starting requests in an order as they are released, each as soon as it fits."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from typing import Literal, Protocol, get_args
+
+import numpy as np
+
+from kvopt.model.instance import IntArray
+from kvopt.model.running_profile import RunningProfile
+from kvopt.theory.batches import batches, clusters
+from kvopt.theory.ordering import areas, earliest_starts, shortest_first_starts
+
+__all__ = ["ORDERS", "Order", "ordered_starts", "planned_starts", "released_starts"]
+
+Order = Literal["length", "area", "batches"]
+"""By (output length, request); by (area, request); by the batches of Sorted-F."""
+
+NEVER = 1 << 62
+"""After all releases (rounds)."""
+
+ORDERS: tuple[str, ...] = get_args(Order)
+"""All orders."""
+
+
+def planned_starts(order: Order, prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
+    """Return the starts of requests that wait at time 0, in an order, as early as they fit.
+
+    Parameters
+    ----------
+    order
+        The order, in which none starts before its predecessor.
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    memory
+        Memory budget M (tokens).
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Starts (rounds).
+    """
+    if order == "batches":
+        places = np.array([i for b in batches(prompts, outputs, memory) for i in b], dtype=np.int64)
+    else:
+        places = np.argsort(_keys(order, prompts, outputs), kind="stable")
+    rule = shortest_first_starts if order == "length" else earliest_starts
+    starts = np.zeros(len(prompts), dtype=np.int64)
+    starts[places] = rule(prompts[places], outputs[places], memory)
+    return starts
+
+
+def released_starts(
+    order: Order, prompts: IntArray, outputs: IntArray, releases: IntArray, memory: int
+) -> IntArray:
+    """Return the starts of requests in an order, as early as they fit, once they are released.
+
+    At every time the requests that have been released and have not started wait in the order; the
+    first of them starts as soon as it fits for its whole run beside what runs, and then the next
+    one.  So what is released later changes nothing before, and time is gone through only once.
+
+    Parameters
+    ----------
+    order
+        The order.
+    prompts, outputs, releases
+        Prompt and output lengths (tokens), and release times (rounds), shape (n,) each.
+    memory
+        Memory budget M (tokens).
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+        Starts (rounds).
+    """
+    queue = _queue(order, prompts, outputs, memory)
+    profile = RunningProfile(memory)
+    prompt_list, output_list = prompts.tolist(), outputs.tolist()
+    arrivals = np.argsort(releases, kind="stable")
+    to_come, times = arrivals.tolist(), [*releases[arrivals].tolist(), NEVER]
+    left = len(to_come)
+    starts = [0] * left
+    now, place = times[0], 0
+    start, known = now, -1  # the start of a request that waits, as long as nothing else starts
+    while True:
+        while times[place] <= now:
+            queue.put(to_come[place])
+            place += 1
+        profile.advance(now)
+        while (request := queue.first()) >= 0:
+            if request != known:
+                start = profile.earliest_start(prompt_list[request], output_list[request])
+                known = request
+            if start > now:
+                break
+            profile.add(prompt_list[request], now + output_list[request])
+            starts[request] = now
+            queue.take()
+            known, left = -1, left - 1
+        if not left:
+            return np.array(starts, dtype=np.int64)
+        now = times[place] if request < 0 else min(start, times[place])
+
+
+def ordered_starts(
+    order: Order, prompts: IntArray, outputs: IntArray, releases: IntArray, memory: int
+) -> IntArray:
+    """Return the same as `released_starts`, planned in one go if all is released at once."""
+    first = int(releases.min())
+    if (releases == first).all():
+        return first + planned_starts(order, prompts, outputs, memory)
+    return released_starts(order, prompts, outputs, releases, memory)
+
+
+class _Queue(Protocol):
+    """Requests that wait, in an order."""
+
+    def put(self, request: int) -> None:
+        """Enter a request."""
+        ...
+
+    def first(self) -> int:
+        """Return the first request; -1 if there is none."""
+        ...
+
+    def take(self) -> None:
+        """Remove the first request."""
+        ...
+
+
+class _RankedQueue:
+    """Requests by (key, request).
+
+    Parameters
+    ----------
+    keys
+        Key of each request, shape (n,).
+    """
+
+    def __init__(self, keys: IntArray) -> None:
+        by_rank = np.argsort(keys, kind="stable")
+        ranks = np.empty_like(by_rank)
+        ranks[by_rank] = np.arange(len(keys))
+        self._by_rank: list[int] = by_rank.tolist()
+        self._ranks: list[int] = ranks.tolist()
+        self._heap: list[int] = []
+
+    def put(self, request: int) -> None:
+        """Enter a request; see `_Queue`."""
+        heappush(self._heap, self._ranks[request])
+
+    def first(self) -> int:
+        """Return the first request; see `_Queue`."""
+        return self._by_rank[self._heap[0]] if self._heap else -1
+
+    def take(self) -> None:
+        """Remove the first request; see `_Queue`."""
+        heappop(self._heap)
+
+
+class _BatchQueue:
+    """Requests in the batches of Sorted-F, formed anew of what waits when one is entered.
+
+    Only as much of them is worked out as is asked for.
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    memory
+        Memory budget M (tokens).
+    """
+
+    def __init__(self, prompts: IntArray, outputs: IntArray, memory: int) -> None:
+        self._rows = list(zip(outputs.tolist(), prompts.tolist(), range(len(prompts)), strict=True))
+        self._memory = memory
+        self._waiting: list[tuple[int, int, int]] = []  # sorted
+        self._clusters: Iterator[list[int]] = iter(())
+        self._next: list[int] = []  # the rest of a cluster, in reverse
+
+    def put(self, request: int) -> None:
+        """Enter a request; see `_Queue`."""
+        insort(self._waiting, self._rows[request])
+        self._clusters = clusters(self._waiting, self._memory)
+        self._next = []
+
+    def first(self) -> int:
+        """Return the first request; see `_Queue`."""
+        if not self._next:
+            if not self._waiting:
+                return -1
+            self._next = next(self._clusters)[::-1]
+        return self._next[-1]
+
+    def take(self) -> None:
+        """Remove the first request; see `_Queue`."""
+        self._waiting.remove(self._rows[self._next.pop()])
+
+
+def _queue(order: Order, prompts: IntArray, outputs: IntArray, memory: int) -> _Queue:
+    if order == "batches":
+        return _BatchQueue(prompts, outputs, memory)
+    return _RankedQueue(_keys(order, prompts, outputs))
+
+
+def _keys(order: Order, prompts: IntArray, outputs: IntArray) -> IntArray:
+    return areas(prompts, outputs) if order == "area" else outputs
