@@ -187,8 +187,6 @@ class World:
         truth = self.instance
         releases = np.maximum(truth.releases, self.now)
         starts = ordered_starts(order, truth.prompts, truth.outputs, releases, truth.memory)
-        if int(starts.max()) > LATEST:
-            raise self._error(f"starts after time {LATEST}")
         everything = Commitment(np.arange(len(truth)), starts, np.full(len(truth), NEVER))
         self.batches.append(_Batch(truth, everything))
         self.in_order = True

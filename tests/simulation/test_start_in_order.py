@@ -119,9 +119,3 @@ def test_starts_are_left_to_an_order_before_other_decisions(pause: bool) -> None
 
     with pytest.raises(PolicyError, match="starts are left to an order after other decisions"):
         attempts(run, Instance(10, [2, 2], [3, 3]), clairvoyant=True)
-
-
-def test_starts_beyond_the_latest_time_are_refused() -> None:
-    instance = Instance(10, [2, 2], [3, 3], releases=[0, 10**17 + 1])
-    with pytest.raises(PolicyError, match="after time"):
-        simulate(instance, "svf")
