@@ -54,6 +54,9 @@ class AMax(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
+        if machine.start_in_order("length", self.width):
+            yield Wait()
+            return
         profile = RunningProfile(machine.memory)
         waiting: list[tuple[int, int]] = []  # a heap of (assumed length, request)
         ends: dict[int, tuple[int, int]] = {}  # of what runs: start, and assumed end

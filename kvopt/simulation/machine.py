@@ -11,14 +11,16 @@ release, a number that is released shows that smaller ones exist.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import PolicyError
 from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
-from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen
-from kvopt.theory.released_order import ORDERS, Order
+from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen, InOrder
+from kvopt.theory.released_order import ONE, ORDERS, Order
 
 __all__ = ["Machine"]
 
@@ -95,7 +97,7 @@ class Machine:
         self._commitments: list[Commitment] = []
         self._withdrawn = False
         self._foreseen: Foreseen | None = None
-        self._order: Order | None = None
+        self._order: InOrder | None = None
 
     def waiting(self) -> IntArray:
         """Return the unfinished requests that neither run nor are planned, in request order.
@@ -345,7 +347,7 @@ class Machine:
         self._foreseen = Foreseen(requests, starts, ends, running)
         self._profile = None
 
-    def start_in_order(self, order: Order) -> bool:
+    def start_in_order(self, order: Order, width: Fraction | None = ONE) -> bool:
         """Leave all starts to an order, those of what is still to come included.
 
         At every time what waits is gone through in the order; the first starts as soon as
@@ -358,6 +360,9 @@ class Machine:
         order
             "length", by (output length, request); "area", by (area, request); or "batches", those
             of Sorted-F, formed anew when something is released.
+        width
+            Output lengths are known up to this factor, >= 1; until a request completes, the order
+            and what fits go by the largest it may have.  None if they are not known: M - s.
 
         Returns
         -------
@@ -368,10 +373,11 @@ class Machine:
         Raises
         ------
         PolicyError
-            If there is no such order, the policy is not clairvoyant or keeps tokens, or
-            something was decided before.
+            If there is no such order, the policy keeps tokens or, with a width, is not
+            clairvoyant, or something was decided before.
         """
-        self._known_outputs()
+        if width is not None:
+            self._known_outputs()
         self._refuse_plans()
         if order not in ORDERS:
             names = ", ".join(ORDERS)
@@ -379,7 +385,7 @@ class Machine:
         if self.undelivered() or self._end.any():
             raise self._error(None, "starts are left to an order after other decisions")
         if self._takes_orders:
-            self._order = order
+            self._order = InOrder(order, width)
         return self._takes_orders
 
     def withdraw(self) -> None:
@@ -467,7 +473,7 @@ class Machine:
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
 
-    def take_order(self) -> Order | None:
+    def take_order(self) -> InOrder | None:
         """Hand over and forget the order that starts were left to since the last call."""
         order, self._order = self._order, None
         return order

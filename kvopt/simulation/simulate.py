@@ -23,10 +23,19 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
-from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Decisions, Foreseen, Until, Wait
+from kvopt.simulation.decisions import (
+    LATEST,
+    NEVER,
+    Commitment,
+    Decisions,
+    Foreseen,
+    InOrder,
+    Until,
+    Wait,
+)
 from kvopt.simulation.machine import NOBODY, Machine
 from kvopt.simulation.policy import Policy
-from kvopt.theory.released_order import Order, ordered_starts
+from kvopt.theory.released_order import ordered_starts
 
 __all__ = ["World", "run_policy", "simulate"]
 
@@ -182,11 +191,13 @@ class World:
         if (order := machine.take_order()) is not None:
             self.start_in_order(order)
 
-    def start_in_order(self, order: Order) -> None:
+    def start_in_order(self, given: InOrder) -> None:
         """Start everything in an order; see `Machine.start_in_order`."""
         truth = self.instance
         releases = np.maximum(truth.releases, self.now)
-        starts = ordered_starts(order, truth.prompts, truth.outputs, releases, truth.memory)
+        starts = ordered_starts(
+            given.order, truth.prompts, truth.outputs, releases, truth.memory, given.width
+        )
         everything = Commitment(np.arange(len(truth)), starts, np.full(len(truth), NEVER))
         self.batches.append(_Batch(truth, everything))
         self.in_order = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections.abc import Iterator
+from fractions import Fraction
 from heapq import heappop, heappush
 from typing import Literal, Protocol, get_args
 
@@ -11,19 +12,53 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.model.running_profile import RunningProfile
-from kvopt.theory.batches import batches, clusters
+from kvopt.theory.batches import batch_order, clusters
 from kvopt.theory.ordering import areas, earliest_starts, shortest_first_starts
 
-__all__ = ["ORDERS", "Order", "ordered_starts", "planned_starts", "released_starts"]
+__all__ = [
+    "ONE",
+    "ORDERS",
+    "Order",
+    "longest_expected",
+    "ordered_starts",
+    "planned_starts",
+    "released_starts",
+]
 
 Order = Literal["length", "area", "batches"]
 """By (output length, request); by (area, request); by the batches of Sorted-F."""
+
+ONE = Fraction(1)
+"""The width of predictions that are exact."""
 
 NEVER = 1 << 62
 """After all releases (rounds)."""
 
 ORDERS: tuple[str, ...] = get_args(Order)
 """All orders."""
+
+
+def longest_expected(
+    prompts: IntArray, outputs: IntArray | None, memory: int, width: Fraction | None
+) -> IntArray:
+    """Return the upper ends of predicted output lengths (tokens), shape (n,).
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each; outputs may be None without a width.
+    memory
+        Memory budget M (tokens).
+    width
+        w >= 1, for floor(o_i * w), at most M - s_i; None for no prediction: M - s_i.
+    """
+    longest: IntArray = memory - prompts
+    if width is None or outputs is None:
+        return longest
+    p, q = width.numerator, width.denominator
+    if p == q:
+        return outputs
+    return np.minimum([o * p // q for o in outputs.tolist()], longest)
 
 
 def planned_starts(order: Order, prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
@@ -44,7 +79,7 @@ def planned_starts(order: Order, prompts: IntArray, outputs: IntArray, memory: i
         Starts (rounds).
     """
     if order == "batches":
-        places = np.array([i for b in batches(prompts, outputs, memory) for i in b], dtype=np.int64)
+        places = np.array(batch_order(prompts, outputs, memory), dtype=np.int64)
     else:
         places = np.argsort(_keys(order, prompts, outputs), kind="stable")
     rule = shortest_first_starts if order == "length" else earliest_starts
@@ -54,7 +89,12 @@ def planned_starts(order: Order, prompts: IntArray, outputs: IntArray, memory: i
 
 
 def released_starts(
-    order: Order, prompts: IntArray, outputs: IntArray, releases: IntArray, memory: int
+    order: Order,
+    prompts: IntArray,
+    outputs: IntArray,
+    releases: IntArray,
+    memory: int,
+    expected: IntArray | None = None,
 ) -> IntArray:
     """Return the starts of requests in an order, as early as they fit, once they are released.
 
@@ -70,49 +110,72 @@ def released_starts(
         Prompt and output lengths (tokens), and release times (rounds), shape (n,) each.
     memory
         Memory budget M (tokens).
+    expected
+        For how long each is expected to run until it completes (rounds), at least its output,
+        shape (n,); the order and what fits go by that.  None for the outputs.
 
     Returns
     -------
     ndarray of int64, shape (n,)
         Starts (rounds).
     """
-    queue = _queue(order, prompts, outputs, memory)
+    expected = outputs if expected is None else expected
+    queue = _queue(order, prompts, expected, memory)
     profile = RunningProfile(memory)
-    prompt_list, output_list = prompts.tolist(), outputs.tolist()
+    prompt_list, output_list, rounds = prompts.tolist(), outputs.tolist(), expected.tolist()
     arrivals = np.argsort(releases, kind="stable")
     to_come, times = arrivals.tolist(), [*releases[arrivals].tolist(), NEVER]
     left = len(to_come)
     starts = [0] * left
+    early: list[tuple[int, int]] = []  # a heap of the completions before the expected end
     now, place = times[0], 0
-    start, known = now, -1  # the start of a request that waits, as long as nothing else starts
+    start, known = now, -1  # the start of a request that waits, as long as nothing changes
     while True:
         while times[place] <= now:
             queue.put(to_come[place])
             place += 1
         profile.advance(now)
+        while early and early[0][0] <= now:
+            done = heappop(early)[1]
+            profile.remove(starts[done], prompt_list[done], starts[done] + rounds[done])
+            known = -1
         while (request := queue.first()) >= 0:
             if request != known:
-                start = profile.earliest_start(prompt_list[request], output_list[request])
+                start = profile.earliest_start(prompt_list[request], rounds[request])
                 known = request
             if start > now:
                 break
-            profile.add(prompt_list[request], now + output_list[request])
+            profile.add(prompt_list[request], now + rounds[request])
             starts[request] = now
+            if output_list[request] < rounds[request]:
+                heappush(early, (now + output_list[request], request))
             queue.take()
             known, left = -1, left - 1
         if not left:
             return np.array(starts, dtype=np.int64)
-        now = times[place] if request < 0 else min(start, times[place])
+        if request < 0:
+            now = times[place]
+        else:
+            now = min(start, times[place], early[0][0] if early else NEVER)
 
 
 def ordered_starts(
-    order: Order, prompts: IntArray, outputs: IntArray, releases: IntArray, memory: int
+    order: Order,
+    prompts: IntArray,
+    outputs: IntArray,
+    releases: IntArray,
+    memory: int,
+    width: Fraction | None = ONE,
 ) -> IntArray:
-    """Return the same as `released_starts`, planned in one go if all is released at once."""
+    """Return the same as `released_starts`, planned in one go if nothing unforeseen happens.
+
+    Each request is expected to run as long as `longest_expected` says with this width.
+    """
     first = int(releases.min())
-    if (releases == first).all():
+    if width == 1 and (releases == first).all():
         return first + planned_starts(order, prompts, outputs, memory)
-    return released_starts(order, prompts, outputs, releases, memory)
+    expected = longest_expected(prompts, outputs, memory, width)
+    return released_starts(order, prompts, outputs, releases, memory, expected)
 
 
 class _Queue(Protocol):

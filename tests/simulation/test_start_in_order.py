@@ -24,7 +24,7 @@ from kvopt.simulation.by_clock import simulate_by_clock
 from kvopt.simulation.clock import clock_from_spec
 from kvopt.simulation.simulate import World
 
-ORDERED = ["mc-sf", "svf", "sorted-f"]
+ORDERED = ["mc-sf", "svf", "sorted-f", "a-max", "a-max:width=3/2"]
 
 
 def busy_instance(seed: int, requests: int, memory: int) -> Instance:
