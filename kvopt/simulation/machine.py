@@ -123,8 +123,11 @@ class Machine:
 
         The first call returns all that are there.
         """
-        new, self._arrivals = self._arrivals, []
-        return new[0] if len(new) == 1 else np.concatenate((NOBODY, *new))
+        new = self._arrivals
+        if not new:
+            return NOBODY
+        self._arrivals = []
+        return new[0] if len(new) == 1 else np.concatenate(new)
 
     def release(self, request: int) -> int:
         """Return when a request was released (rounds)."""
@@ -373,7 +376,7 @@ class Machine:
         Raises
         ------
         PolicyError
-            If there is no such order, the policy keeps tokens or, with a width, is not
+            If there is no such order or width, the policy keeps tokens or, with a width, is not
             clairvoyant, or something was decided before.
         """
         if width is not None:
@@ -382,6 +385,8 @@ class Machine:
         if order not in ORDERS:
             names = ", ".join(ORDERS)
             raise self._error(None, f"order must be one of {names}, got {abridged(order)}")
+        if width is not None and not (isinstance(width, int | Fraction) and width >= 1):
+            raise self._error(None, f"width must be a Fraction >= 1, or None, got {width!r}")
         if self.undelivered() or self._end.any():
             raise self._error(None, "starts are left to an order after other decisions")
         if self._takes_orders:
@@ -498,7 +503,8 @@ class Machine:
         Parameters
         ----------
         requests, prompts, releases
-            Their numbers, prompt lengths (tokens) and releases (rounds), shape (a,) each.
+            Their numbers, prompt lengths (tokens) and releases (rounds), shape (a,) each.  The
+            policy is handed the array of numbers, which must not be a view of a larger one.
         outputs
             Output lengths (tokens), shape (a,); None for a non-clairvoyant policy.
         """
@@ -510,7 +516,7 @@ class Machine:
         if self._outputs is not None and outputs is not None:
             self._outputs[requests] = outputs
         self._open[requests] = True
-        self._arrivals.append(requests.copy())
+        self._arrivals.append(requests)
 
     def advance(self, now: int, completed: IntArray, constant: int, running: int) -> None:
         """Move to time `now`, with what completed and the memory of what runs after it."""
@@ -581,6 +587,8 @@ class Machine:
 
     def _integer(self, value: int, what: str) -> int:
         """Return a policy's number as an int."""
+        if type(value) is int:
+            return value
         if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
             raise self._error(None, f"{what} must be an integer, got {abridged(value)}")
         return int(value)
