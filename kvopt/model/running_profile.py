@@ -18,7 +18,7 @@ TRIM = 64
 
 
 class RunningProfile:
-    """What `LiveProfile` is, if nothing is planned ahead: every attempt starts when it is entered.
+    """What `LiveProfile` is, if nothing is planned ahead: what is entered has started by now.
 
     Parameters
     ----------
@@ -58,13 +58,15 @@ class RunningProfile:
                 low = 0
             self._low = low
 
-    def add(self, prompt: int, end: int) -> None:
-        """Enter an attempt that starts now: `prompt` tokens, to its end (rounds)."""
+    def add(self, start: int, prompt: int, end: int) -> None:
+        """Enter an attempt: `prompt` tokens, from `start`, now at the latest, to `end` (rounds)."""
         if self._large is not None:
-            self._large.add(self.now, prompt, end)
+            self._large.add(start, prompt, end)
+            return
+        if end <= self.now:
             return
         ends, loads, low = self._ends, self._loads, self._low
-        i, constant = bisect_left(ends, end, low), prompt - self.now
+        i, constant = bisect_left(ends, end, low), prompt - start
         after = len(ends) - i
         rest = loads[i] - (after + 1) * ends[i] if after else 0
         loads[low:i] = [u + e + constant for u, e in zip(loads[low:i], ends[low:i], strict=True)]
@@ -89,7 +91,7 @@ class RunningProfile:
             loads[i] = load
             i += 1
 
-    def earliest_start(self, prompt: int, rounds: int) -> int:
+    def earliest_start(self, prompt: int, rounds: int, not_before: int) -> int:
         """Return the earliest start of an attempt that then fits for its whole run.
 
         Parameters
@@ -99,17 +101,21 @@ class RunningProfile:
         rounds
             How long the attempt is to run (rounds); prompt + rounds must be at
             most the memory budget.
+        not_before
+            Earliest start to consider (time), at least the current time.
 
         Returns
         -------
         int
-            The smallest p, from now on, such that in every round r of (p, p + rounds] the
+            The smallest p >= not_before such that in every round r of (p, p + rounds] the
             memory known so far plus prompt + r - p is at most the budget.
         """
-        start = self.now
+        start = not_before
         if self._large is not None:
             return self._large.earliest_start(prompt, rounds, start)
         ends, loads, low = self._ends, self._loads, self._low
+        if start > self.now:
+            low = bisect_right(ends, start, low)
         room = self.memory - prompt
         while True:
             i = bisect_left(ends, start + rounds, low)

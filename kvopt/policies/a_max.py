@@ -71,14 +71,14 @@ class AMax(Policy):
             while waiting:
                 longest, i = waiting[0]
                 if i != first:
-                    first, start = i, profile.earliest_start(machine.prompt(i), longest)
+                    first, start = i, profile.earliest_start(machine.prompt(i), longest, now)
                 if start > now:
                     break
                 first = None
                 heapq.heappop(waiting)
                 machine.start(i)
                 ends[i] = now, now + longest
-                profile.add(machine.prompt(i), now + longest)
+                profile.add(now, machine.prompt(i), now + longest)
             completed = yield Wait(start if waiting else None)
             for done in completed.tolist():
                 started, end = ends.pop(done)

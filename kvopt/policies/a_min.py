@@ -84,14 +84,14 @@ class AMin(Policy):
                 e, i = waiting[0]
                 if machine.memory_next_round() + machine.prompt(i) + 1 > machine.memory:
                     break
-                retry = profile.earliest_start(machine.prompt(i), e)
+                retry = profile.earliest_start(machine.prompt(i), e, now)
                 if retry > now:
                     break
                 retry = None
                 heapq.heappop(waiting)
                 machine.start(i)
                 start[i] = now
-                profile.add(machine.prompt(i), now + e)
+                profile.add(now, machine.prompt(i), now + e)
                 heapq.heappush(running, (e, i))
             rounds = machine.rounds_until_overflow()  # None: then nothing waits, either
             times = [] if rounds is None else [now + rounds]

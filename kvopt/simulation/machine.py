@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from kvopt.model.errors import PolicyError
 from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.running_profile import RunningProfile
 from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen, InOrder
 from kvopt.theory.released_order import ONE, ORDERS, Order
 
@@ -91,7 +92,7 @@ class Machine:
         # Memory in round r, of what runs: _constant + _running * r.
         self._constant = 0
         self._running = 0
-        self._profile: LiveProfile | None = None
+        self._profile: LiveProfile | RunningProfile | None = None
         self._kills: list[int] = []
         self._starts: list[tuple[int, int]] = []
         self._commitments: list[Commitment] = []
@@ -305,6 +306,8 @@ class Machine:
         at_once = starts == self.now
         self._running += int(at_once.sum())
         self._constant += int((self._prompts[requests[at_once]] - self.now).sum())
+        if isinstance(self._profile, RunningProfile) and not at_once.all():
+            self._profile = None
         for request in requests.tolist() if self._profile else ():
             self._announce(request)
 
@@ -440,9 +443,11 @@ class Machine:
         if prompt + rounds > self.memory:
             raise self._error(request, f"{rounds} rounds of it never fit into the memory")
         if self._profile is None:
-            self._profile = LiveProfile(self.memory)
+            others = np.flatnonzero(self._open & (self._end > self.now))
+            planned = bool((self._start[others] > self.now).any())
+            self._profile = (LiveProfile if planned else RunningProfile)(self.memory)
             self._profile.advance(self.now)
-            for other in np.flatnonzero(self._open & (self._end > self.now)).tolist():
+            for other in others.tolist():
                 self._announce(other)
         if self._profile is None:
             raise self._error(request, "earliest start beside an attempt of unannounced length")

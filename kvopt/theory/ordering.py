@@ -96,9 +96,10 @@ def earliest_fit(
         if stop is not None and placed % LOOK_EVERY == 0 and stop.over():
             return None
         if in_order:
-            start = running.earliest_start(prompt, output)
+            start = running.earliest_start(prompt, output, begin)
             running.advance(start)
-            running.add(prompt, start + output)
+            running.add(start, prompt, start + output)
+            begin = start
         else:
             start = profile.earliest_start(prompt, output, begin)
             profile.add(start, prompt, start + output)

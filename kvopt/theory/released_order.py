@@ -141,11 +141,11 @@ def released_starts(
             known = -1
         while (request := queue.first()) >= 0:
             if request != known:
-                start = profile.earliest_start(prompt_list[request], rounds[request])
+                start = profile.earliest_start(prompt_list[request], rounds[request], now)
                 known = request
             if start > now:
                 break
-            profile.add(prompt_list[request], now + rounds[request])
+            profile.add(now, prompt_list[request], now + rounds[request])
             starts[request] = now
             if output_list[request] < rounds[request]:
                 heappush(early, (now + output_list[request], request))

@@ -32,15 +32,20 @@ def compare(rng: random.Random) -> None:
     for _ in range(60):
         prompt = rng.randint(0, memory // rng.choice([1, 4, 12]) - 1)
         rounds = rng.randint(1, min(memory - prompt, rng.choice([3, memory])))
-        start = profile.earliest_start(prompt, rounds)
+        later = now + rng.randint(0, memory)
+        assert profile.earliest_start(prompt, rounds, later) == live.earliest_start(
+            prompt, rounds, later
+        )
+        start = profile.earliest_start(prompt, rounds, now)
         assert start == live.earliest_start(prompt, rounds, now)
         if start == now or rng.random() < 0.3:
             now = start
             profile.advance(now)
             live.advance(now)
-            profile.add(prompt, now + rounds)
-            live.add(now, prompt, now + rounds)
-            runs.append((now, prompt, now + rounds))
+            since = rng.randint(max(0, now - 3), now)  # it may have started earlier
+            profile.add(since, prompt, now + rounds)
+            live.add(since, prompt, now + rounds)
+            runs.append((since, prompt, now + rounds))
         elif rng.random() < 0.5:
             now = rng.randint(now, start)
             profile.advance(now)
