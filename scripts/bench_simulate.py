@@ -78,6 +78,9 @@ OTHERS = (
     "route",
     "rect",
     "response",
+    "area-phases",
+    "area-budget",
+    "level-pool",
 )
 """What decides event by event; run on all sizes but those beyond `OTHERS_AT_MOST`."""
 
@@ -351,9 +354,9 @@ def online_report(
         f" and peak memory of the process (MB). Beside it, {sizes[-1]:,} requests released at"
         " time 0, measured right after, and how many times as long it takes with release times.",
         f"Target: at most {SLOWER_AT_MOST} of the time without release times, or less than a"
-        f" second; {reached}. Without release times a policy that knows the lengths plans all in"
-        " one go, and others decide only when a request ends; with them every arrival is an event"
-        " of its own, and a policy may not plan beyond the next one.",
+        f" second; {reached}. `mc-sf`, `svf`, `sorted-f`, `svf-batches`, `a-max` leave their starts"
+        " to an order, which the simulator follows in one pass over the arrivals; for the others"
+        " an arrival is an event of its own, unless something waits that goes first in any case.",
         "\n".join(lines),
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
         " core of a shared machine. Made by `python scripts/bench_simulate.py --load"

@@ -364,8 +364,9 @@ class Machine:
         Parameters
         ----------
         order
-            "length", by (output length, request); "area", by (area, request); or "batches", those
-            of Sorted-F, formed anew when something is released.
+            "length", by (output length, request); "area", by (area, request); "batches", those of
+            Sorted-F, formed anew when something is released; or "area-batches", those of SVF in
+            batches, formed of what has been released when all before has started.
         width
             Output lengths are known up to this factor, >= 1; until a request completes, the order
             and what fits go by the largest it may have.  None if they are not known: M - s.

@@ -12,6 +12,7 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.model.running_profile import RunningProfile
+from kvopt.theory import area_batches
 from kvopt.theory.batches import batch_order, clusters
 from kvopt.theory.ordering import areas, earliest_starts, shortest_first_starts
 
@@ -25,8 +26,8 @@ __all__ = [
     "released_starts",
 ]
 
-Order = Literal["length", "area", "batches"]
-"""By (output length, request); by (area, request); by the batches of Sorted-F."""
+Order = Literal["length", "area", "batches", "area-batches"]
+"""By (output length, request); by (area, request); by the batches of Sorted-F; by those of SVF."""
 
 ONE = Fraction(1)
 """The width of predictions that are exact."""
@@ -80,6 +81,8 @@ def planned_starts(order: Order, prompts: IntArray, outputs: IntArray, memory: i
     """
     if order == "batches":
         places = np.array(batch_order(prompts, outputs, memory), dtype=np.int64)
+    elif order == "area-batches":
+        places = area_batches.batch_order(prompts, outputs, memory)
     else:
         places = np.argsort(_keys(order, prompts, outputs), kind="stable")
     rule = shortest_first_starts if order == "length" else earliest_starts
@@ -263,9 +266,58 @@ class _BatchQueue:
         self._waiting.remove(self._rows[self._next.pop()])
 
 
+class _GatheredQueue:
+    """Requests in the order of SVF in batches, of all that was entered while the last ones waited.
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    memory
+        Memory budget M (tokens).
+    """
+
+    def __init__(self, prompts: IntArray, outputs: IntArray, memory: int) -> None:
+        self._prompts, self._outputs, self._memory = prompts, outputs, memory
+        self._keys = list(zip(areas(prompts, outputs).tolist(), range(len(prompts)), strict=True))
+        self._lengths: list[int] = outputs.tolist()
+        self._narrow: list[bool] = (2 * (prompts + outputs) <= memory).tolist()
+        self._gathered: list[int] = []
+        self._next: list[int] = []  # in reverse
+
+    def put(self, request: int) -> None:
+        """Enter a request; see `_Queue`."""
+        self._gathered.append(request)
+
+    def first(self) -> int:
+        """Return the first request; see `_Queue`."""
+        if not self._next:
+            if not self._gathered:
+                return -1
+            self._next = self._ordered(sorted(self._gathered))[::-1]
+            self._gathered = []
+        return self._next[-1]
+
+    def take(self) -> None:
+        """Remove the first request; see `_Queue`."""
+        self._next.pop()
+
+    def _ordered(self, requests: list[int]) -> list[int]:
+        by_area = sorted(requests, key=self._keys.__getitem__)
+        lengths = [self._lengths[i] for i in by_area]
+        if all(self._narrow[i] for i in by_area) and lengths == sorted(lengths):
+            return by_area  # one order for all ways to cut
+        chosen = np.array(requests, dtype=np.int64)
+        order = area_batches.batch_order(self._prompts[chosen], self._outputs[chosen], self._memory)
+        found: list[int] = chosen[order].tolist()
+        return found
+
+
 def _queue(order: Order, prompts: IntArray, outputs: IntArray, memory: int) -> _Queue:
     if order == "batches":
         return _BatchQueue(prompts, outputs, memory)
+    if order == "area-batches":
+        return _GatheredQueue(prompts, outputs, memory)
     return _RankedQueue(_keys(order, prompts, outputs))
 
 

@@ -24,7 +24,7 @@ from kvopt.simulation.by_clock import simulate_by_clock
 from kvopt.simulation.clock import clock_from_spec
 from kvopt.simulation.simulate import World
 
-ORDERED = ["mc-sf", "svf", "sorted-f", "a-max", "a-max:width=3/2"]
+ORDERED = ["mc-sf", "svf", "sorted-f", "a-max", "a-max:width=3/2", "svf-batches"]
 
 
 def busy_instance(seed: int, requests: int, memory: int) -> Instance:
@@ -93,7 +93,7 @@ def test_a_policy_is_not_asked_again() -> None:
 @pytest.mark.parametrize(
     ("order", "clairvoyant", "reason"),
     [
-        ("size", True, "order must be one of length, area, batches, got 'size'"),
+        ("size", True, "order must be one of length, area, batches, area-batches, got 'size'"),
         ("area", False, "a non-clairvoyant policy asks for the output lengths"),
     ],
 )
