@@ -345,7 +345,7 @@ def report(
         table(results, sizes, rows_of(options.kept)),
         mcsf,
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
-        " core of a shared machine. Made by"
+        f" core of a shared machine.{at_other_times(options)} Made by"
         " `python scripts/bench_simulate.py --traces DIR --output docs/results/speed.md`.",
     )
     return "\n\n".join(paragraphs) + "\n"
@@ -384,10 +384,16 @@ def online_report(
         " an arrival is an event of its own, unless something waits that goes first in any case.",
         "\n".join(lines),
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
-        " core of a shared machine. Made by `python scripts/bench_simulate.py --load"
+        f" core of a shared machine.{at_other_times(options)} Made by"
+        f" `python scripts/bench_simulate.py --load"
         f" {options.load} --traces DIR --output docs/results/speed-online.md`.",
     )
     return "\n\n".join(paragraphs) + "\n"
+
+
+def at_other_times(options: argparse.Namespace) -> str:
+    """Return a sentence about rows that were kept."""
+    return " Rows were measured at different times (`--update`)." if options.kept else ""
 
 
 def is_slower(seconds: float, without: float) -> bool:

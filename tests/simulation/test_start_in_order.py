@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -106,6 +107,16 @@ def test_what_is_no_order_or_needs_lengths_is_refused(
 
     with pytest.raises(PolicyError, match=reason):
         attempts(run, Instance(10, [2], [3]), clairvoyant)
+
+
+@pytest.mark.parametrize("width", [0, Fraction(1, 2), 1.5])
+def test_widths_are_exact_and_at_least_one(width: object) -> None:
+    def run(machine: Machine) -> Decisions:
+        machine.start_in_order("length", width)  # type: ignore[arg-type]
+        yield Wait()
+
+    with pytest.raises(PolicyError, match="width must be a Fraction >= 1, or None"):
+        attempts(run, Instance(10, [2], [3]), clairvoyant=True)
 
 
 @pytest.mark.parametrize("pause", [False, True])
