@@ -11,6 +11,8 @@ memory is its own; times are those of the processor, for the simulation alone, w
 the schedule that is part of it. At the end MC-SF is run side by side with a version that does
 what the definition says, round by round.
 
+With --update the rows of --output are kept, but for those of the policies that --policy names.
+
 With --load the requests arrive one by one (Poisson), and every policy is run twice on the largest
 number of them, with their release times and without, one right after the other.
 """
@@ -22,6 +24,7 @@ import json
 import math
 import platform
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -78,6 +81,9 @@ OTHERS = (
     "route",
     "rect",
     "response",
+    "area-phases",
+    "area-budget",
+    "level-pool",
 )
 """What decides event by event; run on all sizes but those beyond `OTHERS_AT_MOST`."""
 
@@ -264,13 +270,31 @@ def verdict(spec: str, runs: dict[int, Run]) -> str:
     return "met" if met else "missed"
 
 
-def table(results: dict[str, dict[int, Run]], sizes: Sequence[int]) -> str:
-    """Return all measurements as a Markdown table."""
+def rows_of(page: Path | None) -> dict[str, str]:
+    """Return the row of each policy in the table of a page; none without a page."""
+    text = page.read_text() if page else ""
+    return {row[1]: row[0] for row in re.finditer(r"^\| `([^`]+)` \|.*$", text, re.MULTILINE)}
+
+
+def in_usual_order(rows: dict[str, str]) -> list[str]:
+    """Return rows in the order in which policies are named here."""
+    named = [*PLANNED, *OTHERS]
+    return [rows[spec] for spec in sorted(rows, key=lambda s: (s not in named, *indices(s, named)))]
+
+
+def indices(spec: str, named: list[str]) -> list[int]:
+    """Return the place of a policy among those named, if it is there."""
+    return [named.index(spec)] if spec in named else []
+
+
+def table(results: dict[str, dict[int, Run]], sizes: Sequence[int], kept: dict[str, str]) -> str:
+    """Return all measurements as a Markdown table, beside rows that are kept."""
     heads = ["policy"]
     for size in sizes:
         heads += [f"{size:,}: s", "MB"]
     heads += ["attempts a request", "exponent", "target"]
     lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 2) + "|---|"]
+    rows = dict(kept)
     for spec, runs in results.items():
         cells = [f"`{spec}`"]
         for size in sizes:
@@ -280,17 +304,18 @@ def table(results: dict[str, dict[int, Run]], sizes: Sequence[int]) -> str:
         largest = max(runs)
         cells.append(f"{runs[largest].attempts / largest:.1f}")
         cells += ["-" if growth is None else f"{growth:.2f}", verdict(spec, runs)]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        rows[spec] = "| " + " | ".join(cells) + " |"
+    return "\n".join([*lines, *in_usual_order(rows)])
 
 
 def report(
     results: dict[str, dict[int, Run]],
     textbook: dict[str, float],
     sizes: Sequence[int],
-    traces: Path | None,
+    options: argparse.Namespace,
 ) -> str:
     """Return everything as a page."""
+    traces = options.traces
     source = (
         f"output lengths of `{LENGTHS}` (LMSYS-Chat-1M), repeated"
         if traces
@@ -317,10 +342,10 @@ def report(
         f" in arrays (the rows with a million), else 100,000 in {SECONDS_FOR_OTHERS:.0f} s; and an"
         f" exponent of at most {LARGEST_EXPONENT}, where the shorter run takes at least"
         f" {SHORTEST} s.",
-        table(results, sizes),
+        table(results, sizes, rows_of(options.kept)),
         mcsf,
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
-        " core of a shared machine. Made by"
+        f" core of a shared machine.{at_other_times(options)} Made by"
         " `python scripts/bench_simulate.py --traces DIR --output docs/results/speed.md`.",
     )
     return "\n\n".join(paragraphs) + "\n"
@@ -336,12 +361,15 @@ def online_report(
     lengths = f"those of `{LENGTHS}`" if options.traces else "made-up (log-normal) ones"
     heads = ["policy", *(f"{size:,}: s" for size in sizes), "MB", "without: s", "times"]
     lines = ["| " + " | ".join(heads) + " |", "|---" + "|---:" * (len(heads) - 1) + "|"]
+    rows = rows_of(options.kept)
     for spec, runs in results.items():
         largest, plain = runs[max(runs)], without[spec].seconds
         cells = [f"`{spec}`", *(f"{runs[size].seconds:.2f}" for size in sizes)]
         cells += [f"{largest.megabytes:.0f}", f"{plain:.2f}", f"{largest.seconds / plain:.1f}"]
-        lines.append("| " + " | ".join(cells) + " |")
-    slower = [spec for spec, runs in results.items() if is_slower(runs[max(runs)], without[spec])]
+        rows[spec] = "| " + " | ".join(cells) + " |"
+    lines += in_usual_order(rows)
+    cells_of = {spec: row.replace("|", " ").split() for spec, row in rows.items()}
+    slower = [spec for spec, cells in cells_of.items() if is_slower(*map(float, cells[-4:-1:2]))]
     reached = f"missed by {', '.join(f'`{spec}`' for spec in slower)}" if slower else "reached"
     paragraphs = (
         "# Speed with release times",
@@ -351,20 +379,26 @@ def online_report(
         f" and peak memory of the process (MB). Beside it, {sizes[-1]:,} requests released at"
         " time 0, measured right after, and how many times as long it takes with release times.",
         f"Target: at most {SLOWER_AT_MOST} of the time without release times, or less than a"
-        f" second; {reached}. Without release times a policy that knows the lengths plans all in"
-        " one go, and others decide only when a request ends; with them every arrival is an event"
-        " of its own, and a policy may not plan beyond the next one.",
+        f" second; {reached}. `mc-sf`, `svf`, `sorted-f`, `svf-batches`, `a-max` leave their starts"
+        " to an order, which the simulator follows in one pass over the arrivals; for the others"
+        " an arrival is an event of its own, unless something waits that goes first in any case.",
         "\n".join(lines),
         f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}, one"
-        " core of a shared machine. Made by `python scripts/bench_simulate.py --load"
+        f" core of a shared machine.{at_other_times(options)} Made by"
+        f" `python scripts/bench_simulate.py --load"
         f" {options.load} --traces DIR --output docs/results/speed-online.md`.",
     )
     return "\n\n".join(paragraphs) + "\n"
 
 
-def is_slower(run: Run, without: Run) -> bool:
-    """Tell whether a run with release times misses its target."""
-    return run.seconds > max(1.0, SLOWER_AT_MOST * without.seconds)
+def at_other_times(options: argparse.Namespace) -> str:
+    """Return a sentence about rows that were kept."""
+    return " Rows were measured at different times (`--update`)." if options.kept else ""
+
+
+def is_slower(seconds: float, without: float) -> bool:
+    """Tell whether a run with release times misses its target, by the time without."""
+    return seconds > max(1.0, SLOWER_AT_MOST * without)
 
 
 def run_online(options: argparse.Namespace) -> str:
@@ -394,6 +428,7 @@ def main() -> None:
     parser.add_argument("--requests", default=",".join(map(str, SIZES)))
     parser.add_argument("--load", type=float, help="arrival rate x mean area / M")
     parser.add_argument("--output", type=Path, help="where to write the page; else it is printed")
+    parser.add_argument("--update", action="store_true", help="keep other rows of --output")
     parser.add_argument("--one", nargs=2, metavar=("POLICY", "N"), help=argparse.SUPPRESS)
     parser.add_argument("--textbook", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -407,6 +442,9 @@ def main() -> None:
     if options.textbook:
         print(json.dumps(against_textbook(instance_of(options.traces, TEXTBOOK_REQUESTS))))
         return
+    if options.update and not (options.output and options.output.is_file()):
+        sys.exit("--update: needs an --output that is there")
+    options.kept = options.output if options.update else None
     page = run_online(options) if options.load else run_offline(options)
     if options.output:
         options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -424,7 +462,7 @@ def run_offline(options: argparse.Namespace) -> str:
             run = Run(*in_a_process(options.traces, "--one", spec, str(n)))
             results.setdefault(spec, {})[n] = run
             print(f"{spec}  {n:,}: {run.seconds:.2f} s, {run.megabytes:.0f} MB", file=sys.stderr)
-    return report(results, in_a_process(options.traces, "--textbook"), sizes, options.traces)
+    return report(results, in_a_process(options.traces, "--textbook"), sizes, options)
 
 
 if __name__ == "__main__":

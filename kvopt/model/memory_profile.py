@@ -114,6 +114,31 @@ class LiveProfile:
         self._high = 0
         self._use(np.zeros((3, 64), dtype=np.int64))
 
+    @classmethod
+    def of_running(
+        cls, memory: int, now: int, ends: IntArray, used: IntArray, running: IntArray
+    ) -> LiveProfile:
+        """Build the profile of attempts that all run already.
+
+        Parameters
+        ----------
+        memory
+            Memory budget M (tokens).
+        now
+            Current time (rounds).
+        ends
+            When some of them end, increasing (rounds), shape (b,), b >= 1.
+        used, running
+            Memory in the last round before each end (tokens), and the number of attempts that
+            run in it, shape (b,) each.
+        """
+        profile = cls(memory)
+        buffer = np.zeros((3, 2 * len(ends) + 64), dtype=np.int64)
+        buffer[:, : len(ends)] = ends, used, running
+        profile._use(buffer)
+        profile.now, profile._high = now, len(ends)
+        return profile
+
     def advance(self, now: int) -> None:
         """Forget the rounds up to time `now`."""
         self.now = now

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kvopt.model.instance import Instance
-from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.running_profile import RunningProfile
 from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.mc_sf import MCSF
@@ -54,30 +54,37 @@ class AMax(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-        profile = LiveProfile(machine.memory)
+        if machine.start_in_order("length", self.width):
+            yield Wait()
+            return
+        profile = RunningProfile(machine.memory)
         waiting: list[tuple[int, int]] = []  # a heap of (assumed length, request)
         ends: dict[int, tuple[int, int]] = {}  # of what runs: start, and assumed end
+        first, start = None, 0  # a request whose earliest start is known as long as nothing changes
         while True:
             if len(arrivals := machine.arrivals()):
                 _, upper = predicted(machine, arrivals, self.width)
                 for pair in zip(upper.tolist(), arrivals.tolist(), strict=True):
                     heapq.heappush(waiting, pair)
-            now, start = machine.now, None
+            now = machine.now
+            profile.advance(now)
             while waiting:
                 longest, i = waiting[0]
-                start = profile.earliest_start(machine.prompt(i), longest, now)
+                if i != first:
+                    first, start = i, profile.earliest_start(machine.prompt(i), longest, now)
                 if start > now:
                     break
-                start = None
+                first = None
                 heapq.heappop(waiting)
                 machine.start(i)
                 ends[i] = now, now + longest
                 profile.add(now, machine.prompt(i), now + longest)
-            for done in (yield Wait(until=start)).tolist():
+            completed = yield Wait(start if waiting else None)
+            for done in completed.tolist():
                 started, end = ends.pop(done)
                 if end > machine.now:
                     profile.remove(started, machine.prompt(done), end)
-            profile.advance(machine.now)
+                    first = None
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return MC-SF's bound, if the lengths are known exactly."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.running_profile import RunningProfile
 from kvopt.model.spec import optional
 from kvopt.policies.intervals import predicted
 from kvopt.policies.policy import Policy, parameter
@@ -61,7 +61,7 @@ class AMin(Policy):
         waiting: list[tuple[int, int]] = []  # a heap of (estimate, request)
         running: list[tuple[int, int]] = []  # a heap like `waiting`; finished ones leave late
         start: dict[int, int] = {}
-        profile = LiveProfile(machine.memory)  # of what is not overdue, as it is expected
+        profile = RunningProfile(machine.memory)  # of what is not overdue, as it is expected
         while True:
             if len(arrivals := machine.arrivals()):
                 lower, _ = predicted(machine, arrivals, self.width)

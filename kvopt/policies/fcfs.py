@@ -151,7 +151,8 @@ def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = No
         rounds = machine.rounds_until_overflow()
         until = None if rounds is None else machine.now + rounds
         if kills < MANY_KILLS or clear or machine.keeps_tokens or not queue:
-            done = yield Wait(until)
+            # What arrives behind others that wait changes nothing.
+            done = yield Wait(until, releases=not queue)
         else:
             admitted = [i for i in admitted if not machine.completed(i)]
             done = yield from _thrash(machine, limit, admitted, queue, kills)

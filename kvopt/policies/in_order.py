@@ -11,6 +11,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.simulation.decisions import Decisions, Wait
 from kvopt.simulation.machine import Machine
+from kvopt.theory.released_order import Order, planned_starts
 
 __all__ = ["KeyQueue", "Queue", "RegroupedQueue", "plan_in_order"]
 
@@ -20,10 +21,6 @@ RELEASE = Wait(completions=False)
 
 class Queue(Protocol):
     """Requests that wait, in an order."""
-
-    def order(self, requests: IntArray) -> IntArray:
-        """Return requests, given in request order, in the order in which they would wait."""
-        ...
 
     def put(self, requests: IntArray) -> None:
         """Enter requests that have been released, shape (a,)."""
@@ -50,10 +47,6 @@ class KeyQueue:
     def __init__(self, keys_of: Callable[[IntArray], IntArray]) -> None:
         self._keys_of = keys_of
         self._heap: list[tuple[int, int]] = []
-
-    def order(self, requests: IntArray) -> IntArray:
-        """Return requests in their order; see `Queue.order`."""
-        return requests[np.argsort(self._keys_of(requests), kind="stable")]
 
     def put(self, requests: IntArray) -> None:
         """Enter requests; see `Queue.put`."""
@@ -86,11 +79,6 @@ class RegroupedQueue:
         self._groups: Iterator[list[int]] = iter(())
         self._next: list[int] = []  # the rest of a group, in reverse
 
-    def order(self, requests: IntArray) -> IntArray:
-        """Return requests in their order; see `Queue.order`."""
-        groups = self._groups_of(requests)
-        return np.array([i for group in groups for i in group], dtype=np.int64)
-
     def put(self, requests: IntArray) -> None:
         """Enter requests; see `Queue.put`."""
         self._waiting.update(requests.tolist())
@@ -110,29 +98,31 @@ class RegroupedQueue:
         self._waiting.remove(self._next.pop())
 
 
-def plan_in_order(
-    machine: Machine, queue: Queue, starts_of: Callable[[IntArray, IntArray, int], IntArray]
-) -> Decisions:
+def plan_in_order(machine: Machine, order: Order, queue: Queue) -> Decisions:
     """Start what waits in an order, none before its predecessor.
 
-    As nothing unforeseen happens until something is released, all that waits is planned at
-    once.  What is released later is put into the order of what has not started by then.
+    The simulator does it all at once, if it can.  Else, as nothing unforeseen happens until
+    something is released, all that waits is planned in one go.  What is released later is put
+    into the order of what has not started by then.
 
     Parameters
     ----------
     machine
         The machine of a clairvoyant policy, with nothing running.
+    order
+        The order, by its name.
     queue
-        The order, with nothing in it.
-    starts_of
-        (prompts, outputs, memory) in that order -> starts from time 0 on an empty machine
-        (rounds).
+        The same order, with nothing in it.
     """
+    if machine.start_in_order(order):
+        yield RELEASE
+        return
     while not len(machine.arrivals()):
         yield RELEASE
-    order = queue.order(machine.waiting())
-    prompts, outputs = machine.prompts_of(order), machine.outputs_of(order)
-    machine.commit(order, machine.now + starts_of(prompts, outputs, machine.memory))
+    waiting = machine.waiting()
+    prompts, outputs = machine.prompts_of(waiting), machine.outputs_of(waiting)
+    starts = machine.now + planned_starts(order, prompts, outputs, machine.memory)
+    machine.commit(waiting, starts)
     yield RELEASE
     machine.withdraw()
     machine.arrivals()  # they wait like those whose starts were withdrawn

@@ -8,6 +8,7 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.simulation.machine import Machine
+from kvopt.theory.released_order import longest_expected
 
 __all__ = ["predicted"]
 
@@ -27,11 +28,11 @@ def predicted(
         None for no prediction: 1 and M - s_i.  Else w >= 1: the true length o_i is
         known to lie in [ceil(o_i / w), floor(o_i * w)], within 1 and M - s_i.
     """
-    longest = machine.memory - machine.prompts_of(requests)
-    if width is None:
-        return np.ones(len(requests), dtype=np.int64), longest
+    prompts = machine.prompts_of(requests)
+    outputs = None if width is None else machine.outputs_of(requests)
+    upper = longest_expected(prompts, outputs, machine.memory, width)
+    if width is None or outputs is None:
+        return np.ones(len(requests), dtype=np.int64), upper
     p, q = width.numerator, width.denominator
-    outputs = machine.outputs_of(requests).tolist()
-    lower = [max(1, -(-o * q // p)) for o in outputs]
-    upper = [o * p // q for o in outputs]
-    return np.array(lower, dtype=np.int64), np.minimum(np.array(upper, dtype=np.int64), longest)
+    lower = [max(1, -(-o * q // p)) for o in outputs.tolist()]
+    return np.array(lower, dtype=np.int64), upper

@@ -18,7 +18,7 @@ from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.decisions import Decisions
 from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.ordering import in_order_cost, shortest_first_starts
+from kvopt.theory.ordering import in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties
 from kvopt.theory.other_bounds import MCSF_THEOREM
 
@@ -62,7 +62,7 @@ class MCSF(Policy):
         """Schedule all requests; see `Policy.run`."""
         if self.skip:
             return shortest_with_bypass(machine, self.passes)
-        return plan_in_order(machine, KeyQueue(machine.outputs_of), shortest_first_starts)
+        return plan_in_order(machine, "length", KeyQueue(machine.outputs_of))
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the published bound, if the theorem's assumptions hold."""

@@ -14,6 +14,7 @@ from kvopt.simulation.machine import Machine
 from kvopt.theory.pipeline import SpacingRule, staggered
 
 __all__ = [
+    "FEW",
     "in_batches",
     "run_as_they_fit",
     "run_one_at_a_time",

@@ -13,7 +13,6 @@ from kvopt.simulation.decisions import Decisions
 from kvopt.simulation.machine import Machine
 from kvopt.theory.batches import EXACT_REQUESTS, batches
 from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.ordering import earliest_starts
 from kvopt.theory.orders import RequestType, distinct_orders
 from kvopt.theory.other_bounds import SORTED_F_THEOREM
 
@@ -52,7 +51,7 @@ class SortedF(Policy):
             for batch in batches(prompts, outputs, machine.memory):
                 yield requests[batch].tolist()
 
-        return plan_in_order(machine, RegroupedQueue(groups_of), earliest_starts)
+        return plan_in_order(machine, "batches", RegroupedQueue(groups_of))
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if every batch is the best one."""

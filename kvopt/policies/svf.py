@@ -13,7 +13,7 @@ from kvopt.policies.policy import Compiler, Cost, Policy
 from kvopt.simulation.decisions import Decisions
 from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee, with_own_lengths
-from kvopt.theory.ordering import areas, earliest_starts, in_order_cost
+from kvopt.theory.ordering import areas, in_order_cost
 from kvopt.theory.orders import RequestType, orders_of_ties
 from kvopt.theory.other_bounds import SVF_SHARPER
 
@@ -42,7 +42,7 @@ class SVF(Policy):
         def areas_of(requests: IntArray) -> IntArray:
             return areas(machine.prompts_of(requests), machine.outputs_of(requests))
 
-        return plan_in_order(machine, KeyQueue(areas_of), earliest_starts)
+        return plan_in_order(machine, "area", KeyQueue(areas_of))
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound for the largest peak of the instance."""

@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
+
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.running_profile import RunningProfile
 from kvopt.model.spec import yes_or_no
-from kvopt.policies.phases import in_batches
+from kvopt.policies.in_order import RELEASE
+from kvopt.policies.phases import FEW
 from kvopt.policies.policy import Policy, parameter
 from kvopt.simulation.decisions import Decisions, Until
 from kvopt.simulation.machine import Machine
-from kvopt.theory.area_batches import SVF_BATCHES_THEOREM, batch_starts
+from kvopt.theory.area_batches import SVF_BATCHES_THEOREM, batch_order
 from kvopt.theory.classes import pulled_beside
 from kvopt.theory.guarantee import Guarantee
 
@@ -36,8 +41,8 @@ class SVFBatches(Policy):
     released at time 0.  Source: derived, proofs/text/area_batches.md, theorem 5; SVF is
     of arXiv 2606.22327.
 
-    With release times, what is released while a batch algorithm runs forms the next instance for
-    it [our reading].
+    With release times, what is released forms the next instance as soon as all that was released
+    before has started; it is planned beside what still runs [our reading].
 
     Parameters
     ----------
@@ -53,16 +58,20 @@ class SVFBatches(Policy):
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
-
-        def run_batch(batch: IntArray) -> Decisions:
-            prompts, outputs = machine.prompts_of(batch), machine.outputs_of(batch)
-            starts = batch_starts(prompts, outputs, machine.memory)
-            if self.pull:
-                starts = pulled_beside(prompts, outputs, machine.memory, starts)
-            machine.commit(batch, machine.now + starts)
-            yield Until(machine.now + int((starts + outputs).max()))
-
-        return in_batches(machine, run_batch)
+        if not self.pull and machine.start_in_order("area-batches"):
+            yield RELEASE
+            return
+        profile: LiveProfile | RunningProfile = (
+            LiveProfile(machine.memory) if self.pull else RunningProfile(machine.memory)
+        )
+        while True:
+            if len(released := np.sort(machine.arrivals())):
+                profile.advance(machine.now)
+                prompts, outputs = machine.prompts_of(released), machine.outputs_of(released)
+                starts = starts_beside(profile, prompts, outputs, machine.memory)
+                yield from _start(machine, released, starts)
+            else:
+                yield RELEASE
 
     def general_bound(self) -> Guarantee:
         """Return the bound, which is one number; see `Policy.general_bound`."""
@@ -72,3 +81,44 @@ class SVFBatches(Policy):
     def guarantee(self, instance: Instance) -> Guarantee | None:
         """Return the bound, if all requests are released at time 0."""
         return None if instance.has_releases else self.general_bound()
+
+
+def starts_beside(
+    profile: LiveProfile | RunningProfile, prompts: IntArray, outputs: IntArray, memory: int
+) -> IntArray:
+    """Return the starts of requests beside what runs, pulled forward with a `LiveProfile`.
+
+    Parameters
+    ----------
+    profile
+        What runs, from now on; what is started is entered into it.
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each, n >= 1.
+    memory
+        Memory budget M (tokens).
+    """
+    starts = np.zeros(len(prompts), dtype=np.int64)
+    start = profile.now
+    for i in batch_order(prompts, outputs, memory).tolist():
+        prompt, output = int(prompts[i]), int(outputs[i])
+        starts[i] = start = profile.earliest_start(prompt, output, start)
+        if isinstance(profile, RunningProfile):
+            profile.advance(start)
+        profile.add(start, prompt, start + output)
+    if isinstance(profile, LiveProfile) and len(starts) > 1:
+        starts = pulled_beside(prompts, outputs, memory, starts, profile)
+    return starts
+
+
+def _start(machine: Machine, requests: IntArray, starts: IntArray) -> Decisions:
+    """Start requests and wait until the last of them has started."""
+    if len(requests) >= FEW:
+        machine.commit(requests, starts)
+        if (last := int(starts.max())) > machine.now:
+            yield Until(last)
+        return
+    order = np.argsort(starts, kind="stable")
+    for request, start in zip(requests[order].tolist(), starts[order].tolist(), strict=True):
+        if start > machine.now:
+            yield Until(start)
+        machine.start(request)

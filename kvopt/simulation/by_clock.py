@@ -86,6 +86,8 @@ def simulate_by_clock(
 class _ClockedWorld(World):
     """A world in which arrivals are known in ticks, and releases follow from the clock."""
 
+    takes_orders = False
+
     def __init__(self, instance: Instance, policy: Policy, clock: Clock) -> None:
         super().__init__(instance, policy)
         n = len(instance)

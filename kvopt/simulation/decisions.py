@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.theory.released_order import Order
 
-__all__ = ["LATEST", "NEVER", "Commitment", "Decisions", "Foreseen", "Until", "Wait"]
+__all__ = ["LATEST", "NEVER", "Commitment", "Decisions", "Foreseen", "InOrder", "Until", "Wait"]
 
 NEVER = np.iinfo(np.int64).max
 """End of an attempt that nobody has announced (time)."""
@@ -64,6 +66,22 @@ class Commitment:
     requests: IntArray
     starts: IntArray
     kill_at: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class InOrder:
+    """An order to which all starts are left; see `Machine.start_in_order`.
+
+    Parameters
+    ----------
+    order
+        The order.
+    width
+        Up to which factor output lengths are known, or None.
+    """
+
+    order: Order
+    width: Fraction | None
 
 
 @dataclass(frozen=True, slots=True)

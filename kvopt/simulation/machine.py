@@ -11,13 +11,17 @@ release, a number that is released shows that smaller ones exist.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from kvopt.model.errors import PolicyError
 from kvopt.model.instance import IntArray, abridged
 from kvopt.model.memory_profile import LiveProfile
-from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen
+from kvopt.model.running_profile import RunningProfile
+from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Foreseen, InOrder
+from kvopt.theory.released_order import ONE, ORDERS, Order
 
 __all__ = ["Machine"]
 
@@ -44,6 +48,8 @@ class Machine:
     keeps_tokens
         Whether a killed request keeps its tokens.  Attempts are then started and killed one
         by one, as they come.
+    takes_orders
+        Whether starts may be left to an order; see `start_in_order`.
 
     Attributes
     ----------
@@ -59,9 +65,15 @@ class Machine:
     """
 
     def __init__(
-        self, policy: str, memory: int, clairvoyant: bool, keeps_tokens: bool = False
+        self,
+        policy: str,
+        memory: int,
+        clairvoyant: bool,
+        keeps_tokens: bool = False,
+        takes_orders: bool = False,
     ) -> None:
         self.policy = policy
+        self._takes_orders = takes_orders
         self.memory = memory
         self.keeps_tokens = keeps_tokens
         self.now = 0
@@ -80,12 +92,13 @@ class Machine:
         # Memory in round r, of what runs: _constant + _running * r.
         self._constant = 0
         self._running = 0
-        self._profile: LiveProfile | None = None
+        self._profile: LiveProfile | RunningProfile | None = None
         self._kills: list[int] = []
         self._starts: list[tuple[int, int]] = []
         self._commitments: list[Commitment] = []
         self._withdrawn = False
         self._foreseen: Foreseen | None = None
+        self._order: InOrder | None = None
 
     def waiting(self) -> IntArray:
         """Return the unfinished requests that neither run nor are planned, in request order.
@@ -111,8 +124,11 @@ class Machine:
 
         The first call returns all that are there.
         """
-        new, self._arrivals = self._arrivals, []
-        return new[0] if len(new) == 1 else np.concatenate((NOBODY, *new))
+        new = self._arrivals
+        if not new:
+            return NOBODY
+        self._arrivals = []
+        return new[0] if len(new) == 1 else np.concatenate(new)
 
     def release(self, request: int) -> int:
         """Return when a request was released (rounds)."""
@@ -290,6 +306,8 @@ class Machine:
         at_once = starts == self.now
         self._running += int(at_once.sum())
         self._constant += int((self._prompts[requests[at_once]] - self.now).sum())
+        if isinstance(self._profile, RunningProfile) and not at_once.all():
+            self._profile = None
         for request in requests.tolist() if self._profile else ():
             self._announce(request)
 
@@ -334,6 +352,50 @@ class Machine:
             raise self._error(None, "foresees while something else runs or is planned")
         self._foreseen = Foreseen(requests, starts, ends, running)
         self._profile = None
+
+    def start_in_order(self, order: Order, width: Fraction | None = ONE) -> bool:
+        """Leave all starts to an order, those of what is still to come included.
+
+        At every time what waits is gone through in the order; the first starts as soon as
+        it fits for its whole run beside what runs, and then the next.  The order knows no more
+        than a policy would: of two that agree up to a time, the later releases change
+        nothing before it.  After the next pause the policy is not asked again.
+
+        Parameters
+        ----------
+        order
+            "length", by (output length, request); "area", by (area, request); "batches", those of
+            Sorted-F, formed anew when something is released; or "area-batches", those of SVF in
+            batches, formed of what has been released when all before has started.
+        width
+            Output lengths are known up to this factor, >= 1; until a request completes, the order
+            and what fits go by the largest it may have.  None if they are not known: M - s.
+
+        Returns
+        -------
+        bool
+            False if the simulator cannot do it, as releases follow from the time that rounds
+            take; then nothing is decided.
+
+        Raises
+        ------
+        PolicyError
+            If there is no such order or width, the policy keeps tokens or, with a width, is not
+            clairvoyant, or something was decided before.
+        """
+        if width is not None:
+            self._known_outputs()
+        self._refuse_plans()
+        if order not in ORDERS:
+            names = ", ".join(ORDERS)
+            raise self._error(None, f"order must be one of {names}, got {abridged(order)}")
+        if width is not None and not (isinstance(width, int | Fraction) and width >= 1):
+            raise self._error(None, f"width must be a Fraction >= 1, or None, got {width!r}")
+        if self.undelivered() or self._end.any():
+            raise self._error(None, "starts are left to an order after other decisions")
+        if self._takes_orders:
+            self._order = InOrder(order, width)
+        return self._takes_orders
 
     def withdraw(self) -> None:
         """Take back all commitments that have not started, before anything else is decided.
@@ -382,9 +444,11 @@ class Machine:
         if prompt + rounds > self.memory:
             raise self._error(request, f"{rounds} rounds of it never fit into the memory")
         if self._profile is None:
-            self._profile = LiveProfile(self.memory)
+            others = np.flatnonzero(self._open & (self._end > self.now))
+            planned = bool((self._start[others] > self.now).any())
+            self._profile = (LiveProfile if planned else RunningProfile)(self.memory)
             self._profile.advance(self.now)
-            for other in np.flatnonzero(self._open & (self._end > self.now)).tolist():
+            for other in others.tolist():
                 self._announce(other)
         if self._profile is None:
             raise self._error(request, "earliest start beside an attempt of unannounced length")
@@ -406,6 +470,7 @@ class Machine:
             or self._commitments
             or self._withdrawn
             or self._foreseen is not None
+            or self._order is not None
         )
 
     def take_withdrawal(self) -> bool:
@@ -418,6 +483,11 @@ class Machine:
         decisions = self._kills, self._starts, self._commitments
         self._kills, self._starts, self._commitments = [], [], []
         return decisions
+
+    def take_order(self) -> InOrder | None:
+        """Hand over and forget the order that starts were left to since the last call."""
+        order, self._order = self._order, None
+        return order
 
     def take_foreseen(self) -> Foreseen | None:
         """Hand over and forget what was foreseen since the last call."""
@@ -439,7 +509,8 @@ class Machine:
         Parameters
         ----------
         requests, prompts, releases
-            Their numbers, prompt lengths (tokens) and releases (rounds), shape (a,) each.
+            Their numbers, prompt lengths (tokens) and releases (rounds), shape (a,) each.  The
+            policy is handed the array of numbers, which must not be a view of a larger one.
         outputs
             Output lengths (tokens), shape (a,); None for a non-clairvoyant policy.
         """
@@ -451,7 +522,7 @@ class Machine:
         if self._outputs is not None and outputs is not None:
             self._outputs[requests] = outputs
         self._open[requests] = True
-        self._arrivals.append(requests.copy())
+        self._arrivals.append(requests)
 
     def advance(self, now: int, completed: IntArray, constant: int, running: int) -> None:
         """Move to time `now`, with what completed and the memory of what runs after it."""
@@ -522,6 +593,8 @@ class Machine:
 
     def _integer(self, value: int, what: str) -> int:
         """Return a policy's number as an int."""
+        if type(value) is int:
+            return value
         if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer):
             raise self._error(None, f"{what} must be an integer, got {abridged(value)}")
         return int(value)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import heapq
 import logging
 from collections.abc import Callable
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +23,19 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
-from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Decisions, Foreseen, Until, Wait
+from kvopt.simulation.decisions import (
+    LATEST,
+    NEVER,
+    Commitment,
+    Decisions,
+    Foreseen,
+    InOrder,
+    Until,
+    Wait,
+)
 from kvopt.simulation.machine import NOBODY, Machine
 from kvopt.simulation.policy import Policy
+from kvopt.theory.released_order import ordered_starts
 
 __all__ = ["World", "run_policy", "simulate"]
 
@@ -119,9 +130,7 @@ def _simulated(
         if idle > IDLE_PAUSES:
             raise PolicyError(policy.name, None, machine.now + 1, "pauses for ever, nothing runs")
         world.accept(machine)
-        if world.completed == len(instance):
-            break
-        if world.waits_for_nothing(pause):
+        if world.completed == len(instance) or world.in_order or world.waits_for_nothing(pause):
             break
         completed = world.pass_time(machine, pause)
         pauses += 1
@@ -138,11 +147,20 @@ def _machine_for(policy: Policy, world: World) -> Machine:
     if not isinstance(policy.clairvoyant, bool):
         reason = f"clairvoyant must be True or False, got {policy.clairvoyant!r}"
         raise PolicyError(str(policy.name), None, 1, reason)
-    return Machine(policy.name, world.instance.memory, world.clairvoyant, world.keeps_tokens)
+    return Machine(
+        policy.name,
+        world.instance.memory,
+        world.clairvoyant,
+        world.keeps_tokens,
+        world.takes_orders,
+    )
 
 
 class World:
     """The truth about a simulation: what is to come, and how every attempt ends."""
+
+    takes_orders: ClassVar[bool] = True
+    """Whether it is known when what is to come is released."""
 
     def __init__(self, instance: Instance, policy: Policy) -> None:
         self.instance = instance
@@ -157,6 +175,7 @@ class World:
         self.next_release = int(self.times_to_come[0])  # `LATEST` if there is none
         self.singles = _Singles(instance, self.keeps_tokens)
         self.foreseen: Foreseen | None = None
+        self.in_order = False  # whether all starts were left to an order
         self.killed: list[tuple[IntArray, IntArray, IntArray]] = []  # as was foreseen
         self.batches: list[_Batch] = []
         self.active: list[_Batch] = []  # the batches with attempts still to end
@@ -169,6 +188,19 @@ class World:
             self.withdraw()
         self.carry_out(*machine.take_decisions())
         self.foreseen = machine.take_foreseen()
+        if (order := machine.take_order()) is not None:
+            self.start_in_order(order)
+
+    def start_in_order(self, given: InOrder) -> None:
+        """Start everything in an order; see `Machine.start_in_order`."""
+        truth = self.instance
+        releases = np.maximum(truth.releases, self.now)
+        starts = ordered_starts(
+            given.order, truth.prompts, truth.outputs, releases, truth.memory, given.width
+        )
+        everything = Commitment(np.arange(len(truth)), starts, np.full(len(truth), NEVER))
+        self.batches.append(_Batch(truth, everything))
+        self.in_order = True
 
     def withdraw(self) -> None:
         """Forget what is planned and has not started."""
@@ -210,14 +242,16 @@ class World:
         """Tell the machine what has been released since it was last told."""
         if self.next_release > self.now:
             return
-        count = int(self.times_to_come.searchsorted(self.now, side="right"))
+        times, count = self.times_to_come, self.released + 1
+        total = len(times)
+        if count < total and times[count] <= self.now:
+            count = int(times.searchsorted(self.now, side="right"))
         # Copies of these alone: the policy can reach whatever the machine is handed.
         new, instance = self.to_come[self.released : count].copy(), self.instance
         outputs = instance.outputs[new] if self.clairvoyant else None
         machine.arrive(new, instance.prompts[new], instance.releases[new], outputs)
         self.released = count
-        last = count == len(self.to_come)
-        self.next_release = LATEST if last else int(self.times_to_come[count])
+        self.next_release = int(times[count]) if count < total else LATEST
 
     def pass_time(self, machine: Machine, pause: Wait | Until) -> IntArray:
         """Move to the end of a pause, release, and return what completed on the way.
@@ -229,7 +263,24 @@ class World:
             self._follow(self.foreseen, machine, pause)
             self.foreseen = None
         self.now = self._wake(pause)
-        ends, completed = self.singles.completed_until(self.now)
+        done = self.singles.completed_until(self.now)
+        completed = np.array([request for _, request in done], dtype=np.int64) if done else NOBODY
+        constant, running = self.singles.constant, self.singles.running
+        if self.active:
+            completed = self._completed_of_batches(done, completed)
+            self.active = [batch for batch in self.active if batch.last > self.now]
+            for batch in self.active:
+                batch_constant, batch_running = batch.memory_after(self.now)
+                constant += batch_constant
+                running += batch_running
+        machine.advance(self.now, completed, constant, running)
+        self.completed += len(completed)
+        self.release(machine)
+        return completed
+
+    def _completed_of_batches(self, done: list[tuple[int, int]], completed: IntArray) -> IntArray:
+        """Return what completed, that of batches included; `done` is what was started singly."""
+        ends = np.array([end for end, _ in done], dtype=np.int64)
         for batch in self.active:
             more_ends, more = batch.completed_until(self.now)
             if not len(completed):  # those of one batch are in order
@@ -238,18 +289,7 @@ class World:
                 ends, completed = np.append(ends, more_ends), np.append(completed, more)
                 order = order_by(ends, completed)
                 ends, completed = ends[order], completed[order]
-        if self.active:
-            self.active = [batch for batch in self.active if batch.last > self.now]
-        completed = completed.copy()
-        constant, running = self.singles.constant, self.singles.running
-        for batch in self.active:
-            batch_constant, batch_running = batch.memory_after(self.now)
-            constant += batch_constant
-            running += batch_running
-        machine.advance(self.now, completed, constant, running)
-        self.completed += len(completed)
-        self.release(machine)
-        return completed
+        return completed.copy()
 
     def _follow(self, foreseen: Foreseen, machine: Machine, pause: Wait | Until) -> None:
         """Do what was foreseen up to the end of a pause; what then runs has no end planned."""
@@ -405,9 +445,9 @@ class _Singles:
                 self._stop(request)
         return limit
 
-    def completed_until(self, now: int) -> tuple[IntArray, IntArray]:
-        """Return (completion times, requests) of what completed up to `now`."""
-        done = []
+    def completed_until(self, now: int) -> list[tuple[int, int]]:
+        """Return (completion time, request) of what completed up to `now`, in this order."""
+        done: list[tuple[int, int]] = []
         while self.ends and self.ends[0][0] <= now:
             end, request, position = heapq.heappop(self.ends)
             if self.end[position] != end:
@@ -415,10 +455,7 @@ class _Singles:
             self._stop(request)
             if not self.killed[position]:
                 done.append((end, request))
-        if not done:
-            return NOBODY, NOBODY
-        array = np.array(done, dtype=np.int64)
-        return array[:, 0], array[:, 1]
+        return done
 
     def record(self) -> tuple[IntArray, IntArray, IntArray, NDArray[np.bool_]]:
         """Return request, start, end and killed of every attempt."""

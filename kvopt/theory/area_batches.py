@@ -5,8 +5,9 @@ Derived: proofs/text/area_batches.md, for whose theorem 5 the numbers below are 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -29,6 +30,8 @@ __all__ = [
 
 GROWTH = Fraction(101, 100)
 """Ratio of consecutive levels, g."""
+
+ONE = Fraction(1)
 
 STEPS = 76
 """Levels in a batch, K: the ends of consecutive batches have the ratio lambda = g^K = 2.13."""
@@ -63,22 +66,28 @@ def levels(prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
     """
     order = area_order(prompts, outputs)
     sums = list(accumulate(areas(prompts, outputs)[order].tolist()))  # maybe beyond 64 bits
-    longest = int(outputs.max())
-    room = LENGTH_WEIGHT * memory / 4
-    up_to_length: list[int] = []  # the largest output of each level
-    up_to_area: list[int] = []  # how many of the sums are small enough for it
-    power = (1, 1)  # g^e, numerator and denominator
-    while not up_to_length or up_to_length[-1] < longest or up_to_area[-1] < len(sums):
-        up, down = power
-        up_to_length.append(min(longest, up // down))
-        largest = room.numerator * up // (room.denominator * down)
-        up_to_area.append(bisect_right(sums, largest))
-        power = (up * GROWTH.numerator, down * GROWTH.denominator)
-    by_length = np.searchsorted(np.array(up_to_length), outputs)
-    by_area = np.searchsorted(np.array(up_to_area), np.arange(1, len(sums) + 1))
-    found: IntArray = by_length.astype(np.int64)
+    largest_outputs = _largest(ONE, int(outputs.max()))
+    largest_sums = _largest(LENGTH_WEIGHT * memory / 4, sums[-1])
+    found = np.array([bisect_left(largest_outputs, o) for o in outputs.tolist()], dtype=np.int64)
+    by_area = np.array([bisect_left(largest_sums, v) for v in sums], dtype=np.int64)
     found[order] = np.maximum(found[order], by_area)
     return found
+
+
+def _largest(unit: Fraction, needed: int) -> list[int]:
+    """Return the largest integers up to unit * g^e for e = 0, 1, ..., as far as needed."""
+    largest, power = _largest_so_far(unit)
+    while not largest or largest[-1] < needed:
+        up, down = power
+        largest.append(unit.numerator * up // (unit.denominator * down))
+        power[:] = up * GROWTH.numerator, down * GROWTH.denominator
+    return largest
+
+
+@lru_cache(maxsize=16)
+def _largest_so_far(unit: Fraction) -> tuple[list[int], list[int]]:
+    """Return what `_largest` has found so far, and numerator and denominator of the next power."""
+    return [], [1, 1]
 
 
 def batch_ends(levels: IntArray, offset: int) -> IntArray:
@@ -95,6 +104,11 @@ def smallest_offset(levels: IntArray) -> int:
 
     Of equal ones it is the first.
     """
+    # With an offset at which no level ends, all batches end one level later than with the one
+    # before it; so only those count at which one does.  Only differences of levels matter.
+    base = int(levels.min())
+    offsets = sorted(set((levels % STEPS).tolist()))
+    levels = levels - base
     counts = np.bincount(levels, minlength=int(levels.max()) + STEPS)
     up_to = np.concatenate(([0], np.cumsum(counts))).tolist()  # requests below each level
     up, down = GROWTH.numerator, GROWTH.denominator
@@ -103,10 +117,11 @@ def smallest_offset(levels: IntArray) -> int:
         weights.append(weights[-1] // down * up)
 
     def total(offset: int) -> int:
-        ends = range(offset, len(counts), STEPS)
+        ends = range((offset - base) % STEPS, len(counts), STEPS)
         return sum(weights[e] * (up_to[e + 1] - up_to[max(0, e + 1 - STEPS)]) for e in ends)
 
-    return min(range(STEPS), key=total)
+    best: int = min(offsets, key=total)
+    return best
 
 
 def batch_order(
@@ -125,10 +140,12 @@ def batch_order(
     offset
         Where the levels are cut, from 0 to K - 1; None for `smallest_offset`.
     """
+    order = area_order(prompts, outputs)
+    narrow = 2 * (prompts + outputs) <= memory
+    if narrow.all() and (np.diff(outputs[order]) >= 0).all():
+        return order  # the levels do not decrease either, wherever they are cut
     found = levels(prompts, outputs, memory)
     ends = batch_ends(found, smallest_offset(found) if offset is None else offset)
-    narrow = 2 * (prompts + outputs) <= memory
-    order = area_order(prompts, outputs)
     return order[np.lexsort((narrow[order], ends[order]))]
 
 

@@ -5,21 +5,24 @@ Source: Wang, Ye, Zhou 2025, arXiv 2508.06133; the greedy batches are our readin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, combinations
 
 import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 
-__all__ = ["EXACT_REQUESTS", "batch_order", "batches"]
+__all__ = ["EXACT_REQUESTS", "batch_order", "batches", "clusters"]
 
 EXACT_REQUESTS = 10
 """Up to so many waiting requests the best batch is found by trying all."""
 
 TAKEN = np.iinfo(np.int64).max
 """Stands for the prompt of a request that is in a batch already."""
+
+Lengths = Sequence[int] | Mapping[int, int]
+"""The length of each request (tokens)."""
 
 BLOCK = 64
 """How many requests are looked at in one go, at first."""
@@ -64,10 +67,69 @@ def batches(
         rest = [i for i in rest if i not in batch]
 
 
-def _fits(batch: list[int], prompts: list[int], outputs: list[int], memory: int) -> bool:
+def clusters(waiting: list[tuple[int, int, int]], memory: int) -> Iterator[list[int]]:
+    """Yield requests in the order of `batch_order`, those of equal output in a batch together.
+
+    Only as much is worked out as is asked for: of a batch that is built greedily, its beginning.
+
+    Parameters
+    ----------
+    waiting
+        (output length, prompt length, request) of each, ascending; copied when the first are
+        asked for.
+    memory
+        Memory budget M (tokens).
+    """
+    waiting = waiting.copy()
+    while len(waiting) > EXACT_REQUESTS:
+        batch: set[int] = set()
+        for cluster in _greedy_clusters(waiting, memory):
+            yield cluster
+            batch.update(cluster)
+        waiting = [row for row in waiting if row[2] not in batch]
+    if len(waiting) == 1:
+        yield [waiting[0][2]]
+        return
+    rest = sorted(request for _, _, request in waiting)
+    outputs = {request: output for output, _, request in waiting}
+    prompts = {request: prompt for _, prompt, request in waiting}
+    while rest:
+        best = _best_batch(rest, prompts, outputs, memory)
+        yield sorted(best, key=lambda i: (outputs[i], i))
+        rest = [i for i in rest if i not in best]
+
+
+def _greedy_clusters(waiting: list[tuple[int, int, int]], memory: int) -> Iterator[list[int]]:
+    """Yield the requests of a batch that is built greedily; see `_Waiting.take_batch`."""
+    cluster: list[int] = []
+    lengths: list[int] = []  # o_j
+    loads: list[int] = []  # (k + 1 - j) o_j - P_j
+    total = used = 0
+    room, limit = memory, waiting[-1][0] + 1
+    for output, prompt, request in waiting:
+        if output >= limit:
+            break
+        if prompt > room:
+            continue
+        if cluster and output > lengths[-1]:
+            yield sorted(cluster)
+            cluster = []
+        cluster.append(request)
+        loads = [load + o for load, o in zip(loads, lengths, strict=True)]
+        loads.append(2 * output - used)
+        lengths.append(output)
+        total += output
+        used += prompt
+        room = memory - used - max(loads)
+        size = len(lengths)
+        limit = -(-total * (2 * size + 1) // (size * size))
+    yield sorted(cluster)
+
+
+def _fits(batch: list[int], prompts: Lengths, outputs: Lengths, memory: int) -> bool:
     """Tell whether a batch may start at once on an empty machine."""
     used = 0  # prompts of those that still run
-    longest_first = sorted(batch, key=outputs.__getitem__, reverse=True)
+    longest_first = sorted(batch, key=lambda i: outputs[i], reverse=True)
     for running, i in enumerate(longest_first, start=1):
         used += prompts[i]
         if used + running * outputs[i] > memory:
@@ -75,17 +137,20 @@ def _fits(batch: list[int], prompts: list[int], outputs: list[int], memory: int)
     return True
 
 
-def _best_batch(
-    waiting: list[int], prompts: list[int], outputs: list[int], memory: int
-) -> set[int]:
+def _best_batch(waiting: list[int], prompts: Lengths, outputs: Lengths, memory: int) -> set[int]:
     """Return the batch with the smallest quotient, of all there are.
 
     Of equal quotients that of the largest batch counts, then of that with the lowest places.
     """
     waiting = sorted(waiting)
     lengths = sorted(outputs[i] for i in waiting)
-    best: tuple[int, ...] = ()
+    best: Iterable[int] = ()
     total, size = 1, 0  # the quotient is total / size^2; no batch yet
+    if _fits(waiting, prompts, outputs, memory):  # so does any batch: the shortest are best
+        for more, length in enumerate(accumulate(lengths), start=1):
+            if length * size * size <= total * more * more:
+                total, size = length, more
+        return set(sorted(waiting, key=lambda i: outputs[i])[:size])
     for more in range(1, len(waiting) + 1):
         if sum(lengths[:more]) * size * size > total * more * more:
             continue  # even the shortest ones are too long
@@ -98,7 +163,7 @@ def _best_batch(
 
 
 def _shortest_batch(
-    size: int, waiting: list[int], prompts: list[int], outputs: list[int], memory: int
+    size: int, waiting: list[int], prompts: Lengths, outputs: Lengths, memory: int
 ) -> tuple[int, ...]:
     """Return the batch of a size with the least total output; empty if none may start."""
     longest = sorted(outputs[i] for i in waiting)[size - 1]

@@ -67,7 +67,13 @@ def class_starts(
     return starts
 
 
-def pulled_beside(prompts: IntArray, outputs: IntArray, memory: int, planned: IntArray) -> IntArray:
+def pulled_beside(
+    prompts: IntArray,
+    outputs: IntArray,
+    memory: int,
+    planned: IntArray,
+    profile: LiveProfile | None = None,
+) -> IntArray:
     """Move each request to its earliest start beside all others, in the order of their starts.
 
     Parameters
@@ -78,6 +84,9 @@ def pulled_beside(prompts: IntArray, outputs: IntArray, memory: int, planned: In
         Memory budget M (tokens).
     planned
         Feasible starts (rounds), shape (n,).
+    profile
+        What else there is, with the planned runs, from now on; it is kept up to date.  None
+        if there is nothing else.
 
     Returns
     -------
@@ -87,18 +96,20 @@ def pulled_beside(prompts: IntArray, outputs: IntArray, memory: int, planned: In
     order = np.argsort(planned, kind="stable").tolist()
     lengths = list(zip(prompts.tolist(), outputs.tolist(), strict=True))
     starts = planned.tolist()
-    profile = LiveProfile(memory)
-    for i in order:
-        prompt, output = lengths[i]
-        profile.add(starts[i], prompt, starts[i] + output)
+    if profile is None:
+        profile = LiveProfile(memory)
+        for i in order:
+            prompt, output = lengths[i]
+            profile.add(starts[i], prompt, starts[i] + output)
+    now = profile.now
     # No start before this was possible for the last request of the same type, nor is it
     # now: since then rounds have become free only after `following`.
     earliest: dict[tuple[int, int], int] = {}
     for place, i in enumerate(order):
         start, (prompt, output) = starts[i], lengths[i]
         profile.remove(start, prompt, start + output)
-        starts[i] = profile.earliest_start(prompt, output, earliest.get(lengths[i], 0))
+        starts[i] = profile.earliest_start(prompt, output, earliest.get(lengths[i], now))
         profile.add(starts[i], prompt, starts[i] + output)
         following = starts[order[place + 1]] if place + 1 < len(order) else start
-        earliest[lengths[i]] = max(0, min(starts[i], following - output + 1))
+        earliest[lengths[i]] = max(now, min(starts[i], following - output + 1))
     return np.array(starts, dtype=np.int64)

@@ -15,6 +15,7 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.model.memory_profile import LiveProfile
+from kvopt.model.running_profile import RunningProfile
 from kvopt.model.stopping import Stopping
 from kvopt.theory.pipeline import SpacingRule, staggered, sum_of_floors, tight_spacing
 
@@ -85,20 +86,24 @@ def earliest_fit(
     ndarray of int64, shape (n,), or None
         Starts in the given order (rounds).
     """
+    running = RunningProfile(memory)  # in order, all others have started
     profile = LiveProfile(memory)
+    running.advance(begin)
     profile.advance(begin)
     starts: list[int] = []
-    now = begin
     lengths = zip(prompts.tolist(), outputs.tolist(), strict=True)
     for placed, (prompt, output) in enumerate(lengths):
         if stop is not None and placed % LOOK_EVERY == 0 and stop.over():
             return None
-        start = profile.earliest_start(prompt, output, now)
-        profile.add(start, prompt, start + output)
+        if in_order:
+            start = running.earliest_start(prompt, output, begin)
+            running.advance(start)
+            running.add(start, prompt, start + output)
+            begin = start
+        else:
+            start = profile.earliest_start(prompt, output, begin)
+            profile.add(start, prompt, start + output)
         starts.append(start)
-        if in_order and start > now:
-            now = start
-            profile.advance(now)
     return np.array(starts, dtype=np.int64)
 
 
