@@ -195,6 +195,13 @@ Fixpoint numbered (level time : Z) (duals : list Z) : list (Z * Z * Z) :=
   | p :: rest => (level, time, p) :: numbered level (time + 1) rest
   end.
 
+(* Rules that know releases after time 0. *)
+Definition knows_releases (p : evidence) : bool :=
+  match p with
+  | BusyTime _ | Exhaustive _ | LinearDuals _ _ => true
+  | _ => false
+  end.
+
 (* The lower bound that a proof gives; the second number is that of the states looked at. *)
 Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) : option Z * Z :=
   match p with
@@ -205,7 +212,7 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
         (if holds && (looked_at <=? most) then Some low else None, looked_at)
       else (None, 0)
   | LinearDuals scale nodes =>
-      (if within 1 max_number scale && tree_ok types [] 1000 nodes
+      (if within 1 max_number scale && tree_ok (shapes_of types) [latest (map (fun x => release (fst x)) types)] 1000 nodes
        then duals_bound M scale types nodes else None, 0)
   | Propagation scale horizon cutoff nodes =>
       (if within 1 max_number scale && within 1 max_number cutoff && domains_ok horizon types
@@ -253,7 +260,7 @@ Definition upper_check (c : certificate) : verdict :=
   end.
 
 Definition lower_check (c : certificate) : verdict * Z :=
-  if forallb (fun x => release (fst x) =? 0) (groups c) then
+  if knows_releases (proof c) || forallb (fun x => release (fst x) =? 0) (groups c) then
     let types := types_of (groups c) in
     let (bound, looked_at) := proved (memory_size c) types (low c) (proof c) in
     (match bound with
@@ -306,15 +313,15 @@ Proof.
   unfold check, claim. destruct (instance_ok _ _) eqn:Hinstance; [|discriminate].
   destruct (upper_check c) eqn:Hupper; try discriminate. intros Hlower. split.
   - intros l killed Hl. apply no_kills in Hl. unfold lower_check in Hlower.
-    destruct (forallb _ (groups c)) eqn:Hzero; [|discriminate].
+    destruct (_ || _) in Hlower; [|discriminate].
     destruct (proved _ _ _ _) as [[bound|] looked_at] eqn:E; [|discriminate].
     cbn [fst] in Hlower. destruct (Z.leb_spec (low c) bound) as [Hlow|]; [|discriminate].
     eapply Z.le_trans; [exact Hlow|].
     apply (proved_sound _ _ _ _ _ _ (requests c) l E); [|exact Hl].
-    apply types_of_spec. intros x Hx. rewrite forallb_forall in Hzero. specialize (Hzero x Hx).
+    apply types_of_spec. intros x Hx.
     unfold instance_ok in Hinstance. apply andb_true_iff in Hinstance as [H _].
     apply andb_true_iff in H as [_ H]. rewrite forallb_forall in H. specialize (H x Hx).
-    unfold within in H. split; lia.
+    unfold within in H. lia.
   - unfold upper_check in Hupper. destruct (high c) as [[upper starts]|]; [|exact I].
     destruct (schedule_cost _ _ _) as [u|] eqn:E; [|discriminate].
     destruct (negb (forallb _ starts)); [discriminate|].
