@@ -1,4 +1,4 @@
-(* The rules "demand-duals" and "blocks" of FORMAT.md: cheapest paths through profiles
+(* The rules "blocks" and, at the end, "demand-duals" of FORMAT.md: cheapest paths through profiles
    (demand_duals.md).
 
    If w are the duals of the demands and p those of the memory in some rounds, D times the sum of
@@ -370,7 +370,7 @@ Proof.
     apply existsb_exists. exists q. split; [exact Hin|]. unfold same in *. lia.
 Qed.
 
-(* The rules "demand-duals" and "blocks": whatever the duals and the blocks are, what is returned
+(* The rule "blocks": whatever the duals and the blocks are, what is returned
    is at most the cost of every schedule of these requests. *)
 Theorem blocks_sound M D on_memory blocks types result requests l :
   blocks_bound M D on_memory blocks types = Some result ->
@@ -470,4 +470,180 @@ Proof.
   inversion Hresult. unfold ceil_div.
   set (B := total (fun x => snd x * w (fst x)) types - M * total (fun x => snd x) on_memory + v).
   assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; [lia|]. unfold B. lia.
+Qed.
+
+(* --- One block, and releases ------------------------------------------------------------- *)
+
+(* The rule "demand-duals": theorem 6 of release_times.md.  The duals are of each prompt, output
+   and release.  A start at time t gets the largest dual of those that are released by then. *)
+
+(* (release, dual) of each prompt and output. *)
+Definition steps_map := KeyMap.t (list (Z * Z)).
+Definition steps_of (S : steps_map) (q : request) : list (Z * Z) :=
+  match KeyMap.find [prompt q; output q] S with Some steps => steps | None => [] end.
+Definition steps_in (duals : list (request * Z)) : steps_map :=
+  fold_right (fun x S => KeyMap.add [prompt (fst x); output (fst x)]
+    ((release (fst x), snd x) :: steps_of S (fst x)) S) (KeyMap.empty _) duals.
+
+Definition best_by (t : Z) (steps : list (Z * Z)) : option Z :=
+  fold_right (fun x best =>
+    if fst x <=? t then Some (match best with Some y => Z.max y (snd x) | None => snd x end) else best)
+    None steps.
+
+(* What stands for the cost of what is impossible. *)
+Definition lost : Z := 10 ^ 80.
+
+Definition released_start (D : Z) (S : steps_map) (q : request) (t : Z) : Z :=
+  match best_by t (steps_of S q) with Some w => D * (t + output q) - w | None => lost end.
+
+Definition last_released (D : Z) (S : steps_map) (kinds : list request) : Z :=
+  latest (flat_map (fun q => map (fun x => ceil_div (snd x - D * output q) D) (steps_of S q)) kinds).
+
+(* A dual for each type, in their order. *)
+Definition of_types (types duals : list (request * Z)) : bool :=
+  (length types =? length duals)%nat
+  && forallb (fun x => same (fst (fst x)) (fst (snd x)) && (release (fst (fst x)) =? release (fst (snd x))))
+       (combine types duals).
+
+Definition duals_value (types duals : list (request * Z)) : Z :=
+  total (fun x => snd (fst x) * snd (snd x)) (combine types duals).
+
+Definition released_bound (M D : Z) (duals types : list (request * Z)) : option Z :=
+  let kinds := map fst (shapes_of types) in
+  let S := steps_in duals in
+  let H := Z.max (latest (map (fun x => release (fst x)) types)) (last_released D S kinds) in
+  if (1 <=? M) && (1 <=? D)
+    && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)) types
+    && of_types types duals && distinct kinds && (H <=? max_rounds)
+  then
+    match block_value M (released_start D S) kinds H with
+    | Some v => Some (ceil_div (duals_value types duals + v) D - total (fun x => snd x * release (fst x)) types)
+    | None => None
+    end
+  else None.
+
+(* --- Proofs ------------------------------------------------------------------------------ *)
+
+Lemma steps_in_spec duals q w : In (q, w) duals -> In (release q, w) (steps_of (steps_in duals) q).
+Proof.
+  induction duals as [|[q' w'] duals IH]; intros Hin; [destruct Hin|].
+  cbn [steps_in fold_right fst snd]. fold (steps_in duals). unfold steps_of at 1.
+  rewrite KeyFacts.add_o. destruct (KeyFacts.eq_dec _ _) as [E|E].
+  - destruct Hin as [Hin|Hin]; [inversion Hin; left; reflexivity|right].
+    inversion E as [[E1 E2]]. unfold steps_of in *. rewrite E1, E2. apply IH, Hin.
+  - destruct Hin as [Hin|Hin]; [inversion Hin; subst; exfalso; apply E; reflexivity|].
+    apply IH, Hin.
+Qed.
+
+Lemma best_by_in t steps y : best_by t steps = Some y -> exists x, In x steps /\ snd x = y /\ fst x <= t.
+Proof.
+  revert y. induction steps as [|x steps IH]; intros y H; cbn [best_by fold_right] in H; [discriminate|].
+  fold (best_by t steps) in H. destruct (Z.leb_spec (fst x) t) as [Hx|Hx].
+  - destruct (best_by t steps) as [y'|] eqn:E; inversion H.
+    + destruct (IH y' eq_refl) as (x' & Hx1 & Hx2 & Hx3). destruct (Z.max_spec y' (snd x)) as [[_ ->]|[_ ->]].
+      * exists x. simpl. auto.
+      * exists x'. simpl. auto.
+    + exists x. simpl. auto.
+  - destruct (IH y H) as (x' & Hx1 & Hx2 & Hx3). exists x'. simpl. auto.
+Qed.
+
+Lemma best_by_ge t steps r w : In (r, w) steps -> r <= t -> exists y, best_by t steps = Some y /\ w <= y.
+Proof.
+  induction steps as [|x steps IH]; intros Hin Ht; [destruct Hin|]. cbn [best_by fold_right].
+  fold (best_by t steps). destruct Hin as [->|Hin].
+  - cbn [fst snd]. replace (r <=? t) with true by lia. destruct (best_by t steps); eexists; split; try reflexivity; lia.
+  - destruct (IH Hin Ht) as (y & -> & Hy). destruct (fst x <=? t); eexists; split; try reflexivity; lia.
+Qed.
+
+(* The duals of all are no more than what they get, wherever each gets its own. *)
+Lemma duals_below types : forall duals (gets : attempt -> Z) k,
+  of_types types duals = true -> map of k = expand types -> (forall x, In x types -> 0 <= snd x) ->
+  (forall a w, In a k -> In (of a, w) duals -> w <= gets a) ->
+  duals_value types duals <= total gets k.
+Proof.
+  unfold of_types, duals_value. induction types as [|[q n] types IH]; intros [|[q' w] duals] gets k Hok Hk Hn Hgets;
+    cbn [length combine total forallb Nat.eqb] in *; try discriminate.
+  - destruct k; [cbn; lia|discriminate].
+  - apply andb_true_iff in Hok as [Hlen Hok]. apply andb_true_iff in Hok as [Hq Hok]. cbn [fst snd] in *.
+    assert (q' = q) as -> by (unfold same in Hq; destruct q as [s o a], q' as [s' o' a']; cbn [prompt output release] in Hq; f_equal; lia).
+    cbn [expand flat_map fst snd] in Hk. fold (expand types) in Hk. apply map_eq_app in Hk as (k1 & k2 & -> & Hk1 & Hk2).
+    rewrite total_app. apply Z.add_le_mono.
+    + assert (Hlen1 : n = Z.of_nat (length k1)).
+      { apply (f_equal (@length request)) in Hk1. rewrite map_length, repeat_length in Hk1.
+        specialize (Hn (q, n) (or_introl eq_refl)). cbn [snd] in Hn. lia. }
+      rewrite Hlen1, Z.mul_comm, <- (total_const w k1). apply total_le. intros a Ha.
+      apply Hgets; [apply in_or_app; left; exact Ha|left]. f_equal.
+      apply (in_map of) in Ha. rewrite Hk1 in Ha. apply repeat_spec in Ha. symmetry. exact Ha.
+    + apply IH; [rewrite Hlen, Hok; reflexivity|exact Hk2|intros x Hx; apply Hn; right; exact Hx|].
+      intros a w' Ha Hw. apply Hgets; [apply in_or_app; right; exact Ha|right; exact Hw].
+Qed.
+
+(* Every type has a dual. *)
+Lemma has_dual types : forall duals q n, of_types types duals = true -> In (q, n) types -> exists w, In (q, w) duals.
+Proof.
+  unfold of_types. induction types as [|[q n] types IH]; intros [|[q' w] duals] q0 n0 Hok Hin;
+    cbn [length combine forallb Nat.eqb] in *; try discriminate; [destruct Hin|].
+  apply andb_true_iff in Hok as [Hlen Hok]. apply andb_true_iff in Hok as [Hq Hok]. cbn [fst snd] in *.
+  assert (q' = q) as -> by (unfold same in Hq; destruct q as [s o a], q' as [s' o' a']; cbn [prompt output release] in Hq; f_equal; lia).
+  destruct Hin as [Hin|Hin]; [inversion Hin; exists w; left; congruence|].
+  destruct (IH duals q0 n0) as (w' & Hw'); [rewrite Hlen, Hok; reflexivity|exact Hin|]. exists w'. right. exact Hw'.
+Qed.
+
+(* The rule "demand-duals": whatever the duals are, what is returned is at most the cost of
+   every schedule of these requests. *)
+Theorem released_sound M D duals types result requests l :
+  released_bound M D duals types = Some result ->
+  Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
+Proof.
+  unfold released_bound. set (kinds := map fst (shapes_of types)). set (S := steps_in duals).
+  set (H := Z.max _ (last_released D S kinds)). intros Hresult Hperm Hl.
+  destruct ((1 <=? M) && _ && _ && _ && _ && _) eqn:Hok; [|discriminate].
+  apply andb_true_iff in Hok as [Hok _]. apply andb_true_iff in Hok as [Hok Hdist].
+  apply andb_true_iff in Hok as [Hok Hduals]. apply andb_true_iff in Hok as [Hok Htypes].
+  apply andb_true_iff in Hok as [HM HD]. rewrite forallb_forall in Htypes.
+  assert (Hcounts : forall x, In x types -> 0 <= snd x) by (intros x Hx; specialize (Htypes x Hx); lia).
+  destruct (shapes_in types Hcounts) as (Hzero & Hshape & Hin). fold kinds in Hzero, Hshape, Hin.
+  destruct (block_value _ _ _ _) as [v|] eqn:Hv; [|discriminate]. inversion Hresult. subst result. clear Hresult.
+  destruct Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid. subst requests.
+  (* each gets its own dual at least *)
+  set (gets := fun a => match best_by (start a) (steps_of S (of a)) with Some y => y | None => 0 end).
+  assert (Hgets : forall a w, In a l -> In (of a, w) duals ->
+      best_by (start a) (steps_of S (of a)) = Some (gets a) /\ w <= gets a).
+  { intros a w Ha Hw. destruct (Hvalid a Ha) as [_ Hs]. apply steps_in_spec in Hw. fold S in Hw.
+    destruct (best_by_ge (start a) _ _ _ Hw ltac:(lia)) as (y & Hy & Hle). unfold gets. rewrite Hy. auto. }
+  assert (Hprice : forall a, In a l -> reduced (released_start D S) (early a) = D * completion a - gets a).
+  { intros a Ha. assert (Hq : In (of a) (expand types)) by (apply (Permutation_in _ Hperm), in_map, Ha).
+    apply in_expand in Hq as (n & Hq). destruct (has_dual types duals (of a) n Hduals Hq) as (w & Hw).
+    destruct (Hgets a w Ha Hw) as [E _]. unfold reduced, released_start, early, completion. cbn [of start at_zero output].
+    change (steps_of S (at_zero (of a))) with (steps_of S (of a)). rewrite E. reflexivity. }
+  assert (Hpaths : v <= total (reduced (released_start D S)) (map early l)).
+  { assert (HH : 0 <= H) by (unfold H; pose proof (latest_nonneg (map (fun x => release (fst x)) types)); lia).
+    apply (block_value_below M (released_start D S) kinds H v); try assumption.
+    - intros q Hq. destruct (Hshape q Hq) as (y & Hy & ->). specialize (Htypes y Hy). split; cbn [at_zero prompt output]; lia.
+    - intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). destruct (Hvalid b Hb) as [Hq Hs].
+      split; [exact Hq|]. cbn [early of start at_zero release]. lia.
+    - intros r. unfold memory. rewrite total_map. apply Hfits.
+    - intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). apply Hin, (Permutation_in _ Hperm), in_map, Hb.
+    - intros a Ha Hlate. apply in_map_iff in Ha as (b & <- & Hb). fold (reduced (released_start D S) (early b)).
+      rewrite (Hprice b Hb). cbn [early start] in Hlate.
+      assert (Hq : In (of b) (expand types)) by (apply (Permutation_in _ Hperm), in_map, Hb).
+      pose proof Hq as Hq'. apply in_expand in Hq' as (n & Hq'). destruct (has_dual types duals (of b) n Hduals Hq') as (w & Hw).
+      destruct (Hgets b w Hb Hw) as [E _]. apply best_by_in in E as (x & Hx & Ex & _).
+      assert (Hlast : ceil_div (gets b - D * output (of b)) D <= H).
+      { unfold H, last_released. eapply Z.le_trans; [|apply Z.le_max_r]. apply latest_ge, in_flat_map.
+        exists (at_zero (of b)). split; [apply Hin, Hq|]. apply in_map_iff. exists x. rewrite Ex. auto. }
+      unfold ceil_div in Hlast.
+      pose proof (Z.mul_div_le (- (gets b - D * output (of b))) D ltac:(lia)) as Hdiv.
+      assert (D * - (- (gets b - D * output (of b)) / D) <= D * start b) by (apply Z.mul_le_mono_nonneg_l; lia).
+      unfold completion. lia. }
+  rewrite total_map in Hpaths.
+  assert (Hvalue : duals_value types duals <= total gets l).
+  { pose proof (Permutation_map_inv of l (Permutation_sym Hperm)) as (k & Hk & Hkl).
+    rewrite (total_permutation _ _ _ Hkl). apply duals_below; [exact Hduals|symmetry; exact Hk|exact Hcounts|].
+    intros a w Ha Hw. apply (Hgets a w); [|exact Hw]. apply (Permutation_in _ (Permutation_sym Hkl) Ha). }
+  assert (Hall : total (fun a => reduced (released_start D S) (early a)) l + total gets l = D * completions l).
+  { unfold completions. rewrite <- total_add, <- total_scale. apply total_ext. intros a Ha. rewrite (Hprice a Ha). lia. }
+  rewrite cost_completions, (total_permutation _ _ _ Hperm), total_expand by exact Hcounts.
+  unfold ceil_div. assert (- completions l <= - (duals_value types duals + v) / D); [|lia].
+  apply Z.div_le_lower_bound; lia.
 Qed.

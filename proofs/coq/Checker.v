@@ -198,7 +198,7 @@ Fixpoint numbered (level time : Z) (duals : list Z) : list (Z * Z * Z) :=
 (* Rules that know releases after time 0. *)
 Definition knows_releases (p : evidence) : bool :=
   match p with
-  | BusyTime _ | Exhaustive _ | LinearDuals _ _ => true
+  | BusyTime _ | Exhaustive _ | LinearDuals _ _ | DemandDuals _ _ => true
   | _ => false
   end.
 
@@ -224,9 +224,7 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
          (PathProof scale starts duals (flat_map (fun x => numbered (fst x) 0 (snd x)) covers) moments)
        else None, 0)
   | DemandDuals scale duals =>
-      (if within 1 max_number scale && equal_lists (pairs_of duals) (pairs_of types)
-         && profiles_ok M types
-       then blocks_bound M scale [] [duals] types else None, 0)
+      (if within 1 max_number scale && profiles_ok M types then released_bound M scale duals types else None, 0)
   | Blocks scale on_memory blocks =>
       (if within 1 max_number scale && blocks_ok types on_memory blocks && profiles_ok M types
        then blocks_bound M scale on_memory blocks types else None, 0)
@@ -300,7 +298,7 @@ Proof.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (paths_sound M types _ bound requests l E); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
-    apply (blocks_sound M scale [] [duals] types bound requests l E); assumption.
+    apply (released_sound M scale duals types bound requests l E); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (blocks_sound M scale on_memory blocks types bound requests l E); assumption.
   - destruct (batches_ok _ _ _ _ _); [|discriminate]. inversion H as [[E E']].

@@ -891,11 +891,7 @@ Proof.
   apply andb_true_iff in H as [HM Htypes]. rewrite forallb_forall in Htypes.
   assert (Hcounts : forall x, In x types -> 0 <= snd x).
   { intros y Hy. specialize (Htypes y Hy). lia. }
-  assert (Hshape : forall q, In q kinds -> exists y, In y types /\ q = at_zero (fst y)).
-  { intros q Hq. apply in_map_iff in Hq as (y & <- & Hy). apply in_types_of in Hy.
-    rewrite map_map in Hy. apply in_map_iff in Hy as (z & Ez & Hz). exists z. auto. }
-  assert (Hzero : at_once kinds).
-  { intros q Hq. destruct (Hshape q Hq) as (y & _ & ->). reflexivity. }
+  destruct (shapes_in types Hcounts) as (Hzero & Hshape & Hshapes). fold kinds in Hzero, Hshape, Hshapes.
   assert (Hkinds : forall q, In q kinds -> valid_request q).
   { intros q Hq. destruct (Hshape q Hq) as (y & Hy & ->). specialize (Htypes y Hy).
     split; cbn [at_zero prompt output]; lia. }
@@ -916,10 +912,7 @@ Proof.
   apply andb_true_iff in Hsearch as [Hsearch Hclosed]. apply andb_true_iff in Hsearch as [_ Hroot].
   rewrite <- Hof in Hperm.
   assert (Hin : forall a, In a l -> In (at_zero (of a)) kinds).
-  { intros a Ha. assert (Hq : In (at_zero (of a)) (map at_zero (expand types))).
-    { apply in_map. apply (Permutation_in _ Hperm), in_map, Ha. }
-    apply (Permutation_in _ (proj1 (shapes_of_spec types Hcounts))) in Hq. apply in_expand in Hq as (n & Hq).
-    apply in_map_iff. exists (at_zero (of a), n). auto. }
+  { intros a Ha. apply Hshapes, (Permutation_in _ Hperm), in_map, Ha. }
   eapply (reached_all M types kinds l); try eassumption; [lia| |].
   - intros w d Hd. apply mapi_find in Hd as (a & ->). reflexivity.
   - unfold known in Hroot.

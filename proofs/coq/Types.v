@@ -246,3 +246,20 @@ Proof.
     cbn [map combine total snd]. rewrite IH. lia.
   - intros [q n] Hx. apply in_combine_r in Hx. apply in_map_iff in Hx as (k & <- & _). apply count_nonneg.
 Qed.
+
+(* Requests have the shapes of their types. *)
+Lemma shapes_in types : (forall x, In x types -> 0 <= snd x) ->
+  at_once (map fst (shapes_of types)) /\
+  (forall q, In q (map fst (shapes_of types)) -> exists y, In y types /\ q = at_zero (fst y)) /\
+  (forall q, In q (expand types) -> In (at_zero q) (map fst (shapes_of types))).
+Proof.
+  intros Hcounts.
+  assert (Hshape : forall q, In q (map fst (shapes_of types)) -> exists y, In y types /\ q = at_zero (fst y)).
+  { intros q Hq. apply in_map_iff in Hq as (y & <- & Hy). apply in_types_of in Hy.
+    rewrite map_map in Hy. apply in_map_iff in Hy as (z & Ez & Hz). exists z. auto. }
+  split; [|split; [exact Hshape|]].
+  - intros q Hq. destruct (Hshape q Hq) as (y & _ & ->). reflexivity.
+  - intros q Hq. apply (in_map at_zero) in Hq.
+    apply (Permutation_in _ (proj1 (shapes_of_spec types Hcounts))) in Hq. apply in_expand in Hq as (n & Hq).
+    apply in_map_iff. exists (at_zero q, n). auto.
+Qed.

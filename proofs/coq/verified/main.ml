@@ -33,7 +33,10 @@ let triple make place value = match value with
   | List [ a; b; c ] -> make (integer place a) (integer place b) (integer place c)
   | _ -> refuse (place ^ ": must hold lists of 3 integers")
 let request prompt output release = { E.prompt; output; release }
-let with_number = triple (fun s o x -> (request s o Integers.zero, x))
+let with_number ?(released = false) place value = match List.map (integer place) (listed place value) with
+  | [ s; o; x ] when not released -> (request s o Integers.zero, x)
+  | [ s; o; a; x ] when released -> (request s o a, x)
+  | _ -> refuse (sprintf "%s: must hold lists of %d integers" place (if released then 4 else 3))
 let rows = several (pair integer integer)
 
 (* Rows of the same heights, with duals, or with knots between which they are linear. *)
@@ -87,7 +90,7 @@ let rec domain_tree place depth = function
             (E.DomainSplit (duals, kind, until, most, few, many), rest)
         | _ -> refuse (place ^ ".split: must be of one type")
 
-let proof value =
+let proof released value =
   let rule = match value with
     | Object members -> (match List.assoc_opt "rule" members with Some (String s) -> s | _ -> "")
     | _ -> refuse "proof: must be an object" in
@@ -116,7 +119,7 @@ let proof value =
           read "covers" series, read "second_moments" integers)
     | "demand-duals" ->
         let field = fields [ "scale"; "duals" ] in
-        E.DemandDuals (read field "scale" integer, read field "duals" (several with_number))
+        E.DemandDuals (read field "scale" integer, read field "duals" (several (with_number ~released)))
     | "blocks" ->
         let field = fields [ "scale"; "memory"; "blocks" ] in
         E.Blocks (read field "scale" integer, read field "memory" rows,
@@ -124,7 +127,7 @@ let proof value =
     | "batch-state" ->
         let field = fields [ "scale"; "horizon"; "duals"; "nodes" ] in
         let number key = read field key integer in
-        E.BatchState (number "scale", number "horizon", read field "duals" (several with_number), number "nodes")
+        E.BatchState (number "scale", number "horizon", read field "duals" (several (with_number ~released)), number "nodes")
     | _ -> refuse "proof.rule: is not one that this checker proves" )
 
 let instance value =
@@ -163,7 +166,7 @@ let certificate value =
   | _ -> ());
   let field = fields value "certificate"
     [ "format"; "instance"; "instance_sha256"; "lower_bound"; "proof" ] [ "upper_bound"; "starts" ] in
-  let (memory_size, groups, _) as read = instance (get field "instance") in
+  let (memory_size, groups, released) as read = instance (get field "instance") in
   let right = digest read in
   if get field "instance_sha256" <> String right then refuse ("instance_sha256: the instance has " ^ right);
   let bound key = match get field key with
@@ -173,7 +176,7 @@ let certificate value =
     | None, None -> None
     | Some _, Some starts -> Some (bound "upper_bound", integers "starts" starts)
     | _ -> refuse "upper_bound and starts: must both be there, or neither" in
-  let rule, proof = proof (get field "proof") in
+  let rule, proof = proof released (get field "proof") in
   (rule, { E.memory_size; groups; low = bound "lower_bound"; high; proof })
 
 (* --- Certified slices -------------------------------------------------------------------- *)
