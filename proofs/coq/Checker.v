@@ -180,10 +180,9 @@ Definition blocks_ok (types : list (request * Z)) (on_memory : list (Z * Z))
   && forallb (fun block => negb (length block =? 0)%nat && ascend (pairs_of block)) blocks
   && (length (concat blocks) =? length types)%nat.
 
-Definition batches_ok (types : list (request * Z)) (scale horizon : Z) (duals : list (request * Z)) (nodes : Z) :
+Definition batches_ok (scale horizon : Z) (duals : list (request * Z)) (nodes : Z) :
     bool :=
   within 1 max_number scale && within 1 1000000 horizon && within 0 50000000 nodes
-  && equal_lists (pairs_of duals) (pairs_of types)
   && forallb (fun x => snd x <=? scale * horizon) duals.
 
 (* --- The checker ------------------------------------------------------------------------- *)
@@ -198,8 +197,8 @@ Fixpoint numbered (level time : Z) (duals : list Z) : list (Z * Z * Z) :=
 (* Rules that know releases after time 0. *)
 Definition knows_releases (p : evidence) : bool :=
   match p with
-  | BusyTime _ | Exhaustive _ | LinearDuals _ _ | DemandDuals _ _ => true
-  | _ => false
+  | Propagation _ _ _ _ | AggregateState _ _ _ _ _ | Blocks _ _ _ => false
+  | _ => true
   end.
 
 (* The lower bound that a proof gives; the second number is that of the states looked at. *)
@@ -229,7 +228,7 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
       (if within 1 max_number scale && blocks_ok types on_memory blocks && profiles_ok M types
        then blocks_bound M scale on_memory blocks types else None, 0)
   | BatchState scale horizon duals nodes =>
-      (if batches_ok types scale horizon duals nodes
+      (if batches_ok scale horizon duals nodes
        then batch_bound M scale duals types low nodes else None, 0)
   end.
 
@@ -301,7 +300,7 @@ Proof.
     apply (released_sound M scale duals types bound requests l E); assumption.
   - destruct (_ && _) in H; [|discriminate]. inversion H as [[E E']].
     apply (blocks_sound M scale on_memory blocks types bound requests l E); assumption.
-  - destruct (batches_ok _ _ _ _ _); [|discriminate]. inversion H as [[E E']].
+  - destruct (batches_ok _ _ _ _); [|discriminate]. inversion H as [[E E']].
     apply (batch_sound M scale duals types low nodes bound requests l E); assumption.
 Qed.
 
