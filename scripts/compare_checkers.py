@@ -57,7 +57,7 @@ RULES = (
 )
 """Those that the verified checker knows."""
 
-RELEASED = ("exhaustive", "busy-time", "linear-duals", "demand-duals")
+RELEASED = ("exhaustive", "busy-time", "linear-duals", "demand-duals", "batch-state")
 """Those that it knows with releases."""
 
 COMPLETION = "first-completion"
@@ -159,8 +159,8 @@ def solved(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Certificates of small instances with releases, as `kvopt.solve` makes them."""
     rng = random.Random(seed)
     for _ in range(count):
-        instance = random_released_instance(rng, most=7, memory=14, latest=15)
-        yield certificate(solve(instance, math.inf))
+        instance = random_released_instance(rng, most=8, latest=5)
+        yield certificate(solve(instance, math.inf, certify=True))
 
 
 def changed(

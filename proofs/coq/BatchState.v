@@ -46,10 +46,10 @@ Fixpoint kinds_of (W : Z) (S : steps_map) (Q : request -> PositiveMap.t (Z * Z))
   end.
 
 (* The dual of who completes if m are left; the sum of those of the last m. *)
-Definition dual_at (queue : PositiveMap.t (Z * Z)) (m : Z) : Z :=
+Definition dual_left (queue : PositiveMap.t (Z * Z)) (m : Z) : Z :=
   match PositiveMap.find (Z.to_pos m) queue with Some x => snd x | None => 0 end.
 Definition last_duals (queue : PositiveMap.t (Z * Z)) (m : Z) : Z :=
-  sum_below (Z.to_nat m) (fun j => dual_at queue (Z.of_nat j + 1)).
+  sum_below (Z.to_nat m) (fun j => dual_left queue (Z.of_nat j + 1)).
 
 (* The batches of all times together are some 8,000,000 at most: each is looked at once for each type. *)
 Definition max_batch_steps : Z := 20000000000.
@@ -77,7 +77,7 @@ Definition batch_bound (M D : Z) (duals : list (request * Z)) (types : list (req
     option Z :=
   let shapes := shapes_of types in
   let Q q := snd (by_left (queue_of types duals q)) in
-  let kinds := kinds_of (M + 1) (steps_in duals) Q 1 shapes in
+  let kinds := kinds_of (M + 1) (price_steps duals) Q 1 shapes in
   let value := total (fun k => last_duals (queue k) (radix k - 1)) kinds in
   let late := total (fun x => snd x * release (fst x)) types in
   let low := latency + late in
@@ -717,19 +717,19 @@ Proof.
 Qed.
 
 Lemma queue_steps types duals q r w : of_types types duals = true -> In (r, w) (queue_of types duals q) ->
-  In (r, w) (steps_of (steps_in duals) q).
+  In (r, w) (steps_of (price_steps duals) q).
 Proof.
   intros Hok Hin. unfold queue_of in Hin. apply in_flat_map in Hin as ([[q0 n] [q1 w1]] & Hx & Hin). cbn [fst snd] in Hin.
   destruct (same q q0) eqn:Es; [|destruct Hin]. apply repeat_spec in Hin. inversion Hin. subst r w1. clear Hin.
   pose proof (in_combine_r _ _ _ _ Hx) as Hw. unfold of_types in Hok. apply andb_true_iff in Hok as [_ Hok].
   rewrite forallb_forall in Hok. specialize (Hok _ Hx). cbn [fst snd] in Hok.
-  apply steps_in_spec in Hw. unfold same in Es, Hok. unfold steps_of in *.
+  apply price_steps_spec in Hw. unfold same in Es, Hok. unfold steps_of in *.
   replace (prompt q) with (prompt q1) by lia. replace (output q) with (output q1) by lia.
   replace (release q0) with (release q1) by lia. exact Hw.
 Qed.
 
 Lemma spend_duals c x waiting n : forall m, Z.of_nat n <= m ->
-  (forall i, (i < n)%nat -> c (m - Z.of_nat i) = x - dual_at waiting (m - Z.of_nat i)) ->
+  (forall i, (i < n)%nat -> c (m - Z.of_nat i) = x - dual_left waiting (m - Z.of_nat i)) ->
   spend c m n = Z.of_nat n * x - (last_duals waiting m - last_duals waiting (m - Z.of_nat n)).
 Proof.
   induction n as [|n IH]; intros m Hm Hc; cbn [spend].
@@ -738,7 +738,7 @@ Proof.
       replace (m - 1 - Z.of_nat i) with (m - Z.of_nat (S i)) by lia; exact Hc).
     replace (m - 1 - Z.of_nat n) with (m - Z.of_nat (S n)) by lia.
     specialize (Hc O ltac:(lia)). replace (m - Z.of_nat 0) with m in Hc by lia. rewrite Hc.
-    assert (E : last_duals waiting m = last_duals waiting (m - 1) + dual_at waiting m).
+    assert (E : last_duals waiting m = last_duals waiting (m - 1) + dual_left waiting m).
     { unfold last_duals. replace (Z.to_nat m) with (S (Z.to_nat (m - 1))) by lia. cbn [sum_below].
       replace (Z.of_nat (Z.to_nat (m - 1)) + 1) with m by lia. reflexivity. }
     lia.
@@ -748,7 +748,7 @@ Qed.
 
 Section Released.
   Context (M D : Z) (types duals : list (request * Z)) (l : list attempt).
-  Let F := steps_in duals.
+  Let F := price_steps duals.
   Let Q q := snd (by_left (queue_of types duals q)).
   Let shapes := shapes_of types.
   Let kinds := kinds_of (M + 1) F Q 1 shapes.
@@ -836,12 +836,12 @@ Section Released.
   Qed.
 
   (* What has been paid before the completions of t. *)
-  Definition paid (t : Z) : Z :=
+  Definition paid_until (t : Z) : Z :=
     total (fun a => if completion a <? t then D * completion a else 0) l0
     - total (fun x => last_duals (Q (fst x)) (count_of (fst x) (fun _ => true))
         - last_duals (Q (fst x)) (count_of (fst x) (fun a => t <=? completion a))) shapes.
 
-  Lemma paid_step t : paid t + dues D t kinds (completing_at shapes l0 t) (left_at shapes l0 t) = paid (t + 1).
+  Lemma paid_step t : paid_until t + dues D t kinds (completing_at shapes l0 t) (left_at shapes l0 t) = paid_until (t + 1).
   Proof.
     change (dues D t kinds (completing_at shapes l0 t) (left_at shapes l0 t))
       with (dues D t (kinds_of (M + 1) F Q 1 shapes) (map (numbers_at t) (map fst shapes)) (map (left_of t) (map fst shapes))).
@@ -864,8 +864,8 @@ Section Released.
       - rewrite Hsplit. do 3 f_equal. lia.
       - lia.
       - intros i Hi. destruct (owed_price q t i (Hts (q, n) (or_introl eq_refl))) as (r & w & p & Hf & Hr & _); [lia|].
-        unfold due, owed, dual_at. cbn [run queue]. rewrite Hf. destruct (Z.leb_spec (r + output q) t); [|lia]. reflexivity. }
-    rewrite Hdues by (intros x Hx; apply in_map, Hx). unfold paid.
+        unfold due, owed, dual_left. cbn [run queue]. rewrite Hf. destruct (Z.leb_spec (r + output q) t); [|lia]. reflexivity. }
+    rewrite Hdues by (intros x Hx; apply in_map, Hx). unfold paid_until.
     assert (Hsum : total (fun x => count_of (fst x) (fun a => completion a =? t) * (D * t)) shapes
         = total (fun a => if completion a =? t then D * t else 0) l0).
     { pose proof (sum_numbers shapes l0 Hdist) as H.
@@ -910,11 +910,11 @@ Section Released.
     destruct Hx as [<-|Hx]; [exact H1|apply IH; assumption].
   Qed.
 
-  Definition value : Z := total (fun k => last_duals (queue k) (radix k - 1)) kinds.
+  Definition queue_value : Z := total (fun k => last_duals (queue k) (radix k - 1)) kinds.
 
-  Lemma value_shapes : value = total (fun x => last_duals (Q (fst x)) (snd x)) shapes.
+  Lemma value_shapes : queue_value = total (fun x => last_duals (Q (fst x)) (snd x)) shapes.
   Proof.
-    unfold value, kinds.
+    unfold queue_value, kinds.
     assert (H : forall ts u, total (fun k => last_duals (queue k) (radix k - 1)) (kinds_of (M + 1) F Q u ts)
         = total (fun x => last_duals (Q (fst x)) (snd x)) ts); [|apply H].
     induction ts as [|[q n] ts IH]; intros u; [reflexivity|]. cbn [kinds_of total queue radix fst snd].
@@ -922,12 +922,12 @@ Section Released.
   Qed.
 
   (* No more than what all completions pay. *)
-  Lemma paid_below t : 1 <= t -> paid t + to_pay D F l0 t <= D * completions l0 - value.
+  Lemma paid_below t : 1 <= t -> paid_until t + to_pay D F l0 t <= D * completions l0 - queue_value.
   Proof.
     intros Ht. destruct (shapes_in types Hcounts) as (Hzero & _ & Hin). fold shapes in Hzero, Hin.
     assert (Hin0 : forall a, In a l0 -> In (of a) (map fst shapes)).
     { intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). apply Hin, (Permutation_in _ Hperm), in_map, Hb. }
-    assert (Hnext : forall n, paid t + to_pay D F l0 t <= paid (t + Z.of_nat n) + to_pay D F l0 (t + Z.of_nat n)).
+    assert (Hnext : forall n, paid_until t + to_pay D F l0 t <= paid_until (t + Z.of_nat n) + to_pay D F l0 (t + Z.of_nat n)).
     { induction n as [|n IH]; [rewrite Z.add_0_r; lia|]. eapply Z.le_trans; [exact IH|].
       replace (t + Z.of_nat (S n)) with (t + Z.of_nat n + 1) by lia. rewrite <- paid_step.
       pose proof (charges_at M D F Q shapes l0 Hdist Hzero Hin0 (t + Z.of_nat n)) as Hcharges. fold kinds in Hcharges.
@@ -939,8 +939,8 @@ Section Released.
     assert (E1 : to_pay D F l0 t' = 0).
     { unfold to_pay. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|]. intros a Ha.
       specialize (Hdone a Ha). destruct (Z.leb_spec t' (completion a)); lia. }
-    assert (E2 : paid t' = D * completions l0 - value).
-    { unfold paid. rewrite value_shapes. f_equal.
+    assert (E2 : paid_until t' = D * completions l0 - queue_value).
+    { unfold paid_until. rewrite value_shapes. f_equal.
       - unfold completions. rewrite <- total_scale. apply total_ext. intros a Ha. specialize (Hdone a Ha).
         destruct (Z.ltb_spec (completion a) t'); lia.
       - apply total_ext. intros x Hx. rewrite (count_shape x Hx).
@@ -956,7 +956,7 @@ Section Released.
     intros Ha. apply in_map_iff in Ha as (b & <- & Hb). destruct (Hvalid b Hb) as [_ Hs].
     assert (Hq : In (of b) (expand types)) by (apply (Permutation_in _ Hperm), in_map, Hb).
     apply in_expand in Hq as (n & Hq). destruct (has_dual types duals (of b) n Hok Hq) as (w & Hw).
-    apply steps_in_spec in Hw. fold F in Hw. unfold price_of, completion. cbn [early of start at_zero output].
+    apply price_steps_spec in Hw. fold F in Hw. unfold price_of, completion. cbn [early of start at_zero output].
     destruct (best_by_ge (start b + output (of b) - output (of b)) _ _ _ Hw ltac:(lia)) as (p & Hp & _).
     change (steps_of F (at_zero (of b))) with (steps_of F (of b)). congruence.
   Qed.
@@ -970,7 +970,7 @@ Theorem batch_sound M D duals types low limit result requests l :
 Proof.
   unfold batch_bound. set (shapes := shapes_of types).
   set (kinds := kinds_of (M + 1) _ _ 1 shapes).
-  change (total (fun k => last_duals (queue k) (radix k - 1)) kinds) with (value M types duals).
+  change (total (fun k => last_duals (queue k) (radix k - 1)) kinds) with (queue_value M types duals).
   set (late := total (fun x => snd x * release (fst x)) types). set (z := if limit =? 0 then 0 else _).
   intros Hresult Hperm Hl.
   destruct ((1 <=? M) && _ && _ && _ && _ && _ && _) eqn:E; [|discriminate].
@@ -991,10 +991,10 @@ Proof.
   assert (Hearly : forall l, schedule M requests l ->
       (forall a, In a (map early l) -> valid a) /\ fits M (map early l) /\
       (forall a, In a (map early l) -> In (of a) (map fst shapes)) /\
-      (forall a, In a (map early l) -> price_of (steps_in duals) (of a) (completion a) <> None) /\
-      (forall t, 1 <= t -> paid D types duals l t + to_pay D (steps_in duals) (map early l) t
-        <= D * completions l - value M types duals) /\
-      paid D types duals l 1 = 0).
+      (forall a, In a (map early l) -> price_of (price_steps duals) (of a) (completion a) <> None) /\
+      (forall t, 1 <= t -> paid_until D types duals l t + to_pay D (price_steps duals) (map early l) t
+        <= D * completions l - queue_value M types duals) /\
+      paid_until D types duals l 1 = 0).
   { intros l' (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid. rewrite <- Hof in Hperm.
     split; [|split; [|split; [|split; [|split]]]].
     - intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). destruct (Hvalid b Hb) as [Hq Hs].
@@ -1006,7 +1006,7 @@ Proof.
       apply (paid_below M D types duals l' Hcounts Hok Hdist Hrise Hvalid Hperm t Ht).
     - assert (Hone : forall b, In b l' -> 1 <= completion b).
       { intros b Hb. destruct (Hvalid b Hb) as [[_ Ho] Hs]. unfold completion. lia. }
-      unfold paid. rewrite (total_ext _ (fun _ => 0)).
+      unfold paid_until. rewrite (total_ext _ (fun _ => 0)).
       + rewrite (total_ext _ (fun _ => 0) (shapes_of types)).
         * rewrite !total_const. lia.
         * intros x _. replace (count_of l' (fst x) (fun a => 1 <=? completion a)) with (count_of l' (fst x) (fun _ => true)); [lia|].
@@ -1015,23 +1015,23 @@ Proof.
       + intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). specialize (Hone b Hb).
         change (completion (early b)) with (completion b). destruct (Z.ltb_spec (completion b) 1); lia. }
   assert (Hall : forall l, schedule M requests l ->
-      V <= total (fun a => Z.min 0 (paid_by D (steps_in duals) a)) (map early l) /\
-      total (paid_by D (steps_in duals)) (map early l) <= D * completions l - value M types duals).
+      V <= total (fun a => Z.min 0 (paid_by D (price_steps duals) a)) (map early l) /\
+      total (paid_by D (price_steps duals)) (map early l) <= D * completions l - queue_value M types duals).
   { intros l' Hl'. destruct (Hearly l' Hl') as (H1 & H2 & H3 & H4 & H5 & H6). split.
-    - apply (cheapest_below M D z (steps_in duals) (fun q => snd (by_left (queue_of types duals q))) shapes _ V all); auto.
+    - apply (cheapest_below M D z (price_steps duals) (fun q => snd (by_left (queue_of types duals q))) shapes _ V all); auto.
     - specialize (H5 1 ltac:(lia)). rewrite H6 in H5. unfold to_pay in H5.
-      rewrite (total_ext _ (paid_by D (steps_in duals))) in H5; [lia|]. intros a Ha. destruct (H1 a Ha) as [[_ Ho] Hs].
+      rewrite (total_ext _ (paid_by D (price_steps duals))) in H5; [lia|]. intros a Ha. destruct (H1 a Ha) as [[_ Ho] Hs].
       replace (1 <=? completion a) with true by (unfold completion; lia). reflexivity. }
-  assert (Hmin : forall k, total (fun a => Z.min 0 (paid_by D (steps_in duals) a)) k <= total (paid_by D (steps_in duals)) k).
+  assert (Hmin : forall k, total (fun a => Z.min 0 (paid_by D (price_steps duals) a)) k <= total (paid_by D (price_steps duals)) k).
   { intros k. apply total_le. intros a _. lia. }
   destruct ((low <=? _) || (limit =? 0)).
   - inversion Hresult. clear Hresult. destruct (Hall l Hl) as [H1 H2]. specialize (Hmin (map early l)). apply Z.max_lub.
     + rewrite <- (total_expand output types Hcounts), <- (total_permutation output _ _ Hperm).
       rewrite <- (Hlate l Hl). unfold cost. destruct Hl as (Hof & Hvalid & _). rewrite Forall_forall in Hvalid.
       rewrite <- Hof, total_map. apply total_le. intros a Ha. destruct (Hvalid a Ha) as [_ Hs]. unfold completion. lia.
-    + unfold ceil_div. assert (- completions l <= - (value M types duals + V) / D); [|lia].
+    + unfold ceil_div. assert (- completions l <= - (queue_value M types duals + V) / D); [|lia].
       apply Z.div_le_lower_bound; lia.
-  - set (X := D * (low + late - 1) - value M types duals) in *.
+  - set (X := D * (low + late - 1) - queue_value M types duals) in *.
     destruct (Z.le_gt_cases low (completions l - late)) as [Hdone|Hless].
     { destruct (if X - V <=? z then _ else _) as [[V' all']|]; [|discriminate].
       destruct (none_found _ _ _ _ _ _ _ _ _ _ _); [|discriminate]. inversion Hresult. subst. exact Hdone. }
@@ -1041,7 +1041,7 @@ Proof.
       apply latest_ge, in_map_iff. exists (q, n). auto. }
     destruct (Hearly l' Hl') as (Hvalid & Hfits & Hin' & Hprice & Hpaid & Hpaid1). destruct (Hall l' Hl') as [HV HX].
     pose proof Hl' as (Hof & Hv & _). rewrite Forall_forall in Hv. rewrite <- Hof in Hperm.
-    assert (HXc : D * completions l' - value M types duals <= X) by (unfold X; nia).
+    assert (HXc : D * completions l' - queue_value M types duals <= X) by (unfold X; nia).
     assert (HXV : 0 <= X - V) by (specialize (Hmin (map early l')); lia).
     set (z' := Z.max z (X - V)) in *.
     assert (Hfound : exists V' all', costs_to_go M D z' kinds = Some (V', all') /\
@@ -1054,15 +1054,15 @@ Proof.
         exists V', all'. split; [reflexivity|].
         destruct (none_found _ _ _ _ _ _ _ _ _ _ _); [reflexivity|discriminate]. }
     destruct Hfound as (V' & all' & E' & Hnone).
-    assert (Hslack : forall a, In a (map early l') -> paid_by D (steps_in duals) a <= z').
-    { intros a Ha. pose proof (each_below D (steps_in duals) (map early l') V X a HV ltac:(lia) Ha). unfold z'. lia. }
+    assert (Hslack : forall a, In a (map early l') -> paid_by D (price_steps duals) a <= z').
+    { intros a Ha. pose proof (each_below D (price_steps duals) (map early l') V X a HV ltac:(lia) Ha). unfold z'. lia. }
     assert (Hcount : forall x, In x shapes -> count (fst x) (map of (map early l')) = snd x).
     { intros x Hx. rewrite <- (count_shape types l' Hcounts Hdist Hperm x Hx). unfold count_of.
       f_equal. f_equal. clear. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter]. rewrite <- IH. reflexivity. }
     set (Q := fun q => snd (by_left (queue_of types duals q))) in *.
-    destruct (costs_to_go_spec M D z' (steps_in duals) Q shapes (map early l')) with (V := V') (all := all') as (_ & T & Hdesc & HT); auto.
+    destruct (costs_to_go_spec M D z' (price_steps duals) Q shapes (map early l')) with (V := V') (all := all') as (_ & T & Hdesc & HT); auto.
     match type of Hnone with ?found = true => assert (Hfalse : found = false); [|congruence] end.
-    apply (search_finds M D z' (steps_in duals) Q shapes (map early l')) with (T := T) (paid := paid D types duals l');
+    apply (search_finds M D z' (price_steps duals) Q shapes (map early l')) with (T := T) (paid := paid_until D types duals l');
       auto; try lia.
     + intros t _. apply (paid_step M D types duals l' Hcounts Hok Hdist Hrise Hv Hperm).
     + intros t _. apply (pay_enough_at M D types duals l' Hcounts Hok Hrise Hv Hperm).

@@ -488,7 +488,7 @@ Definition last_released (D : Z) (S : steps_map) (kinds : list request) : Z :=
 
 Definition released_bound (M D : Z) (duals types : list (request * Z)) : option Z :=
   let kinds := map fst (shapes_of types) in
-  let S := steps_in duals in
+  let S := price_steps duals in
   let H := Z.max (latest (map (fun x => release (fst x)) types)) (last_released D S kinds) in
   if (1 <=? M) && (1 <=? D)
     && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)) types
@@ -508,7 +508,7 @@ Theorem released_sound M D duals types result requests l :
   released_bound M D duals types = Some result ->
   Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
 Proof.
-  unfold released_bound. set (kinds := map fst (shapes_of types)). set (S := steps_in duals).
+  unfold released_bound. set (kinds := map fst (shapes_of types)). set (S := price_steps duals).
   set (H := Z.max _ (last_released D S kinds)). intros Hresult Hperm Hl.
   destruct ((1 <=? M) && _ && _ && _ && _ && _) eqn:Hok; [|discriminate].
   apply andb_true_iff in Hok as [Hok _]. apply andb_true_iff in Hok as [Hok Hdist].
@@ -522,7 +522,7 @@ Proof.
   set (gets := fun a => match best_by (start a) (steps_of S (of a)) with Some y => y | None => 0 end).
   assert (Hgets : forall a w, In a l -> In (of a, w) duals ->
       best_by (start a) (steps_of S (of a)) = Some (gets a) /\ w <= gets a).
-  { intros a w Ha Hw. destruct (Hvalid a Ha) as [_ Hs]. apply steps_in_spec in Hw. fold S in Hw.
+  { intros a w Ha Hw. destruct (Hvalid a Ha) as [_ Hs]. apply price_steps_spec in Hw. fold S in Hw.
     destruct (best_by_ge (start a) _ _ _ Hw ltac:(lia)) as (y & Hy & Hle). unfold gets. rewrite Hy. auto. }
   assert (Hprice : forall a, In a l -> reduced (released_start D S) (early a) = D * completion a - gets a).
   { intros a Ha. assert (Hq : In (of a) (expand types)) by (apply (Permutation_in _ Hperm), in_map, Ha).

@@ -274,7 +274,7 @@ Section Weights.
     specialize (Hfluid z ltac:(unfold z; lia)).
     specialize (Hfluid ltac:(intros x Hx; apply (in_map (fun x => W (fst x))) in Hx; apply latest_ge in Hx; unfold z; lia)).
     pose proof (moments_below w c Hc l Hvalid (fun a Ha => proj2 (Hof a Ha)) Hpos Hcap blocks k [] Hlk Hstand) as Hless.
-    assert (Hrest : (0 <= inject_Z (c * total (busy w) k - moments blocks) / inject_Z z)%Q).
+    assert (Hrest : (0 <= inject_Z (c * total (busy w) k - block_moments blocks) / inject_Z z)%Q).
     { apply Qle_shift_div_l; [apply inject_pos; unfold z; lia|]. rewrite Qmult_0_l.
       change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. lia. }
     pose proof (twice_completions w l (fun a Ha => proj2 (Hof a Ha))) as HC.

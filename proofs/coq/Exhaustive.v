@@ -237,7 +237,7 @@ Definition exhaustive_check (M : Z) (types : list (request * Z)) (low limit : Z)
   let target := low - all_outputs in
   let shapes := map shape kinds in
   let root := 0 :: arriving kinds (calendar A) 0 in
-  let fuel := (target + 1) * (all_outputs + Z.of_nat (length types) + 3) in
+  let fuel := target * (all_outputs + Z.of_nat (length types) + 3) in
   let x := search M kinds shapes A target limit (Z.to_nat fuel) 0
     (Progress (KeyMap.empty _) (KeyMap.empty _) (KeyMap.add [0] [(root, [])] (KeyMap.empty _)) 0 0 false) in
   let R := KeyMap.mapi (fun waiting _ => prepare M kinds waiting) (ready x) in
@@ -559,15 +559,15 @@ Section Soundness.
   Proof. apply latest_nonneg. Qed.
 
   (* The numbers of some attempts, by shapes. *)
-  Definition numbers (keep : attempt -> bool) : list Z := counts_of kinds (map of (filter keep l)).
+  Definition numbers_of (keep : attempt -> bool) : list Z := counts_of kinds (map of (filter keep l)).
 
   Lemma count_kept q keep : count q (map of (filter keep l)) =
     total (fun a => if keep a then if same q (of a) then 1 else 0 else 0) l.
   Proof. unfold count. rewrite total_map, total_filter. reflexivity. Qed.
 
-  Lemma sum_numbers keep : sum (numbers keep) = total (fun a => if keep a then 1 else 0) l.
+  Lemma sum_numbers_of keep : sum (numbers_of keep) = total (fun a => if keep a then 1 else 0) l.
   Proof.
-    unfold sum, numbers. rewrite counts_total; [|exact Hdist|exact Hzero|].
+    unfold sum, numbers_of. rewrite counts_total; [|exact Hdist|exact Hzero|].
     - rewrite map_length, <- (total_filter keep (fun _ => 1)), total_const. lia.
     - intros q Hq. apply in_map_iff in Hq as (a & <- & Ha). apply filter_In in Ha as [Ha _]. apply Hin, Ha.
   Qed.
@@ -575,15 +575,15 @@ Section Soundness.
   (* Who is released and has not started before time t; who of them does not start at t. *)
   Definition waits (t : Z) (a : attempt) : bool := (release (of a) <=? t) && (t <=? start a).
   Definition stays (t : Z) (a : attempt) : bool := (release (of a) <=? t) && (t + 1 <=? start a).
-  Definition W (t : Z) : list Z := numbers (waits t).
+  Definition W (t : Z) : list Z := numbers_of (waits t).
 
-  Lemma C_numbers t : C kinds l0 t = numbers (fun a => start a =? t).
+  Lemma C_numbers t : C kinds l0 t = numbers_of (fun a => start a =? t).
   Proof.
-    unfold C, numbers, counts_of. apply map_ext. intros q. unfold now_starting, l0, count.
+    unfold C, numbers_of, counts_of. apply map_ext. intros q. unfold now_starting, l0, count.
     rewrite !total_map, !total_filter, total_map. reflexivity.
   Qed.
 
-  Lemma starts_step t : less (W t) (C kinds l0 t) = numbers (stays t).
+  Lemma starts_step t : less (W t) (C kinds l0 t) = numbers_of (stays t).
   Proof.
     rewrite C_numbers. apply less_counts. intros q. rewrite !count_kept.
     assert (total (fun a => if waits t a then if same q (of a) then 1 else 0 else 0) l =
@@ -596,7 +596,7 @@ Section Soundness.
 
   Lemma C_below t : Forall2 (fun c w => 0 <= c <= w) (C kinds l0 t) (W t).
   Proof.
-    rewrite C_numbers. unfold W, numbers, counts_of.
+    rewrite C_numbers. unfold W, numbers_of, counts_of.
     assert (H : forall q, 0 <= count q (map of (filter (fun a => start a =? t) l))
         <= count q (map of (filter (waits t) l))).
     { intros q. split; [apply count_nonneg|]. rewrite !count_kept. apply total_le. intros a Ha.
@@ -606,7 +606,7 @@ Section Soundness.
     generalize kinds as ks. induction ks as [|k ks IH]; cbn [map]; constructor; auto.
   Qed.
 
-  Lemma arriving_numbers t : arriving kinds (calendar A) t = numbers (fun a => release (of a) =? t).
+  Lemma arriving_numbers t : arriving kinds (calendar A) t = numbers_of (fun a => release (of a) =? t).
   Proof.
     unfold A. cbn [releases_of calendar]. rewrite calendar_spec. apply map_ext. intros q. rewrite count_kept.
     transitivity (total (fun x => snd x * (if same q (fst x) && (release (fst x) =? t) then 1 else 0)) types).
@@ -616,7 +616,7 @@ Section Soundness.
     destruct (same q (of a)), (release (of a) =? t); reflexivity.
   Qed.
 
-  Lemma arrivals_step t : add (numbers (stays t)) (arriving kinds (calendar A) (t + 1)) = W (t + 1).
+  Lemma arrivals_step t : add (numbers_of (stays t)) (arriving kinds (calendar A) (t + 1)) = W (t + 1).
   Proof.
     rewrite arriving_numbers. apply add_counts. intros q. rewrite !count_kept, <- total_add.
     apply total_ext. intros a Ha. destruct (Hvalid a Ha) as [_ Hs]. unfold waits, stays.
@@ -636,9 +636,9 @@ Section Soundness.
   Definition G (t : Z) : Z := total (fun a => Z.max 0 (Z.min (start a) t - release (of a))) l.
   Definition waited : Z := total (fun a => start a - release (of a)) l.
 
-  Lemma G_step t : G (t + 1) = G t + sum (numbers (stays t)).
+  Lemma G_step t : G (t + 1) = G t + sum (numbers_of (stays t)).
   Proof.
-    rewrite sum_numbers. unfold G. rewrite <- total_add. apply total_ext. intros a Ha. unfold stays.
+    rewrite sum_numbers_of. unfold G. rewrite <- total_add. apply total_ext. intros a Ha. unfold stays.
     destruct (Z.leb_spec (release (of a)) t), (Z.leb_spec (t + 1) (start a)); cbn [andb]; lia.
   Qed.
 
@@ -724,14 +724,14 @@ Section Soundness.
     (forall j, nth j u 0 = total (fun a => if start a <? t + 1 then use a (t + 1 + Z.of_nat j) else 0) l)
     /\ g <= G t
     /\ fine_choice M kinds A target S R (Z.min t (final A)) (arriving kinds (calendar A) (Z.min t (final A) + 1)) g
-         (numbers (stays t), u) = true.
+         (numbers_of (stays t), u) = true.
   Proof.
     intros (p & g & Hfind & Hp & Hg).
     destruct (choices_in M (map shape kinds)) with (ws := W t) (cs := C kinds l0 t) (used := p)
       as (u & Hu & Hnth).
     - intros s j Hs. apply in_map_iff in Hs as (q & <- & Hq). destruct (Hkinds q Hq) as [Hpr _].
       unfold shape. rewrite nth_count_on. destruct (_ <? _); lia.
-    - unfold W, numbers, counts_of. rewrite !map_length. reflexivity.
+    - unfold W, numbers_of, counts_of. rewrite !map_length. reflexivity.
     - apply C_below.
     - intros j. rewrite Hp, (load_step kinds l0 Hdist Hzero l0_valid l0_in).
       apply (load_fits M l0 l0_valid l0_fits).
@@ -744,9 +744,9 @@ Section Soundness.
   (* After the last release some round is idle only if nobody waits. *)
   Lemma not_idle t u : 0 <= t -> final A <= t ->
     (forall j, nth j u 0 = total (fun a => if start a <? t + 1 then use a (t + 1 + Z.of_nat j) else 0) l) ->
-    sum (numbers (stays t)) <> 0 -> is_nil u = false.
+    sum (numbers_of (stays t)) <> 0 -> is_nil u = false.
   Proof.
-    intros Ht HA Hu Hsome. destruct u as [|x u]; [exfalso|reflexivity]. rewrite sum_numbers in Hsome.
+    intros Ht HA Hu Hsome. destruct u as [|x u]; [exfalso|reflexivity]. rewrite sum_numbers_of in Hsome.
     assert (Hex : exists a, In a l /\ t + 1 <= start a).
     { clear -Hsome. induction l as [|a l' IH]; [simpl in Hsome; lia|]. cbn [total] in Hsome. unfold stays in Hsome at 1.
       destruct (Z.leb_spec (t + 1) (start a)) as [H|H]; [exists a; simpl; auto|].
@@ -770,14 +770,14 @@ Section Soundness.
   Qed.
 
   (* If nothing runs and nobody waits, the next that happens is a release. *)
-  Lemma wait_for_release t : 0 <= t < final A -> sum (numbers (stays t)) = 0 ->
+  Lemma wait_for_release t : 0 <= t < final A -> sum (numbers_of (stays t)) = 0 ->
     (forall j, load l0 (t + 1) j = 0) ->
     let t' := next_date A t in t < t' <= final A /\ W t' = arriving kinds (calendar A) t' /\
       (forall j, load l0 t' j = 0).
   Proof.
     intros Ht Hnobody Hload t'. destruct (next_date_spec A t ltac:(lia)) as [Hlate Hnext]. fold t' in Hlate, Hnext.
     assert (Hall : forall a, In a l -> start a <= t \/ t' <= release (of a)).
-    { intros a Ha. rewrite sum_numbers in Hnobody.
+    { intros a Ha. rewrite sum_numbers_of in Hnobody.
       destruct (Z.le_gt_cases (start a) t) as [|Hsa]; [left; assumption|right].
       apply (Hnext _ (in_dates a Ha)). destruct (Z.le_gt_cases (release (of a)) t) as [Hra|]; [exfalso|assumption].
       destruct (in_split a l Ha) as (l1 & l2 & E). rewrite E, total_app in Hnobody. cbn [total] in Hnobody.
@@ -800,7 +800,7 @@ Section Soundness.
     target <= waited \/ exists t', t < t' /\ reached t'.
   Proof.
     intros Ht Hreached. destruct (fine_step t Hreached) as (u & g & Hu & Hg & Hfine).
-    unfold fine_choice in Hfine. set (now := Z.min t (final A)) in *. set (rest := numbers (stays t)) in *.
+    unfold fine_choice in Hfine. set (now := Z.min t (final A)) in *. set (rest := numbers_of (stays t)) in *.
     pose proof (G_step t) as HG. fold rest in HG. pose proof (G_below (t + 1)) as HGb.
     destruct (Z.leb_spec target (g + sum rest)) as [Hmuch|Hless]; [left; lia|].
     cbn [orb] in Hfine. apply andb_true_iff in Hfine as [Hopen Hfine]. apply negb_true_iff in Hopen.
@@ -858,8 +858,8 @@ Section Soundness.
     destruct (H (T + Z.to_nat (final A))%nat) as [Hdone|(t & Hn & Hreached)]; [exact Hdone|].
     (* nobody waits any more *)
     destruct (fine_step t Hreached) as (u & g & _ & Hg & Hfine).
-    assert (Hsum : sum (numbers (stays t)) = 0).
-    { rewrite sum_numbers, (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+    assert (Hsum : sum (numbers_of (stays t)) = 0).
+    { rewrite sum_numbers_of, (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
       intros a Ha. specialize (HT a Ha). destruct (Hvalid a Ha) as [[_ Ho] _]. unfold completion in HT.
       unfold stays. destruct (Z.leb_spec (t + 1) (start a)); [lia|]. rewrite andb_false_r. reflexivity. }
     unfold fine_choice in Hfine. rewrite Hsum in Hfine. replace (final A <=? Z.min t (final A)) with true in Hfine by lia.

@@ -20,7 +20,7 @@ Fixpoint fill (b v : Z) (blocks : list (Z * Z)) : list (Z * Z) :=
   end.
 
 (* The sum of 2 u + 1 over all units of time u of the blocks. *)
-Definition moments (blocks : list (Z * Z)) : Z := total (fun x => (2 * fst x + snd x) * snd x) blocks.
+Definition block_moments (blocks : list (Z * Z)) : Z := total (fun x => (2 * fst x + snd x) * snd x) blocks.
 
 (* Twice the mean busy times in the fluid, in units of 1 / fine, rounded down; types with the
    largest W first. *)
@@ -30,7 +30,7 @@ Fixpoint fluid (fine c : Z) (W : request -> Z) (types : list (request * Z)) : li
   | (q, n) :: rest =>
       let (blocks, sum) := fluid fine c W rest in
       let blocks' := fill (c * release q) (n * W q) blocks in
-      (blocks', sum + (moments blocks' - moments blocks) * fine / (W q * c))
+      (blocks', sum + (block_moments blocks' - block_moments blocks) * fine / (W q * c))
   end.
 
 (* No later type weighs more. *)
@@ -151,13 +151,13 @@ Section Fluid.
 
     (* So the moment of blocks is no more than that of what they stand for. *)
     Lemma moments_below blocks k rest : Permutation l (k ++ rest) -> stand_for blocks k ->
-      moments blocks <= c * total (busy w) k.
+      block_moments blocks <= c * total (busy w) k.
     Proof.
       intros Hp (parts & Hk & Hparts). rewrite (total_permutation _ _ _ Hk).
       assert (Hp' : Permutation l (concat parts ++ rest)) by (rewrite Hp; apply Permutation_app_tail, Hk).
       clear k Hp Hk. revert rest Hp'. induction Hparts as [|[b v] part blocks parts [Hv Hb] Hparts IH]; intros rest Hp.
-      - unfold moments. cbn [total concat]. lia.
-      - unfold moments. cbn [total concat fst snd] in *. rewrite total_app. fold (moments blocks).
+      - unfold block_moments. cbn [total concat]. lia.
+      - unfold block_moments. cbn [total concat fst snd] in *. rewrite total_app. fold (block_moments blocks).
         assert (Hin : forall a, In a part -> In a l).
         { intros a Ha. apply (Permutation_in _ (Permutation_sym Hp)). apply in_or_app. left. apply in_or_app. auto. }
         assert (H1 := IH (part ++ rest) ltac:(rewrite Hp, !app_assoc; apply Permutation_app_tail, Permutation_app_comm)).
@@ -176,12 +176,12 @@ Section Fluid.
       let (blocks, sum) := fluid fine c W types in
       stand_for blocks k /\
       forall z, 0 < z -> (forall x, In x types -> W (fst x) <= z) ->
-      (inject_Z sum / inject_Z fine * inject_Z c + inject_Z (c * total (busy w) k - moments blocks) / inject_Z z
+      (inject_Z sum / inject_Z fine * inject_Z c + inject_Z (c * total (busy w) k - block_moments blocks) / inject_Z z
         <= inject_Z c * totalQ (fun a => inject_Z (busy w a) / inject_Z (whole w (of a))) k)%Q.
     Proof.
       intros HW. induction types as [|[q n] types IH]; intros Hn k rest Hp Hk Hheavy Hfall; cbn [fluid].
       - destruct k; [|discriminate]. split; [exists []; split; constructor|]. intros z _ _.
-        unfold moments. cbn [total totalQ]. rewrite Z.mul_0_r. change (inject_Z (0 - 0)) with 0%Q.
+        unfold block_moments. cbn [total totalQ]. rewrite Z.mul_0_r. change (inject_Z (0 - 0)) with 0%Q.
         change (inject_Z 0) with 0%Q. unfold Qdiv. rewrite !Qmult_0_l. lra.
       - cbn [expand flat_map fst snd] in Hk. fold (expand types) in Hk.
         apply map_eq_app in Hk as (k1 & k2 & -> & Hk1 & Hk2).
@@ -219,7 +219,7 @@ Section Fluid.
           - specialize (IH (fun b Hb => HWq b (or_intror Hb))).
             rewrite IH, (HWq a (or_introl eq_refl)), inject_Z_plus. field. lra. }
         rewrite Hfirst. set (Y1 := total (busy w) k1) in *. set (Y2 := total (busy w) k2) in *.
-        set (P := moments blocks) in *. set (P' := moments blocks') in *.
+        set (P := block_moments blocks) in *. set (P' := block_moments blocks') in *.
         assert (Hq : (0 < inject_Z (W q))%Q) by (apply inject_pos, HWpos).
         assert (Hcq : (0 < inject_Z c)%Q) by (apply inject_pos, Hc).
         assert (Hfq : (0 < inject_Z fine)%Q) by (apply inject_pos, Hfine).

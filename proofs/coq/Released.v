@@ -10,7 +10,7 @@ Open Scope Z_scope.
 Definition steps_map := KeyMap.t (list (Z * Z)).
 Definition steps_of (S : steps_map) (q : request) : list (Z * Z) :=
   match KeyMap.find [prompt q; output q] S with Some steps => steps | None => [] end.
-Definition steps_in (duals : list (request * Z)) : steps_map :=
+Definition price_steps (duals : list (request * Z)) : steps_map :=
   fold_right (fun x S => KeyMap.add [prompt (fst x); output (fst x)]
     ((release (fst x), snd x) :: steps_of S (fst x)) S) (KeyMap.empty _) duals.
 
@@ -30,10 +30,10 @@ Definition duals_value (types duals : list (request * Z)) : Z :=
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
-Lemma steps_in_spec duals q w : In (q, w) duals -> In (release q, w) (steps_of (steps_in duals) q).
+Lemma price_steps_spec duals q w : In (q, w) duals -> In (release q, w) (steps_of (price_steps duals) q).
 Proof.
   induction duals as [|[q' w'] duals IH]; intros Hin; [destruct Hin|].
-  cbn [steps_in fold_right fst snd]. fold (steps_in duals). unfold steps_of at 1.
+  cbn [price_steps fold_right fst snd]. fold (price_steps duals). unfold steps_of at 1.
   rewrite KeyFacts.add_o. destruct (KeyFacts.eq_dec _ _) as [E|E].
   - destruct Hin as [Hin|Hin]; [inversion Hin; left; reflexivity|right].
     inversion E as [[E1 E2]]. unfold steps_of in *. rewrite E1, E2. apply IH, Hin.
