@@ -3,18 +3,21 @@
     make -C proofs/coq checker
     python scripts/compare_checkers.py [--count N] [--seed K] [--program FILE]
 
-Both check every shipped certificate, and N certificates of tiny instances with something
-changed.  Printed are, for each rule, on how many they agree, and their processor times; then
+Both check every shipped certificate, those that `kvopt.solve` makes of 50 small instances with
+releases, and 2 N certificates of tiny instances with something changed, half of them with releases.
+Printed are, for each rule, on how many they agree, and their processor times; then
 each file on which they do not.  The exit code is 1 if there is one, or if the verified checker
 accepts a false claim.  Changed files that only the verified checker refuses are counted apart: its
-limits are narrower, that of the last row or time above all.  Rules that it does not know are
-left out.  Certificates with first-completion rows have a line of their own.
+limits are narrower, that of the last row or time above all.  Certificates by a rule that it does
+not know, or not with releases, are left out.  Those with first-completion rows, or with
+releases, have lines of their own.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import random
 import resource
 import subprocess
@@ -22,7 +25,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,8 +37,12 @@ sys.path[:0] = [
     str(ROOT / "tests" / "checker"),
 ]
 from mutation import examples, is_true, mutants, repaired  # noqa: E402
+from released import released_examples  # noqa: E402
+from small_instances import random_released_instance  # noqa: E402
 
 from claims import check  # noqa: E402
+from kvopt import solve  # noqa: E402
+from kvopt.certificates.write import certificate, certificate_text  # noqa: E402
 from reading import Refused  # noqa: E402
 
 RULES = (
@@ -50,8 +57,14 @@ RULES = (
 )
 """Those that the verified checker knows."""
 
+RELEASED = ("exhaustive", "busy-time", "linear-duals", "demand-duals", "batch-state")
+"""Those that it knows with releases."""
+
 COMPLETION = "first-completion"
 """What rules are called here if there are first-completion rows."""
+
+LATE = "{}, releases"
+"""What they are called here with releases."""
 
 PROGRAM = ROOT / "proofs" / "coq" / "kvopt-verified"
 SHARE = 0.15
@@ -132,30 +145,49 @@ def confirmed(text: bytes) -> bool:
     return is_true(json.loads(text))
 
 
-def changed(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
-    """Return the rule and the text of certificates with something changed."""
+def row_name(content: dict[str, Any]) -> str | None:
+    """Return what the line of a certificate is called; None if no such is known to be proved."""
+    rule = content.get("proof", {}).get("rule")
+    if any(one.get("release", 0) for one in content["instance"]["requests"]):
+        return LATE.format(rule) if rule in RELEASED else None
+    if rule in RULES and "first_completion" in json.dumps(content):
+        return COMPLETION
+    return rule if rule in RULES else None
+
+
+def solved(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Certificates of small instances with releases, as `kvopt.solve` makes them."""
+    rng = random.Random(seed)
+    for _ in range(count):
+        instance = random_released_instance(rng, most=8, latest=5)
+        yield certificate(solve(instance, math.inf, certify=True))
+
+
+def changed(
+    contents: Iterable[dict[str, Any]], count: int, seed: int
+) -> Iterator[tuple[str, bytes]]:
+    """Return lines and texts of certificates with something changed, `count` of them."""
     rng = random.Random(seed)
     tried = 0
-    for content in examples(-1, seed):
-        rule = content["proof"]["rule"]
-        if rule not in RULES:
+    for content in contents:
+        name = row_name(content)
+        if name is None:
             continue
-        if "first_completion" in json.dumps(content):
-            rule = COMPLETION
         for new in mutants(content, rng, SHARE):
             for candidate in (new, repaired(new)):
                 if tried == count:
                     return
                 tried += 1
-                yield rule, json.dumps(candidate).encode()
+                yield name, json.dumps(candidate).encode()
 
 
 def report(title: str, rows: dict[str, Row]) -> int:
     """Print rows, and what differs; return how many files do."""
     print(title)
-    for rule in (*RULES, COMPLETION):
-        print(f"  {rule:16} {rows[rule]}")
-    different = [text for rule in (*RULES, COMPLETION) for text in rows[rule].different]
+    for name in (*RULES, COMPLETION, *map(LATE.format, RELEASED)):
+        if name in rows:
+            print(f"  {name:22} {rows[name]}")
+    different = [text for row in rows.values() for text in row.different]
     for text in different:
         print(f"  DIFFERENT {text}")
     return len(different)
@@ -176,21 +208,27 @@ def main(arguments: list[str] | None = None) -> int:
     for file in sorted(file for folder in folders for file in (ROOT / folder).glob("*.json")):
         text = file.read_bytes()
         content = json.loads(text)
-        rule = content.get("proof", {}).get("rule")
-        late = any(one.get("release", 0) for one in content["instance"]["requests"])
-        if rule in RULES and not late:  # the proved checker refuses release times
-            compare(given.program, [text], shipped[rule])
+        if (name := row_name(content)) is not None:
+            compare(given.program, [text], shipped[name])
     different = report("shipped certificates", shipped)
     different += sum(row.narrower for row in shipped.values())
 
+    fresh: defaultdict[str, Row] = defaultdict(Row)
+    for content in solved(50, given.seed):
+        if (name := row_name(content)) is not None:
+            compare(given.program, [certificate_text(content).encode()], fresh[name])
+    different += report("new certificates with releases", fresh)
+    different += sum(row.narrower for row in fresh.values())
+
     waiting: defaultdict[str, list[bytes]] = defaultdict(list)
     rows: defaultdict[str, Row] = defaultdict(Row)
-    for rule, text in changed(given.count, given.seed):
-        waiting[rule].append(text)
-        if len(waiting[rule]) == BATCH:
-            compare(given.program, waiting.pop(rule), rows[rule])
-    for rule, texts in waiting.items():
-        compare(given.program, texts, rows[rule])
+    for contents in (examples(-1, given.seed), released_examples(-1, given.seed)):
+        for name, text in changed(contents, given.count, given.seed):
+            waiting[name].append(text)
+            if len(waiting[name]) == BATCH:
+                compare(given.program, waiting.pop(name), rows[name])
+    for name, texts in waiting.items():
+        compare(given.program, texts, rows[name])
     different += report("mutants", rows)
     return int(different > 0)
 

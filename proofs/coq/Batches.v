@@ -4,8 +4,8 @@
    code j W + s, where W is more than any prompt.  Codes ascend.  Batches of a time are those before its
    completions; in a table each has its cost-to-go and the tokens that are left beside it. *)
 
-From Coq Require Import ZArith List Lia Bool SetoidList.
-From Kvopt Require Import Keys.
+From Coq Require Import ZArith List Lia Bool SetoidList FMapPositive.
+From Kvopt Require Import Keys Released.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -38,9 +38,27 @@ Fixpoint taken (W : Z) (h : list Z) : Z :=
   | e :: rest => (if e <? 2 * W then e - W + 1 else 1) + taken W rest
   end.
 
-(* A type: the code of who completes, and its tokens; its dual; its place in the number that says how
-   many of each type have yet to complete. *)
-Record kind := Kind { code : Z; size : Z; dual : Z; unit : Z; radix : Z }.
+(* A type: the code of who completes, and its tokens; the largest of its duals, and the one farthest
+   from 0; its place in the number that says how many of each type have yet to complete; its output, the
+   steps (release, dual) of its price, and (release, dual) of who completes if 1, 2, ... are left. *)
+Record kind := Kind {
+  code : Z; size : Z; dual : Z; far : Z; unit : Z; radix : Z;
+  run : Z; steps : list (Z * Z); queue : PositiveMap.t (Z * Z)
+}.
+
+(* The price at time t (theorem 5 of release_times.md), if some can complete then; the dual of
+   who completes then if m are left, if it can. *)
+Definition price (k : kind) (t : Z) : option Z := best_by (t - run k) (steps k).
+Definition owed (k : kind) (t m : Z) : option Z :=
+  match PositiveMap.find (Z.to_pos m) (queue k) with
+  | Some (r, w) => if r + run k <=? t then Some w else None
+  | None => None
+  end.
+
+(* What stands for the cost of what is impossible. *)
+Definition never : Z := 10 ^ 80.
+Definition cost_with (D t : Z) (dual : option Z) : Z :=
+  match dual with Some w => D * t - w | None => never end.
 
 (* --- Costs-to-go ------------------------------------------------------------------------- *)
 
@@ -79,11 +97,11 @@ Fixpoint more (k : kind) (c : Z) (fuel : nat) (h : list Z) (x : Z * Z) (Q : batc
   end.
 
 Section Steps.
-  (* What a completion costs at time t is D t less its dual; those that cost more than the slack z
+  (* What a completion costs at time t is D t less its price; those that cost more than the slack z
      are left out. *)
   Context (D z : Z).
 
-  Definition charge (k : kind) (t : Z) : Z := D * t - dual k.
+  Definition charge (k : kind) (t : Z) : Z := cost_with D t (price k t).
 
   (* From after the completions of t to before. *)
   Fixpoint grow (t : Z) (kinds : list kind) (Q : batch_table * Z) : batch_table * Z :=
@@ -132,17 +150,19 @@ Fixpoint merge (l : list node) : list node -> list node :=
     end.
 
 (* Nodes after one completion, if some of the type are left, and the cost-to-go is not too much. *)
-Fixpoint completing (k : kind) (c most : Z) (l : list node) : list node :=
+Fixpoint completing (k : kind) (c : Z -> Z) (most : Z) (l : list node) : list node :=
   match l with
   | [] => []
   | (a, v) :: rest =>
-      if (v + c <=? most) && negb ((a / unit k) mod radix k =? 0)
-      then (a - unit k, v + c) :: completing k c most rest
+      let m := (a / unit k) mod radix k in
+      let v' := v + c m in
+      if (v' <=? most) && negb (m =? 0)
+      then (a - unit k, v') :: completing k c most rest
       else completing k c most rest
   end.
 
 (* All completions of one type, from the nodes of one batch; X is what may be spent. *)
-Fixpoint fewer (X : Z) (k : kind) (c : Z) (fuel h : list Z) (l : list node) (N : nodes) : nodes :=
+Fixpoint fewer (X : Z) (k : kind) (c : Z -> Z) (fuel h : list Z) (l : list node) (N : nodes) : nodes :=
   match fuel, l with
   | _ :: fuel', _ :: _ =>
       match remove (code k) h with
@@ -158,22 +178,25 @@ Fixpoint fewer (X : Z) (k : kind) (c : Z) (fuel h : list Z) (l : list node) (N :
   | _, _ => N
   end.
 
+Definition due (D t : Z) (k : kind) (m : Z) : Z := cost_with D t (owed k t m).
+
 Fixpoint finish (D z X t : Z) (kinds : list kind) (N : nodes) : nodes :=
   match kinds with
   | [] => N
   | k :: others =>
-      let c := charge D k t in
+      let c := due D t k in
       finish D z X t others
-        (if c <=? z then KeyMap.fold (fun h x N' => fewer X k c h h (snd x) N') N N else N)
+        (if charge D k t <=? z then KeyMap.fold (fun h x N' => fewer X k c h h (snd x) N') N N else N)
   end.
 
-(* A round: to each batch come the nodes of the one before; only the empty one stays alone. *)
-Definition advance_batch (W X : Z) (N : nodes) (T : batch_table) : nodes :=
+(* A round: to each batch come the nodes of the one before; to the empty one none, unless the
+   round may be idle. *)
+Definition advance_batch (idle : bool) (W X : Z) (N : nodes) (T : batch_table) : nodes :=
   KeyMap.mapi (fun h x =>
       let rest := fst x in
       (rest,
-       match h, KeyMap.find (before W h) N with
-       | _ :: _, Some (_, l) => filter (fun y => negb (fst y =? 0) && (snd y + rest <=? X)) l
+       match negb idle && match h with [] => true | _ => false end, KeyMap.find (before W h) N with
+       | false, Some (_, l) => filter (fun y => negb (fst y =? 0) && (snd y + rest <=? X)) l
        | _, _ => []
        end)) T.
 
@@ -186,15 +209,16 @@ Definition found (X : Z) (N : nodes) : bool :=
 Definition batch_number (N : nodes) : Z :=
   KeyMap.fold (fun _ x n => n + Z.of_nat (length (snd x))) N 0.
 
-(* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, .... *)
-Fixpoint none_found (W D z X limit : Z) (kinds : list kind) (t : Z) (later : list batch_table) (N : nodes)
+(* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, ...; rounds up to the last
+   release A may be idle. *)
+Fixpoint none_found (A W D z X limit : Z) (kinds : list kind) (t : Z) (later : list batch_table) (N : nodes)
     (looked_at : Z) : bool :=
   match later with
   | [] => true
   | T :: later' =>
-      let N' := finish D z X t kinds (advance_batch W X N T) in
+      let N' := finish D z X t kinds (advance_batch (t <=? A) W X N T) in
       let n := looked_at + batch_number N' in
-      negb (found X N' || (limit <? n)) && none_found W D z X limit kinds (t + 1) later' N' n
+      negb (found X N' || (limit <? n)) && none_found A W D z X limit kinds (t + 1) later' N' n
   end.
 
 (* --- Proofs: batches --------------------------------------------------------------------- *)
@@ -505,12 +529,12 @@ Proof.
         -- destruct (Hother (or_intror H)) as (v' & H1 & H2). exists v'. split; [exact H1|right; exact H2].
 Qed.
 
-Lemma completing_spec k c most l a v : In (a, v) l -> v + c <= most -> (a / unit k) mod radix k <> 0 ->
-  In (a - unit k, v + c) (completing k c most l).
+Lemma completing_spec k c most l a v : let m := (a / unit k) mod radix k in
+  In (a, v) l -> v + c m <= most -> m <> 0 -> In (a - unit k, v + c m) (completing k c most l).
 Proof.
-  intros Hin Hc Hleft. induction l as [|[b x] l IH]; [destruct Hin|]. cbn [completing].
+  intros m Hin Hc Hleft. unfold m in *. induction l as [|[b x] l IH]; [destruct Hin|]. cbn [completing]. cbv zeta.
   destruct Hin as [H|Hin].
-  - inversion H. subst. destruct (Z.leb_spec (v + c) most); [|lia].
+  - inversion H. subst. destruct (Z.leb_spec (v + c ((a / unit k) mod radix k)) most); [|lia].
     destruct (Z.eqb_spec ((a / unit k) mod radix k) 0); [contradiction|]. left. reflexivity.
   - destruct (_ && _); [right|]; apply IH, Hin.
 Qed.
@@ -534,32 +558,55 @@ Proof.
   eapply keeps_trans; [apply keeps_add, E|apply IH].
 Qed.
 
-Lemma fewer_spec X k c h : forall n fuel l N a v, (1 <= n <= length fuel)%nat -> In (a, v) l ->
-  (forall j, (j < n)%nat -> rest_at N (adds j (code k) h) (X - v - (Z.of_nat n - Z.of_nat j) * c)) ->
-  (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k <> 0) ->
-  node_at (fewer X k c fuel (adds n (code k) h) l N) h (a - Z.of_nat n * unit k) (v + Z.of_nat n * c).
+(* What n of a type pay if m are left before. *)
+Fixpoint spend (c : Z -> Z) (m : Z) (n : nat) : Z :=
+  match n with O => 0 | S n' => c m + spend c (m - 1) n' end.
+
+Lemma spend_parts c n : forall m n', spend c m (n + n') = spend c m n + spend c (m - Z.of_nat n) n'.
 Proof.
-  induction n as [|n IH]; intros fuel l N a v Hn Hin Hrest Hleft; [lia|].
+  induction n as [|n IH]; intros m n'; cbn [spend Nat.add].
+  - replace (m - Z.of_nat 0) with m by lia. lia.
+  - rewrite IH. replace (m - 1 - Z.of_nat n) with (m - Z.of_nat (S n)) by lia. lia.
+Qed.
+
+Lemma spend_least c x n : forall m, (forall i, (i < n)%nat -> x <= c (m - Z.of_nat i)) -> Z.of_nat n * x <= spend c m n.
+Proof.
+  induction n as [|n IH]; intros m H; cbn [spend]; [lia|].
+  pose proof (H O ltac:(lia)) as H0. replace (m - Z.of_nat 0) with m in H0 by lia.
+  specialize (IH (m - 1)). assert (Z.of_nat n * x <= spend c (m - 1) n); [|lia].
+  apply IH. intros i Hi. specialize (H (S i) ltac:(lia)). replace (m - 1 - Z.of_nat i) with (m - Z.of_nat (S i)) by lia. exact H.
+Qed.
+
+Lemma fewer_spec X k c h : forall n fuel l N a v m, (1 <= n <= length fuel)%nat -> In (a, v) l ->
+  (forall j, (j < n)%nat -> rest_at N (adds j (code k) h) (X - v - spend c m (n - j))) ->
+  (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k = m - Z.of_nat j /\ m - Z.of_nat j <> 0) ->
+  node_at (fewer X k c fuel (adds n (code k) h) l N) h (a - Z.of_nat n * unit k) (v + spend c m n).
+Proof.
+  induction n as [|n IH]; intros fuel l N a v m Hn Hin Hrest Hleft; [lia|].
   destruct fuel as [|y0 fuel]; [cbn [length] in Hn; lia|]. cbn [length] in Hn. cbn [fewer adds].
   destruct l as [|y l]; [destruct Hin|]. rewrite remove_insert.
   destruct (Hrest n ltac:(lia)) as (rest & there & Hfind & Hle). rewrite Hfind.
+  replace (S n - n)%nat with 1%nat in Hle by lia. cbn [spend] in Hle.
   set (l' := completing k c (X - rest) (y :: l)).
-  assert (Hin' : In (a - unit k, v + c) l').
-  { apply completing_spec; [exact Hin|lia|]. specialize (Hleft O ltac:(lia)).
-    replace (a - Z.of_nat 0 * unit k) with a in Hleft by lia. exact Hleft. }
+  assert (Hin' : In (a - unit k, v + c m) l').
+  { destruct (Hleft O ltac:(lia)) as [Em Hm]. replace (a - Z.of_nat 0 * unit k) with a in Em by lia.
+    replace (m - Z.of_nat 0) with m in * by lia. unfold l'. rewrite <- Em in *.
+    apply completing_spec; [exact Hin|lia|exact Hm]. }
   destruct n as [|n].
   - cbn [adds] in *. eapply keeps_node; [apply fewer_keeps|].
     destruct (merge_spec l' there _ _ (or_introl Hin')) as (v' & Hv' & Hm).
     exists rest, (merge l' there), v'. rewrite KeyFacts.add_eq_o by reflexivity.
-    replace (a - Z.of_nat 1 * unit k) with (a - unit k) by lia. repeat split; auto; lia.
+    replace (a - Z.of_nat 1 * unit k) with (a - unit k) by lia. cbn [spend]. repeat split; auto; lia.
   - replace (a - Z.of_nat (S (S n)) * unit k) with (a - unit k - Z.of_nat (S n) * unit k) by lia.
-    replace (v + Z.of_nat (S (S n)) * c) with (v + c + Z.of_nat (S n) * c) by lia.
+    change (spend c m (S (S n))) with (c m + spend c (m - 1) (S n)). rewrite Z.add_assoc.
     apply IH; [lia|exact Hin'| |].
     + intros j Hj. eapply keeps_rest; [apply keeps_add, Hfind|].
-      replace (X - (v + c) - (Z.of_nat (S n) - Z.of_nat j) * c)
-        with (X - v - (Z.of_nat (S (S n)) - Z.of_nat j) * c) by lia. apply Hrest. lia.
+      specialize (Hrest j ltac:(lia)). replace (S (S n) - j)%nat with (S (S n - j)) in Hrest by lia. cbn [spend] in Hrest.
+      replace (X - (v + c m) - spend c (m - 1) (S n - j)) with (X - v - (c m + spend c (m - 1) (S n - j))) by lia.
+      exact Hrest.
     + intros j Hj. specialize (Hleft (S j) ltac:(lia)).
-      replace (a - unit k - Z.of_nat j * unit k) with (a - Z.of_nat (S j) * unit k) by lia. exact Hleft.
+      replace (a - unit k - Z.of_nat j * unit k) with (a - Z.of_nat (S j) * unit k) by lia.
+      replace (m - 1 - Z.of_nat j) with (m - Z.of_nat (S j)) by lia. exact Hleft.
 Qed.
 
 (* Numbers of each type as one number. *)
@@ -591,43 +638,78 @@ Proof.
   intros [H1 H2]. split; [|apply IH, H2]. intros j Hj. eapply keeps_rest; [exact H|apply H1, Hj].
 Qed.
 
+(* What the completions of a time pay; that they are allowed, and pay their prices at least. *)
+Fixpoint dues (D t : Z) (kinds : list kind) (ns ds : list nat) : Z :=
+  match kinds, ns, ds with
+  | k :: kinds', n :: ns', d :: ds' => spend (due D t k) (Z.of_nat d) n + dues D t kinds' ns' ds'
+  | _, _, _ => 0
+  end.
+Fixpoint pay_enough (D t : Z) (kinds : list kind) (ns ds : list nat) : Prop :=
+  match kinds, ns, ds with
+  | k :: kinds', n :: ns', d :: ds' =>
+      (forall i, (i < n)%nat -> charge D k t <= due D t k (Z.of_nat d - Z.of_nat i)) /\ pay_enough D t kinds' ns' ds'
+  | _, _, _ => True
+  end.
+
+Lemma dues_least D t kinds : forall ns ds, pay_enough D t kinds ns ds -> length ns = length ds ->
+  charges D t kinds ns <= dues D t kinds ns ds.
+Proof.
+  induction kinds as [|k kinds IH]; intros [|n ns] [|d ds] H Hlen; cbn [charges dues pay_enough length] in *; try lia.
+  destruct H as [H1 H2]. specialize (IH ns ds H2 ltac:(lia)).
+  pose proof (spend_least (due D t k) (charge D k t) n (Z.of_nat d) H1). lia.
+Qed.
+
+Lemma enough_length kinds : forall ns ds, enough kinds ns ds -> length ns = length ds.
+Proof.
+  induction kinds as [|k kinds IH]; intros [|n ns] [|d ds] H; cbn [enough length] in *; try contradiction; auto.
+  f_equal. apply IH, H.
+Qed.
+
 Lemma finish_spec D z X t g : forall kinds ns ds u low N h a v,
   placed_batch u kinds -> 0 <= low < u -> enough kinds ns ds -> a = low + u * encode kinds ds ->
-  node_at N (pile kinds ns h) a v -> paid_batches D t g N kinds ns h -> v + charges D t kinds ns + g <= X ->
+  node_at N (pile kinds ns h) a v -> paid_batches D t g N kinds ns h ->
+  pay_enough D t kinds ns ds -> v + dues D t kinds ns ds + g <= X ->
   (forall k n, In (k, n) (combine kinds ns) -> z < charge D k t -> n = O) ->
-  node_at (finish D z X t kinds N) h (a - u * encode kinds ns) (v + charges D t kinds ns).
+  node_at (finish D z X t kinds N) h (a - u * encode kinds ns) (v + dues D t kinds ns ds).
 Proof.
-  induction kinds as [|k kinds IH]; intros ns ds u low N h a v Hplaced Hlow Henough Ha Hnode Hpaid Hv Hdear.
-  - cbn [finish pile charges encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
+  induction kinds as [|k kinds IH]; intros ns ds u low N h a v Hplaced Hlow Henough Ha Hnode Hpaid Hpay Hv Hdear.
+  - cbn [finish pile dues encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
   - destruct ns as [|n ns], ds as [|d ds]; cbn [enough] in Henough; try contradiction.
     destruct Henough as (Hnd & Hd & Henough). destruct Hplaced as [Hu Hplaced].
-    cbn [finish pile charges encode paid_batches] in *. destruct Hpaid as [Hrest Hpaid].
-    set (c := charge D k t) in *. set (E := encode kinds ds) in *.
+    cbn [finish pile dues encode paid_batches pay_enough] in *. destruct Hpaid as [Hrest Hpaid].
+    destruct Hpay as [Hpay Hpays].
+    pose proof (dues_least D t kinds ns ds Hpays (enough_length _ _ _ Henough)) as Hothers.
+    set (c := due D t k) in *. set (E := encode kinds ds) in *.
     set (f := fun (h0 : KeyMap.key) (x : Z * list node) (N' : nodes) =>
       fewer X k c h0 h0 (snd x) N').
     assert (Hf : forall h x N', keeps N' (f h x N')) by (intros; apply fewer_keeps).
-    set (N1 := if c <=? z then KeyMap.fold f N N else N).
+    set (N1 := if charge D k t <=? z then KeyMap.fold f N N else N).
     assert (HN1 : keeps N N1).
-    { unfold N1. destruct (c <=? z); [|apply keeps_refl].
+    { unfold N1. destruct (_ <=? z); [|apply keeps_refl].
       apply fold_leads; [apply keeps_refl|apply keeps_trans|exact Hf]. }
-    assert (Hnode1 : node_at N1 (pile kinds ns h) (a - Z.of_nat n * u) (v + Z.of_nat n * c)).
+    assert (Hnode1 : node_at N1 (pile kinds ns h) (a - Z.of_nat n * u) (v + spend c (Z.of_nat d) n)).
     { destruct n as [|n].
-      - cbn [adds] in Hnode. replace (a - Z.of_nat 0 * u) with a by lia.
-        replace (v + Z.of_nat 0 * c) with v by lia. eapply keeps_node; [exact HN1|exact Hnode].
+      - cbn [adds spend] in *. replace (a - Z.of_nat 0 * u) with a by lia. rewrite Z.add_0_r.
+        eapply keeps_node; [exact HN1|exact Hnode].
       - assert (Hc : N1 = KeyMap.fold f N N).
-        { unfold N1. destruct (Z.leb_spec c z) as [|Hc]; [reflexivity|].
+        { unfold N1. destruct (Z.leb_spec (charge D k t) z) as [|Hc]; [reflexivity|].
           specialize (Hdear k (S n) (or_introl eq_refl) Hc). discriminate. }
         destruct Hnode as (rest & l & v' & Hfind & Hin & Hle).
         destruct (fold_reaches keeps keeps_refl keeps_trans f Hf N N _ _ Hfind) as (N' & HN' & Hreach).
         rewrite <- Hc in Hreach. apply (keeps_node _ _ _ _ _ Hreach). unfold f. cbn [snd].
         pose proof (fewer_spec X k c (pile kinds ns h) (S n)
-          (adds (S n) (code k) (pile kinds ns h)) l N' a v') as H.
+          (adds (S n) (code k) (pile kinds ns h)) l N' a v' (Z.of_nat d)) as H.
         rewrite Hu in H.
         destruct H as (rest2 & l2 & v2 & E1 & E2 & E3).
         + split; [lia|apply adds_length].
         + exact Hin.
         + intros j Hj. specialize (Hrest j Hj). apply (keeps_rest _ _ _ _ HN') in Hrest.
-          destruct Hrest as (r & l2 & E1 & E2). exists r, l2. split; [exact E1|]. nia.
+          destruct Hrest as (r & l2 & E1 & E2). exists r, l2. split; [exact E1|].
+          pose proof (spend_parts c (S n - j) (Z.of_nat d) j) as Hparts. replace (S n - j + j)%nat with (S n) in Hparts by lia.
+          pose proof (spend_least c (charge D k t) j (Z.of_nat d - Z.of_nat (S n - j))) as Hless.
+          assert (Z.of_nat j * charge D k t <= spend c (Z.of_nat d - Z.of_nat (S n - j)) j); [|lia].
+          apply Hless. intros i Hi. specialize (Hpay (S n - j + i)%nat ltac:(lia)).
+          replace (Z.of_nat d - Z.of_nat (S n - j) - Z.of_nat i) with (Z.of_nat d - Z.of_nat (S n - j + i)) by lia. exact Hpay.
         + intros j Hj. rewrite Ha.
           replace (low + u * (Z.of_nat d + radix k * E) - Z.of_nat j * u)
             with (low + (Z.of_nat d - Z.of_nat j + E * radix k) * u) by ring.
@@ -643,23 +725,26 @@ Proof.
     + rewrite Ha. fold E. ring.
     + exact Hnode1.
     + apply (paid_keeps _ _ _ N); [exact HN1|exact Hpaid].
+    + exact Hpays.
     + lia.
     + intros k' n' Hk'. apply (Hdear k' n'). right. exact Hk'.
 Qed.
 
-Lemma advance_rest W X N T h v r : batch_entry T h v r -> rest_at (advance_batch W X N T) h v.
+Lemma advance_rest idle W X N T h v r : batch_entry T h v r -> rest_at (advance_batch idle W X N T) h v.
 Proof.
   intros (v' & r' & Hfind & Hv & _). unfold advance_batch, rest_at. rewrite KeyFacts.mapi_o, Hfind.
   - cbn [option_map fst]. eexists _, _. split; [reflexivity|exact Hv].
   - intros x y e E. unfold Key.eq in E. subst. reflexivity.
 Qed.
 
-Lemma advance_batch_spec W X N T h a v g r : node_at N (before W h) a v -> batch_entry T h g r -> h <> [] -> a <> 0 ->
-  v + g <= X -> node_at (advance_batch W X N T) h a v.
+Lemma advance_batch_spec idle W X N T h a v g r : node_at N (before W h) a v -> batch_entry T h g r ->
+  idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> node_at (advance_batch idle W X N T) h a v.
 Proof.
   intros (rest & l & v' & Hfind & Hin & Hle) (g' & r' & HfindT & Hg & _) Hh Ha HX.
   unfold advance_batch, node_at. rewrite KeyFacts.mapi_o, HfindT.
-  - destruct h as [|e h]; [contradiction|]. cbv beta iota zeta delta [option_map]. rewrite Hfind.
+  - assert (Hgo : negb idle && match h with [] => true | _ => false end = false).
+    { destruct Hh as [->|Hh]; [reflexivity|]. destruct h; [contradiction|apply andb_false_r]. }
+    cbv beta iota zeta delta [option_map]. rewrite Hfind, Hgo.
     eexists _, _, v'. split; [reflexivity|]. split; [|exact Hle]. apply filter_In. split; [exact Hin|].
     cbn [fst snd]. destruct (Z.eqb_spec a 0); [contradiction|]. cbn [negb andb]. lia.
   - intros x y e E. unfold Key.eq in E. subst. reflexivity.

@@ -1,4 +1,4 @@
-(* The rules "demand-duals" and "blocks" of FORMAT.md: cheapest paths through profiles
+(* The rules "blocks" and, at the end, "demand-duals" of FORMAT.md: cheapest paths through profiles
    (demand_duals.md).
 
    If w are the duals of the demands and p those of the memory in some rounds, D times the sum of
@@ -11,7 +11,7 @@
    whatever fits leads from profiles with a number to profiles with a number. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Prices Area PathCheck Types Keys Exhaustive.
+From Kvopt Require Import Model Sums Staircase Prices Area PathCheck Types Keys Exhaustive Released.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -370,7 +370,7 @@ Proof.
     apply existsb_exists. exists q. split; [exact Hin|]. unfold same in *. lia.
 Qed.
 
-(* The rules "demand-duals" and "blocks": whatever the duals and the blocks are, what is returned
+(* The rule "blocks": whatever the duals and the blocks are, what is returned
    is at most the cost of every schedule of these requests. *)
 Theorem blocks_sound M D on_memory blocks types result requests l :
   blocks_bound M D on_memory blocks types = Some result ->
@@ -470,4 +470,93 @@ Proof.
   inversion Hresult. unfold ceil_div.
   set (B := total (fun x => snd x * w (fst x)) types - M * total (fun x => snd x) on_memory + v).
   assert (- completions l <= - B / D); [|lia]. apply Z.div_le_lower_bound; [lia|]. unfold B. lia.
+Qed.
+
+(* --- One block, and releases ------------------------------------------------------------- *)
+
+(* The rule "demand-duals": theorem 6 of release_times.md.  The duals are of each prompt, output
+   and release.  A start at time t gets the largest dual of those that are released by then. *)
+
+(* What stands for the cost of what is impossible. *)
+Definition lost : Z := 10 ^ 80.
+
+Definition released_start (D : Z) (S : steps_map) (q : request) (t : Z) : Z :=
+  match best_by t (steps_of S q) with Some w => D * (t + output q) - w | None => lost end.
+
+Definition last_released (D : Z) (S : steps_map) (kinds : list request) : Z :=
+  latest (flat_map (fun q => map (fun x => ceil_div (snd x - D * output q) D) (steps_of S q)) kinds).
+
+Definition released_bound (M D : Z) (duals types : list (request * Z)) : option Z :=
+  let kinds := map fst (shapes_of types) in
+  let S := price_steps duals in
+  let H := Z.max (latest (map (fun x => release (fst x)) types)) (last_released D S kinds) in
+  if (1 <=? M) && (1 <=? D)
+    && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)) types
+    && of_types types duals && distinct kinds && (H <=? max_rounds)
+  then
+    match block_value M (released_start D S) kinds H with
+    | Some v => Some (ceil_div (duals_value types duals + v) D - total (fun x => snd x * release (fst x)) types)
+    | None => None
+    end
+  else None.
+
+(* --- Proofs ------------------------------------------------------------------------------ *)
+
+(* The rule "demand-duals": whatever the duals are, what is returned is at most the cost of
+   every schedule of these requests. *)
+Theorem released_sound M D duals types result requests l :
+  released_bound M D duals types = Some result ->
+  Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
+Proof.
+  unfold released_bound. set (kinds := map fst (shapes_of types)). set (S := price_steps duals).
+  set (H := Z.max _ (last_released D S kinds)). intros Hresult Hperm Hl.
+  destruct ((1 <=? M) && _ && _ && _ && _ && _) eqn:Hok; [|discriminate].
+  apply andb_true_iff in Hok as [Hok _]. apply andb_true_iff in Hok as [Hok Hdist].
+  apply andb_true_iff in Hok as [Hok Hduals]. apply andb_true_iff in Hok as [Hok Htypes].
+  apply andb_true_iff in Hok as [HM HD]. rewrite forallb_forall in Htypes.
+  assert (Hcounts : forall x, In x types -> 0 <= snd x) by (intros x Hx; specialize (Htypes x Hx); lia).
+  destruct (shapes_in types Hcounts) as (Hzero & Hshape & Hin). fold kinds in Hzero, Hshape, Hin.
+  destruct (block_value _ _ _ _) as [v|] eqn:Hv; [|discriminate]. inversion Hresult. subst result. clear Hresult.
+  destruct Hl as (Hof & Hvalid & Hfits). rewrite Forall_forall in Hvalid. subst requests.
+  (* each gets its own dual at least *)
+  set (gets := fun a => match best_by (start a) (steps_of S (of a)) with Some y => y | None => 0 end).
+  assert (Hgets : forall a w, In a l -> In (of a, w) duals ->
+      best_by (start a) (steps_of S (of a)) = Some (gets a) /\ w <= gets a).
+  { intros a w Ha Hw. destruct (Hvalid a Ha) as [_ Hs]. apply price_steps_spec in Hw. fold S in Hw.
+    destruct (best_by_ge (start a) _ _ _ Hw ltac:(lia)) as (y & Hy & Hle). unfold gets. rewrite Hy. auto. }
+  assert (Hprice : forall a, In a l -> reduced (released_start D S) (early a) = D * completion a - gets a).
+  { intros a Ha. assert (Hq : In (of a) (expand types)) by (apply (Permutation_in _ Hperm), in_map, Ha).
+    apply in_expand in Hq as (n & Hq). destruct (has_dual types duals (of a) n Hduals Hq) as (w & Hw).
+    destruct (Hgets a w Ha Hw) as [E _]. unfold reduced, released_start, early, completion. cbn [of start at_zero output].
+    change (steps_of S (at_zero (of a))) with (steps_of S (of a)). rewrite E. reflexivity. }
+  assert (Hpaths : v <= total (reduced (released_start D S)) (map early l)).
+  { assert (HH : 0 <= H) by (unfold H; pose proof (latest_nonneg (map (fun x => release (fst x)) types)); lia).
+    apply (block_value_below M (released_start D S) kinds H v); try assumption.
+    - intros q Hq. destruct (Hshape q Hq) as (y & Hy & ->). specialize (Htypes y Hy). split; cbn [at_zero prompt output]; lia.
+    - intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). destruct (Hvalid b Hb) as [Hq Hs].
+      split; [exact Hq|]. cbn [early of start at_zero release]. lia.
+    - intros r. unfold memory. rewrite total_map. apply Hfits.
+    - intros a Ha. apply in_map_iff in Ha as (b & <- & Hb). apply Hin, (Permutation_in _ Hperm), in_map, Hb.
+    - intros a Ha Hlate. apply in_map_iff in Ha as (b & <- & Hb). fold (reduced (released_start D S) (early b)).
+      rewrite (Hprice b Hb). cbn [early start] in Hlate.
+      assert (Hq : In (of b) (expand types)) by (apply (Permutation_in _ Hperm), in_map, Hb).
+      pose proof Hq as Hq'. apply in_expand in Hq' as (n & Hq'). destruct (has_dual types duals (of b) n Hduals Hq') as (w & Hw).
+      destruct (Hgets b w Hb Hw) as [E _]. apply best_by_in in E as (x & Hx & Ex & _).
+      assert (Hlast : ceil_div (gets b - D * output (of b)) D <= H).
+      { unfold H, last_released. eapply Z.le_trans; [|apply Z.le_max_r]. apply latest_ge, in_flat_map.
+        exists (at_zero (of b)). split; [apply Hin, Hq|]. apply in_map_iff. exists x. rewrite Ex. auto. }
+      unfold ceil_div in Hlast.
+      pose proof (Z.mul_div_le (- (gets b - D * output (of b))) D ltac:(lia)) as Hdiv.
+      assert (D * - (- (gets b - D * output (of b)) / D) <= D * start b) by (apply Z.mul_le_mono_nonneg_l; lia).
+      unfold completion. lia. }
+  rewrite total_map in Hpaths.
+  assert (Hvalue : duals_value types duals <= total gets l).
+  { pose proof (Permutation_map_inv of l (Permutation_sym Hperm)) as (k & Hk & Hkl).
+    rewrite (total_permutation _ _ _ Hkl). apply duals_below; [exact Hduals|symmetry; exact Hk|exact Hcounts|].
+    intros a w Ha Hw. apply (Hgets a w); [|exact Hw]. apply (Permutation_in _ (Permutation_sym Hkl) Ha). }
+  assert (Hall : total (fun a => reduced (released_start D S) (early a)) l + total gets l = D * completions l).
+  { unfold completions. rewrite <- total_add, <- total_scale. apply total_ext. intros a Ha. rewrite (Hprice a Ha). lia. }
+  rewrite cost_completions, (total_permutation _ _ _ Hperm), total_expand by exact Hcounts.
+  unfold ceil_div. assert (- completions l <= - (duals_value types duals + v) / D); [|lia].
+  apply Z.div_le_lower_bound; lia.
 Qed.

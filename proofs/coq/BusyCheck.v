@@ -1,7 +1,7 @@
 (* The rule "busy-time" of FORMAT.md: busy-time bounds in integers, from the types. *)
 
 From Coq Require Import ZArith QArith Qround Lqa List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Staircase Prices Area Spacing BusyTime.
+From Kvopt Require Import Model Sums Staircase Prices Area Spacing BusyTime Fluid.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -40,6 +40,11 @@ Definition busy_integer (c : Z) (weigh : weighed) (types : list (request * Z)) :
   ceil_div (deltas weigh types
     + (doubled weigh 0 (heaviest_first weigh types) * fine) / (2 * c)) fine.
 
+(* With releases: the same from the fluid. *)
+Definition fluid_integer (c : Z) (weigh : weighed) (types : list (request * Z)) : Z :=
+  ceil_div (deltas weigh types
+    + snd (fluid fine c (fun q => fst (weigh q)) (heaviest_first weigh types)) / 2) fine.
+
 (* Memory weights, in units of 1 / M. *)
 Definition weigh_memory : weighed := fun q =>
   let s := prompt q in let o := output q in
@@ -52,19 +57,17 @@ Definition weigh_slots (M s_min : Z) : weighed := fun q =>
 
 Definition longest_slots : Z := 100000.
 
-(* The checker: the larger of the bound and the sum of the outputs. *)
+(* The checker: the larger of the bound, less the releases, and the sum of the outputs. *)
 Definition busy_check (slots : bool) (M : Z) (types : list (request * Z)) : option Z :=
   let s_min := smallest_prompt types in
-  if (1 <=? M) && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x))
-      && (release (fst x) =? 0) && (0 <=? snd x)) types
+  let c := if slots then slot_unit M else M in
+  let weigh := if slots then weigh_slots M s_min else weigh_memory in
+  if (1 <=? M) && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)) types
+    && (negb slots || (M / (s_min + 1) <=? 64) && forallb (fun x => (output (fst x) <=? longest_slots)
+          && (0 <? fst (weigh (fst x)))) types)
   then
-    let outputs := total (fun x => snd x * output (fst x)) types in
-    if slots then
-      if (M / (s_min + 1) <=? 64) && forallb (fun x => (output (fst x) <=? longest_slots)
-          && (0 <? fst (weigh_slots M s_min (fst x)))) types
-      then Some (Z.max outputs (busy_integer (slot_unit M) (weigh_slots M s_min) types))
-      else None
-    else Some (Z.max outputs (busy_integer M weigh_memory types))
+    Some (Z.max (total (fun x => snd x * output (fst x)) types)
+      (fluid_integer c weigh types - total (fun x => snd x * release (fst x)) types))
   else None.
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
@@ -106,14 +109,7 @@ Section Weights.
     fold (heaviest_first weigh rest). rewrite insert_type_in, IH. simpl. intuition congruence.
   Qed.
 
-  (* No later type weighs more. *)
-  Fixpoint falling (types : list (request * Z)) : Prop :=
-    match types with
-    | [] => True
-    | x :: rest => (forall y, In y rest -> W (fst y) <= W (fst x)) /\ falling rest
-    end.
-
-  Lemma insert_type_falling x types : falling types -> falling (insert_type weigh x types).
+  Lemma insert_type_falling x types : falling W types -> falling W (insert_type weigh x types).
   Proof.
     induction types as [|y rest IH]; intros H.
     - simpl. split; [intros z []|exact I].
@@ -122,7 +118,7 @@ Section Weights.
       + split; [|apply IH, H2]. intros z Hz. apply insert_type_in in Hz as [->|Hz]; [unfold W; lia|auto].
   Qed.
 
-  Lemma heaviest_first_falling types : falling (heaviest_first weigh types).
+  Lemma heaviest_first_falling types : falling W (heaviest_first weigh types).
   Proof.
     induction types as [|x rest IH]; [exact I|]. cbn [heaviest_first fold_right].
     apply insert_type_falling, IH.
@@ -145,7 +141,7 @@ Section Weights.
     rewrite E1, E2, Z.mul_add_distr_l, IH, Nat2Z.inj_succ. unfold Z.succ. ring.
   Qed.
 
-  Lemma doubled_spec types larger : (forall x, In x types -> 0 <= snd x) -> falling types ->
+  Lemma doubled_spec types larger : (forall x, In x types -> 0 <= snd x) -> falling W types ->
     doubled weigh larger types =
     2 * pairs both (expand types) + total W (expand types) + 2 * larger * total W (expand types).
   Proof.
@@ -176,9 +172,6 @@ Section Weights.
     induction n as [|n IH]; [simpl; change (inject_Z 0) with 0%Q; ring|]. cbn [repeat totalQ]. rewrite IH.
     rewrite Nat2Z.inj_succ. unfold Z.succ. rewrite inject_Z_plus. change (inject_Z 1) with 1%Q. ring.
   Qed.
-
-  Lemma totalQ_app {A : Type} (f : A -> Q) l l' : (totalQ f (l ++ l') == totalQ f l + totalQ f l')%Q.
-  Proof. induction l as [|x l IH]; cbn [app totalQ]; [lra|]. rewrite IH. ring. Qed.
 
   Lemma deltas_below types :
     (forall x, In x types -> 0 <= snd x /\ weigh (fst x) = (whole w (fst x), 6 * moment w (fst x)) /\
@@ -247,9 +240,84 @@ Section Weights.
     set (Y := deltas weigh types + d * fine / (2 * c)) in *.
     assert (- X <= - Y / fine); [|lia]. apply Z.div_le_lower_bound; lia.
   Qed.
+
+  (* Nor is the one from the fluid: Theorem 1 of release_times.md. *)
+  Lemma fluid_integer_below types M requests l :
+    schedule M requests l -> Permutation requests (expand types) ->
+    (forall x, In x types -> 0 <= snd x /\ weigh (fst x) = (whole w (fst x), 6 * moment w (fst x)) /\
+      0 < whole w (fst x)) ->
+    (forall a r, In a l -> 0 <= weight w a r) ->
+    (forall r, total (fun a => weight w a r) l <= c) ->
+    fluid_integer c weigh types <= completions l.
+  Proof.
+    intros (Hof & Hvalid & _) Hperm H Hpos Hcap. rewrite Forall_forall in Hvalid. subst requests.
+    assert (Hfine : 0 < fine) by reflexivity.
+    set (heavy := heaviest_first weigh types).
+    assert (Hheavy : forall x, In x heavy -> 0 <= snd x /\ W (fst x) = whole w (fst x) /\ 0 < whole w (fst x)).
+    { intros x Hx. apply (proj1 (heaviest_first_in types x)) in Hx. destruct (H x Hx) as (H1 & H2 & H3). unfold W. rewrite H2. auto. }
+    assert (Hof : forall a, In a l -> W (of a) = whole w (of a) /\ 0 < whole w (of a)).
+    { intros a Ha. apply (in_map of) in Ha. apply (Permutation_in _ Hperm) in Ha. apply in_expand in Ha as (n & Ha).
+      destruct (H _ Ha) as (_ & H2 & H3). unfold W. cbn [fst] in *. rewrite H2. auto. }
+    pose proof (heaviest_first_permutation types) as Hp. fold heavy in Hp.
+    assert (Hp' : Permutation (expand heavy) (map of l)) by (rewrite <- Hp; apply Permutation_sym, Hperm).
+    apply Permutation_map_inv in Hp' as (k & Hk & Hkl).
+    assert (Hlk : Permutation l (k ++ [])) by (rewrite app_nil_r; exact Hkl).
+    pose proof (fluid_below w c fine Hc Hfine l Hvalid (fun a Ha => proj2 (Hof a Ha)) Hpos Hcap W heavy) as Hfluid.
+    specialize (Hfluid ltac:(intros q Hq; apply in_map_iff in Hq as (a & <- & Ha); apply (Hof a Ha))).
+    specialize (Hfluid (fun x Hx => proj1 (Hheavy x Hx)) k [] Hlk (eq_sym Hk)).
+    specialize (Hfluid ltac:(intros x Hx; destruct (Hheavy x Hx) as (_ & -> & Hx'); exact Hx')).
+    specialize (Hfluid (heaviest_first_falling types)).
+    unfold fluid_integer. fold heavy. change (fun q => fst (weigh q)) with W.
+    destruct (fluid fine c W heavy) as [blocks sum]. destruct Hfluid as [Hstand Hfluid]. cbn [snd].
+    set (z := 1 + latest (map (fun x => W (fst x)) heavy)).
+    pose proof (latest_nonneg (map (fun x => W (fst x)) heavy)) as Hz.
+    specialize (Hfluid z ltac:(unfold z; lia)).
+    specialize (Hfluid ltac:(intros x Hx; apply (in_map (fun x => W (fst x))) in Hx; apply latest_ge in Hx; unfold z; lia)).
+    pose proof (moments_below w c Hc l Hvalid (fun a Ha => proj2 (Hof a Ha)) Hpos Hcap blocks k [] Hlk Hstand) as Hless.
+    assert (Hrest : (0 <= inject_Z (c * total (busy w) k - block_moments blocks) / inject_Z z)%Q).
+    { apply Qle_shift_div_l; [apply inject_pos; unfold z; lia|]. rewrite Qmult_0_l.
+      change 0%Q with (inject_Z 0). rewrite <- Zle_Qle. lia. }
+    pose proof (twice_completions w l (fun a Ha => proj2 (Hof a Ha))) as HC.
+    rewrite (totalQ_permutation _ _ _ Hkl), (totalQ_permutation (delta w) _ _ Hperm) in HC.
+    pose proof (deltas_below types H) as Hdeltas. pose proof (floor_le sum 2 ltac:(lia)) as Hfloor.
+    set (B := totalQ (fun a => inject_Z (busy w a) / inject_Z (whole w (of a)))%Q k) in *.
+    assert (Hcq : (0 < inject_Z c)%Q) by (apply inject_pos, Hc).
+    assert (Hfq : (0 < inject_Z fine)%Q) by (apply inject_pos, Hfine).
+    assert (Hsum : (inject_Z sum <= inject_Z fine * B)%Q).
+    { assert (H1 : (inject_Z sum / inject_Z fine * inject_Z c <= B * inject_Z c)%Q) by lra.
+      apply Qmult_le_r in H1; [|exact Hcq].
+      assert (H2 : (inject_Z sum / inject_Z fine * inject_Z fine <= B * inject_Z fine)%Q)
+        by (apply Qmult_le_compat_r; [exact H1|lra]).
+      assert (E : (inject_Z sum / inject_Z fine * inject_Z fine == inject_Z sum)%Q) by (field; lra).
+      lra. }
+    assert (HZ : deltas weigh types + sum / 2 <= fine * completions l).
+    { rewrite Zle_Qle, inject_Z_plus, inject_Z_mult.
+      assert (E : (inject_Z fine * inject_Z (completions l) ==
+          (1 # 2) * (inject_Z fine * B) + inject_Z fine * totalQ (delta w) (expand types))%Q).
+      { assert (E : (inject_Z (completions l) == (1 # 2) * (inject_Z 2 * inject_Z (completions l)))%Q)
+          by (change (inject_Z 2) with 2%Q; ring).
+        rewrite E, HC. change (inject_Z 2) with 2%Q. ring. }
+      rewrite E. assert (E2 : (inject_Z sum / inject_Z 2 == (1 # 2) * inject_Z sum)%Q)
+        by (change (inject_Z 2) with 2%Q; field).
+      rewrite E2 in Hfloor. lra. }
+    unfold ceil_div. set (Y := deltas weigh types + sum / 2) in *.
+    assert (- completions l <= - Y / fine); [|lia]. apply Z.div_le_lower_bound; lia.
+  Qed.
 End Weights.
 
-(* With memory weights, and 0 <= releases; about the completion times. *)
+(* Memory weights are what `weigh_memory` says. *)
+Lemma memory_weighed (x : request * Z) : 0 <= snd x -> valid_request (fst x) ->
+  0 <= snd x /\ weigh_memory (fst x) = (whole memory_weights (fst x), 6 * moment memory_weights (fst x)) /\
+  0 < whole memory_weights (fst x).
+Proof.
+  intros Hn Hq. pose proof Hq as [Hs Ho]. assert (Hw := memory_whole (fst x) ltac:(lia)). split; [exact Hn|]. split.
+  - unfold weigh_memory. rewrite Hw. f_equal.
+    pose proof (memory_moment (prompt (fst x)) (Z.to_nat (output (fst x)))) as Hm.
+    rewrite Z2Nat.id in Hm by lia. unfold moment, memory_weights. rewrite Hm. ring.
+  - rewrite Hw. apply area_pos, Hq.
+Qed.
+
+(* The bound without releases, about the completion times. *)
 Lemma busy_memory_below M types requests l :
   0 < M -> Permutation requests (expand types) ->
   (forall x, In x types -> 0 <= snd x /\ valid_request (fst x)) ->
@@ -257,12 +325,7 @@ Lemma busy_memory_below M types requests l :
 Proof.
   intros HM Hperm Htypes Hl.
   apply (busy_integer_below memory_weights weigh_memory M HM types requests); [exact Hperm| |].
-  - intros x Hx. destruct (Htypes x Hx) as [Hn Hq]. pose proof Hq as [Hs Ho].
-    assert (Hw := memory_whole (fst x) ltac:(lia)). split; [exact Hn|]. split.
-    + unfold weigh_memory. rewrite Hw. f_equal.
-      pose proof (memory_moment (prompt (fst x)) (Z.to_nat (output (fst x)))) as Hm.
-      rewrite Z2Nat.id in Hm by lia. unfold moment, memory_weights. rewrite Hm. ring.
-    + rewrite Hw. apply area_pos, Hq.
+  - intros x Hx. destruct (Htypes x Hx) as [Hn Hq]. apply memory_weighed; assumption.
   - apply (busy_time_memory M requests l HM Hl).
 Qed.
 
@@ -271,31 +334,43 @@ Theorem busy_sound slots M types result requests l :
   busy_check slots M types = Some result ->
   Permutation requests (expand types) -> schedule M requests l -> result <= cost l.
 Proof.
-  unfold busy_check. intros Hresult Hperm Hl.
-  destruct ((1 <=? M) && forallb _ types) eqn:E; [|discriminate].
-  apply andb_true_iff in E as [HM Htypes]. rewrite forallb_forall in Htypes.
-  assert (Hzero : at_once requests).
-  { apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
-  rewrite (cost_at_once M requests l Hl Hzero).
-  assert (Hout : total (fun x => snd x * output (fst x)) types <= completions l).
-  { rewrite <- total_expand by (intros x Hx; specialize (Htypes x Hx); lia).
-    rewrite <- (total_permutation _ _ _ Hperm). apply (output_bound M requests l Hl). }
-  destruct slots.
-  - destruct ((M / (smallest_prompt types + 1) <=? 64) && _) eqn:Hslots; [|discriminate].
-    apply andb_true_iff in Hslots as [_ Hpos]. rewrite forallb_forall in Hpos.
-    inversion Hresult. subst result. clear Hresult. apply Z.max_lub; [exact Hout|].
-    set (s_min := smallest_prompt types).
+  unfold busy_check. intros Hresult Hperm Hl. pose proof Hl as (Hof & Hvalid & Hfits).
+  rewrite Forall_forall in Hvalid.
+  destruct ((1 <=? M) && forallb _ types && _) eqn:E; [|discriminate]. inversion Hresult. subst result. clear Hresult.
+  apply andb_true_iff in E as [E Hslots]. apply andb_true_iff in E as [HM Htypes]. rewrite forallb_forall in Htypes.
+  assert (Hsum : forall f, total (fun x => snd x * f (fst x)) types = total f requests).
+  { intros f. rewrite <- total_expand by (intros x Hx; specialize (Htypes x Hx); lia).
+    symmetry. apply total_permutation, Hperm. }
+  rewrite !Hsum, cost_completions, Hof. apply Z.max_lub.
+  { rewrite <- Hof, !total_map. unfold completions.
+    assert (total (fun a => output (of a)) l + total (fun a => release (of a)) l <= total completion l); [|lia].
+    rewrite <- total_add. apply total_le. intros a Ha. destruct (Hvalid a Ha) as [_ Hs]. unfold completion. lia. }
+  assert (fluid_integer (if slots then slot_unit M else M)
+    (if slots then weigh_slots M (smallest_prompt types) else weigh_memory) types <= completions l); [|lia].
+  destruct slots; cbn [negb orb] in Hslots.
+  - apply andb_true_iff in Hslots as [_ Hpos]. rewrite forallb_forall in Hpos.
+    set (s_min := smallest_prompt types) in *.
     assert (Hmin : forall q, In q requests -> 0 <= s_min <= prompt q).
     { intros q Hq. apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
       split; [|apply (smallest_prompt_le types q n), Hq].
       apply smallest_prompt_nonneg. intros y Hy. specialize (Htypes y Hy). lia. }
     assert (Hunit : M <= slot_unit M) by (unfold slot_unit; lia).
-    pose proof (busy_time_slots M s_min (slot_unit M) requests l Hl Hunit Hmin) as Hbound.
-    apply (busy_integer_below (slot_weights M s_min (slot_unit M)) (weigh_slots M s_min)
-      (slot_unit M) ltac:(lia) types requests); [exact Hperm| |exact Hbound].
-    intros x Hx. specialize (Hpos x Hx). specialize (Htypes x Hx). fold s_min in Hpos.
-    cbv beta zeta delta [weigh_slots] in Hpos. cbn [fst] in Hpos. repeat split; lia.
-  - inversion Hresult. apply Z.max_lub; [exact Hout|].
-    apply (busy_memory_below M types requests l); [lia|exact Hperm| |exact Hl].
-    intros x Hx. specialize (Htypes x Hx). repeat split; lia.
+    destruct l as [|a0 l0] eqn:El.
+    { apply (fluid_integer_below (slot_weights M s_min (slot_unit M)) (weigh_slots M s_min) (slot_unit M) ltac:(lia) types M requests []); try assumption.
+      - intros x Hx. specialize (Hpos x Hx). specialize (Htypes x Hx).
+        cbv beta iota zeta delta [weigh_slots] in Hpos. cbn [fst] in Hpos. repeat split; lia.
+      - intros a r [].
+      - intros r. cbn [total]. lia. }
+    rewrite <- El in *.
+    destruct (slots_shared M s_min (slot_unit M) requests l Hl Hunit Hmin) as (_ & Hone & Hcap); [rewrite El; discriminate|].
+    apply (fluid_integer_below (slot_weights M s_min (slot_unit M)) (weigh_slots M s_min) (slot_unit M) ltac:(lia) types M requests l Hl Hperm);
+      [| |exact Hcap].
+    + intros x Hx. specialize (Hpos x Hx). specialize (Htypes x Hx).
+      cbv beta iota zeta delta [weigh_slots] in Hpos. cbn [fst] in Hpos. repeat split; lia.
+    + intros a r Ha. unfold weight. destruct ((start a <? r) && (r <=? completion a)) eqn:E; [|lia].
+      unfold completion in E. specialize (Hone a (r - start a) Ha ltac:(lia)). lia.
+  - apply (fluid_integer_below memory_weights weigh_memory M ltac:(lia) types M requests l Hl Hperm).
+    + intros x Hx. specialize (Htypes x Hx). apply memory_weighed; [lia|split; lia].
+    + intros a r Ha. rewrite memory_weight. apply use_nonneg, Hvalid, Ha.
+    + intros r. rewrite (total_ext _ (fun a => use a r)) by (intros; apply memory_weight). apply Hfits.
 Qed.

@@ -166,6 +166,9 @@ Lemma totalQ_map {A B : Type} (f : B -> Q) (g : A -> B) l :
   totalQ f (map g l) = totalQ (fun x => f (g x)) l.
 Proof. induction l; simpl; [reflexivity|]. rewrite IHl. reflexivity. Qed.
 
+Lemma totalQ_app {A : Type} (f : A -> Q) l l' : (totalQ f (l ++ l') == totalQ f l + totalQ f l')%Q.
+Proof. induction l as [|x l IH]; cbn [app totalQ]; [lra|]. rewrite IH. ring. Qed.
+
 (* Summation by parts.  For W_1 >= W_2 >= ... > 0 and numbers Y_i whose sums over all tails
    are at least the squares of those of W:  the sum of Y_i / W_i is at least that for which
    the sums are equal. *)
@@ -215,6 +218,24 @@ Proof.
   apply (Permutation_in _ (Permutation_sym Hp)). apply in_or_app. auto.
 Qed.
 
+(* 2 C_i = 2 B_i + 2 delta_i. *)
+Lemma twice_completions w l : (forall a, In a l -> 0 < whole w (of a)) ->
+  (inject_Z 2 * inject_Z (completions l) ==
+    totalQ (fun a => inject_Z (busy w a) / inject_Z (whole w (of a))) l
+    + inject_Z 2 * totalQ (delta w) (map of l))%Q.
+Proof.
+  intros Hwhole. rewrite totalQ_map. unfold completions.
+  induction l as [|a l IH]; cbn [total totalQ].
+  - change (inject_Z 0) with 0%Q. lra.
+  - specialize (IH (fun b Hb => Hwhole b (or_intror Hb))).
+    rewrite inject_Z_plus, Qmult_plus_distr_r, IH.
+    assert (Ha : (0 < inject_Z (whole w (of a)))%Q) by (apply inject_pos, Hwhole; simpl; auto).
+    assert (inject_Z 2 * inject_Z (completion a) ==
+      inject_Z (busy w a) / inject_Z (whole w (of a)) + inject_Z 2 * delta w (of a))%Q; [|lra].
+    unfold delta, busy, completion.
+    rewrite !inject_Z_plus, !inject_Z_mult. change (inject_Z 2) with 2%Q. field. lra.
+Qed.
+
 (* Theorem 2 of lower_bounds.md, for weights that are fractions (integers over c): if in
    every round of this schedule the weights add up to at most 1, the bound holds. *)
 Theorem busy_time w c M requests l :
@@ -250,20 +271,9 @@ Proof.
       specialize (Htails [] l' eq_refl). lia. }
     lra. }
   (* 2 C_i = 2 B_i + 2 delta_i *)
-  assert (HC : (inject_Z 2 * inject_Z (completions l) ==
-      totalQ (fun a => inject_Z (busy w a) / inject_Z (W a)) l
-      + inject_Z 2 * totalQ (delta w) requests)%Q).
-  { rewrite <- Hof, totalQ_map. unfold completions. clear -Hwhole.
-    induction l as [|a l IH]; cbn [total totalQ].
-    - change (inject_Z 0) with 0%Q. lra.
-    - specialize (IH (fun b Hb => Hwhole b (or_intror Hb))).
-      rewrite inject_Z_plus, Qmult_plus_distr_r, IH.
-      assert (Ha : (0 < inject_Z (W a))%Q) by (apply inject_pos, Hwhole; simpl; auto).
-      assert (inject_Z 2 * inject_Z (completion a) ==
-        inject_Z (busy w a) / inject_Z (W a) + inject_Z 2 * delta w (of a))%Q; [|lra].
-      unfold delta, busy, completion. fold (W a).
-      rewrite !inject_Z_plus, !inject_Z_mult. fold (W a). change (inject_Z 2) with 2%Q.
-      field. lra. }
+  pose proof (twice_completions w l Hwhole) as HC. rewrite Hof in HC.
+  change (totalQ (fun a => inject_Z (busy w a) / inject_Z (whole w (of a))) l)%Q
+    with (totalQ (fun a => inject_Z (busy w a) / inject_Z (W a)) l)%Q in HC.
   unfold busy_bound.
   assert (Hpairs : pairs (fun q q' => Z.min (whole w q) (whole w q')) requests =
       pairs (fun a b => Z.min (W a) (W b)) l').

@@ -2,7 +2,7 @@
    time t is linear in t between some times, so that it is enough to look at these. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Staircase Prices Upper Pieces FirstCompletion.
+From Kvopt Require Import Model Sums Staircase Prices Types Upper Pieces FirstCompletion.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -47,18 +47,27 @@ Definition row_changes (M s_min : Z) (lines : list line) (families : list family
     list event :=
   Sort.sort (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families).
 
-(* The least reduced cost of a start of a type. *)
-Definition least_start (M s_min D : Z) (lines : list line) (families : list family) (q : request) :
-    option Z :=
-  scan_least 0 (D * output q) D (row_changes M s_min lines families q).
+(* The least reduced cost of a start from a release on, of requests of one prompt and output. *)
+Fixpoint scan_from (first c k : Z) (l : list event) : option Z :=
+  match l with
+  | e :: rest =>
+      if time e <=? first then scan_from first (c + constant e) (k + number e) rest
+      else scan_least first c k l
+  | [] => scan_least first c k []
+  end.
 
-(* The sum of n_k times the least reduced cost. *)
+Definition least_start (D : Z) (events : list event) (q : request) : option Z :=
+  scan_from (release q) (D * output q) D events.
+
+(* The sum of n_k times the least reduced cost; `last` is the request before, with its events. *)
 Fixpoint least_starts (M s_min D : Z) (lines : list line) (families : list family)
-    (types : list (request * Z)) : option Z :=
+    (last : option (request * list event)) (types : list (request * Z)) : option Z :=
   match types with
   | [] => Some 0
   | (q, n) :: rest =>
-      match least_start M s_min D lines families q, least_starts M s_min D lines families rest with
+      let again := match last with Some (q', events) => if same q' q then Some events else None | None => None end in
+      let events := match again with Some events => events | None => row_changes M s_min lines families q end in
+      match least_start D events q, least_starts M s_min D lines families (Some (q, events)) rest with
       | Some v, Some sum => Some (n * v + sum)
       | _, _ => None
       end
@@ -66,7 +75,7 @@ Fixpoint least_starts (M s_min D : Z) (lines : list line) (families : list famil
 
 Definition lines_bound (M s_min D : Z) (lines : list line) (families : list family)
     (types : list (request * Z)) : option Z :=
-  match least_starts M s_min D lines families types with
+  match least_starts M s_min D lines families None types with
   | Some v => Some (ceil_div (v - total (fun x =>
       price (as_row M s_min x) * right (as_row M s_min x)) lines
       - total (family_right M) families) D)
@@ -112,9 +121,12 @@ Fixpoint tree_least (M s_min D : Z) (types : list (request * Z)) (above : list (
 
 Definition duals_bound (M D : Z) (types : list (request * Z)) (t : tree) : option Z :=
   if (1 <=? D)
-    && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)
-         && (release (fst x) =? 0)) types
-  then tree_least M (smallest_prompt types) D types [] t
+    && forallb (fun x => (0 <=? prompt (fst x)) && (1 <=? output (fst x)) && (0 <=? snd x)) types
+  then
+    match tree_least M (smallest_prompt types) D types [] t with
+    | Some bound => Some (bound - total (fun x => snd x * release (fst x)) types)
+    | None => None
+    end
   else None.
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
@@ -179,39 +191,72 @@ Proof.
   unfold all_rows. unfold priced, completion. rewrite total_app. cbn [of start]. lia.
 Qed.
 
+Lemma scan_from_spec first l : forall c k v, scan_from first c k l = Some v ->
+  forall t, first <= t -> v <= c + k * t + changed_by l t.
+Proof.
+  induction l as [|e l IH]; intros c k v H t Ht; cbn [scan_from] in H.
+  - apply (scan_least_spec _ _ _ _ _ H), Ht.
+  - destruct (Z.leb_spec (time e) first) as [Hle|_].
+    + specialize (IH _ _ _ H t Ht). unfold changed_by in *. cbn [total].
+      destruct (Z.leb_spec (time e) t); [|lia]. lia.
+    + apply (scan_least_spec _ _ _ _ _ H), Ht.
+Qed.
+
 Lemma least_start_le M s_min D lines families q v t :
-  least_start M s_min D lines families q = Some v -> 1 <= output q -> 0 <= t ->
+  least_start D (row_changes M s_min lines families q) q = Some v -> 1 <= output q -> 0 <= release q <= t ->
   v <= priced D (all_rows M s_min lines families) (Attempt q t).
 Proof.
-  intros H Ho Ht. destruct (scan_least_spec _ _ _ _ _ H) as [_ Hle]. specialize (Hle t Ht).
-  rewrite row_changes_spec by assumption. exact Hle.
+  intros H Ho Ht. pose proof (scan_from_spec _ _ _ _ _ H t ltac:(lia)) as Hle.
+  rewrite row_changes_spec by lia. exact Hle.
+Qed.
+
+(* Releases play no part in rows. *)
+Lemma row_changes_same M s_min lines families q q' : same q q' = true ->
+  row_changes M s_min lines families q = row_changes M s_min lines families q'.
+Proof.
+  intros H. change (row_changes M s_min lines families q) with (row_changes M s_min lines families (at_zero q)).
+  change (row_changes M s_min lines families q') with (row_changes M s_min lines families (at_zero q')).
+  f_equal. unfold same in H. unfold at_zero. f_equal; lia.
+Qed.
+
+Lemma least_starts_spec M s_min D lines families types :
+  let f q := least_start D (row_changes M s_min lines families q) q in
+  forall last v, (forall q events, last = Some (q, events) -> events = row_changes M s_min lines families q) ->
+  least_starts M s_min D lines families last types = Some v ->
+  v = total (fun x => snd x * match f (fst x) with Some y => y | None => 0 end) types /\
+  forall q n, In (q, n) types -> f q <> None.
+Proof.
+  intros f. induction types as [|[q n] types IH]; intros last v Hlast Hv; cbn [least_starts] in Hv.
+  - inversion Hv. split; [reflexivity|intros q n []].
+  - cbv zeta in Hv. set (events := match match last with Some _ => _ | None => None end with Some _ => _ | None => _ end) in *.
+    assert (He : events = row_changes M s_min lines families q).
+    { unfold events. destruct last as [[q' events']|]; [|reflexivity]. destruct (same q' q) eqn:E; [|reflexivity].
+      rewrite (Hlast q' events' eq_refl). apply row_changes_same, E. }
+    rewrite He in Hv. change (least_start D (row_changes M s_min lines families q) q) with (f q) in Hv.
+    cbn [total fst snd]. destruct (f q) as [x|] eqn:Ex; [|discriminate].
+    destruct (least_starts M s_min D lines families (Some _) types) as [s|] eqn:Es; [|discriminate]. inversion Hv.
+    destruct (IH (Some (q, row_changes M s_min lines families q)) s ltac:(intros q' events' E; inversion E; reflexivity) Es) as [IH1 IH2]. split; [lia|].
+    intros q' n' [Heq|Hin]; [inversion Heq; subst; congruence|apply (IH2 q' n' Hin)].
 Qed.
 
 Lemma least_starts_le M s_min D lines families types v requests l :
-  least_starts M s_min D lines families types = Some v ->
+  least_starts M s_min D lines families None types = Some v ->
   Permutation requests (expand types) ->
   (forall x, In x types -> 0 <= snd x /\ 1 <= output (fst x)) ->
   map of l = requests -> (forall a, In a l -> valid a) ->
   v <= total (priced D (all_rows M s_min lines families)) l.
 Proof.
   intros Hv Hperm Htypes Hof Hvalid.
-  set (f := fun q => match least_start M s_min D lines families q with Some x => x | None => 0 end).
-  assert (E : v = total (fun x => snd x * f (fst x)) types /\
-      forall q n, In (q, n) types -> least_start M s_min D lines families q <> None).
-  { clear -Hv. revert v Hv. induction types as [|[q n] types IH]; intros v Hv; cbn [least_starts] in Hv.
-    - inversion Hv. split; [reflexivity|intros q n []].
-    - cbn [total fst snd]. unfold f at 1. destruct (least_start M s_min D lines families q) as [x|] eqn:Ex; [|discriminate].
-      destruct (least_starts M s_min D lines families types) as [s|]; [|discriminate]. inversion Hv.
-      destruct (IH s eq_refl) as [IH1 IH2]. split; [lia|].
-      intros q' n' [Heq|Hin]; [inversion Heq; subst; congruence|apply (IH2 q' n' Hin)]. }
-  destruct E as [-> Hsome].
+  destruct (least_starts_spec M s_min D lines families types None v ltac:(discriminate) Hv) as [-> Hsome].
+  set (f := fun q => match least_start D (row_changes M s_min lines families q) q with Some x => x | None => 0 end).
+  change (total (fun x => snd x * f (fst x)) types <= total (priced D (all_rows M s_min lines families)) l).
   rewrite <- (total_expand f types) by (intros x Hx; apply (Htypes x Hx)).
   rewrite <- (total_permutation f _ _ Hperm), <- Hof, total_map. apply total_le.
   intros [q t] Ha. cbn [of]. destruct (Hvalid _ Ha) as [_ Ht]. cbn [of start] in Ht.
   assert (Hq : In q requests) by (rewrite <- Hof; apply in_map_iff; exists (Attempt q t); auto).
   apply (Permutation_in _ Hperm) in Hq. apply in_expand in Hq as (n & Hq).
   specialize (Hsome q n Hq). destruct (Htypes _ Hq) as [_ Ho]. cbn [fst] in Ho.
-  unfold f. destruct (least_start M s_min D lines families q) as [x|] eqn:Ex; [|congruence].
+  unfold f. destruct (least_start D (row_changes M s_min lines families q) q) as [x|] eqn:Ex; [|congruence].
   apply (least_start_le M s_min D lines families q x t Ex Ho). lia.
 Qed.
 
@@ -271,7 +316,7 @@ Proof.
   destruct Hl as (Hof & Hvalid & _). rewrite Forall_forall in Hvalid.
   set (s_min := smallest_prompt types) in *. set (lines := lines_of _ _ _ _) in *.
   unfold lines_bound in Hresult.
-  destruct (least_starts M s_min D lines families types) as [v|] eqn:Ev; [|discriminate].
+  destruct (least_starts M s_min D lines families None types) as [v|] eqn:Ev; [|discriminate].
   inversion Hresult as [E]. clear Hresult E.
   pose proof (least_starts_le M s_min D lines families types v requests l Ev Hperm
     (fun x Hx => conj (proj2 (proj2 (Htypes x Hx))) (proj1 (proj2 (Htypes x Hx)))) Hof Hvalid) as Hcheap.
@@ -313,8 +358,10 @@ Proof.
   unfold duals_bound. intros H Hperm Hl.
   destruct ((1 <=? D) && forallb _ types) eqn:E; [|discriminate].
   apply andb_true_iff in E as [HD Htypes]. rewrite forallb_forall in Htypes.
-  rewrite (cost_at_once M requests l Hl).
-  2:{ apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
-  apply (tree_least_le M D types requests l t Hl Hperm) with (above := []); [|lia|intros f p []|exact H].
+  destruct (tree_least _ _ _ _ _ _) as [bound|] eqn:Hbound; [|discriminate]. inversion H. subst result. clear H.
+  assert (Hle : bound <= completions l).
+  { apply (tree_least_le M D types requests l t Hl Hperm) with (above := []); [|lia|intros f p []|exact Hbound].
+    intros x Hx. specialize (Htypes x Hx). lia. }
+  rewrite cost_completions. destruct Hl as [-> _]. rewrite (total_permutation _ _ _ Hperm), total_expand; [lia|].
   intros x Hx. specialize (Htypes x Hx). lia.
 Qed.

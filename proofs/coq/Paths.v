@@ -8,24 +8,25 @@ Open Scope Z_scope.
 
 (* --- No idle rounds ---------------------------------------------------------------------- *)
 
-(* A schedule is busy if something runs in every round up to the last completion. *)
-Definition busy_schedule (l : list attempt) : Prop :=
-  forall r, 1 <= r -> (exists a, In a l /\ r <= completion a) ->
+(* A schedule is busy after A if something runs in every later round up to the last completion. *)
+Definition busy_after (A : Z) (l : list attempt) : Prop :=
+  forall r, A + 1 <= r -> (exists a, In a l /\ r <= completion a) ->
   exists a, In a l /\ runs a r = true.
+Definition busy_schedule : list attempt -> Prop := busy_after 0.
 
 (* Start everything from time r on one round earlier. *)
 Definition earlier (r : Z) (a : attempt) : attempt :=
   Attempt (of a) (if r <=? start a then start a - 1 else start a).
 
-Lemma earlier_schedule M requests l r :
-  schedule M requests l -> at_once requests -> 1 <= r ->
+Lemma earlier_schedule M requests l r A :
+  schedule M requests l -> (forall q, In q requests -> release q <= A) -> A + 1 <= r ->
   (forall a, In a l -> runs a r = false) -> schedule M requests (map (earlier r) l).
 Proof.
-  intros (Hof & Hvalid & Hfits) Hzero Hr Hidle. rewrite Forall_forall in Hvalid. repeat split.
+  intros (Hof & Hvalid & Hfits) Hlate Hr Hidle. rewrite Forall_forall in Hvalid. repeat split.
   - rewrite map_map. exact Hof.
   - apply Forall_forall. intros a' Ha. apply in_map_iff in Ha as (a & <- & Ha).
     destruct (Hvalid a Ha) as [Hq Hs]. split; [exact Hq|]. simpl.
-    rewrite (Hzero (of a)) in * by (rewrite <- Hof; apply in_map, Ha).
+    specialize (Hlate (of a) ltac:(rewrite <- Hof; apply in_map, Ha)).
     destruct (r <=? start a) eqn:E; lia.
   - intros x. unfold memory. rewrite total_map.
     assert (H : total (fun a => use (earlier r a) x) l <= memory l (if x <? r then x else x + 1)).
@@ -39,18 +40,19 @@ Proof.
     eapply Z.le_trans; [exact H|apply Hfits].
 Qed.
 
-Lemma idle_round_exists (l : list attempt) T : (forall a, In a l -> completion a <= Z.of_nat T) ->
-  busy_schedule l \/
-  exists r, 1 <= r /\ (exists a, In a l /\ r <= completion a) /\
+Lemma idle_round_exists A (l : list attempt) T : 0 <= A ->
+  (forall a, In a l -> completion a <= Z.of_nat T) ->
+  busy_after A l \/
+  exists r, A + 1 <= r /\ (exists a, In a l /\ r <= completion a) /\
     forall a, In a l -> runs a r = false.
 Proof.
-  intros HT.
-  assert (H : forall n, (forall r, 1 <= r <= Z.of_nat n -> exists a, In a l /\ runs a r = true) \/
-      (exists r, 1 <= r <= Z.of_nat n /\ forall a, In a l -> runs a r = false)).
+  intros HA HT.
+  assert (H : forall n, (forall r, A + 1 <= r <= Z.of_nat n -> exists a, In a l /\ runs a r = true) \/
+      (exists r, A + 1 <= r <= Z.of_nat n /\ forall a, In a l -> runs a r = false)).
   { induction n as [|n [IH|(r & Hr & H)]]; [left; lia| |right; exists r; split; [lia|exact H]].
-    destruct (some_run l (Z.of_nat (S n))) as [H|H]; [left|right].
+    destruct (some_run l (Z.of_nat (S n))) as [H|H]; [left|].
     - intros r Hr. destruct (Z.eq_dec r (Z.of_nat (S n))) as [->|]; [exact H|apply IH; lia].
-    - exists (Z.of_nat (S n)). split; [lia|exact H]. }
+    - destruct (Z.le_gt_cases (A + 1) (Z.of_nat (S n))); [right; exists (Z.of_nat (S n)); split; [lia|exact H]|left; lia]. }
   (* the last round that something reaches *)
   assert (Hlast : l = [] \/ exists b, In b l /\ forall a, In a l -> completion a <= completion b).
   { destruct l as [|x k]; [left; reflexivity|right; apply last_to_complete; discriminate]. }
@@ -60,23 +62,23 @@ Proof.
   - right. exists r. split; [lia|]. split; [exists b; split; [exact Hb|lia]|exact Hidle].
 Qed.
 
-(* Lemma 1 of model.md: some schedule that costs no more has no idle round; a schedule with an
-   idle round is not optimal. *)
-Theorem no_idle_round M requests l :
-  schedule M requests l -> at_once requests ->
-  exists l', schedule M requests l' /\ busy_schedule l' /\ completions l' <= completions l /\
-    (~ busy_schedule l -> completions l' < completions l).
+(* Lemma 2 of release_times.md: some schedule that costs no more has no idle round after the last
+   release; a schedule with such a round is not optimal. *)
+Theorem no_idle_after A M requests l :
+  schedule M requests l -> 0 <= A -> (forall q, In q requests -> release q <= A) ->
+  exists l', schedule M requests l' /\ busy_after A l' /\ completions l' <= completions l /\
+    (~ busy_after A l -> completions l' < completions l).
 Proof.
-  intros Hl Hzero. pose proof (cost_nonneg M requests l Hl) as Hc.
+  intros Hl HA Hlate. pose proof (cost_nonneg M requests l Hl) as Hc.
   remember (Z.to_nat (completions l)) as n eqn:En. revert l Hl Hc En.
   induction n as [n IH] using lt_wf_ind. intros l Hl Hc En.
   assert (HT : exists T, forall a, In a l -> completion a <= Z.of_nat T).
   { clear. induction l as [|x l (T & IH)]; [exists O; intros a []|].
     exists (Nat.max T (Z.to_nat (completion x))). intros a [->|Ha]; [lia|]. specialize (IH a Ha). lia. }
   destruct HT as (T & HT).
-  destruct (idle_round_exists l T HT) as [Hbusy|(r & Hr & (b & Hb & Hrb) & Hidle)].
+  destruct (idle_round_exists A l T HA HT) as [Hbusy|(r & Hr & (b & Hb & Hrb) & Hidle)].
   - exists l. repeat split; try apply Hl; auto; [lia|]. intros H. contradiction.
-  - pose proof (earlier_schedule M requests l r Hl Hzero Hr Hidle) as Hl'.
+  - pose proof (earlier_schedule M requests l r A Hl Hlate Hr Hidle) as Hl'.
     assert (Hless : completions (map (earlier r) l) < completions l).
     { unfold completions. rewrite total_map. destruct (in_split b l Hb) as (l1 & l2 & ->).
       rewrite !total_app. cbn [total].
@@ -91,6 +93,15 @@ Proof.
     destruct (IH (Z.to_nat (completions (map (earlier r) l))) ltac:(lia) _ Hl' Hc' eq_refl)
       as (l' & H1 & H2 & H3 & _).
     exists l'. repeat split; try apply H1; auto; lia.
+Qed.
+
+(* Lemma 1 of model.md: the same if everything is released at 0. *)
+Theorem no_idle_round M requests l :
+  schedule M requests l -> at_once requests ->
+  exists l', schedule M requests l' /\ busy_schedule l' /\ completions l' <= completions l /\
+    (~ busy_schedule l -> completions l' < completions l).
+Proof.
+  intros Hl Hzero. apply (no_idle_after 0 M requests l Hl); [lia|]. intros q Hq. rewrite (Hzero q Hq). lia.
 Qed.
 
 (* Second part of Lemma 1 of model.md: without idle rounds nothing completes after L. *)

@@ -18,20 +18,26 @@ Fixpoint distinct (kinds : list request) : bool :=
   | q :: rest => negb (existsb (same q) rest) && distinct rest
   end.
 
-(* A list of types with one more, n times; the list stays in order. *)
+(* A list of types with one more, n times; the list stays in the order of prompt, output, release. *)
+Definition precedes (q q' : request) : bool :=
+  (prompt q <? prompt q')
+  || ((prompt q =? prompt q') && ((output q <? output q')
+       || ((output q =? output q') && (release q <? release q')))).
 Fixpoint add_type (q : request) (n : Z) (types : list (request * Z)) : list (request * Z) :=
   match types with
   | [] => [(q, n)]
   | (q', n') :: rest =>
-      if same q q' then (q', n + n') :: rest
-      else if (prompt q <? prompt q') || ((prompt q =? prompt q') && (output q <? output q'))
-        then (q, n) :: types
-        else (q', n') :: add_type q n rest
+      if precedes q q' then (q, n) :: types
+      else if same q q' && (release q =? release q') then (q', n + n') :: rest
+      else (q', n') :: add_type q n rest
   end.
 
-(* The types of groups of like requests. *)
+(* The types of groups of like requests; and their shapes, as if all were released at 0. *)
 Definition types_of (groups : list (request * Z)) : list (request * Z) :=
   fold_right (fun x types => add_type (fst x) (snd x) types) [] groups.
+Definition at_zero (q : request) : request := Request (prompt q) (output q).
+Definition shapes_of (types : list (request * Z)) : list (request * Z) :=
+  types_of (map (fun x => (at_zero (fst x), snd x)) types).
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
@@ -48,38 +54,69 @@ Lemma repeat_add {A : Type} (x : A) n m : 0 <= n -> 0 <= m ->
   repeat x (Z.to_nat (n + m)) = repeat x (Z.to_nat n) ++ repeat x (Z.to_nat m).
 Proof. intros Hn Hm. rewrite Z2Nat.inj_add by assumption. apply repeat_app. Qed.
 
-Lemma add_type_spec q n types :
-  release q = 0 -> 0 <= n ->
-  (forall x, In x types -> release (fst x) = 0 /\ 0 <= snd x) ->
+Lemma add_type_spec q n types : 0 <= n -> (forall x, In x types -> 0 <= snd x) ->
   Permutation (repeat q (Z.to_nat n) ++ expand types) (expand (add_type q n types)) /\
-  (forall x, In x (add_type q n types) -> release (fst x) = 0 /\ 0 <= snd x).
+  (forall x, In x (add_type q n types) -> 0 <= snd x).
 Proof.
-  intros Hq Hn. induction types as [|[q' n'] rest IH]; intros Htypes; cbn [add_type].
-  - split; [reflexivity|]. intros x [<-|[]]. auto.
-  - destruct (Htypes (q', n') (or_introl eq_refl)) as [Hq' Hn']. cbn [fst snd] in *.
-    destruct (same q q') eqn:E.
-    + apply same_eq in E as ->; try assumption. split.
+  intros Hn. induction types as [|[q' n'] rest IH]; intros Htypes; cbn [add_type].
+  - split; [reflexivity|]. intros x [<-|[]]. exact Hn.
+  - pose proof (Htypes (q', n') (or_introl eq_refl)) as Hn'. cbn [fst snd] in *.
+    destruct (precedes q q'); [|destruct (same q q' && (release q =? release q')) eqn:E].
+    + split; [reflexivity|]. intros x [<-|Hx]; [auto|apply Htypes, Hx].
+    + assert (q = q') as -> by (unfold same in E; destruct q as [s o a], q' as [s' o' a']; cbn [prompt output release] in E; f_equal; lia).
+      split.
       * cbn [expand flat_map fst snd]. rewrite repeat_add, <- app_assoc by assumption. reflexivity.
       * intros x [<-|Hx]; [cbn; lia|apply Htypes; simpl; auto].
-    + destruct (_ || _).
-      * split; [reflexivity|]. intros x [<-|Hx]; [auto|apply Htypes, Hx].
-      * destruct IH as [IH1 IH2]; [intros x Hx; apply Htypes; simpl; auto|]. split.
-        -- cbn [expand flat_map fst snd]. fold (expand (add_type q n rest)). rewrite <- IH1.
-           rewrite !app_assoc. apply Permutation_app_tail, Permutation_app_comm.
-        -- intros x [<-|Hx]; [auto|apply IH2, Hx].
+    + destruct IH as [IH1 IH2]; [intros x Hx; apply Htypes; simpl; auto|]. split.
+      * cbn [expand flat_map fst snd]. fold (expand (add_type q n rest)). rewrite <- IH1.
+        rewrite !app_assoc. apply Permutation_app_tail, Permutation_app_comm.
+      * intros x [<-|Hx]; [auto|apply IH2, Hx].
 Qed.
 
 (* Sorted into types, the requests are the same. *)
 Lemma types_of_spec groups :
-  (forall x, In x groups -> release (fst x) = 0 /\ 0 <= snd x) ->
+  (forall x, In x groups -> 0 <= snd x) ->
   Permutation (expand groups) (expand (types_of groups)) /\
-  (forall x, In x (types_of groups) -> release (fst x) = 0 /\ 0 <= snd x).
+  (forall x, In x (types_of groups) -> 0 <= snd x).
 Proof.
   induction groups as [|[q n] groups IH]; intros H; [split; [reflexivity|intros x []]|].
   destruct IH as [IH1 IH2]; [intros x Hx; apply H; simpl; auto|].
-  destruct (H (q, n) (or_introl eq_refl)) as [Hq Hn]. cbn [types_of fold_right fst snd] in *.
-  destruct (add_type_spec q n (types_of groups) Hq Hn IH2) as [H1 H2]. split; [|exact H2].
+  pose proof (H (q, n) (or_introl eq_refl)) as Hn. cbn [types_of fold_right fst snd] in *.
+  destruct (add_type_spec q n (types_of groups) Hn IH2) as [H1 H2]. split; [|exact H2].
   rewrite <- H1. cbn [expand flat_map fst snd]. apply Permutation_app_head, IH1.
+Qed.
+
+Lemma expand_map (f : request -> request) types :
+  expand (map (fun x => (f (fst x), snd x)) types) = map f (expand types).
+Proof.
+  induction types as [|[q n] types IH]; [reflexivity|]. cbn [map expand flat_map fst snd].
+  rewrite map_app. fold (expand types). rewrite <- IH. f_equal. clear.
+  induction (Z.to_nat n); cbn [repeat map]; congruence.
+Qed.
+
+Lemma shapes_of_spec types : (forall x, In x types -> 0 <= snd x) ->
+  Permutation (map at_zero (expand types)) (expand (shapes_of types)) /\
+  (forall x, In x (shapes_of types) -> 0 <= snd x).
+Proof.
+  intros H. unfold shapes_of. rewrite <- expand_map. apply types_of_spec.
+  intros x Hx. apply in_map_iff in Hx as (y & <- & Hy). apply (H y Hy).
+Qed.
+
+(* A type of groups is one of them. *)
+Lemma in_types_of groups x : In x (types_of groups) -> In (fst x) (map fst groups).
+Proof.
+  revert x. induction groups as [|[q n] groups IH]; intros x Hx; [destruct Hx|].
+  cbn [types_of fold_right fst snd map] in *.
+  assert (H : forall types y, In y (add_type q n types) -> fst y = q \/ In (fst y) (map fst types)).
+  { clear. induction types as [|[q' n'] types IH]; intros y Hy; cbn [add_type] in Hy.
+    - destruct Hy as [<-|[]]. left. reflexivity.
+    - destruct (precedes q q'); [|destruct (_ && _)].
+      + destruct Hy as [<-|Hy]; [left; reflexivity|]. right. apply in_map, Hy.
+      + right. destruct Hy as [<-|Hy]; [left; reflexivity|right; apply in_map, Hy].
+      + destruct Hy as [<-|Hy]; [right; left; reflexivity|].
+        destruct (IH y Hy) as [IH'|IH']; [left; exact IH'|right; right; exact IH']. }
+  destruct (H _ _ Hx) as [->|Hy]; [left; reflexivity|right].
+  apply in_map_iff in Hy as (y & Ey & Hy). rewrite <- Ey. apply IH, Hy.
 Qed.
 
 Lemma request_dec (q q' : request) : {q = q'} + {q <> q'}.
@@ -103,6 +140,9 @@ Proof.
   - rewrite same_refl. lia.
   - destruct (same q q'); [|lia]. exfalso. apply Hne. symmetry. apply E. reflexivity.
 Qed.
+
+Lemma count_at_zero q requests : count q (map at_zero requests) = count q requests.
+Proof. unfold count. rewrite total_map. reflexivity. Qed.
 
 Lemma count_nonneg q requests : 0 <= count q requests.
 Proof. apply total_nonneg. intros x _. destruct (same q x); lia. Qed.
@@ -180,4 +220,46 @@ Proof.
     + intros x Hx. apply Hzero. simpl. auto.
     + intros x Hx. apply Hcounts. simpl. auto.
     + intros ts Hts k Hk. apply H; [|simpl; auto]. intros x Hx. simpl. auto.
+Qed.
+
+(* The same for requests with releases. *)
+Lemma by_shapes kinds requests :
+  distinct kinds = true -> at_once kinds -> (forall q, In q requests -> In (at_zero q) kinds) ->
+  Permutation (map at_zero requests) (expand (combine kinds (counts_of kinds requests))).
+Proof.
+  intros Hdist Hzero Hin.
+  replace (counts_of kinds requests) with (counts_of kinds (map at_zero requests)).
+  - apply by_types; [exact Hdist|exact Hzero|]. intros q Hq. apply in_map_iff in Hq as (q' & <- & Hq'). auto.
+  - apply map_ext. intros q. apply count_at_zero.
+Qed.
+
+(* Their numbers add up to that of all. *)
+Lemma counts_total kinds requests :
+  distinct kinds = true -> at_once kinds -> (forall q, In q requests -> In (at_zero q) kinds) ->
+  total (fun n => n) (counts_of kinds requests) = Z.of_nat (length requests).
+Proof.
+  intros Hdist Hzero Hin.
+  assert (H : total (fun _ : request => 1) (map at_zero requests) = Z.of_nat (length requests)).
+  { rewrite total_const, map_length. lia. }
+  rewrite <- H, (total_permutation _ _ _ (by_shapes kinds requests Hdist Hzero Hin)), total_expand.
+  - unfold counts_of. clear. induction kinds as [|k kinds IH]; [reflexivity|].
+    cbn [map combine total snd]. rewrite IH. lia.
+  - intros [q n] Hx. apply in_combine_r in Hx. apply in_map_iff in Hx as (k & <- & _). apply count_nonneg.
+Qed.
+
+(* Requests have the shapes of their types. *)
+Lemma shapes_in types : (forall x, In x types -> 0 <= snd x) ->
+  at_once (map fst (shapes_of types)) /\
+  (forall q, In q (map fst (shapes_of types)) -> exists y, In y types /\ q = at_zero (fst y)) /\
+  (forall q, In q (expand types) -> In (at_zero q) (map fst (shapes_of types))).
+Proof.
+  intros Hcounts.
+  assert (Hshape : forall q, In q (map fst (shapes_of types)) -> exists y, In y types /\ q = at_zero (fst y)).
+  { intros q Hq. apply in_map_iff in Hq as (y & <- & Hy). apply in_types_of in Hy.
+    rewrite map_map in Hy. apply in_map_iff in Hy as (z & Ez & Hz). exists z. auto. }
+  split; [|split; [exact Hshape|]].
+  - intros q Hq. destruct (Hshape q Hq) as (y & _ & ->). reflexivity.
+  - intros q Hq. apply (in_map at_zero) in Hq.
+    apply (Permutation_in _ (proj1 (shapes_of_spec types Hcounts))) in Hq. apply in_expand in Hq as (n & Hq).
+    apply in_map_iff. exists (at_zero q, n). auto.
 Qed.

@@ -5,26 +5,19 @@ from __future__ import annotations
 import json
 import random
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from certificate_texts import refusal
 from mutation import assert_no_false_mutant_is_accepted, repaired
+from released import bound, checked, named, random_proofs, released_examples
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
 from claims import check
 from instances import Instance as Checked
-from instances import read_instance
-from kvopt import Instance, Stopping
-from kvopt.certificates.write import certificate, certificate_text
-from kvopt.model.formats import instance_to_json
-from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.relaxations.batch_state.stage import BatchState
+from kvopt.certificates.write import certificate_text
 from kvopt.solver.releases.busy_time import released_busy_time_bound, released_slot_bound
-from kvopt.solver.releases.search import solve_by_release_search
-from kvopt.solver.stage import run_alone
 from reading import Refused
 from release_search import searched
 from releases import WITH_RELEASES
@@ -37,43 +30,6 @@ INSTANCE = {
         {"prompt": 0, "output": 1, "release": 7},
     ],
 }
-
-
-def checked(instance: Instance) -> Checked:
-    return read_instance(instance_to_json(instance))
-
-
-def bound(instance: Instance, proof: dict[str, Any], low: int = 0) -> int:
-    """What a rule proves about the total latency."""
-    late = instance.total_release
-    rule = WITH_RELEASES[proof["rule"]]
-    found = rule(instance.memory, checked(instance).arrivals, low + late, proof, Budget())
-    return int(found) - late
-
-
-def named(instance: Instance) -> list[list[int]]:
-    """Each prompt, output and release once, ascending."""
-    return sorted({(r.prompt, r.output, r.release): None for r in instance})
-
-
-def random_proofs(instance: Instance, rng: random.Random) -> Iterator[dict[str, Any]]:
-    """Objects "proof" with any duals."""
-    for weights in ("memory", "slots"):
-        yield {"rule": "busy-time", "weights": weights}
-    scale = rng.randint(1, 5)
-    duals = [[*row, rng.randint(-scale, 20 * scale)] for row in named(instance)]
-    yield {"rule": "demand-duals", "scale": scale, "duals": duals}
-    yield {"rule": "batch-state", "scale": scale, "duals": duals, "horizon": 30, "nodes": 0}
-    rounds = sorted(rng.sample(range(1, 25), 5))
-    memory = [[r, rng.randint(0, 4)] for r in rounds]
-    covers = sorted({(rng.choice([1, 2]), rng.randint(0, 20)) for _ in range(3)})
-    on_covers = [[*row, rng.randint(0, 8)] for row in covers]
-    leaf = {"memory": memory, "covers": on_covers, "branch": []}
-    yield {"rule": "linear-duals", "scale": rng.randint(1, 20), "tree": [leaf]}
-    prompt, output, _ = rng.choice(named(instance))
-    split = {"split": [[prompt, output, rng.randint(1, 9)]], "at_most": rng.randint(0, 2)}
-    leaves = [{**leaf, "branch": [rng.randint(0, 20)]} for _ in range(2)]
-    yield {"rule": "linear-duals", "scale": rng.randint(1, 9), "tree": [split, *leaves]}
 
 
 def test_any_duals_prove_what_is_true() -> None:
@@ -123,29 +79,9 @@ def test_the_searches_find_the_optimum_from_both_sides() -> None:
             bound(instance, proof, best + 1)
 
 
-def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Certificates of tiny instances with releases, by every rule that holds for them."""
-    rng = random.Random(seed)
-    for _ in range(count):
-        instance = random_released_instance(rng)
-        known = best_list_schedule(instance)
-        result = solve_by_release_search(instance, known, Stopping())
-        best = result.objective
-        assert best == optimum_of(instance)
-        content = {**certificate(run_alone(BatchState(), instance, known, Stopping()))}
-        assert (content["lower_bound"], content["upper_bound"]) == (best, best)
-        yield content
-        one, late = checked(instance), instance.total_release
-        states = searched(one.memory, one.arrivals, best + late, 10**6, Budget())
-        yield {**content, "proof": {"rule": "exhaustive", "states": states}}
-        for proof in random_proofs(instance, rng):
-            if (value := bound(instance, proof)) >= 0:
-                yield {**content, "lower_bound": value, "proof": proof}
-
-
 def test_accepts_a_proof_by_every_rule() -> None:
     rules = set()
-    for content in examples(20, seed=14):
+    for content in released_examples(20, seed=14):
         claim = check(certificate_text(content))
         assert claim.lower_bound == content["lower_bound"]
         assert claim.upper_bound == content["upper_bound"]
@@ -158,11 +94,11 @@ def test_accepts_a_proof_by_every_rule() -> None:
     [(5, 15, 0.15), pytest.param(20, 16, 1, marks=pytest.mark.slow)],
 )
 def test_no_mutant_is_accepted_unless_it_is_true(count: int, seed: int, share: float) -> None:
-    assert_no_false_mutant_is_accepted(examples(count, seed), random.Random(seed), share)
+    assert_no_false_mutant_is_accepted(released_examples(count, seed), random.Random(seed), share)
 
 
 def test_a_tight_bound_raised_by_one_is_always_refused() -> None:
-    for content in examples(20, seed=17):
+    for content in released_examples(20, seed=17):
         if content["lower_bound"] == content["upper_bound"]:
             raised = {**content, "lower_bound": content["lower_bound"] + 1}
             del raised["starts"], raised["upper_bound"]

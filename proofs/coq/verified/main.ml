@@ -29,11 +29,15 @@ let integers = several integer
 let pair first second place value = match value with
   | List [ a; b ] -> (first place a, second place b)
   | _ -> refuse (place ^ ": must hold lists of 2")
-let triple make place value = match value with
-  | List [ a; b; c ] -> make (integer place a) (integer place b) (integer place c)
-  | _ -> refuse (place ^ ": must hold lists of 3 integers")
 let request prompt output release = { E.prompt; output; release }
-let with_number = triple (fun s o x -> (request s o Integers.zero, x))
+(* [prompt, output, number], or [prompt, output, release, number]. *)
+let with_number ?(released = false) place value = match integers place value, released with
+  | [ s; o; x ], false -> (request s o Integers.zero, x)
+  | [ s; o; a; x ], true -> (request s o a, x)
+  | _ -> refuse (sprintf "%s: must hold lists of %d integers" place (if released then 4 else 3))
+let cover place value = match integers place value with
+  | [ level; time; p ] -> ((level, time), p)
+  | _ -> refuse (place ^ ": must hold lists of 3 integers")
 let rows = several (pair integer integer)
 
 (* Rows of the same heights, with duals, or with knots between which they are linear. *)
@@ -46,14 +50,11 @@ let family place value =
 let duals place field =
   let families = Option.fold ~none:[] ~some:(several family (place ^ ".first_completion")) in
   { E.of_families = families (field "first_completion"); of_memory = rows place (get field "memory");
-    of_covers = several (triple (fun m u p -> ((m, u), p))) place (get field "covers");
-    of_branch = integers place (get field "branch") }
+    of_covers = several cover place (get field "covers"); of_branch = integers place (get field "branch") }
 
 let leaf place node =
-  let field = fields node place [ "memory"; "covers"; "branch" ] [ "first_completion" ] in
-  let d = duals place field in
-  if field "first_completion" = None then E.Leaf (d.of_memory, d.of_covers, d.of_branch)
-  else E.LeafWith (d.of_families, d.of_memory, d.of_covers, d.of_branch)
+  let d = duals place (fields node place [ "memory"; "covers"; "branch" ] [ "first_completion" ]) in
+  E.LeafWith (d.of_families, d.of_memory, d.of_covers, d.of_branch)
 
 (* A tree in preorder, and what is left of the list. *)
 let rec tree place depth = function
@@ -87,7 +88,11 @@ let rec domain_tree place depth = function
             (E.DomainSplit (duals, kind, until, most, few, many), rest)
         | _ -> refuse (place ^ ".split: must be of one type")
 
-let proof value =
+let whole tree place value = match tree place 0 (listed place value) with
+  | found, [] -> found
+  | _ -> refuse (place ^ ": goes on after its end")
+
+let proof released value =
   let rule = match value with
     | Object members -> (match List.assoc_opt "rule" members with Some (String s) -> s | _ -> "")
     | _ -> refuse "proof: must be an object" in
@@ -100,15 +105,11 @@ let proof value =
     | "exhaustive" -> E.Exhaustive (read (fields [ "states" ]) "states" integer)
     | "linear-duals" ->
         let field = fields [ "scale"; "tree" ] in
-        let nodes, rest = tree "proof.tree" 0 (read field "tree" listed) in
-        if rest <> [] then refuse "proof.tree: goes on after its end";
-        E.LinearDuals (read field "scale" integer, nodes)
+        E.LinearDuals (read field "scale" integer, read field "tree" (whole tree))
     | "propagation" ->
         let field = fields [ "scale"; "horizon"; "cutoff"; "tree" ] in
-        let nodes, rest = domain_tree "proof.tree" 0 (read field "tree" listed) in
-        if rest <> [] then refuse "proof.tree: goes on after its end";
         let number key = read field key integer in
-        E.Propagation (number "scale", number "horizon", number "cutoff", nodes)
+        E.Propagation (number "scale", number "horizon", number "cutoff", read field "tree" (whole domain_tree))
     | "aggregate-state" ->
         let read key reader = read (fields [ "scale"; "start"; "duals"; "covers"; "second_moments" ]) key reader in
         let series = several (pair integer integers) in
@@ -116,7 +117,7 @@ let proof value =
           read "covers" series, read "second_moments" integers)
     | "demand-duals" ->
         let field = fields [ "scale"; "duals" ] in
-        E.DemandDuals (read field "scale" integer, read field "duals" (several with_number))
+        E.DemandDuals (read field "scale" integer, read field "duals" (several (with_number ~released)))
     | "blocks" ->
         let field = fields [ "scale"; "memory"; "blocks" ] in
         E.Blocks (read field "scale" integer, read field "memory" rows,
@@ -124,7 +125,7 @@ let proof value =
     | "batch-state" ->
         let field = fields [ "scale"; "horizon"; "duals"; "nodes" ] in
         let number key = read field key integer in
-        E.BatchState (number "scale", number "horizon", read field "duals" (several with_number), number "nodes")
+        E.BatchState (number "scale", number "horizon", read field "duals" (several (with_number ~released)), number "nodes")
     | _ -> refuse "proof.rule: is not one that this checker proves" )
 
 let instance value =
@@ -132,9 +133,8 @@ let instance value =
   List.iter (fun key -> ignore (Option.map (text ("instance." ^ key)) (field key))) [ "name"; "comment"; "source" ];
   let entry place value =
     let field = fields value place [ "prompt"; "output" ] [ "count"; "release" ] in
-    let number key = Option.fold ~none:Integers.zero ~some:(integer (place ^ "." ^ key)) (field key) in
-    ( request (number "prompt") (number "output") (number "release"),
-      if field "count" = None then Integers.one else number "count" ) in
+    let number ?(none = Integers.zero) key = Option.fold ~none ~some:(integer (place ^ "." ^ key)) (field key) in
+    (request (number "prompt") (number "output") (number "release"), number ~none:Integers.one "count") in
   let memory = integer "instance.memory" (get field "memory") in
   let groups = several entry "instance.requests" (get field "requests") in
   if not (E.instance_ok memory groups) then refuse "instance: a number is out of range";
@@ -163,7 +163,7 @@ let certificate value =
   | _ -> ());
   let field = fields value "certificate"
     [ "format"; "instance"; "instance_sha256"; "lower_bound"; "proof" ] [ "upper_bound"; "starts" ] in
-  let (memory_size, groups, _) as read = instance (get field "instance") in
+  let (memory_size, groups, released) as read = instance (get field "instance") in
   let right = digest read in
   if get field "instance_sha256" <> String right then refuse ("instance_sha256: the instance has " ^ right);
   let bound key = match get field key with
@@ -173,7 +173,7 @@ let certificate value =
     | None, None -> None
     | Some _, Some starts -> Some (bound "upper_bound", integers "starts" starts)
     | _ -> refuse "upper_bound and starts: must both be there, or neither" in
-  let rule, proof = proof (get field "proof") in
+  let rule, proof = proof released (get field "proof") in
   (rule, { E.memory_size; groups; low = bound "lower_bound"; high; proof })
 
 (* --- Certified slices -------------------------------------------------------------------- *)
