@@ -96,8 +96,6 @@ class BatchStateParams:
     rate_passes, rate_least_rise
         How often it looks at all knots at most; it ends when four times raise the bound by less than
         this part.
-    most_checked
-        Costs-to-go of more states and rounds have no certificate: the checker would not bear them.
     first_pool
         Room for so many nodes of one time at first (nodes), a power of two.
     search_nodes
@@ -138,7 +136,6 @@ class BatchStateParams:
     rate_rounds: int = 100
     rate_passes: int = 24
     rate_least_rise: float = 0.002
-    most_checked: int = 30_000_000
     first_pool: int = 1 << 14
     search_nodes: int = 50_000_000
     time_nodes: int = 4_000_000

@@ -10,13 +10,13 @@ from kvopt.certificates.write import certificate, checked
 from kvopt.generate import generate_random
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import BatchStateParams, SolverParams
+from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.rate_kernel import RATE_KERNEL, RateFunctions
 from kvopt.solver.relaxations.batch_state.rates import RateProgram, rate_duals
-from kvopt.solver.relaxations.batch_state.stage import BatchState
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL
 from kvopt.solver.relaxations.batch_state.states import BatchStates
-from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.releases.list_schedules import dispatched
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.stage import Bound, Incumbent
 
 FEW = BatchStateParams(rate_rounds=30, rate_knots=3, rate_passes=3)
 
@@ -89,27 +89,22 @@ def test_time_that_is_over_gives_none(compiled: RateFunctions) -> None:
 
 def test_a_long_queue_is_bounded_and_the_certificate_holds(compiled: RateFunctions) -> None:
     """The batches serve less than areas allow, so queues grow; only batch states know that."""
-    instance = generate_random("model1:requests=150:memory=20..22:arrivals=poisson", 1, 1)
+    instance = generate_random("model1:requests=120:memory=20..22:arrivals=poisson", 1, 1)
     starts = dispatched(instance, instance.outputs, Stopping())
     assert starts is not None
+    state = Incumbent(instance, SolverParams())
+    state.offer(starts)
+    states = BatchStates(instance)
+    costs = CostsToGo(states, state.makespan, BATCH_STATE_KERNEL.compiled(), 64)
+    params = BatchStateParams(rate_passes=12)
+    rates = rate_duals(states, state.makespan, compiled, params, Stopping())
+    assert rates is not None
     bounds = []
-    for few in (10**9, 60):
-        state = Incumbent(instance, SolverParams(batch_state=BatchStateParams(rate_requests=few)))
-        state.offer(starts)
-        state.run(BatchState(), Stopping(3.0))
-        bounds.append(state.certified.value)
-    assert bounds[1] > bounds[0]
-    assert not GridRelaxation().applies(state)
+    for duals in (states.first_duals(starts), rates):
+        value = costs.settle(np.rint(duals * costs.scale).astype(np.int64))
+        assert value is not None
+        bounds.append(-(-value // costs.scale) - instance.total_release)
+    assert bounds[1] > max(bounds[0], 2 * instance.total_output)
+    state.prove(Bound(bounds[1], "batch-state", costs.content(0)))
     verdict, _ = checked(certificate(state.result()))
     assert verdict.holds, verdict.reason
-
-
-def test_what_the_checker_would_not_bear_has_no_certificate(compiled: RateFunctions) -> None:
-    instance = small()
-    state = Incumbent(instance, SolverParams(batch_state=BatchStateParams(most_checked=10)))
-    state.run(BatchState(), Stopping(5.0))
-    best = state.best("batch-state")
-    assert best is not None
-    assert best.proof is None
-    if not state.closed:
-        assert GridRelaxation().applies(state)

@@ -86,9 +86,7 @@ class _Climb:
     def prove(self, bound: int, nodes: int) -> None:
         """Prove a bound by the duals and a search of so many nodes."""
         self.bound = bound
-        many = self.state.instance.has_releases and self.costs.values.size > self.params.most_checked
-        proof = None if many else self.costs.content(nodes)
-        self.state.prove(Bound(bound, "batch-state", proof))
+        self.state.prove(Bound(bound, "batch-state", self.costs.content(nodes)))
 
     @property
     def open(self) -> bool:

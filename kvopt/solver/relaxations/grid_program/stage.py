@@ -17,9 +17,8 @@ class GridRelaxation:
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether there is anything left to prove; with releases, by something so coarse."""
-        finer = state.best("batch-state")
-        proved = finer is not None and finer.proof is not None and finer.value > 0
-        return not state.closed and not (state.instance.has_releases and proved)
+        finer = state.instance.has_releases and state.proved("batch-state") > 0
+        return not state.closed and not finer
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove bounds by rows at exact times, then by smoothed rows at more and more knots."""
