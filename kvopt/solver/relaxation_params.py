@@ -94,8 +94,8 @@ class BatchStateParams:
     rate_rounds
         Rounds of batch states that it looks at for each knot.
     rate_passes, rate_least_rise
-        How often it looks at all knots at most; it ends when four times raise the bound by less than
-        this part.
+        How often it looks at all knots at most; it ends when four times raise the bound by less
+        than this part.
     first_pool
         Room for so many nodes of one time at first (nodes), a power of two.
     search_nodes

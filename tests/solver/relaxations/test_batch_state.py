@@ -201,7 +201,8 @@ def test_a_beam_that_leaves_nothing_out_is_a_search(compiled: Functions) -> None
 def test_costs_to_go_that_do_not_fit_are_not_used() -> None:
     instance = generate_random("tiny", 1, 3)
     costs = CostsToGo(BatchStates(instance), 20, PLAIN, scale=1 << 45)
-    assert DualAscent(costs, BatchStateParams()).run([costs.states.first_duals()], Stopping()) is None
+    ascent = DualAscent(costs, BatchStateParams())
+    assert ascent.run([costs.states.first_duals()], Stopping()) is None
 
 
 def test_duals_that_do_not_fit_prove_nothing() -> None:

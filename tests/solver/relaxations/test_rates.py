@@ -86,7 +86,6 @@ def test_time_that_is_over_gives_none(compiled: RateFunctions) -> None:
     assert rate_duals(states, 40, compiled, FEW, Stopping(0.0)) is None
 
 
-
 def test_a_long_queue_is_bounded_and_the_certificate_holds(compiled: RateFunctions) -> None:
     """The batches serve less than areas allow, so queues grow; only batch states know that."""
     instance = generate_random("model1:requests=120:memory=20..22:arrivals=poisson", 1, 1)

@@ -13,7 +13,7 @@ import numpy as np
 from kvopt.solver.compiling import Kernel, lean
 from kvopt.solver.relaxations.batch_state.kernel import StateTable
 
-__all__ = ["DEAD", "RATE_KERNEL", "RateFunctions", "SLIP"]
+__all__ = ["DEAD", "RATE_KERNEL", "SLIP", "RateFunctions"]
 
 DEAD = -1e18
 """Worth of a state that nothing can follow."""

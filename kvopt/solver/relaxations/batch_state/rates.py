@@ -2,16 +2,18 @@
 
 Seen from far away, batches complete so many requests of each shape in a round, and what rates are
 possible does not change with time: those of cycles of batch states, and their mixtures.  The
-program has these rates at some knots, and rates between them are linear.  Its dual is a price
-for the completion of each shape that is linear between knots; each request takes the
-completion whose time and price cost least, which is its demand dual, and at each knot no cycle earns
-more than a round costs there.  Cycles are generated: at the prices so far, rounds of batch
-states end up in the cycle that earns most.
+program has these rates at some knots, and rates between them are linear.  Its dual is a price for
+the completion of each shape that is linear between knots; each request takes the completion whose
+time and price cost least, which is its demand dual, and at each knot no cycle earns more than a
+round costs there.  Cycles are generated: at the prices so far, rounds of batch states end up in the
+cycle that earns most.
 
 All of that is a guess in floating point; what duals prove is computed elsewhere.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -166,7 +168,7 @@ class RateProgram:
         keys = np.stack([self._shape, (self._soonest / width).astype(np.int64)])
         found, index = np.unique(keys, axis=1, return_inverse=True)
         index = index.reshape(-1)
-        number = np.bincount(index, counts)
+        number: FloatArray = np.bincount(index, counts).astype(np.float64)
         return found[0], np.bincount(index, counts * self._soonest) / number, number
 
     def _add_rows(
@@ -192,9 +194,9 @@ class RateProgram:
             entries.ravel(),
         )
 
-    def _add_cuts(self, pairs: object) -> int:
+    def _add_cuts(self, pairs: Iterable[tuple[int, int]]) -> int:
         """Let no round at a knot cost less than a cycle earns, for pairs (knot, cycle)."""
-        new = [pair for pair in pairs if pair not in self._cuts]  # type: ignore[attr-defined]
+        new = [pair for pair in pairs if pair not in self._cuts]
         for knot, cycle in new:
             self._cuts.add((knot, cycle))
             used = np.flatnonzero(self._rates[cycle])
