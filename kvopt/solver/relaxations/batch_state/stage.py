@@ -52,7 +52,7 @@ class BatchState:
             found = rate_duals(states, horizon, rates, params, part)
             guesses += [] if found is None else [found]
         scale = SCALE
-        while scale > 0:
+        while scale > 0 and not stop.over():
             costs = CostsToGo(states, horizon, functions, scale)
             ascent = DualAscent(costs, params, state.params.bundle)
             value = ascent.run(guesses, stop.part(params.ascent_share * stop.left()))
