@@ -129,7 +129,7 @@ class BatchStateParams:
     promising_share: int = 4
     promising_steps: int = 20
     least_rise: float = 2e-5
-    rate_requests: int = 60
+    rate_requests: int = 30
     rate_share: float = 0.3
     rate_knots: int = 32
     rate_groups: int = 4
