@@ -203,6 +203,8 @@ def test_costs_to_go_that_do_not_fit_are_not_used() -> None:
     costs = CostsToGo(BatchStates(instance), 20, PLAIN, scale=1 << 45)
     ascent = DualAscent(costs, BatchStateParams())
     assert ascent.run([costs.states.first_duals()], Stopping()) is None
+    fits = np.zeros(len(costs.states.types))
+    assert ascent.run([fits, costs.states.first_duals()], Stopping()) is None
 
 
 def test_duals_that_do_not_fit_prove_nothing() -> None:

@@ -211,15 +211,15 @@ class DualAscent:
         Returns
         -------
         int or None
-            None if a cost-to-go does not fit into 32 bits.
+            None if a cost-to-go of one of the first duals does not fit into 32 bits.
         """
         costs = self.costs
         for duals in guesses:
             value = self._look(costs.settle, duals)
+            if value == -math.inf:
+                return None
             if value > self.best:
                 self._keep(value)
-        if self.best == -math.inf:
-            return None
         if len(guesses) > 1:
             costs.settle(self._best_duals)
         self._bundle.move(self._best_duals / costs.scale, self.best)
