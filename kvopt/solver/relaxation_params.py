@@ -83,6 +83,19 @@ class BatchStateParams:
         Steps of the ascent until all states are looked at again.
     least_rise
         The ascent ends when a look at all states raises the bound by less than this part.
+    rate_requests
+        With release times and so many requests or more a program over completion rates looks for
+        the first duals.
+    rate_share
+        Part of the stage's time for that program.
+    rate_knots, rate_groups
+        It has so many knots at most, evenly spaced, and tells so many releases between two of them
+        apart.
+    rate_rounds
+        Rounds of batch states that it looks at for each knot.
+    rate_passes, rate_least_rise
+        How often it looks at all knots at most; it ends when four times raise the bound by less
+        than this part.
     first_pool
         Room for so many nodes of one time at first (nodes), a power of two.
     search_nodes
@@ -116,6 +129,13 @@ class BatchStateParams:
     promising_share: int = 4
     promising_steps: int = 20
     least_rise: float = 2e-5
+    rate_requests: int = 30
+    rate_share: float = 0.3
+    rate_knots: int = 32
+    rate_groups: int = 4
+    rate_rounds: int = 100
+    rate_passes: int = 24
+    rate_least_rise: float = 0.002
     first_pool: int = 1 << 14
     search_nodes: int = 50_000_000
     time_nodes: int = 4_000_000

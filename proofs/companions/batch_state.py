@@ -159,7 +159,7 @@ def library_prices(instance: Instance, optimum: int, horizon: int) -> Priced:
     """Return prices that the library finds; its search finds the optimum with them."""
     states = BatchStates(instance)
     costs = CostsToGo(states, horizon, BATCH_STATE_KERNEL.plain)
-    value = DualAscent(costs, BatchStateParams()).run(states.first_duals(), Stopping(0.05))
+    value = DualAscent(costs, BatchStateParams()).run([states.first_duals()], Stopping(0.05))
     kinds = [(r.prompt, r.output) for r in states.types.requests]
     worth = dict(zip(kinds, costs.duals.tolist(), strict=True))
     prices = Priced(instance, SCALE, horizon, worth)

@@ -201,7 +201,10 @@ def test_a_beam_that_leaves_nothing_out_is_a_search(compiled: Functions) -> None
 def test_costs_to_go_that_do_not_fit_are_not_used() -> None:
     instance = generate_random("tiny", 1, 3)
     costs = CostsToGo(BatchStates(instance), 20, PLAIN, scale=1 << 45)
-    assert DualAscent(costs, BatchStateParams()).run(costs.states.first_duals(), Stopping()) is None
+    ascent = DualAscent(costs, BatchStateParams())
+    assert ascent.run([costs.states.first_duals()], Stopping()) is None
+    fits = np.zeros(len(costs.states.types))
+    assert ascent.run([fits, costs.states.first_duals()], Stopping()) is None
 
 
 def test_duals_that_do_not_fit_prove_nothing() -> None:
@@ -255,7 +258,7 @@ def test_looking_at_promising_states_finds_the_same(compiled: Functions) -> None
     for few in (10**9, 0):
         costs = CostsToGo(BatchStates(instance), 300, compiled)
         ascent = DualAscent(costs, BatchStateParams(few_costs=few))
-        value = ascent.run(costs.states.first_duals(), Stopping(60))
+        value = ascent.run([costs.states.first_duals()], Stopping(60))
         assert value is not None
         assert value == costs.settle(costs.duals) == ascent.best * SCALE
         found.append(value / SCALE)

@@ -9,7 +9,7 @@ them (derived: proofs/text/batch_state.md, theorem 4).  A bundle method looks fo
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -198,27 +198,31 @@ class DualAscent:
         self._best_duals: IntArray = costs.duals
         self._bundle = Bundle(bundle)
 
-    def run(self, duals: FloatArray, stop: Stopping) -> int | None:
+    def run(self, guesses: Sequence[FloatArray], stop: Stopping) -> int | None:
         """Climb; return the best bound (multiples of 1 / scale rounds).
 
         Parameters
         ----------
-        duals
-            First duals (rounds), shape (types,).
+        guesses
+            First duals (rounds), shape (types,) each; it begins with those that prove most.
         stop
-            How long it may take; computing all costs-to-go once may overrun it.
+            How long it may take; computing all costs-to-go once for each guess may overrun it.
 
         Returns
         -------
         int or None
-            None if a cost-to-go does not fit into 32 bits.
+            None if a cost-to-go of one of the first duals does not fit into 32 bits.
         """
         costs = self.costs
-        value = self._look(costs.settle, duals)
-        if value == -math.inf:
-            return None
-        self._keep(value)
-        self._bundle.move(costs.duals / costs.scale, value)
+        for duals in guesses:
+            value = self._look(costs.settle, duals)
+            if value == -math.inf:
+                return None
+            if value > self.best:
+                self._keep(value)
+        if len(guesses) > 1:
+            costs.settle(self._best_duals)
+        self._bundle.move(self._best_duals / costs.scale, self.best)
         if costs.values.size <= self.params.few_costs:
             self._climb(costs.settle, stop)
         else:

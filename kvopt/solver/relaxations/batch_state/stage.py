@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 from kvopt.model.stopping import Stopping
-from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo, DualAscent
+from kvopt.solver.relaxations.batch_state.costs_to_go import SCALE, CostsToGo, DualAscent
+from kvopt.solver.relaxations.batch_state.rate_kernel import RATE_KERNEL
+from kvopt.solver.relaxations.batch_state.rates import rate_duals
 from kvopt.solver.relaxations.batch_state.search import Found, can_search, search
 from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
 from kvopt.solver.relaxations.batch_state.states import BatchStates
@@ -42,14 +44,23 @@ class BatchState:
             return
         states = BatchStates(state.instance)
         params = state.params.batch_state
-        costs = CostsToGo(states, params.horizon(state.makespan), functions)
-        ascent = DualAscent(costs, params, state.params.bundle)
-        value = ascent.run(
-            states.first_duals(state.starts), stop.part(params.ascent_share * stop.left())
-        )
-        if value is not None:
-            bound = -(-value // costs.scale) - state.instance.total_release
-            _Climb(state, costs, max(0, bound)).run(stop)
+        horizon = params.horizon(state.makespan)
+        guesses = [states.first_duals(state.starts)]
+        if state.instance.has_releases and len(state.instance) >= params.rate_requests:
+            rates = RATE_KERNEL.compiled(stop)
+            part = stop.part(params.rate_share * stop.left())
+            found = rate_duals(states, horizon, rates, params, part)
+            guesses += [] if found is None else [found]
+        scale = SCALE
+        while scale > 0 and not stop.over():
+            costs = CostsToGo(states, horizon, functions, scale)
+            ascent = DualAscent(costs, params, state.params.bundle)
+            value = ascent.run(guesses, stop.part(params.ascent_share * stop.left()))
+            if value is not None:
+                bound = -(-value // costs.scale) - state.instance.total_release
+                _Climb(state, costs, max(0, bound)).run(stop)
+                return
+            scale //= 4  # costs-to-go do not fit into 32 bits
 
 
 class _Climb:
