@@ -20,6 +20,7 @@ from certificate_texts import (
     BATCH_STATE,
     BLOCKS,
     DEMAND_DUALS,
+    EVENT_ORDER,
     PROPAGATION,
     SOUND,
     refusal,
@@ -110,6 +111,12 @@ def test_releases_are_refused(program: Path, content: dict[str, Any]) -> None:
         assert refusal(json.dumps(late)) == reason
     late["starts"] = [1, 5, 6]
     assert answer(program, json.dumps(late)) == "starts: are no schedule"
+
+
+def test_the_rule_that_only_the_one_in_python_knows_is_refused(program: Path) -> None:
+    assert refusal(json.dumps(EVENT_ORDER)) == ""
+    reason = "proof.rule: is not one that this checker proves"
+    assert answer(program, json.dumps(EVENT_ORDER)) == reason
 
 
 def test_slices_hold_for_both_checkers_or_for_none(program: Path) -> None:
