@@ -180,8 +180,8 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     if len(instance.types()) > 1:
         yield blocks(instance, rng)
     problem = instance.memory, shapes_of(instance)
-    yield any_event_order(*problem, rng, depth=3)
-    if len(instance) < 4:
+    yield any_event_order(*problem, rng, depth=2)
+    if len(instance) < 3:
         yield event_order_proof(*problem, best)
 
 
