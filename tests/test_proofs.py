@@ -404,6 +404,25 @@ def test_windows_that_end_too_early_are_refuted(companion: ModuleType) -> None:
         check(1)
 
 
+@pytest.mark.parametrize("companion", ["event_order"], indirect=True)
+def test_stronger_rows_of_events_are_refuted(companion: ModuleType) -> None:
+    shapes = [(0, 4, 0), (1, 4, 0), (0, 1, 0)]
+    starts = [0, 0, 3]  # full in round 4
+    tight = companion.schedules(shapes, 10, 3)
+    assert tuple(starts) in tight
+
+    def check(late: int = 0, memory: int = 0, area: int = 0) -> None:
+        for one in tight:
+            companion.check_states(shapes, one, late)
+        companion.check_memory(shapes, 10, starts, memory)
+        companion.check_area(shapes, 10, (0, 0, 0), area)
+
+    check()
+    for wrong in ({"late": 1}, {"memory": 1}, {"area": 1}):
+        with pytest.raises(AssertionError):
+            check(**wrong)
+
+
 @pytest.mark.parametrize("companion", ["demand_duals"], indirect=True)
 def test_taking_away_memory_that_is_used_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from event_trees import any_event_order, event_order_proof, shapes_of
 from oracles import model
 from small_instances import optimum_of, random_instance, types_of
 
@@ -19,6 +20,7 @@ from claims import RULES, check
 from exhaustive import searched
 from instances import digest, read_instance
 from kvopt import Instance, Stopping, solve
+from kvopt.model.formats import instance_to_json
 from kvopt.solver.branch_and_bound.tree import branch_and_bound
 from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
 from kvopt.solver.relaxations.aggregate_state.relaxation import AggregateRelaxation
@@ -177,6 +179,10 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     yield demand_duals(instance, rng)
     if len(instance.types()) > 1:
         yield blocks(instance, rng)
+    problem = instance.memory, shapes_of(instance)
+    yield any_event_order(*problem, rng, depth=2)
+    if len(instance) < 3:
+        yield event_order_proof(*problem, best)
 
 
 def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -193,8 +199,10 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
             value = best
             if rule != "exhaustive":
                 low = best if rule == "batch-state" else 0
+                groups = read_instance(instance_to_json(instance)).groups
+                requests = groups if rule == "event-order" else types_of(instance)
                 try:
-                    value = RULES[rule](instance.memory, types_of(instance), low, proof, Budget())
+                    value = RULES[rule](instance.memory, requests, low, proof, Budget())
                 except Refused as refused:  # poor duals ask for a long search
                     assert str(refused).startswith("proof.nodes: ")
                     continue

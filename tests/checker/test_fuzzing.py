@@ -12,6 +12,7 @@ from certificate_texts import (
     BATCH_STATE,
     BLOCKS,
     DEMAND_DUALS,
+    EVENT_ORDER,
     PROPAGATION,
     SOUND,
 )
@@ -56,7 +57,7 @@ def test_the_oracles_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [SOUND, AGGREGATE_STATE, PROPAGATION, DEMAND_DUALS, BLOCKS, BATCH_STATE]
+    "content", [SOUND, AGGREGATE_STATE, PROPAGATION, DEMAND_DUALS, BLOCKS, BATCH_STATE, EVENT_ORDER]
 )
 def test_the_truth_knows_what_is_false(content: dict[str, object]) -> None:
     assert judged(json.dumps(content)) == "true"

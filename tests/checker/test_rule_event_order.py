@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from certificate_texts import EVENT_ORDER, altered, refusal, repaired
-from event_trees import Node, any_event_order, event_order_proof
+from event_trees import Node, any_event_order, event_order_proof, shapes_of
 from mutation import assert_no_false_mutant_is_accepted
 from small_instances import optimum_of, random_instance, random_released_instance
 
@@ -108,7 +108,7 @@ def test_proves_optima_of_small_instances() -> None:
     kinds = set()
     for instance in some_instances(50, seed=1):
         best = optimum_of(instance)
-        proof = event_order_proof(instance, best)
+        proof = event_order_proof(instance.memory, shapes_of(instance), best)
         assert bound(instance, proof) == best
         kinds |= {row[1] for node in proof["tree"] for row in node.get("rows", [])}
     assert kinds >= {"gap", "memory", "area"}
@@ -119,7 +119,7 @@ def test_any_multipliers_prove_what_is_true() -> None:
     good, kinds = 0, set()
     for instance in some_instances(200, seed=3):
         best = optimum_of(instance)
-        proof = any_event_order(instance, rng, rng.randint(0, 3))
+        proof = any_event_order(instance.memory, shapes_of(instance), rng, rng.randint(0, 3))
         value = bound(instance, proof)
         assert value <= best
         good += value == best
@@ -135,7 +135,8 @@ def certificates(count: int, seed: int) -> Iterator[dict[str, Any]]:
     for instance in some_instances(count, seed):
         result = solve(instance)
         best = result.objective
-        for proof in (event_order_proof(instance, best), any_event_order(instance, rng, 3)):
+        problem = instance.memory, shapes_of(instance)
+        for proof in (event_order_proof(*problem, best), any_event_order(*problem, rng, 3)):
             if (value := bound(instance, proof)) >= 0:
                 yield {
                     "format": "kvopt-certificate/2",
@@ -194,14 +195,14 @@ def test_alike_means_the_same_release() -> None:
     with pytest.raises(Exception, match=r"the path has no gap \[0, 1\]"):
         prove(5, groups, 0, gap, Budget())
     assert bound(Instance(5, [1, 1], [4, 4], releases=[3, 3]), gap) == 8
-    assert bound(instance, event_order_proof(instance, optimum_of(instance))) == 9
+    assert bound(instance, event_order_proof(5, shapes_of(instance), optimum_of(instance))) == 9
 
 
 def test_heads_are_those_of_bellman_and_ford() -> None:
     """Kept along the path, gap by gap, they are what all gaps give at once."""
     rng = random.Random(7)
     for instance in some_instances(30, seed=8):
-        proof = any_event_order(instance, rng, rng.randint(1, 3))
+        proof = any_event_order(instance.memory, shapes_of(instance), rng, rng.randint(1, 3))
         paths: list[tuple[tuple[Any, ...], ...]] = [()]
         for node in proof["tree"]:
             decisions = paths.pop()
@@ -210,7 +211,7 @@ def test_heads_are_those_of_bellman_and_ford() -> None:
                 parts = range(3 if asked == "at" else 2)
                 paths += [(*decisions, (asked, *node[asked], part)) for part in reversed(parts)]
                 continue
-            heads = Node(instance, decisions).heads
+            heads = Node(instance.memory, shapes_of(instance), decisions).heads
             for i, head in enumerate(heads or [10**9] * len(instance)):
                 for e in {max(0, head), head + 1}:
                     node["rows"] = [[1, "area", e, i]]

@@ -20,6 +20,7 @@ from certificate_texts import (
     BATCH_STATE,
     BLOCKS,
     DEMAND_DUALS,
+    EVENT_ORDER,
     PROPAGATION,
     SOUND,
     refusal,
@@ -138,6 +139,12 @@ def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> Non
             del more["upper_bound"], more["starts"]
             assert answer(program, json.dumps(more)).startswith(("lower_bound", "proof"))
     assert rules == set(WITH_RELEASES)
+
+
+def test_the_rule_that_only_the_one_in_python_knows_is_refused(program: Path) -> None:
+    assert refusal(json.dumps(EVENT_ORDER)) == ""
+    reason = "proof.rule: is not one that this checker proves"
+    assert answer(program, json.dumps(EVENT_ORDER)) == reason
 
 
 def test_slices_hold_for_both_checkers_or_for_none(program: Path) -> None:

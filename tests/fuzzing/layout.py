@@ -230,6 +230,33 @@ def propagation(proof: Any, types: set[Kind]) -> None:
     tree(proof["tree"], types, node)
 
 
+def event_order(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "tree"))
+    whole(proof["scale"], 1)
+    expect(isinstance(proof["tree"], list), "tree")
+    missing = 1
+    for node in proof["tree"]:
+        expect(missing > 0, "a node is left over")
+        expect(isinstance(node, dict), "node")
+        asked = next((key for key in ("rows", "start", "at") if key in node), "at")
+        exact(node, (asked,))
+        missing += {"rows": -1, "start": 1, "at": 2}[asked]
+        if asked != "rows":
+            i, j = series(node[asked], 2, 0)
+            expect(asked == "start" or i != j, "a request and itself")
+            continue
+        expect(isinstance(node["rows"], list), "rows")
+        for row in node["rows"]:
+            expect(isinstance(row, list) and len(row) >= 3, "a row")
+            whole(row[0], 1)
+            numbers = series(row[2:], {"gap": 2, "end": 1}.get(str(row[1])), 0)
+            expect(row[1] in ("gap", "end", "memory", "area"), "kind of a row")
+            named = numbers[1:] if row[1] == "area" else numbers
+            expect(len(named) == len(set(named)), "a request twice")
+            expect(row[1] in ("gap", "end") or len(numbers) > 1, "no requests")
+    expect(missing == 0, "nodes are missing")
+
+
 RULES: dict[str, Callable[[Any, set[Kind]], None]] = {
     "busy-time": busy_time,
     "exhaustive": exhaustive,
@@ -239,6 +266,7 @@ RULES: dict[str, Callable[[Any, set[Kind]], None]] = {
     "batch-state": batch_state,
     "demand-duals": demand_duals,
     "blocks": blocks,
+    "event-order": event_order,
 }
 
 

@@ -36,6 +36,7 @@ def dual_places(proof: Proof) -> list[Place]:
     for node in proof.get("tree", []):
         last_of([*node.get("memory", []), *node.get("covers", [])])
         all_of(node.get("branch", []))
+        found.extend((row, 0) for row in node.get("rows", []))
     for family in families_of(proof):
         last_of(family.get("duals", []) + family.get("knots", []))
     return found
@@ -187,6 +188,36 @@ def change_family(proof: Proof, problem: Problem, rng: random.Random) -> None:
         family[key][i][1] += by * (family[key][i][0] - family[key][i - 1][0])
 
 
+def change_event_rows(proof: Proof, problem: Problem, rng: random.Random) -> None:
+    """Change the numbers of a row or decision of event-order, or put another row."""
+    nodes = proof["tree"]
+    lists = [node[key] for node in nodes for key in ("at", "start") if key in node]
+    places = [(row, i) for row in lists for i in range(2)]
+    leaves = [node["rows"] for node in nodes if "rows" in node]
+    rows = [row for some in leaves for row in some]
+    places += [(row, i) for row in rows for i in range(2, len(row))] * 2
+    way = rng.random()
+    if way < 0.5 and places:
+        row, i = rng.choice(places)
+        row[i] += rng.choice([1, -1])
+    elif way < 0.6 and rows:
+        row = rng.choice(rows)
+        row.insert(rng.randint(2, len(row)), rng.randrange(len(problem.requests)))
+    elif way < 0.7 and rows:
+        row = rng.choice(rows)
+        del row[rng.randrange(2, len(row))]
+    elif leaves:
+        some = rng.choice(leaves)
+        if some and rng.random() < 0.3:
+            some.pop(rng.randrange(len(some)))
+        elif rows and rng.random() < 0.5:
+            some.append(list(rng.choice(rows)))
+        else:
+            numbers = [rng.randrange(len(problem.requests)) for _ in range(rng.randint(1, 4))]
+            kind = rng.choice(["gap", "gap", "end", "memory", "area"])
+            some.append([rng.randint(1, max(1, proof["scale"])), kind, *numbers])
+
+
 MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] = (
     (change_duals, 12),
     (change_column, 4),
@@ -198,6 +229,9 @@ MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] =
 )
 WITH_FAMILIES = (*MOVES, (change_family, 8))
 """Where the rule knows first-completion rows."""
+
+OF_EVENTS = ((change_duals, 12), (refine, 1), (change_horizon, 1), (change_event_rows, 12))
+"""Those of event-order."""
 
 
 def postponed(proof: Proof, rng: random.Random) -> Proof:
@@ -219,6 +253,7 @@ def moved(proof: Proof, problem: Problem, rng: random.Random) -> Proof:
     """Return a copy with something changed."""
     new = copy.deepcopy(proof)
     known = MOVES if proof["rule"] not in ("linear-duals", "propagation") else WITH_FAMILIES
+    known = OF_EVENTS if proof["rule"] == "event-order" else known
     moves, weights = zip(*known, strict=True)
     for move in rng.choices(moves, weights, k=rng.choice([1, 1, 2])):
         move(new, problem, rng)

@@ -21,11 +21,16 @@ Others = Sequence[Content]
 Mutator = Callable[[Content, random.Random, Others], None]
 
 
+def parts_of(node: Any) -> int:
+    """Return how many subtrees follow a node."""
+    return 3 if "at" in node else 2 if "split" in node or "start" in node else 0
+
+
 def subtree_end(nodes: list[Any], at: int) -> int:
     """Return where the subtree that begins at a node ends."""
     missing = 1
     while missing and at < len(nodes):
-        missing += 1 if "split" in nodes[at] else -1
+        missing += parts_of(nodes[at]) - 1
         at += 1
     return at
 
@@ -53,9 +58,9 @@ def swap_nodes(content: Content, rng: random.Random, others: Others) -> None:
 
 
 def swap_subtrees(content: Content, rng: random.Random, others: Others) -> None:
-    """Exchange both sides of a split."""
+    """Exchange the first two sides of a split."""
     tree = tree_of(content, rng)
-    splits = [i for i, node in enumerate(tree or []) if "split" in node]
+    splits = [i for i, node in enumerate(tree or []) if parts_of(node)]
     if tree and splits:
         a = rng.choice(splits) + 1
         b = subtree_end(tree, a)
@@ -66,12 +71,14 @@ def swap_subtrees(content: Content, rng: random.Random, others: Others) -> None:
 def cut_subtree(content: Content, rng: random.Random, others: Others) -> None:
     """Put one side of a split in the place of the split."""
     tree = tree_of(content, rng)
-    splits = [i for i, node in enumerate(tree or []) if "split" in node]
+    splits = [i for i, node in enumerate(tree or []) if parts_of(node)]
     if tree and splits:
         i = rng.choice(splits)
-        b = subtree_end(tree, i + 1)
-        c = subtree_end(tree, b)
-        tree[i:c] = tree[i + 1 : b] if rng.random() < 0.5 else tree[b:c]
+        ends = [i + 1]
+        for _ in range(parts_of(tree[i])):
+            ends.append(subtree_end(tree, ends[-1]))
+        kept = rng.randrange(1, len(ends))
+        tree[i : ends[-1]] = tree[ends[kept - 1] : ends[kept]]
         for node in tree[i : i + 1]:
             if "branch" in node:
                 node["branch"] = node["branch"][:-1]

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
+from event_trees import any_event_order, event_order_proof
+
 from fuzzing.families import KEY, random_families
 from fuzzing.problems import Problem
 from fuzzing.slices_theorem import least_bound, least_factor, peak, sums
@@ -185,6 +187,14 @@ def enumeration_tree(
     return nodes if grow(dict.fromkeys(requests, (0, horizon)), 0) else None
 
 
+def event_order(problem: Problem, rng: random.Random) -> Proof:
+    """A tree that proves the optimum if requests are few, or any tree."""
+    given = problem.memory, problem.requests
+    if len(problem.requests) < 4 and rng.random() < 0.5:
+        return event_order_proof(*given, problem.optimum)
+    return any_event_order(*given, rng, rng.randint(0, 3))
+
+
 BUILDERS: dict[str, Callable[[Problem, random.Random], Proof]] = {
     "busy-time": busy_time,
     "linear-duals": linear_duals,
@@ -194,6 +204,7 @@ BUILDERS: dict[str, Callable[[Problem, random.Random], Proof]] = {
     "demand-duals": demand_duals,
     "blocks": blocks,
     "exhaustive": exhaustive,
+    "event-order": event_order,
 }
 
 

@@ -34,7 +34,9 @@ __all__ = [
     "repacked",
 ]
 
-RULES_WITH_RELEASES = ("busy-time", "exhaustive", "linear-duals", "demand-duals", "batch-state")
+RULES_WITH_RELEASES = (
+    *("busy-time", "exhaustive", "linear-duals", "demand-duals", "batch-state", "event-order"),
+)
 """The rules that FORMAT.md says are proved for releases after time 0."""
 
 MOST_STATES = 3_000

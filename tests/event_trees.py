@@ -9,28 +9,37 @@ from __future__ import annotations
 import itertools
 import math
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from scipy.optimize import linprog
 
-from kvopt import Instance
-
-__all__ = ["Node", "Row", "any_event_order", "event_order_proof"]
+__all__ = ["Node", "any_event_order", "event_order_proof", "shapes_of"]
 
 SCALE = 10**6
 SLACK = 10**3  # of SCALE, so that rounded multipliers are feasible
+
+Shape = tuple[int, int, int]
+"""Prompt, output, release."""
 
 Row = tuple[list[Any], dict[int, int], int]
 """[kind, numbers...], the coefficients of the starts, and the right-hand side (at least)."""
 
 
+def shapes_of(instance: Any) -> list[Shape]:
+    """The requests of an instance, in their order."""
+    return [(r.prompt, r.output, r.release) for r in instance]
+
+
 class Node:
     """What the decisions above a node say; found anew for each."""
 
-    def __init__(self, instance: Instance, decisions: tuple[tuple[Any, ...], ...]) -> None:
-        self.instance = instance
-        self.shapes = [(r.prompt, r.output, r.release) for r in instance]
+    def __init__(
+        self, memory: int, shapes: Sequence[Shape], decisions: tuple[tuple[Any, ...], ...]
+    ) -> None:
+        self.memory = memory
+        self.shapes = shapes
         self.gaps: dict[tuple[int, int], int] = {}
         self.states: dict[tuple[int, int], int] = {}
         self.ends: dict[int, int] = {}
@@ -66,7 +75,7 @@ class Node:
             self.gaps[a, b] = max(d, self.gaps.get((a, b), d))
 
     def rows(self) -> list[Row]:
-        memory, shapes = self.instance.memory, self.shapes
+        memory, shapes = self.memory, self.shapes
         found: list[Row] = [(["gap", *ab], {ab[0]: -1, ab[1]: 1}, d) for ab, d in self.gaps.items()]
         found += [(["end", i], {i: -1}, -t) for i, t in self.ends.items()]
         for j, (s, o, _) in enumerate(shapes):
@@ -92,29 +101,29 @@ class Node:
         return found
 
 
-def event_order_proof(instance: Instance, goal: int) -> dict[str, Any]:
+def event_order_proof(memory: int, shapes: Sequence[Shape], goal: int) -> dict[str, Any]:
     """An object "proof" whose bound on the total latency is `goal` if that is true."""
-    outputs = sum(r.output - r.release for r in instance)
+    outputs = sum(output - release for _, output, release in shapes)
     nodes: list[dict[str, Any]] = []
 
     def grow(decisions: tuple[tuple[Any, ...], ...]) -> None:
-        node = Node(instance, decisions)
+        node = Node(memory, shapes, decisions)
         if node.heads is None:
             nodes.append({"rows": []})
             return
         rows = node.rows()
-        matrix = np.zeros((len(rows), len(instance)))
+        matrix = np.zeros((len(rows), len(shapes)))
         for r, (_, coefficients, _) in enumerate(rows):
             for i, a in coefficients.items():
                 matrix[r, i] = a
         right = np.array([b for _, _, b in rows], dtype=float)
-        ends = [node.ends.get(i, np.inf) for i in range(len(instance))]
+        ends = [node.ends.get(i, np.inf) for i in range(len(shapes))]
         if any(end < head for head, end in zip(node.heads, ends, strict=True)):
             i = next(i for i, head in enumerate(node.heads) if ends[i] < head)
             nodes.append({"rows": [[10**12, "end", i]]})
             return
         found = linprog(
-            np.ones(len(instance)),
+            np.ones(len(shapes)),
             A_ub=-matrix if rows else None,
             b_ub=-right if rows else None,
             bounds=[(head, None) for head in node.heads],
@@ -131,7 +140,7 @@ def event_order_proof(instance: Instance, goal: int) -> dict[str, Any]:
         divide(node, found.x, decisions)
 
     def divide(node: Node, starts: Any, decisions: tuple[tuple[Any, ...], ...]) -> None:
-        pairs = itertools.permutations(range(len(instance)), 2)
+        pairs = itertools.permutations(range(len(shapes)), 2)
         open_pairs = [pair for pair in pairs if pair not in node.states]
         if open_pairs:
             k, j = min(open_pairs, key=lambda pair: abs(starts[pair[0]] - starts[pair[1]]))
@@ -163,19 +172,21 @@ def leaf(rows: list[Row], duals: Any) -> dict[str, Any]:
     return {"rows": [[y, *row] for y, (row, _, _) in zip(rounded, rows, strict=True) if y]}
 
 
-def any_event_order(instance: Instance, rng: random.Random, depth: int) -> dict[str, Any]:
+def any_event_order(
+    memory: int, shapes: Sequence[Shape], rng: random.Random, depth: int
+) -> dict[str, Any]:
     """An object "proof" with any decisions and any multipliers that are allowed."""
     nodes: list[dict[str, Any]] = []
     sums: list[int] = [1]
-    pairs = list(itertools.permutations(range(len(instance)), 2))
+    pairs = list(itertools.permutations(range(len(shapes)), 2))
 
     def grow(decisions: tuple[tuple[Any, ...], ...]) -> None:
-        node = Node(instance, decisions)
+        node = Node(memory, shapes, decisions)
         if len(decisions) == depth or rng.random() < 0.2:
             rows = node.rows()
             some = rng.sample(rows, rng.randint(0, min(4, len(rows))))
             nodes.append({"rows": [[rng.randint(1, 9), *row] for row, _, _ in some]})
-            for i in range(len(instance)):
+            for i in range(len(shapes)):
                 given = zip(nodes[-1]["rows"], some, strict=True)
                 sums.append(sum(y * a.get(i, 0) for (y, *_), (_, a, _) in given))
             return
@@ -185,7 +196,7 @@ def any_event_order(instance: Instance, rng: random.Random, depth: int) -> dict[
             nodes.append({"at": [k, j]})
             parts = [("at", k, j, state) for state in range(3)]
         else:
-            i, t = rng.randrange(len(instance)), rng.randint(0, 9)
+            i, t = rng.randrange(len(shapes)), rng.randint(0, 9)
             nodes.append({"start": [i, t]})
             parts = [("start", i, t, side) for side in range(2)]
         for part in parts:
