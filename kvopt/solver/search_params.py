@@ -180,7 +180,7 @@ class EventOrderParams:
     trial_pivots
         Pivots for each part of what may be branched on; a node may take ten times as many.
     most_trials
-        About so many pairs are tried.
+        Pairs are tried at one completion after another until there are so many.
     most_depth
         It gives up at so many decisions on a path.
     most_records
@@ -194,7 +194,7 @@ class EventOrderParams:
     brief_nodes: int = 20_000
     slice_nodes: int = 500
     trial_pivots: int = 60
-    most_trials: int = 40
+    most_trials: int = 1
     most_depth: int = 600
     most_records: int = 200_000
 
