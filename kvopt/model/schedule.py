@@ -148,6 +148,8 @@ class Schedule(ShownAsText):
     def __str__(self) -> str:
         try:
             cost = f"total completion time {self.total_completion_time()}"
+            if self.instance.has_releases:
+                cost = f"total latency {self.total_latency()}, {cost}"
         except KvoptError:  # it is no schedule of all requests
             cost = "incomplete"
         lines = [

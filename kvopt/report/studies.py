@@ -211,7 +211,8 @@ def _certificates(study: Study) -> str:
     optima = [one.comparison.optimum for one in accepted]
     closed = sum(optimum.certified_lower_bound == optimum.objective for optimum in optima)
     text = (
-        f"{counted(len(held), 'certificate')} can be downloaded here; the stand-alone checker has"
+        f"{counted(len(study.studied), 'schedule')} and {counted(len(held), 'certificate')} can be"
+        " downloaded here; of the certificates the stand-alone checker has"
         f" accepted {len(accepted)}, which prove {counted(closed, 'optimum', 'optima')}."
     )
     if stopped := len(held) - len(accepted):

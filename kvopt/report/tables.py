@@ -205,18 +205,24 @@ def bound_texts(ratio: Ratio) -> tuple[str, str]:
     return rounded_up(ratio.guarantee.bound, 2), ratio.guarantee.name
 
 
-def ratio_cells(ratios: Iterable[Ratio], unfinished: Iterable[Unfinished]) -> list[list[str]]:
+def ratio_cells(
+    ratios: Iterable[Ratio], unfinished: Iterable[Unfinished], reason: str | None = None
+) -> list[list[str]]:
     """Write policy, cost, ratio, bound, where that is from, and verdict of each policy.
 
     Parameters
     ----------
     ratios, unfinished
         As in `kvopt.comparison.ratio.Comparison`.
+    reason
+        What is to be said beside all verdicts, as that they were cut short; None for nothing.
     """
+    more = "" if reason is None else f", {reason}"
     cells = [
-        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value] for r in ratios
+        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value + more]
+        for r in ratios
     ]
-    undecided = Verdict.UNDECIDED.value
+    undecided = Verdict.UNDECIDED.value + more
     return cells + [[one.policy, "-", "-", "-", "", undecided] for one in unfinished]
 
 
