@@ -91,7 +91,8 @@ def right_hand_sides(
         each = len(family.duals) + 2 + 4 * len(family.heights)
         budget.spend(sum(o * each for _, o in types))
     budget.spend(4 * (last + 2) * len(types) * bool(families))
-    budget.use(LARGE * sum(len(family.heights) + memory for family in families))
+    held = min(memory, sum(o for _, o in types))  # `known` has at most so many numbers of tokens
+    budget.use(LARGE * sum(len(family.heights) + held for family in families))
     return sum(memory * family.low * family.sum() for family in families)
 
 

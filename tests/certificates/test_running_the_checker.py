@@ -171,7 +171,7 @@ def test_audit_counts_certificates(tmp_path: Path, capsys: pytest.CaptureFixture
     (place / "certificates" / "a.json").write_text(json.dumps(SOUND))
     arguments = ["audit", str(place), "--no-search", "--policy", "mc-sf"]
     assert main(arguments) == 0
-    assert "1 certificates hold; ratios" in capsys.readouterr().out
+    assert "1 certificate holds; ratios" in capsys.readouterr().out
     (place / "certificates" / "a.json").write_text(json.dumps({**SOUND, "proof": 7}))
     assert main([*arguments, "--json"]) == 1
     answer = json.loads(capsys.readouterr().out)
