@@ -22,6 +22,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
+from kvopt.model.text import counted
 from kvopt.simulation.decisions import LATEST, NEVER, Commitment, Decisions, Foreseen, Until, Wait
 from kvopt.simulation.machine import NOBODY, Machine
 from kvopt.simulation.policy import Policy
@@ -330,7 +331,7 @@ class World:
                 self.policy,
                 int(missing[0]),
                 self.now + 1,
-                f"the policy stops with {len(missing)} requests unfinished",
+                f"the policy stops with {counted(len(missing), 'request')} unfinished",
             )
         tokens = kept_tokens(request, start, end) if self.keeps_tokens else None
         held = self.instance.prompts[request] + (0 if tokens is None else tokens)
