@@ -255,6 +255,29 @@ def test_nothing_is_written_where_nothing_was_done(
     assert Path("x.html").read_text() == "the study of last week"
 
 
+def test_instances_left_undone_are_rows(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kvopt.comparison.study import study_instance
+
+    done: list[str] = []
+
+    def once(name: str, *more: Any) -> Any:
+        if done:
+            signal.raise_signal(signal.SIGINT)
+            raise StoppedError("interrupted")
+        done.append(name)
+        return study_instance(name, *more)
+
+    monkeypatch.setattr("kvopt.cli.reporting.study_instance", once)
+    code, out, err = run("report", folder, "-o", "x.html", "--policy", "gba")
+    assert (code, err) == (130, "kvopt: interrupted; 1 of 3 instances are in the page\n")
+    assert out.startswith("1 instance, 1 policy, 1 run. The study was broken off: 2 instances not")
+    rows = StudyPage(Path("x.html").read_text()).rows
+    assert [row[-1] for row in rows[2:]] == ["not donethe study was broken off"] * 2
+    assert [row[0] for row in rows[1:]] == [*done, *(row[0] for row in rows[2:])]
+
+
 def test_the_page_goes_to_stdout(run: Run, folder: Path) -> None:
     code, out, err = run("report", folder, "--policy", "gba,gba", "-o", "-")
     assert code == 0
