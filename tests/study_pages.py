@@ -60,5 +60,5 @@ class StudyPage(HTMLParser):
                 self.rows[-1][-1] += data
 
     def of_class(self, name: str) -> list[Any]:
-        """Return the data of a class: "certificate" or "schedules"."""
+        """Return the data of a class: "certificate", "schedule" or "schedules"."""
         return [value for kind, value in self.data if kind == name]

@@ -6,6 +6,9 @@ import importlib
 import json
 import math
 import random
+import re
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -530,3 +533,12 @@ def test_a_smaller_form_of_the_potential_is_refuted(companion: ModuleType) -> No
     companion.check_square()
     with pytest.raises(AssertionError):
         companion.check_square(Fraction(124, 100))
+
+
+def test_companions_are_run_by_name() -> None:
+    command = [sys.executable, str(PROOFS / "companions" / "run.py"), "--fast"]
+    done = subprocess.run([*command, "model"], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"model: holds \([0-9.]+ s\)\n", done.stdout)
+    refused = subprocess.run([*command, "modle"], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "NAME: one of model, pipeline" in refused.stderr

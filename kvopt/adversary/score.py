@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 
 from kvopt.adversary.candidate import Candidate
 from kvopt.adversary.closed_forms import compiled, plain, released_upper_bound, upper_bound
 from kvopt.adversary.configuration import Record, SearchConfiguration
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, PolicyError
+from kvopt.model.formats import instance_to_json
 from kvopt.model.instance import abridged
 from kvopt.policies import Policy, policy_from_spec
 from kvopt.policies.policy import Compiler, facts_of
@@ -95,6 +97,11 @@ def cost_function(policy: Policy, compiler: Compiler = plain) -> Callable[[Candi
         The policy; its formula is used where it has one that applies, and takes little time.
     compiler
         `kvopt.adversary.closed_forms.compiled` or `plain`.
+
+    Returns
+    -------
+    function
+        Raises PolicyError, with the instance in its message, if the policy misbehaves.
     """
     facts = facts_of(policy)
     formula = facts.cost_formula(compiler)
@@ -106,6 +113,12 @@ def cost_function(policy: Policy, compiler: Compiler = plain) -> Callable[[Candi
             found = formula(candidate.memory, *candidate.arrays())
             if found is not None:
                 return found
-        return simulate(candidate.instance(), policy).total_latency()
+        instance = candidate.instance()
+        try:
+            return simulate(instance, policy).total_latency()
+        except PolicyError as error:
+            on = json.dumps(instance_to_json(instance))
+            reason = f"{error.reason}, on {on}"
+            raise PolicyError(error.policy, error.request, error.round, reason) from error
 
     return cost

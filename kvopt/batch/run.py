@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from kvopt.batch.finished import Finished
 from kvopt.batch.outcome import Outcome
-from kvopt.batch.tasks import Solved, Task, Work, code_of, do
-from kvopt.model.errors import KvoptError
+from kvopt.batch.tasks import Found, Solved, Task, Work, code_of, do
+from kvopt.model.errors import KvoptError, StoppedError
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.executors import Workers
@@ -26,7 +26,7 @@ class Done(NamedTuple):
     number
         Its place among the instances.
     found
-        What was found, or the error.
+        What was found, or the error; a `StoppedError` if it was cut short before that.
     resumed
         Whether it had been found before.
     complete
@@ -49,8 +49,8 @@ def run_batch(
     """Do the same with many instances, and yield what came of each, in the order they end.
 
     What is finished already comes first.  Equal instances are done once.  After an
-    interruption brackets that were being narrowed are yielded as they are, not complete, and
-    nothing more.
+    interruption what was being done is yielded as far as it is known, not complete, or as a
+    `StoppedError` if nothing is known of it; and nothing more.
 
     Parameters
     ----------
@@ -83,25 +83,20 @@ def run_batch(
     tasks = [Task(work, instances[numbers[0]]) for numbers in groups]
     code = partial(code_of, work)
     for place, found in results(do, tasks, stop, workers or Workers(), code):
-        if found is None:
-            continue
         if isinstance(found, KvoptError):
-            yield from (Done(number, found) for number in groups[place])
+            complete = not isinstance(found, StoppedError)
+            yield from (Done(number, found, complete=complete) for number in groups[place])
             continue
-        complete = not _interrupted(found)
-        if finished is not None and complete:
+        if finished is not None and found.complete:
             _keep(finished, tasks[place], found)
         for number in groups[place]:
-            yield Done(number, _reader(work, instances[number])(found), complete=complete)
+            read = _reader(work, instances[number])
+            yield Done(number, read(found.content), complete=found.complete)
 
 
 def _reader(work: Work, instance: Instance) -> Callable[[Any], Solved | Outcome]:
     """Return the function that reads what was found on an instance."""
     return partial(Solved.read, instance) if work.command == "solve" else Outcome.from_dict
-
-
-def _interrupted(found: dict[str, Any]) -> bool:
-    return "facts" in found and found["facts"]["termination"] == "interrupted"
 
 
 def _kept(finished: Finished, work: Work, instance: Instance) -> Solved | Outcome | None:
@@ -113,7 +108,7 @@ def _kept(finished: Finished, work: Work, instance: Instance) -> Solved | Outcom
     return before
 
 
-def _keep(finished: Finished, task: Task, found: dict[str, Any]) -> None:
-    work, instance = task.work, task.instance
-    closed = "facts" in found and found["facts"]["termination"] == "closed"
-    finished.put(work.closed_key(instance) if closed else work.key(instance), found)
+def _keep(finished: Finished, task: Task, found: Found) -> None:
+    work, instance, content = task.work, task.instance, found.content
+    closed = "facts" in content and content["facts"]["termination"] == "closed"
+    finished.put(work.closed_key(instance) if closed else work.key(instance), content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,17 +20,18 @@ from kvopt.certificates.write import (
 )
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
-from kvopt.model.errors import KvoptError, SolverError
+from kvopt.model.errors import KvoptError, SolverError, StoppedError
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.code_version import OF_NO_RATIO, code_version
+from kvopt.parallel.items import BROKEN_OFF
 from kvopt.policies import policies_of, policy_from_spec, source_digest
 from kvopt.solver.params import SolverParams
 from kvopt.solver.result import Result
 from kvopt.solver.solve import solve
 
-__all__ = ["Solved", "Task", "Work", "code_of", "do"]
+__all__ = ["Found", "Solved", "Task", "Work", "code_of", "do"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,38 +129,58 @@ class Solved:
         return cls(facts, schedule, text, str(content["note"]))
 
 
-def do(task: Task, stop: Stopping) -> dict[str, Any] | None:
+class Found(NamedTuple):
+    """What was found on one instance.
+
+    Parameters
+    ----------
+    content
+        In values that JSON knows: of solve what `Solved.read` reads, else what
+        `Outcome.from_dict` reads.
+    complete
+        Whether it was not cut short by an interruption.
+    """
+
+    content: dict[str, Any]
+    complete: bool
+
+
+def do(task: Task, stop: Stopping) -> Found:
     """Do what is to be done with one instance.
 
-    Returns
-    -------
-    dict or None
-        What was found, in values that JSON knows: of solve what `Solved.read` reads, else
-        what `Outcome.from_dict` reads.  None if it was interrupted before there was anything.
+    Raises
+    ------
+    StoppedError
+        If an interruption has ended a checker or a solver, so that nothing was found.
+    KvoptError
+        If something else is wrong with the instance.
     """
-    work = task.work
-    if work.command == "solve":
-        return _solve(task, stop)
-    policies = policies_of(",".join(work.policies))
-    problems: list[str] = []
+    work = {"solve": _solve, "ratio": _ratio, "audit": _audit}[task.work.command]
     try:
-        if work.command == "audit":
-            audited = audit_instance(task.instance, policies, stop.part(work.time_limit))
-            found = Outcome.of(audited)
-        else:
-            comparison = compare(
-                task.instance,
-                policies,
-                work.time_limit,
-                stop=stop,
-                on_error=lambda error: problems.append(str(error)),
-            )
-            found = Outcome.of(comparison, tuple(problems))
+        content = work(task, stop)
     except KvoptError:
         if stop.interrupted:  # the signal may have ended a checker or solver, too
-            return None
+            raise StoppedError(BROKEN_OFF) from None
         raise
-    return None if stop.interrupted else found.to_dict()
+    return Found(content, not stop.interrupted)
+
+
+def _ratio(task: Task, stop: Stopping) -> dict[str, Any]:
+    problems: list[str] = []
+    found = compare(
+        task.instance,
+        policies_of(",".join(task.work.policies)),
+        task.work.time_limit,
+        stop=stop,
+        on_error=lambda error: problems.append(str(error)),
+    )
+    return Outcome.of(found, tuple(problems)).to_dict()
+
+
+def _audit(task: Task, stop: Stopping) -> dict[str, Any]:
+    policies = policies_of(",".join(task.work.policies))
+    found = audit_instance(task.instance, policies, stop.part(task.work.time_limit))
+    return Outcome.of(found).to_dict()
 
 
 def _solve(task: Task, stop: Stopping) -> dict[str, Any]:

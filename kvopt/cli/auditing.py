@@ -13,6 +13,7 @@ import click
 
 from kvopt.adversary.brief import BriefSearch, brief_search
 from kvopt.cli.batches import (
+    STOPPED_EARLY,
     Entry,
     complain_broken_off,
     entries_in,
@@ -120,8 +121,7 @@ def audit(
             audit.check_certificates(certificates, limit, advance_to)
         audit.show(chosen, time.perf_counter() - began, output, width(wide))
         if limit.interrupted:
-            number = f"{len(audit.audited)} of {len(entries)}"
-            complain_broken_off(limit, f"{number} instances were audited", output)
+            complain_broken_off(limit, entries, found, "audited", output)
     for _, reason in audit.refused:
         complain(reason, BAD_INPUT)
     return exit_code(
@@ -141,7 +141,9 @@ class _Audit:
     Attributes
     ----------
     audited
-        Each instance's name and what was found.
+        Each instance's name, what was found, and what is to be said of all of it, if anything.
+    lost
+        The instances of which nothing is known: name, in a word why, and why.
     searched
         What the searches found.
     refused
@@ -153,7 +155,8 @@ class _Audit:
     """
 
     def __init__(self) -> None:
-        self.audited: list[tuple[str, Outcome]] = []
+        self.audited: list[tuple[str, Outcome, str | None]] = []
+        self.lost: list[tuple[str, str, str]] = []
         self.refused: list[tuple[str, str]] = []
         self.searched: list[BriefSearch] = []
         self.problems: list[str] = []
@@ -172,10 +175,14 @@ class _Audit:
         if isinstance(entry.content, InputError):
             self.refused.append((entry.name, str(entry.content)))
         elif done is not None and isinstance(done.found, Outcome):
-            self.audited.append((entry.name, done.found))
+            reason = None if done.complete else STOPPED_EARLY
+            self.audited.append((entry.name, done.found, reason))
             self.problems += [f"{shown}: {problem}" for problem in done.found.problems]
         elif done is not None:
-            self.problems.append(f"{shown}: {done.found}")
+            what = "failed" if done.complete else STOPPED_EARLY
+            self.lost.append((entry.name, what, str(done.found)))
+            if done.complete:
+                self.problems.append(f"{shown}: {done.found}")
 
     def search(
         self, specs: Sequence[str], seed: int, limit: Limit, advance_to: Callable[[int], None]
@@ -244,12 +251,12 @@ class _Audit:
         Tables are as wide as that (characters), None for any width.
         """
         form, table = table_form(), self._table()
-        rows = [row for name, found in self.audited for row in _rows(name, found)]
-        rows += [reason_row(name, reason) for name, reason in self.refused]
+        rows = [row for one in self.audited for row in _rows(*one)]
+        rows += [reason_row(name, reason) for name, _, reason in self.without_ratio()]
         if output is not None:
             write_tables(output, "audit", to_csv(rows), table)
         summary = self._summary(seconds)
-        seen = [(name, r) for name, found in self.audited for r in found.ratios]
+        seen = [(name, r) for name, found, _ in self.audited for r in found.ratios]
         seen += [(f"search for {found.ratio.policy}", found.ratio) for found in self.searched]
         standing = standings(policies, seen, worst_known())
         if form == "json":
@@ -263,8 +270,12 @@ class _Audit:
                 complain(problem, FAILED)
             note(_sentence(summary))
 
+    def without_ratio(self) -> list[tuple[str, str, str]]:
+        """Return what no ratio is known of: name, in a word why, and why."""
+        return [*self.lost, *((name, "cannot be read", reason) for name, reason in self.refused)]
+
     def _summary(self, seconds: float) -> dict[str, Any]:
-        results = [result for _, result in self.audited]
+        results = [result for _, result, _ in self.audited]
         ratios = [ratio for result in results for ratio in result.ratios]
         verdicts = [r.verdict.value for r in ratios + [found.ratio for found in self.searched]]
         unfinished = [one for result in results for one in result.unfinished]
@@ -279,6 +290,8 @@ class _Audit:
             "records": self.records,
             "verdicts": _counted(verdicts),
             "refused": len(self.refused),
+            "stopped_early": sum(reason is not None for *_, reason in self.audited)
+            + sum(what == STOPPED_EARLY for _, what, _ in self.lost),
             "problems": len(self.problems),
             "seconds": round(seconds, 1),
         }
@@ -310,13 +323,13 @@ class _Audit:
         from kvopt.report.tables import optimum_text
 
         cells = []
-        for name, found in self.audited:
+        for name, found, reason in self.audited:
             optimum = found.optimum
             size = [str(optimum["requests"]), str(optimum["memory"])]
             facts = [name, *size, optimum_text(found), str(len(found.witnesses))]
-            shown = enumerate(_shown(found))
+            shown = enumerate(_shown(found, reason))
             cells += [[*(facts if i == 0 else [""] * 5), *row] for i, row in shown]
-        cells += [[name, *["-"] * 7, "", "cannot be read"] for name, _ in self.refused]
+        cells += [[name, *["-"] * 7, "", what] for name, what, _ in self.without_ratio()]
         return Table((*HEADS, *COLUMNS), cells, "lrrrrlrrll")
 
     def _laid_out(self, table: Table, width: int | None) -> str:
@@ -327,14 +340,12 @@ class _Audit:
         if width is None or max(map(len, text.splitlines())) <= width:
             return text
         groups = []
-        for name, found in self.audited:
+        for name, found, reason in self.audited:
             optimum, proofs = found.optimum, len(found.witnesses)
             title = f"{name}: n = {optimum['requests']}, M = {optimum['memory']}"
             title += f", optimum {optimum_text(found)}"
-            groups.append(
-                (f"{title}, {proofs} {'proof' if proofs == 1 else 'proofs'}", _shown(found))
-            )
-        groups += [(f"{name}: cannot be read", []) for name, _ in self.refused]
+            groups.append((f"{title}, {counted(proofs, 'proof')}", _shown(found, reason)))
+        groups += [(f"{name}: {what}", []) for name, what, _ in self.without_ratio()]
         return grouped_table(COLUMNS, groups, "lrrll", width, ("from",))
 
     def _as_object(self, summary: dict[str, Any], standing: Sequence[Standing]) -> dict[str, Any]:
@@ -344,10 +355,15 @@ class _Audit:
                     **result.optimum,
                     "instance": name,
                     "witnesses": list(result.witnesses),
-                    "ratios": _rows(name, result),
+                    "ratios": _rows(name, result, reason),
                     "problems": list(result.problems),
+                    "reason": reason,
                 }
-                for name, result in self.audited
+                for name, result, reason in self.audited
+            ],
+            "lost": [
+                {"instance": name, "status": what, "reason": reason}
+                for name, what, reason in self.lost
             ],
             "search": [
                 {
@@ -364,17 +380,17 @@ class _Audit:
         }
 
 
-def _shown(found: Outcome) -> list[list[str]]:
+def _shown(found: Outcome, reason: str | None) -> list[list[str]]:
     """Return policy, ratio, bound, where that is from, and verdict of each policy, as text."""
     from kvopt.report.tables import ratio_cells
 
-    cells = ratio_cells(found.ratios, found.unfinished)
+    cells = ratio_cells(found.ratios, found.unfinished, reason)
     return [[policy, *rest] for policy, _, *rest in cells]
 
 
-def _rows(name: str, found: Outcome) -> list[dict[str, Any]]:
+def _rows(name: str, found: Outcome, reason: str | None) -> list[dict[str, Any]]:
     """Return the ratios on an instance as JSON objects."""
-    return ratio_rows(name, found.ratios, found.unfinished, found)
+    return ratio_rows(name, found.ratios, found.unfinished, found, reason)
 
 
 def _counted(values: Iterable[str]) -> dict[str, int]:
@@ -395,7 +411,11 @@ def _sentence(summary: dict[str, Any]) -> str:
     )
     records = summary["records"]
     held += f", {records} worst instances are as bad as they say" if records else ""
-    found = {"PROBLEMS": summary["problems"], "files cannot be read": summary["refused"]}
+    found = {
+        "PROBLEMS": summary["problems"],
+        "files cannot be read": summary["refused"],
+        STOPPED_EARLY: summary["stopped_early"],
+    }
     result = ", ".join(f"{number} {what}" for what, number in found.items() if number)
     result = result or "all well"
     return (

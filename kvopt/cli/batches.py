@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kvopt.report.markup import Table
 
 __all__ = [
+    "STOPPED_EARLY",
     "Entry",
     "complain_broken_off",
     "entries_in",
@@ -42,6 +43,9 @@ PRELOADED = ["kvopt.batch.tasks"]
 
 DOING = {"solve": "solving", "ratio": "comparing", "audit": "auditing"}
 """What is said of the work of each command while it goes on."""
+
+STOPPED_EARLY = "stopped early"
+"""What is said of an instance that an interruption has cut short."""
 
 FINISHED = "finished"
 """Subfolder of an output folder that keeps what is done."""
@@ -215,10 +219,32 @@ def exit_code_for(error: KvoptError) -> int:
     return BAD_INPUT if isinstance(error, InputError) else FAILED
 
 
-def complain_broken_off(limit: Limit, done: str, output: Path | None) -> None:
-    """Say what ended the work, what was done, and which folder keeps that, if any."""
-    kept = "" if output is None else f"; {output} keeps them"
-    complain(f"{limit.what}; {done}{kept}", limit.code)
+def complain_broken_off(
+    limit: Limit,
+    entries: Sequence[Entry],
+    found: Mapping[int, Done],
+    what: str,
+    output: Path | None,
+) -> None:
+    """Say what ended the work, how much was done, and which folder keeps that, if any.
+
+    Parameters
+    ----------
+    limit
+        What a signal has ended.
+    entries, found
+        The files, and what came of each by its place.
+    what
+        What was done with an instance, as a participle.
+    output
+        The folder that keeps what was done.
+    """
+    done = sum(one.complete for one in found.values())
+    whole = sum(isinstance(entry.content, Instance) for entry in entries)
+    cut = len(found) - done
+    text = f"{limit.what}; {done} of {whole} instances were {what}"
+    text += f", {cut} stopped early" if cut else ""
+    complain(text + ("" if output is None else f"; {output} keeps what was done"), limit.code)
 
 
 def write_tables(output: Path, name: str, csv: str, table: Table) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvopt.cli.batches import (
+    STOPPED_EARLY,
     Entry,
     complain_broken_off,
     entries_in,
@@ -85,7 +86,7 @@ def ratio(
             compared.take(entry, found.get(place))
         compared.show(policies, output, width(wide))
         if limit.interrupted:
-            complain_broken_off(limit, f"{len(compared.rows)} rows were done", output)
+            complain_broken_off(limit, entries, found, "compared", output)
     return exit_code(limit.code, *compared.codes)
 
 
@@ -106,15 +107,20 @@ class _Compared:
         from kvopt.batch.outcome import Outcome
 
         if isinstance(entry.content, InputError):
-            self._refuse(entry.name, entry.content)
+            self._without_ratio(entry.name, "cannot be read", str(entry.content))
+            self.notes.append(str(entry.content))
+            self.codes.append(BAD_INPUT)
         elif done is not None and isinstance(done.found, Outcome):
-            self._add(entry.name, done.found)
+            self._add(entry.name, done.found, done.complete)
         elif done is not None:
             assert isinstance(done.found, KvoptError)
-            self._fail(entry.name, str(done.found), exit_code_for(done.found))
+            what = "failed" if done.complete else STOPPED_EARLY
+            self._without_ratio(entry.name, what, str(done.found))
+            if done.complete:
+                self._fail(entry.name, str(done.found), exit_code_for(done.found))
 
-    def _add(self, name: str, found: Outcome) -> None:
-        """Add the rows of an instance of a given name."""
+    def _add(self, name: str, found: Outcome, complete: bool) -> None:
+        """Add the rows of an instance of a given name, which may have been cut short."""
         from kvopt.comparison.ratio import Verdict
         from kvopt.comparison.rows import ratio_rows
         from kvopt.report.tables import optimum_text, ratio_cells
@@ -122,24 +128,24 @@ class _Compared:
         optimum = optimum_text(found)
         if found.gap:
             self.open[found.optimum["termination"]] += 1
-        self.rows += ratio_rows(name, found.ratios, found.unfinished, found)
-        for policy, cost, *rest in ratio_cells(found.ratios, found.unfinished):
+        reason = None if complete else STOPPED_EARLY
+        self.rows += ratio_rows(name, found.ratios, found.unfinished, found, reason)
+        for policy, cost, *rest in ratio_cells(found.ratios, found.unfinished, reason):
             self.table.append([name, policy, cost, optimum, *rest])
         self.ratios += [(name, ratio) for ratio in found.ratios]
         if any(ratio.verdict is Verdict.VIOLATES for ratio in found.ratios):
             self.codes.append(FAILED)
-        self.notes += [f"{one_line(name, NAME)}: {one.reason}" for one in found.unfinished]
+        if complete:
+            self.notes += [f"{one_line(name, NAME)}: {one.reason}" for one in found.unfinished]
         for problem in found.problems:
             self._fail(name, problem, FAILED)
 
-    def _refuse(self, name: str, error: InputError) -> None:
-        """Take a file that cannot be read, and its name."""
+    def _without_ratio(self, name: str, what: str, reason: str) -> None:
+        """Add the row of an instance or file of which no ratio is known."""
         from kvopt.comparison.rows import reason_row
 
-        self.rows.append(reason_row(name, str(error)))
-        self.table.append([name, *["-"] * 5, "", "cannot be read"])
-        self.notes.append(str(error))
-        self.codes.append(BAD_INPUT)
+        self.rows.append(reason_row(name, reason))
+        self.table.append([name, *["-"] * 5, "", what])
 
     def _fail(self, name: str, problem: str, code: int) -> None:
         """Take what went wrong with an instance of a given name."""
@@ -187,7 +193,7 @@ class _Compared:
             return text
         groups: list[tuple[str, list[list[str]]]] = []
         for (name, optimum), rows in itertools.groupby(self.table, lambda row: (row[0], row[3])):
-            if optimum == "-":  # a file that cannot be read
+            if optimum == "-":  # no ratio is known
                 groups.append((f"{name}: {next(rows)[-1]}", []))
             else:
                 shown = [[row[1], row[2], *row[4:]] for row in rows]

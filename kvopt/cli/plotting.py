@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,7 +17,7 @@ from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import PATH, complain, label, note, output_file, time_limit_option
 from kvopt.cli.picture_options import check_looks, format_of, picture_options
 from kvopt.cli.terminal import progress_bar
-from kvopt.model.errors import InputError, KvoptError, StoppedError
+from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.files import read_json, write_bytes, write_text
 from kvopt.model.formats import (
     INSTANCE_FORMATS,
@@ -160,8 +159,7 @@ def _ratios(
             if isinstance(content, Schedule):
                 raise InputError(f"{file}: is a schedule: ratios need its instance and --policy")
             if isinstance(content, Instance):
-                with suppress(StoppedError):
-                    comparison = compare(content, policies, time_limit, stop=limit)
+                comparison = compare(content, policies, time_limit, stop=limit)
                 if limit.interrupted:
                     return [], complain(f"{limit.what}; nothing was drawn", limit.code)
                 name = label(content, file)

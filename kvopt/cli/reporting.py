@@ -71,7 +71,7 @@ def report(paths: tuple[Path, ...], output: Path, policies: list[Policy], time_l
             time_limit,
             tuple(one for one in found if isinstance(one, Studied)),
             tuple(one for one in found if isinstance(one, Unstudied)),
-            len(instances) - len(found),
+            tuple(entry.name for entry in instances[len(found) :]),
             time.perf_counter() - began,
             time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         )
@@ -90,7 +90,7 @@ def _written(study: Study, output: Path, beside: bool, limit: Limit) -> int:
         click.echo("\n".join(said), err=beside)
     if limit.interrupted:
         done = len(study.studied) + len(study.unstudied)
-        what = f"{done} of {done + study.left_out} instances are in the page"
+        what = f"{done} of {done + len(study.left_out)} instances are in the page"
         complain(f"{limit.what}; {what if study.studied else 'nothing was written'}", limit.code)
     for lost in study.unstudied:
         prefix = f"{one_line(lost.name, NAME)}: " if lost.readable else ""

@@ -18,6 +18,7 @@ from kvopt.cli.terminal import status_line
 from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import InputError
 from kvopt.model.files import write_instance
+from kvopt.model.text import counted
 from kvopt.policies import policy_from_spec
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def search(
         if picture is not None:
             report.draw(picture)
         if limit.interrupted:
-            complain(f"{limit.what}; {len(units)} units of work were done", limit.code)
+            complain(f"{limit.what}; {counted(complete, 'unit')} of work were done", limit.code)
         evaluations = sum(unit.evaluations for unit in units)
         ended = _termination(limit, configuration, complete, restarts)
         if as_json:

@@ -85,7 +85,10 @@ def simulate(
             return complain(limit.what, limit.code)
         if as_json:
             facts = {"instance": label(instance, file), "policy": spec_of(policy)}
-            print_json({**facts, "total_completion_time": None, "reason": str(error)})
+            totals = {"total_completion_time": None}
+            if instance.has_releases and wanted.clock is None:
+                totals["total_latency"] = None
+            print_json({**facts, **totals, "reason": str(error)})
         return complain(str(error), FAILED)
     if output is not None:
         write_schedule(output, schedule)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kvopt.cli.batches import (
+    STOPPED_EARLY,
     Entry,
     complain_broken_off,
     entries_in,
@@ -110,9 +111,7 @@ def solve_many(
         _show(rows, output)
         codes = [_complained(entry, found.get(place)) for place, entry in enumerate(entries)]
         if limit.interrupted:
-            done = sum(one.complete for one in found.values())
-            whole = sum(isinstance(entry.content, Instance) for entry in entries)
-            complain_broken_off(limit, f"{done} of {whole} instances were solved", output)
+            complain_broken_off(limit, entries, found, "solved", output)
     return exit_code(limit.code, *codes)
 
 
@@ -172,7 +171,8 @@ def _row(entry: Entry, done: Done | None, files: dict[str, str]) -> dict[str, An
         return EMPTY | own
     assert done is not None
     if not isinstance(done.found, Solved):
-        row = {"instance": entry.name, "status": "failed", "reason": str(done.found)}
+        status = "failed" if done.complete else STOPPED_EARLY
+        row = {"instance": entry.name, "status": status, "reason": str(done.found)}
         size = {"requests": len(entry.content), "memory": entry.content.memory}
         return EMPTY | row | size
     return _facts(entry.name, entry.content, done.found.facts, files)
@@ -247,6 +247,6 @@ def _complained(entry: Entry, done: Done | None) -> int:
     """Say what went wrong with an instance, if anything; return the exit code for it."""
     if isinstance(entry.content, InputError):
         return complain(str(entry.content), BAD_INPUT)
-    if done is not None and isinstance(done.found, KvoptError):
+    if done is not None and done.complete and isinstance(done.found, KvoptError):
         return complain(f"{one_line(entry.name, NAME)}: {done.found}", exit_code_for(done.found))
     return DONE

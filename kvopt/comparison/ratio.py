@@ -236,7 +236,8 @@ def compare(
         such part being the solver's; what one does not need is left to those after it.  All
         policies together may take half a second, however short the limit is.
     stop
-        Further limits: of time, of nodes, an end from outside.
+        Further limits: of time, of nodes, an end from outside.  After an interruption policies
+        that were not simulated are unfinished, and the bracket is what is known by then.
     on_error
         Called with the error of a policy that misbehaves; that policy is then left
         out.  None to raise the error.
@@ -252,8 +253,7 @@ def compare(
     PolicyError
         If a policy misbehaves.
     StoppedError
-        If it was interrupted before all policies were simulated, or one that is needed did
-        not end.
+        If a policy that is needed did not end.
     InputError
         If a policy is unknown, or the limit is negative or not a number.
     """
@@ -284,8 +284,6 @@ def compare(
         else:
             runs.append((policy, schedule, guarantee))
             seconds.append(took)
-    if limited.interrupted:
-        raise StoppedError("interrupted")
     # The completing attempts of a run are a feasible schedule of the same cost, unless they
     # go on with tokens of killed ones.
     known = [schedule.starts() for _, schedule, _ in runs if not schedule.keeps_tokens]

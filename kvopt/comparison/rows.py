@@ -26,7 +26,11 @@ class Bracket(Protocol):
 
 
 def ratio_rows(
-    instance: str, ratios: Iterable[Ratio], unfinished: Iterable[Unfinished], optimum: Bracket
+    instance: str,
+    ratios: Iterable[Ratio],
+    unfinished: Iterable[Unfinished],
+    optimum: Bracket,
+    reason: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return a row for each policy on an instance: first its ratios, then those without one.
 
@@ -38,9 +42,14 @@ def ratio_rows(
         As in `kvopt.comparison.ratio.Comparison`.
     optimum
         The bracket of the optimum.
+    reason
+        What is to be said of all of them, as that they were cut short; None for nothing.
     """
-    rows = [ratio_row(instance, ratio) for ratio in ratios]
-    return rows + [reason_row(instance, one.reason, one.policy, optimum) for one in unfinished]
+    rows = [ratio_row(instance, ratio) | {"reason": reason} for ratio in ratios]
+    before = "" if reason is None else f"{reason}: "
+    return rows + [
+        reason_row(instance, before + one.reason, one.policy, optimum) for one in unfinished
+    ]
 
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
@@ -61,7 +70,7 @@ def reason_row(
         Why there is no ratio.
     policy, optimum
         The policy that did not end, and the bracket of the optimum; None for a file that
-        cannot be read.
+        cannot be read, and an instance that failed or was cut short before all else.
     """
     row = ratio_row(instance, NO_RATIO) | dict.fromkeys(NO_RATIO.to_dict())
     row |= {"instance": instance, "policy": policy, "reason": reason}

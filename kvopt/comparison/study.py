@@ -138,7 +138,7 @@ class Study:
     studied, unstudied
         The instances.
     left_out
-        Number of instances that an interruption left undone.
+        The names of the instances that an interruption has left undone.
     seconds
         How long everything took (seconds).
     made
@@ -150,7 +150,7 @@ class Study:
     time_limit: float
     studied: tuple[Studied, ...]
     unstudied: tuple[Unstudied, ...]
-    left_out: int
+    left_out: tuple[str, ...]
     seconds: float
     made: str
 

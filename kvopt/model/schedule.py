@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from kvopt.model.errors import KvoptError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import MemoryProfile, peak_memory
+from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.text import ShownAsText
 
 __all__ = ["Attempt", "Schedule", "exact_sum", "kept_tokens"]
@@ -148,6 +149,8 @@ class Schedule(ShownAsText):
     def __str__(self) -> str:
         try:
             cost = f"total completion time {self.total_completion_time()}"
+            if self.instance.has_releases:
+                cost = f"total latency {self.total_latency()}, {cost}"
         except KvoptError:  # it is no schedule of all requests
             cost = "incomplete"
         lines = [
@@ -167,6 +170,29 @@ class Schedule(ShownAsText):
         from kvopt.model.formats import schedule_to_json
 
         return schedule_to_json(self)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each attempt: request, start, end (rounds), and whether it was killed.
+
+        Where kills keep tokens, the tokens at its start, too.
+        """
+        columns: dict[str, NDArray[Any]] = {"request": self.request, "start": self.start}
+        columns |= {"end": self.end, "killed": self.killed}
+        if self.tokens is not None:
+            columns["tokens"] = self.tokens
+        lists = [column.tolist() for column in columns.values()]
+        return [dict(zip(columns, row, strict=True)) for row in zip(*lists, strict=True)]
+
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values with a header."""
+        return to_csv(self.rows())
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the rows as a data frame of pandas or polars (`pip install kvopt[frames]`).
+
+        Parameters and errors are as for `kvopt.model.rows.frame_of`.
+        """
+        return frame_of(self.rows(), library)
 
     @property
     def keeps_tokens(self) -> bool:

@@ -220,7 +220,10 @@ def _dask(address: str) -> Iterator[Workers]:
         from distributed import Client
         from distributed.scheduler import KilledWorker
     except ImportError:
-        raise InputError("executor: dask=ADDRESS needs Dask: pip install kvopt[dask]") from None
+        raise InputError(
+            "executor: dask=ADDRESS needs Dask, which is not installed: pip install 'kvopt[dask]'"
+            " (or pip install 'dask[distributed]')"
+        ) from None
     with _quiet("distributed.client", "distributed.core", "distributed.comm"):
         try:
             client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)

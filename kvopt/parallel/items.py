@@ -9,11 +9,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from functools import partial
 from typing import Generic, TypeVar
 
-from kvopt.model.errors import KvoptError, WorkerError
+from kvopt.model.errors import KvoptError, StoppedError, WorkerError
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.executors import Workers, stopped
 
-__all__ = ["results"]
+__all__ = ["BROKEN_OFF", "results"]
 
 POLL_SECONDS = 0.2
 """How often it is asked whether work is to end."""
@@ -23,6 +23,9 @@ TRIES = 2
 
 GRACE_SECONDS = 3.0
 """How long after an interruption what is running may take to notice."""
+
+BROKEN_OFF = "interrupted before anything was known of it"
+"""What is said of an item that was running when its worker was ended."""
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -37,7 +40,8 @@ def results(
 ) -> Iterator[tuple[int, T | KvoptError]]:
     """Yield the index of each item and what the function returns or raises, as they end.
 
-    After an interruption nothing more is begun; what is running is yielded if it ends at once.
+    After an interruption nothing more is begun; what is running is yielded if it ends at once,
+    else as a `StoppedError`.
 
     Parameters
     ----------
@@ -113,6 +117,8 @@ class _Crew(Generic[Item, T]):
                     self._workers.stop()
                 if self._told and time.monotonic() > self._told + GRACE_SECONDS:
                     self._workers.kill()
+                    for number in self._running.values():
+                        yield number, StoppedError(BROKEN_OFF)
                     self._running.clear()
         finally:
             if self._running:
@@ -134,6 +140,7 @@ class _Crew(Generic[Item, T]):
             yield number, future.result()
         except (*self._workers.deaths, *self._workers.hopeless):
             if self._told:  # cancelled
+                yield number, StoppedError(BROKEN_OFF)
                 return
             self._deaths[number] += 1
             if self._deaths[number] < TRIES:

@@ -1,6 +1,6 @@
-"""A study as one page that loads nothing: read, sort, look at schedules, take certificates away.
+"""A study as one page that loads nothing: read, sort, look at schedules, take files away.
 
-The page is `study/page.html` with a style sheet, three scripts and the study put into it.  Texts
+The page is `study/page.html` with a style sheet, four scripts and the study put into it.  Texts
 and tables are in the page as they are, so that it can be read where scripts do not run; what
 scripts draw or hand out is beside them as JSON.  A content security policy forbids everything
 external, and every script and style but these.
@@ -17,7 +17,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from kvopt.comparison.study import Studied, Study
-from kvopt.model.text import NAME, one_line
+from kvopt.model.formats import schedule_to_json, text_of
+from kvopt.model.text import NAME, counted, one_line
 from kvopt.parallel.code_version import versions
 from kvopt.plot.page import embedded, release_data, run_data
 from kvopt.plot.shapes import Run
@@ -25,14 +26,17 @@ from kvopt.policies import spec_of
 from kvopt.report import studies
 from kvopt.report.tables import optimum_text, stage_rows
 
-__all__ = ["BEST", "certificate_name", "study_page"]
+__all__ = ["BEST", "certificate_name", "file_name", "study_page"]
 
 BEST = "best schedule"
 """What the cheapest schedule known is called."""
 
+ALL_FILES = "kvopt-study.zip"
+"""Name of the file that holds those of all instances."""
+
 FOLDER = Path(__file__).with_name("study")
 
-SCRIPTS = {"TABLE": "table.js", "SCHEDULES": "schedules.js", "PAGE": "page.js"}
+SCRIPTS = {"TABLE": "table.js", "SCHEDULES": "schedules.js", "ZIP": "zip.js", "PAGE": "page.js"}
 
 CHECKING = (
     "A certificate proves its bracket to somebody who trusts neither kvopt nor a solver: it is"
@@ -67,9 +71,14 @@ def study_page(study: Study) -> str:
 
 
 def certificate_name(number: int, one: Studied) -> str:
-    """Return the file name of the certificate of an instance: plain letters, and no two alike."""
+    """Return the file name of the certificate of an instance."""
+    return file_name(number, one, "certificate")
+
+
+def file_name(number: int, one: Studied, what: str) -> str:
+    """Return the file name of something about an instance: plain letters, and no two alike."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", one.name)[:60].strip("-.") or "instance"
-    return f"{number + 1:03}-{stem}.certificate.json"
+    return f"{number + 1:03}-{stem}.{what}.json"
 
 
 def _asset(name: str) -> str:
@@ -103,6 +112,7 @@ def _body(study: Study, title: str) -> str:
     _add_summary(main, study)
     _add_table(main, study)
     _add(main, "h2", "Instances")
+    _add_download_of_all(main, study)
     for number, one in enumerate(study.studied):
         _add_instance(main, study, number, one)
     _add_making(main, study)
@@ -212,14 +222,13 @@ def _add_instance(main: Element, study: Study, number: int, one: Studied) -> Non
     content = _add(details, "div")
     for problem in one.problems:
         _add(content, "p", one_line(problem), class_="problem")
+    line = _add(content, "p", class_="downloads")
+    file = file_name(number, one, "schedule")
+    _add_download(line, "schedule", file, text_of(schedule_to_json(optimum.schedule)))
     file = certificate_name(number, one)
     if one.certificate is not None:
-        line = _add(content, "p")
-        size = f"{-(-len(one.certificate.text.encode()) // 1024)} kB"
-        button = _add(line, "button", f"Download certificate ({size})", type="button")
-        button.set("data-file", file)
-        button.tail = f" {one_line(studies.certified_text(one.certificate))}"
-        _add_data(line, "certificate", one.certificate.text)
+        _add_download(line, "certificate", file, one.certificate.text)
+        _add(content, "p", f"Certificate: {one_line(studies.certified_text(one.certificate))}")
     charts = _add(content, "div", class_="charts", data_number=str(number + 1))
     _add(charts, "noscript", "Schedules are drawn by a script.")
     _add_data(content, "schedules", _schedules(one))
@@ -236,6 +245,30 @@ def _add_instance(main: Element, study: Study, number: int, one: Studied) -> Non
     _add(content, "h3", "Do it again")
     for what, command in studies.commands(study, one, file):
         _add(_add(content, "p", f"{what}: "), "code", command)
+
+
+def _add_download(parent: Element, what: str, file: str, text: str) -> None:
+    """Add a button that hands out a file, and its content behind it."""
+    size = f"{-(-len(text.encode()) // 1024)} kB"
+    _add(parent, "button", f"Download {what} ({size})", type="button", data_file=file)
+    _add_data(parent, what, text)
+
+
+def _add_download_of_all(main: Element, study: Study) -> None:
+    """Add a button that hands out the files of all instances at once."""
+    if not study.studied:
+        return
+    files = len(study.studied) + sum(one.certificate is not None for one in study.studied)
+    line = _add(main, "p", class_="downloads")
+    text = f"Download all: {counted(files, 'file')} in a ZIP"
+    _add(line, "button", text, type="button", id="download-all", data_name=ALL_FILES)
+    _add(
+        main,
+        "p",
+        "Of each instance the best schedule, which holds the instance, and the certificate of its"
+        " bracket. kvopt verify checks all of them.",
+        class_="note",
+    )
 
 
 def _add_plain_table(

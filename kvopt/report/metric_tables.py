@@ -1,13 +1,10 @@
-"""Metrics of a schedule as a table to read, comma-separated values and Parquet."""
+"""Metrics of a schedule as a table to read, and as files: comma-separated values and Parquet."""
 
 from __future__ import annotations
 
-import csv
 import io
-import math
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,7 +13,7 @@ from kvopt.model.files import write_bytes, write_text
 from kvopt.report.tables import text_table
 from kvopt.simulation.metrics import STATISTICS, Metrics
 
-__all__ = ["check_metrics_file", "metrics_csv", "metrics_parquet", "metrics_table", "write_metrics"]
+__all__ = ["check_metrics_file", "metrics_parquet", "metrics_table", "write_metrics"]
 
 CSV, PARQUET = ".csv", ".parquet"
 
@@ -34,19 +31,6 @@ def metrics_table(metrics: Metrics) -> str:
 
 def _short(value: float) -> str:
     return f"{value:,.3f}" if value < 1000 else f"{value:,.1f}"
-
-
-def metrics_csv(metrics: Metrics) -> str:
-    """Write a row for each request as comma-separated values; without a TPOT where o = 1."""
-    columns = metrics.rows()
-    lists: list[list[Any]] = [column.tolist() for column in columns.values()]
-    tpot = list(columns).index("tpot")
-    lists[tpot] = ["" if math.isnan(value) else value for value in lists[tpot]]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(zip(*lists, strict=True))
-    return out.getvalue()
 
 
 def metrics_parquet(metrics: Metrics) -> bytes:
@@ -96,6 +80,6 @@ def write_metrics(path: str | Path, metrics: Metrics) -> None:
     path = Path(path)
     check_metrics_file(path)
     if path.suffix.lower() == CSV:
-        write_text(path, metrics_csv(metrics))
+        write_text(path, metrics.to_csv())
     else:
         write_bytes(path, metrics_parquet(metrics))

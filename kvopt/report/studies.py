@@ -53,7 +53,7 @@ COLUMNS = (
 )
 """Heads of the columns of the table, and whether they hold numbers."""
 
-CANNOT_BE_READ, FAILED = "cannot be read", "failed"
+CANNOT_BE_READ, FAILED, NOT_DONE = "cannot be read", "failed", "not done"
 """Verdicts of instances without ratios."""
 
 
@@ -105,7 +105,7 @@ class Row:
 
 
 def rows(study: Study) -> list[Row]:
-    """Return the rows of the table of instances and policies, failures last."""
+    """Return the rows of the table of instances and policies, those without ratios last."""
     found = []
     for number, one in enumerate(study.studied):
         optimum = one.comparison.optimum
@@ -125,14 +125,16 @@ def rows(study: Study) -> list[Row]:
             found.append(Row(number, left.policy, cells, one_line(left.reason), proved))
     for lost in study.unstudied:
         verdict = FAILED if lost.readable else CANNOT_BE_READ
-        cells = (
-            Cell(one_line(lost.name, NAME)),
-            *[Cell("-")] * (len(COLUMNS) - 3),
-            Cell(""),
-            Cell(verdict),
-        )
-        found.append(Row(None, "", cells, one_line(lost.reason)))
-    return found
+        found.append(_row_without_ratio(lost.name, verdict, lost.reason))
+    return found + [
+        _row_without_ratio(name, NOT_DONE, "the study was broken off") for name in study.left_out
+    ]
+
+
+def _row_without_ratio(name: str, verdict: str, reason: str) -> Row:
+    none = [Cell("-")] * (len(COLUMNS) - 3)
+    cells = (Cell(one_line(name, NAME)), *none, Cell(""), Cell(verdict))
+    return Row(None, "", cells, one_line(reason))
 
 
 def _first_cells(one: Studied, policy: str) -> tuple[Cell, ...]:
@@ -190,7 +192,8 @@ def _size(study: Study) -> str:
     if failed := sum(lost.readable for lost in study.unstudied):
         text += f" {counted(failed, 'instance')} failed."
     if study.left_out:
-        text += f" The study was broken off: {counted(study.left_out, 'instance')} not done."
+        left = counted(len(study.left_out), "instance")
+        text += f" The study was broken off: {left} not done."
     return text
 
 
@@ -211,7 +214,8 @@ def _certificates(study: Study) -> str:
     optima = [one.comparison.optimum for one in accepted]
     closed = sum(optimum.certified_lower_bound == optimum.objective for optimum in optima)
     text = (
-        f"{counted(len(held), 'certificate')} can be downloaded here; the stand-alone checker has"
+        f"{counted(len(study.studied), 'schedule')} and {counted(len(held), 'certificate')} can be"
+        " downloaded here; of the certificates the stand-alone checker has"
         f" accepted {len(accepted)}, which prove {counted(closed, 'optimum', 'optima')}."
     )
     if stopped := len(held) - len(accepted):

@@ -58,6 +58,9 @@ paper, proved: bounds for all instances of one prompt length, the paper's at
 this alpha and the sharpest; known: reached on the worst instance that ships."""
 """What the columns of the table of how policies stand mean."""
 
+NO_LARGEST = "No largest ratio: no run here is on an instance that the bounds are about."
+"""What is said below that table where it has no largest ratio of a policy."""
+
 SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
 """Regimes of theorems as in the table of bounds that fits 80 columns."""
 
@@ -151,7 +154,10 @@ def standing_table(standings: Sequence[Standing]) -> str:
             ]
         )
     heads = ("policy", "largest ratio", "on", "paper", "proved", "known")
-    return f"{text_table(heads, rows, right='lrlrrr')}\n{STANDING_LEGEND}"
+    legend = STANDING_LEGEND
+    if any(one.largest is None for one in standings):
+        legend += f"\n{NO_LARGEST}"
+    return f"{text_table(heads, rows, right='lrlrrr')}\n{legend}"
 
 
 def _folded(row: Sequence[str], first: int | None) -> list[Sequence[str]]:
@@ -205,18 +211,24 @@ def bound_texts(ratio: Ratio) -> tuple[str, str]:
     return rounded_up(ratio.guarantee.bound, 2), ratio.guarantee.name
 
 
-def ratio_cells(ratios: Iterable[Ratio], unfinished: Iterable[Unfinished]) -> list[list[str]]:
+def ratio_cells(
+    ratios: Iterable[Ratio], unfinished: Iterable[Unfinished], reason: str | None = None
+) -> list[list[str]]:
     """Write policy, cost, ratio, bound, where that is from, and verdict of each policy.
 
     Parameters
     ----------
     ratios, unfinished
         As in `kvopt.comparison.ratio.Comparison`.
+    reason
+        What is to be said beside all verdicts, as that they were cut short; None for nothing.
     """
+    more = "" if reason is None else f", {reason}"
     cells = [
-        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value] for r in ratios
+        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value + more]
+        for r in ratios
     ]
-    undecided = Verdict.UNDECIDED.value
+    undecided = Verdict.UNDECIDED.value + more
     return cells + [[one.policy, "-", "-", "-", "", undecided] for one in unfinished]
 
 

@@ -5,8 +5,13 @@ simulator, which alone knows when an attempt completes and tells the machine
 afterwards; a clairvoyant policy is handed them as the requests are released.  So a
 non-clairvoyant policy cannot see a length, and none can see what is not released
 yet: it is nowhere within its reach.  Nor does a policy learn how much is to come, but
-for this: a request is known by its number in the file, and where the file is not in order of
-release, a number that is released shows that smaller ones exist.
+for one thing: requests are known by their numbers in the instance, by which the policies here
+break ties.  Let m be the largest number released so far.  Every number below m that has not been
+released belongs to a request still to come.  So a policy could count these, and tell where in the
+order of numbers each will stand: not its lengths, nor when it comes, and nothing of numbers above
+m.  In an instance whose requests stand in order of release that reveals nothing, as all numbers up
+to m have been released.  The policies of kvopt make no use of it, which a test holds: they decide
+the same until time T whatever is released after T, and whatever numbers that has.
 """
 
 from __future__ import annotations

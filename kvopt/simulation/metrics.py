@@ -7,6 +7,7 @@ floats: they support no claim.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,7 +20,9 @@ from numpy.typing import NDArray
 from kvopt.model.errors import InputError
 from kvopt.model.instance import IntArray
 from kvopt.model.milliseconds import exact_number
+from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule, exact_sum
+from kvopt.model.text import ShownAsText
 from kvopt.theory.ordering import areas
 
 __all__ = ["COLUMNS", "STATISTICS", "Metrics", "Timeline", "metrics"]
@@ -62,8 +65,8 @@ class Timeline(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Metrics:
+@dataclass(frozen=True, eq=False, repr=False)
+class Metrics(ShownAsText):
     """What a serving system measures of a schedule.
 
     Parameters
@@ -177,6 +180,40 @@ class Metrics:
             "wasted_token_rounds": self.wasted_token_rounds,
         }
         return {name: columns[name] for name in COLUMNS}
+
+    def to_csv(self) -> str:
+        """Return the rows as comma-separated values with a header; no TPOT where o = 1."""
+        return to_csv(self._records())
+
+    def to_frame(self, library: str | None = None) -> Any:
+        """Return the rows as a data frame of pandas or polars (`pip install kvopt[frames]`).
+
+        Parameters and errors are as for `kvopt.model.rows.frame_of`.
+        """
+        return frame_of(self._records(), library)
+
+    def _records(self) -> list[dict[str, Any]]:
+        """Return the rows as dictionaries; the TPOT is None where o = 1."""
+        lists: dict[str, list[Any]] = {
+            name: column.tolist() for name, column in self.rows().items()
+        }
+        lists["tpot"] = [None if math.isnan(value) else value for value in lists["tpot"]]
+        return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
+
+    def __repr__(self) -> str:
+        return f"Metrics({self.schedule!r}, unit={self.unit!r})"
+
+    def __str__(self) -> str:
+        lines = [
+            f"metrics of {self.schedule.instance}",
+            f"{f'in {self.unit}':<9}" + "".join(f"{name:>11}" for name in STATISTICS),
+        ]
+        for name, values in self.statistics().items():
+            cells = ("-" if value is None else f"{value:.3f}" for value in values.values())
+            lines.append(f"{name:<9}" + "".join(f"{cell:>11}" for cell in cells))
+        wasted = sum(self.wasted_token_rounds.tolist())
+        lines.append(f"{wasted} token-rounds wasted, memory used {self.memory_utilisation:.3f}")
+        return "\n".join(lines)
 
     def summary(self) -> dict[str, Any]:
         """Return the statistics and totals as one JSON object."""

@@ -23,6 +23,7 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import Events, first_overflow
 from kvopt.model.schedule import Schedule, kept_tokens, order_by
 from kvopt.model.stopping import Stopping
+from kvopt.model.text import counted
 from kvopt.simulation.decisions import (
     LATEST,
     NEVER,
@@ -370,7 +371,7 @@ class World:
                 self.policy,
                 int(missing[0]),
                 self.now + 1,
-                f"the policy stops with {len(missing)} requests unfinished",
+                f"the policy stops with {counted(len(missing), 'request')} unfinished",
             )
         tokens = kept_tokens(request, start, end) if self.keeps_tokens else None
         held = self.instance.prompts[request] + (0 if tokens is None else tokens)

@@ -221,6 +221,17 @@ class _Tally:
     dropped: int = 0
     failures: int = 0
 
+    def left_out(self) -> str:
+        """Return in brackets why rows were not acceptable; empty if all were."""
+        reasons = {
+            "outside the window": self.outside,
+            "failed": self.failures,
+            "outside the lengths": self.skipped,
+            "too large for the memory": self.dropped,
+        }
+        said = ", ".join(f"{rows} {why}" for why, rows in reasons.items() if rows)
+        return f" ({said})" if said else ""
+
 
 def _reporting(rows: Iterator[Row], progress: Callable[[int], None]) -> Iterator[Row]:
     """Pass on rows, and report now and then how many."""
@@ -250,7 +261,7 @@ def _chosen(
     else:
         columns = _first(requests, MAX_REQUESTS if wanted is None else wanted)
     kept = len(columns[0])
-    after = f" after the first {passed}" if passed else ""
+    after = (f" after the first {passed}" if passed else "") + tally.left_out()
     if wanted is not None and kept < wanted:
         raise InputError(f"must have {wanted} acceptable rows, got {kept} of {tally.read}{after}")
     if wanted is None and next(requests, None):

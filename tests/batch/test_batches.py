@@ -156,6 +156,23 @@ def test_a_bracket_cut_short_is_shown_but_not_finished(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("work", [RATIO, AUDIT], ids=lambda work: work.command)
+def test_ratios_cut_short_are_shown_but_not_finished(work: Work, tmp_path: Path) -> None:
+    of, finished = instances(1), Finished(tmp_path)
+    calls = iter([False] * 3)  # long enough for it to begin
+    stop = Stopping(math.inf, lambda: next(calls, True))
+    (done,) = run_batch(work, of, stop, finished=finished)
+    assert not done.complete
+    assert isinstance(done.found, Outcome)
+    assert 0 < done.found.lower_bound <= done.found.objective
+    assert len(done.found.ratios) + len(done.found.unfinished) == len(work.policies)
+    assert any("interrupted" in one.reason for one in done.found.unfinished)
+    assert not list(tmp_path.iterdir())
+    (again,) = run(work, of, finished=finished).values()
+    assert (again.resumed, again.complete) == (False, True)
+    assert not again.found.unfinished
+
+
 def test_an_outcome_comes_back_from_json_as_it_was() -> None:
     instance = Instance.from_groups(23, [(0, 17, 2), (0, 9, 7), (0, 5, 3)], "twelve")
     found = Outcome.of(compare(instance, "gsa,gba,fcfs,svf", 5.0)).to_dict()

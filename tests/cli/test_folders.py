@@ -180,12 +180,89 @@ def test_a_signal_keeps_what_is_done(tmp_path: Path, number: int, jobs: int, cod
     word = "interrupted" if number == signal.SIGINT else "terminated"
     first, last = err.splitlines()
     assert first.endswith("hard.certificate.json: its check was stopped: kvopt verify repeats it")
-    assert last == f"kvopt: {word}; 1 of 2 instances were solved; out keeps them"
+    assert (
+        last
+        == f"kvopt: {word}; 1 of 2 instances were solved, 1 stopped early; out keeps what was done"
+    )
     assert "1 optimal; 1 bracketed, ended by: interrupted" in out
     assert (tmp_path / "out" / "easy.schedule.json").is_file()
     assert (tmp_path / "out" / "solve.csv").is_file()
     assert len(list(tmp_path.glob("out/finished/*.gz"))) == 1
     assert not list(tmp_path.glob("out/**/*.part"))
+
+
+POLICIES = ("--policy", "fcfs,gsa")
+
+
+@pytest.mark.parametrize("command", ["ratio", "audit"])
+@pytest.mark.parametrize("form", ["--csv", "--json", ""])
+def test_what_a_signal_cuts_short_is_shown_and_done_again(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, form: str
+) -> None:
+    from kvopt.policies import FCFS
+
+    more = ["--no-search"] if command == "audit" else []
+    arguments = (command, "in", *POLICIES, *more, "-o", "out", *([form] if form else []))
+    Path("in").mkdir()
+    for number, instance in enumerate(TINY):
+        write_instance(tmp_path / "in" / f"{number}.json", instance.renamed(f"number {number}"))
+    original, runs = FCFS.run, []
+
+    def interrupted(policy: FCFS, machine: Any) -> Any:
+        runs.append(policy)
+        if len(runs) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return original(policy, machine)
+
+    monkeypatch.setattr(FCFS, "run", interrupted)
+    code, out, err = run(*arguments)
+    assert code == 130
+    done = "compared" if command == "ratio" else "audited"
+    assert err.endswith(
+        f"interrupted; 1 of 2 instances were {done}, 1 stopped early; out keeps what was done\n"
+    )
+    with open(f"out/{command}.csv") as file:
+        kept = list(csv.DictReader(file))
+    assert [row["instance"] for row in kept] == ["number 0"] * 2 + ["number 1"] * 2
+    assert [row["reason"].partition(":")[0] for row in kept] == [""] * 2 + ["stopped early"] * 2
+    assert kept[2]["reason"].endswith("interrupted")
+    assert "stopped early" in out
+    assert len(list(Path("out/finished").iterdir())) == 1
+    code, out, err = run(*arguments)
+    assert code == 0
+    assert "kvopt: 1 of 2 instances were finished before\n" in err
+    assert "stopped early" not in out.replace('"stopped_early"', "")
+    assert len(list(Path("out/finished").iterdir())) == 2
+
+
+@pytest.mark.parametrize("command", ["solve", "ratio", "audit"])
+@pytest.mark.parametrize("signalled", [True, False])
+def test_an_instance_of_which_nothing_is_known_is_a_row(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, signalled: bool
+) -> None:
+    """A signal that has ended a solver, and a solver that has failed."""
+    from kvopt import SolverError
+
+    def lost(*_: Any, **__: Any) -> Any:
+        if signalled:
+            signal.raise_signal(signal.SIGTERM)
+        raise SolverError("a solver failed")
+
+    for name in ("solve", "compare", "audit_instance"):
+        monkeypatch.setattr(f"kvopt.batch.tasks.{name}", lost)
+    Path("in").mkdir()
+    for number in range(2):
+        write_instance(tmp_path / "in" / f"{number}.json", TINY[0].renamed("the one"))
+    more = [*POLICIES, *(["--no-search"] if command == "audit" else [])] * (command != "solve")
+    code, out, err = run(command, "in", *more, "-o", "out")
+    assert code == (143 if signalled else 1)
+    assert out.count("stopped early" if signalled else "failed") >= 2
+    with open(f"out/{command}.csv") as file:
+        rows = list(csv.DictReader(file))
+    expected = "interrupted before anything was known of it" if signalled else "a solver failed"
+    assert [(row["instance"], row["reason"]) for row in rows] == [("the one", expected)] * 2
+    assert ("a solver failed" in err + out) is not signalled
+    assert not list(Path("out/finished").iterdir())
 
 
 def test_a_policy_that_misbehaves_is_a_note_and_exit_code_1(run: Run, tmp_path: Path) -> None:

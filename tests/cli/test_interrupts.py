@@ -57,18 +57,24 @@ def test_a_signal_ends_solve_with_a_bracket(
 
 
 @SIGNALS
-def test_a_signal_ends_ratio_with_the_rows_that_are_done(
+def test_a_signal_ends_ratio_with_all_rows_begun(
     tmp_path: Path, hard: Path, number: int, code: int, word: str
 ) -> None:
     write_instance(hard.parent / "a-easy.json", Instance(5, [1, 1, 0], [4, 4, 1], "easy"))
     arguments = ["ratio", hard.parent, "--policy", "mc-sf,fcfs", "--time-limit", 600, "--json"]
-    process = kvopt_process(*arguments, cwd=tmp_path)
-    time.sleep(SECONDS_TO_BEGIN)
+    process = kvopt_process(*arguments, "-o", "out", cwd=tmp_path)
+    wait_for(lambda: bool(list(tmp_path.glob("out/finished/*.gz"))))
+    time.sleep(1)  # for the other one to begin
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
-    assert [row["instance"] for row in json.loads(out)["rows"]] == ["easy", "easy"]
-    assert err == f"kvopt: {word}; 2 rows were done\n"
+    rows = json.loads(out)["rows"]
+    assert [row["instance"] for row in rows] == ["easy", "easy", *[rows[-1]["instance"]] * 2]
+    assert [row["reason"] for row in rows[:2]] == [None, None]
+    assert all(row["reason"].startswith("stopped early") for row in rows[2:])
+    assert all(0 < row["lower_bound"] < row["upper_bound"] for row in rows[2:])
+    done = "1 of 2 instances were compared, 1 stopped early; out keeps what was done"
+    assert err == f"kvopt: {word}; {done}\n"
 
 
 @pytest.mark.slow
@@ -180,8 +186,14 @@ def test_audit_keeps_what_is_done(run: Run, small: Path, monkeypatch: Any) -> No
     (small.parent / "other.json").write_text(other)
     monkeypatch.setattr("kvopt.batch.tasks.audit_instance", once)
     code, out, err = run("audit", small.parent, "--policy", "fcfs", "--json")
-    assert (code, err) == (130, "kvopt: interrupted; 1 of 2 instances were audited\n")
-    assert len(json.loads(out)["instances"]) == 1
+    assert code == 130
+    assert err == "kvopt: interrupted; 1 of 2 instances were audited, 1 stopped early\n"
+    answer = json.loads(out)
+    assert [one["reason"] for one in answer["instances"]] == [None, "stopped early"]
+    assert answer["summary"]["stopped_early"] == 1
+    (row,) = answer["instances"][1]["ratios"]  # interrupted before it was simulated
+    assert (row["cost"], row["verdict"]) == (None, "undecided")
+    assert 0 < row["lower_bound"] <= row["upper_bound"]
 
 
 def test_of_several_exit_codes_the_strongest_is_given() -> None:

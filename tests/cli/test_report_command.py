@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
 import shlex
 import signal
@@ -16,9 +17,10 @@ import pytest
 from command_line import Run, parsed
 from study_pages import StudyPage
 
-from kvopt import Instance, SolverError, StoppedError, write_instance
+from kvopt import Instance, SolverError, StoppedError, violations, write_instance
 from kvopt.certificates.checker import Verdict, verdicts
 from kvopt.cli import main
+from kvopt.model.formats import schedule_from_json
 
 HOSTILE = "</script><img src=x onerror=alert(1)>&\"'<!-- @BODY@ @STYLE@"
 
@@ -104,13 +106,24 @@ def test_the_summary_is_in_words(page: StudyPage) -> None:
 def test_certificates_in_the_page_pass_the_checker(page: StudyPage) -> None:
     texts = page.of_class("certificate")
     names = [attributes["data-file"] for _, attributes in page.tags if "data-file" in attributes]
-    assert len(texts) == len(set(names)) == 3
+    assert (len(texts), len(set(names)), len(names)) == (3, 6, 6)
     assert all(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*\.json", name or "") for name in names)
     held = verdicts(texts)
     assert all(verdict.holds for verdict in held), held
     assert (held[1].lower_bound, held[1].upper_bound) == (200, 200)
-    assert "3 certificates can be downloaded here" in page.text
+    assert "3 schedules and 3 certificates can be downloaded here" in page.text
     assert "accepted 3, which prove 3 optima" in page.text
+
+
+def test_the_schedules_in_the_page_are_the_best(page: StudyPage) -> None:
+    optima = [f"at most {cost}, the cost of the best schedule" for cost in (9, 200)]
+    texts = page.of_class("schedule")
+    assert len(texts) == 3
+    for text, optimum in zip(texts, optima, strict=False):
+        schedule = schedule_from_json(json.loads(text))
+        assert not violations(schedule)
+        assert f"at most {schedule.total_latency()}, the cost of the best schedule" == optimum
+        assert optimum in page.text
 
 
 def test_the_page_holds_every_schedule(page: StudyPage) -> None:
@@ -134,7 +147,7 @@ def test_the_page_loads_nothing_and_says_so(study: Path, page: StudyPage) -> Non
     text = (study / "x.html").read_text()
     scripts = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
     styles = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
-    assert (len(scripts), len(styles)) == (3, 1)
+    assert (len(scripts), len(styles)) == (4, 1)
     for part in (*scripts, *styles):
         digest = base64.b64encode(hashlib.sha256(part.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
@@ -149,7 +162,7 @@ def test_the_page_loads_nothing_and_says_so(study: Path, page: StudyPage) -> Non
 def test_a_hostile_name_is_inert(page: StudyPage) -> None:
     assert "img" not in [tag for tag, _ in page.tags]
     assert page.text.count(HOSTILE) >= 5  # as what it is: name, comment, source
-    assert [tag for tag, _ in page.tags].count("script") == 3 + 2 * 3
+    assert [tag for tag, _ in page.tags].count("script") == 4 + 3 * 3
 
 
 def test_how_each_number_was_made(study: Path, page: StudyPage) -> None:
@@ -240,6 +253,29 @@ def test_nothing_is_written_where_nothing_was_done(
     code, out, err = run("report", folder, "-o", "x.html")
     assert (code, out, err) == (130, "", "kvopt: interrupted; nothing was written\n")
     assert Path("x.html").read_text() == "the study of last week"
+
+
+def test_instances_left_undone_are_rows(
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kvopt.comparison.study import study_instance
+
+    done: list[str] = []
+
+    def once(name: str, *more: Any) -> Any:
+        if done:
+            signal.raise_signal(signal.SIGINT)
+            raise StoppedError("interrupted")
+        done.append(name)
+        return study_instance(name, *more)
+
+    monkeypatch.setattr("kvopt.cli.reporting.study_instance", once)
+    code, out, err = run("report", folder, "-o", "x.html", "--policy", "gba")
+    assert (code, err) == (130, "kvopt: interrupted; 1 of 3 instances are in the page\n")
+    assert out.startswith("1 instance, 1 policy, 1 run. The study was broken off: 2 instances not")
+    rows = StudyPage(Path("x.html").read_text()).rows
+    assert [row[-1] for row in rows[2:]] == ["not donethe study was broken off"] * 2
+    assert [row[0] for row in rows[1:]] == [*done, *(row[0] for row in rows[2:])]
 
 
 def test_the_page_goes_to_stdout(run: Run, folder: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import pytest
 from command_line import Run, parsed
 
 
@@ -51,3 +52,24 @@ def test_an_unwritable_output_is_refused_before_the_work(run: Run, small: Path) 
     code, _, err = run("search", "--policy", "gsa", "--budget", 30, "-o", "no/where.json")
     assert (code, err) == (2, "kvopt: no/where.json: cannot be written: No such folder\n")
     assert time.perf_counter() - began < 10
+
+
+@pytest.mark.parametrize("method", ["local", "exhaustive"])
+def test_a_policy_that_misbehaves_is_shown_with_the_instance(run: Run, method: str) -> None:
+    """It can be put into a file, and the policy be run on it."""
+    Path("careless.py").write_text(
+        "from kvopt import Policy, Wait\n"
+        "class Careless(Policy):\n"
+        "    name, clairvoyant = 'careless', False\n"
+        "    def run(self, machine):\n"
+        "        for request in machine.waiting().tolist()[:2]:\n"
+        "            machine.start(request)\n"
+        "        yield Wait()\n"
+    )
+    options = ("--method", method, "--requests", 4, "--memory", 8, "--time-limit", 60)
+    code, out, err = run("search", "--policy", "careless:Careless", *options)
+    assert (code, out) == (1, "")
+    reason, _, instance = err.rstrip().partition(", on ")
+    Path("bad.json").write_text(instance)
+    code, _, again = run("simulate", "bad.json", "--policy", "careless:Careless")
+    assert (code, again.rstrip()) == (1, reason)

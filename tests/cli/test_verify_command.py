@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_line import Run, parsed
 
+from kvopt import Instance, read_schedule, write_instance
+
 
 def test_verify(run: Run, small: Path, tmp_path: Path) -> None:
     run("simulate", small, "--policy", "gba", "-o", "good.json")
@@ -71,3 +73,22 @@ def test_limits_of_checks(run: Run, tmp_path: Path) -> None:
     assert run("verify", slow, "--time-limit", "nan")[0] == 2
     code, _, err = run("verify", slow, "--max-steps", "9", "--checker", "verified")
     assert (code, err) == (2, "kvopt: --max-steps: is for --checker python\n")
+
+
+def test_both_totals_are_said_where_requests_are_released_over_time(
+    run: Run, tmp_path: Path
+) -> None:
+    instance = Instance(5, [1, 1, 2], [3, 1, 3], releases=[0, 1, 1])
+    write_instance(tmp_path / "one.json", instance)
+    run("simulate", "one.json", "--policy", "mc-sf", "-o", "run.json")
+    code, out, _ = run("verify", "run.json")
+    assert code == 0
+    assert out == "run.json: ok: schedule, total latency 9, total completion time 11\n"
+    (row,) = parsed(run("verify", "run.json", "--json"))["files"]
+    assert (row["total_latency"], row["total_completion_time"]) == (9, 11)
+    assert "\ntotal latency 9, total completion time 11, makespan 6" in str(
+        read_schedule("run.json")
+    )
+    arguments = ("--policy", "mc-sf", "--time-limit", 1e-9, "--json")
+    answer = parsed(run("simulate", "one.json", *arguments), code=1)
+    assert (answer["total_latency"], answer["total_completion_time"]) == (None, None)

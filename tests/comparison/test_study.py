@@ -71,7 +71,7 @@ def test_the_worst_ratio_of_several_brackets_is_a_bracket() -> None:
         other("a", ratio("gba", 30, 10, 15), ratio("fcfs", 20, 10, 10)),
         other("b", ratio("gba", 21, 10, 10)),
     )
-    study = Study(tuple(policies_of("gba,fcfs,svf")), "", 1, found, (), 0, 0, "")
+    study = Study(tuple(policies_of("gba,fcfs,svf")), "", 1, found, (), (), 0, "")
     gba, fcfs = study.worst()
     # On a it is from 2 to 3, on b it is 2.1: at least 2.1, on b, and at most 3.
     assert (gba.instance, gba.low, gba.high) == ("b", Fraction(21, 10), Fraction(3))

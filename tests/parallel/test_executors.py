@@ -215,7 +215,7 @@ def test_a_scheduler_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> 
 def test_dask_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with (
-        pytest.raises(InputError, match=r"pip install kvopt\[dask\]"),
+        pytest.raises(InputError, match=r"pip install 'kvopt\[dask\]'"),
         workers_from_spec("dask=x:1"),
     ):
         pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from browser import CHROMIUM, DRIVER, Browser
 from study_pages import StudyPage
 
-from kvopt import Instance, write_instance
+from kvopt import Instance, read_schedule, violations, write_instance
 from kvopt.certificates.checker import verdicts_of_files
 from kvopt.cli import main
 from kvopt.generate import generate_random
@@ -250,7 +251,7 @@ def test_a_thousand_requests_are_drawn_at_once(browser: Browser) -> None:
 
 def test_downloads_are_what_the_checker_takes(browser: Browser, study: Path) -> None:
     page = StudyPage(study.read_text())
-    names = [str(a["data-file"]) for _, a in page.tags if "data-file" in a]
+    names = files_of(page, "certificate")
     for number, name in enumerate(names):
         browser.click(f"#instance-{number + 1} > summary")
         browser.click(f"[data-file='{name}']")
@@ -258,6 +259,48 @@ def test_downloads_are_what_the_checker_takes(browser: Browser, study: Path) -> 
     assert [file.read_text() for file in files] == page.of_class("certificate")
     assert all(verdict.holds for verdict in verdicts_of_files(files))
     assert json.loads(files[1].read_text())["lower_bound"] == 200
+
+
+def files_of(page: StudyPage, what: str) -> list[str]:
+    names = [str(a["data-file"]) for _, a in page.tags if "data-file" in a]
+    return [name for name in names if name.endswith(f".{what}.json")]
+
+
+def test_the_best_schedule_is_downloaded_by_keyboard(browser: Browser, study: Path) -> None:
+    page = StudyPage(study.read_text())
+    names = files_of(page, "schedule")
+    assert [name[:3] for name in names] == ["001", "002", "003", "004"]
+    browser.run("document.querySelector('#instance-2 > summary').focus()")
+    browser.press("Enter")
+    browser.wait("return document.querySelector('#instance-2').open")
+    browser.press("Tab")
+    assert browser.run(FOCUSED).startswith("Download schedule (")
+    browser.press("Enter")
+    (file,) = browser.downloaded(names[1:2])
+    schedule = read_schedule(file)
+    assert not violations(schedule)
+    assert schedule.total_completion_time() == 200
+    assert file.read_text() == page.of_class("schedule")[1]
+
+
+def test_everything_is_downloaded_at_once_by_keyboard(browser: Browser, study: Path) -> None:
+    """A ZIP that programs other than browsers read, and `kvopt verify` accepts."""
+    page = StudyPage(study.read_text())
+    browser.run("document.getElementById('download-all').focus()")
+    assert browser.run(FOCUSED) == "Download all: 8 files in a ZIP"
+    browser.press("Space")
+    (file,) = browser.downloaded(["kvopt-study.zip"])
+    place = file.parent / "all"
+    with zipfile.ZipFile(file) as packed:
+        assert packed.testzip() is None
+        names = packed.namelist()
+        assert names == [str(a["data-file"]) for _, a in page.tags if "data-file" in a]
+        packed.extractall(place)
+    for what in ("schedule", "certificate"):
+        texts = [(place / name).read_text() for name in files_of(page, what)]
+        assert texts == page.of_class(what)
+    assert main(["verify", *(str(place / name) for name in names)]) == 0
+    assert not browser.run("return document.querySelector('details.instance[open]')")
 
 
 @pytest.mark.parametrize("width", [400, 800, 1600])

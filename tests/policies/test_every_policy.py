@@ -20,6 +20,7 @@ from kvopt import (
     Policy,
     PolicyError,
     Schedule,
+    Wait,
     policy_from_spec,
     simulate,
     violations,
@@ -111,6 +112,77 @@ def decisions_until(
     starts = {("start", names[a.request], a.start) for a in schedule if a.start <= time}
     kills = {("kill", names[a.request], a.end) for a in schedule if a.killed and a.end <= time}
     return starts | kills
+
+
+OUT_OF_ORDER = Instance(
+    12,
+    [2, 1, 3, 1, 2, 1, 2, 4, 1, 2],
+    [4, 1, 3, 5, 2, 7, 1, 2, 6, 3],
+    releases=[9, 0, 30, 2, 31, 0, 4, 30, 0, 5],
+)
+"""Requests that are not in order of release."""
+
+
+def with_other_future(how: str, time: int) -> tuple[Instance, list[int]]:
+    """Change only what `OUT_OF_ORDER` releases after a time; return the numbers it had before."""
+    releases = OUT_OF_ORDER.releases.tolist()
+    rows = [[OUT_OF_ORDER[i].prompt, OUT_OF_ORDER[i].output, releases[i], i] for i in range(10)]
+    later = [row for row in rows if row[2] > time]
+    if how == "permuted":
+        rest = iter(later[::-1])
+        rows = [row if row[2] <= time else next(rest) for row in rows]
+    else:
+        rows = [row for row in rows if row[2] <= time]
+    if how == "put first":
+        rows = later[::-1] + rows
+    elif how == "more between":
+        rows = [one for row in rows for one in ([1, 11, time + 1, -1], row)]
+    prompts, outputs, after, names = zip(*rows, strict=True)
+    return Instance(OUT_OF_ORDER.memory, prompts, outputs, releases=after), list(names)
+
+
+FUTURES = ("removed", "permuted", "put first", "more between")
+
+
+@pytest.mark.parametrize("how", FUTURES)
+@pytest.mark.parametrize("spec", POLICY_SPECS)
+def test_numbers_missing_below_released_ones_change_no_decision(spec: str, how: str) -> None:
+    schedule = run(spec, OUT_OF_ORDER)
+    for time in (0, 2, 4, 9, 29, 30):
+        other, names = with_other_future(how, time)
+        twin = decisions_until(run(spec, other), time, names)
+        assert decisions_until(schedule, time) == twin
+
+
+class WaitsForGaps(Policy):
+    """Starts nothing as long as it knows that an earlier number is still to come."""
+
+    name = "waits-for-gaps"
+    clairvoyant = False
+
+    def run(self, machine: Machine) -> Decisions:
+        known: set[int] = set()
+        while True:
+            known |= set(machine.arrivals().tolist())
+            if known == set(range(len(known))):
+                for request in machine.waiting().tolist():
+                    machine.start(request)
+                    yield Wait(releases=False)
+            yield Wait(machine.now + 1)
+
+
+def test_what_a_missing_number_reveals_is_what_the_docstring_says() -> None:
+    """A policy could use it, in instances that are not in order of release, and is caught."""
+    order = np.argsort(OUT_OF_ORDER.releases, kind="stable")
+    columns = (OUT_OF_ORDER.prompts, OUT_OF_ORDER.outputs, OUT_OF_ORDER.releases)
+    prompts, outputs, releases = (column[order] for column in columns)
+    in_order = Instance(OUT_OF_ORDER.memory, prompts, outputs, releases=releases)
+    assert simulate(in_order, WaitsForGaps()).start.min() == 0
+    schedule = simulate(OUT_OF_ORDER, WaitsForGaps())
+    other, names = with_other_future("removed", 4)
+    assert schedule.start.min() == 31
+    twin = decisions_until(simulate(other, WaitsForGaps()), 4, names)
+    assert decisions_until(schedule, 4) != twin
 
 
 class Spied(Policy):

@@ -18,7 +18,7 @@ from strategies import instances, policy_specs
 
 import kvopt
 from kvopt import Attempt, InputError, Instance, Metrics, Schedule, metrics
-from kvopt.report.metric_tables import metrics_csv, metrics_parquet, metrics_table
+from kvopt.report.metric_tables import metrics_parquet, metrics_table
 from kvopt.simulation.metrics import COLUMNS
 
 
@@ -140,7 +140,7 @@ def example() -> Metrics:
 
 def test_tables() -> None:
     found = example()
-    read = list(csv.DictReader(io.StringIO(metrics_csv(found))))
+    read = list(csv.DictReader(io.StringIO(found.to_csv())))
     assert [tuple(row) for row in read] == [COLUMNS] * 3
     assert [row["tpot"] == "" for row in read] == [False, True, False]
     assert [int(row["completion"]) for row in read] == found.rows()["completion"].tolist()
@@ -175,3 +175,26 @@ def test_a_million_requests_in_seconds() -> None:
     found.goodput("100.5", 1)
     assert time.process_time() - begun < 10
     assert dataclasses.replace(found, unit="ms").unit == "ms"
+
+
+def test_metrics_and_schedules_as_text_and_frames() -> None:
+    instance = Instance(30, [4, 2, 8, 8], [6, 20, 1, 3], "four")
+    schedule = kvopt.simulate(instance, "fcfs")
+    found = metrics(schedule)
+    assert repr(found) == f"Metrics({schedule!r}, unit='rounds')"
+    assert max(map(len, str(found).splitlines())) <= 80
+    assert "token-rounds wasted" in found._repr_html_()
+    header, *lines = schedule.to_csv().splitlines()
+    assert header == "request,start,end,killed"
+    assert lines == [",".join(map(str, row.values())) for row in schedule.rows()]
+    pandas = pytest.importorskip("pandas")
+    frame = found.to_frame("pandas")
+    assert frame["latency"].tolist() == found.latency.tolist()
+    assert pandas.isna(frame["tpot"]).tolist() == [False, False, True, False]
+    assert schedule.to_frame("pandas")["end"].tolist() == schedule.end.tolist()
+
+
+def test_rows_of_attempts_that_keep_tokens() -> None:
+    schedule = run("fcfs:keep=yes", Instance(4, [1, 1], [2, 2]))
+    assert schedule.tokens is not None
+    assert [row["tokens"] for row in schedule.rows()] == schedule.tokens.tolist()

@@ -242,6 +242,10 @@ def test_every_sample_is_as_likely_as_any_other(tmp_path: Path) -> None:
 def test_refuses_too_few_rows(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="must have 5 acceptable rows, got 4 of 4"):
         read(tmp_path, LENGTHS_TEXT, requests=5)
+    text = lengths([(1, 2), (90, 2), (1, 7), (2, 3)])
+    reasons = r"got 2 of 4 \(1 outside the lengths, 1 too large for the memory\)"
+    with pytest.raises(InputError, match=reasons):
+        read(tmp_path, text, requests=3, max_output=5, memory=50, oversize="drop")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 "use strict";
-// Opening instances, downloading certificates, and the choice of colours.
+// Opening instances, downloading schedules and certificates, and the choice of colours.
 {
   const shownOf = new Map();
 
@@ -33,16 +33,23 @@
   addEventListener("hashchange", () => open(location.hash.slice(1)));
   open(location.hash.slice(1));
 
-  for (const button of document.querySelectorAll("button[data-file]"))
-    button.addEventListener("click", () => {
-      const content = button.parentNode.querySelector("script.certificate").textContent;
-      const file = new Blob([JSON.parse(content)], { type: "application/json" });
-      const link = document.createElement("a");
-      link.href = URL.createObjectURL(file);
-      link.download = button.dataset.file;
-      link.click();
-      setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-    });
+  // The files of the instances: each button has the content of its file behind it.
+  const buttons = [...document.querySelectorAll("button[data-file]")];
+  const contentOf = button => JSON.parse(button.nextElementSibling.textContent);
+
+  function save(name, parts, type) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob(parts, { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+  for (const button of buttons)
+    button.addEventListener("click", () =>
+      save(button.dataset.file, [contentOf(button)], "application/json"));
+  document.getElementById("download-all")?.addEventListener("click", event =>
+    save(event.currentTarget.dataset.name,
+      zipped(buttons.map(button => [button.dataset.file, contentOf(button)])), "application/zip"));
 
   const colours = document.getElementById("colours");
   colours.addEventListener("change", () => document.documentElement.dataset.colours = colours.value);
