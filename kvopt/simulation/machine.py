@@ -4,14 +4,7 @@ A `Machine` holds public knowledge only.  The output lengths stay with the
 simulator, which alone knows when an attempt completes and tells the machine
 afterwards; a clairvoyant policy is handed them as the requests are released.  So a
 non-clairvoyant policy cannot see a length, and none can see what is not released
-yet: it is nowhere within its reach.  Nor does a policy learn how much is to come, but
-for one thing: requests are known by their numbers in the instance, by which the policies here
-break ties.  Let m be the largest number released so far.  Every number below m that has not been
-released belongs to a request still to come.  So a policy could count these, and tell where in the
-order of numbers each will stand: not its lengths, nor when it comes, and nothing of numbers above
-m.  In an instance whose requests stand in order of release that reveals nothing, as all numbers up
-to m have been released.  The policies of kvopt make no use of it, which a test holds: they decide
-the same until time T whatever is released after T, and whatever numbers that has.
+yet: it is out of reach.  It knows numbers of requests (`Policy.run`), but not how many come.
 """
 
 from __future__ import annotations
@@ -62,11 +55,6 @@ class Machine:
         Current time: rounds 1..now are over.
     memory : int
         Memory budget M (tokens).
-
-    Notes
-    -----
-    A policy sees requests by their numbers: those that `waiting`, `unfinished` and
-    `arrivals` name.  It is not told how many there will be.
     """
 
     def __init__(

@@ -97,8 +97,8 @@ class Policy(Protocol):
         A policy is online if until a time T it decides the same whatever is released after T.
         The machine shows nothing of that but gaps: a request is known by its number in the
         instance, and a number below one that is released, but not released itself, belongs to
-        a request still to come (see `kvopt.simulation.machine`).  So numbers may break ties
-        among released requests, and must serve for nothing else.  There are no gaps where the
+        a request still to come, of which it tells nothing else.  So numbers may break ties among
+        released requests, and must serve for nothing else.  There are no gaps where the
         requests stand in order of release, as imports and generated arrivals have them.
         """
         ...
