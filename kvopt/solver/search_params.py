@@ -191,10 +191,10 @@ class EventOrderParams:
     most_requests: int = 16
     most_briefly: int = 24
     least_output: int = 150
-    brief_nodes: int = 20_000
+    brief_nodes: int = 50_000
     slice_nodes: int = 500
     trial_pivots: int = 60
-    most_trials: int = 1
+    most_trials: int = 4
     most_depth: int = 600
     most_records: int = 200_000
 

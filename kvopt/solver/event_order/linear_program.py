@@ -34,6 +34,7 @@ __all__ = [
     "basis_for",
     "path_for",
     "raise_bound",
+    "refresh",
     "requests_of",
     "scratch_for",
     "set_heads",
@@ -93,6 +94,8 @@ class Basis(NamedTuple):
     """Right-hand sides, shape (depths, n)."""
     rows: Any
     """Kind and arguments, shape (depths, n, 4)."""
+    matrix: Any
+    """Room for one matrix, shape (n, n)."""
 
 
 class Scratch(NamedTuple):
@@ -140,7 +143,7 @@ def basis_for(depths: int, n: int) -> Basis:
     """Return room for a basis of n rows at each depth."""
     duals, right = (np.zeros((depths, n)) for _ in range(2))
     rows = np.zeros((depths, n, 4), dtype=np.int64)
-    return Basis(np.zeros((depths, n, n)), duals, right, rows)
+    return Basis(np.zeros((depths, n, n)), duals, right, rows, np.zeros((n, n)))
 
 
 def scratch_for(n: int) -> Scratch:
@@ -346,6 +349,48 @@ def pivot_in(basis: Basis, depth: int, scratch: Scratch) -> bool:
     basis.right[depth, out] = scratch.most[1]
     for q in range(4):
         basis.rows[depth, out, q] = scratch.row[q]
+    return True
+
+
+@lean
+def refresh(requests: Requests, basis: Basis, depth: int, scratch: Scratch) -> bool:
+    """Invert the matrix of a basis anew, after many pivots; tell whether it can be."""
+    inverse, duals = basis.inverse[depth], basis.duals[depth]
+    n = duals.shape[0]
+    for i in range(n):
+        for q in range(n):
+            basis.matrix[i, q] = 0.0
+            inverse[i, q] = 1.0 if i == q else 0.0
+    for q in range(n):
+        for x in range(4):
+            scratch.row[x] = basis.rows[depth, q, x]
+        set_column(requests, scratch)
+        for i in range(n):
+            basis.matrix[i, q] = scratch.column[i]
+    for q in range(n):
+        at = q
+        for i in range(q + 1, n):
+            if abs(basis.matrix[i, q]) > abs(basis.matrix[at, q]):
+                at = i
+        scale = basis.matrix[at, q]
+        if abs(scale) < TINY:
+            return False
+        for x in range(n):
+            one, two = basis.matrix[q, x], inverse[q, x]
+            basis.matrix[q, x], inverse[q, x] = basis.matrix[at, x] / scale, inverse[at, x] / scale
+            if at != q:
+                basis.matrix[at, x], inverse[at, x] = one, two
+        for i in range(n):
+            factor = basis.matrix[i, q]
+            if i != q and factor != 0.0:
+                for x in range(n):
+                    basis.matrix[i, x] -= factor * basis.matrix[q, x]
+                    inverse[i, x] -= factor * inverse[q, x]
+    for i in range(n):
+        total = 0.0
+        for q in range(n):
+            total += inverse[i, q]
+        duals[i] = max(0.0, total)
     return True
 
 

@@ -33,6 +33,7 @@ from kvopt.solver.event_order.linear_program import (
     path_for,
     pivot_in,
     raise_bound,
+    refresh,
     scratch_for,
     set_column,
     set_heads,
@@ -439,12 +440,22 @@ def explore(
             value, end = raise_bound(
                 requests, room.path, states, sides, room.basis, depth, scratch, cut, 10 * pivots
             )
+            kind = LEAF
             if end == BOUND:
                 kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
-                if kind == STUCK:
-                    return FAILED
-                if kind != LEAF:
-                    continue
+            if kind == STUCK and refresh(requests, room.basis, depth, scratch):
+                value, end = raise_bound(
+                    requests, room.path, states, sides, room.basis, depth, scratch, cut, 10 * pivots
+                )
+                kind = LEAF
+                if end == BOUND:
+                    kind = branch(
+                        requests, open_nodes, tree, room, depth, value, pivots, most, margin
+                    )
+            if kind == STUCK:
+                return FAILED
+            if kind != LEAF:
+                continue
             short = cut + 1 - value if end == EMPTY else 0.0
         record(open_nodes, tree, LEAF, 0, 0, parent, part)
         if short >= 0:
@@ -496,6 +507,7 @@ EVENT_ORDER = Kernel(
         offer_areas,
         set_column,
         pivot_in,
+        refresh,
         raise_bound,
         copy_basis,
         seems_to_run,
