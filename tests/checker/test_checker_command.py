@@ -174,7 +174,7 @@ def test_the_examples_of_the_format_prove_what_it_says(tmp_path: Path) -> None:
             files[-1].write_text(json.dumps(repaired(content)))
     done = run_alone("--json", *files)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["holds"] for row in rows] == [True, False] * 9
+    assert [row["holds"] for row in rows] == [True, False] * 10
     assert {row["rule"] for row in rows[::2]} == {proof["rule"] for proof in texts[:-1]}
 
 
