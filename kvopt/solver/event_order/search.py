@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
+
 from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.linear_program import requests_of
 from kvopt.solver.event_order.proof import RULE, proof_of
@@ -27,7 +31,10 @@ most."""
 
 
 def search(state: Incumbent, stop: Stopping, most_nodes: int | None) -> None:
-    """Offer all better schedules that are met, and prove the last one optimal.
+    """Offer all better schedules that are met, and prove the last one optimal, or nearly so.
+
+    A part in which memory does not matter any more, but no starts are integers, is given up after
+    a few splits: its value is then the bound, less than the cost by a few rounds.
 
     The kernel computes in floats.  What it proves is believed when all of the tree has been made
     integers; of a tree that is too large to be written down it is the search's word.
@@ -66,7 +73,11 @@ def search(state: Incumbent, stop: Stopping, most_nodes: int | None) -> None:
     if end != DONE:
         return
     if open_nodes.numbers[LOST]:
-        state.prove(Bound(state.objective, RULE))
+        given_up = open_nodes.least[0]
+        value = state.objective
+        if given_up < np.inf:
+            value = min(value, math.ceil(given_up - margin) + fixed)
+        state.prove(Bound(value, RULE))
         return
     bound = proof_of(instance, tree, int(open_nodes.numbers[RECORDS]), state.objective)
     if bound is not None:

@@ -63,6 +63,9 @@ it would have to be, because its solution is not exact enough."""
 MORE, DONE, FAILED = 0, 1, 2
 """How a run of the search ends: nodes are left, complete, or stuck at a node or too deep."""
 
+SPLITS, REPAIRS = 8, 4
+"""Starts are split so often on a path, and delayed so often for each request."""
+
 TOP, NODES, RECORDS, LEAVES, BEST, LOST = 0, 1, 2, 3, 4, 5
 """Places of `Open.numbers`."""
 
@@ -85,6 +88,8 @@ class Open(NamedTuple):
     """Values from this on are enough, shape (1,)."""
     best: Any
     """The starts of the best schedule so far (rounds), shape (n,)."""
+    least: Any
+    """The least value of a node that was given up, whose starts are not integers, shape (1,)."""
 
 
 class Tree(NamedTuple):
@@ -330,19 +335,41 @@ def is_schedule(requests: Requests, starts: Any) -> bool:
 
 @lean
 def keep_schedule(requests: Requests, open_nodes: Open, room: Room, margin: float) -> bool:
-    """Keep a solution if it is the best so far, and lower the cut; tell if it is a schedule."""
-    total = 0
-    for i in range(room.whole.shape[0]):
-        room.whole[i] = int(np.floor(room.scratch.starts[i] + 0.5))
-        total += room.whole[i]
+    """Keep integer starts if they are the best so far, and lower the cut; tell if they fit."""
     if not is_schedule(requests, room.whole):
         return False
+    total = 0
+    for i in range(room.whole.shape[0]):
+        total += room.whole[i]
     if total < open_nodes.numbers[BEST]:
         open_nodes.numbers[BEST] = total
         for i in range(room.whole.shape[0]):
             open_nodes.best[i] = room.whole[i]
         open_nodes.cut[0] = min(open_nodes.cut[0], total - 1 + margin)
     return True
+
+
+@lean
+def round_up(requests: Requests, room: Room, starts: Any) -> None:
+    """Round starts up, and delay requests by single rounds where memory is exceeded then."""
+    n, whole = room.whole.shape[0], room.whole
+    for i in range(n):
+        whole[i] = int(np.ceil(starts[i] - WHOLE))
+    for _ in range(REPAIRS * n):
+        worst, last = 0, -1
+        for j in range(n):
+            end = whole[j] + requests.outputs[j]
+            over, latest = -requests.memory, j
+            for k in range(n):
+                if whole[k] < end <= whole[k] + requests.outputs[k]:
+                    over += requests.prompts[k] + end - whole[k]
+                    if k != j and (latest == j or whole[k] > whole[latest]):
+                        latest = k
+            if over > worst:
+                worst, last = over, latest
+        if last < 0:
+            return
+        whole[last] += 1
 
 
 @lean
@@ -382,15 +409,23 @@ def branch(
     starts = room.scratch.starts
     split, most_off = -1, WHOLE
     for i in range(n):
-        off = abs(starts[i] - np.floor(starts[i] + 0.5))
+        room.whole[i] = int(np.floor(starts[i] + 0.5))
+        off = abs(starts[i] - room.whole[i])
         if off > most_off:
             split, most_off = i, off
     if split < 0:
         return LEAF if keep_schedule(requests, open_nodes, room, margin) else STUCK
+    round_up(requests, room, starts)
+    keep_schedule(requests, open_nodes, room, margin)
+    if value >= open_nodes.cut[0]:
+        return LEAF
+    if room.path.counts[depth, 1] >= SPLITS:
+        open_nodes.least[0] = min(open_nodes.least[0], value)
+        return LEAF
     t = int(np.floor(starts[split]))
     record(open_nodes, tree, SPLIT, split, t, parent, part)
-    push(open_nodes, value, depth + 1, SPLIT, split, t, 1)
     push(open_nodes, value, depth + 1, SPLIT, split, t, 0)
+    push(open_nodes, value, depth + 1, SPLIT, split, t, 1)
     return SPLIT
 
 
@@ -470,7 +505,7 @@ def open_root(instance_size: int, best: int, cut: float, depths: int) -> Open:
     nodes[0] = (0, -1, 0, 0, 0, -1)
     numbers = np.array([1, 0, 0, 0, best, 0], dtype=np.int64)
     starts = np.zeros(instance_size, dtype=np.int64)
-    return Open(nodes, np.zeros(room), numbers, np.array([cut]), starts)
+    return Open(nodes, np.zeros(room), numbers, np.array([cut]), starts, np.array([np.inf]))
 
 
 def tree_for(n: int, records: int) -> Tree:
@@ -520,6 +555,7 @@ EVENT_ORDER = Kernel(
         enter,
         is_schedule,
         keep_schedule,
+        round_up,
         branch,
         explore,
     ),
