@@ -254,8 +254,7 @@ def table(rows: list[Row]) -> str:
 
 def size_of(row: Row) -> tuple[str, int, int]:
     """Return the kind, the number of requests and the memory of an instance of the suite real."""
-    parts = dict(part.split("=") for part in row["instance"].split("-") if "=" in part)
-    return parts.get("kind", "chat"), int(parts["requests"]), int(parts["memory"])
+    return row["kind"], row["requests"], row["memory"]
 
 
 def size_table(rows: list[Row]) -> str:
@@ -339,7 +338,9 @@ def warm_up() -> None:
     AGGREGATE_STATE_KERNEL.compiled()
 
 
-def measure(suite: str, instance: Instance, name: str, options: argparse.Namespace) -> Row | None:
+def measure(
+    suite: str, family: str, instance: Instance, name: str, options: argparse.Namespace
+) -> Row | None:
     """Run one solver on one instance; None if the solver does not accept it."""
     if name == "kernel" and not accepts(instance):
         return None
@@ -354,6 +355,9 @@ def measure(suite: str, instance: Instance, name: str, options: argparse.Namespa
         "lower_bound": result.lower_bound,
         "seconds": result.seconds,
     }
+    if suite == "real":
+        row["kind"] = next(kind for kind, *_ in REAL if f"kind={kind}:" in family)
+        row |= {"requests": len(instance), "memory": instance.memory}
     if certifying:
         row |= certified(result)
     return row
@@ -376,7 +380,7 @@ def measure_all(options: argparse.Namespace) -> list[Row]:
                 for name in chosen:
                     if (instance.name, name) in rows:
                         continue
-                    row = measure(suite, instance, name, options)
+                    row = measure(suite, family, instance, name, options)
                     if row is not None:
                         rows[instance.name, name] = row
                         file.write(json.dumps(row) + "\n")

@@ -36,7 +36,7 @@ Definition offset_cost (g : Q) (K r : nat) (l : list ranked) : Q :=
 (* The order: by batch, then wide requests first, each kind in the order of the numbers, which is
    that of V. *)
 Definition is_wide (M : Z) (x : ranked) : bool := M <? 2 * request_peak (job x).
-Definition precedes (M : Z) (K r : nat) (x y : ranked) : Prop :=
+Definition goes_before (M : Z) (K r : nat) (x y : ranked) : Prop :=
   (ends_at K r x < ends_at K r y)%nat \/
   ends_at K r x = ends_at K r y /\
     (is_wide M x = true /\ is_wide M y = false \/
@@ -51,7 +51,7 @@ Definition svf_in_batches
     map job items = requests /\ in_order area requests /\ ranks M g beta 0 items /\
     (r < K)%nat /\
     (forall r', (r' < K)%nat -> (offset_cost g K r items <= offset_cost g K r' items)%Q) /\
-    Permutation items ordered /\ StronglySorted (precedes M K r) ordered /\
+    Permutation items ordered /\ StronglySorted (goes_before M K r) ordered /\
     map of l = map job ordered /\ in_turn M [] l.
 
 (* --- Powers ------------------------------------------------------------------------------ *)
@@ -242,7 +242,7 @@ Section Waiting.
   Context (M : Z) (g : Q) (K r : nat) (pl : list (ranked * attempt)).
   Context (HM : 0 < M) (Hg : (1 < g)%Q) (Hr : (r < K)%nat).
   Context (Hjob : forall z, In z pl -> of (snd z) = job (fst z)).
-  Context (Hsorted : StronglySorted (fun y z => precedes M K r (fst y) (fst z)) pl).
+  Context (Hsorted : StronglySorted (fun y z => goes_before M K r (fst y) (fst z)) pl).
   Context (Hvalid : Forall valid (map snd pl)) (Hrel : at_once (map of (map snd pl))).
   Context (Hturn : in_turn M [] (map snd pl)).
   Context (Hlevel : forall z, In z pl -> (inject_Z (output (job (fst z))) <= power g (level (fst z)))%Q).

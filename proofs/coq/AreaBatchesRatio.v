@@ -55,7 +55,7 @@ Proof. induction l as [|x l IH]; cbn [total totalQ]; [reflexivity|]. rewrite IH,
 Lemma batches_cost M g K beta items r ordered l :
   0 < M -> (1 < g)%Q -> (0 < beta)%Q -> (r < K)%nat ->
   (forall x, In x items -> valid_request (job x) /\ request_peak (job x) <= M /\ release (job x) = 0) ->
-  ranks M g beta 0 items -> Permutation items ordered -> StronglySorted (precedes M K r) ordered ->
+  ranks M g beta 0 items -> Permutation items ordered -> StronglySorted (goes_before M K r) ordered ->
   map of l = map job ordered -> in_turn M [] l ->
   schedule M (map job ordered) l /\
   (inject_Z (completions l) <=

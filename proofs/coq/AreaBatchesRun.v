@@ -138,21 +138,21 @@ Proof.
       apply Qle_bool_iff in H. congruence.
 Qed.
 
-Lemma is_before_spec M K r x y : is_before M K r x y = true <-> precedes M K r x y.
+Lemma is_before_spec M K r x y : is_before M K r x y = true <-> goes_before M K r x y.
 Proof.
-  unfold is_before, precedes. rewrite orb_true_iff, andb_true_iff, orb_true_iff, !andb_true_iff, negb_true_iff,
+  unfold is_before, goes_before. rewrite orb_true_iff, andb_true_iff, orb_true_iff, !andb_true_iff, negb_true_iff,
     Nat.ltb_lt, Nat.eqb_eq, Bool.eqb_true_iff, Z.leb_le. reflexivity.
 Qed.
 
-Lemma precedes_total M K r x y : precedes M K r x y \/ precedes M K r y x.
+Lemma precedes_total M K r x y : goes_before M K r x y \/ goes_before M K r y x.
 Proof.
-  unfold precedes. destruct (Nat.lt_trichotomy (ends_at K r x) (ends_at K r y)) as [H|[H|H]]; auto.
+  unfold goes_before. destruct (Nat.lt_trichotomy (ends_at K r x) (ends_at K r y)) as [H|[H|H]]; auto.
   destruct (is_wide M x), (is_wide M y), (Z.le_gt_cases (area_sum x) (area_sum y)); intuition lia.
 Qed.
 
-Lemma precedes_trans M K r x y z : precedes M K r x y -> precedes M K r y z -> precedes M K r x z.
+Lemma precedes_trans M K r x y z : goes_before M K r x y -> goes_before M K r y z -> goes_before M K r x z.
 Proof.
-  unfold precedes. intros [H1|(E1 & H1)] [H2|(E2 & H2)]; try (left; lia).
+  unfold goes_before. intros [H1|(E1 & H1)] [H2|(E2 & H2)]; try (left; lia).
   right. split; [congruence|].
   destruct H1 as [(A1 & A2)|(A1 & A2)], H2 as [(B1 & B2)|(B1 & B2)].
   - congruence.
@@ -161,8 +161,8 @@ Proof.
   - right. split; [congruence|lia].
 Qed.
 
-Lemma put_in_spec M K r x : forall l, StronglySorted (precedes M K r) l ->
-  Permutation (x :: l) (put_in M K r x l) /\ StronglySorted (precedes M K r) (put_in M K r x l).
+Lemma put_in_spec M K r x : forall l, StronglySorted (goes_before M K r) l ->
+  Permutation (x :: l) (put_in M K r x l) /\ StronglySorted (goes_before M K r) (put_in M K r x l).
 Proof.
   induction l as [|y l IH]; intros Hs; cbn [put_in]; [split; [reflexivity|repeat constructor]|].
   inversion Hs as [|? ? Hl Hy]; subst. destruct (is_before M K r x y) eqn:E.
@@ -176,7 +176,7 @@ Qed.
 
 Lemma put_all_spec M K r items :
   Permutation items (fold_right (put_in M K r) [] items) /\
-  StronglySorted (precedes M K r) (fold_right (put_in M K r) [] items).
+  StronglySorted (goes_before M K r) (fold_right (put_in M K r) [] items).
 Proof.
   induction items as [|x items [H1 H2]]; cbn [fold_right]; [split; constructor|].
   destruct (put_in_spec M K r x _ H2) as [H3 H4]. split; [|exact H4]. rewrite <- H3. constructor. exact H1.
