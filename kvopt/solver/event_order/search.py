@@ -37,8 +37,8 @@ def search(state: Incumbent, stop: Stopping, most_nodes: int | None) -> None:
     a few splits: its value is then the bound, less than the cost by a few rounds.
 
     The kernel computes in floats.  What it proves is believed when all of the tree has been made
-    integers; of a tree that is too large to be written down, or takes longer than there is time, it is
-    the search's word.
+    integers; of a tree that is too large to be written down, or takes longer than there is time, it
+    is the search's word.
 
     Parameters
     ----------

@@ -23,10 +23,14 @@ from kvopt.solver.event_order.linear_program import (
 )
 from kvopt.solver.event_order.proof import proof_of
 from kvopt.solver.event_order.search_kernel import (
+    BEST,
     DONE,
     EVENT_ORDER,
     FAILED,
+    LEAF,
     MORE,
+    RECORDS,
+    branch,
     is_schedule,
     open_root,
     room_for,
@@ -227,6 +231,16 @@ def test_a_proof_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch
     assert result.lower_bound == result.objective
     assert (result.rule, result.certified_lower_bound) == ("event-order", 0)
     assert next(looks) == 4
+
+
+def test_starts_a_little_before_their_heads_are_not_split() -> None:
+    """A part p_i <= -1 would be refused, and what lacks a bound is not closed without a word."""
+    requests, open_nodes = requests_of(Instance(9, [1], [3])), open_root(1, 7, 0.5, 9)
+    tree, room = tree_for(1, 9), room_for(1, 9)
+    room.scratch.starts[0] = -0.04
+    assert branch(requests, open_nodes, tree, room, 0, -1.5, 9, 9, 0.1) == LEAF
+    assert room.whole[0] == open_nodes.numbers[BEST] == open_nodes.numbers[RECORDS] == 0
+    assert open_nodes.least[0] == -1.5
 
 
 def test_starts_beyond_floats_are_left_to_others() -> None:
