@@ -106,7 +106,11 @@ class Stopping:
 
     def over(self) -> bool:
         """Tell whether it is used up or was interrupted."""
-        return time.perf_counter() >= self._end or self.nodes_left() <= 0 or self.interrupted
+        return self.nodes_left() <= 0 or self.late()
+
+    def late(self) -> bool:
+        """Tell whether its time is used up or it was interrupted, whatever nodes are left."""
+        return time.perf_counter() >= self._end or self.interrupted
 
     def part(self, seconds: float, node_limit: float | None = None) -> Stopping:
         """Return one that ends after `seconds`, and no later than this one.

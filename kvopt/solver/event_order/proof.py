@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.instance import Instance
+from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.linear_program import END, GAP, MEMORY, START
 from kvopt.solver.event_order.search_kernel import AT, SPLIT, Tree
 from kvopt.solver.stage import Bound
@@ -21,7 +22,9 @@ ATTEMPTS = 8
 """So often duals are made smaller until their sums are within their limits."""
 
 
-def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound | None:
+def proof_of(
+    instance: Instance, tree: Tree, records: int, target: int, stop: Stopping
+) -> Bound | None:
     """Return the bound of a complete tree with its proof.
 
     Parameters
@@ -32,11 +35,15 @@ def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound
         What was written down, and how many nodes of it.
     target
         What it is to prove (rounds).
+    stop
+        Leaves that take exact duals take milliseconds each, so it looks at the time at each one.
+        The nodes that it counts do not matter any more.
 
     Returns
     -------
     Bound or None
-        The target, or somewhat less if a leaf falls short of it; None if one gives no bound.
+        The target, or somewhat less if a leaf falls short of it, 0 if one gives no bound; None if
+        it takes too long.
     """
     leaves = _Leaves(instance)
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
@@ -55,13 +62,15 @@ def proof_of(instance: Instance, tree: Tree, records: int, target: int) -> Bound
             todo += reversed(parts[number, : 3 if kind == AT else 2].tolist())
         elif leaf < 0:
             content.append({"rows": []})
+        elif stop.late():
+            return None
         else:
             rows, value = leaves.leaf(tree.rows[leaf], tree.duals[leaf], bits, wanted)
             content.append({"rows": rows})
             least = min(least, value)
     bound = least + instance.total_output - instance.total_release
     if bound <= 0:
-        return None
+        return Bound(0, RULE)
     return Bound(bound, RULE, {"rule": RULE, "scale": 1 << bits, "tree": content})
 
 

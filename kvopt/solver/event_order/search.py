@@ -37,7 +37,8 @@ def search(state: Incumbent, stop: Stopping, most_nodes: int | None) -> None:
     a few splits: its value is then the bound, less than the cost by a few rounds.
 
     The kernel computes in floats.  What it proves is believed when all of the tree has been made
-    integers; of a tree that is too large to be written down it is the search's word.
+    integers; of a tree that is too large to be written down, or takes longer than there is time, it
+    is the search's word.
 
     Parameters
     ----------
@@ -49,36 +50,41 @@ def search(state: Incumbent, stop: Stopping, most_nodes: int | None) -> None:
         It may take about so many nodes; None if any.
     """
     instance, params = state.instance, state.params.event_order
-    margin = LEAST_MARGIN + MARGIN * state.objective
+    fixed = instance.total_output - instance.total_release
+    best = state.objective - fixed
+    margin = LEAST_MARGIN + MARGIN * max(state.objective, best)
     if margin > MOST_MARGIN or stop.over():
         return
     explore = EVENT_ORDER.compiled(stop).explore
     n, depths = len(instance), params.most_depth
     requests = requests_of(instance)
-    fixed = instance.total_output - instance.total_release
-    best = state.objective - fixed
     open_nodes = open_root(n, best, best - 1 + margin, depths)
     tree, room = tree_for(n, params.most_records), room_for(n, depths)
-    end = MORE
+    end, counted = MORE, 0
     while end == MORE and not stop.over():
         end = explore(
             requests, open_nodes, tree, room,
-            params.slice_nodes, params.trial_pivots, params.most_trials, margin,
+            int(min(params.slice_nodes, stop.nodes_left())),
+            params.trial_pivots, params.most_trials, margin,
         )  # fmt: skip
+        nodes = int(open_nodes.numbers[NODES])
+        stop.count(nodes - counted)
+        counted = nodes
         if open_nodes.numbers[BEST] < best:
             best = int(open_nodes.numbers[BEST])
             state.offer(open_nodes.best)
-        if most_nodes is not None and open_nodes.numbers[NODES] > most_nodes:
+        if most_nodes is not None and nodes > most_nodes:
             break
     if end != DONE:
         return
-    if open_nodes.numbers[LOST]:
+    bound = None
+    if not open_nodes.numbers[LOST]:
+        records = int(open_nodes.numbers[RECORDS])
+        bound = proof_of(instance, tree, records, state.objective, stop)
+    if bound is None:
         given_up = open_nodes.least[0]
         value = state.objective
         if given_up < np.inf:
             value = min(value, math.ceil(given_up - margin) + fixed)
-        state.prove(Bound(value, RULE))
-        return
-    bound = proof_of(instance, tree, int(open_nodes.numbers[RECORDS]), state.objective)
-    if bound is not None:
-        state.prove(bound)
+        bound = Bound(value, RULE)
+    state.prove(bound)

@@ -406,15 +406,20 @@ def branch(
             done |= 1 << high
             push(open_nodes, room.parts[high], depth + 1, AT, k, j, high)
         return AT
-    starts = room.scratch.starts
+    starts, heads = room.scratch.starts, room.scratch.heads
     split, most_off = -1, WHOLE
     for i in range(n):
+        starts[i] = max(starts[i], float(heads[i]))  # at large costs rows may be missed a little
         room.whole[i] = int(np.floor(starts[i] + 0.5))
         off = abs(starts[i] - room.whole[i])
         if off > most_off:
             split, most_off = i, off
     if split < 0:
-        return LEAF if keep_schedule(requests, open_nodes, room, margin) else STUCK
+        if not keep_schedule(requests, open_nodes, room, margin):
+            return STUCK
+        if value < open_nodes.cut[0]:
+            open_nodes.least[0] = min(open_nodes.least[0], value)
+        return LEAF
     round_up(requests, room, starts)
     keep_schedule(requests, open_nodes, room, margin)
     if value >= open_nodes.cut[0]:

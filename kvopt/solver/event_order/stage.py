@@ -9,7 +9,7 @@ __all__ = ["EventOrder"]
 
 
 class EventOrder:
-    """Few requests, at every magnitude.
+    """Few requests, at every magnitude up to costs, and sums of starts, of 5 * 10^8 rounds.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from fractions import Fraction
 
@@ -22,10 +23,14 @@ from kvopt.solver.event_order.linear_program import (
 )
 from kvopt.solver.event_order.proof import proof_of
 from kvopt.solver.event_order.search_kernel import (
+    BEST,
     DONE,
     EVENT_ORDER,
     FAILED,
+    LEAF,
     MORE,
+    RECORDS,
+    branch,
     is_schedule,
     open_root,
     room_for,
@@ -115,7 +120,7 @@ def test_a_proof_of_less_is_not_called_a_proof_of_more() -> None:
         args = (requests_of(instance), open_nodes, tree, room, 9_000, 60, 40, 1e-3)
         assert EVENT_ORDER.compiled().explore(*args) == DONE
         records = int(open_nodes.numbers[2])
-        bound = proof_of(instance, tree, records, result.objective)
+        bound = proof_of(instance, tree, records, result.objective, Stopping())
         assert bound is not None
         assert bound.value <= result.objective
         state = run_alone(EventOrder(), instance, result.starts, Stopping(9))
@@ -203,6 +208,48 @@ def test_it_stops() -> None:
     assert brief.lower_bound == 0
     params = SolverParams(event_order=EventOrderParams(most_depth=4))
     assert run_alone(EventOrder(), instance, starts, Stopping(60), params).lower_bound == 0
+
+
+def test_nodes_count_against_the_limit_of_nodes() -> None:
+    instance = generate_random("long", 1, 4)
+    starts = solve(instance, 0).starts
+    for limit in (1, 700):
+        stop = Stopping(30, node_limit=limit)
+        run_alone(EventOrder(), instance, starts, stop)
+        assert stop.nodes == limit
+        assert not stop.late()
+
+
+def test_a_proof_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock is looked at, at each leaf: after the search it is over at the third one."""
+    instance = generate_random("small:requests=6", 1, 3)
+    looks = itertools.count()
+    monkeypatch.setattr(Stopping, "late", lambda stop: next(looks) >= 3)
+    monkeypatch.setattr(Stopping, "over", lambda stop: False)
+    starts = solve(instance, 0).starts
+    result = run_alone(EventOrder(), instance, starts, Stopping(60))
+    assert result.lower_bound == result.objective
+    assert (result.rule, result.certified_lower_bound) == ("event-order", 0)
+    assert next(looks) == 4
+
+
+def test_starts_a_little_before_their_heads_are_not_split() -> None:
+    """A part p_i <= -1 would be refused, and what lacks a bound is not closed without a word."""
+    requests, open_nodes = requests_of(Instance(9, [1], [3])), open_root(1, 7, 0.5, 9)
+    tree, room = tree_for(1, 9), room_for(1, 9)
+    room.scratch.starts[0] = -0.04
+    assert branch(requests, open_nodes, tree, room, 0, -1.5, 9, 9, 0.1) == LEAF
+    assert room.whole[0] == open_nodes.numbers[BEST] == open_nodes.numbers[RECORDS] == 0
+    assert open_nodes.least[0] == -1.5
+
+
+def test_starts_beyond_floats_are_left_to_others() -> None:
+    """Late releases make large starts, however small the cost is."""
+    small = generate_random("small:requests=6", 1, 3)
+    late = Instance(small.memory, small.prompts, small.outputs, releases=[0] * 5 + [10**12])
+    stop = Stopping(60)
+    assert run_alone(EventOrder(), late, solve(late, 0).starts, stop).lower_bound == 0
+    assert stop.nodes == 0
 
 
 def test_costs_beyond_floats_are_left_to_others() -> None:
