@@ -18,6 +18,12 @@ __all__ = ["proof_of"]
 
 RULE = "event-order"
 
+MOST_BYTES = 15_000_000
+"""The checker reads no file that is longer than 20 MB."""
+
+LARGEST = 10**39
+"""The checker reads no number with more than 40 digits."""
+
 ATTEMPTS = 8
 """So often duals are made smaller until their sums are within their limits."""
 
@@ -43,12 +49,13 @@ def proof_of(
     -------
     Bound or None
         The target, or somewhat less if a leaf falls short of it, 0 if one gives no bound; None if
-        it takes too long.
+        it takes too long, or would be too long for the checker.
     """
     leaves = _Leaves(instance)
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
     bits = int(leaves.volumes.max()).bit_length() + wanted.bit_length() + 14
     content, least = [], wanted
+    size = 30 * records
     parts = np.zeros((records, 3), dtype=np.int64)
     for number in range(1, records):
         _, _, _, parent, part, _ = tree.nodes[number].tolist()
@@ -62,11 +69,12 @@ def proof_of(
             todo += reversed(parts[number, : 3 if kind == AT else 2].tolist())
         elif leaf < 0:
             content.append({"rows": []})
-        elif stop.late():
+        elif stop.late() or size > MOST_BYTES:
             return None
         else:
             rows, value = leaves.leaf(tree.rows[leaf], tree.duals[leaf], bits, wanted)
             content.append({"rows": rows})
+            size += len(str(rows))
             least = min(least, value)
     bound = least + instance.total_output - instance.total_release
     if bound <= 0:
@@ -120,6 +128,8 @@ class _Leaves:
             multipliers = [
                 dual.numerator * shrunk // (dual.denominator * area) for *_, area, dual in kept
             ]
+            if max(multipliers, default=0) > LARGEST:
+                return [], 0
             sums = [0] * len(heads)
             value = 0
             for (_, column, right, *_), y in zip(kept, multipliers, strict=True):

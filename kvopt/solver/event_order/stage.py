@@ -7,6 +7,9 @@ from kvopt.solver.stage import Incumbent
 
 __all__ = ["EventOrder"]
 
+MOST = 60
+"""Sets of requests are the bits of a number."""
+
 
 class EventOrder:
     """Few requests, at every magnitude up to costs, and sums of starts, of 5 * 10^8 rounds.
@@ -26,7 +29,8 @@ class EventOrder:
     def applies(self, state: Incumbent) -> bool:
         """Tell whether there are few requests, with many rounds, and nothing is proved yet."""
         params, instance = state.params.event_order, state.instance
-        few = len(instance) <= (params.most_briefly if self.brief else params.most_requests)
+        most = params.most_briefly if self.brief else params.most_requests
+        few = len(instance) <= min(most, MOST)
         return few and instance.total_output >= params.least_output and not state.closed
 
     def run(self, state: Incumbent, stop: Stopping) -> None:

@@ -255,3 +255,10 @@ def test_starts_beyond_floats_are_left_to_others() -> None:
 def test_costs_beyond_floats_are_left_to_others() -> None:
     large = Instance(4 * 10**8, [10**8] * 6, [2 * 10**8 + k for k in range(6)])
     assert solved(large).lower_bound == 0
+
+
+def test_a_proof_that_the_checker_would_not_read_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kvopt.solver.event_order.proof.MOST_BYTES", 2_000)
+    result = solved(generate_random("small:requests=6", 1, 3))
+    assert result.lower_bound == result.objective
+    assert result.certified_lower_bound == 0
