@@ -26,8 +26,8 @@ LEAST_GROWTH = Fraction(5, 4)
 GROWTH_LIMIT = {"alpha": Fraction(3), "area": Fraction(9)}
 """Growth factors for which a bound is looked for: at least the first, less than the second."""
 
-EDGE = UNIT * 7 // 20
-"""With powers, memory weights serve (s + 1/2) / M up to this, slot weights what is above."""
+EDGE = -(-UNIT * 7 // 20)
+"""With powers, memory weights serve (s + 1/2) / M up to this, 7/20, slot weights what is above."""
 
 TAIL = UNIT // 50
 """Slices of at most this share of the memory belong to the tail."""
@@ -110,7 +110,7 @@ def _powers_hold(alpha: Exact, ratio: Fraction, two: bool) -> bool:
 def _areas_hold(growth: Exact, ratio: Fraction) -> bool:
     """Return whether all checks hold for areas, with SPS."""
     found, root = areas(growth), square_root(growth)
-    kappa = tail(ratio, found.low, found.high, Fraction(1, 2))  # sigma >= 1/2 (section 7)
+    kappa = tail(ratio, found.low, found.high, Fraction(1, 2))  # sigma >= 1/2 (section 4)
     return (
         ratio >= 3 * (1 + (growth + root) / (growth - 1))
         and kappa is not None
@@ -155,7 +155,7 @@ def tail(ratio: Fraction, least: Fraction, most: Fraction, used: Fraction) -> Fr
     return kappa if kept else None
 
 
-# Thresholds over those of the last one, y M (section 4)
+# Thresholds over those of the last one, y M (section 2)
 
 
 class Chain(NamedTuple):
@@ -291,7 +291,7 @@ def _ceil_div(a: int, b: int) -> int:
     return -(-a // b)
 
 
-# Memory weights (section 4)
+# Memory weights (section 2)
 
 
 def memory_holds(thresholds: Thresholds, ratio: Fraction, two: bool, edge: int) -> bool:
@@ -349,17 +349,17 @@ def halves(part: Interval) -> list[Interval]:
     return [(part[0], middle), (middle, part[1])]
 
 
-# Slot weights, powers (sections 5 and 6)
+# Slot weights, powers (section 3)
 
 
 def one_slot_holds(found: Powers, ratio: Fraction) -> bool:
-    """Return whether the ratio holds where one request fits at a time (section 5)."""
+    """Return whether the ratio holds where one request fits at a time (section 3)."""
     kappa = tail(ratio, found.low, found.high, Fraction(1))
     return kappa is not None and kappa > found.high
 
 
 def window_holds(found: Powers, ratio: Fraction, two: bool) -> bool:
-    """Return whether the ratio holds for 1/3 < (s + 1) / (M + 1) < 1/2 (section 6)."""
+    """Return whether the ratio holds for 1/3 < (s + 1) / (M + 1) < 1/2 (section 3)."""
     todo = [window_range(found)]
     while todo:
         part = todo.pop()

@@ -69,7 +69,7 @@ def check_distance(prompt: int, slice: int, memory: int, over: Fraction) -> None
 
 
 def check_window(prompt: int, memory: int) -> None:
-    """Section 6: the weights, and where M - s comes."""
+    """Section 3: the weights, and where M - s comes."""
     eta = 1 - 2 * Fraction(prompt + 1, memory + 1)
     assert 0 < eta < Fraction(1, 3)
     weights = Weights(prompt, memory, memory - prompt, Fraction(0))
