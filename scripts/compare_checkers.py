@@ -16,6 +16,7 @@ releases, have lines of their own.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import random
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,9 @@ RULES = (
     "batch-state",
 )
 """Those that the verified checker knows."""
+
+MOST_EXAMPLES = 2_000
+"""Of so many certificates something is changed at most."""
 
 RELEASED = ("exhaustive", "busy-time", "linear-duals", "demand-duals", "batch-state")
 """Those that it knows with releases."""
@@ -164,21 +168,25 @@ def solved(count: int, seed: int) -> Iterator[dict[str, Any]]:
 
 
 def changed(
-    contents: Iterable[dict[str, Any]], count: int, seed: int
+    contents: Iterable[dict[str, Any]], names: Collection[str], count: int, seed: int
 ) -> Iterator[tuple[str, bytes]]:
-    """Return lines and texts of certificates with something changed, `count` of them."""
+    """Return lines and texts of certificates with something changed, about `count` of them.
+
+    Each of the lines has its part, as far as there are certificates for it.
+    """
     rng = random.Random(seed)
-    tried = 0
-    for content in contents:
+    left = dict.fromkeys(names, -(-count // len(names)))
+    for content in itertools.islice(contents, MOST_EXAMPLES):
         name = row_name(content)
-        if name is None:
+        if name is None or not left[name]:
             continue
         for new in mutants(content, rng, SHARE):
             for candidate in (new, repaired(new)):
-                if tried == count:
-                    return
-                tried += 1
-                yield name, json.dumps(candidate).encode()
+                if left[name]:
+                    left[name] -= 1
+                    yield name, json.dumps(candidate).encode()
+        if not any(left.values()):
+            return
 
 
 def report(title: str, rows: dict[str, Row]) -> int:
@@ -222,8 +230,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     waiting: defaultdict[str, list[bytes]] = defaultdict(list)
     rows: defaultdict[str, Row] = defaultdict(Row)
-    for contents in (examples(-1, given.seed), released_examples(-1, given.seed)):
-        for name, text in changed(contents, given.count, given.seed):
+    for contents, names in (
+        (examples(-1, given.seed), (*RULES, COMPLETION)),
+        (released_examples(-1, given.seed), tuple(map(LATE.format, RELEASED))),
+    ):
+        for name, text in changed(contents, names, given.count, given.seed):
             waiting[name].append(text)
             if len(waiting[name]) == BATCH:
                 compare(given.program, waiting.pop(name), rows[name])

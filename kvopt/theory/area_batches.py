@@ -66,28 +66,23 @@ def levels(prompts: IntArray, outputs: IntArray, memory: int) -> IntArray:
     """
     order = area_order(prompts, outputs)
     sums = list(accumulate(areas(prompts, outputs)[order].tolist()))  # maybe beyond 64 bits
-    largest_outputs = _largest(ONE, int(outputs.max()))
-    largest_sums = _largest(LENGTH_WEIGHT * memory / 4, sums[-1])
+    largest_outputs = _largest(ONE, GROWTH, int(outputs.max()).bit_length())
+    largest_sums = _largest(LENGTH_WEIGHT * memory / 4, GROWTH, sums[-1].bit_length())
     found = np.array([bisect_left(largest_outputs, o) for o in outputs.tolist()], dtype=np.int64)
     by_area = np.array([bisect_left(largest_sums, v) for v in sums], dtype=np.int64)
     found[order] = np.maximum(found[order], by_area)
     return found
 
 
-def _largest(unit: Fraction, needed: int) -> list[int]:
-    """Return the largest integers up to unit * g^e for e = 0, 1, ..., as far as needed."""
-    largest, power = _largest_so_far(unit)
-    while not largest or largest[-1] < needed:
-        up, down = power
-        largest.append(unit.numerator * up // (unit.denominator * down))
-        power[:] = up * GROWTH.numerator, down * GROWTH.denominator
-    return largest
-
-
-@lru_cache(maxsize=16)
-def _largest_so_far(unit: Fraction) -> tuple[list[int], list[int]]:
-    """Return what `_largest` has found so far, and numerator and denominator of the next power."""
-    return [], [1, 1]
+@lru_cache(maxsize=64)
+def _largest(unit: Fraction, growth: Fraction, bits: int) -> tuple[int, ...]:
+    """Return the largest integers up to unit * growth^e for e = 0, 1, ..., to 2^bits at least."""
+    largest = [unit.numerator // unit.denominator]
+    up, down = unit.numerator, unit.denominator
+    while largest[-1] < 1 << bits:
+        up, down = up * growth.numerator, down * growth.denominator
+        largest.append(up // down)
+    return tuple(largest)
 
 
 def batch_ends(levels: IntArray, offset: int) -> IntArray:
