@@ -161,7 +161,7 @@ def tail(ratio: Fraction, least: Fraction, most: Fraction, used: Fraction) -> Fr
 class Chain(NamedTuple):
     """The thresholds y_j = x_{m-1-j} / y of all (s, M) in a cell, j = 0..J, in fixed point.
 
-    Parameters
+    Attributes
     ----------
     sizes
         Upper bounds of y_0 = 1, ..., y_J.
