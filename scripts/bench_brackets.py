@@ -73,7 +73,7 @@ def rows_of(store: Path) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return gaps, and brackets of the ratios of policies, as a Markdown table."""
     lines = []
-    for row in sorted(rows, key=lambda row: (row["requests"], -rows.index(row))):
+    for row in sorted(rows, key=lambda row: (row["requests"], rows.index(row))):
         low, high = row["certified"], row["objective"]
         cells = [
             row["setting"],
