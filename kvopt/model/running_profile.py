@@ -92,24 +92,7 @@ class RunningProfile:
             i += 1
 
     def earliest_start(self, prompt: int, rounds: int, not_before: int) -> int:
-        """Return the earliest start of an attempt that then fits for its whole run.
-
-        Parameters
-        ----------
-        prompt
-            Prompt length (tokens).
-        rounds
-            How long the attempt is to run (rounds); prompt + rounds must be at
-            most the memory budget.
-        not_before
-            Earliest start to consider (time), at least the current time.
-
-        Returns
-        -------
-        int
-            The smallest p >= not_before such that in every round r of (p, p + rounds] the
-            memory known so far plus prompt + r - p is at most the budget.
-        """
+        """Return the earliest start of an attempt that then fits; see `LiveProfile`."""
         start = not_before
         if self._large is not None:
             return self._large.earliest_start(prompt, rounds, start)

@@ -434,6 +434,35 @@ def branch(
     return SPLIT
 
 
+@lean
+def solve_node(
+    requests: Requests,
+    open_nodes: Open,
+    tree: Tree,
+    room: Room,
+    depth: int,
+    pivots: int,
+    most: int,
+    margin: float,
+) -> tuple[int, float]:
+    """Solve a node whose heads are set, and branch on it if it is not closed.
+
+    Returns
+    -------
+    kind, short
+        AT, SPLIT, LEAF or STUCK; what the value of a leaf without a solution lacks, else 0.
+    """
+    states, sides = room.path.counts[depth]
+    cut = open_nodes.cut[0]
+    value, end = raise_bound(
+        requests, room.path, states, sides, room.basis, depth, room.scratch, cut, 10 * pivots
+    )
+    if end == BOUND:
+        kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
+        return kind, 0.0
+    return LEAF, cut + 1 - value if end == EMPTY else 0.0
+
+
 def explore(
     requests: Requests,
     open_nodes: Open,
@@ -474,32 +503,20 @@ def explore(
         open_nodes.numbers[NODES] += 1
         parent, part = open_nodes.nodes[top, 5], open_nodes.nodes[top, 4]
         states, sides = room.path.counts[depth]
-        scratch, cut = room.scratch, open_nodes.cut[0]
         short = -1.0
-        if set_heads(requests, room.path, states, sides, scratch.heads):
-            value, end = raise_bound(
-                requests, room.path, states, sides, room.basis, depth, scratch, cut, 10 * pivots
-            )
-            kind = LEAF
-            if end == BOUND:
-                kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
-            if kind == STUCK and refresh(requests, room.basis, depth, scratch):
-                value, end = raise_bound(
-                    requests, room.path, states, sides, room.basis, depth, scratch, cut, 10 * pivots
+        if set_heads(requests, room.path, states, sides, room.scratch.heads):
+            kind, short = solve_node(requests, open_nodes, tree, room, depth, pivots, most, margin)
+            if kind == STUCK and refresh(requests, room.basis, depth, room.scratch):
+                kind, short = solve_node(
+                    requests, open_nodes, tree, room, depth, pivots, most, margin
                 )
-                kind = LEAF
-                if end == BOUND:
-                    kind = branch(
-                        requests, open_nodes, tree, room, depth, value, pivots, most, margin
-                    )
             if kind == STUCK:
                 return FAILED
             if kind != LEAF:
                 continue
-            short = cut + 1 - value if end == EMPTY else 0.0
         record(open_nodes, tree, LEAF, 0, 0, parent, part)
         if short >= 0:
-            record_leaf(open_nodes, tree, room.basis, depth, scratch, short)
+            record_leaf(open_nodes, tree, room.basis, depth, room.scratch, short)
     return MORE if open_nodes.numbers[TOP] > 0 else DONE
 
 
@@ -562,6 +579,7 @@ EVENT_ORDER = Kernel(
         keep_schedule,
         round_up,
         branch,
+        solve_node,
         explore,
     ),
     Functions,

@@ -12,7 +12,16 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 
-__all__ = ["NEVER", "NO_PATH", "OVERFLOW", "Charges", "Promising", "Room", "StateTable"]
+__all__ = [
+    "NEVER",
+    "NO_PATH",
+    "OVERFLOW",
+    "Charges",
+    "Promising",
+    "Room",
+    "StateTable",
+    "table_of_one",
+]
 
 NO_PATH = 1 << 30
 """Cost-to-go of a state from which no path leads to an end."""
@@ -40,6 +49,19 @@ class StateTable(NamedTuple):
     """The state after a completion, shape (completions,)."""
     shape: Int32Array
     """The shape, a prompt and an output, of what completes, shape (completions,)."""
+
+
+def table_of_one() -> StateTable:
+    """Return the states of one request of one token, {} and {1}, to compile on."""
+    zero, states = np.array([0], dtype=np.int32), np.array([0, 1], dtype=np.int32)
+    return StateTable(
+        states,
+        np.array([0, -1], dtype=np.int32),
+        np.array([[1, -1]], dtype=np.int32),
+        np.array([0, 0, 1], dtype=np.int32),
+        zero,
+        zero.copy(),
+    )
 
 
 class Charges(NamedTuple):

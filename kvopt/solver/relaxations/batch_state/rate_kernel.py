@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.solver.compiling import Kernel, lean
-from kvopt.solver.relaxations.batch_state.kernel import StateTable
+from kvopt.solver.relaxations.batch_state.kernel import table_of_one
 
 __all__ = ["DEAD", "RATE_KERNEL", "SLIP", "RateFunctions"]
 
@@ -130,15 +130,8 @@ class RateFunctions(NamedTuple):
 
 
 def _warm_up(functions: RateFunctions) -> None:
-    """Call each function on one request of one token: the batch states are {} and {1}."""
-    table = StateTable(
-        np.array([0, 1], dtype=np.int32),
-        np.array([0, -1], dtype=np.int32),
-        np.array([[1, -1]], dtype=np.int32),
-        np.array([0, 0, 1], dtype=np.int32),
-        np.array([0], dtype=np.int32),
-        np.array([0], dtype=np.int32),
-    )
+    """Call each function on one request of one token."""
+    table = table_of_one()
     prices, worth, joined = np.ones(1), np.zeros((2, 2)), np.empty(2)
     functions.fill_worth(table, prices, worth, joined)
     visited, done = np.zeros(1, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)

@@ -25,6 +25,7 @@ from kvopt.solver.relaxations.batch_state.kernel import (
     find_promising,
     follow_path,
     reach_completions,
+    table_of_one,
 )
 
 __all__ = ["BATCH_STATE_KERNEL", "Demand", "Functions", "Pool", "make_pool"]
@@ -232,15 +233,8 @@ class Functions(NamedTuple):
 
 
 def warm_up(functions: Functions) -> None:
-    """Call each function on one request of one token: the batch states are {} and {1}."""
-    table = StateTable(
-        np.array([0, 1], dtype=np.int32),
-        np.array([0, -1], dtype=np.int32),
-        np.array([[1, -1]], dtype=np.int32),
-        np.array([0, 0, 1], dtype=np.int32),
-        np.array([0], dtype=np.int32),
-        np.array([0], dtype=np.int32),
-    )
+    """Call each function on one request of one token."""
+    table = table_of_one()
     one, grid = np.array([1], dtype=np.int64), np.zeros((3, 1), dtype=np.int64)
     charges = Charges(grid, grid, 0)
     costs = np.zeros((3, 2), dtype=np.int32)
