@@ -2,7 +2,7 @@
 
     python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
         [--results FILE] [--limit SECONDS] [--count N] [--every N] [--first N]
-        [--certify] [--samples N] [--kinds chat,code] [--processor-time]
+        [--certify] [--samples N] [--kinds chat,code] [--most-requests N] [--processor-time]
     python scripts/bench_exact.py --tables FILE [--by-size]
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
@@ -10,9 +10,8 @@ it is there; what FILE holds is not run again, so a run that was killed goes on 
 was. `--samples` takes so many instances of each size of the suite real, and `--by-size` prints a
 line for each size. `--tables` prints the tables of FILE and runs nothing; the page shows those of
 docs/results/exact.jsonl (scripts/build_pages.py). Every solver starts from the best list
-schedule, which is not timed. CP-SAT is left out unless ortools is installed; it runs in a process
-of its own, because ortools and highspy cannot be loaded in one. Optima of different solvers must
-agree.
+schedule, which is not timed. CP-SAT (cp_sat.py) is left out unless ortools is installed. Optima of
+different solvers must agree.
 """
 
 from __future__ import annotations
@@ -21,11 +20,8 @@ import argparse
 import functools
 import importlib.util
 import json
-import math
 import statistics
-import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -33,6 +29,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from cp_sat import CpSat
 from measurements import children_seconds, count_processor_time, read_rows
 
 from kvopt import Instance, Stopping, solve
@@ -41,12 +38,14 @@ from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate_text, checked_certificate
 from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
+from kvopt.solver.hindsight_stage import HindsightStage
 from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
-from kvopt.solver.result import Bound, Result
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.result import Result
+from kvopt.solver.search_params import MilpParams
+from kvopt.solver.stage import run_alone
 from kvopt.solver.state_search.kernel import STATE_SEARCH
 from kvopt.solver.state_search.problem import accepts
 from kvopt.solver.state_search.reference import solve_by_search
@@ -74,7 +73,7 @@ Solver = Callable[[Instance, IntArray, float], Result]
 
 
 def instances_of(
-    suite: str, samples: int = 1, kinds: Collection[str] = ()
+    suite: str, samples: int = 1, kinds: Collection[str] = (), most_requests: int | None = None
 ) -> list[tuple[str, int]]:
     """Return what generates the instances of a suite: the family of each, and its number there."""
     if suite != "real":
@@ -84,7 +83,7 @@ def instances_of(
         for number in range(samples)
         for kind, *sizes in REAL
         for n, m in sizes
-        if not kinds or kind in kinds
+        if (not kinds or kind in kinds) and (most_requests is None or n <= most_requests)
     ]
 
 
@@ -97,9 +96,8 @@ def by_search(instance: Instance, known: IntArray, limit: float) -> Result:
 
 
 def by_program(instance: Instance, known: IntArray, limit: float) -> Result:
-    from kvopt.solver.hindsight_stage import solve_by_program
-
-    return solve_by_program(instance, known, Stopping(limit))
+    params = replace(SolverParams.usual(), milp=MilpParams(most_entries=20_000_000))
+    return run_alone(HindsightStage(), instance, known, Stopping(limit), params)
 
 
 def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
@@ -108,80 +106,6 @@ def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
 
 def by_everything_certified(instance: Instance, known: IntArray, limit: float) -> Result:
     return solve_certified(instance, limit, known=[known])
-
-
-class CpSat:
-    """CP-SAT in another process, which reads instances and writes starts and bounds."""
-
-    def __init__(self) -> None:
-        self.process: subprocess.Popen[str] | None = None
-
-    def __call__(self, instance: Instance, known: IntArray, limit: float) -> Result:
-        """Send the instance over, and check what comes back."""
-        if self.process is None:
-            command = [sys.executable, __file__, "--cp-sat-worker"]
-            self.process = subprocess.Popen(
-                command, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-            )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        pairs = [[r.prompt, r.output] for r in instance]
-        task = {"memory": instance.memory, "pairs": pairs, "known": known.tolist(), "limit": limit}
-        print(json.dumps(task), file=self.process.stdin, flush=True)
-        answer = json.loads(self.process.stdout.readline())
-        starts, bound, seconds = answer["starts"], answer["bound"], answer["seconds"]
-        state = Incumbent(instance, SolverParams())
-        state.offer(starts or known)
-        state.prove(Bound(bound, "cp-sat"))
-        return replace(state.result(), seconds=seconds)
-
-
-def cp_sat_worker() -> None:
-    """Solve what comes in on standard input, a line each.
-
-    A request is `output` intervals of one round each, tied to its start, with growing
-    demands on a cumulative resource. Identical requests start in order.
-    """
-    from ortools.sat.python import cp_model
-
-    for line in sys.stdin:
-        task = json.loads(line)
-        began = time.perf_counter()
-        pairs, known = task["pairs"], task["known"]
-        model = cp_model.CpModel()
-        horizon = sum(output for _, output in pairs)
-        starts = []
-        intervals, demands = [], []
-        last: dict[tuple[int, int], Any] = {}
-        hints: dict[tuple[int, int], list[int]] = {}
-        for (prompt, output), start in zip(pairs, known, strict=True):
-            hints.setdefault((prompt, output), []).append(start)
-        for times in hints.values():
-            times.sort(reverse=True)
-        for prompt, output in pairs:
-            start = model.new_int_var(0, horizon - output, "")
-            model.add_hint(start, hints[prompt, output].pop())
-            if (prompt, output) in last:
-                model.add(last[prompt, output] <= start)
-            last[prompt, output] = start
-            starts.append(start)
-            for j in range(output):
-                intervals.append(model.new_fixed_size_interval_var(start + j, 1, ""))
-                demands.append(prompt + j + 1)
-        model.add_cumulative(intervals, demands, task["memory"])
-        model.minimize(sum(starts) + horizon)
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.random_seed = 0
-        solver.parameters.max_time_in_seconds = task["limit"]
-        status = solver.solve(model)
-        found = status in (cp_model.OPTIMAL, cp_model.FEASIBLE)
-        answer = {
-            "starts": [solver.value(start) for start in starts] if found else None,
-            "bound": max(0, math.ceil(solver.best_objective_bound - 1e-6)),
-            "seconds": time.perf_counter() - began,
-        }
-        print(json.dumps(answer), flush=True)
 
 
 @functools.cache
@@ -194,7 +118,8 @@ def solvers() -> dict[str, Solver]:
         "solve": by_everything,
     }
     if importlib.util.find_spec("ortools"):
-        found["cp-sat"] = CpSat()
+        found["cp-sat"] = CpSat("rounds")
+        found["cp-sat-completions"] = CpSat("completions")
     return found
 
 
@@ -374,7 +299,7 @@ def measure_all(options: argparse.Namespace) -> list[Row]:
             file.write("\n")  # in case the last line is torn
         for suite in options.suites.split(","):
             kinds = options.kinds.split(",") if options.kinds else ()
-            members = instances_of(suite, options.samples, kinds)
+            members = instances_of(suite, options.samples, kinds, options.most_requests)
             for family, number in members[options.first : options.count : options.every]:
                 instance = generate_random(family, SEED, number)
                 for name in chosen:
@@ -399,15 +324,12 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="number of the first instance")
     parser.add_argument("--samples", type=int, default=1, help="instances of each size of real")
     parser.add_argument("--kinds", help="kinds of the suite real, all by default")
+    parser.add_argument("--most-requests", type=int, metavar="N", help="sizes of real up to N")
     parser.add_argument("--processor-time", action="store_true", help="count no wall-clock time")
     parser.add_argument("--certify", action="store_true", help="certify what `solve` finds")
     parser.add_argument("--tables", type=Path, metavar="FILE", help="print the tables of FILE only")
     parser.add_argument("--by-size", action="store_true", help="a line for each size of real")
-    parser.add_argument("--cp-sat-worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.cp_sat_worker:
-        cp_sat_worker()
-        return
     if options.processor_time:
         count_processor_time()
     rows = list(rows_so_far(options.tables).values()) if options.tables else measure_all(options)
