@@ -3,6 +3,7 @@
     python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
         [--results FILE] [--limit SECONDS] [--count N] [--every N] [--first N]
         [--certify] [--samples N] [--kinds chat,code] [--most-requests N] [--processor-time]
+        [--earlier DIR]
     python scripts/bench_exact.py --tables FILE [--by-size]
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
@@ -10,8 +11,8 @@ it is there; what FILE holds is not run again, so a run that was killed goes on 
 was. `--samples` takes so many instances of each size of the suite real, and `--by-size` prints a
 line for each size. `--tables` prints the tables of FILE and runs nothing; the page shows those of
 docs/results/exact.jsonl (scripts/build_pages.py). Every solver starts from the best list
-schedule, which is not timed. CP-SAT (cp_sat.py) is left out unless ortools is installed. Optima of
-different solvers must agree.
+schedule, which is not timed. CP-SAT (cp_sat.py) is left out unless ortools is installed. The solver
+`earlier` is `kvopt solve` of the tree DIR. Optima of different solvers must agree.
 """
 
 from __future__ import annotations
@@ -20,8 +21,11 @@ import argparse
 import functools
 import importlib.util
 import json
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import replace
@@ -32,7 +36,7 @@ from typing import Any
 from cp_sat import CpSat
 from measurements import children_seconds, count_processor_time, read_rows
 
-from kvopt import Instance, Stopping, solve
+from kvopt import Instance, Stopping, solve, write_instance
 from kvopt.certificates.checker import verdicts
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate_text, checked_certificate
@@ -43,9 +47,9 @@ from kvopt.solver.params import SolverParams
 from kvopt.solver.primal.annealing import improve
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.relaxations.aggregate_state.kernel import AGGREGATE_STATE_KERNEL
-from kvopt.solver.result import Result
+from kvopt.solver.result import Bound, Result
 from kvopt.solver.search_params import MilpParams
-from kvopt.solver.stage import run_alone
+from kvopt.solver.stage import Incumbent, run_alone
 from kvopt.solver.state_search.kernel import STATE_SEARCH
 from kvopt.solver.state_search.problem import accepts
 from kvopt.solver.state_search.reference import solve_by_search
@@ -106,6 +110,43 @@ def by_everything(instance: Instance, known: IntArray, limit: float) -> Result:
 
 def by_everything_certified(instance: Instance, known: IntArray, limit: float) -> Result:
     return solve_certified(instance, limit, known=[known])
+
+
+class Earlier:
+    """`kvopt solve` of another tree, in another process.
+
+    Parameters
+    ----------
+    tree
+        A checkout, an earlier one say.
+    """
+
+    def __init__(self, tree: Path) -> None:
+        self.tree = tree
+
+    def __call__(self, instance: Instance, known: IntArray, limit: float) -> Result:
+        """Solve the instance there, by processor time, from its own first schedule."""
+        program = (
+            "import sys, time; time.perf_counter = time.process_time; "
+            "from kvopt.__main__ import main; main()"
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "instance.json"
+            write_instance(path, instance)
+            command = [sys.executable, "-c", program, "solve", str(path), "--json"]
+            process = subprocess.run(
+                [*command, "--time-limit", str(limit)],
+                env={**os.environ, "PYTHONPATH": str(self.tree)},
+                cwd=folder,
+                text=True,
+                capture_output=True,
+                check=True,
+            )
+        answer = json.loads(process.stdout)
+        state = Incumbent(instance, SolverParams())
+        state.offer(answer["starts"])
+        state.prove(Bound(answer["lower_bound"], "earlier"))
+        return replace(state.result(), seconds=answer["seconds"])
 
 
 @functools.cache
@@ -329,7 +370,10 @@ def main() -> None:
     parser.add_argument("--certify", action="store_true", help="certify what `solve` finds")
     parser.add_argument("--tables", type=Path, metavar="FILE", help="print the tables of FILE only")
     parser.add_argument("--by-size", action="store_true", help="a line for each size of real")
+    parser.add_argument("--earlier", type=Path, metavar="DIR", help="another tree of kvopt")
     options = parser.parse_args()
+    if options.earlier:
+        solvers()["earlier"] = Earlier(options.earlier.resolve())
     if options.processor_time:
         count_processor_time()
     rows = list(rows_so_far(options.tables).values()) if options.tables else measure_all(options)
