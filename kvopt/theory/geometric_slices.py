@@ -110,11 +110,9 @@ def _powers_hold(alpha: Exact, ratio: Fraction, two: bool) -> bool:
 def _areas_hold(growth: Exact, ratio: Fraction) -> bool:
     """Return whether all checks hold for areas, with SPS."""
     found, root = areas(growth), square_root(growth)
-    kappa = tail(ratio, found.low, found.high, Fraction(1, 2))  # sigma >= 1/2 (section 4)
     return (
         ratio >= 3 * (1 + (growth + root) / (growth - 1))
-        and kappa is not None
-        and kappa > 2 * found.high
+        and tail(ratio, found.low, found.high, Fraction(1, 2)) is not None  # section 4
         and memory_holds(found, ratio, False, UNIT // 2)
     )
 
@@ -323,14 +321,20 @@ def cell_holds(thresholds: Thresholds, ratio: Fraction, two: bool, cell: Cell) -
     if kappa is None:
         return False
     carry = math.floor(kappa * weight)
-    free = (UNIT - 2 * b) * UNIT // y
     for size, rise in zip(reversed(sizes[:-1]), reversed(rises), strict=True):
-        k = slots(b, _ceil_div(y * size, UNIT))
-        distance = min(size, 2 * size - free) if two and k == 1 else _ceil_div(size, k)
+        distance = cell_distance(size, b, y, two)
         if carry <= distance:
             return False
         carry = _next_carry(ratio, carry, rise, distance)
     return carry >= last
+
+
+def cell_distance(size: int, sigma: int, y: int, two: bool) -> int:
+    """Return the distance of lemma 3 over y for slices of `size` * y, rounded up."""
+    k = slots(sigma, _ceil_div(y * size, UNIT))
+    if two and k == 1:
+        return min(size, 2 * size - (UNIT - 2 * sigma) * UNIT // y)
+    return _ceil_div(size, k)
 
 
 def slots(sigma: int, x: int) -> int:
@@ -354,8 +358,7 @@ def halves(part: Interval) -> list[Interval]:
 
 def one_slot_holds(found: Powers, ratio: Fraction) -> bool:
     """Return whether the ratio holds where one request fits at a time (section 3)."""
-    kappa = tail(ratio, found.low, found.high, Fraction(1))
-    return kappa is not None and kappa > found.high
+    return tail(ratio, found.low, found.high, Fraction(1)) is not None
 
 
 def window_holds(found: Powers, ratio: Fraction, two: bool) -> bool:
@@ -391,20 +394,23 @@ def window_phases(found: Powers, ratio: Fraction, two: bool, c: Interval) -> int
     for phases in range(1, LATEST):
         power = power * found.alpha
         size, least = _up(power), _down(power)
-        distance = min(size, 2 * size - UNIT * UNIT // c[1]) if two else size
+        distance = window_distance(size, c[1], two)
         if carry <= distance:
             return 0
         rise = _window_weight(c[0], least, up=False) - _window_weight(c[0], before, up=True)
         carry = _next_carry(ratio, carry, rise, distance)
-        if found.high * c[1] * size >= 2 * UNIT * UNIT and carry < found.high * size:
-            return 0  # M - s may come next
         if c[0] * least >= UNIT * UNIT:  # beyond the window
             kept = min(kappa, Fraction(carry * 2**20 // size, 2**20))
             ends = (found.low, found.high)
-            if kept > found.high and all(tail_keeps(ratio, g, Fraction(1), kept) for g in ends):
+            if all(tail_keeps(ratio, g, Fraction(1), kept) for g in ends):
                 return phases
         before = size
     return 0
+
+
+def window_distance(size: int, c: int, two: bool) -> int:
+    """Return size, or min(size, 2 size - 1 / c) for SPS2 and tight spacing, rounded up."""
+    return min(size, 2 * size - UNIT * UNIT // c) if two else size
 
 
 def _window_weight(c: int, v: int, up: bool) -> int:
