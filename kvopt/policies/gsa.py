@@ -266,7 +266,8 @@ class GSA(Policy):
         if not found:
             return None
         expected = None
-        if self.early != "fits" and self.slices != "certified" and "random" in (self.order, self.offset):
+        random_mean = self.early != "fits" and self.slices != "certified"
+        if random_mean and "random" in (self.order, self.offset):
             # A bound on the mean over all offsets may not use the slices of the one drawn.
             known = UTILISATION[self.spacing]
             if self.offset == "fixed":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from kvopt.theory.slice_plans import LARGEST_FACTOR, UNIT, Weights, close, weights_to_try
@@ -102,7 +103,7 @@ def least_factor(phases: Sequence[Phase]) -> Fraction | None:
 def carries_suffice(phases: Sequence[Phase], factor: Fraction) -> bool:
     """Return whether the carries of lemma 3 suffice at R = factor, those of lemma 4 at the end."""
     carry = factor * phases[0].rise
-    for phase, after in zip(phases, phases[1:], strict=False):
+    for phase, after in pairwise(phases):
         chosen = max(phase.least, carry - phase.killed)
         if (carry - chosen) * phase.density * factor < phase.killed:
             chosen = max(phase.killed, chosen)

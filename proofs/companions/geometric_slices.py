@@ -43,6 +43,8 @@ def check_table() -> None:
         for growth, ratio in row.items():
             assert cells.ratio_holds(growth, slices, spacing, Fraction(ratio)), "table"
     for theorem in GSA_COMPUTED:
+        if "early" in theorem.policy:
+            continue  # see early_release.py
         assert theorem.alpha is not None
         assert theorem.constant is not None
         slices = "area" if "area" in theorem.policy else "alpha"

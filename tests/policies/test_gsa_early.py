@@ -71,14 +71,12 @@ def test_a_slot_goes_on_at_once() -> None:
 
 
 def test_starting_as_it_fits_may_be_later() -> None:
-    """Three slices of 6 fit side by side, or staggered four: starting at once is dearer."""
-    instance = Instance(20, [0] * 12, [6] * 12)
+    instance = Instance(9, [0] * 3, [6, 3, 4])
     costs = [
-        run(f"gsa:alpha=7:early={early}", instance).total_completion_time()
+        run(f"gsa:alpha=2:early={early}", instance).total_completion_time()
         for early in ("no", "yes", "fits")
     ]
-    assert costs[0] == costs[1]
-    assert costs[2] > costs[0], costs
+    assert costs == [31, 31, 32]
 
 
 def test_many_slots_at_once() -> None:
