@@ -157,3 +157,27 @@ def test_early_release_with_release_times_may_be_later() -> None:
     ]
     assert latencies == [15, 20]
     assert policy_from_spec("gsa:early=yes").guarantee(instance) is None
+
+
+def test_own_costs_are_those_of_theorem_6(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits for slices before, less what each attempt costs at least; half of that at the end."""
+    prompt, memory = 5, 20
+    slices, distances, slots = phases_of(prompt, memory, 2)
+    assert (slices, slots) == ([1, 2, 4, 8, 15], [0, 0, 2, 1, 1])
+    seen: list[list[tuple[int, int, Fraction]]] = []
+
+    def close(
+        weights: slice_plans.Weights, factor: Fraction, classes: list[tuple[int, int, Fraction]]
+    ) -> tuple[Fraction, Fraction]:
+        seen.append(classes)
+        return factor, factor
+
+    monkeypatch.setattr(early_release, "close", close)
+    early_phase_bound(prompt, memory, slices, distances, slots)
+    least = [distances[0], distances[1], Fraction(3, 2), Fraction(5), Fraction(9)]
+    expected = [
+        (before + 1, slice, sum(slices[:q]) - sum(least[:q]) - least[q] / 2)
+        for q, (before, slice) in enumerate(pairwise([0, *slices]))
+    ]
+    assert seen
+    assert all(classes == expected for classes in seen)
