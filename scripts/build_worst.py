@@ -51,7 +51,10 @@ POLICIES = (
     "gsa",
     "gsa:alpha=2",
     "gsa:alpha=phi",
+    "gsa:alpha=1.61",
+    "gsa:early=yes",
     "gsa:spacing=tight",
+    "gsa:alpha=1.64:spacing=sps2",
     "gsa:alpha=2:spacing=tight",
     "gsa:slices=area",
     "gsa-spec",
@@ -208,6 +211,8 @@ def geometric(policy: GSA | GSASpec | GBA | GBAD) -> tuple[Theorem, Exact | None
         name += ":spacing=sps2|tight"
     if not drain:
         name += ":drain=no"
+    if getattr(policy, "early", "no") == "yes" and name == "gsa":
+        name += ":early=yes"  # it has a smaller bound than all that it shares with early=no
     known = [t for t in GSA_SHARPER + GSA_COMPUTED + GBA_SHARPER if t.policy == name]
     found = [(theorem, theorem.at(policy.alpha).bound) for theorem in known]
     return min(found, key=lambda pair: pair[1], default=None)

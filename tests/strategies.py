@@ -35,6 +35,8 @@ POLICY_SPECS = [
     "gsa:spacing=tight:slices=certified",
     "gsa:offset=random:order=random:seed=7",
     "gsa:drain=no:order=random:seed=8",
+    "gsa:early=yes",
+    "gsa:early=fits:slices=area:alpha=2",
     "gsa-spec",
     "gsa-spec:alpha=2:beta=2",
     "spt-pipeline",

@@ -15,11 +15,19 @@ from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.spec import choice, integer, yes_or_no
 from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
-from kvopt.policies.phases import in_batches, run_one_at_a_time, run_pipeline, start_staggered
+from kvopt.policies.phases import (
+    in_batches,
+    run_as_they_fit,
+    run_in_slots,
+    run_one_at_a_time,
+    run_pipeline,
+    start_staggered,
+)
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
 from kvopt.simulation.decisions import Decisions, Until, Wait
 from kvopt.simulation.machine import Machine
-from kvopt.theory.gsa_bounds import GSA_ALPHA, gsa_guarantee
+from kvopt.theory.early_release import early_phase_bound
+from kvopt.theory.gsa_bounds import EARLY_RELEASE, GSA_ALPHA, gsa_guarantee
 from kvopt.theory.guarantee import UTILISATION, Guarantee, strongest
 from kvopt.theory.orders import RequestType, distinct_orders
 from kvopt.theory.parsing import at_least_one, growth_factor
@@ -41,6 +49,10 @@ __all__ = ["GSA"]
 
 SLICES = ("alpha", "area", "certified")
 FIXED_OR_RANDOM = ("fixed", "random")
+EARLY = ("no", "yes", "fits")
+
+FITS_FROM = Fraction(2, 3)
+"""With early=fits, least distance of starts over slice / K for requests to start as they fit."""
 
 OFFSET_BITS = 20
 """Random factors are rounded to multiples of 2^-20, so that every machine has the same ones."""
@@ -63,7 +75,9 @@ class GSA(Policy):
     alphas: proofs/text/ratio_bounds.md.  Smaller bounds, also for the other spacings,
     slices, orders and offsets: proofs/text/sharper_bounds.md, proofs/text/geometric_slices.md
     (16.97 at the default alpha), and from the slices for one prompt and memory:
-    proofs/text/certified_slices.md.  Nothing is claimed without drain.
+    proofs/text/certified_slices.md.  With early=yes no request completes later, and the ratio
+    is at most 13.03 (proofs/text/early_release.md), which also has what is claimed with
+    early=fits.  Nothing is claimed without drain.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its
     requests as s, but area and certified slices, and drain=no, the largest of all;
@@ -85,6 +99,12 @@ class GSA(Policy):
     drain
         Whether a phase waits for the last slice of the one before it.  If not, a
         request waits for its own last slice only.
+    early
+        Whether a slot goes to the next request as soon as the one in it completes, with drain
+        only.  "yes": in phases where nothing starts later for it, as the distance of starts is at
+        least slice / K, K whole slices fitting side by side; K requests then run at a time.
+        "fits": in phases where the distance is at least 2/3 of that, each request starts as
+        soon as its whole slice fits beside what runs.
     offset
         "random" multiplies all slices, or their areas, by a random power of alpha in
         [1, alpha).
@@ -102,6 +122,7 @@ class GSA(Policy):
     spacing: str = parameter("sps", choice(*SPACINGS), "distance of starts: sps, sps2 or tight")
     slices: str = parameter("alpha", choice(*SLICES), "slices: alpha, area or certified")
     drain: bool = parameter(True, yes_or_no, "whether phases wait for each other: yes or no")
+    early: str = parameter("no", choice(*EARLY), "early release of slots: no, yes or fits")
     offset: str = parameter("fixed", choice(*FIXED_OR_RANDOM), "first slice: fixed or random")
     order: str = parameter("fixed", choice(*FIXED_OR_RANDOM), "order in a phase: fixed or random")
     seed: int = parameter(0, integer(0), "seed of what is random")
@@ -112,6 +133,8 @@ class GSA(Policy):
             raise InputError(f"policy gsa: beta: must be 1 with slices={self.slices}")
         if self.offset == "random" and self.slices == "certified":
             raise InputError("policy gsa: offset: must be fixed with slices=certified")
+        if self.early != "no" and not self.drain:
+            raise InputError("policy gsa: early: must be no with drain=no")
 
     def run(self, machine: Machine) -> Decisions:
         """Schedule all requests; see `Policy.run`."""
@@ -130,14 +153,32 @@ class GSA(Policy):
             phase += 1
             if slice == previous:
                 continue
-            yield from run_pipeline(
-                machine, self._in_order(alive, rng), slice, SPACINGS[self.spacing]
-            )
+            yield from self._run_phase(machine, self._in_order(alive, rng), slice, previous)
             previous = slice
             alive = machine.unfinished(alive)
             if slice == longest and len(alive):
-                yield from run_one_at_a_time(machine, alive)
+                yield from run_one_at_a_time(machine, alive, self.early != "no")
                 return
+
+    def _run_phase(
+        self, machine: Machine, requests: IntArray, slice: int, previous: int
+    ) -> Decisions:
+        prompt = int(machine.prompts_of(requests).max())
+        slots = self._slots(prompt, slice, previous, machine.memory)
+        if not slots:
+            return run_pipeline(machine, requests, slice, SPACINGS[self.spacing])
+        if self.early == "fits":
+            return run_as_they_fit(machine, requests, np.full(len(requests), slice))
+        return run_in_slots(machine, requests, slice, slots)
+
+    def _slots(self, prompt: int, slice: int, previous: int, memory: int) -> int:
+        """Return how many whole slices fit side by side, 0 in phases with a pipeline."""
+        if self.early == "no" or slice == previous + 1:  # none ends before its slice does
+            return 0
+        slots = memory // (prompt + slice)
+        share = FITS_FROM if self.early == "fits" else 1
+        distance = SPACINGS[self.spacing](prompt, slice, memory)
+        return slots if slots * distance >= share * slice else 0
 
     def _run_without_drain(
         self, machine: Machine, batch: IntArray, rng: random.Random
@@ -205,17 +246,28 @@ class GSA(Policy):
         slices = slices_up_to(longest, rule, memory - prompt)
         distances = [SPACINGS[self.spacing](prompt, slice, memory) for slice in slices]
         found = []
-        if len(slices) <= MOST_PHASES and (
-            (bound := phase_bound(prompt, memory, slices, distances)) is not None
-        ):
-            found.append(Guarantee(bound, "derived", PHASES_SOURCE, "these slices"))
-        if self.slices != "certified":
+        if len(slices) <= MOST_PHASES:
+            bound = phase_bound(prompt, memory, slices, distances)
+            if bound is not None and self.early != "fits":
+                found.append(Guarantee(bound, "derived", PHASES_SOURCE, "these slices"))
+            if self.early != "no":
+                slots = [
+                    self._slots(prompt, slice, before, memory)
+                    for before, slice in zip([0, *slices], slices, strict=False)
+                ]
+                bound = early_phase_bound(prompt, memory, slices, distances, slots)
+                if bound is not None:
+                    source = f"{EARLY_RELEASE}, theorem 6"
+                    found.append(Guarantee(bound, "derived", source, "these slices"))
+        if self.early != "fits" and self.slices != "certified":
             used = utilisation(prompt, memory, slices, distances)
-            found.append(gsa_guarantee(self.alpha, self.spacing, self.slices, used))
+            early = self.early == "yes"
+            found.append(gsa_guarantee(self.alpha, self.spacing, self.slices, used, early))
         if not found:
             return None
         expected = None
-        if self.slices != "certified" and "random" in (self.order, self.offset):
+        random_mean = self.early != "fits" and self.slices != "certified"
+        if random_mean and "random" in (self.order, self.offset):
             # A bound on the mean over all offsets may not use the slices of the one drawn.
             known = UTILISATION[self.spacing]
             if self.offset == "fixed":
@@ -227,9 +279,10 @@ class GSA(Policy):
 
     def general_bound(self) -> Guarantee | None:
         """Return the best bound that is a function of alpha; see `Policy.general_bound`."""
-        if self.beta != 1 or not self.drain or self.slices == "certified":
+        if self.beta != 1 or not self.drain or self.slices == "certified" or self.early == "fits":
             return None
-        return gsa_guarantee(self.alpha, self.spacing, self.slices, Fraction(0))
+        early = self.early == "yes"
+        return gsa_guarantee(self.alpha, self.spacing, self.slices, Fraction(0), early)
 
     def cost_formula(self, compiled: Compiler) -> Cost | None:
         """Return a sum over the phases, if the policy has them; see `Policy.cost_formula`."""
@@ -271,7 +324,8 @@ class GSA(Policy):
         return geometric_slices(self.alpha, self.beta)
 
     def _phase_rule(self) -> PhaseRule | None:
-        if self.slices == "certified" or "random" in (self.offset, self.order) or not self.drain:
+        random = "random" in (self.offset, self.order)
+        if self.slices == "certified" or random or self.early != "no" or not self.drain:
             return None
         return PhaseRule(self._fixed_slices, self.slices == "area", self.spacing, everyone=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable, Generator
 from fractions import Fraction
 
@@ -17,6 +18,7 @@ __all__ = [
     "FEW",
     "in_batches",
     "run_as_they_fit",
+    "run_in_slots",
     "run_one_at_a_time",
     "run_pipeline",
     "start_staggered",
@@ -100,11 +102,59 @@ def run_pipeline(
     yield Until(int(starts[-1]) + slice)
 
 
-def run_one_at_a_time(machine: Machine, requests: IntArray) -> Decisions:
+def run_in_slots(machine: Machine, requests: IntArray, slice: int, slots: int) -> Decisions:
+    """Run one attempt of each request, so many at a time, and wait until nothing runs.
+
+    A slot is taken by the next request as soon as the one in it completes or is killed
+    (proofs/text/early_release.md, lemma 1).
+
+    Parameters
+    ----------
+    machine
+        The machine, with nothing running.
+    requests
+        Which requests, in the order of their starts, shape (a,), a >= 1.
+    slice
+        After how many rounds an attempt is killed unless it has completed.
+    slots
+        How many run at a time; so many must fit side by side for the whole slice.
+    """
+    next_one = running = 0
+    ends: deque[tuple[int, IntArray]] = deque()  # (end of the slice, requests), by end
+    while True:
+        if free := min(slots - running, len(requests) - next_one):
+            starting = requests[next_one : next_one + free]
+            if free < FEW:
+                for request in starting.tolist():
+                    machine.start(request, kill_at=slice)
+            else:
+                machine.commit(starting, np.full(free, machine.now), kill_at=slice)
+            ends.append((machine.now + slice, starting))
+            next_one, running = next_one + free, running + free
+        if not running:
+            return
+        while len(ends[0][1]) < FEW and machine.completed_of(ends[0][1]).all():
+            ends.popleft()
+        end, started = ends[0]
+        completed = yield Wait(end, releases=False)
+        running -= len(completed)
+        if machine.now == end:
+            running -= int((~machine.completed_of(started)).sum())
+            ends.popleft()
+
+
+def run_one_at_a_time(machine: Machine, requests: IntArray, early: bool = False) -> Decisions:
     """Run requests one after another, request i in a slot of M - s_i rounds, and wait.
 
-    Every request completes, as no output is longer than that.
+    Every request completes, as no output is longer than that; with `early` the next one starts
+    as soon as it does.
     """
+    if early:
+        for request in requests.tolist():
+            machine.start(request, kill_at=machine.memory - machine.prompt(request))
+            while not machine.completed(request):
+                yield Wait(releases=False)
+        return
     slots = machine.memory - machine.prompts_of(requests)
     ends = machine.now + np.cumsum(slots)
     machine.commit(requests, ends - slots, kill_at=slots)

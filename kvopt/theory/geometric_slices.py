@@ -2,7 +2,8 @@
 
 `geometric_bound` looks for the least ratio that the inequalities of
 proofs/text/geometric_slices.md prove; `ratio_holds` tests them for one ratio, in integers.
-The lemmas and sections named here are those of that document.
+The lemmas and sections named here are those of that document, unless it is said that they are
+of proofs/text/early_release.md.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from typing import NamedTuple, Protocol
 
 from kvopt.theory.quadratic import Exact, square_root
 
-__all__ = ["GEOMETRIC_SOURCE", "geometric_bound", "ratio_holds"]
+__all__ = ["EARLY_SOURCE", "GEOMETRIC_SOURCE", "geometric_bound", "ratio_holds"]
 
 GEOMETRIC_SOURCE = "proofs/text/geometric_slices.md, theorem 6"
+EARLY_SOURCE = "proofs/text/early_release.md, theorem 5"
 
 UNIT = 1 << 60
 """Numbers in fixed point are multiples of 1 / UNIT, rounded to the safe side."""
@@ -50,7 +52,9 @@ Cell = tuple[Interval, Interval]
 
 
 @functools.lru_cache(maxsize=256)
-def geometric_bound(growth: Exact, slices: str, spacing: str) -> Fraction | None:
+def geometric_bound(
+    growth: Exact, slices: str, spacing: str, early: bool = False
+) -> Fraction | None:
     """Return what GSA, drained, costs at most: a multiple of 1 / 100, or None.
 
     It holds for all requests with one common prompt that are released at time 0, for every
@@ -64,6 +68,8 @@ def geometric_bound(growth: Exact, slices: str, spacing: str) -> Fraction | None
         "alpha" or "area".
     spacing
         Name of the spacing rule; "tight" has the bound of "sps2".
+    early
+        Whether slots are released early (`gsa:early=yes`).
 
     Examples
     --------
@@ -71,23 +77,27 @@ def geometric_bound(growth: Exact, slices: str, spacing: str) -> Fraction | None
     1909/100
     """
     low, high = STEP, HIGHEST * STEP
-    if not ratio_holds(growth, slices, spacing, Fraction(high, STEP)):
+    if not ratio_holds(growth, slices, spacing, Fraction(high, STEP), early):
         return None
     while high - low > 1:
         middle = (low + high) // 2
-        if ratio_holds(growth, slices, spacing, Fraction(middle, STEP)):
+        if ratio_holds(growth, slices, spacing, Fraction(middle, STEP), early):
             high = middle
         else:
             low = middle
     return Fraction(high, STEP)
 
 
-def ratio_holds(growth: Exact, slices: str, spacing: str, ratio: Fraction) -> bool:
+def ratio_holds(
+    growth: Exact, slices: str, spacing: str, ratio: Fraction, early: bool = False
+) -> bool:
     """Return whether the inequalities prove that GSA costs at most `ratio` times the optimum.
 
     Other parameters are as for `geometric_bound`; False also if nothing is proved about them,
     as for areas with a spacing other than SPS, or a growth below 5/4 or from 3 (areas: 9) on.
     """
+    if early and (slices, spacing) == ("alpha", "sps"):
+        return LEAST_GROWTH <= growth < GROWTH_LIMIT[slices] and _early_powers_hold(growth, ratio)
     if (slices, spacing) not in RULES or not LEAST_GROWTH <= growth < GROWTH_LIMIT[slices]:
         return False
     return RULES[slices, spacing](growth, ratio)
@@ -107,14 +117,23 @@ def _powers_hold(alpha: Exact, ratio: Fraction, two: bool) -> bool:
     )
 
 
+def _early_powers_hold(alpha: Exact, ratio: Fraction) -> bool:
+    """Return whether all checks hold for powers with SPS and early release."""
+    found = powers(alpha)
+    return (
+        ratio >= 3 * (1 + alpha / (alpha - 1))
+        and one_slot_holds(found, ratio)
+        and window_holds(found, ratio, False)
+        and memory_holds(found, ratio, False, EDGE, early=True)
+    )
+
+
 def _areas_hold(growth: Exact, ratio: Fraction) -> bool:
     """Return whether all checks hold for areas, with SPS."""
     found, root = areas(growth), square_root(growth)
-    kappa = tail(ratio, found.low, found.high, Fraction(1, 2))  # sigma >= 1/2 (section 4)
     return (
         ratio >= 3 * (1 + (growth + root) / (growth - 1))
-        and kappa is not None
-        and kappa > 2 * found.high
+        and tail(ratio, found.low, found.high, Fraction(1, 2)) is not None  # section 4
         and memory_holds(found, ratio, False, UNIT // 2)
     )
 
@@ -190,6 +209,8 @@ class Thresholds(Protocol):
 
     def largest(self, sigma: int, y: int) -> int:
         """Return an upper bound of the threshold after y, in fixed point; it rises with both."""
+
+    lower: list[int]
 
     def chain(self, cell: Cell) -> Chain:
         """Return what holds in a whole cell."""
@@ -294,14 +315,16 @@ def _ceil_div(a: int, b: int) -> int:
 # Memory weights (section 2)
 
 
-def memory_holds(thresholds: Thresholds, ratio: Fraction, two: bool, edge: int) -> bool:
+def memory_holds(
+    thresholds: Thresholds, ratio: Fraction, two: bool, edge: int, early: bool = False
+) -> bool:
     """Return whether the ratio holds for all s and M with (s + 1/2) / M up to edge."""
     todo: list[Cell] = [((0, edge), (math.floor((UNIT - edge) / thresholds.high), UNIT))]
     while todo:
         sigma, last = todo.pop()
         if thresholds.largest(sigma[1], last[1]) < UNIT - sigma[1]:
             continue  # no (s, M) is in the cell
-        if cell_holds(thresholds, ratio, two, (sigma, last)):
+        if cell_holds(thresholds, ratio, two, (sigma, last), early):
             continue
         if max(sigma[1] - sigma[0], last[1] - last[0]) < LEAST_CELL:
             return False
@@ -312,9 +335,11 @@ def memory_holds(thresholds: Thresholds, ratio: Fraction, two: bool, edge: int) 
     return True
 
 
-def cell_holds(thresholds: Thresholds, ratio: Fraction, two: bool, cell: Cell) -> bool:
+def cell_holds(
+    thresholds: Thresholds, ratio: Fraction, two: bool, cell: Cell, early: bool = False
+) -> bool:
     """Return whether the carries suffice for all (s, M) of a cell; `two` is not for SPS."""
-    (a, b), (_, y) = cell
+    (a, b), (y1, y) = cell
     sizes, rises, weight, most, last = thresholds.chain(cell)
     x = _ceil_div(y * sizes[-1], UNIT)
     used = Fraction(max(UNIT - b - x, slots(b, x) * a) * 256 // UNIT, 256)
@@ -323,14 +348,80 @@ def cell_holds(thresholds: Thresholds, ratio: Fraction, two: bool, cell: Cell) -
     if kappa is None:
         return False
     carry = math.floor(kappa * weight)
-    free = (UNIT - 2 * b) * UNIT // y
-    for size, rise in zip(reversed(sizes[:-1]), reversed(rises), strict=True):
-        k = slots(b, _ceil_div(y * size, UNIT))
-        distance = min(size, 2 * size - free) if two and k == 1 else _ceil_div(size, k)
+    for j in range(len(rises) - 1, -1, -1):
+        distance = cell_distance(sizes[j], b, y, two)
+        if early:
+            k = side_by_side(sizes[j], b, y)
+            least = early_cost(sizes[j], sizes[j + 1], k) if k else distance
+            density = k * (a + y1 * thresholds.lower[j + 1] // UNIT)
+            after = early_carry(ratio, carry, rises[j], (distance, least), density)
+            if after is None:
+                return False
+            carry = after
+            continue
         if carry <= distance:
             return False
-        carry = _next_carry(ratio, carry, rise, distance)
+        carry = _next_carry(ratio, carry, rises[j], distance)
+    if early:
+        return carry >= last_cost(ratio, last, a + y1)
     return carry >= last
+
+
+# Early release (proofs/text/early_release.md)
+
+
+def side_by_side(size: int, sigma: int, y: int) -> int:
+    """Return k if k slots of lemma 3 are as many as whole slices fit side by side, else 0."""
+    x = _ceil_div(y * size, UNIT)
+    k = slots(sigma, x)
+    return k if k == 1 or k * (sigma + x) <= UNIT else 0
+
+
+def early_cost(size: int, before: int, k: int) -> int:
+    """Return max(X_{q-1} / k, X_q / (k + 1)), rounded up."""
+    return max(_ceil_div(before, k), _ceil_div(size, k + 1))
+
+
+def early_carry(
+    ratio: Fraction, carry: int, rise: int, costs: tuple[int, int], density: int
+) -> int | None:
+    """Return R rise + C - D^2 / (g - C), rounded down, for a C that lemma 3 there allows.
+
+    Parameters
+    ----------
+    ratio, carry, rise
+        R, g and the rise of the weight.
+    costs
+        D and the least C, which is D in phases without early release.
+    density
+        Lower bound of k times the weight of a round at the slice before.
+
+    Returns
+    -------
+    int or None
+        None if no C is allowed.
+    """
+    distance, least = costs
+    gain = ratio.numerator * rise // ratio.denominator
+    for chosen in (max(least, carry - distance), max(distance, carry - distance)):
+        margin = carry - chosen
+        if margin > 0 and (chosen >= distance or margin * density * ratio >= distance * UNIT):
+            return gain + chosen - _ceil_div(distance * distance, margin)
+    return None
+
+
+def last_cost(ratio: Fraction, last: int, density: int) -> int:
+    """Return y + (z - y) / (1 + R (sigma + y)) in units of y, rounded up."""
+    beyond = max(0, last - UNIT) / (1 + ratio * Fraction(density, UNIT))
+    return UNIT + math.ceil(beyond)
+
+
+def cell_distance(size: int, sigma: int, y: int, two: bool) -> int:
+    """Return the distance of lemma 3 over y for slices of `size` * y, rounded up."""
+    k = slots(sigma, _ceil_div(y * size, UNIT))
+    if two and k == 1:
+        return min(size, 2 * size - (UNIT - 2 * sigma) * UNIT // y)
+    return _ceil_div(size, k)
 
 
 def slots(sigma: int, x: int) -> int:
@@ -354,8 +445,7 @@ def halves(part: Interval) -> list[Interval]:
 
 def one_slot_holds(found: Powers, ratio: Fraction) -> bool:
     """Return whether the ratio holds where one request fits at a time (section 3)."""
-    kappa = tail(ratio, found.low, found.high, Fraction(1))
-    return kappa is not None and kappa > found.high
+    return tail(ratio, found.low, found.high, Fraction(1)) is not None
 
 
 def window_holds(found: Powers, ratio: Fraction, two: bool) -> bool:
@@ -391,20 +481,23 @@ def window_phases(found: Powers, ratio: Fraction, two: bool, c: Interval) -> int
     for phases in range(1, LATEST):
         power = power * found.alpha
         size, least = _up(power), _down(power)
-        distance = min(size, 2 * size - UNIT * UNIT // c[1]) if two else size
+        distance = window_distance(size, c[1], two)
         if carry <= distance:
             return 0
         rise = _window_weight(c[0], least, up=False) - _window_weight(c[0], before, up=True)
         carry = _next_carry(ratio, carry, rise, distance)
-        if found.high * c[1] * size >= 2 * UNIT * UNIT and carry < found.high * size:
-            return 0  # M - s may come next
         if c[0] * least >= UNIT * UNIT:  # beyond the window
             kept = min(kappa, Fraction(carry * 2**20 // size, 2**20))
             ends = (found.low, found.high)
-            if kept > found.high and all(tail_keeps(ratio, g, Fraction(1), kept) for g in ends):
+            if all(tail_keeps(ratio, g, Fraction(1), kept) for g in ends):
                 return phases
         before = size
     return 0
+
+
+def window_distance(size: int, c: int, two: bool) -> int:
+    """Return size, or min(size, 2 size - 1 / c) for SPS2 and tight spacing, rounded up."""
+    return min(size, 2 * size - UNIT * UNIT // c) if two else size
 
 
 def _window_weight(c: int, v: int, up: bool) -> int:

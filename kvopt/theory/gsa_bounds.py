@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import partial
 
 from kvopt.theory.gba_bounds import gba_bound, gba_bound_large_memory
-from kvopt.theory.geometric_slices import GEOMETRIC_SOURCE, geometric_bound
+from kvopt.theory.geometric_slices import EARLY_SOURCE, GEOMETRIC_SOURCE, geometric_bound
 from kvopt.theory.guarantee import (
     LARGE_MEMORY,
     PAPER,
@@ -26,6 +26,7 @@ from kvopt.theory.guarantee import (
 from kvopt.theory.quadratic import Exact, Quadratic, square_root
 
 __all__ = [
+    "EARLY_RELEASE",
     "GSA_ALPHA",
     "GSA_CHOSEN_SLICES",
     "GSA_COMPUTED",
@@ -41,6 +42,9 @@ __all__ = [
 ]
 
 GSA_ALPHA: Exact = Quadratic(Fraction(7, 6), Fraction(1, 6), 13)
+
+
+EARLY_RELEASE = "proofs/text/early_release.md"
 
 
 GSA_ALPHA_LARGE_MEMORY = Fraction(2)
@@ -179,7 +183,7 @@ GSA_SHARPER = tuple(
 )
 
 
-def gsa_bound_computed(growth: Exact, slices: str, spacing: str) -> Exact:
+def gsa_bound_computed(growth: Exact, slices: str, spacing: str, early: bool = False) -> Exact:
     """Return the smaller of what the cells prove, if anything, and of theorem 11.
 
     Derived: proofs/text/geometric_slices.md and proofs/text/sharper_bounds.md.
@@ -190,10 +194,12 @@ def gsa_bound_computed(growth: Exact, slices: str, spacing: str) -> Exact:
         Growth factor of the slices, or of their areas, > 1.
     slices, spacing
         As in `kvopt.policies.gsa.GSA`; not certified slices.
+    early
+        Whether slots are released early (`gsa:early=yes`).
     """
     function = gsa_bound_area if slices == "area" else gsa_bound_sharper
     by_hand = function(growth, UTILISATION[spacing])
-    computed = geometric_bound(growth, slices, spacing)
+    computed = geometric_bound(growth, slices, spacing, early)
     return by_hand if computed is None else min(computed, by_hand)
 
 
@@ -203,18 +209,21 @@ GSA_COMPUTED = tuple(
         kind="upper",
         regime="general",
         formula="least ratio that finitely many inequalities prove",
-        function=partial(gsa_bound_computed, slices=slices, spacing=spacing),
+        function=partial(
+            gsa_bound_computed, slices=slices, spacing=spacing, early="early" in variant
+        ),
         alpha=Fraction(alpha),
         constant=Fraction(constant),
         prompts="one",
         kills=True,
         parameters="beta = 1",
-        source=GEOMETRIC_SOURCE,
+        source=EARLY_SOURCE if "early" in variant else GEOMETRIC_SOURCE,
     )
     for variant, slices, spacing, alpha, constant in (
         ("", "alpha", "sps", "1.61", "16.24"),
         (":spacing=sps2|tight", "alpha", "sps2", "1.64", "12.81"),
         (":slices=area", "area", "sps", "2.48", "16.07"),
+        (":early=yes", "alpha", "sps", "1.77", "13.02"),
     )
 )
 
@@ -232,7 +241,9 @@ GSA_CHOSEN_SLICES = Theorem(
 )
 
 
-def gsa_guarantee(alpha: Exact, spacing: str, slices: str, utilisation: Fraction) -> Guarantee:
+def gsa_guarantee(
+    alpha: Exact, spacing: str, slices: str, utilisation: Fraction, early: bool = False
+) -> Guarantee:
     """Return the best bound of GSA on a common prompt that is a function of alpha.
 
     Parameters
@@ -241,6 +252,8 @@ def gsa_guarantee(alpha: Exact, spacing: str, slices: str, utilisation: Fraction
         As in `kvopt.policies.gsa.GSA`; not for certified slices.
     utilisation
         The least share of the memory that a full pipeline of one of the phases uses.
+    early
+        Whether slots are released early (`gsa:early=yes`); no bound is larger for that.
     """
     used = max(utilisation, UTILISATION[spacing])
     bound = gsa_bound_area if slices == "area" else gsa_bound_sharper
@@ -248,6 +261,8 @@ def gsa_guarantee(alpha: Exact, spacing: str, slices: str, utilisation: Fraction
     found = [ours]
     if (computed := geometric_bound(alpha, slices, spacing)) is not None:
         found.append(Guarantee(computed, "derived", GEOMETRIC_SOURCE, "geometric slices"))
+    if early and (computed := geometric_bound(alpha, slices, spacing, True)) is not None:
+        found.append(Guarantee(computed, "derived", EARLY_SOURCE, "early release"))
     if spacing == "sps" and slices == "alpha":
         theirs = GSA_THEOREM.at(alpha)
         found.append(replace(theirs, published=theirs.bound))

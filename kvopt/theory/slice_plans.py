@@ -208,7 +208,7 @@ def plan_of(
             own.append(before - distance / 2)
             before += slice - distance
         begins = [1, *(slice + 1 for slice in slices[:-1])]
-        factor, bound = _close(weights, factor, list(zip(begins, slices, own, strict=True)))
+        factor, bound = close(weights, factor, list(zip(begins, slices, own, strict=True)))
         plans.append(
             SlicePlan(prompt, memory, tuple(slices), tuple(distances), theta, factor, bound)
         )
@@ -263,7 +263,7 @@ def _least_factor(
     return Fraction(high, UNIT)
 
 
-def _close(
+def close(
     weights: Weights, factor: Fraction, classes: Sequence[tuple[int, int, Fraction]]
 ) -> tuple[Fraction, Fraction]:
     """Return the factor and the bound, rounded up.
@@ -331,7 +331,7 @@ def class_bound(
                 factor = max(factor, distance / weights.sum(least))
                 before += (slice - distance) if drain else 0
             begin = slice + 1
-        bounds.append(_close(weights, factor, classes)[1])
+        bounds.append(close(weights, factor, classes)[1])
     return min(bounds)
 
 

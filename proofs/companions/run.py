@@ -28,6 +28,7 @@ COMPANIONS = (
     "certified_slices",
     "uniform_bound",
     "geometric_slices",
+    "early_release",
     "online_lower_bound",
     "worst_cases",
     "mixed_prompts",
