@@ -148,6 +148,22 @@ def test_a_wrong_constant_is_refuted(
         companion.check_constants()
 
 
+@pytest.mark.parametrize("companion", ["area_and_length"], indirect=True)
+def test_prices_that_fall_faster_are_refuted(companion: ModuleType) -> None:
+    pair = ((0, 6), (0, 6))
+    for share in (Fraction(1, 2), Fraction(3, 5)):
+        companion.check_pair(*pair, 2, 4, share)
+        with pytest.raises(AssertionError):
+            companion.check_pair(*pair, 2, 4, share, falls=3)
+
+
+@pytest.mark.parametrize("companion", ["area_and_length"], indirect=True)
+def test_a_third_of_the_outputs_is_not_refuted(companion: ModuleType) -> None:
+    companion.check_refuted()
+    with pytest.raises(AssertionError):
+        companion.check_refuted(half=Fraction(1, 3))
+
+
 @pytest.mark.parametrize("companion", ["state_search"], indirect=True)
 def test_a_larger_fluid_bound_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])
