@@ -150,11 +150,13 @@ def test_a_wrong_constant_is_refuted(
 
 @pytest.mark.parametrize("companion", ["area_and_length"], indirect=True)
 def test_prices_that_fall_faster_are_refuted(companion: ModuleType) -> None:
-    pair = ((0, 6), (0, 6))
-    for share in (Fraction(1, 2), Fraction(3, 5)):
-        companion.check_pair(*pair, 2, 4, share)
-        with pytest.raises(AssertionError):
-            companion.check_pair(*pair, 2, 4, share, falls=3)
+    w, steeper = Fraction(2), Fraction(5, 4)
+    companion.check_pair((0, 2), (0, 1), 0, 1, companion.prices(w))
+    companion.check_left(0, 3, companion.prices(w))
+    with pytest.raises(AssertionError):
+        companion.check_pair((0, 2), (0, 2), 0, 1, companion.prices(w, steeper))
+    with pytest.raises(AssertionError):
+        companion.check_left(0, 3, companion.prices(w, steeper))
 
 
 @pytest.mark.parametrize("companion", ["area_and_length"], indirect=True)

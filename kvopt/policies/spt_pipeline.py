@@ -29,7 +29,7 @@ class SPTPipeline(Policy):
     by the smallest distance at which a pipeline of requests like i fits.  The memory
     suffices, as the lengths do not decrease (proofs/text/pipeline.md, theorem 5).
 
-    Guarantee: with one common prompt length at most 2.2635 times the optimum; derived:
+    Guarantee: with one common prompt length at most 2.232 times the optimum; derived:
     proofs/text/area_and_length.md (7/3 in proofs/text/sharper_bounds.md).  Less from the
     lengths themselves: proofs/text/certified_slices.md.
 

@@ -17,32 +17,33 @@ __all__ = ["AREA_AND_LENGTH", "area_and_length", "ratio_of_cost"]
 
 AREA_AND_LENGTH = "proofs/text/area_and_length.md"
 
-TANGENT = (Fraction(7, 2), Fraction(1253, 1000))
-"""v and a number that is at least ln v, where the line through (1, 1/3) touches the curve."""
+TANGENT = (Fraction("2.144"), Fraction("0.7627"))
+"""w and a number that is at least ln w, where the line through (1, 1/3) touches the curve."""
 
-FINEST = 256
-"""Denominators of the v that are tried."""
+FINEST = 4096
+"""Denominators of the w that are tried."""
 
 LARGEST = 10**6
-"""No larger v is tried: 2 A / 3 + L is about as good there."""
+"""No larger w is tried: 2 A / 3 + L is about as good there."""
 
 
-def area_and_length(v: Fraction, log: Fraction) -> tuple[Fraction, Fraction]:
+def area_and_length(w: Fraction, log: Fraction) -> tuple[Fraction, Fraction]:
     """Return a and b such that OPT >= a A + b L.
 
     Parameters
     ----------
-    v
-        Any number >= 1.
+    w
+        Any number >= 2.
     log
-        A number >= ln v.
+        A number >= ln w.
 
     Examples
     --------
-    >>> area_and_length(Fraction(1), Fraction(0))
-    (Fraction(1, 1), Fraction(0, 1))
+    >>> area_and_length(Fraction(2), Fraction(7, 10))
+    (Fraction(25, 29), Fraction(14, 29))
     """
-    return (2 - 1 / v) / (1 + log), log / (1 + log)
+    weight = 2 * w - 1 + 2 * w * log
+    return (4 * w - 3) / weight, 2 * w * log / weight
 
 
 def ratio_of_cost(shared: Exact, own: Exact) -> Exact:
@@ -72,11 +73,11 @@ def ratio_of_cost(shared: Exact, own: Exact) -> Exact:
     low, high = float(TANGENT[0]), float(LARGEST)
     while high - low > 1 / FINEST:
         middle = (low + high) / 2
-        if (2 - 1 / middle) / math.log(middle) > wanted:
+        if (2 - 1.5 / middle) / math.log(middle) > wanted:
             low = middle
         else:
             high = middle
-    v = Fraction(round(high * FINEST), FINEST)
-    a, b = area_and_length(v, log_below(v) + Fraction(1, 10**15))
+    w = Fraction(round(high * FINEST), FINEST)
+    a, b = area_and_length(w, log_below(w) + Fraction(1, 10**15))
     bound = min(max(shared / a, own / b), 2 * shared / 3 + own)
     return Fraction(math.ceil(bound * 10**6), 10**6)

@@ -179,8 +179,8 @@ GBA_PRICED = tuple(
         source=f"{AREA_AND_LENGTH}, theorem 5",
     )
     for policy, inverse, drain, alpha, waits in (
-        ("gba", 3, True, "1.38", " + alpha / (alpha - 1)"),
-        ("gba:spacing=sps2|tight", 2, True, "1.48", " + alpha / (alpha - 1)"),
+        ("gba", 3, True, "1.39", " + alpha / (alpha - 1)"),
+        ("gba:spacing=sps2|tight", 2, True, "1.49", " + alpha / (alpha - 1)"),
         ("gba:spacing=sps2|tight:drain=no", 2, False, "6/5", ""),
     )
 )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 
 from companions.model import random_feasible
 from kvopt import Instance
 from kvopt.generate import generate_random
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
-from kvopt.theory.area_and_length import area_and_length, ratio_of_cost
+from kvopt.theory.area_and_length import TANGENT, area_and_length, ratio_of_cost
 from kvopt.theory.gba_bounds import GBA_PRICED
 from kvopt.theory.gsa_bounds import phase_factor
 from kvopt.theory.other_bounds import SPT_PIPELINE_SHARPER
@@ -25,26 +26,77 @@ ABOVE = Fraction(1, 10**15)
 """Added to a lower bound of a logarithm it gives an upper bound."""
 
 STATED = {
-    "gba": "7.88",
-    "gba:spacing=sps2|tight": "6.50",
-    "gba:spacing=sps2|tight:drain=no": "2.912",
+    "gba": "7.74",
+    "gba:spacing=sps2|tight": "6.41",
+    "gba:spacing=sps2|tight:drain=no": "2.908",
 }
 """Theorem 5 (b)."""
 
-LARGE = {"gba": "4.954", "gba:area": "4.954", "gsa:area": "8.643", "gsa": "8.663"}
+LARGE = {"gba": "4.919", "gba:area": "4.919", "gsa:area": "8.550", "gsa": "8.591"}
 """Corollary 6."""
 
 
-def log_above(v: Fraction) -> Fraction:
-    """Return a number that is at least ln v."""
-    return log_below(v) + ABOVE if v > 1 else Fraction(0)
+def log_above(x: Fraction) -> Fraction:
+    """Return a number that is at least ln x."""
+    return log_below(x) + ABOVE if x > 1 else Fraction(0)
 
 
-def price(start: int, end: int, r: int, c: Fraction, falls: int = 1) -> Fraction:
-    """Return f_i(r); it may fall faster, to see Lemma 1 fail."""
-    if r > end:
-        return Fraction(0)
-    return Fraction(1) if r <= start else max(c, 1 - falls * c * Fraction(r - start, r))
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """The prices for some w.
+
+    Attributes
+    ----------
+    w, log
+        w >= 2 and a number that is at least ln w.
+    c, h, q
+        As in the document.
+    """
+
+    w: Fraction
+    log: Fraction
+    c: Fraction
+    h: Fraction
+    q: Fraction
+
+    def running(self, t: int, r: int) -> Fraction:
+        """Return f(t, r)."""
+        return max(1 - self.c, 1 - self.h * Fraction(r - t, r)) if r > t else Fraction(1)
+
+    def left(self, t: int, e: int) -> Fraction:
+        """Return K(t, e)."""
+        paid = sum((self.running(t, r) for r in range(t + 1, e + 1)), Fraction(0))
+        return (self.q - 1) * t + self.c * (e - t) - paid
+
+    def in_rounds(self, t: int, e: int) -> list[Fraction]:
+        """Return what a request with start t and end e pays in rounds 1 .. e."""
+        paid = [Fraction(1)] * t + [self.running(t, r) for r in range(t + 1, e + 1)]
+        paid[-1] += self.left(t, e)
+        return paid
+
+
+def prices(w: Fraction, steeper: Fraction = Fraction(1)) -> Prices:
+    """Return the prices for w >= 2, and check what is said of c, h and q.
+
+    `steeper` makes them fall faster, to see the lemmas fail.
+    """
+    c, h = (2 * w - 1) / (4 * w - 3), 2 * w / (4 * w - 3)
+    log = log_above(w)
+    assert Fraction(1, 2) < c <= Fraction(3, 5)
+    assert c <= h == 3 * c - 1 <= Fraction(4, 5)
+    assert h == 2 * w * (h - c) == w * (h + c - 1)
+    return Prices(w, log, c, steeper * h, c + h * log)
+
+
+def check_left(t: int, e: int, p: Prices) -> None:
+    """Lemma 1, and what the prices add up to."""
+    assert p.left(t, e) >= 0
+    assert all(p.left(t, e) - p.left(u, e) <= u - t for u in range(t, e + 1))
+    if e > t:
+        assert sum(p.in_rounds(t, e)) == p.q * t + p.c * (e - t)
+        before = p.left(t, e - 1)
+        for y in range(1, e - t + 1):
+            assert p.c * y + before >= min(p.c, p.h * y / e) * (e - t)
 
 
 def smaller(first: Sequence[int], second: Sequence[int]) -> int:
@@ -53,30 +105,18 @@ def smaller(first: Sequence[int], second: Sequence[int]) -> int:
     return s * o + o * (o + 1) // 2
 
 
-def check_pair(
-    first: Sequence[int], second: Sequence[int], t: int, u: int, c: Fraction, falls: int = 1
-) -> bool:
-    """Lemma 1 for two requests (prompt, output) that start at t <= u; return if it is tight."""
+def check_pair(first: Sequence[int], second: Sequence[int], t: int, u: int, p: Prices) -> bool:
+    """Lemma 2 for two requests (prompt, output) that start at t <= u; return if it is tight."""
     ends = t + first[1], u + second[1]
-    total = Fraction(0)
-    last = ends[0] if ends[0] <= u else min(ends)
-    for r in range(1, max(ends) + 1):
-        held = first[0] + r - t if t < r <= ends[0] else 0
-        other = second[0] + r - u if u < r <= ends[1] else 0
-        both = price(t, ends[0], r, c, falls) * other + price(u, ends[1], r, c, falls) * held
-        if t < r <= last:
-            assert both >= min(first[0], second[0]) + r - t
-        total += both
+    paid = [p.in_rounds(t, ends[0]), p.in_rounds(u, ends[1])]
+    total = sum(
+        (paid[1][r - 1] * (first[0] + r - t) for r in range(t + 1, min(ends) + 1)), Fraction(0)
+    )
+    total += sum(
+        (paid[0][r - 1] * (second[0] + r - u) for r in range(u + 1, min(ends) + 1)), Fraction(0)
+    )
     assert total >= smaller(first, second)
     return total == smaller(first, second)
-
-
-def check_sum(t: int, o: int, v: Fraction) -> None:
-    """Lemma 2."""
-    c = v / (2 * v - 1)
-    total = sum(price(t, t + o, r, c) for r in range(1, t + o + 1))
-    assert total <= c * (1 + log_above(v)) * t + c * o
-    assert all(c <= price(t, t + o, r, c) <= 1 for r in range(1, t + o + 1))
 
 
 def shared_area(instance: Instance) -> Fraction:
@@ -85,26 +125,22 @@ def shared_area(instance: Instance) -> Fraction:
     return Fraction(sum(smaller(x, y) for x in kinds for y in kinds), 2 * instance.memory)
 
 
-def check_schedule(instance: Instance, starts: Sequence[int], v: Fraction) -> Fraction:
+def check_schedule(instance: Instance, starts: Sequence[int], p: Prices) -> Fraction:
     """Theorem 3 on one schedule, link by link; return how much of its cost is proved."""
-    c, log = v / (2 * v - 1), log_above(v)
     ends = [t + r.output for t, r in zip(starts, instance, strict=True)]
-    paid, held = Fraction(0), Fraction(0)
-    for r in range(1, max(ends) + 1):
-        prices = sum(price(t, end, r, c) for t, end in zip(starts, ends, strict=True))
-        memory = sum(
-            request.prompt + r - t
-            for request, t, end in zip(instance, starts, ends, strict=True)
-            if t < r <= end
-        )
-        assert memory <= instance.memory
-        paid += prices
-        held += prices * memory
+    paid, held = [Fraction(0)] * max(ends), [0] * max(ends)
+    for t, end, request in zip(starts, ends, instance, strict=True):
+        for r, amount in enumerate(p.in_rounds(t, end)):
+            paid[r] += amount
+        for r in range(t, end):
+            held[r] += request.prompt + r + 1 - t
+    assert max(held) <= instance.memory
     area, total, cost = shared_area(instance), instance.total_output, sum(ends)
-    assert instance.memory * area <= held <= instance.memory * paid
-    assert paid <= c * (1 + log) * cost - c * log * total
-    a, b = area_and_length(v, log)
-    assert a == 1 / (c * (1 + log))
+    bought = sum((x * y for x, y in zip(paid, held, strict=True)), Fraction(0))
+    assert instance.memory * area <= bought <= instance.memory * sum(paid)
+    assert sum(paid) == p.q * cost - p.h * p.log * total
+    a, b = area_and_length(p.w, p.log)
+    assert a == 1 / p.q
     assert a * area + b * total <= cost
     return (a * area + b * total) / cost
 
@@ -112,15 +148,15 @@ def check_schedule(instance: Instance, starts: Sequence[int], v: Fraction) -> Fr
 def check_closing(p: Fraction, q: Fraction) -> None:
     """Lemma 4: the bound of kvopt is that of some pair (a, b), found here anew."""
     bound = ratio_of_cost(p, q)
-    a, b = area_and_length(Fraction(7, 2), log_above(Fraction(7, 2)))
+    a, b = area_and_length(Fraction("2.144"), log_above(Fraction("2.144")))
     steps = 200
     found = [max(p, 2 * p / 3 + q), max(p, 3 * q)]
     for k in range(1, steps):
         x = Fraction(k, steps)
         found.append(max(p / (x * a + 1 - x), q / (x * b + (1 - x) / 3)))
-        v = Fraction(21, 20) ** k
-        a_v, b_v = area_and_length(v, log_above(v))
-        found.append(max(p / a_v, q / b_v))
+        w = 2 * Fraction(21, 20) ** k
+        a_w, b_w = area_and_length(w, log_above(w))
+        found.append(max(p / a_w, q / b_w))
     assert bound <= min(found) * Fraction(101, 100)
     assert min(found) <= bound * Fraction(101, 100)
 
@@ -130,28 +166,35 @@ def round_up(x: Fraction, digits: int) -> Fraction:
 
 
 def check_constants() -> None:
-    """Theorem 5 and Corollary 6; and that 1253/1000 is more than ln 7/2."""
-    assert log_above(Fraction(7, 2)) < Fraction(1253, 1000)
-    assert sum(Fraction(1253, 1000) ** k / math.factorial(k) for k in range(12)) > Fraction(7, 2)
+    """Theorem 5 and Corollary 6; the numbers in the proof of Lemma 1; and kvopt's own w."""
+    w, log = TANGENT
+    assert log_above(w) < log
+    assert sum(log**k / math.factorial(k) for k in range(12)) > w
+    two = log_above(Fraction(2))
+    assert 1 - Fraction(2, 5) > Fraction(4, 5) * two
+    assert 1 - two > Fraction("0.3") > Fraction(1, 6)
+    assert log_below(Fraction(3)) - Fraction(5, 6) > Fraction("0.2652")
+    assert two - Fraction("0.2652") < Fraction("0.43")
+    assert Fraction("0.43") * Fraction(4, 5) < Fraction(2, 5)
     assert SPT_PIPELINE_SHARPER.constant == ratio_of_cost(Fraction(2), Fraction(1))
-    assert SPT_PIPELINE_SHARPER.constant == Fraction(10799, 4771) < Fraction("2.2635")
+    assert SPT_PIPELINE_SHARPER.constant == Fraction(1477063, 661777) < Fraction("2.232")
     assert {t.policy for t in GBA_PRICED} == set(STATED)
     for theorem in GBA_PRICED:
         assert isinstance(theorem.constant, Fraction)
         digits = len(STATED[theorem.policy].partition(".")[2])
         assert round_up(theorem.constant, digits) == Fraction(STATED[theorem.policy])
 
-    v = Fraction("6.3054")
-    a, b = area_and_length(v, log_above(v))
-    assert max(1 / a, 1 / b) < Fraction("1.5431")
-    assert ratio_of_cost(Fraction(1), Fraction(1)) < Fraction("1.5433")
-    alpha, growth = Fraction("1.684"), Fraction("2.842")
+    w = Fraction("5.672")
+    a, b = area_and_length(w, log_above(w))
+    assert max(1 / a, 1 / b) < Fraction("1.5254")
+    assert ratio_of_cost(Fraction(1), Fraction(1)) < Fraction("1.5255")
+    alpha, growth = Fraction("1.706"), Fraction("2.903")
     root = square_root(growth)
     found = {
         "gba": ratio_of_cost(alpha * alpha, 1 + alpha / (alpha - 1)),
         "gba:area": ratio_of_cost(growth, 1 + (growth + root) / (growth - 1)),
     }
-    alpha, growth = Fraction("1.692"), Fraction("2.671")
+    alpha, growth = Fraction("1.692"), Fraction("2.594")
     root = square_root(growth)
     found["gsa"] = ratio_of_cost(
         max(phase_factor(alpha), phase_factor(alpha * alpha)), 1 + alpha / (alpha - 1)
@@ -222,24 +265,27 @@ def check_refuted(half: Fraction = Fraction(1, 2)) -> None:
 
 def main(fast: bool) -> None:
     rng = random.Random(12)
-    curve = [Fraction(1), Fraction(5, 4), Fraction(2), Fraction(7, 2), Fraction("6.3"), Fraction(40)]
+    curve = [prices(Fraction(w)) for w in ("2", "2.144", "3", "5.672", "12", "100")]
+    most = 12 if fast else 40
+    for p in curve:
+        for t in range(most):
+            for e in range(t, t + most):
+                check_left(t, e, p)
     tight = 0
-    for _ in range(300 if fast else 6000):
-        v = rng.choice(curve)
-        c = v / (2 * v - 1)
-        kinds = [(rng.choice((0, 0, 3, 9)), rng.randint(1, 14)) for _ in range(2)]
+    for _ in range(200 if fast else 6000):
+        first = (rng.choice((0, 0, 3, 9)), rng.randint(1, 14))
+        second = (rng.choice((0, first[0], 3, 9)), rng.randint(1, 14))
         t, u = sorted((rng.choice((0, rng.randint(0, 20))), rng.randint(0, 20)))
-        tight += check_pair(*kinds, t, u, c)
-        check_sum(rng.randint(0, 60), rng.randint(1, 60), v)
+        tight += check_pair(first, second, t, u, rng.choice(curve))
     assert tight > 0
     close = 0.0
     for number in range(25 if fast else 600):
         instance = generate_random("tiny", 46, number)
         best = solve_by_state_graph(instance)
         small = generate_random("small", 47, number)
-        for v in curve:
-            close = max(close, float(check_schedule(instance, best.starts.tolist(), v)))
-            check_schedule(small, random_feasible(small, rng), v)
+        for p in curve:
+            close = max(close, float(check_schedule(instance, best.starts.tolist(), p)))
+            check_schedule(small, random_feasible(small, rng), p)
     assert close > 0.95
     for _ in range(3 if fast else 30):
         check_closing(Fraction(rng.randint(1, 400), 100), Fraction(rng.randint(50, 400), 100))
