@@ -15,7 +15,7 @@ from kvopt.theory.random_bounds import log_below
 
 __all__ = ["AREA_AND_LENGTH", "area_and_length", "ratio_of_cost"]
 
-AREA_AND_LENGTH = "proofs/text/area_and_length.md"
+AREA_AND_LENGTH = "proofs/text/area_and_length.md, theorem 5"
 
 TANGENT = (Fraction("2.144"), Fraction("0.7627"))
 """w and a number that is at least ln w, where the line through (1, 1/3) touches the curve."""

@@ -176,7 +176,7 @@ GBA_PRICED = tuple(
         constant=gba_bound_priced(Fraction(alpha), Fraction(1, inverse), drain),
         prompts="one",
         kills=False,
-        source=f"{AREA_AND_LENGTH}, theorem 5",
+        source=AREA_AND_LENGTH,
     )
     for policy, inverse, drain, alpha, waits in (
         ("gba", 3, True, "1.39", " + alpha / (alpha - 1)"),
@@ -207,7 +207,7 @@ def gba_guarantee(
         Guarantee(
             gba_bound_priced(alpha, used, drain, slices),
             "derived",
-            f"{AREA_AND_LENGTH}, theorem 5",
+            AREA_AND_LENGTH,
             "geometric classes",
         ),
     ]

@@ -41,7 +41,7 @@ SPT_PIPELINE_SHARPER = Theorem(
     constant=ratio_of_cost(Fraction(2), Fraction(1)),
     prompts="one",
     kills=False,
-    source=f"{AREA_AND_LENGTH}, theorem 5",
+    source=AREA_AND_LENGTH,
 )
 
 
