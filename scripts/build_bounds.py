@@ -55,12 +55,12 @@ POLICIES = {
     "gsa:slices=certified:spacing=tight": (None, None),
     "gsa-spec": (None, None),
     "gba": ("gba", None),
-    "gba:alpha=1.42": (None, "gba"),
-    "gba:alpha=3/2:spacing=tight": (None, "gba:spacing=sps2|tight"),
-    "gba:alpha=6/5:drain=no": (None, "gba:drain=no"),
-    "gba:alpha=6/5:drain=no:spacing=tight": (None, "gba:spacing=sps2|tight:drain=no"),
+    "gba:alpha=1.39": (None, None),
+    "gba:alpha=1.49:spacing=tight": (None, None),
+    "gba:alpha=6/5:drain=no": (None, None),
+    "gba:alpha=6/5:drain=no:spacing=tight": (None, None),
     "gba-d": (None, None),
-    "spt-pipeline": (None, "spt-pipeline"),
+    "spt-pipeline": (None, None),
     "mc-sf": ("mc-sf", None),
 }
 SCHEDULERS = ("spt-pipeline", "mc-sf", "gba:drain=no:alpha=6/5:spacing=tight", "svf")

@@ -39,7 +39,7 @@ from kvopt.model.text import LINE, one_line
 from kvopt.policies import GBA, GBAD, GSA, GSASpec, Policy
 from kvopt.simulation.simulate import simulate
 from kvopt.theory.decimals import rounded_down, rounded_up
-from kvopt.theory.gba_bounds import GBA_SHARPER
+from kvopt.theory.gba_bounds import GBA_PRICED, GBA_SHARPER
 from kvopt.theory.gsa_bounds import GSA_COMPUTED, GSA_SHARPER
 from kvopt.theory.guarantee import Theorem
 from kvopt.theory.quadratic import Exact, format_exact
@@ -195,7 +195,11 @@ def proved(policy: Policy) -> tuple[Theorem, Exact | None] | None:
         if theorem.policy == policy.name and theorem.kind == "upper" and theorem.as_run
     ]
     best = min(found, key=lambda theorem: theorem.status, default=None)  # "derived" first
-    return best and (best, best.constant)
+    if best is None or best.constant is None:
+        return best and (best, None)
+    same = [t for t in found if t.scope == best.scope and t.constant is not None]
+    best = min(same, key=lambda theorem: theorem.constant or 0)
+    return best, best.constant
 
 
 def geometric(policy: GSA | GSASpec | GBA | GBAD) -> tuple[Theorem, Exact | None] | None:
@@ -213,7 +217,8 @@ def geometric(policy: GSA | GSASpec | GBA | GBAD) -> tuple[Theorem, Exact | None
         name += ":drain=no"
     if getattr(policy, "early", "no") == "yes" and name == "gsa":
         name += ":early=yes"  # it has a smaller bound than all that it shares with early=no
-    known = [t for t in GSA_SHARPER + GSA_COMPUTED + GBA_SHARPER if t.policy == name]
+    ours = GSA_SHARPER + GSA_COMPUTED + GBA_SHARPER + GBA_PRICED
+    known = [t for t in ours if t.policy == name]
     found = [(theorem, theorem.at(policy.alpha).bound) for theorem in known]
     return min(found, key=lambda pair: pair[1], default=None)
 

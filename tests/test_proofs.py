@@ -148,6 +148,24 @@ def test_a_wrong_constant_is_refuted(
         companion.check_constants()
 
 
+@pytest.mark.parametrize("companion", ["area_and_length"], indirect=True)
+def test_prices_that_fall_faster_are_refuted(companion: ModuleType) -> None:
+    w, steeper = Fraction(2), Fraction(5, 4)
+    companion.check_pair((0, 2), (0, 1), 0, 1, companion.prices(w))
+    companion.check_left(0, 3, companion.prices(w))
+    with pytest.raises(AssertionError):
+        companion.check_pair((0, 2), (0, 2), 0, 1, companion.prices(w, steeper))
+    with pytest.raises(AssertionError):
+        companion.check_left(0, 3, companion.prices(w, steeper))
+
+
+@pytest.mark.parametrize("companion", ["area_and_length"], indirect=True)
+def test_a_third_of_the_outputs_is_not_refuted(companion: ModuleType) -> None:
+    companion.check_refuted()
+    with pytest.raises(AssertionError):
+        companion.check_refuted(half=Fraction(1, 3))
+
+
 @pytest.mark.parametrize("companion", ["state_search"], indirect=True)
 def test_a_larger_fluid_bound_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])

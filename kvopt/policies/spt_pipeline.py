@@ -14,7 +14,7 @@ from kvopt.simulation.machine import Machine
 from kvopt.theory.guarantee import Guarantee, strongest
 from kvopt.theory.ordering import pipeline_cost, pipeline_starts
 from kvopt.theory.orders import RequestType
-from kvopt.theory.other_bounds import SPT_PIPELINE_THEOREM
+from kvopt.theory.other_bounds import SPT_PIPELINE_SHARPER
 from kvopt.theory.pipeline import tight_spacing
 from kvopt.theory.slice_plans import CLASSES_SOURCE, MOST_PHASES, class_bound
 
@@ -29,9 +29,9 @@ class SPTPipeline(Policy):
     by the smallest distance at which a pipeline of requests like i fits.  The memory
     suffices, as the lengths do not decrease (proofs/text/pipeline.md, theorem 5).
 
-    Guarantee: with one common prompt length at most 7/3 times the optimum; derived:
-    proofs/text/sharper_bounds.md.  Less from the lengths themselves:
-    proofs/text/certified_slices.md.
+    Guarantee: with one common prompt length at most 2.232 times the optimum; derived:
+    proofs/text/area_and_length.md (7/3 in proofs/text/sharper_bounds.md).  Less from the
+    lengths themselves: proofs/text/certified_slices.md.
 
     With mixed prompts [our reading] all are treated as if they had the largest
     prompt; the requests that would then not fit follow one after another.  Nothing is
@@ -60,7 +60,7 @@ class SPTPipeline(Policy):
         prompt = instance.common_prompt
         if prompt is None or instance.has_releases:
             return None
-        general = SPT_PIPELINE_THEOREM.stated()
+        general = SPT_PIPELINE_SHARPER.stated()
         lengths = sorted({request.output for request, _ in instance.types()})
         if len(lengths) > MOST_PHASES:
             return general

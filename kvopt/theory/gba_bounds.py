@@ -2,7 +2,7 @@
 
 Feng, Yang and Zhang 2026 (arXiv 2601.22996) state them at one alpha each; for the other
 values, and as formulas, they are derived in proofs/text/ratio_bounds.md.  Smaller ones are
-derived in proofs/text/sharper_bounds.md.
+derived in proofs/text/sharper_bounds.md and proofs/text/area_and_length.md.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
+from kvopt.theory.area_and_length import AREA_AND_LENGTH, ratio_of_cost
 from kvopt.theory.guarantee import (
     LARGE_MEMORY,
     PAPER,
@@ -26,11 +27,13 @@ from kvopt.theory.quadratic import Exact, square_root
 __all__ = [
     "GBA_ALPHA",
     "GBA_LARGE_MEMORY",
+    "GBA_PRICED",
     "GBA_SHARPER",
     "GBA_THEOREM",
     "gba_bound",
     "gba_bound_area",
     "gba_bound_large_memory",
+    "gba_bound_priced",
     "gba_bound_sharper",
     "gba_guarantee",
 ]
@@ -133,6 +136,56 @@ GBA_SHARPER = tuple(
 )
 
 
+def gba_bound_priced(
+    growth: Exact, utilisation: Fraction, drain: bool, slices: str = "alpha"
+) -> Exact:
+    """Return the ratio of (G/U) A + (1 + W) L to the optimum.
+
+    G and W are as in `gba_bound_sharper` and `gba_bound_area`.  Derived:
+    proofs/text/area_and_length.md.
+
+    Parameters
+    ----------
+    growth
+        Growth factor of the class ends, or of their areas, > 1.
+    utilisation
+        As in `gba_guarantee`.
+    drain, slices
+        As in `kvopt.policies.gba.GBA`.
+    """
+    waits: Exact = Fraction(0)
+    if slices == "area":
+        shared = growth
+        if drain:
+            waits = (growth + square_root(growth)) / (growth - 1)
+    else:
+        shared = growth * growth
+        if drain:
+            waits = growth / (growth - 1)
+    return ratio_of_cost(shared / utilisation, 1 + waits)
+
+
+GBA_PRICED = tuple(
+    Theorem(
+        policy=policy,
+        kind="upper",
+        regime="general",
+        formula=f"F A + (1{waits}) L against the optimum, F = {inverse} alpha^2",
+        function=partial(gba_bound_priced, utilisation=Fraction(1, inverse), drain=drain),
+        alpha=Fraction(alpha),
+        constant=gba_bound_priced(Fraction(alpha), Fraction(1, inverse), drain),
+        prompts="one",
+        kills=False,
+        source=AREA_AND_LENGTH,
+    )
+    for policy, inverse, drain, alpha, waits in (
+        ("gba", 3, True, "1.39", " + alpha / (alpha - 1)"),
+        ("gba:spacing=sps2|tight", 2, True, "1.49", " + alpha / (alpha - 1)"),
+        ("gba:spacing=sps2|tight:drain=no", 2, False, "6/5", ""),
+    )
+)
+
+
 def gba_guarantee(
     alpha: Exact, spacing: str, slices: str, drain: bool, utilisation: Fraction
 ) -> Guarantee:
@@ -147,11 +200,18 @@ def gba_guarantee(
     """
     used = max(utilisation, UTILISATION[spacing])
     bound = gba_bound_area if slices == "area" else gba_bound_sharper
-    ours = Guarantee(
-        bound(alpha, used, drain), "derived", f"{SHARPER}, theorem 13", "geometric classes"
-    )
-    paper = spacing == "sps" and slices == "alpha" and drain
-    if not paper:
-        return ours
-    theirs = GBA_THEOREM.at(alpha)
-    return strongest([replace(theirs, published=theirs.bound), ours])
+    found = [
+        Guarantee(
+            bound(alpha, used, drain), "derived", f"{SHARPER}, theorem 13", "geometric classes"
+        ),
+        Guarantee(
+            gba_bound_priced(alpha, used, drain, slices),
+            "derived",
+            AREA_AND_LENGTH,
+            "geometric classes",
+        ),
+    ]
+    if spacing == "sps" and slices == "alpha" and drain:
+        theirs = GBA_THEOREM.at(alpha)
+        found.append(replace(theirs, published=theirs.bound))
+    return strongest(found)

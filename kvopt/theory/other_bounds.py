@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from kvopt.theory.area_and_length import AREA_AND_LENGTH, ratio_of_cost
 from kvopt.theory.guarantee import PAPER, SHARPER, Theorem
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "RECT_THEOREM",
     "RESPONSE_THEOREM",
     "SORTED_F_THEOREM",
+    "SPT_PIPELINE_SHARPER",
     "SPT_PIPELINE_THEOREM",
     "SVF_SHARPER",
     "SVF_THEOREM",
@@ -28,6 +30,18 @@ SPT_PIPELINE_THEOREM = Theorem(
     prompts="one",
     kills=False,
     source=SHARPER,
+)
+
+
+SPT_PIPELINE_SHARPER = Theorem(
+    policy="spt-pipeline",
+    kind="upper",
+    regime="general",
+    formula="2 A + L against the optimum",
+    constant=ratio_of_cost(Fraction(2), Fraction(1)),
+    prompts="one",
+    kills=False,
+    source=AREA_AND_LENGTH,
 )
 
 

@@ -6,7 +6,7 @@ Each stands beside its formula, in the module of its family.
 from __future__ import annotations
 
 from kvopt.theory.area_batches import SVF_BATCHES_THEOREM
-from kvopt.theory.gba_bounds import GBA_LARGE_MEMORY, GBA_SHARPER, GBA_THEOREM
+from kvopt.theory.gba_bounds import GBA_LARGE_MEMORY, GBA_PRICED, GBA_SHARPER, GBA_THEOREM
 from kvopt.theory.gsa_bounds import (
     GSA_CHOSEN_SLICES,
     GSA_COMPUTED,
@@ -29,6 +29,7 @@ from kvopt.theory.other_bounds import (
     RECT_THEOREM,
     RESPONSE_THEOREM,
     SORTED_F_THEOREM,
+    SPT_PIPELINE_SHARPER,
     SPT_PIPELINE_THEOREM,
     SVF_SHARPER,
     SVF_THEOREM,
@@ -41,6 +42,7 @@ THEOREMS: tuple[Theorem, ...] = (
     GBA_THEOREM,
     GBA_LARGE_MEMORY,
     *GBA_SHARPER,
+    *GBA_PRICED,
     GSA_THEOREM,
     GSA_LARGE_MEMORY,
     *GSA_SHARPER,
@@ -48,6 +50,7 @@ THEOREMS: tuple[Theorem, ...] = (
     GSA_CHOSEN_SLICES,
     *GSA_EXPECTED,
     SPT_PIPELINE_THEOREM,
+    SPT_PIPELINE_SHARPER,
     PIPELINE_THEOREM,
     MCSF_THEOREM,
     SORTED_F_THEOREM,

@@ -24,6 +24,7 @@ COMPANIONS = (
     "release_times",
     "ratio_bounds",
     "sharper_bounds",
+    "area_and_length",
     "random_bounds",
     "certified_slices",
     "uniform_bound",
