@@ -51,8 +51,8 @@ class GBA(Policy):
     alpha = 4/3, and 6.75 at alpha = 3/2 in the limit of large memory.  Source:
     Feng, Yang, Zhang 2026, arXiv 2601.22996; other alphas: proofs/text/ratio_bounds.md.
     Smaller bounds, also for the other spacings, slices and drain=no:
-    proofs/text/sharper_bounds.md, and from the class ends themselves:
-    proofs/text/certified_slices.md.
+    proofs/text/sharper_bounds.md and proofs/text/area_and_length.md (7.83 at the default
+    alpha), and from the class ends themselves: proofs/text/certified_slices.md.
 
     With mixed prompts [our reading] each class uses the largest prompt among its
     requests as s; after a class whose end reaches M - s, a last phase runs the

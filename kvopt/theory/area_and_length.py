@@ -60,7 +60,7 @@ def ratio_of_cost(shared: Exact, own: Exact) -> Exact:
     Examples
     --------
     >>> float(ratio_of_cost(Fraction(2), Fraction(1)))  # the SPT pipeline
-    2.2634667784531546
+    2.231964846164191
     """
     a, b = area_and_length(*TANGENT)
     third = Fraction(1, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Sequence
@@ -207,22 +208,22 @@ def check_constants() -> None:
         assert max(phase_factor(g), phase_factor(g * g)) > Fraction("8.05")
 
 
-def sums(memory: int, types: Types) -> tuple[Fraction, int, Fraction]:
-    """Return A, L and V1 of requests without prompts."""
-    area, above = 0, 0
+def sums(memory: int, types: Types, prompt: int = 0) -> tuple[Fraction, int, Fraction]:
+    """Return A, L and V1 of requests with one prompt."""
+    area, own, above = 0, 0, 0
     for o in sorted(types, reverse=True):
-        pairs = types[o] * (2 * above + types[o])
-        area += pairs * o * (o + 1) // 2
+        each = smaller((prompt, o), (prompt, o))
+        area += types[o] * (2 * above + types[o]) * each
+        own += types[o] * each
         above += types[o]
     total = sum(o * n for o, n in types.items())
-    own = sum(n * o * (o + 1) // 2 for o, n in types.items())
     return Fraction(area, 2 * memory), total, Fraction(own, memory)
 
 
-def check_feasible(memory: int, runs: Sequence[tuple[int, int, int]]) -> None:
-    """Check the memory of (output, start, number), without prompts."""
+def check_feasible(memory: int, runs: Sequence[tuple[int, int, int]], prompt: int = 0) -> None:
+    """Check the memory of (output, start, number)."""
     for r in range(1, max(o + t for o, t, _ in runs) + 1):
-        assert sum(n * (r - t) for o, t, n in runs if t < r <= t + o) <= memory
+        assert sum(n * (prompt + r - t) for o, t, n in runs if t < r <= t + o) <= memory
 
 
 def check_family(memory: int, h: int, most: int, x: Fraction, y: Fraction) -> tuple[float, float]:
@@ -252,7 +253,19 @@ def check_refuted(half: Fraction = Fraction(1, 2)) -> None:
     check_feasible(memory, [*runs, (12, 1, late)])
     area, total, _ = sums(memory, types)
     assert total + late == 264223
-    assert Fraction(2, 3) * (area + total) > 264942
+    assert Fraction(2, 3) * (area + total) > 264944
+
+    memory, prompt = 10**7, 100
+    twos = (95239, 2827, 96154, 1903, 97087, 961, 98039)
+    runs = [(1, 0, 3770), *((2, t, n) for t, n in enumerate(twos))]
+    check_feasible(memory, runs, prompt)
+    area, total, _ = sums(memory, {1: 3770, 2: sum(twos)}, prompt)
+    assert sum(n * (o + t) for o, t, n in runs) == 1970421
+    assert area + half * total > 1970462
+    for s, o in itertools.product(range(4), range(1, 9)):
+        age = Fraction(sum((s + j) * (2 * j - 1) for j in range(1, o + 1)), 2)
+        lack = Fraction(o * o - 1, 12 * s + 6 * o + 6)
+        assert o - age / smaller((s, o), (s, o)) == Fraction(o, 2) - lack
 
     for x in (Fraction(1, 25), Fraction(1, 20)):
         y = 1 / (1 - x * log_below(1 + 1 / x))
