@@ -8,6 +8,7 @@ __all__ = [
     "AnnealingParams",
     "ListScheduleParams",
     "NeighbourhoodParams",
+    "ReleaseBeamParams",
     "WindowParams",
 ]
 
@@ -199,3 +200,35 @@ class NeighbourhoodParams:
     turn: int = 50_000_000
     least_gain: float = 0.0003
     first_requests: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseBeamParams:
+    """Beam searches through time, where requests are released over time.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that they take where other stages follow.
+    most_memory, most_requests, most_rounds
+        They apply up to this memory (tokens), number of requests, and makespan (rounds).
+    first_width, widening, most_width
+        Nodes of a time that are kept: at first, so many times more each time, and at most.
+    most_choices
+        Choices of what starts that are looked at for a node.
+    speed
+        Part of the memory that the fluid takes that estimates what is left.
+    ahead
+        It looks at so many requests that are released later.
+    """
+
+    share: float = 0.25
+    most_memory: int = 128
+    most_requests: int = 2_000
+    most_rounds: int = 50_000
+    first_width: int = 30
+    widening: int = 3
+    most_width: int = 30_000
+    most_choices: int = 1_000
+    speed: float = 1.0
+    ahead: int = 64
