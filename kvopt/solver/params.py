@@ -37,6 +37,7 @@ from kvopt.solver.schedule_params import (
     ListScheduleParams,
     NeighbourhoodParams,
     ReleaseBeamParams,
+    ReleaseExactParams,
     WindowParams,
 )
 from kvopt.solver.search_params import (
@@ -63,6 +64,7 @@ __all__ = [
     "NeighbourhoodParams",
     "ReferenceSearchParams",
     "ReleaseBeamParams",
+    "ReleaseExactParams",
     "SolverParams",
     "StateSearchParams",
     "TimeIndexedParams",
@@ -76,7 +78,8 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, neighbourhoods, release_beam
+    list_schedules, annealing, windows, neighbourhoods, release_beam,
+    release_exact
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
@@ -96,6 +99,7 @@ class SolverParams:
     windows: WindowParams = field(default_factory=WindowParams)
     neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
     release_beam: ReleaseBeamParams = field(default_factory=ReleaseBeamParams)
+    release_exact: ReleaseExactParams = field(default_factory=ReleaseExactParams)
     event_order: EventOrderParams = field(default_factory=EventOrderParams)
     reference_search: ReferenceSearchParams = field(default_factory=ReferenceSearchParams)
     state_search: StateSearchParams = field(default_factory=StateSearchParams)

@@ -9,6 +9,7 @@ __all__ = [
     "ListScheduleParams",
     "NeighbourhoodParams",
     "ReleaseBeamParams",
+    "ReleaseExactParams",
     "WindowParams",
 ]
 
@@ -230,5 +231,36 @@ class ReleaseBeamParams:
     widening: int = 3
     most_width: int = 30_000
     most_choices: int = 1_000
-    speed: float = 1.0
+    speed: float = 0.8
     ahead: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseExactParams:
+    """Exact searches through time, where requests are released over time.
+
+    Parameters
+    ----------
+    share
+        Part of the time of the batch-state relaxation that each search gets.
+    retunings
+        Duals are found again so many times at most, at times that are evenly spaced.
+    retuned_nodes
+        They are not if fewer nodes are left.
+    steps
+        Steps of the bundle method each time.
+    most_nodes
+        Most nodes of one time.
+    all_nodes
+        Most nodes of a search, all times together.
+    more_nodes
+        The checker may keep twice as many nodes as the search, and so many more.
+    """
+
+    share: float = 0.5
+    retunings: int = 12
+    retuned_nodes: int = 20
+    steps: int = 60
+    most_nodes: int = 200_000
+    all_nodes: int = 5_000_000
+    more_nodes: int = 1_000

@@ -15,7 +15,7 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.solver.arrays import Int32Array
+from kvopt.solver.arrays import FloatArray, Int32Array
 from kvopt.solver.params import ReleaseBeamParams
 from kvopt.solver.releases.beam_kernel import (
     BEAM_KERNEL,
@@ -27,7 +27,7 @@ from kvopt.solver.releases.beam_kernel import (
 )
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["ReleaseBeam", "beam_search"]
+__all__ = ["Beam", "BeamTools", "ReleaseBeam", "beam_search"]
 
 
 class ReleaseBeam:
@@ -58,7 +58,7 @@ class ReleaseBeam:
         width = params.first_width
         while width <= params.most_width and not stop.over():
             left = stop.left()
-            starts = beam_search(state.instance, width, functions, stop, params)
+            starts = beam_search(state.instance, width, BeamTools(functions, params), stop)
             if starts is not None:
                 state.offer(starts)
             if params.widening * (left - stop.left()) > stop.left():
@@ -73,12 +73,18 @@ class _Layer(NamedTuple):
     parent: Int32Array
 
 
+class BeamTools(NamedTuple):
+    """What a search needs besides the instance."""
+
+    functions: BeamFunctions
+    params: ReleaseBeamParams
+
+
 def beam_search(
     instance: Instance,
     width: int,
-    functions: BeamFunctions | None = None,
+    tools: BeamTools | None = None,
     stop: Stopping | None = None,
-    params: ReleaseBeamParams | None = None,
 ) -> IntArray | None:
     """Return the starts of the best schedule that a beam finds (rounds), shape (n,).
 
@@ -88,111 +94,148 @@ def beam_search(
         The instance.
     width
         How many nodes of a time are kept.
-    functions
-        The functions to use; by default the compiled ones.
+    tools
+        The functions, by default the compiled ones, and the tuning numbers.
     stop
         How long it may take.
-    params
-        The tuning numbers.
 
     Returns
     -------
     ndarray or None
-        None if time is over first.
+        None if time is over first, or none of the nodes that were kept led to a schedule.
     """
-    functions = functions or BEAM_KERNEL.compiled()
-    beam = _Beam(instance, width, functions, params or ReleaseBeamParams())
-    return beam.run(stop or Stopping())
+    tools = tools or BeamTools(BEAM_KERNEL.compiled(), ReleaseBeamParams())
+    stop = stop or Stopping()
+    beam = Beam(instance, width, tools)
+    while beam.size:
+        if stop.over():
+            return None
+        nodes, size = beam.grown()
+        beam.keep(nodes, np.arange(size), beam.estimates(nodes, size))
+        stop.count(beam.size)
+    return beam.trace()
 
 
-class _Beam:
-    """A beam search in progress."""
+class Beam:
+    """A search through time that keeps the best nodes.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    width
+        How many nodes of a time are kept.
+    tools
+        The functions, and the tuning numbers.
+    cutoff
+        Only schedules count whose starts add up to less than this (rounds).
+
+    Attributes
+    ----------
+    order, begins
+        The requests by shape, and those of a shape by release; and where each shape begins there.
+    queues
+        The shapes.
+    now, nodes, size
+        The time, the nodes that are kept, and their number.
+    """
 
     def __init__(
-        self, instance: Instance, width: int, functions: BeamFunctions, params: ReleaseBeamParams
+        self, instance: Instance, width: int, tools: BeamTools, cutoff: int = 1 << 62
     ) -> None:
-        self.instance, self.width = instance, width
-        self.functions, self.params = functions, params
-        self.order = np.lexsort(
-            (instance.releases, -instance.outputs, instance.prompts)
-        )  # requests by shape, and those of a shape by release
-        self.queues, self.begin = _queues(instance, self.order)
+        self.instance, self.width, self.cutoff = instance, width, cutoff
+        self.functions, self.params = tools
+        self.order = np.lexsort((instance.releases, -instance.outputs, instance.prompts))
+        self.queues, self.begins = _queues(instance, self.order)
         self.latest = int(instance.releases.max())
-        self.layers: list[_Layer] = []
-        self.best: tuple[int, int, int] | None = None  # the sum of starts, layer and node
+        self.now, self.size = 0, 1
+        self._rounds = int(self.queues.output.max()) + 1
+        self.nodes = make_nodes(1, len(self.queues.count), self._rounds)
+        self._room = make_nodes(64, len(self.queues.count), self._rounds)
         self._coming = _coming(instance, self.queues)
+        self._layers: list[_Layer] = []
+        self._end: tuple[int, int] | None = None
 
-    def run(self, stop: Stopping) -> IntArray | None:
-        """Go on from time to time until all have started."""
-        shapes, rounds = len(self.queues.count), int(self.queues.output.max()) + 1
-        nodes, size, now = make_nodes(1, shapes, rounds), 1, 0
-        following = make_nodes(4 * self.width + 64, shapes, rounds)
-        while size:
-            if stop.over():
-                return None
-            ready = self.ready(now)
-            while True:
-                args = (self.queues, now, int(now >= self.latest), self.instance.memory)
-                each = self.params.most_choices
-                new = self.functions.grow(*args, each, nodes, size, following, ready)
-                if new <= len(following.starts):
-                    break
-                following = make_nodes(2 * new, shapes, rounds)
-            now += 1
-            kept = self.kept(now, following, new)
-            nodes, size = Nodes(*(array[kept] for array in following)), len(kept)
-            stop.count(size)
-            self.layers.append(_Layer(nodes.begun.astype(np.int32), nodes.parent))
-        return self.trace()
+    def grown(self) -> tuple[Nodes, int]:
+        """Let requests start and a round pass; return the nodes that follow, and their number."""
+        ready, idle = self._ready(), int(self.now < self.latest)
+        args = (self.queues, self.now, 1 - idle, self.instance.memory, self.params.most_choices)
+        while True:
+            size = self.functions.grow(*args, self.nodes, self.size, self._room, ready)
+            if size <= len(self._room.starts):
+                break
+            self._room = make_nodes(2 * size, len(self.queues.count), self._rounds)
+        self.now += 1
+        return self._room, size
 
-    def ready(self, now: int) -> IntArray:
-        """Return how many of each shape are released by a time, shape (shapes,)."""
-        ready: IntArray = (self.queues.release <= now).sum(axis=1)
-        return ready
+    def keep(self, nodes: Nodes, some: IntArray, costs: FloatArray) -> IntArray:
+        """Go on from the best of some nodes; return their numbers.
 
-    def kept(self, now: int, nodes: Nodes, size: int) -> IntArray:
-        """Return the nodes to go on from, and note whoever has nothing left to start."""
-        left = self.queues.count.sum() - nodes.begun[:size].sum(axis=1)
-        done = np.flatnonzero(left == 0)
+        Parameters
+        ----------
+        nodes
+            What `grown` has returned.
+        some
+            The nodes in question, shape (some,).
+        costs
+            The best are those for which this is least, shape (some,).
+        """
+        left = self.queues.count.sum() - nodes.begun[some].sum(axis=1)
+        done = some[left == 0]
         if len(done):
             first = done[nodes.starts[done].argmin()]
-            cost = int(nodes.starts[first])
-            if self.best is None or cost < self.best[0]:
-                self.best = cost, len(self.layers), int(nodes.parent[first])
-        costs, ready = np.empty(size), self.ready(now)
-        coming, speed = self.coming(now), self.params.speed * self.instance.memory
-        self.functions.estimate(self.queues, coming, now, speed, nodes, size, ready, costs)
-        order = np.argsort(costs, kind="stable")
-        order = order[left[order] > 0]
-        if self.best is not None:
-            order = order[nodes.starts[order] + now * left[order] < self.best[0]]
-        kept = np.empty(self.width, dtype=np.int64)
-        args = (self.queues, now, self.width, nodes, order, ready, kept)
-        return kept[: self.functions.choose(*args)]
+            if nodes.starts[first] < self.cutoff:
+                self.cutoff = int(nodes.starts[first])
+                self._end = len(self._layers), int(nodes.parent[first])
+        cheap = (left > 0) & (nodes.starts[some] + self.now * left < self.cutoff)
+        order = some[cheap][np.argsort(costs[cheap], kind="stable")]
+        kept = np.empty(min(self.width, len(order)), dtype=np.int64)
+        args = (self.queues, self.now, len(kept), nodes, order, self._ready(), kept)
+        kept = kept[: self.functions.choose(*args) if len(kept) else 0]
+        self.nodes, self.size = Nodes(*(array[kept] for array in nodes)), len(kept)
+        self._layers.append(_Layer(self.nodes.begun, self.nodes.parent))
+        return kept
 
-    def coming(self, now: int) -> Coming:
-        """Return those of the requests that are released after a time that count."""
-        first = int(np.searchsorted(self._coming.release, now, side="right"))
+    def estimates(self, nodes: Nodes, size: int) -> FloatArray:
+        """Return what a fluid makes of nodes, shape (size,)."""
+        costs = np.empty(size)
+        first = int(np.searchsorted(self._coming.release, self.now, side="right"))
         some = slice(first, first + self.params.ahead)
-        releases, shapes = self._coming.release[some], self._coming.shape[some]
-        return self._coming._replace(release=releases, shape=shapes)
+        coming = self._coming._replace(
+            release=self._coming.release[some], shape=self._coming.shape[some]
+        )
+        speed = self.params.speed * self.instance.memory
+        args = (coming, self.now, speed, nodes, size, self._ready(), costs)
+        self.functions.estimate(self.queues, *args)
+        return costs
+
+    def least_starts(self, nodes: Nodes, some: IntArray) -> IntArray:
+        """Return sums of starts, those who wait starting now, shape (some,)."""
+        waiting = self._ready().sum() - nodes.begun[some].sum(axis=1)
+        least: IntArray = nodes.starts[some] + self.now * waiting
+        return least
 
     def trace(self) -> IntArray | None:
-        """Return the starts of the best schedule."""
-        if self.best is None:
+        """Return the starts of the cheapest schedule below the cutoff (rounds), or None."""
+        if self._end is None:
             return None
-        _, at, i = self.best
+        at, i = self._end
         starts = np.empty(len(self.instance), dtype=np.int64)
         after = self.queues.count
         while at >= 0:
-            before = self.layers[at - 1].begun[i] if at else np.zeros_like(after)
+            before = self._layers[at - 1].begun[i] if at else np.zeros_like(after)
             for k in np.flatnonzero(after > before).tolist():
-                first = int(self.begin[k])
+                first = int(self.begins[k])
                 starts[self.order[first + before[k] : first + after[k]]] = at
             after = before
-            i = int(self.layers[at - 1].parent[i]) if at else 0
+            i = int(self._layers[at - 1].parent[i]) if at else 0
             at -= 1
         return starts
+
+    def _ready(self) -> IntArray:
+        """Return how many of each shape are released by now, shape (shapes,)."""
+        ready: IntArray = (self.queues.release <= self.now).sum(axis=1)
+        return ready
 
 
 def _queues(instance: Instance, order: IntArray) -> tuple[Queues, IntArray]:

@@ -125,6 +125,23 @@ class CostsToGo:
         self.functions.follow_path(self.states.table, *args)
         return done
 
+    def follow(
+        self, function: Callable[..., int], start: tuple[int, int], done: IntArray
+    ) -> None:
+        """Count the completions of each type on a cheapest path from a time and batch state on.
+
+        Parameters
+        ----------
+        function
+            `kvopt.solver.releases.exact_kernel.follow_path_from`, compiled or not.
+        start
+            The time (rounds) and the number of the batch state.
+        done
+            Takes the numbers, shape (types,).
+        """
+        args = (self._charges, self.values, self.room, *start, done)
+        function(self.states.table, *args)
+
     def content(self, nodes: int) -> dict[str, Any]:
         """Return the object "proof" of a certificate.
 
