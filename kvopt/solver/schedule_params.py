@@ -215,6 +215,8 @@ class ReleaseBeamParams:
         They apply up to this memory (tokens), number of requests, and makespan (rounds).
     first_width, widening, most_width
         Nodes of a time that are kept: at first, so many times more each time, and at most.
+    most_vain
+        They end when so many in a row, after the first, have found nothing better.
     most_choices
         Choices of what starts that are looked at for a node.
     speed
@@ -223,13 +225,14 @@ class ReleaseBeamParams:
         It looks at so many requests that are released later.
     """
 
-    share: float = 0.25
+    share: float = 0.15
     most_memory: int = 128
     most_requests: int = 2_000
     most_rounds: int = 50_000
     first_width: int = 30
     widening: int = 3
-    most_width: int = 30_000
+    most_width: int = 10_000
+    most_vain: int = 1
     most_choices: int = 1_000
     speed: float = 0.8
     ahead: int = 64
@@ -241,14 +244,16 @@ class ReleaseExactParams:
 
     Parameters
     ----------
+    searches
+        Searches at most; each time one does not come to its end, the next one has a lower cutoff.
     share
-        Part of the time of the batch-state relaxation that each search gets.
+        Part of the time left of the batch-state relaxation that each search gets.
     retunings
         Duals are found again so many times at most, at times that are evenly spaced.
     retuned_nodes
         They are not if fewer nodes are left.
-    steps
-        Steps of the bundle method each time.
+    steps, retuning_share
+        Steps of the bundle method each time, and part of the search's time left for them.
     most_nodes
         Most nodes of one time.
     all_nodes
@@ -257,10 +262,12 @@ class ReleaseExactParams:
         The checker may keep twice as many nodes as the search, and so many more.
     """
 
+    searches: int = 2
     share: float = 0.5
     retunings: int = 12
     retuned_nodes: int = 20
     steps: int = 60
+    retuning_share: float = 0.04
     most_nodes: int = 200_000
     all_nodes: int = 5_000_000
     more_nodes: int = 1_000

@@ -21,7 +21,7 @@ from kvopt.solver.stage import run_alone
 from release_search import searched
 from releases import WITH_RELEASES
 
-__all__ = ["bound", "checked", "named", "random_proofs", "released_examples"]
+__all__ = ["bound", "checked", "dominance_proof", "named", "random_proofs", "released_examples"]
 
 
 def checked(instance: Instance) -> Checked:
@@ -61,6 +61,17 @@ def random_proofs(instance: Instance, rng: random.Random) -> Iterator[dict[str, 
     yield {"rule": "linear-duals", "scale": rng.randint(1, 9), "tree": [split, *leaves]}
 
 
+def dominance_proof(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """An object "proof" of the rule "dominance" with any duals; it proves all that is true."""
+    scale = rng.randint(1, 5)
+    begins = [0, *sorted(rng.sample(range(1, 15), rng.randint(0, 3)))]
+    sets = [
+        {"from": t, "duals": [[*row, rng.randint(-scale, 25 * scale)] for row in named(instance)]}
+        for t in begins
+    ]
+    return {"rule": "dominance", "scale": scale, "duals": sets, "horizon": 25, "nodes": 10**5}
+
+
 def released_examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
     """Certificates by every rule that holds with releases; without end if `count` is negative."""
     rng = random.Random(seed)
@@ -77,6 +88,7 @@ def released_examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         one, late = checked(instance), instance.total_release
         states = searched(one.memory, one.arrivals, best + late, 10**6, Budget())
         yield {**content, "proof": {"rule": "exhaustive", "states": states}}
+        yield {**content, "proof": dominance_proof(instance, rng)}
         for proof in random_proofs(instance, rng):
             if (value := bound(instance, proof)) >= 0:
                 yield {**content, "lower_bound": value, "proof": proof}

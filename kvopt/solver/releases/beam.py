@@ -55,12 +55,13 @@ class ReleaseBeam:
         """Offer the schedule of each beam, until the next one would take too long."""
         functions = self.functions or BEAM_KERNEL.compiled(stop)
         params = state.params.release_beam
-        width = params.first_width
-        while width <= params.most_width and not stop.over():
+        tools = BeamTools(functions, params)
+        width, vain = params.first_width, 0
+        while width <= params.most_width and vain < params.most_vain and not stop.over():
             left = stop.left()
-            starts = beam_search(state.instance, width, BeamTools(functions, params), stop)
-            if starts is not None:
-                state.offer(starts)
+            starts = beam_search(state.instance, width, tools, stop)
+            gained = starts is not None and state.offer(starts)
+            vain = 0 if gained else vain + (width > params.first_width)
             if params.widening * (left - stop.left()) > stop.left():
                 break
             width *= params.widening

@@ -9,6 +9,7 @@ from time to time new ones are found, for a node that is in the middle then.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,10 +21,12 @@ from kvopt.solver.dual_ascent.bundle import Bundle
 from kvopt.solver.params import BundleParams, ReleaseExactParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.releases.beam import Beam, BeamTools
-from kvopt.solver.releases.beam_kernel import Nodes
-from kvopt.solver.releases.exact_kernel import ExactFunctions, Runs, make_runs
+from kvopt.solver.releases.beam_kernel import BEAM_KERNEL, Nodes
+from kvopt.solver.releases.exact_kernel import EXACT_KERNEL, ExactFunctions, Runs, make_runs
+from kvopt.solver.result import Bound
+from kvopt.solver.stage import Incumbent
 
-__all__ = ["ExactSearch", "Searched"]
+__all__ = ["ExactSearch", "Searched", "search_starts"]
 
 
 class Searched(NamedTuple):
@@ -53,6 +56,40 @@ class _Prices(NamedTuple):
     saved: IntArray
 
 
+def search_starts(state: Incumbent, costs: CostsToGo, bound: int, stop: Stopping) -> None:
+    """Close the bracket by exact searches, or raise the lower end.
+
+    Parameters
+    ----------
+    state
+        The incumbent.
+    costs
+        The costs-to-go at the best duals for the whole.
+    bound
+        What they prove (rounds).
+    stop
+        How long it may take.
+    """
+    params = state.params.release_exact
+    tools = BeamTools(BEAM_KERNEL.compiled(stop), state.params.release_beam)
+    functions = EXACT_KERNEL.compiled(stop)
+    search = ExactSearch(costs, tools, functions, params, state.params.bundle)
+    proved, cutoff = bound, state.objective
+    failed = cutoff + 1  # the least cutoff up to which a search has not come to its end
+    for _ in range(params.searches):
+        found = search.run(cutoff, stop.part(params.share * stop.left()))
+        if found.starts is not None:
+            state.offer(found.starts)
+        if found.finished:
+            proved = min(cutoff, state.objective)
+            state.prove(Bound(proved, "dominance", search.content(found.nodes)))
+        else:
+            failed = min(cutoff, state.objective)
+        cutoff = (proved + failed) // 2
+        if cutoff <= proved or proved == state.objective or stop.over():
+            break
+
+
 class ExactSearch:
     """Searches for one instance; they share the duals that they find.
 
@@ -79,10 +116,11 @@ class ExactSearch:
         bundle: BundleParams | None = None,
     ) -> None:
         self.instance = costs.states.instance
-        self.costs, self.tools, self.functions = costs, tools, functions
+        every = replace(tools.params, most_choices=1 << 62)
+        self.costs, self.tools, self.functions = costs, tools._replace(params=every), functions
         self.params = params or ReleaseExactParams()
         self.bundle = bundle
-        self.beam = Beam(self.instance, 1, tools)
+        self.beam = Beam(self.instance, 1, self.tools)
         states, queues = costs.states, self.beam.queues
         distinct = sorted(set(queues.prompt.tolist()))
         self.row = np.searchsorted(distinct, queues.prompt)
@@ -192,7 +230,8 @@ class ExactSearch:
             first, count = int(self.beam.begins[k]), int(self.beam.queues.count[k])
             np.add.at(left, self.type_of[first + done : first + count], 1)
         climb = _Climb(costs, self.functions, now, int(runs.state[i]), left, self.bundle)
-        climb.run(last.duals, self.params.steps, stop)
+        part = stop.part(self.params.retuning_share * stop.left())
+        climb.run(last.duals, self.params.steps, part)
         return self._priced(now, costs)
 
 
@@ -223,12 +262,12 @@ class _Climb:
             value = self.look(np.rint(y * self.costs.scale).astype(np.int64))
             if self.bundle.judge(self.costs.duals / self.costs.scale, value):
                 best = self.costs.duals.copy()
-        self.costs.settle(best)
+        self.costs.settle_from(best, self.now)
 
     def look(self, duals: IntArray) -> float:
         """Return the bound that duals prove on what is left (rounds), and add its plane."""
         costs = self.costs
-        if costs.settle(duals) is None:
+        if not costs.settle_from(duals, self.now):
             return -np.inf
         value = int(costs.values[self.now, self.state]) + int((self.left * costs.duals).sum())
         done = np.zeros(len(duals), dtype=np.int64)

@@ -91,6 +91,20 @@ class CostsToGo:
         args = (self._charges, self.values, self._starting)
         return self._value(self.functions.fill_costs(self.states.table, *args))
 
+    def settle_from(self, duals: IntArray, begin: int) -> bool:
+        """Do as `settle` for the times from `begin` >= 1 on; those before keep what they had.
+
+        Returns
+        -------
+        bool
+            Whether all costs-to-go fit into 32 bits.
+        """
+        self._take(duals)
+        charges, rows = self._charges, slice(begin - 1, None)
+        later = Charges(charges.cost[rows], charges.type[rows], charges.latest - begin + 1)
+        args = (later, self.values[rows], self._starting)
+        return self.functions.fill_costs(self.states.table, *args) != OVERFLOW
+
     def choose(self, margin: int, most: int) -> bool:
         """Leave out the states through which paths cost more than others.
 
