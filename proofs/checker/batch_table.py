@@ -84,5 +84,4 @@ class BatchTable:
 
     def least_begun(self, starting: list[int]) -> int:
         """Return the least cost of a batch that is not empty, of those that begin now."""
-        found = [starting[row[0]] for row in self.admitted if row[0] >= 0]
-        return min(found)
+        return min(starting[row[0]] for row in self.admitted)

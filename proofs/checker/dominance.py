@@ -11,8 +11,8 @@ left out
   completion costs less than nothing, 0.  There may be several sets of duals, each of them
   from some time on; the last two that have begun are used;
 - beside which another node can do all that they can, for no more (lemma 8): the memory that its
-  runs will use is nowhere more; whoever waits can take the place of one who waits there, with the same
-  prompt and no less output; and its starts add up to no more, those who wait starting now.
+  runs will use is nowhere more; whoever waits can take the place of one who waits there, with the
+  same prompt and no less output; and its starts add up to no more, those who wait starting now.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budg
     if max(groups[-1][0] for groups in arrivals.values()) > horizon:
         raise Refused("proof.horizon: is before the last release")
     kinds = sorted(arrivals, key=lambda kind: (kind[0], -kind[1]))
-    begins, charges = [], []
+    begins: list[int] = []
+    charges: list[Charges] = []
     sets = listed(proof["duals"], "proof.duals")
     for j, one in enumerate(sets):
         place = f"proof.duals[{j}]"
@@ -163,6 +164,7 @@ class Search:
             coming = [sum(a > t for a in own) for own in self.releases]
             for node in nodes:
                 following += self.choices(node, t, coming)
+                self.budget.use((900 + 8 * len(totals)) * len(following))
             t += 1
             if any(not any(node[1]) and node[0] + outputs < low for node in following):
                 late = sum(map(sum, self.releases))
@@ -206,9 +208,7 @@ class Search:
             if len(rest) < len(running):
                 now, spent = self.completed(running, t + 1, now, counts, paid)
             sum_of_starts = starts + number * t
-            following.append(
-                (sum_of_starts, counts, left, profile >> self.width, now, rest, spent)
-            )
+            following.append((sum_of_starts, counts, left, profile >> self.width, now, rest, spent))
         return following
 
     def started(self, found: list[Any], rank: int, most: int, t: int) -> list[Any]:
@@ -216,7 +216,7 @@ class Search:
         more = []
         shape, unit, end = self.shapes[rank], self.unit[rank], (t + self.kinds[rank][1], rank)
         for counts, left, profile, running in found:
-            for number in range(1, most + 1):
+            for _ in range(most):
                 profile += shape
                 if (profile + self.spare) & self.tops:
                     break
@@ -224,6 +224,8 @@ class Search:
                 left -= unit
                 running = (*running, end)
                 more.append((counts, left, profile, running))
+        self.budget.spend(10 * len(more))
+        self.budget.use((400 + 16 * len(self.kinds)) * (len(found) + len(more)))
         return more
 
     def completed(

@@ -24,6 +24,7 @@ from kvopt.solver.releases.beam_kernel import (
     Nodes,
     Queues,
     make_nodes,
+    taken,
 )
 from kvopt.solver.stage import Incumbent
 
@@ -151,8 +152,8 @@ class Beam:
         self.latest = int(instance.releases.max())
         self.now, self.size = 0, 1
         self._rounds = int(self.queues.output.max()) + 1
-        self.nodes = make_nodes(1, len(self.queues.count), self._rounds)
-        self._room = make_nodes(64, len(self.queues.count), self._rounds)
+        self.nodes = make_nodes(1, len(self.queues.counts), self._rounds)
+        self._room = make_nodes(64, len(self.queues.counts), self._rounds)
         self._coming = _coming(instance, self.queues)
         self._layers: list[_Layer] = []
         self._end: tuple[int, int] | None = None
@@ -165,11 +166,11 @@ class Beam:
             size = self.functions.grow(*args, self.nodes, self.size, self._room, ready)
             if size <= len(self._room.starts):
                 break
-            self._room = make_nodes(2 * size, len(self.queues.count), self._rounds)
+            self._room = make_nodes(2 * size, len(self.queues.counts), self._rounds)
         self.now += 1
         return self._room, size
 
-    def keep(self, nodes: Nodes, some: IntArray, costs: FloatArray) -> IntArray:
+    def keep(self, nodes: Nodes, some: IntArray, costs: FloatArray | IntArray) -> IntArray:
         """Go on from the best of some nodes; return their numbers.
 
         Parameters
@@ -179,9 +180,9 @@ class Beam:
         some
             The nodes in question, shape (some,).
         costs
-            The best are those for which this is least, shape (some,).
+            The best are those for which this is least (rounds), shape (some,).
         """
-        left = self.queues.count.sum() - nodes.begun[some].sum(axis=1)
+        left = self.queues.counts.sum() - nodes.begun[some].sum(axis=1)
         done = some[left == 0]
         if len(done):
             first = done[nodes.starts[done].argmin()]
@@ -193,7 +194,7 @@ class Beam:
         kept = np.empty(min(self.width, len(order)), dtype=np.int64)
         args = (self.queues, self.now, len(kept), nodes, order, self._ready(), kept)
         kept = kept[: self.functions.choose(*args) if len(kept) else 0]
-        self.nodes, self.size = Nodes(*(array[kept] for array in nodes)), len(kept)
+        self.nodes, self.size = taken(nodes, kept), len(kept)
         self._layers.append(_Layer(self.nodes.begun, self.nodes.parent))
         return kept
 
@@ -222,7 +223,7 @@ class Beam:
             return None
         at, i = self._end
         starts = np.empty(len(self.instance), dtype=np.int64)
-        after = self.queues.count
+        after = self.queues.counts
         while at >= 0:
             before = self._layers[at - 1].begun[i] if at else np.zeros_like(after)
             for k in np.flatnonzero(after > before).tolist():
@@ -260,8 +261,8 @@ def _coming(instance: Instance, queues: Queues) -> Coming:
         for s, o in zip(queues.prompt.tolist(), queues.output.tolist(), strict=True)
     ]
     areas = queues.prompt * queues.output + queues.output * (queues.output + 1) // 2
-    shape = np.repeat(np.arange(len(areas)), queues.count)
-    there = np.arange(queues.release.shape[1]) < queues.count[:, None]
+    shape = np.repeat(np.arange(len(areas)), queues.counts)
+    there = np.arange(queues.release.shape[1]) < queues.counts[:, None]
     releases = queues.release[there]
     order = np.argsort(releases, kind="stable")
     return Coming(areas.astype(float), np.array(moments) / areas, releases[order], shape[order])

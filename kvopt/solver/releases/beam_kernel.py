@@ -14,7 +14,7 @@ from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import FloatArray, Int32Array
 from kvopt.solver.compiling import Kernel
 
-__all__ = ["BEAM_KERNEL", "BeamFunctions", "Coming", "Nodes", "Queues", "make_nodes"]
+__all__ = ["BEAM_KERNEL", "BeamFunctions", "Coming", "Nodes", "Queues", "make_nodes", "taken"]
 
 
 class Queues(NamedTuple):
@@ -28,7 +28,7 @@ class Queues(NamedTuple):
     """1 where a prompt begins, else 0, shape (shapes,)."""
     by_area: IntArray
     """The shapes by ascending area, shape (shapes,)."""
-    count: IntArray
+    counts: IntArray
     """Requests of each shape, shape (shapes,)."""
     release: IntArray
     """Releases of those of each shape, ascending (rounds), shape (shapes, most)."""
@@ -92,7 +92,7 @@ def grow(
     ready
         How many of each shape are released by this time, shape (shapes,).
     """
-    shapes, rounds = queues.count.shape[0], nodes.profile.shape[1]
+    shapes, rounds = queues.counts.shape[0], nodes.profile.shape[1]
     chosen = np.empty(memory + 2, dtype=np.int64)
     begun = np.empty(shapes, dtype=np.int64)
     profile = np.empty(rounds, dtype=np.int64)
@@ -135,10 +135,10 @@ def grow(
 
 def fits(profile: IntArray, prompt: int, output: int, memory: int) -> bool:
     """Tell whether a request may start beside a profile."""
-    for j in range(output - 1, -1, -1):
-        if profile[j] + prompt + j + 1 > memory:
-            return False
-    return True
+    j = output - 1  # where most is used: its last round
+    while j >= 0 and profile[j] + prompt + j + 1 <= memory:
+        j -= 1
+    return j < 0
 
 
 def hold(profile: IntArray, prompt: int, output: int, sign: int) -> None:
@@ -176,7 +176,7 @@ def estimate(
     costs
         Takes the estimates (rounds), shape (size,).
     """
-    shapes = queues.count.shape[0]
+    shapes = queues.counts.shape[0]
     left = np.empty(shapes, dtype=np.float64)
     for i in range(size):
         total = float(nodes.starts[i])
@@ -239,7 +239,7 @@ def choose(
     int
         How many are chosen.
     """
-    shapes, rounds = queues.count.shape[0], nodes.profile.shape[1]
+    shapes, rounds = queues.counts.shape[0], nodes.profile.shape[1]
     longer = np.empty((width, shapes + rounds), dtype=np.int32)
     costs = np.empty(width, dtype=np.int64)
     own = np.empty(shapes + rounds, dtype=np.int32)
@@ -270,10 +270,10 @@ def choose(
 
 def is_below(one: Int32Array, other: Int32Array) -> bool:
     """Tell whether no element of one is above that of the other."""
-    for j in range(one.shape[0]):
-        if one[j] > other[j]:
-            return False
-    return True
+    j = 0
+    while j < one.shape[0] and one[j] <= other[j]:
+        j += 1
+    return j == one.shape[0]
 
 
 class BeamFunctions(NamedTuple):
@@ -306,6 +306,12 @@ def make_nodes(most: int, shapes: int, rounds: int) -> Nodes:
     for array in nodes:
         array[0] = 0
     return nodes
+
+
+def taken(nodes: Nodes, kept: IntArray) -> Nodes:
+    """Return those of the nodes that are kept, by their numbers."""
+    begun, profile, starts, parent = nodes
+    return Nodes(begun[kept], profile[kept], starts[kept], parent[kept])
 
 
 BEAM_KERNEL = Kernel(

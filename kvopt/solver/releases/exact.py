@@ -16,13 +16,19 @@ import numpy as np
 
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.solver.arrays import FloatArray, Int32Array
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.dual_ascent.bundle import Bundle
 from kvopt.solver.params import BundleParams, ReleaseExactParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.releases.beam import Beam, BeamTools
 from kvopt.solver.releases.beam_kernel import BEAM_KERNEL, Nodes
-from kvopt.solver.releases.exact_kernel import EXACT_KERNEL, ExactFunctions, Runs, make_runs
+from kvopt.solver.releases.exact_kernel import (
+    EXACT_KERNEL,
+    ExactFunctions,
+    Runs,
+    make_runs,
+    taken_runs,
+)
 from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent
 
@@ -162,7 +168,7 @@ class ExactSearch:
         """
         less = self.instance.total_output - self.instance.total_release
         beam = Beam(self.instance, self.params.most_nodes, self.tools, cutoff - less)
-        runs, total = make_runs(1, len(beam.queues.count), self.at_once), 0
+        runs, total = make_runs(1, len(beam.queues.counts), self.at_once), 0
         while beam.size:
             if stop.over() or total > self.params.all_nodes:
                 return Searched(False, None, total)
@@ -170,20 +176,18 @@ class ExactSearch:
             nodes, size = beam.grown()
             if size > self.params.most_nodes:
                 return Searched(False, None, total)
-            following = make_runs(size, len(beam.queues.count), self.at_once)
+            following = make_runs(size, len(beam.queues.counts), self.at_once)
             args = (beam.queues, self.row, self.in_table, beam.now, before, runs, nodes, size)
             self.functions.follow_runs(self.costs.states.table, *args, following)
             bounds = self._bounds(beam, nodes, following, size, stop)
             there = np.flatnonzero(bounds <= self._limit(beam))
             kept = beam.keep(nodes, there, beam.least_starts(nodes, there))
-            runs = Runs(*(array[kept] for array in following))
+            runs = taken_runs(following, kept)
             total += len(kept)
             stop.count(len(kept))
         return Searched(True, beam.trace(), total)
 
-    def _bounds(
-        self, beam: Beam, nodes: Nodes, runs: Runs, size: int, stop: Stopping
-    ) -> IntArray:
+    def _bounds(self, beam: Beam, nodes: Nodes, runs: Runs, size: int, stop: Stopping) -> IntArray:
         """Return what schedules cost at least that go on from nodes, shape (size,)."""
         bounds = np.full(size, -(1 << 62), dtype=np.int64)
         for prices in [one for one in self.prices if one.begin <= beam.now][-2:]:
@@ -214,9 +218,9 @@ class ExactSearch:
         """Return costs-to-go with what a bound needs."""
         queues = self.beam.queues
         own = costs.duals[self.type_of]
-        saved = np.zeros((len(queues.count), int(queues.count.max()) + 1), dtype=np.int64)
+        saved = np.zeros((len(queues.counts), int(queues.counts.max()) + 1), dtype=np.int64)
         for k, (first, count) in enumerate(
-            zip(self.beam.begins.tolist(), queues.count.tolist(), strict=True)
+            zip(self.beam.begins.tolist(), queues.counts.tolist(), strict=True)
         ):
             saved[k, 1 : count + 1] = np.cumsum(own[first : first + count])
         return _Prices(begin, costs, int(own.sum()), saved)
@@ -227,7 +231,7 @@ class ExactSearch:
         costs = CostsToGo(last.states, last.horizon, last.functions, last.scale)
         left = np.zeros(len(costs.duals), dtype=np.int64)
         for k, done in enumerate(runs.completed[i].tolist()):
-            first, count = int(self.beam.begins[k]), int(self.beam.queues.count[k])
+            first, count = int(self.beam.begins[k]), int(self.beam.queues.counts[k])
             np.add.at(left, self.type_of[first + done : first + count], 1)
         climb = _Climb(costs, self.functions, now, int(runs.state[i]), left, self.bundle)
         part = stop.part(self.params.retuning_share * stop.left())

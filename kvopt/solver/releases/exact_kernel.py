@@ -22,7 +22,7 @@ from kvopt.solver.relaxations.batch_state.kernel import (
 )
 from kvopt.solver.releases.beam_kernel import Nodes, Queues, make_nodes
 
-__all__ = ["EXACT_KERNEL", "ExactFunctions", "Runs", "make_runs"]
+__all__ = ["EXACT_KERNEL", "ExactFunctions", "Runs", "make_runs", "taken_runs"]
 
 
 class Runs(NamedTuple):
@@ -55,6 +55,12 @@ def make_runs(most: int, shapes: int, at_once: int) -> Runs:
     for array in runs:
         array[:1] = 0
     return runs
+
+
+def taken_runs(runs: Runs, kept: IntArray) -> Runs:
+    """Return those of some nodes that are kept, by their numbers."""
+    state, running, ends, shape, completed, total = runs
+    return Runs(state[kept], running[kept], ends[kept], shape[kept], completed[kept], total[kept])
 
 
 def follow_runs(
@@ -90,7 +96,7 @@ def follow_runs(
     following
         Takes what belongs to them.
     """
-    shapes = queues.count.shape[0]
+    shapes = queues.counts.shape[0]
     for i in range(size):
         old = nodes.parent[i]
         state = table.aged[running.state[old]]

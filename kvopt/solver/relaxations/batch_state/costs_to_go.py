@@ -139,9 +139,7 @@ class CostsToGo:
         self.functions.follow_path(self.states.table, *args)
         return done
 
-    def follow(
-        self, function: Callable[..., int], start: tuple[int, int], done: IntArray
-    ) -> None:
+    def follow(self, function: Callable[..., int], start: tuple[int, int], done: IntArray) -> None:
         """Count the completions of each type on a cheapest path from a time and batch state on.
 
         Parameters
