@@ -256,8 +256,9 @@ class ReleaseExactParams:
         Steps of the bundle method each time, and part of the search's time left for them.
     most_nodes
         Most nodes of one time.
-    all_nodes
-        Most nodes of a search, all times together.
+    checked_steps, node_steps
+        A search must take the checker no more than so many steps; a node takes about so many; half
+        of the steps may go into costs-to-go of more duals.
     more_nodes
         The checker may keep twice as many nodes as the search, and so many more.
     """
@@ -269,5 +270,6 @@ class ReleaseExactParams:
     steps: int = 60
     retuning_share: float = 0.04
     most_nodes: int = 200_000
-    all_nodes: int = 5_000_000
+    checked_steps: int = 700_000_000
+    node_steps: int = 1_200
     more_nodes: int = 1_000

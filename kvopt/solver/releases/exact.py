@@ -134,6 +134,7 @@ class ExactSearch:
         self.in_table = np.array([states.shapes.number_of(s, o) for s, o in lengths])
         self.at_once = int(states.table.running.max()) + 1
         self.type_of = states.types.index[self.beam.order]
+        self.steps = 0
         self.prices = [self._priced(0, costs)]
 
     def content(self, nodes: int) -> dict[str, Any]:
@@ -170,7 +171,8 @@ class ExactSearch:
         beam = Beam(self.instance, self.params.most_nodes, self.tools, cutoff - less)
         runs, total = make_runs(1, len(beam.queues.counts), self.at_once), 0
         while beam.size:
-            if stop.over() or total > self.params.all_nodes:
+            steps = self.steps + self.params.node_steps * total
+            if stop.over() or steps > self.params.checked_steps:
                 return Searched(False, None, total)
             before = beam.nodes
             nodes, size = beam.grown()
@@ -195,7 +197,8 @@ class ExactSearch:
         last = self.prices[-1].begin
         if size and beam.now >= last + self._stretch(beam) and not stop.over():
             there = np.flatnonzero(bounds <= self._limit(beam))
-            if len(there) >= self.params.retuned_nodes:
+            cheap = 2 * (self.steps + self._steps(beam.now)) <= self.params.checked_steps
+            if cheap and len(there) >= self.params.retuned_nodes:
                 middle = there[np.argsort(bounds[there], kind="stable")[len(there) // 2]]
                 self.prices.append(self._retuned(beam.now, runs, int(middle), stop))
                 self._raise(self.prices[-1], beam.now, runs, size, bounds)
@@ -204,6 +207,12 @@ class ExactSearch:
     def _limit(self, beam: Beam) -> int:
         """Return what a schedule below the cutoff may cost (multiples of 1 / scale rounds)."""
         return self.costs.scale * (beam.cutoff - 1 + self.instance.total_output)
+
+    def _steps(self, begin: int) -> int:
+        """Return about what costs-to-go from a time on take the checker (steps)."""
+        table = self.costs.states.table
+        for_each = 12 * len(table.aged) + 3 * len(table.completed)
+        return (self.costs.horizon - begin) * for_each
 
     def _stretch(self, beam: Beam) -> int:
         return max(1, self.costs.horizon // self.params.retunings)
@@ -215,7 +224,8 @@ class ExactSearch:
         self.functions.raise_bounds(*args)
 
     def _priced(self, begin: int, costs: CostsToGo) -> _Prices:
-        """Return costs-to-go with what a bound needs."""
+        """Return costs-to-go with what a bound needs; they count as steps of the checker."""
+        self.steps += self._steps(begin)
         queues = self.beam.queues
         own = costs.duals[self.type_of]
         saved = np.zeros((len(queues.counts), int(queues.counts.max()) + 1), dtype=np.int64)

@@ -102,7 +102,7 @@ def test_the_exact_search_closes_in_from_both_sides(kind: str, count: int) -> No
 def test_limits_of_nodes_and_time_prove_nothing() -> None:
     instance = random_released_instance(random.Random(44), most=12, memory=20, latest=20)
     cutoff = latency(instance, best_list_schedule(instance)) + 1
-    for numbers in ({"most_nodes": 1}, {"all_nodes": 1}):
+    for numbers in ({"most_nodes": 1}, {"checked_steps": 1}):
         assert not exact(instance, **numbers).run(cutoff, Stopping()).finished
     assert not exact(instance).run(cutoff, Stopping(0)).finished
 
