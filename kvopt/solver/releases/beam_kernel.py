@@ -273,7 +273,7 @@ def is_below(one: Int32Array, other: Int32Array) -> bool:
     j = 0
     while j < one.shape[0] and one[j] <= other[j]:
         j += 1
-    return j == one.shape[0]
+    return bool(j == one.shape[0])
 
 
 class BeamFunctions(NamedTuple):
