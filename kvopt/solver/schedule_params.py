@@ -215,8 +215,6 @@ class ReleaseBeamParams:
         They apply up to this memory (tokens), number of requests, and makespan (rounds).
     first_width, widening, most_width
         Nodes of a time that are kept: at first, so many times more each time, and at most.
-    most_vain
-        They end when so many in a row, after the first, have found nothing better.
     most_choices
         Choices of what starts that are looked at for a node.
     speed
@@ -232,7 +230,6 @@ class ReleaseBeamParams:
     first_width: int = 30
     widening: int = 3
     most_width: int = 10_000
-    most_vain: int = 1
     most_choices: int = 1_000
     speed: float = 0.8
     ahead: int = 64
@@ -264,7 +261,7 @@ class ReleaseExactParams:
     """
 
     searches: int = 2
-    share: float = 0.5
+    share: float = 0.35
     retunings: int = 12
     retuned_nodes: int = 20
     steps: int = 60

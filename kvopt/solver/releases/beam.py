@@ -9,6 +9,7 @@ proofs/text/release_times.md, lemma 8.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from kvopt.solver.releases.beam_kernel import (
     make_nodes,
     taken,
 )
-from kvopt.solver.stage import Incumbent
+from kvopt.solver.stage import Incumbent, total_latency
 
 __all__ = ["Beam", "BeamTools", "ReleaseBeam", "beam_search"]
 
@@ -53,16 +54,20 @@ class ReleaseBeam:
         return few and state.makespan <= params.most_rounds
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
-        """Offer the schedule of each beam, until the next one would take too long."""
+        """Offer what beams find, until one is no better, or the next would take too long."""
         functions = self.functions or BEAM_KERNEL.compiled(stop)
         params = state.params.release_beam
         tools = BeamTools(functions, params)
-        width, vain = params.first_width, 0
-        while width <= params.most_width and vain < params.most_vain and not stop.over():
+        width, gained = params.first_width, True
+        best = math.inf
+        while width <= params.most_width and gained and not stop.over():
             left = stop.left()
             starts = beam_search(state.instance, width, tools, stop)
-            gained = starts is not None and state.offer(starts)
-            vain = 0 if gained else vain + (width > params.first_width)
+            cost = math.inf if starts is None else total_latency(state.instance, starts)
+            if starts is not None:
+                state.offer(starts)
+            gained = cost < best or cost == math.inf
+            best = min(best, cost)
             if params.widening * (left - stop.left()) > stop.left():
                 break
             width *= params.widening
