@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from mutation import dominance_proof
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
@@ -21,7 +22,7 @@ from kvopt.solver.stage import run_alone
 from release_search import searched
 from releases import WITH_RELEASES
 
-__all__ = ["bound", "checked", "dominance_proof", "named", "random_proofs", "released_examples"]
+__all__ = ["bound", "checked", "named", "random_proofs", "released_examples"]
 
 
 def checked(instance: Instance) -> Checked:
@@ -59,17 +60,6 @@ def random_proofs(instance: Instance, rng: random.Random) -> Iterator[dict[str, 
     split = {"split": [[prompt, output, rng.randint(1, 9)]], "at_most": rng.randint(0, 2)}
     leaves = [{**leaf, "branch": [rng.randint(0, 20)]} for _ in range(2)]
     yield {"rule": "linear-duals", "scale": rng.randint(1, 9), "tree": [split, *leaves]}
-
-
-def dominance_proof(instance: Instance, rng: random.Random) -> dict[str, Any]:
-    """An object "proof" of the rule "dominance" with any duals; it proves all that is true."""
-    scale = rng.randint(1, 5)
-    begins = [0, *sorted(rng.sample(range(1, 15), rng.randint(0, 3)))]
-    sets = [
-        {"from": t, "duals": [[*row, rng.randint(-scale, 25 * scale)] for row in named(instance)]}
-        for t in begins
-    ]
-    return {"rule": "dominance", "scale": scale, "duals": sets, "horizon": 25, "nodes": 10**5}
 
 
 def released_examples(count: int, seed: int) -> Iterator[dict[str, Any]]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from certificate_texts import refusal
-from mutation import assert_no_false_mutant_is_accepted, repaired
-from released import bound, checked, dominance_proof, named, random_proofs, released_examples
+from mutation import assert_no_false_mutant_is_accepted, dominance_proof, repaired
+from released import bound, checked, named, random_proofs, released_examples
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
