@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
+
 from budget import Budget
+from charges import NEVER, Charges
 from reading import Refused
 
 MAX_BATCHES = 400_000
+MAX_COST = 2**60
 
 Batch = tuple[tuple[int, int], ...]
 
@@ -85,3 +89,32 @@ class BatchTable:
     def least_begun(self, starting: list[int]) -> int:
         """Return the least cost of a batch that is not empty, of those that begin now."""
         return min(starting[row[0]] for row in self.admitted)
+
+
+def costs_to_go(
+    table: BatchTable, charges: Charges, horizon: int, begin: int, end: int, budget: Budget
+) -> dict[int, array[int]]:
+    """Return the costs-to-go of all batches before the completions of each time begin..end - 1."""
+    size = len(table.aged)
+    budget.hold((min(end, horizon) - begin) * (200 + 8 * size))
+    after = [0] * size
+    kept = {}
+    for t in range(horizon - 1, max(begin, 1) - 1, -1):
+        budget.spend(12 * size + 3 * table.completions + 10 * len(charges.most))
+        starting = after
+        for one, larger in table.joining:  # the largest first
+            if starting[larger] < starting[one]:
+                starting[one] = starting[larger]
+        begun = starting[0] if t < charges.latest else table.least_begun(starting)
+        gains = charges.least(t, len(charges.most), NEVER - 1)
+        row = [min(0, begun)]
+        for aged, done in zip(table.aged[1:], table.done[1:]):
+            best = starting[aged] if aged >= 0 else MAX_COST
+            for rest, rank in done:
+                if (through := row[rest] + gains[rank]) < best:
+                    best = through
+            row.append(best)
+        if t < end:
+            kept[t] = array("q", row)
+        after = row
+    return kept

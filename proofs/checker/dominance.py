@@ -20,16 +20,16 @@ from __future__ import annotations
 from array import array
 from typing import Any
 
-from batch_table import BatchTable
+from batch_table import MAX_COST, BatchTable, costs_to_go
 from budget import Budget
-from charges import NEVER, Charges
+from charges import Charges
 from instances import Arrivals, Types
 from limits import MAX_NUMBER
 from packing import packed
+from pareto import least
 from reading import Refused, fields, integer, listed
 from release_duals import duals_in_order, read_prices
 
-MAX_COST = 2**60
 MAX_HORIZON = 10**6
 MAX_NODES = 20_000_000
 MAX_SETS = 100  # of duals
@@ -87,35 +87,6 @@ def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budg
     search = Search(memory, kinds, table, charges, begins, rows, budget)
     search.run(low, horizon, limit)
     return low
-
-
-def costs_to_go(
-    table: BatchTable, charges: Charges, horizon: int, begin: int, end: int, budget: Budget
-) -> dict[int, array[int]]:
-    """Return the costs-to-go of all batches before the completions of each time begin..end - 1."""
-    size = len(table.aged)
-    budget.hold((min(end, horizon) - begin) * (200 + 8 * size))
-    after = [0] * size
-    kept = {}
-    for t in range(horizon - 1, max(begin, 1) - 1, -1):
-        budget.spend(12 * size + 3 * table.completions + 10 * len(charges.most))
-        starting = after
-        for one, larger in table.joining:  # the largest first
-            if starting[larger] < starting[one]:
-                starting[one] = starting[larger]
-        begun = starting[0] if t < charges.latest else table.least_begun(starting)
-        gains = charges.least(t, len(charges.most), NEVER - 1)
-        row = [min(0, begun)]
-        for aged, done in zip(table.aged[1:], table.done[1:]):
-            best = starting[aged] if aged >= 0 else MAX_COST
-            for rest, rank in done:
-                if (through := row[rest] + gains[rank]) < best:
-                    best = through
-            row.append(best)
-        if t < end:
-            kept[t] = array("q", row)
-        after = row
-    return kept
 
 
 class Search:
@@ -252,38 +223,9 @@ class Search:
         """Return the nodes that no other makes superfluous."""
         unreleased = [sum(a > t for a in own) for own in self.releases]
         late = sum(n * unit for n, unit in zip(unreleased, self.unit))
-        here = [
-            (node[0] + t * (sum(node[1]) - sum(unreleased)), node[2] - late, i)
+        rows = [
+            (node[0] + t * (sum(node[1]) - sum(unreleased)), node[2] - late, node[3], i)
             for i, node in enumerate(nodes)
         ]
-        here.sort()
-        profiles: dict[int, list[int]] = {waiting: [] for _, waiting, _ in here}
-        self.budget.spend(8 * len(here) + 2 * len(profiles) ** 2)
-        self.budget.use(300 * len(here) + 9 * len(profiles) ** 2)
-        guards, tops = self.guards, self.tops
-        below = {
-            waiting: [
-                own
-                for other, own in profiles.items()
-                if ((waiting | guards) - other) & guards == guards
-            ]
-            for waiting in profiles
-        }
-        kept = []
-        for _, waiting, i in here:
-            profile = nodes[i][3] | tops
-            steps = 3
-            superfluous = False
-            for own in below[waiting]:
-                steps += 1 + 2 * len(own)
-                for other in own:
-                    if (profile - other) & tops == tops:
-                        superfluous = True
-                        break
-                if superfluous:
-                    break
-            self.budget.spend(steps)
-            if not superfluous:
-                profiles[waiting].append(nodes[i][3])
-                kept.append(nodes[i])
-        return kept
+        kept = least(rows, self.guards, self.tops, self.budget)
+        return [nodes[i] for i in kept]
