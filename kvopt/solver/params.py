@@ -36,6 +36,8 @@ from kvopt.solver.schedule_params import (
     AnnealingParams,
     ListScheduleParams,
     NeighbourhoodParams,
+    ReleaseBeamParams,
+    ReleaseExactParams,
     WindowParams,
 )
 from kvopt.solver.search_params import (
@@ -61,6 +63,8 @@ __all__ = [
     "MilpParams",
     "NeighbourhoodParams",
     "ReferenceSearchParams",
+    "ReleaseBeamParams",
+    "ReleaseExactParams",
     "SolverParams",
     "StateSearchParams",
     "TimeIndexedParams",
@@ -74,7 +78,8 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, neighbourhoods
+    list_schedules, annealing, windows, neighbourhoods, release_beam,
+    release_exact
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
@@ -93,6 +98,8 @@ class SolverParams:
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
     windows: WindowParams = field(default_factory=WindowParams)
     neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
+    release_beam: ReleaseBeamParams = field(default_factory=ReleaseBeamParams)
+    release_exact: ReleaseExactParams = field(default_factory=ReleaseExactParams)
     event_order: EventOrderParams = field(default_factory=EventOrderParams)
     reference_search: ReferenceSearchParams = field(default_factory=ReferenceSearchParams)
     state_search: StateSearchParams = field(default_factory=StateSearchParams)

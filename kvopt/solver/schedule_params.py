@@ -8,6 +8,8 @@ __all__ = [
     "AnnealingParams",
     "ListScheduleParams",
     "NeighbourhoodParams",
+    "ReleaseBeamParams",
+    "ReleaseExactParams",
     "WindowParams",
 ]
 
@@ -199,3 +201,72 @@ class NeighbourhoodParams:
     turn: int = 50_000_000
     least_gain: float = 0.0003
     first_requests: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseBeamParams:
+    """Beam searches through time, where requests are released over time.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that they take where other stages follow.
+    most_memory, most_requests, most_rounds
+        They apply up to this memory (tokens), number of requests, and makespan (rounds).
+    first_width, widening, most_width
+        Nodes of a time that are kept: at first, so many times more each time, and at most.
+    most_choices
+        Choices of what starts that are looked at for a node.
+    speed
+        Part of the memory that the fluid takes that estimates what is left.
+    ahead
+        It looks at so many requests that are released later.
+    """
+
+    share: float = 0.15
+    most_memory: int = 128
+    most_requests: int = 2_000
+    most_rounds: int = 50_000
+    first_width: int = 30
+    widening: int = 3
+    most_width: int = 10_000
+    most_choices: int = 1_000
+    speed: float = 0.8
+    ahead: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseExactParams:
+    """Exact searches through time, where requests are released over time.
+
+    Parameters
+    ----------
+    searches
+        Searches at most; each time one does not come to its end, the next one has a lower cutoff.
+    share
+        Part of the time left of the batch-state relaxation that each search gets.
+    retunings
+        Duals are found again so many times at most, at times that are evenly spaced.
+    retuned_nodes
+        They are not if fewer nodes are left.
+    steps, retuning_share
+        Steps of the bundle method each time, and part of the search's time left for them.
+    most_nodes
+        Most nodes of one time.
+    checked_steps, node_steps
+        A search must take the checker no more than so many steps; a node takes about so many; half
+        of the steps may go into costs-to-go of more duals.
+    more_nodes
+        The checker may keep twice as many nodes as the search, and so many more.
+    """
+
+    searches: int = 2
+    share: float = 0.35
+    retunings: int = 12
+    retuned_nodes: int = 20
+    steps: int = 60
+    retuning_share: float = 0.04
+    most_nodes: int = 200_000
+    checked_steps: int = 700_000_000
+    node_steps: int = 1_200
+    more_nodes: int = 1_000

@@ -23,6 +23,7 @@ from kvopt.solver.relaxations.batch_state.stage import BatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
+from kvopt.solver.releases.beam import ReleaseBeam
 from kvopt.solver.releases.list_schedules import ReleaseLists
 from kvopt.solver.releases.search import ReleaseSearch
 from kvopt.solver.result import Result
@@ -68,6 +69,7 @@ RELEASE_PLAN: tuple[Step, ...] = (
     Step(EventOrder(brief=True), lambda params: params.event_order.share),
     Step(ReleaseSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
+    Step(ReleaseBeam(), lambda params: params.release_beam.share),
     Step(BatchState(), lambda params: params.batch_state.released_share),
     Step(Annealing(), lambda params: params.annealing.released_share),
     Step(EventOrder(), lambda params: params.event_order.share),

@@ -22,6 +22,7 @@ import batch_state
 import blocks
 import busy_time
 import demand_duals
+import dominance
 import event_order
 import exhaustive
 import linear_duals
@@ -43,6 +44,7 @@ RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a 
     "propagation": propagation.prove,
     "aggregate-state": aggregate_state.prove,
     "batch-state": batch_state.prove,
+    "dominance": dominance.prove_at_once,
     "demand-duals": demand_duals.prove,
     "blocks": blocks.prove,
     "event-order": event_order.prove,  # takes groups instead of types

@@ -10,6 +10,7 @@ request takes the cheapest start from its release on.  From the last row with a 
 release on costs rise.
 
 demand-duals: release_duals.py.  batch-state: batch_state.py.  exhaustive: release_search.py.
+dominance: dominance.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from itertools import accumulate
 from typing import Any
 
 import batch_state
+import dominance
 import release_duals
 import release_search
 from budget import Budget
@@ -96,4 +98,5 @@ WITH_RELEASES: dict[str, Any] = {  # (memory, arrivals, claim, proof, budget) ->
     "linear-duals": linear_duals,
     "demand-duals": release_duals.prove,
     "batch-state": batch_state.prove_with_releases,
+    "dominance": dominance.prove,  # -> what is claimed
 }

@@ -17,6 +17,7 @@ __all__ = [
     "BATCH_STATE",
     "BLOCKS",
     "DEMAND_DUALS",
+    "DOMINANCE",
     "EVENT_ORDER",
     "PROPAGATION",
     "SOUND",
@@ -132,6 +133,19 @@ BATCH_STATE: dict[str, Any] = {
         "scale": 2,
         "horizon": 9,
         "duals": [[0, 1, 4], [1, 4, 18]],
+        "nodes": 100,
+    },
+}
+
+
+DOMINANCE: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 13,
+    "proof": {
+        "rule": "dominance",
+        "scale": 1,
+        "horizon": 12,
+        "duals": [{"from": 0, "duals": [[0, 1, 0, 2], [1, 4, 0, 9]]}],
         "nodes": 100,
     },
 }

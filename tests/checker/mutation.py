@@ -35,6 +35,7 @@ from reading import Refused
 
 __all__ = [
     "assert_no_false_mutant_is_accepted",
+    "dominance_proof",
     "examples",
     "is_true",
     "mutants",
@@ -151,6 +152,18 @@ def blocks(instance: Instance, rng: random.Random) -> dict[str, Any]:
     return DualSolution(demand, 0, None, relaxation.blocks, memory).content(instance)
 
 
+def dominance_proof(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """An object "proof" of the rule "dominance" with any duals; it proves all that is true."""
+    scale = rng.randint(1, 5)
+    names = sorted({(r.prompt, r.output, r.release) for r in instance})
+    begins = [0, *sorted(rng.sample(range(1, 15), rng.randint(0, 3)))]
+    sets = [
+        {"from": t, "duals": [[*row, rng.randint(-scale, 25 * scale)] for row in names]}
+        for t in begins
+    ]
+    return {"rule": "dominance", "scale": scale, "duals": sets, "horizon": 25, "nodes": 10**5}
+
+
 def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[str, Any]]:
     """Objects "proof" of an instance, by every rule."""
     states = searched(instance.memory, types_of(instance), best, 10**6, Budget())
@@ -176,6 +189,7 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     yield aggregate_state(instance, rng)
     for nodes in (0, 10**4):
         yield batch_state(instance, rng, nodes)
+    yield dominance_proof(instance, rng)
     yield demand_duals(instance, rng)
     if len(instance.types()) > 1:
         yield blocks(instance, rng)
@@ -198,7 +212,7 @@ def examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
             rule = proof["rule"]
             value = best
             if rule != "exhaustive":
-                low = best if rule == "batch-state" else 0
+                low = best if rule in ("batch-state", "dominance") else 0
                 groups = read_instance(instance_to_json(instance)).groups
                 requests = groups if rule == "event-order" else types_of(instance)
                 try:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from mutation import dominance_proof
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
@@ -77,6 +78,7 @@ def released_examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         one, late = checked(instance), instance.total_release
         states = searched(one.memory, one.arrivals, best + late, 10**6, Budget())
         yield {**content, "proof": {"rule": "exhaustive", "states": states}}
+        yield {**content, "proof": dominance_proof(instance, rng)}
         for proof in random_proofs(instance, rng):
             if (value := bound(instance, proof)) >= 0:
                 yield {**content, "lower_bound": value, "proof": proof}

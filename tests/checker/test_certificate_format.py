@@ -27,7 +27,7 @@ from releases import WITH_RELEASES
 
 RULES = (
     "proof.rule: must be one of busy-time, linear-duals, propagation, aggregate-state, batch-state,"
-    " demand-duals, blocks, event-order, exhaustive, got "
+    " dominance, demand-duals, blocks, event-order, exhaustive, got "
 )
 
 

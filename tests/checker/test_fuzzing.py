@@ -12,6 +12,7 @@ from certificate_texts import (
     BATCH_STATE,
     BLOCKS,
     DEMAND_DUALS,
+    DOMINANCE,
     EVENT_ORDER,
     PROPAGATION,
     SOUND,
@@ -57,7 +58,17 @@ def test_the_oracles_agree() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [SOUND, AGGREGATE_STATE, PROPAGATION, DEMAND_DUALS, BLOCKS, BATCH_STATE, EVENT_ORDER]
+    "content",
+    [
+        SOUND,
+        AGGREGATE_STATE,
+        PROPAGATION,
+        DEMAND_DUALS,
+        BLOCKS,
+        BATCH_STATE,
+        DOMINANCE,
+        EVENT_ORDER,
+    ],
 )
 def test_the_truth_knows_what_is_false(content: dict[str, object]) -> None:
     assert judged(json.dumps(content)) == "true"

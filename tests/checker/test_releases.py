@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from certificate_texts import refusal
-from mutation import assert_no_false_mutant_is_accepted, repaired
+from mutation import assert_no_false_mutant_is_accepted, dominance_proof, repaired
 from released import bound, checked, named, random_proofs, released_examples
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
 from claims import check
 from instances import Instance as Checked
+from kvopt import Instance
 from kvopt.certificates.write import certificate_text
 from kvopt.solver.releases.busy_time import released_busy_time_bound, released_slot_bound
 from reading import Refused
@@ -42,7 +43,7 @@ def test_any_duals_prove_what_is_true() -> None:
             value = bound(instance, proof)
             assert value <= best, (instance, proof)
             good[proof["rule"]] += 2 * value > best
-    del good["exhaustive"]
+    del good["exhaustive"], good["dominance"]
     assert min(good.values()) > 5, good
 
 
@@ -77,6 +78,50 @@ def test_the_searches_find_the_optimum_from_both_sides() -> None:
         assert bound(instance, proof, best) == best
         with pytest.raises(Refused, match=f"is {best + 1}, a schedule costs less"):
             bound(instance, proof, best + 1)
+
+
+def test_dominance_loses_no_optimum_whatever_the_duals() -> None:
+    rng = random.Random(18)
+    for number in range(400):
+        latest = 0 if number % 8 == 0 else 10
+        instance = random_released_instance(rng, latest=latest) if latest else at_once(rng)
+        best = optimum_of(instance)
+        proof = dominance_proof(instance, rng)
+        assert bound(instance, proof, best) == best
+        with pytest.raises(Refused, match=f"is {best + 1}, a schedule costs less$"):
+            bound(instance, proof, best + 1)
+
+
+def at_once(rng: random.Random) -> Instance:
+    given = random_released_instance(rng)
+    return Instance(given.memory, given.prompts, given.outputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"duals": []}, "proof.duals: must have 1 to 100 sets"),
+        ({"duals": [{"from": 1, "duals": []}]}, "proof.duals[0].from: must be an integer from 0"),
+        ({"duals": [{"from": 0, "duals": []}]}, "must name each prompt, output and release once"),
+        ({"horizon": 6}, "proof.horizon: is before the last release"),
+        ({"horizon": 8}, "proof.duals[0]: is more than a completion at the horizon costs"),
+        ({"nodes": 1}, "proof.nodes: the search takes more than 1"),
+        ({"scale": 10**18}, "proof.horizon: is too large for the scale"),
+        ({"more": 1}, "proof: has an unknown key 'more'"),
+    ],
+)
+def test_refusals_of_dominance_say_why(change: dict[str, Any], reason: str) -> None:
+    duals = [[0, 1, 7, 2], [1, 4, 0, 9], [1, 4, 3, 9]]
+    sets = [{"from": 0, "duals": duals}]
+    proof = {"rule": "dominance", "scale": 1, "duals": sets, "horizon": 9, "nodes": 1000}
+    content = {
+        "format": "kvopt-certificate/2",
+        "instance": INSTANCE,
+        "instance_sha256": "",
+        "lower_bound": 16,
+    }
+    check(json.dumps(repaired({**content, "proof": proof})))
+    assert reason in refusal(json.dumps(repaired({**content, "proof": {**proof, **change}})))
 
 
 def test_accepts_a_proof_by_every_rule() -> None:
@@ -151,6 +196,12 @@ def test_the_latest_release_is_answered_at_once(rule: str) -> None:
         "linear-duals": {"scale": 1, "tree": [{"memory": [[1, 1]], "covers": [], "branch": []}]},
         "demand-duals": {"scale": 1, "duals": duals},
         "batch-state": {"scale": 1, "duals": duals, "horizon": 10, "nodes": 100},
+        "dominance": {
+            "scale": 1,
+            "duals": [{"from": 0, "duals": duals}],
+            "horizon": 10,
+            "nodes": 100,
+        },
     }
     content = repaired(
         {

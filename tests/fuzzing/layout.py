@@ -126,6 +126,25 @@ def batch_state(proof: Any, types: set[Kind]) -> None:
     whole(proof["nodes"], 0)
 
 
+def dominance(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("scale", "horizon", "duals", "nodes"))
+    most = whole(proof["scale"], 1) * whole(proof["horizon"], 1)
+    whole(proof["nodes"], 0)
+    expect(isinstance(proof["duals"], list) and len(proof["duals"]) >= 1, "sets of duals")
+    before = -1
+    for one in proof["duals"]:
+        expect(isinstance(one, dict), "a set of duals")
+        exact(one, ("from", "duals"))
+        expect(whole(one["from"], before + 1) == 0 or before >= 0, "the first set is late")
+        before = one["from"]
+        expect(isinstance(one["duals"], list), "duals")
+        for row in one["duals"]:
+            expect(isinstance(row, list) and len(row) == 4, "a row of duals")
+            expect(type(row[2]) is int and row[2] == 0, "a release")
+        rows = [[s, o, w] for s, o, _, w in one["duals"]]
+        expect(all(row[2] <= most for row in each_type(rows, types)), "a dual above D H")
+
+
 def aggregate_state(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("scale", "start", "duals", "covers", "second_moments"))
     scale = whole(proof["scale"], 1)
@@ -264,6 +283,7 @@ RULES: dict[str, Callable[[Any, set[Kind]], None]] = {
     "propagation": propagation,
     "aggregate-state": aggregate_state,
     "batch-state": batch_state,
+    "dominance": dominance,
     "demand-duals": demand_duals,
     "blocks": blocks,
     "event-order": event_order,

@@ -26,7 +26,8 @@ def dual_places(proof: Proof) -> list[Place]:
     def all_of(row: Any) -> None:
         found.extend((row, i) for i in range(len(row)))
 
-    last_of(proof.get("duals", []))
+    for row in proof.get("duals", []):
+        last_of(row["duals"] if isinstance(row, dict) else [row])
     for block in proof.get("blocks", []):
         last_of(block)
     last_of(proof.get("memory", []))

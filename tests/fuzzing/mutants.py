@@ -411,10 +411,12 @@ def change_release(content: Content, rng: random.Random, others: Others) -> None
         one["release"] += rng.choice([1, -1])
     duals = content["proof"].get("duals", [])
     if rng.random() < 0.6:
-        for row in duals:
-            if row[:3] == [one["prompt"], one["output"], before]:
-                row[2] = one["release"]
-        duals.sort()
+        sets = content["proof"]["rule"] == "dominance"
+        for rows in [some["duals"] for some in duals] if sets else [duals]:
+            for row in rows:
+                if row[:3] == [one["prompt"], one["output"], before]:
+                    row[2] = one["release"]
+            rows.sort()
 
 
 def refit(content: Content, rng: random.Random, others: Others) -> None:

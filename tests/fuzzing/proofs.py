@@ -74,6 +74,20 @@ def batch_state(problem: Problem, rng: random.Random) -> Proof:
     return {**proof, "duals": duals, "nodes": nodes}
 
 
+def dominance(problem: Problem, rng: random.Random) -> Proof:
+    """Duals of any kind, as the search proves all that is true."""
+    scale = some_scale(rng)
+    horizon = max(1, problem.latest, problem.rounds + rng.choice([-2, -1, 0, 0, 1, 5]))
+    sets = []
+    for t in (0, *sorted(rng.sample(range(1, horizon + 3), rng.randint(0, 2)))):
+        rows = []
+        for s, o, *release, w in demand(problem, rng, scale):
+            rows.append([s, o, *(release or [0]), min(w, scale * horizon)])
+        sets.append({"from": t, "duals": rows})
+    proof: Proof = {"rule": "dominance", "scale": scale, "horizon": horizon}
+    return {**proof, "duals": sets, "nodes": 100_000}
+
+
 def aggregate_state(problem: Problem, rng: random.Random) -> Proof:
     scale = some_scale(rng)
     horizon = max(1, problem.total + rng.choice([-2, -1, 0, 0, 1, 4]))
@@ -201,6 +215,7 @@ BUILDERS: dict[str, Callable[[Problem, random.Random], Proof]] = {
     "propagation": propagation,
     "aggregate-state": aggregate_state,
     "batch-state": batch_state,
+    "dominance": dominance,
     "demand-duals": demand_duals,
     "blocks": blocks,
     "exhaustive": exhaustive,

@@ -36,6 +36,7 @@ __all__ = [
 
 RULES_WITH_RELEASES = (
     *("busy-time", "exhaustive", "linear-duals", "demand-duals", "batch-state", "event-order"),
+    "dominance",
 )
 """The rules that FORMAT.md says are proved for releases after time 0."""
 
@@ -98,15 +99,31 @@ def without_releases(proof: Any, requests: list[tuple[int, int, int]]) -> Any:
     if "duals" not in proof:
         return proof
     names = sorted(set(requests))
-    if not isinstance(proof["duals"], list) or len(proof["duals"]) != len(names):
+    kinds = sorted({name[:2] for name in names})
+    if proof["rule"] != "dominance":
+        most = largest_dual(proof["duals"], names)
+        return {**proof, "duals": [[s, o, most] for s, o in kinds]}
+    if not isinstance(proof["duals"], list):
+        raise Malformed("no sets of duals")
+    sets = []
+    for one in proof["duals"]:
+        if not isinstance(one, dict) or "duals" not in one:
+            raise Malformed("a set without duals")
+        most = largest_dual(one["duals"], names)
+        sets.append({**one, "duals": [[s, o, 0, most] for s, o in kinds]})
+    return {**proof, "duals": sets}
+
+
+def largest_dual(rows: Any, names: list[tuple[int, int, int]]) -> int:
+    """Ask for a dual of each name, and return the largest."""
+    if not isinstance(rows, list) or len(rows) != len(names):
         raise Malformed("duals of other requests")
-    for row, name in zip(proof["duals"], names, strict=True):
+    for row, name in zip(rows, names, strict=True):
         if not isinstance(row, list) or len(row) != 4 or tuple(row[:3]) != name:
             raise Malformed("duals of other requests")
         for value in row:
             integer(value, -(10**40))
-    most = max(row[3] for row in proof["duals"])
-    return {**proof, "duals": [[s, o, most] for s, o in sorted({name[:2] for name in names})]}
+    return max(row[3] for row in rows)
 
 
 def judged_with_releases(

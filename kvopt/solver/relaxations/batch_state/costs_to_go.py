@@ -91,6 +91,20 @@ class CostsToGo:
         args = (self._charges, self.values, self._starting)
         return self._value(self.functions.fill_costs(self.states.table, *args))
 
+    def settle_from(self, duals: IntArray, begin: int) -> bool:
+        """Do as `settle` for the times from `begin` >= 1 on; those before keep what they had.
+
+        Returns
+        -------
+        bool
+            Whether all costs-to-go fit into 32 bits.
+        """
+        self._take(duals)
+        charges, rows = self._charges, slice(begin - 1, None)
+        later = Charges(charges.cost[rows], charges.type[rows], charges.latest - begin + 1)
+        args = (later, self.values[rows], self._starting)
+        return self.functions.fill_costs(self.states.table, *args) != OVERFLOW
+
     def choose(self, margin: int, most: int) -> bool:
         """Leave out the states through which paths cost more than others.
 
@@ -124,6 +138,21 @@ class CostsToGo:
         args = (self._charges, self.values, self.room, done)
         self.functions.follow_path(self.states.table, *args)
         return done
+
+    def follow(self, function: Callable[..., int], start: tuple[int, int], done: IntArray) -> None:
+        """Count the completions of each type on a cheapest path from a time and batch state on.
+
+        Parameters
+        ----------
+        function
+            `kvopt.solver.releases.exact_kernel.follow_path_from`, compiled or not.
+        start
+            The time (rounds) and the number of the batch state.
+        done
+            Takes the numbers, shape (types,).
+        """
+        args = (self._charges, self.values, self.room, *start, done)
+        function(self.states.table, *args)
 
     def content(self, nodes: int) -> dict[str, Any]:
         """Return the object "proof" of a certificate.

@@ -11,6 +11,7 @@ from kvopt.solver.relaxations.batch_state.rates import rate_duals
 from kvopt.solver.relaxations.batch_state.search import Found, can_search, search
 from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
 from kvopt.solver.relaxations.batch_state.states import BatchStates
+from kvopt.solver.releases.exact import search_starts
 from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
@@ -58,7 +59,10 @@ class BatchState:
             value = ascent.run(guesses, stop.part(params.ascent_share * stop.left()))
             if value is not None:
                 bound = -(-value // costs.scale) - state.instance.total_release
-                _Climb(state, costs, max(0, bound)).run(stop)
+                climb = _Climb(state, costs, max(0, bound))
+                if state.instance.has_releases:
+                    search_starts(state, costs, climb.bound, stop)
+                climb.run(stop)
                 return
             scale //= 4  # costs-to-go do not fit into 32 bits
 
@@ -91,7 +95,7 @@ class _Climb:
     @property
     def open(self) -> bool:
         """Whether the bracket is open as far as this stage can prove."""
-        return self.bound < self.state.objective
+        return max(self.bound, self.state.certified.value) < self.state.objective
 
     def search(self, cutoff: int, stop: Stopping, width: int | None = None) -> Found:
         """Search below a cutoff."""

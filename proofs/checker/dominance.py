@@ -1,0 +1,231 @@
+"""Rule "dominance": a search through time over what has started (text/release_times.md).
+
+Some cheapest schedule starts requests of one prompt and output by release and has no idle
+round after the last release.  A node says, for a time, how many of each prompt and output have
+started and which of these run.  From a node all choices of starts are looked at, and nodes are
+left out
+- from which no schedule below `low` goes on, by a bound (theorem 9): D times the completion times
+  so far, plus the duals of those who have yet to complete, plus the cost-to-go of the batch, as
+  in batch_state.py: the cheapest path from there on, a completion at t costing D t less the
+  largest dual of those who may have started at t - o; from the horizon on, where no
+  completion costs less than nothing, 0.  There may be several sets of duals, each of them
+  from some time on; the last two that have begun are used;
+- beside which another node can do all that they can, for no more (lemma 8): the memory that its
+  runs will use is nowhere more; whoever waits can take the place of one who waits there, with the
+  same prompt and no less output; and its starts add up to no more, those who wait starting now.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import Any
+
+from batch_table import MAX_COST, BatchTable, costs_to_go
+from budget import Budget
+from charges import Charges
+from instances import Arrivals, Types
+from limits import MAX_NUMBER
+from packing import packed
+from pareto import least
+from reading import Refused, fields, integer, listed
+from release_duals import duals_in_order, read_prices
+
+MAX_HORIZON = 10**6
+MAX_NODES = 20_000_000
+MAX_SETS = 100  # of duals
+MAX_SEARCHED = 1_000  # requests
+
+Running = tuple[tuple[int, int], ...]  # (completion time, rank) of each who runs
+Node = tuple[int, tuple[int, ...], int, int, int, Running, tuple[int, ...]]
+"""Sum of starts, who is left (by rank, and packed), profile, batch, who runs, what it has paid."""
+
+
+def prove_at_once(
+    memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget
+) -> int:
+    """Return `low` if the proof holds; all are released at time 0."""
+    arrivals = {kind: [(0, count)] for kind, count in types.items()}
+    return prove(memory, arrivals, low, proof, budget)
+
+
+def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budget: Budget) -> int:
+    """Return `low`, a bound on the sum of the completion times, if the proof holds."""
+    fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"))
+    requests = sum(n for groups in arrivals.values() for _, n in groups)
+    if requests > MAX_SEARCHED:
+        raise Refused("proof: the instance is too large for this rule")
+    scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
+    horizon = integer(proof["horizon"], 1, MAX_HORIZON, "proof.horizon")
+    limit = integer(proof["nodes"], 0, MAX_NODES, "proof.nodes")
+    if max(groups[-1][0] for groups in arrivals.values()) > horizon:
+        raise Refused("proof.horizon: is before the last release")
+    kinds = sorted(arrivals, key=lambda kind: (kind[0], -kind[1]))
+    begins: list[int] = []
+    charges: list[Charges] = []
+    sets = listed(proof["duals"], "proof.duals")
+    for j, one in enumerate(sets):
+        place = f"proof.duals[{j}]"
+        fields(one, place, ("from", "duals"))
+        least, most = (begins[-1] + 1, MAX_HORIZON) if begins else (0, 0)
+        begins.append(integer(one["from"], least, most, f"{place}.from"))
+        budget.spend(50 * requests)
+        budget.hold(400 * requests)
+        prices, _ = read_prices(arrivals, one["duals"], f"{place}.duals")
+        charges.append(Charges(kinds, scale, prices, duals_in_order(arrivals, one["duals"])))
+        if max(charges[-1].most) > scale * horizon:
+            raise Refused(f"{place}: is more than a completion at the horizon costs")
+    if not 1 <= len(sets) <= MAX_SETS:
+        raise Refused(f"proof.duals: must have 1 to {MAX_SETS} sets")
+    if (horizon + 1) * memory * scale * (horizon + 1) > MAX_COST:
+        raise Refused("proof.horizon: is too large for the scale")
+    table = BatchTable(memory, kinds, budget)
+    ends = [*begins[2:], horizon + 1, horizon + 1][: len(begins)]
+    rows = [
+        costs_to_go(table, charge, horizon, begin, end, budget)
+        for charge, begin, end in zip(charges, begins, ends)
+    ]
+    search = Search(memory, kinds, table, charges, begins, rows, budget)
+    search.run(low, horizon, limit)
+    return low
+
+
+class Search:
+    """A search for a schedule that costs less than a bound.
+
+    Who is left of the kinds (prompt, output), by rank, is a tuple; packed it has a field for each
+    kind, that holds how many are left of its prompt and at least its output.
+    """
+
+    def __init__(
+        self,
+        memory: int,
+        kinds: list[tuple[int, int]],
+        table: BatchTable,
+        charges: list[Charges],
+        begins: list[int],
+        rows: list[dict[int, array[int]]],
+        budget: Budget,
+    ) -> None:
+        self.kinds, self.table, self.budget = kinds, table, budget
+        self.charges, self.begins, self.rows = charges, begins, rows
+        self.scale = charges[0].scale
+        self.width, _, self.tops, self.spare, self.shapes = packed(memory, kinds, budget)
+        self.releases = [[a for a, _ in queue] for queue in charges[0].queues]
+        self.latest = charges[0].latest
+        field = sum(map(len, self.releases)).bit_length() + 1
+        places = range(0, field * len(kinds), field)
+        self.unit = [  # what one who is left of a rank adds to the fields
+            sum(1 << q for q, (s, o) in zip(places, kinds) if (s, o <= own) == (prompt, True))
+            for prompt, own in kinds
+        ]
+        self.guards = sum(1 << (q + field - 1) for q in places)
+        self.duals = [[w for queue in one.queues for _, w in queue] for one in charges]
+
+    def run(self, low: int, horizon: int, limit: int) -> None:
+        """Refuse if there is a schedule that costs less than `low`, or by too many nodes."""
+        counts = tuple(map(len, self.releases))
+        everyone = sum(n * unit for n, unit in zip(counts, self.unit))
+        outputs = sum(n * o for n, (_, o) in zip(counts, self.kinds))
+        totals = tuple(map(sum, self.duals))
+        nodes: list[Node] = [(0, counts, everyone, 0, 0, (), totals)]
+        t = looked_at = 0
+        while nodes:
+            following = []
+            self.budget.spend(30 * len(self.kinds))
+            coming = [sum(a > t for a in own) for own in self.releases]
+            for node in nodes:
+                following += self.choices(node, t, coming)
+                self.budget.use((900 + 8 * len(totals)) * len(following))
+            t += 1
+            if any(not any(node[1]) and node[0] + outputs < low for node in following):
+                late = sum(map(sum, self.releases))
+                raise Refused(f"lower_bound: is {low - late}, a schedule costs less")
+            following = [node for node in following if any(node[1])]
+            used = [j for j, begin in enumerate(self.begins) if begin <= t][-2:]
+            most = self.scale * (low - 1)
+            for j in used:
+                self.budget.spend(4 * len(following))
+                if t >= horizon:
+                    following = [node for node in following if node[6][j] <= most]
+                else:
+                    row = self.rows[j][t]
+                    following = [node for node in following if node[6][j] + row[node[4]] <= most]
+            nodes = self.needed(following, t)
+            looked_at += len(nodes)
+            if looked_at > limit:
+                raise Refused(f"proof.nodes: the search takes more than {limit}")
+
+    def choices(self, node: Node, t: int, coming: list[int]) -> list[Node]:
+        """Return the nodes at t + 1 that follow from one at t."""
+        starts, counts, left, profile, batch, running, paid = node
+        found = [(counts, left, profile, running)]
+        for rank, (number, ahead) in enumerate(zip(counts, coming)):
+            if number > ahead:
+                found += self.started(found, rank, number - ahead, t)
+        self.budget.spend(10 * len(counts) + 60 * len(found))
+        self.budget.use(len(found) * (700 + 8 * len(counts)))
+        after = self.table.aged[batch]
+        following = []
+        for counts, left, profile, running in found:
+            if not profile and t >= self.latest:
+                continue  # an idle round
+            now, number = after, len(running) - len(node[5])
+            for _, rank in running[len(running) - number :]:
+                now = self.table.admitted[rank][now]
+            rest, spent = running, paid
+            for end, rank in running:
+                if end == t + 1:
+                    rest = tuple(one for one in rest if one != (end, rank))
+            if len(rest) < len(running):
+                now, spent = self.completed(running, t + 1, now, counts, paid)
+            sum_of_starts = starts + number * t
+            following.append((sum_of_starts, counts, left, profile >> self.width, now, rest, spent))
+        return following
+
+    def started(self, found: list[Any], rank: int, most: int, t: int) -> list[Any]:
+        """Return what follows from choices if 1 to `most` of a rank start as well."""
+        more = []
+        shape, unit, end = self.shapes[rank], self.unit[rank], (t + self.kinds[rank][1], rank)
+        for counts, left, profile, running in found:
+            for _ in range(most):
+                profile += shape
+                if (profile + self.spare) & self.tops:
+                    break
+                counts = (*counts[:rank], counts[rank] - 1, *counts[rank + 1 :])
+                left -= unit
+                running = (*running, end)
+                more.append((counts, left, profile, running))
+        self.budget.spend(10 * len(more))
+        self.budget.use((400 + 16 * len(self.kinds)) * (len(found) + len(more)))
+        return more
+
+    def completed(
+        self,
+        running: Running,
+        t: int,
+        batch: int,
+        counts: tuple[int, ...],
+        paid: tuple[int, ...],
+    ) -> tuple[int, tuple[int, ...]]:
+        """Return the batch after the completions of a time, and what has been paid."""
+        for at, (end, rank) in enumerate(running):
+            if end == t:
+                batch = self.table.without[batch][rank]
+                # Those of a rank start by release; so many of them have started later than this.
+                later = sum(other == rank for _, other in running[at + 1 :])
+                number = len(self.releases[rank]) - counts[rank] - later - 1
+                gains = [one.queues[rank][number][1] for one in self.charges]
+                paid = tuple(cost + self.scale * t - w for cost, w in zip(paid, gains))
+        self.budget.spend(30 * len(running) + 5 * len(paid))
+        return batch, paid
+
+    def needed(self, nodes: list[Node], t: int) -> list[Node]:
+        """Return the nodes that no other makes superfluous."""
+        unreleased = [sum(a > t for a in own) for own in self.releases]
+        late = sum(n * unit for n, unit in zip(unreleased, self.unit))
+        rows = [
+            (node[0] + t * (sum(node[1]) - sum(unreleased)), node[2] - late, node[3], i)
+            for i, node in enumerate(nodes)
+        ]
+        kept = least(rows, self.guards, self.tops, self.budget)
+        return [nodes[i] for i in kept]

@@ -1,0 +1,39 @@
+"""Which of some rows of numbers are not superfluous beside others, for rule "dominance"."""
+
+from __future__ import annotations
+
+from budget import Budget
+
+Row = tuple[int, int, int, int]  # a cost, two packed lists of numbers, and what it is called
+
+
+def least(rows: list[Row], guards: int, tops: int, budget: Budget) -> list[int]:
+    """Return the names of rows beside which no other one kept is nowhere larger.
+
+    The numbers of the first list have a field each, whose top bit is free and set in `guards`;
+    so do those of the second one, in `tops`.  If no field of a is less than that of b,
+    all these bits are left in a + guards - b.
+    """
+    rows = sorted(rows)  # so whatever makes a row superfluous comes before it
+    seconds: dict[int, list[int]] = {first: [] for _, first, _, _ in rows}
+    budget.spend(8 * len(rows) + 2 * len(seconds) ** 2)
+    budget.use(300 * len(rows) + 9 * len(seconds) ** 2)
+    below = {
+        first: [
+            own for other, own in seconds.items() if ((first | guards) - other) & guards == guards
+        ]
+        for first in seconds
+    }
+    kept = []
+    for _, first, second, name in rows:
+        larger, steps, superfluous = second | tops, 3, False
+        for own in below[first]:
+            steps += 1 + 2 * len(own)
+            superfluous = any((larger - other) & tops == tops for other in own)
+            if superfluous:
+                break
+        budget.spend(steps)
+        if not superfluous:
+            seconds[first].append(second)
+            kept.append(name)
+    return kept
