@@ -36,12 +36,12 @@ SHORT = {
     "certified_slices": "C",
     "uniform_bound": "U",
     "geometric_slices": "G",
-    "early_release": "K",
     "online_lower_bound": "O",
     "worst_cases": "X",
     "mixed_prompts": "Q",
     "area_batches": "Y",
     "mixed_non_clairvoyant": "N",
+    "early_release": "K",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
 

@@ -29,12 +29,12 @@ COMPANIONS = (
     "certified_slices",
     "uniform_bound",
     "geometric_slices",
-    "early_release",
     "online_lower_bound",
     "worst_cases",
     "mixed_prompts",
     "area_batches",
     "mixed_non_clairvoyant",
+    "early_release",
 )
 
 
