@@ -192,8 +192,10 @@ def proved(policy: Policy) -> tuple[Theorem, Exact | None] | None:
         if theorem.policy == policy.name and theorem.kind == "upper" and theorem.as_run
     ]
     best = min(found, key=lambda theorem: theorem.status, default=None)  # "derived" first
-    if best is None or best.constant is None:
-        return best and (best, None)
+    if best is None:
+        return None
+    if best.constant is None:
+        return best, None
     same = [t for t in found if t.scope == best.scope and t.constant is not None]
     best = min(same, key=lambda theorem: theorem.constant or 0)
     return best, best.constant

@@ -279,20 +279,20 @@ def check_refuted(half: Fraction = Fraction(1, 2)) -> None:
 def main(fast: bool) -> None:
     rng = random.Random(12)
     curve = [prices(Fraction(w)) for w in ("2", "2.144", "3", "5.672", "12", "100")]
-    most = 12 if fast else 40
+    most = 10 if fast else 20
     for p in curve:
         for t in range(most):
             for e in range(t, t + most):
                 check_left(t, e, p)
     tight = 0
-    for _ in range(200 if fast else 6000):
+    for _ in range(200 if fast else 2000):
         first = (rng.choice((0, 0, 3, 9)), rng.randint(1, 14))
         second = (rng.choice((0, first[0], 3, 9)), rng.randint(1, 14))
         t, u = sorted((rng.choice((0, rng.randint(0, 20))), rng.randint(0, 20)))
         tight += check_pair(first, second, t, u, rng.choice(curve))
     assert tight > 0
     close = 0.0
-    for number in range(25 if fast else 600):
+    for number in range(20 if fast else 200):
         instance = generate_random("tiny", 46, number)
         best = solve_by_state_graph(instance)
         small = generate_random("small", 47, number)
@@ -300,12 +300,12 @@ def main(fast: bool) -> None:
             close = max(close, float(check_schedule(instance, best.starts.tolist(), p)))
             check_schedule(small, random_feasible(small, rng), p)
     assert close > 0.95
-    for _ in range(3 if fast else 30):
+    for _ in range(2 if fast else 10):
         check_closing(Fraction(rng.randint(1, 400), 100), Fraction(rng.randint(50, 400), 100))
     check_constants()
     check_refuted()
     x = Fraction(1, 25)
-    area, cost = check_family(10**9, 30, 2000 if fast else 6000, x, Fraction("1.1"))
+    area, cost = check_family(10**9, 30, 2000 if fast else 3000, x, Fraction("1.1"))
     assert area > 0.38
     assert cost < 1.06
 
