@@ -219,7 +219,7 @@ class EventOrderParams:
     first_step: float = 0.125
     least_left: float = 0.002
     first_share: float = 0.2
-    later_share: float = 1.0
+    later_share: float = 0.6
     quick: float = 0.1
 
 

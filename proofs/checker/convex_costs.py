@@ -48,9 +48,7 @@ def read(
     """Return the prices of a proof."""
     if len(listed(given, place)) > MAX_PRICES:
         raise Refused(f"{place}: must be at most {MAX_PRICES} prices, got {len(given)}")
-    return [
-        Prices(memory, requests, each, budget, f"{place}[{k}]") for k, each in enumerate(given)
-    ]
+    return [Prices(memory, requests, each, budget, f"{place}[{k}]") for k, each in enumerate(given)]
 
 
 def convex(costs: list[int]) -> list[int]:

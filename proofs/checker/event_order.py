@@ -35,8 +35,8 @@ from typing import Any
 import convex_costs
 from budget import Budget
 from instances import Group
-from linear_duals import cover_window
 from limits import MAX_NUMBER, MAX_START
+from linear_duals import cover_window
 from reading import Refused, fields, integer, listed, series, short
 
 MAX_ORDERED = 64  # requests

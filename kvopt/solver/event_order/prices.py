@@ -66,7 +66,7 @@ def least_cost(
     return at(bisect_left(range(last), True, lo=head, key=lambda t: at(t + 1) >= at(t)))
 
 
-def prices_of(instance: Instance, proof: dict[str, Any]) -> Prices | None:
+def prices_of(instance: Instance, proof: Mapping[str, Any]) -> Prices | None:
     """Return the prices that the duals of a proof are; None if it has rows that are not expected.
 
     Parameters

@@ -174,9 +174,7 @@ class _Leaves:
         )
         return written, -(-value // scale)
 
-    def priced(
-        self, rows: list[list[int]], duals: list[Fraction], scale: int
-    ) -> dict[int, int]:
+    def priced(self, rows: list[list[int]], duals: list[Fraction], scale: int) -> dict[int, int]:
         """Return the multipliers of the prices in a leaf."""
         total: dict[int, Fraction] = {}
         for (kind, k, *_), dual in zip(rows, duals, strict=True):

@@ -43,6 +43,11 @@ class Run(NamedTuple):
     open_nodes: Open
     tree: Tree
 
+    @property
+    def lost(self) -> bool:
+        """Whether its tree is too large to be written down."""
+        return bool(self.open_nodes.numbers[LOST])
+
 
 class Search:
     """Runs of the search on one instance.
@@ -112,9 +117,8 @@ class Search:
     def prove(self, run: Run, stop: Stopping) -> None:
         """Make integers of what a run has proved, or take its word."""
         bound = None
-        numbers = run.open_nodes.numbers
-        if not numbers[LOST]:
-            records = int(numbers[RECORDS])
+        if not run.lost:
+            records = int(run.open_nodes.numbers[RECORDS])
             bound = proof_of(self.instance, run.tree, records, run.target, stop, self.prices)
         if bound is None:
             given_up = run.open_nodes.least[0]
@@ -143,7 +147,7 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
     if Search(state).margin > MOST_MARGIN or stop.over():
         return
     search = Search(state, known_prices(state, stop))
-    step, last = params.first_step, None
+    step, last, written = params.first_step, None, None
     at = state.bound.value
     while not state.closed and not stop.over():
         target = min(state.objective, at + max(1, math.ceil(step * (state.objective - at))))
@@ -155,10 +159,13 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
         if run is None:
             break
         last, at = run, run.target
+        if not run.lost:
+            written = run
         if at == state.objective:
             break
         used = (began - stop.left()) / max(began, 1e-9)
         if used < params.quick:
             step = min(1.0, 2 * step)
-    if last is not None:
-        search.prove(last, stop)
+    for run in (last, written if last is not written else None):
+        if run is not None:
+            search.prove(run, stop)

@@ -563,8 +563,16 @@ def _warm_up(functions: Functions) -> None:
     """Solve one request."""
     one = np.ones(1, dtype=np.int64)
     requests = Requests(
-        4, one, one, one, np.ones((1, 1)), np.ones((1, 1)), np.ones(1), -one,
-        np.zeros((0, 1, 2)), np.zeros(0),
+        4,
+        one,
+        one,
+        one,
+        np.ones((1, 1)),
+        np.ones((1, 1)),
+        np.ones(1),
+        -one,
+        np.zeros((0, 1, 2)),
+        np.zeros(0),
     )
     functions.explore(
         requests, open_root(1, 9, 5.0, 8), tree_for(1, 9), room_for(1, 8), 2, 9, 9, 0.1
@@ -580,7 +588,7 @@ EVENT_ORDER = Kernel(
         offer_gap,
         offer_decided,
         offer_memory,
-    offer_prices,
+        offer_prices,
         sort_by_middles,
         offer_areas,
         offer_prices,
