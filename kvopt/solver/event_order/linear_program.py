@@ -36,6 +36,8 @@ __all__ = [
     "Requests",
     "Scratch",
     "basis_for",
+    "copy_basis",
+    "is_schedule",
     "path_for",
     "raise_bound",
     "refresh",
@@ -458,6 +460,20 @@ def pivot_in(basis: Basis, depth: int, scratch: Scratch) -> bool:
 
 
 @lean
+def copy_basis(source: Basis, depth: int, target: Basis, at: int) -> None:
+    """Copy a basis."""
+    n = source.duals.shape[1]
+    for i in range(n):
+        target.duals[at, i] = source.duals[depth, i]
+        target.right[at, i] = source.right[depth, i]
+        for q in range(n):
+            target.inverse[at, i, q] = source.inverse[depth, i, q]
+            target.points[at, i, q] = source.points[depth, i, q]
+        for q in range(4):
+            target.rows[at, i, q] = source.rows[depth, i, q]
+
+
+@lean
 def refresh(requests: Requests, basis: Basis, depth: int, scratch: Scratch) -> bool:
     """Invert the matrix of a basis anew, after many pivots; tell whether it can be."""
     inverse, duals = basis.inverse[depth], basis.duals[depth]
@@ -561,3 +577,17 @@ def raise_bound(
         if not pivot_in(basis, depth, scratch):
             return value, EMPTY
     return value, BOUND
+
+
+@lean
+def is_schedule(requests: Requests, starts: Any) -> bool:
+    """Tell whether no memory is exceeded at any completion, in integers."""
+    for j in range(starts.shape[0]):
+        end = starts[j] + requests.outputs[j]
+        free = requests.memory
+        for k in range(starts.shape[0]):
+            if starts[k] < end <= starts[k] + requests.outputs[k]:
+                free -= requests.prompts[k] + end - starts[k]
+        if free < 0 or starts[j] < requests.releases[j]:
+            return False
+    return True

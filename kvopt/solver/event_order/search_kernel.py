@@ -25,6 +25,8 @@ from kvopt.solver.event_order.linear_program import (
     Requests,
     Scratch,
     basis_for,
+    copy_basis,
+    is_schedule,
     lift,
     offer,
     offer_areas,
@@ -135,20 +137,6 @@ def room_for(n: int, depths: int) -> Room:
         np.zeros(3),
         np.zeros(n, dtype=np.int64),
     )
-
-
-@lean
-def copy_basis(source: Basis, depth: int, target: Basis, at: int) -> None:
-    """Copy a basis."""
-    n = source.duals.shape[1]
-    for i in range(n):
-        target.duals[at, i] = source.duals[depth, i]
-        target.right[at, i] = source.right[depth, i]
-        for q in range(n):
-            target.inverse[at, i, q] = source.inverse[depth, i, q]
-            target.points[at, i, q] = source.points[depth, i, q]
-        for q in range(4):
-            target.rows[at, i, q] = source.rows[depth, i, q]
 
 
 @lean
@@ -333,20 +321,6 @@ def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
     counts[depth, 0], counts[depth, 1] = states, sides
     copy_basis(room.basis, depth - 1, room.basis, depth)
     return depth
-
-
-@lean
-def is_schedule(requests: Requests, starts: Any) -> bool:
-    """Tell whether no memory is exceeded at any completion, in integers."""
-    for j in range(starts.shape[0]):
-        end = starts[j] + requests.outputs[j]
-        free = requests.memory
-        for k in range(starts.shape[0]):
-            if starts[k] < end <= starts[k] + requests.outputs[k]:
-                free -= requests.prompts[k] + end - starts[k]
-        if free < 0 or starts[j] < requests.releases[j]:
-            return False
-    return True
 
 
 @lean
