@@ -69,7 +69,8 @@ def proof_of(
     """
     leaves = _Leaves(instance, prices)
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
-    bits = int(leaves.areas[0][0].max()).bit_length() + wanted.bit_length() + 14
+    bits = int(leaves.areas[0][0].max()).bit_length() + wanted.bit_length()
+    bits = 14 + max([bits, *(each.limit.bit_length() for each in prices)])
     content, least = [], wanted
     size = 30 * records
     parts = np.zeros((records, 3), dtype=np.int64)
