@@ -98,7 +98,29 @@ class Node:
             found.append(
                 (["area", e, *chosen], {i: sum(used[i]) for i in chosen}, filled - moments)
             )
+            for m in (1, 2):
+                found += self.cover(m, e, chosen)
         return found
+
+    def cover(self, m: int, e: int, chosen: list[int]) -> list[Row]:
+        windows = {i: self.window(m, i) for i in chosen}
+        if not any(windows.values()):
+            return []
+        total, filled = sum(windows.values()), 0
+        for r in itertools.count(e + 1):
+            filled += r * min(m, total)
+            total -= min(m, total)
+            if not total:
+                break
+        moments = sum(x for d in windows.values() for x in range(1, d + 1))
+        return [(["cover", m, e, *chosen], windows, filled - moments)]
+
+    def window(self, m: int, i: int) -> int:
+        """The window of a request: m + 1 of them that start in it exceed the memory."""
+        smallest = min(s for s, _, _ in self.shapes)
+        s, o, _ = self.shapes[i]
+        excess = s + o + m * (smallest + o) - self.memory
+        return sum(1 for x in range(1, o + 1) if m * (x - 1) < excess)
 
 
 def event_order_proof(memory: int, shapes: Sequence[Shape], goal: int) -> dict[str, Any]:
@@ -175,7 +197,8 @@ def leaf(rows: list[Row], duals: Any) -> dict[str, Any]:
 def any_event_order(
     memory: int, shapes: Sequence[Shape], rng: random.Random, depth: int
 ) -> dict[str, Any]:
-    """An object "proof" with any decisions and any multipliers that are allowed."""
+    """An object "proof" with any decisions, prices and multipliers that are allowed."""
+    prices = [any_prices(rng) for _ in range(rng.choice([0, 0, 1, 1, 2]))]
     nodes: list[dict[str, Any]] = []
     sums: list[int] = [1]
     pairs = list(itertools.permutations(range(len(shapes)), 2))
@@ -189,6 +212,9 @@ def any_event_order(
             for i in range(len(shapes)):
                 given = zip(nodes[-1]["rows"], some, strict=True)
                 sums.append(sum(y * a.get(i, 0) for (y, *_), (_, a, _) in given))
+            nodes[-1]["rows"] += [
+                [rng.randint(1, 9), "price", k] for k in range(len(prices)) if rng.random() < 0.7
+            ]
             return
         open_pairs = [pair for pair in pairs if pair not in node.states]
         if open_pairs and rng.random() < 0.7:
@@ -203,4 +229,25 @@ def any_event_order(
             grow((*decisions, part))
 
     grow(())
-    return {"rule": "event-order", "scale": max(sums), "tree": nodes}
+    proof = {"rule": "event-order", "scale": max(sums), "tree": nodes}
+    return {**proof, "prices": prices} if prices or rng.random() < 0.1 else proof
+
+
+def any_prices(rng: random.Random) -> dict[str, Any]:
+    """Any duals of memory rows, window covers and first-completion rows, mostly of good sizes."""
+
+    def some() -> list[int]:
+        return sorted(rng.sample(range(1, 12), rng.randint(0, 5)))
+
+    most = rng.choice([2, 20])
+    low = rng.randint(1, 3)
+    heights = [[0, low + rng.randint(0, 4)], [rng.randint(1, 4), low]]
+    duals = [[u, rng.randint(0, most)] for u in some()]
+    prices = {
+        "memory": [[r, rng.randint(0, most)] for r in some()],
+        "covers": [[m, u, rng.randint(0, 4 * most)] for m in (1, 2) for u in some()],
+        "branch": [],
+    }
+    if duals and rng.random() < 0.6:
+        prices["first_completion"] = [{"heights": heights, "duals": duals}]
+    return prices

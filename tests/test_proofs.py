@@ -432,14 +432,18 @@ def test_stronger_rows_of_events_are_refuted(companion: ModuleType) -> None:
     tight = companion.schedules(shapes, 10, 3)
     assert tuple(starts) in tight
 
-    def check(late: int = 0, memory: int = 0, area: int = 0) -> None:
+    def check(
+        late: int = 0, memory: int = 0, area: int = 0, cover: int = 0, steep: int = 0
+    ) -> None:
         for one in tight:
             companion.check_states(shapes, one, late)
         companion.check_memory(shapes, 10, starts, memory)
         companion.check_area(shapes, 10, (0, 0, 0), area)
+        companion.check_cover([(1, 4, 0)] * 2, 6, (0, 4), cover)
+        companion.check_prices(shapes, 10, tight, random.Random(1), steep)
 
     check()
-    for wrong in ({"late": 1}, {"memory": 1}, {"area": 1}):
+    for wrong in ({"late": 1}, {"memory": 1}, {"area": 1}, {"cover": 1}, {"steep": 1}):
         with pytest.raises(AssertionError):
             check(**wrong)
 

@@ -169,8 +169,9 @@ class EventOrderParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
-    most_requests, most_briefly
-        Up to this many requests it applies, and a brief run before other stages.
+    most_requests, most_briefly, most_late
+        Up to this many requests it applies, a brief run before other stages, and one after the
+        grid program.
     least_output
         It applies if the outputs add up to this many rounds or more.
     brief_nodes
@@ -185,6 +186,20 @@ class EventOrderParams:
         It gives up at so many decisions on a path.
     most_records
         So many nodes are written down for a certificate.
+    least_priced
+        From so many requests on it has prices, and proves its bounds step by step.
+    prices_share
+        Part of its time that a grid program takes for prices, if there was none before.
+    most_places
+        There are no prices where that program would hold more numbers for each kind of rows.
+    first_step
+        The first target is this part of the way from the bound to the best schedule.
+    least_left
+        A target that is nearer to the cost of the best schedule than this part of it is that cost.
+    first_share, later_share
+        Parts of the time left that the run with the first target may take, and each further one.
+    quick
+        After a run that takes less than this part of the time left, steps are twice as long.
     """
 
     share: float = 0.5
@@ -197,6 +212,15 @@ class EventOrderParams:
     most_trials: int = 4
     most_depth: int = 600
     most_records: int = 200_000
+    most_late: int = 24
+    least_priced: int = 9
+    prices_share: float = 0.1
+    most_places: int = 1_000_000
+    first_step: float = 0.125
+    least_left: float = 0.002
+    first_share: float = 0.2
+    later_share: float = 0.6
+    quick: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,7 @@ PLAN: tuple[Step, ...] = (
     Step(EventOrder(), lambda params: params.event_order.share),
     Step(DemandDuals(many=False), lambda params: params.demand_duals.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share),
+    Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),
     Step(TimeIndexed(), lambda params: params.time_indexed.share),
     Step(AggregateState(), lambda params: params.aggregate_state.share),
@@ -74,6 +75,7 @@ RELEASE_PLAN: tuple[Step, ...] = (
     Step(Annealing(), lambda params: params.annealing.released_share),
     Step(EventOrder(), lambda params: params.event_order.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share),
+    Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(HindsightStage(), lambda params: params.milp.share),
     Step(Annealing(turn=1)),
 )

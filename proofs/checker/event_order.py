@@ -19,20 +19,28 @@ the gaps p_b - p_a >= d of its path; without one nothing is in the part.  Rows o
                   sum of v_i p_i + w_i, with v_i = sum over x = 1..o_i of s_i + x and w_i = sum of
                   (s_i + x) x.  The V = sum of v_i tokens come after round e, at most M in each,
                   so they count at least as much as if they filled rounds e + 1, e + 2, ...
+  cover m, e, i.. the same for the window covers of level m (linear_duals), of which at most m
+                  are in use in a round: a request uses 1 in each of its first d_i rounds
 For multipliers y >= 1 let c_i be the sum of y a_i, value that of y b.  Where c_i <= S,
   S * sum of p_i  >=  value + sum of (S - c_i) p_i  >=  value + sum of (S - c_i) h_i.
+A row may also be a price k: convex_costs has sum of g_i(p_i) <= P for some convex g_i.  With y
+times that of all prices of a leaf, G_i the sum of y g_i,
+  S * sum of p_i  >=  value - sum of y P + sum over i of the least (S - c_i) t + G_i(t), t >= h_i.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import convex_costs
 from budget import Budget
 from instances import Group
 from limits import MAX_NUMBER, MAX_START
+from linear_duals import cover_window
 from reading import Refused, fields, integer, listed, series, short
 
 MAX_ORDERED = 64  # requests
+MAX_LEVEL = 64  # of window covers
 BEFORE, RUNNING, AFTER = range(3)
 
 Part = tuple[str, int, int, int]
@@ -128,9 +136,14 @@ class Path:
 class Rows:
     """The rows of an instance."""
 
-    def __init__(self, memory: int, requests: list[Group]) -> None:
+    def __init__(
+        self, memory: int, requests: list[Group], prices: list[convex_costs.Prices]
+    ) -> None:
         self.memory = memory
         self.requests = requests
+        self.prices = prices
+        self.priced: dict[int, int] = {}  # multipliers of the prices of a leaf
+        self.covers: dict[int, list[tuple[int, int]]] = {}  # areas of windows, by level
         self.areas = []
         for s, o, _, _ in requests:
             moment = s * o * (o + 1) // 2 + o * (o + 1) * (2 * o + 1) // 6
@@ -139,6 +152,7 @@ class Rows:
     def bound(self, path: Path, scale: int, given: list[Any], place: str) -> int | None:
         """Return the bound of a leaf on the sum of starts, rounded up; None if it is empty."""
         coefficients = [0] * len(self.requests)
+        self.priced = {}
         value = 0
         for number, row in enumerate(given):
             if type(row) is not list or len(row) < 3 or type(row[1]) is not str:
@@ -150,7 +164,7 @@ class Rows:
             path.budget.spend(15 + 5 * len(row))
             if type(y) is not int or not 1 <= y <= MAX_NUMBER:
                 integer(y, 1, MAX_NUMBER, f"{place}.rows[{number}]", 0)
-            for i in numbers[kind == "area" :]:
+            for i in numbers[BEFORE_REQUESTS.get(kind, 0) :]:
                 if type(i) is not int or not 0 <= i < len(coefficients):
                     integer(i, 0, len(coefficients) - 1, f"{place}.rows[{number}]")
             try:
@@ -162,8 +176,23 @@ class Rows:
         for i, (c, head) in enumerate(zip(coefficients, path.heads)):
             if c > scale:
                 raise Refused(f"{place}.rows: the coefficient of {i} is {c}, above {scale}")
-            value += (scale - c) * head
+            if not self.priced:
+                value += (scale - c) * head
+        if self.priced:
+            value += self.least_costs(path, scale, coefficients)
         return -(-value // scale)
+
+    def least_costs(self, path: Path, scale: int, coefficients: list[int]) -> int:
+        """Return what all starts cost at least at the prices of a leaf."""
+        longest = max(len(g) for k in self.priced for g in self.prices[k].values.values())
+        each = 30 + 12 * longest.bit_length() * (1 + len(self.priced))
+        path.budget.spend(each * len(coefficients))
+        total = 0
+        for group, c, head in zip(self.requests, coefficients, path.heads or []):
+            kind = group.prompt, group.output
+            terms = [(y, self.prices[k].values[kind]) for k, y in self.priced.items()]
+            total += convex_costs.least(scale - c, head, terms)
+        return total
 
     def gap(self, path: Path, numbers: list[int], y: int, coefficients: list[int]) -> int:
         """Return d of p_b - p_a >= d, and add y times the coefficients of the row."""
@@ -199,23 +228,66 @@ class Rows:
     def area(self, path: Path, numbers: list[int], y: int, coefficients: list[int]) -> int:
         """Do the same for the tokens that requests hold after a round."""
         e, *chosen = numbers
+        return self.filled(path, e, chosen, (self.memory, self.areas), y, coefficients)
+
+    def cover(self, path: Path, numbers: list[int], y: int, coefficients: list[int]) -> int:
+        """Do the same for the window covers that requests use after a round."""
+        if len(numbers) < 3:
+            raise Refused("must name requests, each once")
+        m, e, *chosen = numbers
+        integer(m, 1, MAX_LEVEL, "its level")
+        if m not in self.covers:
+            path.budget.spend(20 * len(self.requests))
+            smallest = min(group.prompt for group in self.requests)
+            kinds = [(group.prompt, group.output) for group in self.requests]
+            windows = [cover_window(self.memory, smallest, kind, m) for kind in kinds]
+            self.covers[m] = [(d, d * (d + 1) // 2) for d in windows]
+        return self.filled(path, e, chosen, (m, self.covers[m]), y, coefficients)
+
+    def filled(
+        self,
+        path: Path,
+        e: int,
+        chosen: list[int],
+        used: tuple[int, list[tuple[int, int]]],
+        y: int,
+        coefficients: list[int],
+    ) -> int:
+        """Do the same for what requests use after a round, of which there is so much in each."""
         integer(e, 0, MAX_NUMBER, "its round")
         if not chosen or len(set(chosen)) < len(chosen):
             raise Refused("must name requests, each once")
+        limit, areas = used
         total = moments = 0
         for i in chosen:
             if path.heads is not None and path.heads[i] < e:
                 raise Refused(f"the head of {i} is {path.heads[i]}, less than {e}")
-            area, moment = self.areas[i]
+            area, moment = areas[i]
             coefficients[i] += y * area
             total += area
             moments += moment
-        full, rest = divmod(total, self.memory)
-        filled = self.memory * (e * full + full * (full + 1) // 2) + rest * (e + full + 1)
+        full, rest = divmod(total, limit)
+        filled = limit * (e * full + full * (full + 1) // 2) + rest * (e + full + 1)
         return filled - moments
 
+    def price(self, path: Path, numbers: list[int], y: int, coefficients: list[int]) -> int:
+        """Return what the starts cost at most at some prices, less than 0, and note y."""
+        if len(numbers) != 1:
+            raise Refused("must name prices")
+        k = integer(numbers[0], 0, len(self.prices) - 1, "its prices")
+        self.priced[k] = self.priced.get(k, 0) + y
+        return -self.prices[k].limit
 
-READ = {"gap": Rows.gap, "end": Rows.end, "memory": Rows.in_use, "area": Rows.area}
+
+READ = {
+    "gap": Rows.gap,
+    "end": Rows.end,
+    "memory": Rows.in_use,
+    "area": Rows.area,
+    "cover": Rows.cover,
+    "price": Rows.price,
+}
+BEFORE_REQUESTS = {"area": 1, "cover": 2, "price": 1}  # numbers that are no requests
 
 
 def prove(memory: int, groups: list[Group], low: int, proof: dict[str, Any], budget: Budget) -> int:
@@ -223,13 +295,14 @@ def prove(memory: int, groups: list[Group], low: int, proof: dict[str, Any], bud
 
     The requests are numbered in the order of the groups.
     """
-    fields(proof, "proof", ("rule", "scale", "tree"))
+    fields(proof, "proof", ("rule", "scale", "tree"), ("prices",))
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     number = sum(group.count for group in groups)
     if number > MAX_ORDERED:
         raise Refused(f"proof: is for at most {MAX_ORDERED} requests, the instance has {number}")
     requests = [group for group in groups for _ in range(group.count)]
-    rows, path = Rows(memory, requests), Path(requests, budget)
+    prices = convex_costs.read(memory, requests, proof.get("prices", []), budget, "proof.prices")
+    rows, path = Rows(memory, requests, prices), Path(requests, budget)
     open_parts: list[tuple[int, list[int] | None, Part | None]] = [(0, path.heads, None)]
     lowest = None
     for i, node in enumerate(listed(proof["tree"], "proof.tree")):

@@ -1,10 +1,12 @@
-"""Companion of event_order.md: states, rows, heads and trees, against all schedules."""
+"""Companion of event_order.md: states, rows, heads, prices and trees, against all schedules."""
 
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any
 
 from companions.checking import modules
@@ -125,6 +127,103 @@ def check_area(shapes: Sequence[Shape], memory: int, starts: Sequence[int], more
     return tight
 
 
+def window(shapes: Sequence[Shape], memory: int, m: int, i: int) -> int:
+    """Return the d_i of window covers of a level (model.md, lemma 4)."""
+    prompt, output, _ = shapes[i]
+    excess = prompt + output + m * (min(s for s, _, _ in shapes) + output) - memory
+    return max(0, min(output, -(-excess // m)))
+
+
+def check_cover(shapes: Sequence[Shape], memory: int, starts: Sequence[int], more: int = 0) -> int:
+    """Lemma 4 for window covers and all sets of requests; return how often it is tight."""
+    tight = 0
+    for m in (1, 2):
+        d = [window(shapes, memory, m, i) for i in range(len(shapes))]
+        for r in range(1, max(starts) + max(d) + 1):
+            assert sum(start < r <= start + x for start, x in zip(starts, d, strict=True)) <= m
+        for size in range(1, len(shapes) + 1):
+            for some in itertools.combinations(range(len(shapes)), size):
+                left = sum(d[i] * starts[i] + d[i] * (d[i] + 1) // 2 for i in some)
+                for e in range(min(starts[i] for i in some) + 1):
+                    right = filled(m, sum(d[i] for i in some), e) + more
+                    assert left >= right
+                    tight += left == right
+    return tight
+
+
+def any_prices(rng: random.Random) -> dict[str, Any]:
+    """Return any duals of memory rows and window covers."""
+
+    def some() -> list[int]:
+        return sorted(rng.sample(range(1, 9), rng.randint(0, 4)))
+
+    return {
+        "memory": [[r, rng.randint(0, 5)] for r in some()],
+        "covers": [[m, u, rng.randint(0, 9)] for m in (1, 2) for u in some()],
+        "branch": [],
+    }
+
+
+def costs_of(
+    shapes: Sequence[Shape], memory: int, prices: dict[str, Any], times: int
+) -> tuple[list[list[int]], int]:
+    """Return f_i(t) for t < times and P (before lemma 8), by the definition of the rows."""
+    costs = []
+    for i, (prompt, output, _) in enumerate(shapes):
+        costs.append([0] * times)
+        for t in range(times):
+            for r, dual in prices["memory"]:
+                costs[i][t] += dual * (prompt + r - t) * (t < r <= t + output)
+            for m, u, dual in prices["covers"]:
+                costs[i][t] += dual * (u - window(shapes, memory, m, i) < t <= u)
+    limit = memory * sum(dual for _, dual in prices["memory"])
+    return costs, limit + sum(m * dual for m, _, dual in prices["covers"])
+
+
+def below(costs: Sequence[int], slope_down: int = 0) -> list[int]:
+    """Return g of lemma 9, with the hull as the least of all chords; an error may make it steep."""
+
+    def hull(t: int) -> Fraction:
+        chords = itertools.product(range(t + 1), range(t, len(costs)))
+        return min(
+            Fraction(costs[a] * (b - t) + costs[b] * (t - a), b - a)
+            if a < b
+            else Fraction(costs[a])
+            for a, b in chords
+        )
+
+    found = [0]
+    for t in reversed(range(len(costs) - 1)):
+        found.insert(0, found[0] - math.ceil(hull(t + 1) - hull(t)) + slope_down)
+    return found
+
+
+def check_prices(
+    shapes: Sequence[Shape],
+    memory: int,
+    all_starts: Sequence[Sequence[int]],
+    rng: random.Random,
+    steep: int = 0,
+) -> int:
+    """Lemmas 8 to 10; return how many schedules make the row of prices tight."""
+    times = 12
+    prices = any_prices(rng)
+    costs, limit = costs_of(shapes, memory, prices, times)
+    sums = [sum(costs[i][p] for i, p in enumerate(s) if p < times) for s in all_starts]
+    assert max(sums) <= limit
+    convex, least = (getattr(modules()["convex_costs"], name) for name in ("convex", "least"))
+    for f in costs:
+        g = below(f, steep)
+        assert all(low <= cost for low, cost in zip(g, f, strict=True))
+        steps = [b - a for a, b in itertools.pairwise([*g, 0])]
+        assert steps == sorted(steps)
+        assert g == convex(f)
+        rate, head, y = rng.randint(0, 9), rng.randint(0, times + 2), rng.randint(1, 3)
+        every = [rate * t + y * (g[t] if t < times else 0) for t in range(head, head + 2 * times)]
+        assert least(rate, head, [(y, g)]) == min(every)
+    return sum(total == limit for total in sums) if limit else 0
+
+
 def heads_of(lows: Sequence[int], gaps: Gaps) -> list[int] | None:
     """Return the least starts by n rounds of Bellman and Ford; None if they do not settle."""
     heads = list(lows)
@@ -154,7 +253,7 @@ def check_heads(rng: random.Random) -> bool:
 
 
 def any_leaf(
-    rng: random.Random, shapes: Sequence[Shape], path: dict[str, Any]
+    rng: random.Random, shapes: Sequence[Shape], path: dict[str, Any], memory: int, prices: int
 ) -> tuple[dict[str, Any], int]:
     """Return a leaf with any rows of its path, and its largest coefficient."""
     rows: list[list[Any]] = [["gap", *pair] for pair in path["gaps"]]
@@ -165,24 +264,30 @@ def any_leaf(
             rows.append(["memory", j, *rng.sample(running, rng.randint(1, len(running)))])
     heads = heads_of(path["lows"], path["gaps"])
     for e in set(heads or ()):
-        rows.append(["area", e, *(i for i, head in enumerate(heads or ()) if head >= e)])
+        later = [i for i, head in enumerate(heads or ()) if head >= e]
+        rows += [["area", e, *later], ["cover", 1, e, *later], ["cover", 2, e, *later]]
     some = [[rng.randint(1, 9), *row] for row in rng.sample(rows, min(len(rows), 3))]
     coefficients = [0] * len(shapes)
     for y, kind, first, *rest in some:
         if kind == "area":
             for i in rest:
                 coefficients[i] += y * area(shapes[i])[0]
+        elif kind == "cover":
+            for i in rest[1:]:
+                coefficients[i] += y * window(shapes, memory, first, i)
         else:
             coefficients[first] -= y * (len(rest) or 1)
             for i in rest:
                 coefficients[i] += y
+    some += [[rng.randint(1, 9), "price", k] for k in range(prices) if rng.random() < 0.7]
     return {"rows": some}, max(coefficients)
 
 
 def check_tree(
     shapes: Sequence[Shape], memory: int, all_starts: Sequence[Sequence[int]], rng: random.Random
 ) -> int:
-    """Theorems 6 and 7 with any tree: no schedule costs less; return by how much it is too low."""
+    """Theorems 6, 7 and 11 with any tree: no schedule costs less; return how much it lacks."""
+    prices = [any_prices(rng) for _ in range(rng.choice([0, 1, 2]))]
     tree: list[dict[str, Any]] = []
     sums = [1]
     last: dict[Shape, int] = {}
@@ -194,7 +299,7 @@ def check_tree(
 
     def grow(path: dict[str, Any], depth: int) -> None:
         if depth == 0 or rng.random() < 0.2:
-            node, largest = any_leaf(rng, shapes, path)
+            node, largest = any_leaf(rng, shapes, path, memory, len(prices))
             sums.append(largest)
             tree.append(node)
             return
@@ -220,7 +325,7 @@ def check_tree(
     grow(root, rng.randint(0, 4) if len(shapes) > 1 else 0)
     found = modules()
     groups = [found["instances"].Group(*shape, 1) for shape in shapes]
-    proof = {"rule": "event-order", "scale": max(sums), "tree": tree}
+    proof = {"rule": "event-order", "scale": max(sums), "tree": tree, "prices": prices}
     bound = found["event_order"].prove(memory, groups, 0, proof, found["budget"].Budget())
     fixed = sum(o - release for _, o, release in shapes)
     least = fixed + min(map(sum, all_starts))
@@ -243,7 +348,7 @@ def random_shapes(rng: random.Random) -> tuple[int, list[Shape]]:
 
 def main(fast: bool) -> None:
     rng = random.Random(9)
-    tight = exact = rows = settled = 0
+    tight = covered = priced = exact = rows = settled = 0
     for memory, total, e in itertools.product((1, 2, 3), range(8), (0, 2)):
         check_fill(memory, total, e)
     for number in range(60 if fast else 1500):
@@ -254,14 +359,17 @@ def main(fast: bool) -> None:
             check_states(shapes, starts)
             rows += check_memory(shapes, memory, starts)
             tight += check_area(shapes, memory, starts)
+            covered += check_cover(shapes, memory, starts)
             assert tuple(sorted_starts(shapes, starts)) in set(every)
         exact += sum(check_tree(shapes, memory, every, rng) == 0 for _ in range(4))
         settled += check_heads(rng)
+        priced += check_prices(shapes, memory, every, rng)
         large = Instance(60, [number % 5] * 6, [rng.randint(1, 50) for _ in range(6)])
         starts = random_feasible(large, rng)
         check_states(shapes_of(large), starts)
         check_memory(shapes_of(large), 60, starts)
-    assert min(tight, exact, rows, settled) > 20
+    assert min(tight, covered, exact, rows, settled) > 20
+    assert priced > 0
 
 
 if __name__ == "__main__":

@@ -18,12 +18,15 @@ from small_instances import optimum_of, random_instance, random_released_instanc
 
 from budget import Budget
 from claims import check
+from convex_costs import convex, least
 from event_order import MAX_ORDERED, prove
 from instances import read_instance
 from kvopt import Instance
 from kvopt.certificates.write import certificate_text
 from kvopt.model.formats import instance_to_json
 from kvopt.solver.solve import solve
+
+NO_PRICES: dict[str, Any] = {"memory": [], "covers": [], "branch": []}
 
 
 def bound(instance: Instance, proof: dict[str, Any]) -> int:
@@ -68,7 +71,11 @@ def some_instances(count: int, seed: int) -> Iterator[Instance]:
         (("tree", 3, "rows", 0), 5, "proof.tree[3].rows[0]: must be a row, got 5"),
         (("tree", 3, "rows", 0), [4, "gap"], "proof.tree[3].rows[0]: must be a row"),
         (("tree", 3, "rows", 0, 1), [], "proof.tree[3].rows[0]: must be a row"),
-        (("tree", 3, "rows", 0, 1), "gaps", "rows[0][1]: must be gap, end, memory, area, got"),
+        (
+            ("tree", 3, "rows", 0, 1),
+            "gaps",
+            "rows[0][1]: must be gap, end, memory, area, cover, price, got",
+        ),
         (("tree", 3, "rows", 0, 0), 0, "proof.tree[3].rows[0][0]: must be an integer from 1"),
         (("tree", 3, "rows", 0, 0), True, "proof.tree[3].rows[0][0]: must be an integer from 1"),
         (("tree", 3, "rows", 0, 0), 6, "proof.tree[3].rows: the coefficient of 0 is 2, above 1"),
@@ -89,6 +96,32 @@ def some_instances(count: int, seed: int) -> Iterator[Instance]:
         (("tree", 5, "rows", 0, 3), 0, "rows[0]: the head of 0 is 0, less than 4"),
         (("tree", 5, "rows", 0), [1, "area", 4, 2, 2], "rows[0]: must name requests, each once"),
         (("tree", 5, "rows", 0), [1, "area", 4], "rows[0]: must name requests, each once"),
+        (("tree", 5, "rows", 0), [1, "cover", 1, 4], "rows[0]: must name requests, each once"),
+        (
+            ("tree", 5, "rows", 0),
+            [1, "cover", 1, 4, 2, 2],
+            "rows[0]: must name requests, each once",
+        ),
+        (
+            ("tree", 5, "rows", 0),
+            [1, "cover", 0, 4, 2],
+            "its level: must be an integer from 1 to 64",
+        ),
+        (
+            ("tree", 5, "rows", 0),
+            [1, "cover", 65, 4, 2],
+            "its level: must be an integer from 1 to 64",
+        ),
+        (("tree", 5, "rows", 0), [1, "cover", 1, 5, 2], "rows[0]: the head of 2 is 4, less than 5"),
+        (("tree", 5, "rows", 0), [1, "cover", 1, 4, 3], "rows[0]: must be an integer from 0 to 2"),
+        (("tree", 5, "rows", 0), [1, "price", 0], "its prices: must be an integer from 0 to -1"),
+        (("prices",), 0, "proof.prices: must be a list"),
+        (("prices",), [0], "proof.prices[0]: must be an object"),
+        (("prices",), [{}] * 1001, "proof.prices: must be at most 1000 prices, got 1001"),
+        (("prices",), [{"memory": [], "covers": []}], "proof.prices[0]: has no 'branch'"),
+        (("prices",), [{**NO_PRICES, "branch": [1]}], "prices[0].branch: must be 0 duals, got 1"),
+        (("prices",), [{**NO_PRICES, "split": []}], "prices[0]: has an unknown key 'split'"),
+        (("prices",), [{**NO_PRICES, "memory": [[0, 1]]}], "prices[0].memory: rows must increase"),
     ],
 )
 def test_refusals_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
@@ -126,7 +159,8 @@ def test_any_multipliers_prove_what_is_true() -> None:
         kinds |= {row[1] for node in proof["tree"] for row in node.get("rows", [])}
         kinds |= {key for node in proof["tree"] for key in node}
     assert good > 20
-    assert kinds == {"gap", "end", "memory", "area", "at", "start", "rows"}
+    rows = {"gap", "end", "memory", "area", "cover", "price"}
+    assert kinds == {*rows, "at", "start", "rows"}
 
 
 def certificates(count: int, seed: int) -> Iterator[dict[str, Any]]:
@@ -160,11 +194,51 @@ def test_certificates_hold_and_a_bound_above_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "share"), [(6, 0.2), pytest.param(30, 1, marks=pytest.mark.slow)]
+    ("count", "share"), [(9, 0.2), pytest.param(30, 1, marks=pytest.mark.slow)]
 )
 def test_no_mutant_is_accepted_unless_it_is_true(count: int, share: float) -> None:
     some = [one for one in certificates(count, seed=5) if len(one["proof"]["tree"]) < 25]
     assert_no_false_mutant_is_accepted(some, random.Random(6), share)
+
+
+def test_convex_costs_are_below_and_their_least_sum_is_found() -> None:
+    rng = random.Random(11)
+    below = 0
+    for _ in range(300):
+        rows = []
+        for _ in range(rng.randint(1, 3)):
+            given = [rng.randint(0, 30) for _ in range(rng.randint(0, 9))] + [0]
+            if rng.random() < 0.5:
+                given.sort(reverse=True)
+            found = convex(given)
+            steps = [b - a for a, b in itertools.pairwise(found)]
+            assert steps == sorted(steps)
+            assert found[-1] == 0
+            assert all(g <= f for g, f in zip(found, given, strict=True))
+            below += found != given
+            rows.append((rng.randint(1, 4), found))
+        rate, head = rng.randint(0, 30), rng.randint(0, 12)
+        values = [
+            rate * t + sum(y * g[t] for y, g in rows if t < len(g)) for t in range(head, head + 30)
+        ]
+        assert least(rate, head, rows) == min(values)
+    assert below > 100
+
+
+def test_prices_that_ask_for_too_much_are_refused() -> None:
+    late = {**NO_PRICES, "memory": [[10**7 + 1, 1]]}
+    assert "proof.prices[0]: has duals too late" in refusal(altered_prices([late]))
+    knots = [[1, 0], [10**6, 0]]
+    steep = {"heights": [[x, 9] for x in range(10**3)] + [[10**3, 1]], "knots": knots}
+    for costly in ({"memory": [[10**5, 1]]}, {"first_completion": [steep]}):
+        with pytest.raises(Exception, match="takes more than 10000000 steps to check"):
+            check(altered_prices([{**NO_PRICES, **costly}] * 50), Budget(10**7))
+    with pytest.raises(Exception, match="takes more than 20 MB of memory to check"):
+        check(altered_prices([{**NO_PRICES, "memory": [[10**5, 1]]}]), Budget(10**9, 20))
+
+
+def altered_prices(prices: list[dict[str, Any]]) -> str:
+    return altered(("proof", "prices"), prices, EVENT_ORDER)
 
 
 def test_requests_are_numbered_as_in_the_instance() -> None:

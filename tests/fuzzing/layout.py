@@ -250,7 +250,13 @@ def propagation(proof: Any, types: set[Kind]) -> None:
 
 
 def event_order(proof: Any, types: set[Kind]) -> None:
-    exact(proof, ("scale", "tree"))
+    exact(proof, ("scale", "tree"), ("prices",))
+    prices = proof.get("prices", [])
+    expect(isinstance(prices, list), "prices")
+    for one in prices:
+        exact(one, ("memory", "covers", "branch"), ("first_completion",))
+        duals_of_rows(one, 0)
+        families(one)
     whole(proof["scale"], 1)
     expect(isinstance(proof["tree"], list), "tree")
     missing = 1
@@ -268,11 +274,14 @@ def event_order(proof: Any, types: set[Kind]) -> None:
         for row in node["rows"]:
             expect(isinstance(row, list) and len(row) >= 3, "a row")
             whole(row[0], 1)
-            numbers = series(row[2:], {"gap": 2, "end": 1}.get(str(row[1])), 0)
-            expect(row[1] in ("gap", "end", "memory", "area"), "kind of a row")
-            named = numbers[1:] if row[1] == "area" else numbers
+            numbers = series(row[2:], {"gap": 2, "end": 1, "price": 1}.get(str(row[1])), 0)
+            expect(row[1] in ("gap", "end", "memory", "area", "cover", "price"), "kind of a row")
+            named = numbers[{"area": 1, "cover": 2}.get(row[1], 0) :]
             expect(len(named) == len(set(named)), "a request twice")
-            expect(row[1] in ("gap", "end") or len(numbers) > 1, "no requests")
+            few = row[1] in ("gap", "end", "price")
+            expect(few or len(named) > (row[1] == "memory"), "no requests")
+            expect(row[1] != "price" or numbers[0] < len(prices), "no such prices")
+            expect(row[1] != "cover" or numbers[0] >= 1, "no level")
     expect(missing == 0, "nodes are missing")
 
 

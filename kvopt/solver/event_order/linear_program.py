@@ -8,12 +8,15 @@ Numbers are floats here; `kvopt.solver.event_order.proof` makes integers of them
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kvopt.model.instance import Instance
 from kvopt.solver.compiling import inlined, lean
+from kvopt.solver.event_order.prices import Prices
+from kvopt.solver.window_covers import cover_windows
 
 __all__ = [
     "AFTER",
@@ -25,6 +28,7 @@ __all__ = [
     "END",
     "GAP",
     "MEMORY",
+    "PRICE",
     "RUNNING",
     "START",
     "Basis",
@@ -32,22 +36,30 @@ __all__ = [
     "Requests",
     "Scratch",
     "basis_for",
+    "copy_basis",
+    "is_schedule",
     "path_for",
     "raise_bound",
     "refresh",
     "requests_of",
     "scratch_for",
     "set_heads",
+    "weight_of_prices",
+    "windows_of",
 ]
 
 BEFORE, RUNNING, AFTER = 0, 1, 2
 """What a request is at the completion of another one: completed, running, or not yet started."""
 
-START, END, GAP, MEMORY, AREA = 0, 1, 2, 3, 4
-"""Kinds of rows: (i, head), (i, t), (a, b, distance), (j, set), (set, head); sets are bits."""
+START, END, GAP, MEMORY, AREA, PRICE = 0, 1, 2, 3, 4, 5
+"""Kinds of rows: (i, head), (i, t), (a, b, distance), (j, set), (set, head, profile), (prices);
+sets are bits, and a row of prices has a start for each request where it touches the costs."""
 
 BOUND, CLOSED, EMPTY = 0, 1, 2
 """How a program ends: with its value, above the cut, or without a solution."""
+
+COVERS = (1, 2, 3, 4)
+"""Levels of window covers whose areas make rows; profile 0 is memory, m the covers of level m."""
 
 TINY = 1e-9
 """Entries of a pivot column that are smaller count as 0."""
@@ -65,11 +77,17 @@ class Requests(NamedTuple):
     releases: Any
     """Rounds, shape (n,)."""
     volumes: Any
-    """Tokens times rounds of each, as floats, shape (n,)."""
+    """What each uses of each capacity in all of its rounds, as floats, shape (profiles, n)."""
     moments: Any
-    """The sum of tokens times age over the rounds of each, as floats, shape (n,)."""
+    """The sum of that times age over the rounds of each, as floats, shape (profiles, n)."""
+    capacities: Any
+    """What all may use in a round: M, and m for the covers of level m, shape (profiles,)."""
     twins: Any
     """The request before it of the same kind, which starts first; -1 if none, shape (n,)."""
+    costs: Any
+    """What a start at each time costs at some prices, convex, shape (prices, n, times)."""
+    limits: Any
+    """All starts cost no more than this together, shape (prices,)."""
 
 
 class Path(NamedTuple):
@@ -94,6 +112,8 @@ class Basis(NamedTuple):
     """Right-hand sides, shape (depths, n)."""
     rows: Any
     """Kind and arguments, shape (depths, n, 4)."""
+    points: Any
+    """Where rows of prices touch the costs (rounds), shape (depths, n, n)."""
     matrix: Any
     """Room for one matrix, shape (n, n)."""
 
@@ -111,14 +131,16 @@ class Scratch(NamedTuple):
     """The same in terms of the basis, shape (n,)."""
     row: Any
     """Kind and arguments of the row, shape (4,)."""
+    points: Any
+    """Where it touches the costs, if it is of prices (rounds), shape (n,)."""
     most: Any
     """By how much it is violated, and its right-hand side, shape (2,)."""
     order: Any
     """The requests by their middles, shape (n,)."""
 
 
-def requests_of(instance: Instance) -> Requests:
-    """Return the requests of an instance for the kernel."""
+def requests_of(instance: Instance, prices: Sequence[Prices] = ()) -> Requests:
+    """Return the requests of an instance for the kernel, with the rows of some prices."""
     prompts, outputs = (a.astype(np.int64) for a in (instance.prompts, instance.outputs))
     releases = instance.releases.astype(np.int64)
     s, o = prompts.astype(float), outputs.astype(float)
@@ -128,9 +150,33 @@ def requests_of(instance: Instance) -> Requests:
     for i, kind in enumerate(kinds):
         twins[i] = last.get(kind, -1)
         last[kind] = i
-    volumes = s * o + o * (o + 1) / 2
-    moments = s * o * (o + 1) / 2 + o * (o + 1) * (2 * o + 1) / 6
-    return Requests(instance.memory, prompts, outputs, releases, volumes, moments, twins)
+    windows = [windows_of(instance, m).astype(float) for m in COVERS]
+    volumes = [s * o + o * (o + 1) / 2, *windows]
+    moments = [s * o * (o + 1) / 2 + o * (o + 1) * (2 * o + 1) / 6]
+    moments += [d * (d + 1) / 2 for d in windows]
+    times = max([2, *(len(costs) for each in prices for costs in each.costs)])
+    costs = np.zeros((len(prices), len(instance), times))
+    for k, each in enumerate(prices):
+        for i, row in enumerate(each.costs):
+            costs[k, i, : len(row)] = np.array(row, dtype=float) / each.scale
+    return Requests(
+        instance.memory,
+        prompts,
+        outputs,
+        releases,
+        np.stack(volumes),
+        np.stack(moments),
+        np.array([float(instance.memory), *map(float, COVERS)]),
+        twins,
+        costs,
+        np.array([each.limit / each.scale for each in prices]),
+    )
+
+
+def windows_of(instance: Instance, level: int) -> Any:
+    """Return the window of each request in the covers of a level (rounds), shape (n,)."""
+    windows = np.array(cover_windows(instance, level), dtype=np.int64)
+    return windows[instance.request_types().index]
 
 
 def path_for(depths: int) -> Path:
@@ -143,14 +189,18 @@ def basis_for(depths: int, n: int) -> Basis:
     """Return room for a basis of n rows at each depth."""
     duals, right = (np.zeros((depths, n)) for _ in range(2))
     rows = np.zeros((depths, n, 4), dtype=np.int64)
-    return Basis(np.zeros((depths, n, n)), duals, right, rows, np.zeros((n, n)))
+    points = np.zeros((depths, n, n), dtype=np.int32)
+    return Basis(np.zeros((depths, n, n)), duals, right, rows, points, np.zeros((n, n)))
 
 
 def scratch_for(n: int) -> Scratch:
     """Return room for a program with n requests."""
     heads, order = (np.zeros(n, dtype=np.int64) for _ in range(2))
     starts, column, pivot = (np.zeros(n) for _ in range(3))
-    return Scratch(heads, starts, column, pivot, np.zeros(4, dtype=np.int64), np.zeros(2), order)
+    points = np.zeros(n, dtype=np.int32)
+    return Scratch(
+        heads, starts, column, pivot, np.zeros(4, dtype=np.int64), points, np.zeros(2), order
+    )
 
 
 @inlined
@@ -257,45 +307,93 @@ def offer_memory(requests: Requests, path: Path, states: int, scratch: Scratch) 
 
 
 @lean
-def offer_areas(requests: Requests, scratch: Scratch) -> None:
-    """Offer the rows of areas: of those that cannot start before a head, by their middles."""
-    p, order, heads = scratch.starts, scratch.order, scratch.heads
-    n = p.shape[0]
-    volumes, moments = requests.volumes, requests.moments
-    for x in range(n):
+def sort_by_middles(requests: Requests, profile: int, scratch: Scratch) -> int:
+    """Sort the requests that a profile counts by the middles of their areas; return how many."""
+    p, order = scratch.starts, scratch.order
+    volumes, moments = requests.volumes[profile], requests.moments[profile]
+    count = 0
+    for x in range(p.shape[0]):
+        if volumes[x] <= 0:
+            continue
         middle = p[x] + moments[x] / volumes[x]
-        z = x - 1
+        z = count - 1
         while z >= 0 and p[order[z]] + moments[order[z]] / volumes[order[z]] > middle:
             order[z + 1] = order[z]
             z -= 1
         order[z + 1] = x
-    for i in range(n):
-        head = heads[i]
-        seen = False
-        for z in range(i):
-            seen |= heads[z] == head
-        if seen:
+        count += 1
+    return count
+
+
+@lean
+def offer_areas(requests: Requests, scratch: Scratch) -> None:
+    """Offer the rows of areas: of those that cannot start before a head, by their middles."""
+    p, order, heads = scratch.starts, scratch.order, scratch.heads
+    n = p.shape[0]
+    for profile in range(requests.capacities.shape[0]):
+        volumes, moments = requests.volumes[profile], requests.moments[profile]
+        capacity = requests.capacities[profile]
+        count = sort_by_middles(requests, profile, scratch)
+        if count <= profile:
             continue
-        area, left, moment, members = 0.0, 0.0, 0.0, 0
-        for x in range(n):
-            k = order[x]
-            if heads[k] < head:
+        for i in range(n):
+            head = heads[i]
+            seen = False
+            for z in range(i):
+                seen |= heads[z] == head
+            if seen:
                 continue
-            area += volumes[k]
-            left += volumes[k] * p[k]
-            moment += moments[k]
-            members |= 1 << k
-            full = np.floor(area / requests.memory)
-            filled = requests.memory * (head * full + full * (full + 1) / 2)
-            filled += (area - full * requests.memory) * (head + full + 1)
-            right = (filled - moment) / area
-            offer(scratch, right - left / area, right, AREA, members, head, 0)
+            area, left, moment, members = 0.0, 0.0, 0.0, 0
+            for x in range(count):
+                k = order[x]
+                if heads[k] < head:
+                    continue
+                area += volumes[k]
+                left += volumes[k] * p[k]
+                moment += moments[k]
+                members |= 1 << k
+                full = np.floor(area / capacity)
+                filled = capacity * (head * full + full * (full + 1) / 2)
+                filled += (area - full * capacity) * (head + full + 1)
+                right = (filled - moment) / area
+                offer(scratch, right - left / area, right, AREA, members, head, profile)
+
+
+@lean
+def offer_prices(requests: Requests, scratch: Scratch) -> None:
+    """Offer the rows of prices, which touch the costs at the solution."""
+    p, costs = scratch.starts, requests.costs
+    n, last = p.shape[0], costs.shape[2] - 1
+    for k in range(costs.shape[0]):
+        total, right, weight = -requests.limits[k], -requests.limits[k], 0.0
+        for i in range(n):
+            t = min(max(int(p[i]), 0), last)
+            fall = costs[k, i, t] - costs[k, i, t + 1] if t < last else 0.0
+            total += costs[k, i, t] - fall * (p[i] - t)
+            right += costs[k, i, t] + fall * t
+            weight += fall
+        if weight <= TINY or total / weight <= scratch.most[0]:
+            continue
+        offer(scratch, total / weight, right / weight, PRICE, k, 0, 0)
+        for i in range(n):
+            scratch.points[i] = min(max(int(p[i]), 0), last)
+
+
+@lean
+def weight_of_prices(requests: Requests, k: int, points: Any) -> float:
+    """Return the sum of the coefficients of a row of prices, by which it is divided."""
+    weight, last = 0.0, requests.costs.shape[2] - 1
+    for i in range(points.shape[0]):
+        t = points[i]
+        if t < last:
+            weight += requests.costs[k, i, t] - requests.costs[k, i, t + 1]
+    return weight
 
 
 @lean
 def set_column(requests: Requests, scratch: Scratch) -> None:
     """Write the coefficients of the row that was found."""
-    column, (kind, a, b, _) = scratch.column, scratch.row
+    column, (kind, a, b, c) = scratch.column, scratch.row
     for i in range(column.shape[0]):
         column[i] = 0.0
     if kind == START:
@@ -309,14 +407,20 @@ def set_column(requests: Requests, scratch: Scratch) -> None:
             if b >> k & 1:
                 column[k] = 1.0
                 column[a] -= 1.0
+    elif kind == PRICE:
+        weight, last = weight_of_prices(requests, a, scratch.points), requests.costs.shape[2] - 1
+        for k in range(column.shape[0]):
+            t = scratch.points[k]
+            if t < last:
+                column[k] = (requests.costs[a, k, t] - requests.costs[a, k, t + 1]) / weight
     else:
         area = 0.0
         for k in range(column.shape[0]):
             if a >> k & 1:
-                area += requests.volumes[k]
+                area += requests.volumes[c, k]
         for k in range(column.shape[0]):
             if a >> k & 1:
-                column[k] = requests.volumes[k] / area
+                column[k] = requests.volumes[c, k] / area
 
 
 @lean
@@ -349,7 +453,24 @@ def pivot_in(basis: Basis, depth: int, scratch: Scratch) -> bool:
     basis.right[depth, out] = scratch.most[1]
     for q in range(4):
         basis.rows[depth, out, q] = scratch.row[q]
+    if scratch.row[0] == PRICE:
+        for q in range(n):
+            basis.points[depth, out, q] = scratch.points[q]
     return True
+
+
+@lean
+def copy_basis(source: Basis, depth: int, target: Basis, at: int) -> None:
+    """Copy a basis."""
+    n = source.duals.shape[1]
+    for i in range(n):
+        target.duals[at, i] = source.duals[depth, i]
+        target.right[at, i] = source.right[depth, i]
+        for q in range(n):
+            target.inverse[at, i, q] = source.inverse[depth, i, q]
+            target.points[at, i, q] = source.points[depth, i, q]
+        for q in range(4):
+            target.rows[at, i, q] = source.rows[depth, i, q]
 
 
 @lean
@@ -364,6 +485,8 @@ def refresh(requests: Requests, basis: Basis, depth: int, scratch: Scratch) -> b
     for q in range(n):
         for x in range(4):
             scratch.row[x] = basis.rows[depth, q, x]
+        for x in range(n):
+            scratch.points[x] = basis.points[depth, q, x]
         set_column(requests, scratch)
         for i in range(n):
             basis.matrix[i, q] = scratch.column[i]
@@ -447,9 +570,24 @@ def raise_bound(
         offer_decided(requests, path, states, sides, scratch)
         offer_memory(requests, path, states, scratch)
         offer_areas(requests, scratch)
+        offer_prices(requests, scratch)
         if scratch.row[0] < 0:
             break
         set_column(requests, scratch)
         if not pivot_in(basis, depth, scratch):
             return value, EMPTY
     return value, BOUND
+
+
+@lean
+def is_schedule(requests: Requests, starts: Any) -> bool:
+    """Tell whether no memory is exceeded at any completion, in integers."""
+    for j in range(starts.shape[0]):
+        end = starts[j] + requests.outputs[j]
+        free = requests.memory
+        for k in range(starts.shape[0]):
+            if starts[k] < end <= starts[k] + requests.outputs[k]:
+                free -= requests.prompts[k] + end - starts[k]
+        if free < 0 or starts[j] < requests.releases[j]:
+            return False
+    return True

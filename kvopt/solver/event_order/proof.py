@@ -10,7 +10,16 @@ import numpy as np
 
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
-from kvopt.solver.event_order.linear_program import END, GAP, MEMORY, START
+from kvopt.solver.event_order.linear_program import (
+    COVERS,
+    END,
+    GAP,
+    MEMORY,
+    PRICE,
+    START,
+    windows_of,
+)
+from kvopt.solver.event_order.prices import Prices, least_cost
 from kvopt.solver.event_order.search_kernel import AT, SPLIT, Tree
 from kvopt.solver.stage import Bound
 
@@ -29,7 +38,12 @@ ATTEMPTS = 8
 
 
 def proof_of(
-    instance: Instance, tree: Tree, records: int, target: int, stop: Stopping
+    instance: Instance,
+    tree: Tree,
+    records: int,
+    target: int,
+    stop: Stopping,
+    prices: Sequence[Prices] = (),
 ) -> Bound | None:
     """Return the bound of a complete tree with its proof.
 
@@ -44,6 +58,8 @@ def proof_of(
     stop
         Leaves that take exact duals take milliseconds each, so it looks at the time at each one.
         The nodes that it counts do not matter any more.
+    prices
+        Those that the search had.
 
     Returns
     -------
@@ -51,9 +67,10 @@ def proof_of(
         The target, or somewhat less if a leaf falls short of it, 0 if one gives no bound; None if
         it takes too long, or would be too long for the checker.
     """
-    leaves = _Leaves(instance)
+    leaves = _Leaves(instance, prices)
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
-    bits = int(leaves.volumes.max()).bit_length() + wanted.bit_length() + 14
+    bits = int(leaves.areas[0][0].max()).bit_length() + wanted.bit_length()
+    bits = 14 + max([bits, *(each.limit.bit_length() for each in prices)])
     content, least = [], wanted
     size = 30 * records
     parts = np.zeros((records, 3), dtype=np.int64)
@@ -79,21 +96,26 @@ def proof_of(
     bound = least + instance.total_output - instance.total_release
     if bound <= 0:
         return Bound(0, RULE)
-    return Bound(bound, RULE, {"rule": RULE, "scale": 1 << bits, "tree": content})
+    proof: dict[str, Any] = {"rule": RULE, "scale": 1 << bits, "tree": content}
+    if prices:
+        proof["prices"] = [each.leaf for each in prices]
+    return Bound(bound, RULE, proof)
 
 
 class _Leaves:
     """Leaves of one instance, in integers."""
 
-    def __init__(self, instance: Instance) -> None:
-        self.memory = instance.memory
+    def __init__(self, instance: Instance, prices: Sequence[Prices] = ()) -> None:
+        self.memory, self.prices = instance.memory, prices
         self.prompts, self.outputs = instance.prompts.tolist(), instance.outputs.tolist()
         self.releases = instance.releases.tolist()
         pairs = list(zip(self.prompts, self.outputs, strict=True))
-        self.volumes = np.array([s * o + o * (o + 1) // 2 for s, o in pairs], dtype=object)
-        self.moments = [
-            s * o * (o + 1) // 2 + o * (o + 1) * (2 * o + 1) // 6 for s, o in pairs
-        ]  # fmt: skip
+        volumes = np.array([s * o + o * (o + 1) // 2 for s, o in pairs], dtype=object)
+        moments = [s * o * (o + 1) // 2 + o * (o + 1) * (2 * o + 1) // 6 for s, o in pairs]
+        self.areas = {0: (volumes, moments)}  # of memory and, by level, window covers
+        for m in COVERS:
+            windows = windows_of(instance, m).astype(object)
+            self.areas[m] = (windows, [d * (d + 1) // 2 for d in windows])
 
     def leaf(self, rows: Any, duals: Any, bits: int, wanted: int) -> tuple[list[list[Any]], int]:
         """Return rows with integer multipliers, and the sum of starts that they prove.
@@ -121,7 +143,7 @@ class _Leaves:
         kept = [
             (row, *self.coefficients(row), dual)
             for row, dual in zip(rows, duals, strict=True)
-            if dual > 0 and row[0] != START
+            if dual > 0 and row[0] not in (START, PRICE)
         ]
         shrunk = scale
         for _ in range(ATTEMPTS):
@@ -141,11 +163,26 @@ class _Leaves:
             shrunk = shrunk * scale // max(sums) - 1
         else:
             return [], 0
-        value += sum((scale - c) * h for c, h in zip(sums, heads, strict=True))
         written = [
             [y, *self.written(row)] for (row, *_), y in zip(kept, multipliers, strict=True) if y
         ]
+        priced = self.priced(rows, duals, scale)
+        written += [[y, "price", k] for k, y in priced.items()]
+        value -= sum(y * self.prices[k].limit for k, y in priced.items())
+        value += sum(
+            least_cost(self.prices, priced, i, scale - c, h)
+            for i, (c, h) in enumerate(zip(sums, heads, strict=True))
+        )
         return written, -(-value // scale)
+
+    def priced(self, rows: list[list[int]], duals: list[Fraction], scale: int) -> dict[int, int]:
+        """Return the multipliers of the prices in a leaf."""
+        total: dict[int, Fraction] = {}
+        for (kind, k, *_), dual in zip(rows, duals, strict=True):
+            if kind == PRICE and dual > 0:
+                total[k] = total.get(k, Fraction(0)) + dual
+        found = {k: int(dual * scale / self.prices[k].scale) for k, dual in total.items()}
+        return {k: y for k, y in sorted(found.items()) if 0 < y <= LARGEST}
 
     def exact(self, rows: list[list[int]], empty: bool, wanted: int) -> list[Fraction] | None:
         """Return the duals of a basis, and so much of the last row that it proves `wanted`.
@@ -156,8 +193,15 @@ class _Leaves:
             The basis, and one more row.
         empty
             Whether that row and the basis have no solution.
+
+        Returns
+        -------
+        list or None
+            The duals; None if there are none, or rows of prices, whose columns nobody has kept.
         """
         n = len(self.outputs)
+        if any(row[0] == PRICE for row in rows):
+            return None
         columns = [self.coefficients(row) for row in rows]
         table = [[Fraction(0)] * (n + 2) for _ in range(n)]
         for q, (column, _, area) in enumerate(columns):
@@ -203,22 +247,24 @@ class _Leaves:
             right += sum(self.prompts[k] + self.outputs[a] for k in members)
             return [*((k, 1) for k in members), (a, -len(members))], right, 1
         members = _members(a)
-        area = sum(self.volumes[k] for k in members)
-        full, rest = divmod(area, self.memory)
-        filled = self.memory * (b * full + full * (full + 1) // 2) + rest * (b + full + 1)
-        column = [(k, self.volumes[k]) for k in members]
-        return column, filled - sum(self.moments[k] for k in members), area
+        volumes, moments = self.areas[c]
+        limit = c or self.memory
+        area = sum(volumes[k] for k in members)
+        full, rest = divmod(area, limit)
+        filled = limit * (b * full + full * (full + 1) // 2) + rest * (b + full + 1)
+        column = [(k, volumes[k]) for k in members]
+        return column, filled - sum(moments[k] for k in members), area
 
     def written(self, row: Sequence[int]) -> list[Any]:
         """Return a row as a certificate has it, without its multiplier."""
-        kind, a, b, _ = row
+        kind, a, b, c = row
         if kind == END:
             return ["end", a]
         if kind == GAP:
             return ["gap", a, b]
         if kind == MEMORY:
             return ["memory", a, *_members(b)]
-        return ["area", b, *_members(a)]
+        return ["cover", c, b, *_members(a)] if c else ["area", b, *_members(a)]
 
 
 def _members(bits: int) -> list[int]:

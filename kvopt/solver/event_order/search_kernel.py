@@ -17,6 +17,7 @@ from kvopt.solver.compiling import Kernel, lean
 from kvopt.solver.event_order.linear_program import (
     BOUND,
     EMPTY,
+    PRICE,
     RUNNING,
     START,
     Basis,
@@ -24,12 +25,15 @@ from kvopt.solver.event_order.linear_program import (
     Requests,
     Scratch,
     basis_for,
+    copy_basis,
+    is_schedule,
     lift,
     offer,
     offer_areas,
     offer_decided,
     offer_gap,
     offer_memory,
+    offer_prices,
     path_for,
     pivot_in,
     raise_bound,
@@ -37,6 +41,8 @@ from kvopt.solver.event_order.linear_program import (
     scratch_for,
     set_column,
     set_heads,
+    sort_by_middles,
+    weight_of_prices,
 )
 
 __all__ = [
@@ -131,19 +137,6 @@ def room_for(n: int, depths: int) -> Room:
         np.zeros(3),
         np.zeros(n, dtype=np.int64),
     )
-
-
-@lean
-def copy_basis(source: Basis, depth: int, target: Basis, at: int) -> None:
-    """Copy a basis."""
-    n = source.duals.shape[1]
-    for i in range(n):
-        target.duals[at, i] = source.duals[depth, i]
-        target.right[at, i] = source.right[depth, i]
-        for q in range(n):
-            target.inverse[at, i, q] = source.inverse[depth, i, q]
-        for q in range(4):
-            target.rows[at, i, q] = source.rows[depth, i, q]
 
 
 @lean
@@ -256,7 +249,13 @@ def record(open_nodes: Open, tree: Tree, kind: int, a: int, b: int, parent: int,
 
 @lean
 def record_leaf(
-    open_nodes: Open, tree: Tree, basis: Basis, depth: int, scratch: Scratch, short: float
+    requests: Requests,
+    open_nodes: Open,
+    tree: Tree,
+    basis: Basis,
+    depth: int,
+    scratch: Scratch,
+    short: float,
 ) -> None:
     """Write the rows and duals of the last record down.
 
@@ -281,6 +280,11 @@ def record_leaf(
         tree.duals[leaf, i] = basis.duals[depth, i] - min(0.0, more * scratch.pivot[i])
         for q in range(4):
             tree.rows[leaf, i, q] = basis.rows[depth, i, q]
+        if basis.rows[depth, i, 0] == PRICE:
+            k = basis.rows[depth, i, 1]
+            tree.duals[leaf, i] /= weight_of_prices(requests, k, basis.points[depth, i])
+    if more > 0 and scratch.row[0] == PRICE:
+        more /= weight_of_prices(requests, scratch.row[1], scratch.points)
     tree.duals[leaf, n] = more
     for q in range(4):
         tree.rows[leaf, n, q] = scratch.row[q] if more > 0 else 0
@@ -317,20 +321,6 @@ def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
     counts[depth, 0], counts[depth, 1] = states, sides
     copy_basis(room.basis, depth - 1, room.basis, depth)
     return depth
-
-
-@lean
-def is_schedule(requests: Requests, starts: Any) -> bool:
-    """Tell whether no memory is exceeded at any completion, in integers."""
-    for j in range(starts.shape[0]):
-        end = starts[j] + requests.outputs[j]
-        free = requests.memory
-        for k in range(starts.shape[0]):
-            if starts[k] < end <= starts[k] + requests.outputs[k]:
-                free -= requests.prompts[k] + end - starts[k]
-        if free < 0 or starts[j] < requests.releases[j]:
-            return False
-    return True
 
 
 @lean
@@ -516,7 +506,7 @@ def explore(
                 continue
         record(open_nodes, tree, LEAF, 0, 0, parent, part)
         if short >= 0:
-            record_leaf(open_nodes, tree, room.basis, depth, room.scratch, short)
+            record_leaf(requests, open_nodes, tree, room.basis, depth, room.scratch, short)
     return MORE if open_nodes.numbers[TOP] > 0 else DONE
 
 
@@ -546,7 +536,18 @@ class Functions(NamedTuple):
 def _warm_up(functions: Functions) -> None:
     """Solve one request."""
     one = np.ones(1, dtype=np.int64)
-    requests = Requests(4, one, one, one, np.ones(1), np.ones(1), -one)
+    requests = Requests(
+        4,
+        one,
+        one,
+        one,
+        np.ones((1, 1)),
+        np.ones((1, 1)),
+        np.ones(1),
+        -one,
+        np.zeros((0, 1, 2)),
+        np.zeros(0),
+    )
     functions.explore(
         requests, open_root(1, 9, 5.0, 8), tree_for(1, 9), room_for(1, 8), 2, 9, 9, 0.1
     )
@@ -561,7 +562,11 @@ EVENT_ORDER = Kernel(
         offer_gap,
         offer_decided,
         offer_memory,
+        offer_prices,
+        sort_by_middles,
         offer_areas,
+        offer_prices,
+        weight_of_prices,
         set_column,
         pivot_in,
         refresh,
