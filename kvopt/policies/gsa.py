@@ -75,9 +75,9 @@ class GSA(Policy):
     alphas: proofs/text/ratio_bounds.md.  Smaller bounds, also for the other spacings,
     slices, orders and offsets: proofs/text/sharper_bounds.md, proofs/text/geometric_slices.md
     (16.97 at the default alpha), and from the slices for one prompt and memory:
-    proofs/text/certified_slices.md.  With early=yes no request completes later, and the ratio
-    is at most 13.03 (proofs/text/early_release.md), which also has what is claimed with
-    early=fits.  Nothing is claimed without drain.
+    proofs/text/certified_slices.md.  With early=yes no request completes later if all are
+    released at time 0, and the ratio is at most 13.03 (proofs/text/early_release.md), which
+    also has what is claimed with early=fits.  Nothing is claimed without drain.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its
     requests as s, but area and certified slices, and drain=no, the largest of all;
