@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from certificate_texts import EVENT_ORDER, altered, refusal, repaired
-from event_trees import Node, any_event_order, event_order_proof, shapes_of
+from event_trees import Node, any_event_order, any_prices, event_order_proof, shapes_of
 from mutation import assert_no_false_mutant_is_accepted
 from small_instances import optimum_of, random_instance, random_released_instance
 
@@ -235,6 +235,33 @@ def test_prices_that_ask_for_too_much_are_refused() -> None:
             check(altered_prices([{**NO_PRICES, **costly}] * 50), Budget(10**7))
     with pytest.raises(Exception, match="takes more than 20 MB of memory to check"):
         check(altered_prices([{**NO_PRICES, "memory": [[10**5, 1]]}]), Budget(10**9, 20))
+
+
+def test_a_leaf_with_prices_proves_what_their_definition_says() -> None:
+    """Each request takes its cheapest start from its release on, found among all."""
+    rng = random.Random(12)
+    late = 0
+    for instance in some_instances(150, seed=13):
+        shapes, scale = shapes_of(instance), rng.choice([1, 2, 5])
+        given = {**any_prices(rng), "first_completion": []}
+        limit = sum(instance.memory * p for _, p in given["memory"])
+        value, y = -(limit + sum(m * p for m, _, p in given["covers"])), rng.randint(1, 3)
+        value *= y
+        root = Node(instance.memory, shapes, ())
+        for i, (s, o, release) in enumerate(shapes):
+            costs = [
+                sum(p * (s + r - t) for r, p in given["memory"] if t < r <= t + o)
+                + sum(p for m, u, p in given["covers"] if u - root.window(m, i) < t <= u)
+                for t in range(14)
+            ]
+            g = convex(costs) + [0] * 30
+            value += min(scale * t + y * g[t] for t in range(release, release + 20))
+            late += 0 < release < 12
+        tree = [{"rows": [[y, "price", 0]]}]
+        proof = {"rule": "event-order", "scale": scale, "tree": tree, "prices": [given]}
+        fixed = sum(output - release for _, output, release in shapes)
+        assert bound(instance, proof) == -(-value // scale) + fixed
+    assert late > 50
 
 
 def test_rows_of_prices_add_up_and_leave_coefficients_limited() -> None:
