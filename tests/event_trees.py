@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-__all__ = ["Node", "any_event_order", "event_order_proof", "shapes_of"]
+__all__ = ["Node", "any_event_order", "any_prices", "event_order_proof", "shapes_of"]
 
 SCALE = 10**6
 SLACK = 10**3  # of SCALE, so that rounded multipliers are feasible

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from certificate_texts import EVENT_ORDER, altered, refusal, repaired
-from event_trees import Node, any_event_order, event_order_proof, shapes_of
+from event_trees import Node, any_event_order, any_prices, event_order_proof, shapes_of
 from mutation import assert_no_false_mutant_is_accepted
 from small_instances import optimum_of, random_instance, random_released_instance
 
@@ -235,6 +235,70 @@ def test_prices_that_ask_for_too_much_are_refused() -> None:
             check(altered_prices([{**NO_PRICES, **costly}] * 50), Budget(10**7))
     with pytest.raises(Exception, match="takes more than 20 MB of memory to check"):
         check(altered_prices([{**NO_PRICES, "memory": [[10**5, 1]]}]), Budget(10**9, 20))
+
+
+def test_a_leaf_with_prices_proves_what_their_definition_says() -> None:
+    """Each request takes its cheapest start from its release on, found among all."""
+    rng = random.Random(12)
+    late = 0
+    for instance in some_instances(150, seed=13):
+        shapes, scale = shapes_of(instance), rng.choice([1, 2, 5])
+        given = {**any_prices(rng), "first_completion": []}
+        limit = sum(instance.memory * p for _, p in given["memory"])
+        value, y = -(limit + sum(m * p for m, _, p in given["covers"])), rng.randint(1, 3)
+        value *= y
+        root = Node(instance.memory, shapes, ())
+        for i, (s, o, release) in enumerate(shapes):
+            costs = [
+                sum(p * (s + r - t) for r, p in given["memory"] if t < r <= t + o)
+                + sum(p for m, u, p in given["covers"] if u - root.window(m, i) < t <= u)
+                for t in range(14)
+            ]
+            g = convex(costs) + [0] * 30
+            value += min(scale * t + y * g[t] for t in range(release, release + 20))
+            late += 0 < release < 12
+        tree = [{"rows": [[y, "price", 0]]}]
+        proof = {"rule": "event-order", "scale": scale, "tree": tree, "prices": [given]}
+        fixed = sum(output - release for _, output, release in shapes)
+        assert bound(instance, proof) == -(-value // scale) + fixed
+    assert late > 50
+
+
+def test_rows_of_prices_add_up_and_leave_coefficients_limited() -> None:
+    instance = Instance(10, [1, 2], [6, 5])
+    prices = [{**NO_PRICES, "memory": [[3, 1], [5, 2]]}, {**NO_PRICES, "covers": [[1, 2, 7]]}]
+
+    def proof(*rows: list[Any]) -> dict[str, Any]:
+        return {"rule": "event-order", "scale": 30, "tree": [{"rows": [*rows]}], "prices": prices}
+
+    once, other = [1, "price", 0], [1, "price", 1]
+    assert bound(instance, proof(once, once)) == bound(instance, proof([2, "price", 0]))
+    assert bound(instance, proof(once, other, once)) == bound(
+        instance, proof([2, *once[1:]], other)
+    )
+    assert bound(instance, proof([1, "area", 0, 0], once)) <= optimum_of(instance)
+    for rows in ([[2, "area", 0, 0], once], [once, [2, "area", 0, 0]]):
+        with pytest.raises(Exception, match="the coefficient of 0 is 54, above 30"):
+            bound(instance, proof(*rows))
+
+
+def test_prices_pay_for_their_hull_for_bisection_and_for_what_they_keep() -> None:
+    instance, last, leaves = Instance(10, [1, 2], [6, 5]), 1000, 50
+    groups = read_instance(instance_to_json(instance)).groups
+
+    def left(leaf: list[Any], prices: list[Any]) -> tuple[int, int]:
+        tree = [node for t in range(leaves - 1) for node in ({"start": [0, t]}, {"rows": leaf})]
+        proof = {"rule": "event-order", "scale": 1, "tree": [*tree, {"rows": leaf}]}
+        budget = Budget()
+        prove(10, groups, 0, {**proof, "prices": prices}, budget)
+        return budget.left, budget.room
+
+    prices = [{**NO_PRICES, "memory": [[last, 1]]}]
+    plain, read, used = left([], []), left([], prices), left([[1, "price", 0]], prices)
+    rows = 3 * (2 + 2)  # prefix sums, and the costs of two types
+    assert plain[0] - read[0] >= last * (rows + 30 * 2)
+    assert read[0] - used[0] >= leaves * 2 * 2 * last.bit_length() * 5
+    assert plain[1] - read[1] >= 60 * last * 2
 
 
 def altered_prices(prices: list[dict[str, Any]]) -> str:
