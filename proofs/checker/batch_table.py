@@ -31,6 +31,8 @@ class BatchTable:
         The same as a dictionary by rank.
     completions
         How many of these there are.
+    at_once
+        How many run in the largest batch.
     """
 
     def __init__(self, memory: int, kinds: list[tuple[int, int]], budget: Budget) -> None:
@@ -58,6 +60,8 @@ class BatchTable:
             if len(batches) > MAX_BATCHES:
                 raise Refused(f"proof: the instance has more than {MAX_BATCHES} batches")
             at += 1
+        budget.spend((8 * len(batches) + 2 * sum(map(len, batches))) * len(longest))
+        budget.hold(8 * len(batches) * len(longest))
         number = {batch: i for i, batch in enumerate(batches)}
         ends = {(s + o, s) for s, o in longest.items()}
         self.aged = [
@@ -79,12 +83,13 @@ class BatchTable:
             {
                 ranks[one]: number[(*batch[:j], *batch[j + 1 :])]
                 for j, one in enumerate(batch)
-                if one in ranks
+                if one in ranks and one not in batch[j - 1 : j]  # those alike once
             }
             for batch in batches
         ]
         self.done = [[(rest, rank) for rank, rest in one.items()] for one in self.without]
         self.completions = sum(map(len, self.done))
+        self.at_once = len(batches[-1])
 
     def least_begun(self, starting: list[int]) -> int:
         """Return the least cost of a batch that is not empty, of those that begin now."""
@@ -96,7 +101,7 @@ def costs_to_go(
 ) -> dict[int, array[int]]:
     """Return the costs-to-go of all batches before the completions of each time begin..end - 1."""
     size = len(table.aged)
-    budget.hold((min(end, horizon) - begin) * (200 + 8 * size))
+    budget.hold(max(0, min(end, horizon) - begin) * (200 + 8 * size))
     after = [0] * size
     kept = {}
     for t in range(horizon - 1, max(begin, 1) - 1, -1):

@@ -63,6 +63,8 @@ def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budg
     begins: list[int] = []
     charges: list[Charges] = []
     sets = listed(proof["duals"], "proof.duals")
+    if not 1 <= len(sets) <= MAX_SETS:
+        raise Refused(f"proof.duals: must have 1 to {MAX_SETS} sets")
     for j, one in enumerate(sets):
         place = f"proof.duals[{j}]"
         fields(one, place, ("from", "duals"))
@@ -74,8 +76,6 @@ def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budg
         charges.append(Charges(kinds, scale, prices, duals_in_order(arrivals, one["duals"])))
         if max(charges[-1].most) > scale * horizon:
             raise Refused(f"{place}: is more than a completion at the horizon costs")
-    if not 1 <= len(sets) <= MAX_SETS:
-        raise Refused(f"proof.duals: must have 1 to {MAX_SETS} sets")
     if (horizon + 1) * memory * scale * (horizon + 1) > MAX_COST:
         raise Refused("proof.horizon: is too large for the scale")
     table = BatchTable(memory, kinds, budget)
@@ -120,6 +120,10 @@ class Search:
         ]
         self.guards = sum(1 << (q + field - 1) for q in places)
         self.duals = [[w for queue in one.queues for _, w in queue] for one in charges]
+        # What copying or adding takes besides, and the bytes of a node's numbers.
+        bits = self.tops.bit_length() + self.guards.bit_length()
+        self.wide = (bits + 32 * len(kinds)) // 500 + table.at_once // 10
+        self.size = 16 * len(kinds) + 8 * table.at_once + bits // 7
 
     def run(self, low: int, horizon: int, limit: int) -> None:
         """Refuse if there is a schedule that costs less than `low`, or by too many nodes."""
@@ -135,7 +139,7 @@ class Search:
             coming = [sum(a > t for a in own) for own in self.releases]
             for node in nodes:
                 following += self.choices(node, t, coming)
-                self.budget.use((900 + 8 * len(totals)) * len(following))
+                self.budget.use((900 + self.size + 40 * len(totals)) * len(following))
             t += 1
             if any(not any(node[1]) and node[0] + outputs < low for node in following):
                 late = sum(map(sum, self.releases))
@@ -162,8 +166,8 @@ class Search:
         for rank, (number, ahead) in enumerate(zip(counts, coming)):
             if number > ahead:
                 found += self.started(found, rank, number - ahead, t)
-        self.budget.spend(10 * len(counts) + 60 * len(found))
-        self.budget.use(len(found) * (700 + 8 * len(counts)))
+        self.budget.spend(10 * len(counts) + (60 + self.wide) * len(found))
+        self.budget.use((700 + self.size) * len(found))
         after = self.table.aged[batch]
         following = []
         for counts, left, profile, running in found:
@@ -172,10 +176,8 @@ class Search:
             now, number = after, len(running) - len(node[5])
             for _, rank in running[len(running) - number :]:
                 now = self.table.admitted[rank][now]
-            rest, spent = running, paid
-            for end, rank in running:
-                if end == t + 1:
-                    rest = tuple(one for one in rest if one != (end, rank))
+            rest, spent = tuple(one for one in running if one[0] > t + 1), paid
+            self.budget.spend(len(running))
             if len(rest) < len(running):
                 now, spent = self.completed(running, t + 1, now, counts, paid)
             sum_of_starts = starts + number * t
@@ -195,8 +197,8 @@ class Search:
                 left -= unit
                 running = (*running, end)
                 more.append((counts, left, profile, running))
-        self.budget.spend(10 * len(more))
-        self.budget.use((400 + 16 * len(self.kinds)) * (len(found) + len(more)))
+        self.budget.spend((2 + self.wide) * len(found) + (10 + self.wide) * len(more))
+        self.budget.use((400 + self.size) * (len(found) + len(more)))
         return more
 
     def completed(
@@ -208,15 +210,19 @@ class Search:
         paid: tuple[int, ...],
     ) -> tuple[int, tuple[int, ...]]:
         """Return the batch after the completions of a time, and what has been paid."""
-        for at, (end, rank) in enumerate(running):
+        unfinished: dict[int, int] = {}
+        for _, rank in running:
+            unfinished[rank] = unfinished.get(rank, 0) + 1
+        self.budget.spend(8 * len(running))
+        for end, rank in running:
             if end == t:
                 batch = self.table.without[batch][rank]
-                # Those of a rank start by release; so many of them have started later than this.
-                later = sum(other == rank for _, other in running[at + 1 :])
-                number = len(self.releases[rank]) - counts[rank] - later - 1
+                # Those of a rank start, and so complete, by release.
+                number = len(self.releases[rank]) - counts[rank] - unfinished[rank]
+                unfinished[rank] -= 1
+                self.budget.spend(20 + 6 * len(paid))
                 gains = [one.queues[rank][number][1] for one in self.charges]
                 paid = tuple(cost + self.scale * t - w for cost, w in zip(paid, gains))
-        self.budget.spend(30 * len(running) + 5 * len(paid))
         return batch, paid
 
     def needed(self, nodes: list[Node], t: int) -> list[Node]:

@@ -16,19 +16,20 @@ def least(rows: list[Row], guards: int, tops: int, budget: Budget) -> list[int]:
     """
     rows = sorted(rows)  # so whatever makes a row superfluous comes before it
     seconds: dict[int, list[int]] = {first: [] for _, first, _, _ in rows}
-    budget.spend(8 * len(rows) + 2 * len(seconds) ** 2)
+    narrow, wide = 1 + guards.bit_length() // 1_500, 1 + tops.bit_length() // 1_500
+    budget.spend(8 * len(rows) + 2 * narrow * len(seconds) ** 2)
     budget.use(300 * len(rows) + 9 * len(seconds) ** 2)
-    below = {
-        first: [
-            own for other, own in seconds.items() if ((first | guards) - other) & guards == guards
+    below = {}
+    for first in seconds:
+        larger = first | guards
+        below[first] = [
+            own for other, own in seconds.items() if (larger - other) & guards == guards
         ]
-        for first in seconds
-    }
     kept = []
     for _, first, second, name in rows:
         larger, steps, superfluous = second | tops, 3, False
         for own in below[first]:
-            steps += 1 + 2 * len(own)
+            steps += 1 + 2 * wide * len(own)
             superfluous = any((larger - other) & tops == tops for other in own)
             if superfluous:
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ from certificate_texts import (
     BATCH_STATE,
     BLOCKS,
     DEMAND_DUALS,
+    DOMINANCE,
     EVENT_ORDER,
     PROPAGATION,
     SOUND,
 )
+from mutation import repaired
 
 from budget import Budget
 from claims import check
@@ -28,7 +31,8 @@ CHECKER = ROOT / "proofs" / "checker"
 BY_RULE: dict[str, dict[str, Any]] = {
     content["proof"]["rule"]: content
     for content in (
-        *(SOUND, AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS, EVENT_ORDER, PROPAGATION),
+        *(SOUND, AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS),
+        *(DOMINANCE, EVENT_ORDER, PROPAGATION),
         {**SOUND, "proof": {"rule": "exhaustive", "states": 99}},
         {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}},
     )
@@ -71,3 +75,41 @@ def test_the_command_raises_and_lowers_the_limits(tmp_path: Path) -> None:
         )
         assert done.stdout.startswith(f"{file}: {said}")
         assert done.stderr == ""
+
+
+def by_dominance(
+    memory: int, requests: list[tuple[int, int, int]], begins: tuple[int, ...] = (0,)
+) -> str:
+    """A certificate of (prompt, output, count), all duals 0, that claims too much."""
+    duals = [[s, o, 0, 0] for s, o, _ in requests]
+    sets = [{"from": t, "duals": duals} for t in begins]
+    listed = [{"prompt": s, "output": o, "count": n} for s, o, n in requests]
+    proof = {"rule": "dominance", "scale": 1, "horizon": 2, "duals": sets, "nodes": 10**6}
+    instance = {"memory": memory, "requests": listed}
+    content = {"format": "kvopt-certificate/2", "instance": instance, "instance_sha256": ""}
+    return json.dumps(repaired({**content, "lower_bound": 10**9, "proof": proof}))
+
+
+def test_duals_from_after_the_horizon_give_no_memory_back() -> None:
+    text = by_dominance(5, [(0, 3, 3)], (0, 10**6))
+    with pytest.raises(Refused, match="a schedule costs less"):
+        check(text, budget := Budget())
+    assert budget.room < 900_000_000
+
+
+@pytest.mark.parametrize(
+    ("memory", "requests", "megabytes"),
+    [
+        (5770, [(s, 1, 1) for s in range(2000, 2400)], 200),  # many prompts, 80,000 batches
+        (2000, [(0, 1, 1000)], 900),  # many who are alike at once
+        (6666, [(3400, o, 1) for o in range(2966, 3266)], 900),  # wide profiles, few of which fit
+    ],
+)
+def test_dominance_pays_for_what_it_does(
+    memory: int, requests: list[tuple[int, int, int]], megabytes: int
+) -> None:
+    text = by_dominance(memory, requests)
+    begin = time.process_time()
+    with pytest.raises(Refused, match="takes more than|a schedule costs less"):
+        check(text, Budget(90_000_000, megabytes))
+    assert time.process_time() - begin < 9

@@ -92,6 +92,18 @@ def test_dominance_loses_no_optimum_whatever_the_duals() -> None:
             bound(instance, proof, best + 1)
 
 
+def test_those_who_complete_together_have_their_own_duals() -> None:
+    instance = Instance(9, [2, 2, 2, 4, 4], [2, 2, 2, 4, 4], releases=[4, 7, 9, 5, 10])
+    duals = [[2, 2, 4, 45], [2, 2, 7, 72], [2, 2, 9, 80], [4, 4, 5, 76], [4, 4, 10, 101]]
+    later = [[2, 2, 4, 41], [2, 2, 7, 76], [2, 2, 9, 78], [4, 4, 5, 62], [4, 4, 10, 101]]
+    sets = [{"from": 0, "duals": duals}, {"from": 30, "duals": later}]
+    proof = {"rule": "dominance", "scale": 7, "horizon": 70, "duals": sets, "nodes": 1000}
+    best = optimum_of(instance)
+    assert bound(instance, proof, best) == best
+    with pytest.raises(Refused, match="a schedule costs less$"):
+        bound(instance, proof, best + 1)
+
+
 def at_once(rng: random.Random) -> Instance:
     given = random_released_instance(rng)
     return Instance(given.memory, given.prompts, given.outputs)
