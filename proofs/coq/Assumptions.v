@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
+  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation StartRows EventOrder Checker Slices SlicesTable
   Sequences SequencesTable
   MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential.
 
@@ -74,6 +74,9 @@ Definition every_theorem := (
   @first_completion_rows,
   @duals_sound,
   @domains_sound,
+  @multipliers_bound,
+  @area_row,
+  @events_sound,
   @check_sound,
   @slices_sound,
   @check_slices_sound,

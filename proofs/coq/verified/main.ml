@@ -126,6 +126,9 @@ let proof released value =
         let field = fields [ "scale"; "horizon"; "duals"; "nodes" ] in
         let number key = read field key integer in
         E.BatchState (number "scale", number "horizon", read field "duals" (several (with_number ~released)), number "nodes")
+    | "event-order" ->
+        let field = fields [ "scale"; "tree" ] in
+        E.EventOrder (read field "scale" integer, read field "tree" Events.read)
     | _ -> refuse "proof.rule: is not one that this checker proves" )
 
 let instance value =

@@ -1,0 +1,43 @@
+(* Trees of the rule "event-order", from JSON to what EventOrder.v calls them.  What they prove is for
+   the proved checker to say. *)
+
+open Json
+module E = Extracted
+
+(* Request i is named i + 1. *)
+let name place = function
+  | Int i when Integers.sign i >= 0 -> Integers.to_positive (Integers.succ i)
+  | _ -> refuse (place ^ ": a request is named by an integer from 0")
+
+let row place = function
+  | List (Int y :: String kind :: numbers) ->
+      let names = List.map (name place) in
+      (y, match kind, numbers with
+        | "gap", [ a; b ] -> E.GapRow (name place a, name place b)
+        | "end", [ i ] -> E.EndRow (name place i)
+        | "memory", j :: running -> E.MemoryRow (name place j, names running)
+        | "area", Int e :: chosen -> E.AreaRow (e, names chosen)
+        | ("gap" | "end" | "memory" | "area"), _ -> refuse (place ^ ": does not hold what its kind asks for")
+        | _ -> refuse (Printf.sprintf "%s: \"%s\" is no kind of row that this checker proves" place kind))
+  | _ -> refuse (place ^ ": must hold a multiplier and a kind")
+
+(* A tree in preorder, and what is left of the list. *)
+let rec tree place = function
+  | [] -> refuse (place ^ ": ends with subtrees missing")
+  | Object [ ("rows", List rows) ] :: rest -> (E.EventLeaf (List.map (row (place ^ ".rows")) rows), rest)
+  | Object [ ("at", List [ k; j ]) ] :: rest ->
+      let before, rest = tree place rest in
+      let running, rest = tree place rest in
+      let after, rest = tree place rest in
+      (E.AtCompletion (name place k, name place j, before, running, after), rest)
+  | Object [ ("start", List [ i; Int t ]) ] :: rest ->
+      let early, rest = tree place rest in
+      let late, rest = tree place rest in
+      (E.StartBy (name place i, t, early, late), rest)
+  | _ -> refuse (place ^ ": a node has 'rows', or 'at' of two requests, or 'start' of a request and a time")
+
+let read place = function
+  | List nodes -> (match tree place nodes with
+      | found, [] -> found
+      | _ -> refuse (place ^ ": goes on after its end"))
+  | _ -> refuse (place ^ ": must be a list")
