@@ -25,7 +25,7 @@ Inductive event_tree :=
 (* What the decisions above a node say.  `gaps` has (b, d) for a, if p_b - p_a >= d, the largest d;
    `states` has for j each k that is decided at its completion, and whether it runs; `starts_by` the
    least t of p_i <= t; `heads` are no more than the starts, and None if the part is empty. *)
-Record path := Path {
+Record tree_path := TreePath {
   gaps : PositiveMap.t (list (positive * Z));
   states : PositiveMap.t (PositiveMap.t bool);
   starts_by : PositiveMap.t Z;
@@ -51,32 +51,32 @@ Fixpoint set_gap (b : positive) (d : Z) (from : list (positive * Z)) : list (pos
   end.
 
 (* The same with p_b - p_a >= d. *)
-Definition add_gap (rounds : nat) (a b : positive) (d : Z) (P : path) : path :=
+Definition add_gap (rounds : nat) (a b : positive) (d : Z) (P : tree_path) : tree_path :=
   let from := look [] a (gaps P) in
   if match gap_to b from with Some d' => d <=? d' | None => false end then P
   else
     let g := PositiveMap.add a (set_gap b d from) (gaps P) in
-    Path g (states P) (starts_by P)
+    TreePath g (states P) (starts_by P)
       (raise_head rounds g b (match heads P with Some h => look 0 a h + d | None => 0 end) (heads P)).
 
-Definition set_state (k j : positive) (runs : bool) (P : path) : path :=
-  Path (gaps P)
+Definition set_state (k j : positive) (runs : bool) (P : tree_path) : tree_path :=
+  TreePath (gaps P)
     (PositiveMap.add j (PositiveMap.add k runs (look (PositiveMap.empty bool) j (states P))) (states P))
     (starts_by P) (heads P).
 
 (* The three parts of k at the completion of j; their outputs. *)
-Definition before_part (n : nat) (k j : positive) (o_k o_j : Z) (P : path) : path :=
+Definition before_part (n : nat) (k j : positive) (o_k o_j : Z) (P : tree_path) : tree_path :=
   add_gap n k j (o_k - o_j + 1) (set_state k j false P).
-Definition running_part (n : nat) (k j : positive) (o_k o_j : Z) (P : path) : path :=
+Definition running_part (n : nat) (k j : positive) (o_k o_j : Z) (P : tree_path) : tree_path :=
   add_gap n j k (o_j - o_k) (add_gap n k j (1 - o_j) (set_state k j true P)).
-Definition after_part (n : nat) (k j : positive) (o_j : Z) (P : path) : path :=
+Definition after_part (n : nat) (k j : positive) (o_j : Z) (P : tree_path) : tree_path :=
   add_gap n j k o_j (set_state k j false P).
 
 (* The two parts of i and t. *)
-Definition early_part (i : positive) (t : Z) (P : path) : path :=
-  Path (gaps P) (states P) (PositiveMap.add i (Z.min t (look t i (starts_by P))) (starts_by P)) (heads P).
-Definition late_part (n : nat) (i : positive) (t : Z) (P : path) : path :=
-  Path (gaps P) (states P) (starts_by P) (raise_head n (gaps P) i (t + 1) (heads P)).
+Definition early_part (i : positive) (t : Z) (P : tree_path) : tree_path :=
+  TreePath (gaps P) (states P) (PositiveMap.add i (Z.min t (look t i (starts_by P))) (starts_by P)) (heads P).
+Definition late_part (n : nat) (i : positive) (t : Z) (P : tree_path) : tree_path :=
+  TreePath (gaps P) (states P) (starts_by P) (raise_head n (gaps P) i (t + 1) (heads P)).
 
 (* Requests that are alike start in their order: a gap from each to the next. *)
 Definition alike (q q' : request) : bool := same q q' && (release q =? release q').
@@ -94,8 +94,8 @@ Fixpoint alike_gaps (k : positive) (requests : list request) : PositiveMap.t (li
       | None => alike_gaps (Pos.succ k) rest
       end
   end.
-Definition root_path (requests : list request) : path :=
-  Path (alike_gaps 1 requests) (PositiveMap.empty (PositiveMap.t bool)) (PositiveMap.empty Z)
+Definition root_path (requests : list request) : tree_path :=
+  TreePath (alike_gaps 1 requests) (PositiveMap.empty (PositiveMap.t bool)) (PositiveMap.empty Z)
     (Some (table_from 1 (map release requests))).
 
 (* --- Leaves and trees -------------------------------------------------------------------- *)
@@ -103,7 +103,7 @@ Definition root_path (requests : list request) : path :=
 Definition some_each_once (l : list positive) : bool :=
   negb (length l =? 0)%nat && each_once (PositiveMap.empty unit) l.
 
-Definition row_of (M : Z) (T : PositiveMap.t facts) (P : path) (x : event_row) : option start_row :=
+Definition row_of (M : Z) (T : PositiveMap.t facts) (P : tree_path) (x : event_row) : option start_row :=
   match x with
   | GapRow a b =>
       match gap_to b (look [] a (gaps P)) with
@@ -135,7 +135,7 @@ Definition row_of (M : Z) (T : PositiveMap.t facts) (P : path) (x : event_row) :
       else None
   end.
 
-Fixpoint rows_of_leaf (M : Z) (T : PositiveMap.t facts) (P : path) (rows : list (Z * event_row)) :
+Fixpoint rows_of_leaf (M : Z) (T : PositiveMap.t facts) (P : tree_path) (rows : list (Z * event_row)) :
     option (list (Z * start_row)) :=
   match rows with
   | [] => Some []
@@ -147,7 +147,7 @@ Fixpoint rows_of_leaf (M : Z) (T : PositiveMap.t facts) (P : path) (rows : list 
   end.
 
 (* A bound on the sum of the starts; Some None if the part is empty. *)
-Definition event_leaf (M scale : Z) (T : PositiveMap.t facts) (names : list positive) (P : path)
+Definition event_leaf (M scale : Z) (T : PositiveMap.t facts) (names : list positive) (P : tree_path)
     (rows : list (Z * event_row)) : option (option Z) :=
   match rows_of_leaf M T P rows with
   | Some found =>
@@ -168,7 +168,7 @@ Definition lesser (x y : option Z) : option Z :=
   | None, _ => y
   end.
 
-Fixpoint event_bound (M scale : Z) (T : PositiveMap.t facts) (names : list positive) (P : path)
+Fixpoint event_bound (M scale : Z) (T : PositiveMap.t facts) (names : list positive) (P : tree_path)
     (t : event_tree) : option (option Z) :=
   match t with
   | EventLeaf rows => event_leaf M scale T names P rows
@@ -221,37 +221,37 @@ Definition events_bound (M scale : Z) (requests : list request) (t : event_tree)
 
 (* --- Lemma 2: requests that are alike ---------------------------------------------------- *)
 
-Definition in_turn (a b : attempt) : Prop := of a = of b -> start a <= start b.
+Definition by_number (a b : attempt) : Prop := of a = of b -> start a <= start b.
 
 (* The first of those like a, and the rest with a in their order. *)
-Fixpoint put_in_turn (a : attempt) (l : list attempt) : attempt * list attempt :=
+Fixpoint put_by_number (a : attempt) (l : list attempt) : attempt * list attempt :=
   match l with
   | [] => (a, [])
   | b :: rest =>
       if request_dec (of a) (of b) then
         if start a <=? start b then (a, b :: rest)
-        else let (c, rest') := put_in_turn a rest in (b, c :: rest')
-      else let (c, rest') := put_in_turn a rest in (c, b :: rest')
+        else let (c, rest') := put_by_number a rest in (b, c :: rest')
+      else let (c, rest') := put_by_number a rest in (c, b :: rest')
   end.
 
-Lemma put_in_turn_spec a l : ForallOrdPairs in_turn l ->
-  forall c l', put_in_turn a l = (c, l') ->
-  of c = of a /\ map of l' = map of l /\ Permutation (a :: l) (c :: l') /\ ForallOrdPairs in_turn (c :: l').
+Lemma put_by_number_spec a l : ForallOrdPairs by_number l ->
+  forall c l', put_by_number a l = (c, l') ->
+  of c = of a /\ map of l' = map of l /\ Permutation (a :: l) (c :: l') /\ ForallOrdPairs by_number (c :: l').
 Proof.
-  induction l as [|b l IH]; intros Hl c l' E; cbn [put_in_turn] in E.
+  induction l as [|b l IH]; intros Hl c l' E; cbn [put_by_number] in E.
   - inversion E. subst. repeat split; auto. constructor; constructor.
   - inversion Hl as [|b' l0 Hb Hrest]. subst. destruct (request_dec (of a) (of b)) as [Hab|Hab].
     + destruct (Z.leb_spec (start a) (start b)) as [Hle|Hgt].
       * inversion E. subst. repeat split; auto. constructor; [|exact Hl]. constructor; [intros _; exact Hle|].
-        rewrite Forall_forall in *. intros x Hx H. specialize (Hb x Hx). unfold in_turn in Hb. rewrite <- Hab in Hb.
+        rewrite Forall_forall in *. intros x Hx H. specialize (Hb x Hx). unfold by_number in Hb. rewrite <- Hab in Hb.
         specialize (Hb H). lia.
-      * destruct (put_in_turn a l) as [c' rest'] eqn:E'. inversion E. subst.
+      * destruct (put_by_number a l) as [c' rest'] eqn:E'. inversion E. subst.
         destruct (IH Hrest _ _ eq_refl) as (H1 & H2 & H3 & H4).
         split; [congruence|]. split; [cbn [map]; congruence|]. split.
         { rewrite perm_swap. apply perm_skip, H3. }
         constructor; [|exact H4]. rewrite Forall_forall in *. intros x Hx.
         apply (Permutation_in _ (Permutation_sym H3)) in Hx. destruct Hx as [<-|Hx]; [intros _; lia|apply Hb, Hx].
-    + destruct (put_in_turn a l) as [c' rest'] eqn:E'. inversion E. subst.
+    + destruct (put_by_number a l) as [c' rest'] eqn:E'. inversion E. subst.
       destruct (IH Hrest _ _ eq_refl) as (H1 & H2 & H3 & H4). inversion H4 as [|c'' l0 Hc Hrest']. subst.
       split; [exact H1|]. split; [cbn [map]; congruence|]. split.
       { rewrite perm_swap, (perm_swap b c rest'). apply perm_skip, H3. }
@@ -262,18 +262,18 @@ Proof.
 Qed.
 
 (* Lemma 2 of event_order.md. *)
-Lemma alike_in_turn l : exists l', Permutation l l' /\ map of l' = map of l /\ ForallOrdPairs in_turn l'.
+Lemma alike_by_number l : exists l', Permutation l l' /\ map of l' = map of l /\ ForallOrdPairs by_number l'.
 Proof.
   induction l as [|a l (l' & Hperm & Hof & Hl)]; [exists []; repeat constructor|].
-  destruct (put_in_turn a l') as [c rest] eqn:E. destruct (put_in_turn_spec a l' Hl _ _ E) as (H1 & H2 & H3 & H4).
+  destruct (put_by_number a l') as [c rest] eqn:E. destruct (put_by_number_spec a l' Hl _ _ E) as (H1 & H2 & H3 & H4).
   exists (c :: rest). split; [|split; [cbn [map]; congruence|exact H4]].
   rewrite <- H3. apply perm_skip, Hperm.
 Qed.
 
-Lemma schedule_in_turn M requests l : schedule M requests l ->
-  exists l', schedule M requests l' /\ cost l' = cost l /\ ForallOrdPairs in_turn l'.
+Lemma schedule_by_number M requests l : schedule M requests l ->
+  exists l', schedule M requests l' /\ cost l' = cost l /\ ForallOrdPairs by_number l'.
 Proof.
-  intros (Hof & Hvalid & Hfits). destruct (alike_in_turn l) as (l' & Hperm & Hof' & Hl'). exists l'.
+  intros (Hof & Hvalid & Hfits). destruct (alike_by_number l) as (l' & Hperm & Hof' & Hl'). exists l'.
   split; [split; [congruence|split]|split; [|exact Hl']].
   - rewrite Forall_forall in *. intros a Ha. apply Hvalid, (Permutation_in _ (Permutation_sym Hperm)), Ha.
   - intros r. unfold memory. rewrite <- (total_permutation _ _ _ Hperm). apply Hfits.
@@ -292,7 +292,7 @@ Definition named (M : Z) (T : PositiveMap.t facts) (names : list positive) (A : 
 Definition runs_at (A : positive -> attempt) (k j : positive) : Prop :=
   start (A k) < completion (A j) <= completion (A k).
 
-Definition obeys (names : list positive) (A : positive -> attempt) (P : path) : Prop :=
+Definition obeys (names : list positive) (A : positive -> attempt) (P : tree_path) : Prop :=
   (forall a b d, In (b, d) (look [] a (gaps P)) -> In a names /\ In b names) /\
   gaps_hold (fun k => start (A k)) (gaps P) /\
   (forall k j, look false k (look (PositiveMap.empty bool) j (states P)) = true ->
@@ -417,22 +417,22 @@ Proof.
   intros (Hnd & _ & Hnames & Hfits) Hchosen Hincl He Hstarts.
   assert (Hvalid : forall a, In a (map A chosen) -> valid a /\ e <= start a).
   { intros a Ha. apply in_map_iff in Ha as (k & <- & Hk). split; [apply Hnames, Hincl, Hk|apply Hstarts, Hk]. }
-  pose proof (area_row tokens M e (map A chosen) He Hvalid) as H.
+  pose proof (area_row run_tokens M e (map A chosen) He Hvalid) as H.
   rewrite !total_map in H. rewrite total_add in H.
   assert (Ho : forall k, In k chosen -> 0 <= output (of (A k))).
   { intros k Hk. destruct (Hvalid (A k) (in_map A _ _ Hk)) as [[[_ Ho] _] _]. lia. }
-  rewrite (total_ext (fun x => whole tokens (of (A x))) (fun k => area (of (A k)))) in H
-    by (intros k Hk; apply tokens_area, Ho, Hk).
-  rewrite (total_ext (fun x => whole tokens (of (A x)) * start (A x)) (fun k => area (of (A k)) * start (A k))) in H
-    by (intros k Hk; rewrite tokens_area by apply Ho, Hk; reflexivity).
-  rewrite (total_ext (fun x => first_moment tokens (of (A x))) (fun k => token_moment (of (A k)))) in H
-    by (intros k Hk; apply tokens_moment, Ho, Hk).
+  rewrite (total_ext (fun x => whole run_tokens (of (A x))) (fun k => area (of (A k)))) in H
+    by (intros k Hk; apply run_tokens_area, Ho, Hk).
+  rewrite (total_ext (fun x => whole run_tokens (of (A x)) * start (A x)) (fun k => area (of (A k)) * start (A k))) in H
+    by (intros k Hk; rewrite run_tokens_area by apply Ho, Hk; reflexivity).
+  rewrite (total_ext (fun x => first_moment run_tokens (of (A x))) (fun k => token_moment (of (A k)))) in H
+    by (intros k Hk; apply run_tokens_moment, Ho, Hk).
   assert (filled M (total (fun k => area (of (A k))) chosen) e <=
     total (fun k => area (of (A k)) * start (A k)) chosen + total (fun k => token_moment (of (A k))) chosen); [|lia].
   apply H.
-  - intros a x Ha Hx. destruct (Hvalid a Ha) as [[[Hs _] _] _]. unfold tokens. lia.
+  - intros a x Ha Hx. destruct (Hvalid a Ha) as [[[Hs _] _] _]. unfold run_tokens. lia.
   - intros r. eapply Z.le_trans; [|apply (Hfits r)]. unfold memory. rewrite !total_map.
-    rewrite (total_ext _ (fun k => use (A k) r)) by (intros; apply tokens_use).
+    rewrite (total_ext _ (fun k => use (A k) r)) by (intros; apply run_tokens_use).
     apply total_incl; [exact Hchosen|exact Hincl|]. intros k Hk. apply use_nonneg, Hnames, Hk.
 Qed.
 
@@ -546,7 +546,7 @@ Proof.
     rewrite E1, E2. destruct (H2 A E2) as [H3 H4]. split; [right; exact H3|exact H4].
 Qed.
 
-Lemma alike_gaps_hold l : ForallOrdPairs in_turn l -> forall k A, map A (names_from k l) = l ->
+Lemma alike_gaps_hold l : ForallOrdPairs by_number l -> forall k A, map A (names_from k l) = l ->
   forall a b d, In (b, d) (look [] a (alike_gaps k (map of l))) ->
   In a (names_from k l) /\ In b (names_from k l) /\ d <= start (A b) - start (A a).
 Proof.
@@ -561,7 +561,7 @@ Proof.
     destruct (Pos.eq_dec a k) as [->|Hne]; [|rewrite look_other in H by exact Hne; apply Hrest, H].
     rewrite look_same in H. destruct H as [H|[]]. inversion H. subst c d.
     destruct (next_alike_spec _ _ _ _ Ec) as [Hb Hof]. destruct (Hof A E2) as [Hb' Hof'].
-    split; [left; reflexivity|]. split; [right; exact Hb|]. rewrite Forall_forall in Hx. specialize (Hx _ Hb'). unfold in_turn in Hx.
+    split; [left; reflexivity|]. split; [right; exact Hb|]. rewrite Forall_forall in Hx. specialize (Hx _ Hb'). unfold by_number in Hx.
     rewrite E1. specialize (Hx (eq_sym Hof')). lia.
 Qed.
 
@@ -571,7 +571,7 @@ Theorem events_sound M scale requests t bound l :
 Proof.
   unfold events_bound. intros H Hl. destruct (Z.leb_spec 1 scale) as [Hscale|]; [|discriminate].
   destruct (event_bound _ _ _ _ _ t) as [[b|]|] eqn:E; try discriminate. inversion H as [Hb]. clear H.
-  destruct (schedule_in_turn M requests l Hl) as (l' & (Hof & Hvalid & Hfits) & <- & Hturn). clear l Hl. rename l' into l.
+  destruct (schedule_by_number M requests l Hl) as (l' & (Hof & Hvalid & Hfits) & <- & Hturn). clear l Hl. rename l' into l.
   set (A := fun k => look (Attempt (Request 0 0) 0) k (table_from 1 l)).
   assert (HA : map A (names_from 1 l) = l) by apply look_names.
   assert (Hnames : names_from 1 requests = names_from 1 l) by (rewrite <- Hof; apply names_map).

@@ -9,16 +9,16 @@ Open Scope Z_scope.
 
 (* Raise the heads of all b of gaps from a request with the head h_a; `next` are those that were
    raised.  If `first` is raised again, there is no solution. *)
-Fixpoint follow (first : positive) (h_a : Z) (from : list (positive * Z)) (h : PositiveMap.t Z)
+Fixpoint follow_gaps (first : positive) (h_a : Z) (from : list (positive * Z)) (h : PositiveMap.t Z)
     (next : list positive) : option (PositiveMap.t Z * list positive) :=
   match from with
   | [] => Some (h, next)
   | (b, d) :: rest =>
       if look 0 b h <? h_a + d then
         if Pos.eqb b first then None
-        else follow first h_a rest (PositiveMap.add b (h_a + d) h)
+        else follow_gaps first h_a rest (PositiveMap.add b (h_a + d) h)
                (if existsb (Pos.eqb b) next then next else b :: next)
-      else follow first h_a rest h next
+      else follow_gaps first h_a rest h next
   end.
 
 Fixpoint follow_all (first : positive) (g : PositiveMap.t (list (positive * Z))) (raised : list positive)
@@ -26,7 +26,7 @@ Fixpoint follow_all (first : positive) (g : PositiveMap.t (list (positive * Z)))
   match raised with
   | [] => Some (h, next)
   | a :: rest =>
-      match follow first (look 0 a h) (look [] a g) h next with
+      match follow_gaps first (look 0 a h) (look [] a g) h next with
       | Some (h', next') => follow_all first g rest h' next'
       | None => None
       end
@@ -59,31 +59,31 @@ Definition gaps_hold (p : positive -> Z) (g : PositiveMap.t (list (positive * Z)
 (* Heads that were raised since `first` was are as far from the starts as its head is, or farther. *)
 Definition far (p : positive -> Z) (slack : Z) (h : PositiveMap.t Z) (i : positive) : Prop :=
   look 0 i h <= p i - slack.
-Definition keeps (p : positive -> Z) (slack : Z) (h h' : PositiveMap.t Z) : Prop :=
+Definition keeps_far (p : positive -> Z) (slack : Z) (h h' : PositiveMap.t Z) : Prop :=
   (forall i, look 0 i h <= p i -> look 0 i h' <= p i) /\ (forall i, far p slack h i -> far p slack h' i).
 
-Lemma follow_spec p slack first h_a a from : 0 <= slack -> h_a <= p a - slack ->
+Lemma follow_gaps_spec p slack first h_a a from : 0 <= slack -> h_a <= p a - slack ->
   (forall b d, In (b, d) from -> d <= p b - p a) ->
   forall h next, look 0 first h = p first - slack -> (forall i, In i next -> far p slack h i) ->
-  match follow first h_a from h next with
+  match follow_gaps first h_a from h next with
   | Some (h', next') =>
-      keeps p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far p slack h' i)
+      keeps_far p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far p slack h' i)
   | None => False
   end.
 Proof.
-  intros Hslack Ha. induction from as [|[b d] from IH]; intros Hfrom h next Hfirst Hnext; cbn [follow].
+  intros Hslack Ha. induction from as [|[b d] from IH]; intros Hfrom h next Hfirst Hnext; cbn [follow_gaps].
   - split; [split; auto|auto].
   - pose proof (Hfrom b d (or_introl eq_refl)) as Hd.
     specialize (IH (fun b' d' Hin => Hfrom b' d' (or_intror Hin))).
     destruct (Z.ltb_spec (look 0 b h) (h_a + d)) as [Hlt|Hge]; [|apply IH; assumption].
     destruct (Pos.eqb_spec b first) as [->|Hne]; [lia|].
     set (h1 := PositiveMap.add b (h_a + d) h).
-    assert (Hkeeps : keeps p slack h h1).
+    assert (Hkeeps : keeps_far p slack h h1).
     { split; intros i Hi; unfold far, h1 in *; destruct (Pos.eq_dec i b) as [->|Hi'];
         [rewrite look_same; lia|rewrite look_other; assumption|rewrite look_same; lia|rewrite look_other; assumption]. }
     set (next1 := if existsb _ next then next else b :: next).
     specialize (IH h1 next1).
-    destruct (follow first h_a from h1 next1) as [[h' next']|].
+    destruct (follow_gaps first h_a from h1 next1) as [[h' next']|].
     + destruct IH as (H1 & H2 & H3).
       * unfold h1. rewrite look_other by congruence. exact Hfirst.
       * assert (Hb : far p slack h1 b) by (unfold far, h1; rewrite look_same; lia).
@@ -102,15 +102,15 @@ Lemma follow_all_spec p slack first g raised : 0 <= slack -> gaps_hold p g ->
   (forall i, In i raised -> far p slack h i) -> (forall i, In i next -> far p slack h i) ->
   match follow_all first g raised h next with
   | Some (h', next') =>
-      keeps p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far p slack h' i)
+      keeps_far p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far p slack h' i)
   | None => False
   end.
 Proof.
   intros Hslack Hg. induction raised as [|a raised IH]; intros h next Hfirst Hraised Hnext; cbn [follow_all].
   - split; [split; auto|auto].
-  - pose proof (follow_spec p slack first (look 0 a h) a (look [] a g) Hslack (Hraised a (or_introl eq_refl))
+  - pose proof (follow_gaps_spec p slack first (look 0 a h) a (look [] a g) Hslack (Hraised a (or_introl eq_refl))
       (Hg a) h next Hfirst Hnext) as H.
-    destruct (follow _ _ _ h next) as [[h1 next1]|]; [|exact H]. destruct H as ([K1 K2] & H2 & H3).
+    destruct (follow_gaps _ _ _ h next) as [[h1 next1]|]; [|exact H]. destruct H as ([K1 K2] & H2 & H3).
     specialize (IH h1 next1 H2 (fun i Hi => K2 i (Hraised i (or_intror Hi))) H3).
     destruct (follow_all first g raised h1 next1) as [[h' next']|]; [|exact IH].
     destruct IH as ([K3 K4] & H5 & H6). split; [split; auto|auto].
@@ -119,7 +119,7 @@ Qed.
 Lemma settle_spec p slack first g rounds : 0 <= slack -> gaps_hold p g ->
   forall raised h, look 0 first h = p first - slack -> (forall i, In i raised -> far p slack h i) ->
   match settle rounds first g raised h with
-  | Some h' => keeps p slack h h'
+  | Some h' => keeps_far p slack h h'
   | None => False
   end.
 Proof.

@@ -69,7 +69,7 @@ Definition filled (R V e : Z) : Z :=
   R * (e * full + full * (full + 1) / 2) + (V - full * R) * (e + full + 1).
 
 (* The tokens of a request are such weights. *)
-Definition tokens (q : request) (x : Z) : Z := prompt q + x.
+Definition run_tokens (q : request) (x : Z) : Z := prompt q + x.
 Definition token_moment (q : request) : Z :=
   (3 * prompt q * output q * (output q + 1) + output q * (output q + 1) * (2 * output q + 1)) / 6.
 
@@ -153,13 +153,13 @@ Qed.
 (* --- Proofs: Theorem 6 ------------------------------------------------------------------- *)
 
 (* The sum of coefficient times start. *)
-Definition weighed (p : positive -> Z) (names : list positive) (c : PositiveMap.t Z) : Z :=
+Definition start_sum (p : positive -> Z) (names : list positive) (c : PositiveMap.t Z) : Z :=
   total (fun k => look 0 k c * p k) names.
 
-Lemma weighed_add p names c k x : NoDup names -> In k names ->
-  weighed p names (PositiveMap.add k (look 0 k c + x) c) = weighed p names c + x * p k.
+Lemma start_sum_add p names c k x : NoDup names -> In k names ->
+  start_sum p names (PositiveMap.add k (look 0 k c + x) c) = start_sum p names c + x * p k.
 Proof.
-  intros Hnd Hk. unfold weighed. destruct (in_split k names Hk) as (l1 & l2 & ->).
+  intros Hnd Hk. unfold start_sum. destruct (in_split k names Hk) as (l1 & l2 & ->).
   apply NoDup_remove in Hnd as [_ Hnot]. rewrite !total_app. cbn [total]. rewrite look_same.
   assert (E : forall l, (forall y, In y l -> In y (l1 ++ l2)) ->
       total (fun y => look 0 y (PositiveMap.add k (look 0 k c + x) c) * p y) l = total (fun y => look 0 y c * p y) l).
@@ -168,14 +168,14 @@ Proof.
   rewrite !E by (intros y Hy; apply in_or_app; auto). ring.
 Qed.
 
-Lemma weighed_add_terms p names y x : NoDup names ->
+Lemma start_sum_add_terms p names y x : NoDup names ->
   forall c, (forall z, In z (terms x) -> In (fst z) names) ->
-  weighed p names (add_terms y x c) = weighed p names c + y * total (fun z => snd z * p (fst z)) (terms x).
+  start_sum p names (add_terms y x c) = start_sum p names c + y * total (fun z => snd z * p (fst z)) (terms x).
 Proof.
   intros Hnd. destruct x as [l b]. unfold add_terms. cbn [terms].
   induction l as [|z l IH]; intros c Hin; cbn [fold_left total]; [lia|].
   rewrite IH by (intros z' Hz; apply Hin; right; exact Hz).
-  rewrite weighed_add; [|exact Hnd|apply Hin; left; reflexivity].
+  rewrite start_sum_add; [|exact Hnd|apply Hin; left; reflexivity].
   rewrite Z.mul_add_distr_l, Z.mul_assoc, Z.add_assoc. reflexivity.
 Qed.
 
@@ -184,21 +184,21 @@ Definition add_rows (rows : list (Z * start_row)) (c : PositiveMap.t Z) (value :
     PositiveMap.t Z * Z :=
   fold_left (fun s x => (add_terms (fst x) (snd x) (fst s), snd s + fst x * at_least (snd x))) rows (c, value).
 
-Lemma add_row_weighed p names y x c value : NoDup names -> 0 <= y -> satisfies p x ->
-  (forall z, In z (terms x) -> In (fst z) names) -> value <= weighed p names c ->
-  value + y * at_least x <= weighed p names (add_terms y x c).
+Lemma add_row_start_sum p names y x c value : NoDup names -> 0 <= y -> satisfies p x ->
+  (forall z, In z (terms x) -> In (fst z) names) -> value <= start_sum p names c ->
+  value + y * at_least x <= start_sum p names (add_terms y x c).
 Proof.
-  intros Hnd Hy Hx Hin Hvalue. rewrite weighed_add_terms by assumption. unfold satisfies in Hx. nia.
+  intros Hnd Hy Hx Hin Hvalue. rewrite start_sum_add_terms by assumption. unfold satisfies in Hx. nia.
 Qed.
 
 Lemma rows_value_le scale names heads c value p b :
-  rows_value scale names heads c value = Some b -> 1 <= scale -> value <= weighed p names c ->
+  rows_value scale names heads c value = Some b -> 1 <= scale -> value <= start_sum p names c ->
   (forall k, In k names -> look 0 k heads <= p k) -> b <= total p names.
 Proof.
   unfold rows_value. intros H Hscale Hvalue Hheads. destruct (forallb _ names) eqn:Hok; [|discriminate].
   inversion H as [E]. clear H. rewrite forallb_forall in Hok.
   assert (Hsum : value + total (fun k => (scale - look 0 k c) * look 0 k heads) names <= scale * total p names).
-  { rewrite <- total_scale. unfold weighed in Hvalue.
+  { rewrite <- total_scale. unfold start_sum in Hvalue.
     rewrite (total_ext (fun k => scale * p k) (fun k => look 0 k c * p k + (scale - look 0 k c) * p k)) by (intros; ring).
     rewrite total_add.
     assert (total (fun k => (scale - look 0 k c) * look 0 k heads) names <= total (fun k => (scale - look 0 k c) * p k) names);
@@ -219,15 +219,15 @@ Theorem multipliers_bound scale names heads rows p b :
   b <= total p names.
 Proof.
   intros Hnd Hscale Hrows Hheads H.
-  assert (Hsum : forall rows' c value, (forall x, In x rows' -> In x rows) -> value <= weighed p names c ->
-      snd (add_rows rows' c value) <= weighed p names (fst (add_rows rows' c value))).
+  assert (Hsum : forall rows' c value, (forall x, In x rows' -> In x rows) -> value <= start_sum p names c ->
+      snd (add_rows rows' c value) <= start_sum p names (fst (add_rows rows' c value))).
   { unfold add_rows. induction rows' as [|x rows' IH]; intros c value Hin Hvalue; cbn [fold_left fst snd]; [exact Hvalue|].
     apply IH; [intros y Hy; apply Hin; right; exact Hy|].
-    destruct (Hrows x (Hin x (or_introl eq_refl))) as (Hy & Hx & Hnames). apply add_row_weighed; assumption. }
+    destruct (Hrows x (Hin x (or_introl eq_refl))) as (Hy & Hx & Hnames). apply add_row_start_sum; assumption. }
   specialize (Hsum rows (PositiveMap.empty Z) 0 (fun x Hx => Hx)).
   destruct (add_rows rows (PositiveMap.empty Z) 0) as [c value]. cbn [fst snd] in Hsum.
   apply (rows_value_le _ _ _ _ _ _ _ H Hscale); [|exact Hheads]. apply Hsum.
-  unfold weighed. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+  unfold start_sum. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
   intros k _. rewrite look_empty. reflexivity.
 Qed.
 
@@ -311,18 +311,18 @@ Proof.
 Qed.
 
 (* The weights of tokens. *)
-Lemma tokens_use a r : weight tokens a r = use a r.
-Proof. unfold weight, use, tokens. destruct (_ && _); lia. Qed.
+Lemma run_tokens_use a r : weight run_tokens a r = use a r.
+Proof. unfold weight, use, run_tokens. destruct (_ && _); lia. Qed.
 
-Lemma tokens_area q : 0 <= output q -> whole tokens q = area q.
-Proof. intros H. unfold whole, tokens, area. rewrite ages_vol, Z2Nat.id by exact H. reflexivity. Qed.
+Lemma run_tokens_area q : 0 <= output q -> whole run_tokens q = area q.
+Proof. intros H. unfold whole, run_tokens, area. rewrite ages_vol, Z2Nat.id by exact H. reflexivity. Qed.
 
-Lemma tokens_moment q : 0 <= output q -> first_moment tokens q = token_moment q.
+Lemma run_tokens_moment q : 0 <= output q -> first_moment run_tokens q = token_moment q.
 Proof.
   intros H. unfold token_moment. set (n := Z.to_nat (output q)).
-  assert (E : forall n, 6 * sum_below n (fun j => (Z.of_nat j + 1) * tokens q (Z.of_nat j + 1)) =
+  assert (E : forall n, 6 * sum_below n (fun j => (Z.of_nat j + 1) * run_tokens q (Z.of_nat j + 1)) =
     3 * prompt q * Z.of_nat n * (Z.of_nat n + 1) + Z.of_nat n * (Z.of_nat n + 1) * (2 * Z.of_nat n + 1)).
-  { clear. unfold tokens. induction n as [|n IH]; cbn [sum_below]; [ring|].
+  { clear. unfold run_tokens. induction n as [|n IH]; cbn [sum_below]; [ring|].
     rewrite Z.mul_add_distr_l, IH. rewrite Nat2Z.inj_succ. unfold Z.succ. ring. }
   specialize (E n). unfold first_moment. fold n. unfold n in E at 2 3 4 5 6. rewrite Z2Nat.id in E by exact H.
   rewrite <- E, Z.mul_comm, Z.div_mul by lia. reflexivity.
