@@ -4,19 +4,20 @@
 open Json
 module E = Extracted
 
-(* Request i is named i + 1. *)
+(* Request i is named i + 1; there are 64 at most. *)
+let names = Array.init 64 (fun i -> Integers.to_positive (Integers.of_int (i + 1)))
 let name place = function
-  | Int i when Integers.sign i >= 0 -> Integers.to_positive (Integers.succ i)
-  | _ -> refuse (place ^ ": a request is named by an integer from 0")
+  | Int i when Integers.sign i >= 0 && Integers.lt i (Integers.of_int 64) -> names.(Integers.to_int i)
+  | _ -> refuse (place ^ ": a request is named by an integer from 0 to 63")
 
 let row place = function
   | List (Int y :: String kind :: numbers) ->
-      let names = List.map (name place) in
+      let names_of = List.map (name place) in
       (y, match kind, numbers with
         | "gap", [ a; b ] -> E.GapRow (name place a, name place b)
         | "end", [ i ] -> E.EndRow (name place i)
-        | "memory", j :: running -> E.MemoryRow (name place j, names running)
-        | "area", Int e :: chosen -> E.AreaRow (e, names chosen)
+        | "memory", j :: running -> E.MemoryRow (name place j, names_of running)
+        | "area", Int e :: chosen -> E.AreaRow (e, names_of chosen)
         | ("gap" | "end" | "memory" | "area"), _ -> refuse (place ^ ": does not hold what its kind asks for")
         | _ -> refuse (Printf.sprintf "%s: \"%s\" is no kind of row that this checker proves" place kind))
   | _ -> refuse (place ^ ": must hold a multiplier and a kind")
