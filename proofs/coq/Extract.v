@@ -6,10 +6,10 @@
 
 From Coq Require Import ZArith List.
 From Coq Require Extraction ExtrOcamlBasic ExtrOcamlNativeString.
-From Kvopt Require Import Model Reading Report.
+From Kvopt Require Import Model Vectors Reading Report.
 
 Extraction Language OCaml.
-Extraction Blacklist Integers Z List Int String Json.
+Extraction Blacklist Integers Z List Int String Array Json.
 
 (* nat and Z are integers, a match tells the cases apart; positive are numbers in binary, which
    serve as keys. *)
@@ -44,5 +44,12 @@ Extract Inlined Constant Z.to_nat => "Integers.natural".
 Extract Inlined Constant Z.to_pos => "Integers.to_positive".
 Extract Inlined Constant Nat.eqb => "Integers.equal".
 Extract Inlined Constant Nat.add => "Integers.add".
+
+(* Vectors are arrays. *)
+Extract Inductive vector => "array" [ "Array.of_list" ] "(fun items v -> items (Array.to_list v))".
+Extract Inlined Constant size => "Integers.length".
+Extract Inlined Constant at_place => "Integers.entry".
+Extract Inlined Constant map_vector => "Array.map".
+Extract Inlined Constant tabulate => "Integers.tabulate".
 
 Extraction "verified/extracted.ml" answer has_releases.

@@ -71,3 +71,11 @@ let power a b =
 
 (* The integers >= 0 are the natural numbers; what is below stands for 0. *)
 let natural a = if sign a < 0 then zero else a
+
+(* Vectors are arrays. *)
+let length v = of_int (Array.length v)
+
+let entry none v i =
+  if fits_int i && sign i >= 0 && to_int i < Array.length v then v.(to_int i) else none
+
+let tabulate n f = Array.init (to_int n) (fun i -> f (of_int i))
