@@ -82,15 +82,15 @@ Definition make_graph (M : Z) (shapes : list (list Z)) (ws : list Z) (N G : numb
     vector graph_node :=
   map_vector (fun p => (p, edges_of M shapes ws N G p)) P.
 
+Definition edges_in (E : vector graph_node) : vector (list edge) := map_vector (fun x => snd (snd x)) E.
+
 (* Every number belongs to its profile or group, and no edge is missing. *)
 Definition graph_ok (N : numbers) (E : vector graph_node) : bool :=
   forallb (fun x => let (p, edges) := at_place no_node E (snd x) in
       fst edges && (if Key.eq_dec p (fst x) then true else false)) (KeyMap.elements N).
 Definition groups_ok (ws : list Z) (G : numbers) (groups : vector (list Z)) : bool :=
-  forallb (fun x => match at_place [] groups (snd x) with
-      | [] => false
-      | cs => if Key.eq_dec cs (less ws (fst x)) then true else false
-      end) (KeyMap.elements G).
+  forallb (fun x => if Key.eq_dec (at_place [] groups (snd x)) (less ws (fst x)) then true else false)
+    (KeyMap.elements G).
 
 Fixpoint dot (xs ys : list Z) : Z :=
   match xs, ys with
@@ -113,15 +113,15 @@ Definition start_costs (price : request -> Z -> Z) (kinds : list request) (t : Z
   map (fun q => price q t) kinds.
 
 (* The costs of the cheapest paths on from all profiles, n rounds before H, at time t. *)
-Fixpoint values (price : request -> Z -> Z) (kinds : list request) (E : vector graph_node) (groups : vector (list Z))
+Fixpoint values (price : request -> Z -> Z) (kinds : list request) (edges : vector (list edge)) (groups : vector (list Z))
     (n : nat) (t : Z) : vector Z :=
   match n with
-  | O => map_vector (fun _ => 0) E
+  | O => map_vector (fun _ => 0) edges
   | S n' =>
-      let after := values price kinds E groups n' (t + 1) in
+      let after := values price kinds edges groups n' (t + 1) in
       let starts := start_costs price kinds t in
       let costs := map_vector (fun cs => dot cs starts) groups in
-      map_vector (fun x => least_of costs after (snd (snd x))) E
+      map_vector (least_of costs after) edges
   end.
 
 Definition max_rounds : Z := 100000.
@@ -141,7 +141,7 @@ Definition block_value (M : Z) (price : request -> Z -> Z) (kinds : list request
     match KeyMap.find [] N with
     | Some root =>
         if graph_ok N E && groups_ok ws G groups
-        then Some (at_place 0 (values price kinds E groups (Z.to_nat H) 0) root)
+        then Some (at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root)
         else None
     | None => None
     end
@@ -275,36 +275,29 @@ Section Paths.
   (* The profile at time t has a number, and going on from it costs no more than V0 asks. *)
   Definition on_path (V0 : Z) (n : nat) (t : Z) : Prop :=
     exists p i, KeyMap.find p N = Some i /\ (forall j, nth j p 0 = load l t j) /\
-      V0 <= cost_before t + at_place 0 (values price kinds E groups n t) i.
+      V0 <= cost_before t + at_place 0 (values price kinds (edges_in E) groups n t) i.
 
   Lemma number_spec p i : KeyMap.find p N = Some i ->
-    at_place no_node E i = (p, edges_of M shapes ws N G p) /\ fst (edges_of M shapes ws N G p) = true.
+    at_place [] (edges_in E) i = snd (edges_of M shapes ws N G p) /\ fst (edges_of M shapes ws N G p) = true.
   Proof.
     intros H. unfold graph_ok in Hok. rewrite forallb_forall in Hok.
-    specialize (Hok _ (find_elements _ _ _ H)). cbn [fst snd] in Hok.
-    assert (Hi : at_place no_node E i <> no_node) by (intros Ei; rewrite Ei in Hok; discriminate).
+    specialize (Hok _ (find_elements _ _ _ H)). cbn [fst snd] in Hok. unfold edges_in.
+    rewrite (at_map _ no_node) by reflexivity.
     unfold E, make_graph in *. destruct P as [l0]. cbn [map_vector at_place] in *.
-    destruct (0 <=? i); [|congruence].
+    destruct (0 <=? i); [|discriminate].
     destruct (Nat.lt_ge_cases (Z.to_nat i) (length l0)) as [Hlen|Hlen].
-    2:{ rewrite nth_overflow in Hi by (rewrite map_length; exact Hlen). congruence. }
+    2:{ rewrite nth_overflow in Hok by (rewrite map_length; exact Hlen). discriminate. }
     rewrite (nth_indep _ no_node ((fun p => (p, edges_of M shapes ws N G p)) [])) in * by (rewrite map_length; exact Hlen).
     rewrite (map_nth (fun p => (p, edges_of M shapes ws N G p))) in *.
     apply andb_true_iff in Hok as [Ho Hp].
     destruct (Key.eq_dec _ p) as [Heq|]; [|discriminate]. unfold Key.eq in Heq. rewrite Heq in *. auto.
   Qed.
 
-  Lemma graph_some p i : KeyMap.find p N = Some i -> at_place no_node E i <> no_node.
-  Proof.
-    intros H Ei. destruct (number_spec p i H) as [HE Hedges]. rewrite HE in Ei.
-    apply (f_equal (fun x => fst (snd x))) in Ei. cbn [fst snd no_node] in Ei. congruence.
-  Qed.
-
-  Lemma group_spec c g : KeyMap.find c G = Some g -> at_place [] groups g = less ws c /\ at_place [] groups g <> [].
+  Lemma group_spec c g : KeyMap.find c G = Some g -> at_place [] groups g = less ws c.
   Proof.
     intros H. unfold groups_ok in Hgroups. rewrite forallb_forall in Hgroups.
     specialize (Hgroups _ (find_elements _ _ _ H)). cbn [fst snd] in Hgroups.
-    destruct (at_place [] groups g) as [|n cs]; [discriminate|].
-    destruct (Key.eq_dec _ _) as [Heq|]; [|discriminate]. split; [exact Heq|discriminate].
+    destruct (Key.eq_dec _ _) as [Heq|]; [exact Heq|discriminate].
   Qed.
 
   Lemma on_path_step V0 n t : 0 <= t -> on_path V0 (S n) t -> on_path V0 n (t + 1).
@@ -319,7 +312,7 @@ Section Paths.
     - intros j. rewrite Hp. unfold shapes.
       rewrite (load_step kinds l Hdist Hzero Hvalid Hin). apply (load_fits M l Hvalid Hfits).
     - destruct (edges_of_spec _ _ _ _ _ _ Hedges _ Hu) as ([g j] & Hgj & Hedge).
-      apply edge_of_spec in Hgj as [Hj Hg]. cbn [fst snd] in *. destruct (group_spec _ _ Hg) as [Hcs Hsome].
+      apply edge_of_spec in Hgj as [Hj Hg]. cbn [fst snd] in *. pose proof (group_spec _ _ Hg) as Hcs.
       rewrite less_less in Hcs by (unfold ws, C, counts_of; rewrite !map_length; reflexivity).
       exists (tl u), j. split; [exact Hj|]. split.
       + intros k. assert (Hk : nth k (tl u) 0 = nth (S k) u 0) by (destruct u; destruct k; reflexivity).
@@ -327,13 +320,12 @@ Section Paths.
         unfold load. apply total_ext. intros a _.
         replace (t + 1 + Z.of_nat (S k)) with (t + 1 + 1 + Z.of_nat k) by lia. reflexivity.
       + eapply Z.le_trans; [exact Hle|]. cbn [values].
-        set (after := values price kinds E groups n (t + 1)).
+        set (after := values price kinds (edges_in E) groups n (t + 1)).
         set (costs := map_vector _ groups).
-        rewrite (at_map _ no_node) by (apply (graph_some _ _ Hfind)).
-        rewrite HE. cbn [snd].
+        rewrite (at_map _ []), HE by reflexivity.
         pose proof (least_of_le costs after _ _ Hedge) as Hmin. unfold edge_value in Hmin. cbn [fst snd] in Hmin.
         replace (at_place 0 costs g) with (dot (C kinds l t) (start_costs price kinds t)) in Hmin
-          by (unfold costs; rewrite (at_map _ []) by exact Hsome; rewrite Hcs; reflexivity).
+          by (unfold costs; rewrite (at_map _ []), Hcs by reflexivity; reflexivity).
         rewrite dot_costs in Hmin.
         assert (Hsum : cost_before (t + 1) = cost_before t + total (fun a => if start a =? t then reduced a else 0) l).
         { unfold cost_before. rewrite <- total_add. apply total_ext. intros a _.
@@ -343,7 +335,7 @@ Section Paths.
 
   Lemma whole_path root H : KeyMap.find [] N = Some root -> 0 <= H ->
     (forall a, In a l -> H <= start a -> 0 <= reduced a) ->
-    at_place 0 (values price kinds E groups (Z.to_nat H) 0) root <= total reduced l.
+    at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root <= total reduced l.
   Proof.
     intros Hroot HH Hlate. set (V0 := at_place 0 _ root).
     assert (Hall : forall k, (k <= Z.to_nat H)%nat -> on_path V0 (Z.to_nat H - k) (Z.of_nat k)).
@@ -360,7 +352,7 @@ Section Paths.
         replace (S (Z.to_nat H - S k)) with (Z.to_nat H - k)%nat by lia. apply IH. lia. }
     destruct (Hall (Z.to_nat H) (le_n _)) as (p & i & Hfind & _ & Hle).
     rewrite Nat.sub_diag in Hle. cbn [values] in Hle. destruct (number_spec p i Hfind) as [HE Hedges].
-    rewrite (at_map _ no_node) in Hle by (apply (graph_some _ _ Hfind)).
+    rewrite (at_map _ []) in Hle by reflexivity.
     assert (cost_before (Z.of_nat (Z.to_nat H)) <= total reduced l); [|lia].
     apply total_le. intros a Ha. destruct (Z.ltb_spec (start a) (Z.of_nat (Z.to_nat H))); [lia|].
     apply Hlate; [exact Ha|lia].
