@@ -47,9 +47,10 @@ Extract Inlined Constant Nat.add => "Integers.add".
 
 (* Vectors are arrays. *)
 Extract Inductive vector => "array" [ "Array.of_list" ] "(fun items v -> items (Array.to_list v))".
-Extract Inlined Constant size => "Integers.length".
 Extract Inlined Constant at_place => "Integers.entry".
 Extract Inlined Constant map_vector => "Array.map".
 Extract Inlined Constant tabulate => "Integers.tabulate".
+Extract Inlined Constant build => "Integers.build".
+Extract Inlined Constant collect => "Integers.collect".
 
 Extraction "verified/extracted.ml" answer has_releases.

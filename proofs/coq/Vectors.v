@@ -8,8 +8,6 @@ Open Scope Z_scope.
 Inductive vector (A : Type) := Vector (items : list A).
 Arguments Vector {A} _.
 
-Definition size {A : Type} (v : vector A) : Z := match v with Vector l => Z.of_nat (length l) end.
-
 (* Entry i, or `none` if there is no such. *)
 Definition at_place {A : Type} (none : A) (v : vector A) (i : Z) : A :=
   match v with Vector l => if 0 <=? i then nth (Z.to_nat i) l none else none end.

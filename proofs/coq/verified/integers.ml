@@ -28,6 +28,27 @@ let pay n m =
   if n + m > max_words then raise (Spent "has numbers that are too large");
   spend (1 + (n * m))
 
+(* --- Vectors: arrays ----------------------------------------------------------------------- *)
+
+(* Entries are numbered from 0 on; `none` stands elsewhere. *)
+let entry none v i =
+  let i = Z.to_int i in
+  if i >= 0 && i < Array.length v then v.(i) else none
+
+let tabulate n f = Array.init (Z.to_int n) (fun i -> f (Z.of_int i))
+
+(* An entry may be found from those before it: there is `none` yet in the others. *)
+let build none n f =
+  let v = Array.make (Z.to_int n) none in
+  for i = 0 to Array.length v - 1 do v.(i) <- f v (Z.of_int i) done;
+  v
+
+let collect n pairs =
+  let v = Array.make (Z.to_int n) [] in
+  let put (i, x) = let i = Z.to_int i in if i >= 0 && i < Array.length v then v.(i) <- x :: v.(i) in
+  List.iter put pairs;
+  v
+
 (* --- Functions --------------------------------------------------------------------------- *)
 
 include Z
@@ -71,11 +92,3 @@ let power a b =
 
 (* The integers >= 0 are the natural numbers; what is below stands for 0. *)
 let natural a = if sign a < 0 then zero else a
-
-(* Vectors are arrays. *)
-let length v = of_int (Array.length v)
-
-let entry none v i =
-  if fits_int i && sign i >= 0 && to_int i < Array.length v then v.(to_int i) else none
-
-let tabulate n f = Array.init (to_int n) (fun i -> f (of_int i))
