@@ -58,7 +58,14 @@ Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * (list batch
   let last := (most_of (map dual kinds) + z) / D in
   if (last + 1) * M * (D * (last + 1) + farthest (map far kinds)) <=? max_path_cost then
     let (N, n) := find_batches M (M + 1) kinds (Z.to_nat (M + 1)) [[]] (KeyMap.add [] 0 (KeyMap.empty _), 1) in
-    match graph_of M (M + 1) kinds N n with
+    let top := Z.max 0 last + 1 in
+    let graph := graph_of M (M + 1) D z top kinds in
+    match
+      match graph (tabulate n (fun _ => top)) (tabulate (top + 1) (fun _ => n)) N n with
+      | None => None
+      | Some G => let '(N', (lates, reach)) := in_order D z top kinds G N in graph lates reach N' n
+      end
+    with
     | None => None
     | Some G =>
         let (all, T) := batch_tables D z kinds G (Z.to_nat last)
@@ -69,7 +76,7 @@ Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * (list batch
 
 (* The search begins with one node, of the empty batch, from which all have yet to complete. *)
 Definition first_nodes (G : batch_graph) (everyone : Z) : nodes :=
-  tabulate (how_many G) (fun p => if how_many G - 1 - p =? root G then [(everyone, 0)] else []).
+  (how_many G, tabulate (how_many G) (fun p => if how_many G - 1 - p =? root G then [(everyone, 0)] else [])).
 
 (* What the duals give, or `low` if a search with no more nodes than `limit` proves that. *)
 Definition batch_bound (M D : Z) (duals : list (request * Z)) (types : list (request * Z)) (latency limit : Z) :
@@ -307,13 +314,73 @@ Section Schedule.
     unfold paid_by in Hslack. rewrite E, <- Es in Hslack. lia.
   Qed.
 
+  Context (HD : 1 <= D) (Hprice : forall a, In a l -> price_of (of a) (completion a) <> None).
+
+  Lemma most_of_ge x duals : In x duals -> x <= most_of duals.
+  Proof.
+    induction duals as [|y [|y' rest] IH]; intros H; [destruct H|destruct H as [->|[]]; cbn; lia|].
+    change (most_of (y :: y' :: rest)) with (Z.max y (most_of (y' :: rest))).
+    destruct H as [->|H]; [lia|]. specialize (IH H). lia.
+  Qed.
+
+  Lemma dual_in q : In q qs -> In (most_of (map snd (steps_of F q))) (map dual kinds).
+  Proof.
+    assert (H : forall ts u, In q (map fst ts) ->
+        In (most_of (map snd (steps_of F q))) (map dual (kinds_of W F Q u ts))); [|apply H].
+    induction ts as [|[q' n] ts IH]; intros u H; [destruct H|]. cbn [map kinds_of fst dual] in *.
+    destruct H as [->|H]; [left; reflexivity|right; apply IH, H].
+  Qed.
+
+  Lemma kind_of q : In q qs -> exists k, In k kinds /\ code k = output q * W + prompt q
+    /\ dual k = most_of (map snd (steps_of F q)).
+  Proof.
+    assert (H : forall ts u, In q (map fst ts) -> exists k, In k (kinds_of W F Q u ts) /\ code k = output q * W + prompt q
+      /\ dual k = most_of (map snd (steps_of F q))); [|apply H].
+    induction ts as [|[q' n] ts IH]; intros u H; [destruct H|]. cbn [map kinds_of fst] in *. destruct H as [->|H].
+    - eexists. split; [left; reflexivity|]. auto.
+    - destruct (IH (u * (n + 1)) H) as (k & H1 & H2). exists k. split; [right; exact H1|exact H2].
+  Qed.
+
+  Lemma completes_by a k : In a l -> dual k = most_of (map snd (steps_of F (of a))) -> completion a <= last_time D z k.
+  Proof.
+    intros Ha Hk. specialize (Hslack a Ha) as Hs. unfold paid_by in Hs.
+    destruct (price_of (of a) (completion a)) as [p|] eqn:Ep; [|destruct (Hprice a Ha Ep)]. cbn [cost_with] in Hs.
+    assert (Hp : p <= dual k).
+    { rewrite Hk. apply best_by_in in Ep as (step & Hstep & <- & _). apply most_of_ge, in_map, Hstep. }
+    apply Z.div_le_lower_bound; lia.
+  Qed.
+
+  (* What completes at a time may do so then. *)
+  Lemma soon t k n : In (k, n) (combine kinds (completing_at t)) -> n <> O -> t <= last_time D z k.
+  Proof.
+    intros Hk Hn.
+    assert (H : forall ts u, In (k, n) (combine (kinds_of W F Q u ts)
+        (map (fun q => Z.to_nat (count q (map of (filter (fun a => ends a t) l)))) (map fst ts))) ->
+        exists q, dual k = most_of (map snd (steps_of F q)) /\ n = Z.to_nat (count q (map of (filter (fun a => ends a t) l))) /\ In q (map fst ts)).
+    { induction ts as [|[q m] ts IH]; intros u H; [destruct H|]. cbn [kinds_of map combine fst] in H.
+      destruct H as [H|H]; [inversion H; subst; exists q; split; [reflexivity|simpl; auto]|].
+      destruct (IH _ H) as (q' & H1 & H2 & H3). exists q'. simpl. auto. }
+    destruct (H types 1 Hk) as (q & Hdual & -> & Hqin). clear H.
+    destruct (existsb (fun a => ends a t && same q (of a)) l) eqn:E.
+    - apply existsb_exists in E as (a & Ha & E). apply andb_true_iff in E as [Et Es].
+      apply same_eq in Es; [|apply Hzero, Hqin|apply Hzero, Hin, Ha]. subst q.
+      unfold ends in Et. replace t with (completion a) by lia. apply completes_by; assumption.
+    - exfalso. apply Hn. assert (Hnone : count q (map of (filter (fun a => ends a t) l)) = 0); [|rewrite Hnone; reflexivity].
+      unfold count. rewrite total_map, total_filter. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+      intros a Ha. destruct (ends a t) eqn:Et; [|reflexivity]. destruct (same q (of a)) eqn:Es; [|reflexivity]. exfalso.
+      assert (existsb (fun a => ends a t && same q (of a)) l = true); [|congruence].
+      apply existsb_exists. exists a. rewrite Et, Es. auto.
+  Qed.
+
   Section Tables.
-  Context (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph) (HG : graph_of M W kinds N0 n0 = Some G).
+  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph)
+    (HG : graph_of M W D z top kinds lates bounds N0 n0 = Some G).
+  Let late_of := late_of N0 G.
   Let entry_of := batch_entry N0.
 
-  (* A table has the batch of a time, and those between its completions. *)
+  (* A table has the batch of a time, which may be there then, and those between its completions. *)
   Definition describes (t : Z) (T : batch_table) : Prop :=
-    entry_of T (batch t) (to_pay t) /\
+    0 <= t <= late_of (remaining t) /\ t <= late_of (batch t) /\ entry_of T (batch t) (to_pay t) /\
     forall ns, Forall2 le ns (completing_at t) ->
       entry_of T (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns).
 
@@ -329,14 +396,33 @@ Section Schedule.
     rewrite tokens_remaining. lia.
   Qed.
 
-  Lemma table_describes t T : entry_of T (batch (t + 1)) (to_pay (t + 1)) ->
+  Lemma soon_less t ns : Forall2 le ns (completing_at t) -> forall k n, In (k, n) (combine kinds ns) -> n <> O ->
+    t <= last_time D z k.
+  Proof.
+    intros Hns k n Hk Hn.
+    assert (Hmore : exists n', In (k, n') (combine kinds (completing_at t)) /\ (n <= n')%nat); [|destruct Hmore as (n' & H1 & H2);
+      apply (soon t k n' H1); lia].
+    clear -Hns Hk. revert Hk. generalize kinds as ks. induction Hns as [|m m' ns ns' Hm Hns IH]; intros [|k' ks] Hk;
+      try (destruct Hk; fail). cbn [combine] in *. destruct Hk as [Hk|Hk].
+    - inversion Hk. subst. exists m'. split; [left; reflexivity|exact Hm].
+    - destruct (IH ks Hk) as (n' & H1 & H2). exists n'. split; [right; exact H1|exact H2].
+  Qed.
+
+  Lemma table_describes t T : 0 <= t -> t + 1 <= late_of (batch (t + 1)) -> entry_of T (batch (t + 1)) (to_pay (t + 1)) ->
     describes t (table_before D z kinds G t T).
   Proof.
-    intros Hentry. pose proof (entry_before M W kinds N0 n0 G HG D z t T _ _ Hentry) as Hafter. rewrite before_batch in Hafter.
+    intros Ht Hlate Hentry.
+    assert (Hrem : 0 <= t <= late_of (remaining t)).
+    { split; [exact Ht|]. rewrite <- before_batch. apply (late_before _ _ _ _ _ _ _ _ _ _ _ HG); assumption. }
+    assert (Hafter : entry_of (table_before D z kinds G t T) (remaining t) (to_pay (t + 1))).
+    { rewrite <- before_batch in Hrem |- *. eapply entry_before; [exact HG|exact Hrem|exact Hentry]. }
+    assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
+    { generalize (completing_at t). intros ns. induction ns; constructor; auto. }
     assert (Hall : forall ns, Forall2 le ns (completing_at t) ->
         entry_of (table_before D z kinds G t T) (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns)).
     { intros ns Hns.
-      apply (entry_pile M W kinds N0 n0 G HG proper_kinds D z t T _ _ Hafter kinds [] eq_refl); [apply fitting, Hns|].
+      eapply (entry_pile M W D z top kinds lates bounds N0 n0 G HG proper_kinds); [exact Hafter|exact (eq_refl : kinds = [] ++ kinds)|
+        apply fitting, Hns|exact Hrem|apply soon_less, Hns|].
       intros k n Hk Hdear.
       assert (Hmore : exists n', In (k, n') (combine kinds (completing_at t)) /\ (n <= n')%nat).
       { clear -Hns Hk. revert Hk. generalize kinds as ks. induction Hns as [|m m' ns ns' Hm Hns IH]; intros [|k' ks] Hk;
@@ -344,10 +430,11 @@ Section Schedule.
         - inversion Hk. subst. exists m'. split; [left; reflexivity|exact Hm].
         - destruct (IH ks Hk) as (n' & H1 & H2). exists n'. split; [right; exact H1|exact H2]. }
       destruct Hmore as (n' & Hn' & Hnn). rewrite (no_dear t k n' Hn' Hdear) in Hnn. lia. }
-    assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
-    { generalize (completing_at t). intros ns. induction ns; constructor; auto. }
-    split; [|exact Hall]. specialize (Hall _ Hrefl). rewrite <- batch_pile in Hall. pose proof (charges_at t).
-    replace (to_pay t) with (to_pay (t + 1) + charges D t kinds (completing_at t)) by lia. exact Hall.
+    split; [exact Hrem|]. split; [|split; [|exact Hall]].
+    - rewrite batch_pile. eapply (late_pile M W D z top kinds lates bounds N0 n0 G HG proper_kinds);
+        [exact Hrem|exact (eq_refl : kinds = [] ++ kinds)|apply fitting, Hrefl|apply soon_less, Hrefl].
+    - specialize (Hall _ Hrefl). rewrite <- batch_pile in Hall. pose proof (charges_at t).
+      replace (to_pay t) with (to_pay (t + 1) + charges D t kinds (completing_at t)) by lia. exact Hall.
   Qed.
 
   (* Tables of times t, t + 1, ..., T. *)
@@ -356,18 +443,19 @@ Section Schedule.
 
   Lemma tables_spec T t S later all S1 :
     batch_tables D z kinds G t S later = (all, S1) ->
-    entry_of S (batch (Z.of_nat t + 1)) (to_pay (Z.of_nat t + 1)) ->
+    Z.of_nat t + 1 <= late_of (batch (Z.of_nat t + 1)) -> entry_of S (batch (Z.of_nat t + 1)) (to_pay (Z.of_nat t + 1)) ->
     describe T (Z.of_nat t + 1) later ->
     describe T 1 all /\ entry_of S1 (batch 1) (to_pay 1).
   Proof.
-    revert S later. induction t as [|t IH]; intros S later E Hentry Hlater; cbn [batch_tables] in E.
+    revert S later. induction t as [|t IH]; intros S later E Htop Hentry Hlater; cbn [batch_tables] in E.
     - inversion E. subst. auto.
     - set (S' := table_before D z kinds G (Z.of_nat (Datatypes.S t)) S) in *.
-      pose proof (table_describes _ S Hentry) as Hdesc. fold S' in Hdesc.
+      pose proof (table_describes (Z.of_nat (Datatypes.S t)) S ltac:(lia) Htop Hentry) as Hdesc. fold S' in Hdesc.
       replace (Z.of_nat (Datatypes.S t)) with (Z.of_nat t + 1) in Hdesc by lia.
-      apply (IH S' (S' :: later) E); [apply Hdesc|]. cbn [describe]. split; [exact Hdesc|].
+      apply (IH S' (S' :: later) E); [apply Hdesc|apply Hdesc|]. cbn [describe]. split; [exact Hdesc|].
       replace (Z.of_nat t + 1 + 1) with (Z.of_nat (Datatypes.S t) + 1) by lia. exact Hlater.
   Qed.
+
   End Tables.
 
   Lemma none_left t : (forall a, In a l -> completion a < t) ->
@@ -389,49 +477,34 @@ Section Schedule.
       apply IH. intros x Hx. apply H. simpl. auto.
   Qed.
 
-  Context (HD : 1 <= D) (Hprice : forall a, In a l -> price_of (of a) (completion a) <> None).
-
-  Lemma most_of_ge x duals : In x duals -> x <= most_of duals.
-  Proof.
-    induction duals as [|y [|y' rest] IH]; intros H; [destruct H|destruct H as [->|[]]; cbn; lia|].
-    change (most_of (y :: y' :: rest)) with (Z.max y (most_of (y' :: rest))).
-    destruct H as [->|H]; [lia|]. specialize (IH H). lia.
-  Qed.
-
-  Lemma dual_in q : In q qs -> In (most_of (map snd (steps_of F q))) (map dual kinds).
-  Proof.
-    assert (H : forall ts u, In q (map fst ts) ->
-        In (most_of (map snd (steps_of F q))) (map dual (kinds_of W F Q u ts))); [|apply H].
-    induction ts as [|[q' n] ts IH]; intros u H; [destruct H|]. cbn [map kinds_of fst dual] in *.
-    destruct H as [->|H]; [left; reflexivity|right; apply IH, H].
-  Qed.
-
   Lemma costs_to_go_spec V all G : costs_to_go M D z kinds = Some (V, (all, G)) ->
-    V <= to_pay 1 /\ exists N0 n0 T, graph_of M W kinds N0 n0 = Some G /\ describe N0 T 1 all /\
-      forall a, In a l -> completion a <= T.
+    V <= to_pay 1 /\ exists top lates bounds N0 n0 T, graph_of M W D z top kinds lates bounds N0 n0 = Some G /\
+      describe N0 G T 1 all /\ forall a, In a l -> completion a <= T.
   Proof.
     unfold costs_to_go. fold W. set (last := (most_of (map dual kinds) + z) / D).
     destruct (_ <=? max_path_cost); [|discriminate].
-    destruct (find_batches _ _ _ _ _ _) as [N0 n0]. destruct (graph_of M W kinds N0 n0) as [G'|] eqn:HG; [|discriminate].
+    destruct (find_batches _ _ _ _ _ _) as [N1 n0]. set (top := Z.max 0 last + 1).
+    destruct (graph_of _ _ _ _ _ _ _ _ N1 n0) as [G1|]; [|discriminate].
+    destruct (in_order _ _ _ _ _ _) as [N0 [lates bounds]].
+    destruct (graph_of M W D z top kinds lates bounds N0 n0) as [G'|] eqn:HG; [|discriminate].
     destruct (batch_tables D z kinds G' (Z.to_nat last) _ []) as [all' S1] eqn:E.
     intros H. inversion H. subst all' G'. clear H.
     set (T := Z.of_nat (Z.to_nat last)).
     assert (Hlast : forall a, In a l -> completion a <= T).
-    { intros a Ha. specialize (Hslack a Ha) as Hs. unfold paid_by in Hs.
-      destruct (price_of (of a) (completion a)) as [p|] eqn:Ep; [|destruct (Hprice a Ha Ep)]. cbn [cost_with] in Hs.
-      assert (Hp : p <= most_of (map snd (steps_of F (of a)))).
-      { apply best_by_in in Ep as (step & Hstep & <- & _). apply most_of_ge, in_map, Hstep. }
-      pose proof (most_of_ge _ _ (dual_in _ (Hin a Ha))) as Hm.
-      assert (completion a <= last) by (apply Z.div_le_lower_bound; lia). lia. }
+    { intros a Ha. destruct (kind_of _ (Hin a Ha)) as (k & Hk & _ & Hdual).
+      pose proof (completes_by a k Ha Hdual) as Hby. unfold last_time in Hby.
+      assert (completion a <= last); [|lia]. eapply Z.le_trans; [exact Hby|]. apply Z.div_le_mono; [lia|].
+      apply Z.add_le_mono_r, most_of_ge, in_map, Hk. }
     destruct (none_left (T + 1)) as (Hnil & Hnothing & _ & _); [intros a Ha; specialize (Hlast a Ha); lia|].
-    destruct (graph_root _ _ _ _ _ _ HG) as [Hroot _].
-    destruct (tables_spec N0 n0 G HG T _ _ _ _ _ E) as [Hdesc Hfirst].
+    destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & _ & Hlates).
+    destruct (tables_spec top lates bounds N0 n0 G HG T _ _ _ _ _ E) as [Hdesc Hfirst].
+    { fold T. rewrite Hnil. unfold BatchGraph.late_of. rewrite Hroot. unfold top in Hlates. lia. }
     { fold T. rewrite Hnil, Hnothing. exists (root G). split; [exact Hroot|]. unfold rest_of.
-      rewrite at_tabulate by (apply (entry_range M W kinds N0 n0 G HG _ _ Hroot)). rewrite Z.eqb_refl. lia. }
+      rewrite at_tabulate by (eapply entry_range; [exact HG|exact Hroot]). rewrite Z.eqb_refl. lia. }
     { reflexivity. }
-    split; [|exists N0, n0, T; auto].
+    split; [|exists top, lates, bounds, N0, n0, T; split; [exact HG|split; [exact Hdesc|exact Hlast]]].
     destruct Hfirst as (i & Hi & Hle).
-    destruct (batch_links _ _ _ _ _ _ HG _ i Hi) as (_ & _ & (b & Hb & _ & Hnext & _) & _).
+    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ i Hi) as (_ & _ & (b & Hb & _ & Hnext & _) & _).
     replace (before W (batch 1)) with (@nil Z) in Hb.
     - rewrite Hroot in Hb. inversion Hb. subst b. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hle].
     - change 1 with (0 + 1). rewrite before_batch. unfold remaining.
@@ -541,11 +614,12 @@ Section Schedule.
   Proof. revert u. induction ts as [|[q n] ts IH]; intros u; [exact I|]. split; [reflexivity|apply IH]. Qed.
 
   Section Search.
-  Context (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph) (HG : graph_of M W kinds N0 n0 = Some G).
+  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph)
+    (HG : graph_of M W D z top kinds lates bounds N0 n0 = Some G).
 
   Lemma paid_from t g T h : forall ks ns,
     (forall ns', Forall2 le ns' ns -> batch_entry N0 T (pile ks ns' h) (g + charges D t ks ns')) ->
-    paid_batches N0 D t T g ks ns h.
+    paid_batches D N0 t T g ks ns h.
   Proof.
     induction ks as [|k ks IH]; intros [|n ns] H; cbn [paid_batches]; auto. split.
     - intros j Hj. specialize (H (j :: ns)). cbn [pile charges] in H. rewrite <- Z.add_assoc. apply H.
@@ -568,29 +642,30 @@ Section Schedule.
     (Hpay : forall t, 1 <= t -> pay_enough D t kinds (completing_at t) (left_at t)).
 
   Lemma search_finds A X limit T : busy_after A l -> (forall t, 1 <= t -> paid t + to_pay t <= X) ->
-    (forall a, In a l -> completion a <= T) -> forall later t N n, 1 <= t -> describe N0 T t later ->
-    (exists a, In a l /\ t <= completion a) -> node_at N0 G N (remaining (t - 1)) (left t) (paid t) ->
+    (forall a, In a l -> completion a <= T) -> forall later t N n, 1 <= t -> describe N0 G T t later ->
+    (exists a, In a l /\ t <= completion a) -> node_at N0 N (remaining (t - 1)) (left t) (paid t) ->
     none_found D z X kinds G A limit t later N n = false.
   Proof.
     intros Hbusy HX HT. induction later as [|x later IH]; intros t N n Ht Hdesc (b & Hb & Hbt) Hnode;
       cbn [describe none_found] in *.
     - specialize (HT b Hb). lia.
-    - destruct Hdesc as [[Hentry Hbetween] Hdesc].
+    - destruct Hdesc as [(Hrem & Hlate & Hentry & Hbetween) Hdesc].
       set (N' := nodes_after D z X kinds G (t <=? A) t x N).
-      assert (Hadv : node_at N0 G N' (batch t) (left t) (paid t)).
-      { apply (advanced_spec M W kinds N0 n0 G HG D z X t (t <=? A) x N (batch t) (left t) (paid t) (to_pay t)).
+      assert (Hadv : node_at N0 N' (batch t) (left t) (paid t)).
+      { eapply (advanced_spec M W D z top kinds lates bounds N0 n0 G HG) with (g := to_pay t).
         - replace t with (t - 1 + 1) at 1 by lia. rewrite before_batch. exact Hnode.
         - exact Hentry.
         - destruct (Z.leb_spec t A); [left; reflexivity|right]. apply (batch_busy A); [exact Hbusy|lia|eauto].
         - apply (left_positive t b Hb Hbt).
-        - apply HX, Ht. }
+        - apply HX, Ht.
+        - split; [lia|exact Hlate]. }
       assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
       { generalize (completing_at t). intros ns. induction ns; constructor; auto. }
-      assert (HN' : node_at N0 G N' (remaining t) (left (t + 1)) (paid (t + 1))).
+      assert (HN' : node_at N0 N' (remaining t) (left (t + 1)) (paid (t + 1))).
       { rewrite <- left_step, <- Hpaid by exact Ht. rewrite <- (Z.mul_1_l (encode kinds (completing_at t))).
         rewrite batch_pile in Hadv.
-        apply (completions_spec M W kinds N0 n0 G HG proper_kinds D z X t (t <=? A) x N (to_pay (t + 1)) kinds []
-          (completing_at t) (left_at t) 1 0).
+        eapply (completions_spec M W D z top kinds lates bounds N0 n0 G HG proper_kinds)
+          with (g := to_pay (t + 1)) (first := []) (ds := left_at t) (low := 0).
         - reflexivity.
         - apply placed_kinds.
         - lia.
@@ -601,7 +676,9 @@ Section Schedule.
         - apply paid_from, Hbetween.
         - apply Hpay, Ht.
         - rewrite Hpaid by exact Ht. apply HX. lia.
-        - apply no_dear. }
+        - apply no_dear.
+        - exact Hrem.
+        - apply soon_less, Hrefl. }
       destruct (existsb (fun a => t + 1 <=? completion a) l) eqn:E.
       + apply existsb_exists in E as (a & Ha & Hat). rewrite (IH (t + 1) N').
         * apply andb_false_r.
@@ -613,9 +690,9 @@ Section Schedule.
         { intros a Ha. destruct (Z.lt_ge_cases (completion a) (t + 1)) as [|Hge]; [assumption|exfalso].
           assert (existsb (fun a => t + 1 <=? completion a) l = true); [|congruence].
           apply existsb_exists. exists a. split; [exact Ha|lia]. }
-        destruct (none_left (t + 1) Hnone) as (_ & Hzero' & _ & Hrem).
-        replace (t + 1 - 1) with t in Hrem by lia. rewrite Hrem, (left_none _ Hnone) in HN'.
-        rewrite (found_spec M W kinds N0 n0 G HG X N' (paid (t + 1)) HN'); [reflexivity|].
+        destruct (none_left (t + 1) Hnone) as (_ & Hzero' & _ & Hempty).
+        replace (t + 1 - 1) with t in Hempty by lia. rewrite Hempty, (left_none _ Hnone) in HN'.
+        rewrite (found_spec M W D z top kinds lates bounds N0 n0 G HG X N' (paid (t + 1)) HN'); [reflexivity|].
         specialize (HX (t + 1) ltac:(lia)). lia.
   Qed.
   End Search.
@@ -1060,9 +1137,11 @@ Proof.
     { intros x Hx. rewrite <- (count_shape types l' Hcounts Hdist Hperm x Hx). unfold count_of.
       f_equal. f_equal. clear. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter]. rewrite <- IH. reflexivity. }
     set (Q := fun q => snd (by_left (queue_of types duals q))) in *.
-    destruct (costs_to_go_spec M D z' (price_steps duals) Q shapes (map early l')) with (V := V') (all := all') (G := G') as (_ & N0 & n0 & T & HG & Hdesc & HT); auto.
+    destruct (costs_to_go_spec M D z' (price_steps duals) Q shapes (map early l')) with (V := V') (all := all') (G := G')
+      as (_ & top & lates & bounds & N0 & n0 & T & HG & Hdesc & HT); auto.
     match type of Hnone with ?found = true => assert (Hfalse : found = false); [|congruence] end.
-    apply (search_finds M D z' (price_steps duals) Q shapes (map early l')) with (N0 := N0) (n0 := n0) (T := T) (paid := paid_until D types duals l');
+    apply (search_finds M D z' (price_steps duals) Q shapes (map early l')) with (top := top) (lates := lates) (bounds := bounds)
+      (N0 := N0) (n0 := n0) (T := T) (paid := paid_until D types duals l');
       auto; try lia.
     + intros t _. apply (paid_step M D types duals l' Hcounts Hok Hdist Hrise Hv Hperm).
     + intros t _. apply (pay_enough_at M D types duals l' Hcounts Hok Hrise Hv Hperm).
@@ -1078,8 +1157,8 @@ Proof.
         rewrite <- (total_expand (fun _ => 1) types Hcounts), Hperm. reflexivity.
       * exists (early a). split; [left; reflexivity|]. destruct (Hvalid (early a) (or_introl eq_refl)) as [[_ Ho] Hs].
         unfold completion. lia.
-    + destruct (graph_root _ _ _ _ _ _ HG) as [Hroot Hn].
-      pose proof (entry_range _ _ _ _ _ _ HG _ _ Hroot) as Hrange.
+    + destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & Hn & _).
+      pose proof (entry_range _ _ _ _ _ _ _ _ _ _ _ HG _ _ Hroot) as Hrange.
       exists (root G'), 0.
       assert (Hones : forall a, In a (map early l') -> 1 <= completion a /\ 0 <= start a).
       { intros a Ha. destruct (Hvalid a Ha) as [[_ Ho] Hs]. unfold completion. lia. }
@@ -1088,7 +1167,7 @@ Proof.
         clear -Hones. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter].
         destruct (Hones a (or_introl eq_refl)). unfold batch_held at 1. replace (start a <? 1 - 1) with false by lia.
         cbn [andb]. apply IH. intros x Hx. apply Hones. simpl. auto.
-      * unfold nodes_of, first_nodes. rewrite at_tabulate by lia.
+      * unfold nodes_of, first_nodes. cbn [fst snd]. rewrite at_tabulate by lia.
         replace (how_many G' - 1 - (how_many G' - 1 - root G')) with (root G') by lia. rewrite Z.eqb_refl.
         left. f_equal. unfold left, batch_numbers, kinds. f_equal.
         assert (Hfilter : filter (fun a => 1 <=? completion a) (map early l') = map early l').

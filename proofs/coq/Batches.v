@@ -58,7 +58,7 @@ Section Steps.
   (* The table of time t, from that of t + 1. *)
   Definition table_before (t : Z) (T : batch_table) : batch_table :=
     let costs := costs_at t in
-    build beyond (how_many G) (fun below i =>
+    build beyond (at_place 0 (reach G) t) (fun below i =>
       least_smaller costs below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)).
 
   (* The tables of times 1, 2, ..., before those that are there, and the first of all. *)
@@ -71,10 +71,10 @@ End Steps.
 
 (* --- The search -------------------------------------------------------------------------- *)
 
-(* Nodes of all batches, the largest numbers first. *)
+(* How many batches may be there, and the nodes of each, the largest number first. *)
 Definition node : Type := Z * Z.
-Definition nodes := vector (list node).
-Definition nodes_of (G : batch_graph) (N : nodes) (i : Z) : list node := at_place [] N (how_many G - 1 - i).
+Definition nodes : Type := Z * vector (list node).
+Definition nodes_of (N : nodes) (i : Z) : list node := at_place [] (snd N) (fst N - 1 - i).
 
 (* Two lists in one, in order; of each number the least cost. *)
 Fixpoint merge (l : list node) : list node -> list node :=
@@ -116,27 +116,27 @@ Section Search.
     else
       let most := X - rest_of T i in
       filter (fun y => negb (fst y =? 0) && (snd y <=? most))
-        (fold_left (fun l b => merge (nodes_of G N b) l) (at_place [] (priors G) i) []).
+        (fold_left (fun l b => merge (nodes_of N b) l) (at_place [] (priors G) i) []).
 
   Definition completed (dues : vector (option (kind * vector Z))) (T : batch_table) (above : nodes) (i : Z)
       (l : list node) (y : Z * Z) : list node :=
-    match nodes_of G above (snd y), at_place None dues (fst y) with
+    match nodes_of above (snd y), at_place None dues (fst y) with
     | (_ :: _) as there, Some (k, d) => merge (completing k d (X - rest_of T i) there) l
     | _, _ => l
     end.
 
   Definition nodes_after (idle : bool) (t : Z) (T : batch_table) (N : nodes) : nodes :=
     let dues := dues_at t in
-    let last := how_many G - 1 in
-    build [] (how_many G) (fun above p =>
-      let i := last - p in
-      fold_left (completed dues T above i) (at_place [] (larger G) i) (advanced idle T N i)).
+    let n := at_place 0 (reach G) t in
+    (n, build [] n (fun above p =>
+      let i := n - 1 - p in
+      fold_left (completed dues T (n, above) i) (at_place [] (larger G) i) (advanced idle T N i))).
 
   Definition found (N : nodes) : bool :=
-    existsb (fun y => (fst y =? 0) && (snd y <=? X)) (nodes_of G N (root G)).
+    existsb (fun y => (fst y =? 0) && (snd y <=? X)) (nodes_of N (root G)).
 
   Definition node_number (N : nodes) : Z :=
-    match N with Vector l => fold_left (fun n y => n + Z.of_nat (length y)) l 0 end.
+    match snd N with Vector l => fold_left (fun n y => n + Z.of_nat (length y)) l 0 end.
 
   (* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, ...; rounds up to the last
      release A may be idle. *)
@@ -313,62 +313,95 @@ Proof.
 Qed.
 
 Section Numbered.
-  Context (M W : Z) (kinds : list kind) (F : numbers) (number : Z) (G : batch_graph).
-  Context (HG : graph_of M W kinds F number = Some G) (Hproper : proper W kinds).
+  Context (M W D z top : Z) (kinds : list kind) (ts bounds : vector Z) (F : numbers) (number : Z) (G : batch_graph).
+  Context (HG : graph_of M W D z top kinds ts bounds F number = Some G) (Hproper : proper W kinds).
+  Let late_of := late_of F G.
+
+  Lemma late_adds t m k h n : nth_error kinds m = Some k -> tokens W h + Z.of_nat n * size k <= M ->
+    0 <= t <= late_of h -> (n <> O -> t <= last_time D z k) -> t <= late_of (adds n (code k) h).
+  Proof.
+    intros Hm. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
+    induction n as [|n IH]; intros Hfit Ht Hk; cbn [adds]; [apply Ht|]. specialize (Hk ltac:(lia)).
+    apply (late_more _ _ _ _ _ _ _ _ _ _ _ HG _ t m k Hm); [rewrite tokens_adds by exact Hcode; nia| |exact Hk].
+    split; [lia|]. apply IH; [nia|exact Ht|auto].
+  Qed.
+
+  Lemma late_pile t h : 0 <= t <= late_of h -> forall ks first, kinds = first ++ ks -> forall ns,
+    tokens W h + batch_tokens ks ns <= M -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_time D z k) ->
+    t <= late_of (pile ks ns h).
+  Proof.
+    intros Ht ks. induction ks as [|k ks IH]; intros first Hks ns Hfit Hsoon; [apply Ht|].
+    destruct ns as [|n ns]; cbn [pile batch_tokens] in *; [apply Ht|].
+    assert (Hk : nth_error kinds (length first) = Some k).
+    { rewrite Hks, nth_error_app2, Nat.sub_diag by lia. reflexivity. }
+    destruct (Hproper k (nth_error_In _ _ Hk)) as [Hcode Hsize].
+    assert (Hproper' : proper W ks) by (intros x Hx; apply Hproper; rewrite Hks; apply in_or_app; right; right; exact Hx).
+    apply (late_adds t (length first) k _ n Hk); [rewrite tokens_pile by exact Hproper'; lia| |apply Hsoon; left; reflexivity].
+    split; [lia|]. apply (IH (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+    intros k' n' H. apply Hsoon. right. exact H.
+  Qed.
 
   (* A batch has a number, and there no more than this cost. *)
   Definition batch_entry (T : batch_table) (h : list Z) (v : Z) : Prop :=
     exists i, KeyMap.find h F = Some i /\ rest_of T i <= v.
 
   Lemma entry_range h i : KeyMap.find h F = Some i -> 0 <= i < how_many G.
-  Proof. intros H. destruct (graph_root _ _ _ _ _ _ HG) as [_ ->]. apply (batch_links _ _ _ _ _ _ HG h i H). Qed.
+  Proof. intros H. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (_ & -> & _). apply (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H). Qed.
 
-  Lemma entry_before D z t T h v : batch_entry T h v -> batch_entry (table_before D z kinds G t T) (before W h) v.
+  Lemma there h i t : KeyMap.find h F = Some i -> 0 <= t <= late_of h -> 0 <= i < at_place 0 (reach G) t.
   Proof.
-    intros (i & Hi & Hv). destruct (batch_links _ _ _ _ _ _ HG h i Hi) as (_ & _ & (b & Hb & Hrange & Hnext & _) & _).
+    intros H Ht. destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H) as (H1 & _ & _ & _ & H2).
+    unfold late_of, BatchGraph.late_of in Ht. rewrite H in Ht. specialize (H2 t Ht). lia.
+  Qed.
+
+  Lemma entry_before t T h v : 0 <= t <= late_of (before W h) -> batch_entry T h v -> batch_entry (table_before D z kinds G t T) (before W h) v.
+  Proof.
+    intros Ht (i & Hi & Hv). destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & _ & (b & Hb & _ & Hnext & _ & _) & _).
     exists b. split; [exact Hb|]. unfold table_before, rest_of at 1.
-    destruct (graph_root _ _ _ _ _ _ HG) as [_ En]. rewrite <- En in Hrange.
-    destruct (at_build beyond (how_many G) (fun below i =>
-      least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) b Hrange)
-      as (below & -> & _).
+    destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
+      least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) b
+      (there _ _ _ Hb Ht)) as (below & -> & _).
     eapply Z.le_trans; [apply least_smaller_spec|]. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hv].
   Qed.
 
-  Lemma cost_at D z t m k : nth_error kinds m = Some k -> charge D k t <= z ->
+  Lemma cost_at t m k : nth_error kinds m = Some k -> charge D k t <= z ->
     at_place None (costs_at D z kinds t) (Z.of_nat m) = Some (charge D k t).
   Proof.
     intros Hm Hc. unfold costs_at. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.
     apply nth_error_nth. erewrite map_nth_error by exact Hm. cbv zeta. destruct (Z.leb_spec (charge D k t) z); [reflexivity|lia].
   Qed.
 
-  Lemma entry_more D z t T h v m k : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
+  Lemma entry_more t T h v m k : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
+    0 <= t <= late_of (insert_code (code k) h) ->
     let T' := table_before D z kinds G t T in
     batch_entry T' h v -> batch_entry T' (insert_code (code k) h) (v + charge D k t).
   Proof.
-    intros Hm Hc Hfit T' (i & Hi & Hv).
-    destruct (batch_links _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore).
-    destruct (Hmore m k Hm Hfit) as (j & Hj & Hij & _ & Hsmaller). exists j. split; [exact Hj|].
-    pose proof (entry_range _ _ Hj) as Hrange. unfold T' at 1, table_before, rest_of.
-    destruct (at_build beyond (how_many G) (fun below i =>
+    intros Hm Hc Hfit Ht T' (i & Hi & Hv).
+    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore & _).
+    destruct (Hmore m k Hm Hfit) as (j & Hj & Hij & _ & Hsmaller & _). exists j. split; [exact Hj|].
+    pose proof (there _ _ _ Hj Ht) as Hrange. unfold T' at 1, table_before, rest_of.
+    destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
       least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) j Hrange)
       as (below & -> & Hbelow).
-    eapply Z.le_trans; [apply (proj2 (least_smaller_spec _ _ _ _) _ _ _ Hsmaller (cost_at D z t m k Hm Hc))|].
+    eapply Z.le_trans; [apply (proj2 (least_smaller_spec _ _ _ _) _ _ _ Hsmaller (cost_at t m k Hm Hc))|].
     unfold rest_of. rewrite Hbelow by lia. unfold T', rest_of, table_before in Hv. lia.
   Qed.
 
   (* Whatever completes at t, at a cost of z at most each. *)
-  Lemma entry_pile D z t T h v : let T' := table_before D z kinds G t T in batch_entry T' h v ->
+  Lemma entry_pile t T h v : let T' := table_before D z kinds G t T in batch_entry T' h v ->
     forall ks first, kinds = first ++ ks -> forall ns, tokens W h + batch_tokens ks ns <= M ->
+    0 <= t <= late_of h -> (forall k c, In (k, c) (combine ks ns) -> c <> O -> t <= last_time D z k) ->
     (forall k c, In (k, c) (combine ks ns) -> z < charge D k t -> c = O) ->
     batch_entry T' (pile ks ns h) (v + charges D t ks ns).
   Proof.
-    intros T' Hentry ks. induction ks as [|k ks IH]; intros first Hks ns Hfit Hdear.
+    intros T' Hentry ks. induction ks as [|k ks IH]; intros first Hks ns Hfit Ht Hsoon Hdear.
     - cbn [pile charges]. rewrite Z.add_0_r. exact Hentry.
     - destruct ns as [|c ns]; cbn [pile charges batch_tokens] in *; [rewrite Z.add_0_r; exact Hentry|].
       assert (Hin : In k kinds) by (rewrite Hks; apply in_or_app; right; left; reflexivity).
       destruct (Hproper k Hin) as [Hcode Hsize].
       assert (Hrest : batch_entry T' (pile ks ns h) (v + charges D t ks ns)).
-      { apply (IH (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+      { apply (IH (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|exact Ht| |].
+        { intros k' c' H. apply Hsoon. right. exact H. }
         intros k' c' H. apply Hdear. right. exact H. }
       assert (Hk : nth_error kinds (length first) = Some k).
       { rewrite Hks, nth_error_app2, Nat.sub_diag by lia. reflexivity. }
@@ -378,8 +411,14 @@ Section Numbered.
         { induction b as [|b IHb]; intros Hb; cbn [adds]; [rewrite Z.mul_0_l, Z.add_0_r; exact Hrest|].
           replace (v + charges D t ks ns + Z.of_nat (S b) * charge D k t)
             with (v + charges D t ks ns + Z.of_nat b * charge D k t + charge D k t) by lia.
-          apply (entry_more D z t T _ _ (length first) k Hk Hc); [|apply IHb; lia].
-          rewrite tokens_adds, tokens_pile by assumption. nia. }
+          apply (entry_more t T _ _ (length first) k Hk Hc); [| |apply IHb; lia].
+          - rewrite tokens_adds, tokens_pile by assumption. nia.
+          - split; [lia|]. change (insert_code (code k) (adds b (code k) (pile ks ns h)))
+              with (adds (S b) (code k) (pile ks ns h)).
+            apply (late_adds t (length first) k _ (S b) Hk); [rewrite tokens_pile by assumption; nia| |].
+            + split; [lia|]. apply (late_pile t h Ht ks (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+              intros k' c' H. apply Hsoon. right. exact H.
+            + intros _. apply (Hsoon k c (or_introl eq_refl)). lia. }
         specialize (H c (le_n c)). replace (v + (Z.of_nat c * charge D k t + charges D t ks ns))
           with (v + charges D t ks ns + Z.of_nat c * charge D k t) by lia. exact H.
       + rewrite (Hdear k c (or_introl eq_refl) ltac:(lia)). cbn [adds].
@@ -389,37 +428,38 @@ Section Numbered.
   (* --- The search --- *)
 
   Definition node_at (N : nodes) (h : list Z) (a v : Z) : Prop :=
-    exists i v', KeyMap.find h F = Some i /\ In (a, v') (nodes_of G N i) /\ v' <= v.
+    exists i v', KeyMap.find h F = Some i /\ In (a, v') (nodes_of N i) /\ v' <= v.
 
 
   Section After.
-    Context (D z X t : Z) (idle : bool) (T : batch_table) (N : nodes).
+    Context (X t : Z) (idle : bool) (T : batch_table) (N : nodes).
     Let N' := nodes_after D z X kinds G idle t T N.
 
-    Lemma nodes_spec i : 0 <= i < how_many G -> exists above,
-      nodes_of G N' i = fold_left (completed X G (dues_at D z kinds t) T above i) (at_place [] (larger G) i)
+    Lemma nodes_spec i : 0 <= i < at_place 0 (reach G) t -> exists above,
+      nodes_of N' i = fold_left (completed X (dues_at D z kinds t) T above i) (at_place [] (larger G) i)
         (advanced X G idle T N i) /\
-      forall j, i < j < how_many G -> nodes_of G above j = nodes_of G N' j.
+      forall j, i < j < at_place 0 (reach G) t -> nodes_of above j = nodes_of N' j.
     Proof.
-      intros Hi. set (f := fun above p => fold_left (completed X G (dues_at D z kinds t) T above (how_many G - 1 - p))
-        (at_place [] (larger G) (how_many G - 1 - p)) (advanced X G idle T N (how_many G - 1 - p))).
-      destruct (at_build [] (how_many G) f (how_many G - 1 - i)) as (above & E & Hbelow); [lia|].
-      exists above. split.
-      - change (nodes_of G N' i) with (at_place [] (build [] (how_many G) f) (how_many G - 1 - i)). rewrite E. unfold f.
-        replace (how_many G - 1 - (how_many G - 1 - i)) with i by lia. reflexivity.
-      - intros j Hj. apply (Hbelow (how_many G - 1 - j)). lia.
+      set (n := at_place 0 (reach G) t). intros Hi.
+      set (f := fun above p => fold_left (completed X (dues_at D z kinds t) T (n, above) (n - 1 - p))
+        (at_place [] (larger G) (n - 1 - p)) (advanced X G idle T N (n - 1 - p))).
+      destruct (at_build [] n f (n - 1 - i)) as (above & E & Hbelow); [lia|].
+      exists (n, above). split.
+      - change (nodes_of N' i) with (at_place [] (build [] n f) (n - 1 - i)). rewrite E. unfold f.
+        replace (n - 1 - (n - 1 - i)) with i by lia. reflexivity.
+      - intros j Hj. apply (Hbelow (n - 1 - j)). lia.
     Qed.
 
     Lemma completed_one dues above i l y a v : In (a, v) l ->
-      exists v', v' <= v /\ In (a, v') (completed X G dues T above i l y).
+      exists v', v' <= v /\ In (a, v') (completed X dues T above i l y).
     Proof.
-      intros H. unfold completed. destruct (nodes_of G above (snd y)) as [|x there]; [exists v; split; [lia|exact H]|].
+      intros H. unfold completed. destruct (nodes_of above (snd y)) as [|x there]; [exists v; split; [lia|exact H]|].
       destruct (at_place None dues (fst y)) as [[k d]|]; [|exists v; split; [lia|exact H]].
       apply merge_spec. right. exact H.
     Qed.
 
     Lemma completed_keeps dues above i ys : forall l a v, In (a, v) l ->
-      exists v', v' <= v /\ In (a, v') (fold_left (completed X G dues T above i) ys l).
+      exists v', v' <= v /\ In (a, v') (fold_left (completed X dues T above i) ys l).
     Proof.
       induction ys as [|y ys IH]; intros l a v H; cbn [fold_left]; [exists v; split; [lia|exact H]|].
       destruct (completed_one dues above i l y a v H) as (v1 & H1 & H2).
@@ -428,37 +468,37 @@ Section Numbered.
 
     Lemma completed_adds dues above i ys m j k d a v : In (m, j) ys -> at_place None dues m = Some (k, d) ->
       let left := (a / unit k) mod radix k in let c := at_place never d left in
-      In (a, v) (nodes_of G above j) -> v + c <= X - rest_of T i -> left <> 0 ->
-      forall l, exists v', v' <= v + c /\ In (a - unit k, v') (fold_left (completed X G dues T above i) ys l).
+      In (a, v) (nodes_of above j) -> v + c <= X - rest_of T i -> left <> 0 ->
+      forall l, exists v', v' <= v + c /\ In (a - unit k, v') (fold_left (completed X dues T above i) ys l).
     Proof.
       intros Hy Hm left c Hin Hc Hleft. induction ys as [|y ys IH]; intros l; [destruct Hy|]. cbn [fold_left].
       destruct Hy as [->|Hy]; [|apply IH, Hy].
-      assert (H : exists v', v' <= v + c /\ In (a - unit k, v') (completed X G dues T above i l (m, j))).
-      { unfold completed. cbn [fst snd]. rewrite Hm. destruct (nodes_of G above j) as [|x there] eqn:E; [destruct Hin|].
+      assert (H : exists v', v' <= v + c /\ In (a - unit k, v') (completed X dues T above i l (m, j))).
+      { unfold completed. cbn [fst snd]. rewrite Hm. destruct (nodes_of above j) as [|x there] eqn:E; [destruct Hin|].
         rewrite <- E in *. apply merge_spec. left. apply completing_spec; assumption. }
       destruct H as (v1 & H1 & H2). destruct (completed_keeps dues above i ys _ _ _ H2) as (v2 & H3 & H4).
       exists v2. split; [lia|exact H4].
     Qed.
 
-    Lemma merged_in bs b a v : In b bs -> In (a, v) (nodes_of G N b) -> forall l,
-      exists v', v' <= v /\ In (a, v') (fold_left (fun l b => merge (nodes_of G N b) l) bs l).
+    Lemma merged_in bs b a v : In b bs -> In (a, v) (nodes_of N b) -> forall l,
+      exists v', v' <= v /\ In (a, v') (fold_left (fun l b => merge (nodes_of N b) l) bs l).
     Proof.
       assert (Hkeep : forall cs l a v, In (a, v) l ->
-          exists v', v' <= v /\ In (a, v') (fold_left (fun l b => merge (nodes_of G N b) l) cs l)).
+          exists v', v' <= v /\ In (a, v') (fold_left (fun l b => merge (nodes_of N b) l) cs l)).
       { induction cs as [|x cs IH]; intros l a' v' H; cbn [fold_left]; [exists v'; split; [lia|exact H]|].
-        destruct (merge_spec (nodes_of G N x) l a' v' (or_intror H)) as (v1 & H1 & H2).
+        destruct (merge_spec (nodes_of N x) l a' v' (or_intror H)) as (v1 & H1 & H2).
         destruct (IH _ _ _ H2) as (v2 & H3 & H4). exists v2. split; [lia|exact H4]. }
       intros Hb Hin. induction bs as [|x bs IH]; intros l; [destruct Hb|]. cbn [fold_left].
       destruct Hb as [->|Hb]; [|apply IH, Hb].
-      destruct (merge_spec (nodes_of G N b) l a v (or_introl Hin)) as (v1 & H1 & H2).
+      destruct (merge_spec (nodes_of N b) l a v (or_introl Hin)) as (v1 & H1 & H2).
       destruct (Hkeep bs _ _ _ H2) as (v2 & H3 & H4). exists v2. split; [lia|exact H4].
     Qed.
 
     Lemma advanced_spec h a v g : node_at N (before W h) a v -> batch_entry T h g ->
-      idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> node_at N' h a v.
+      idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> 0 <= t <= late_of h -> node_at N' h a v.
     Proof.
-      intros (b & v0 & Hb & Hin & Hv0) (i & Hi & Hg) Hidle Ha HX.
-      destruct (batch_links _ _ _ _ _ _ HG h i Hi) as (_ & Hroot & (b' & Hb' & _ & _ & Hprior) & _).
+      intros (b & v0 & Hb & Hin & Hv0) (i & Hi & Hg) Hidle Ha HX Ht.
+      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & Hroot & (b' & Hb' & _ & _ & Hprior & _) & _).
       rewrite Hb in Hb'. inversion Hb'. subst b'. clear Hb'.
       destruct (merged_in _ b a v0 Hprior Hin []) as (v1 & Hv1 & Hin1).
       assert (Hadv : In (a, v1) (advanced X G idle T N i)).
@@ -466,7 +506,7 @@ Section Numbered.
         - apply filter_In. split; [exact Hin1|]. cbn [fst snd]. destruct (Z.eqb_spec a 0); [contradiction|]. cbn [negb andb]. lia.
         - destruct Hidle as [->|Hh]; [reflexivity|]. destruct Hroot as [->|Hr]; [contradiction|].
           destruct (Z.eqb_spec i (root G)); [contradiction|]. destruct idle; reflexivity. }
-      destruct (nodes_spec i (entry_range h i Hi)) as (above & E & _).
+      destruct (nodes_spec i (there h i t Hi Ht)) as (above & E & _).
       destruct (completed_keeps (dues_at D z kinds t) above i (at_place [] (larger G) i) _ _ _ Hadv) as (v2 & Hv2 & Hin2).
       exists i, v2. split; [exact Hi|]. rewrite E. split; [exact Hin2|lia].
     Qed.
@@ -474,14 +514,15 @@ Section Numbered.
     Lemma one_less m k h a v g : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
       batch_entry T h g -> node_at N' (insert_code (code k) h) a v ->
       let left := (a / unit k) mod radix k in 0 < left < radix k -> v + due D t k left + g <= X ->
+      0 <= t <= late_of (insert_code (code k) h) ->
       node_at N' h (a - unit k) (v + due D t k left).
     Proof.
-      intros Hm Hc Hfit (i & Hi & Hg) (j & v0 & Hj & Hin & Hv0) left Hleft HX.
-      destruct (batch_links _ _ _ _ _ _ HG h i Hi) as (_ & _ & _ & Hmore).
-      destruct (Hmore m k Hm Hfit) as (j' & Hj' & Hij & Hlarger & _).
+      intros Hm Hc Hfit (i & Hi & Hg) (j & v0 & Hj & Hin & Hv0) left Hleft HX Ht.
+      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore & _).
+      destruct (Hmore m k Hm Hfit) as (j' & Hj' & Hij & Hlarger & _ & _).
       rewrite Hj in Hj'. inversion Hj'. subst j'. clear Hj'.
-      destruct (nodes_spec i (entry_range h i Hi)) as (above & E & Habove).
-      destruct (graph_root _ _ _ _ _ _ HG) as [_ En]. rewrite <- (Habove j) in Hin by lia.
+      pose proof (there _ _ _ Hj Ht) as Hjt.
+      destruct (nodes_spec i) as (above & E & Habove); [lia|]. rewrite <- (Habove j) in Hin by lia.
       assert (Hd : at_place None (dues_at D z kinds t) (Z.of_nat m) = Some (k, tabulate (radix k) (due D t k))).
       { unfold dues_at. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.
         apply nth_error_nth. erewrite map_nth_error by exact Hm. destruct (Z.leb_spec (charge D k t) z); [reflexivity|lia]. }
@@ -497,10 +538,11 @@ Section Numbered.
       (forall j, (j < n)%nat -> batch_entry T (adds j (code k) h) (X - v - spend c left (n - j))) ->
       (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k = left - Z.of_nat j
         /\ 0 < left - Z.of_nat j < radix k) ->
+      0 <= t <= late_of h -> t <= last_time D z k ->
       node_at N' h (a - Z.of_nat n * unit k) (v + spend c left n).
     Proof.
       intros Hm Hc c. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
-      induction n as [|n IH]; intros a v left Hfit Hnode Hrest Hleft.
+      induction n as [|n IH]; intros a v left Hfit Hnode Hrest Hleft Ht Hk.
       - cbn [adds spend] in *. rewrite Z.mul_0_l, Z.sub_0_r, Z.add_0_r. exact Hnode.
       - cbn [adds] in Hnode. destruct (Hleft O ltac:(lia)) as [Em Hr].
         replace (a - Z.of_nat 0 * unit k) with a in Em by lia. replace (left - Z.of_nat 0) with left in * by lia.
@@ -509,9 +551,10 @@ Section Numbered.
         { rewrite <- Em. apply (one_less m k _ a v (X - v - (c left + 0)) Hm Hc); try assumption.
           - rewrite tokens_adds by exact Hcode. nia.
           - rewrite Em. exact Hr.
-          - rewrite Em. unfold c. lia. }
+          - rewrite Em. unfold c. lia.
+          - split; [lia|]. apply (late_adds t m k h (S n) Hm); [exact Hfit|exact Ht|intros _; exact Hk]. }
         cbn [spend]. replace (a - Z.of_nat (S n) * unit k) with (a - unit k - Z.of_nat n * unit k) by lia.
-        rewrite Z.add_assoc. apply IH; [nia|exact Hone| |].
+        rewrite Z.add_assoc. apply IH; [nia|exact Hone| | |exact Ht|exact Hk].
         + intros j Hj. pose proof (Hrest j ltac:(lia)) as H. replace (S n - j)%nat with (S (n - j)) in H by lia.
           cbn [spend] in H. replace (X - (v + c left) - spend c (left - 1) (n - j))
             with (X - v - (c left + spend c (left - 1) (n - j))) by lia. exact H.
@@ -535,9 +578,10 @@ Section Numbered.
       node_at N' (pile ks ns h) a v -> paid_batches g ks ns h ->
       pay_enough D t ks ns ds -> v + dues D t ks ns ds + g <= X ->
       (forall k n, In (k, n) (combine ks ns) -> z < charge D k t -> n = O) ->
+      0 <= t <= late_of h -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_time D z k) ->
       node_at N' h (a - u * encode ks ns) (v + dues D t ks ns ds).
     Proof.
-      induction ks as [|k ks IH]; intros first ns ds u low h a v Hks Hplaced Hlow Henough Ha Hfit Hnode Hpaid Hpay Hv Hdear.
+      induction ks as [|k ks IH]; intros first ns ds u low h a v Hks Hplaced Hlow Henough Ha Hfit Hnode Hpaid Hpay Hv Hdear Ht Hsoon.
       - cbn [pile dues encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
       - destruct ns as [|n ns], ds as [|d ds]; cbn [enough] in Henough; try contradiction.
         destruct Henough as (Hnd & Hd & Henough). destruct Hplaced as [Hu Hplaced].
@@ -553,7 +597,9 @@ Section Numbered.
         { destruct (Z.le_gt_cases (charge D k t) z) as [Hc|Hc].
           2:{ rewrite (Hdear k n (or_introl eq_refl) ltac:(lia)) in *. cbn [adds spend] in *.
               rewrite Z.mul_0_l, Z.sub_0_r, Z.add_0_r. exact Hnode. }
-          rewrite <- Hu. apply (some_less (length first) k _ Hk Hc); [rewrite tokens_pile by exact Hproper'; lia|exact Hnode| |].
+          destruct n as [|n0] eqn:En; [cbn [adds spend] in *; rewrite Z.mul_0_l, Z.sub_0_r, Z.add_0_r; exact Hnode|].
+          rewrite <- En in *.
+          rewrite <- Hu. apply (some_less (length first) k _ Hk Hc); [rewrite tokens_pile by exact Hproper'; lia|exact Hnode| | | |].
           - intros j Hj. specialize (Hrest j Hj). destruct Hrest as (i & Hi & Hle). exists i. split; [exact Hi|].
             pose proof (spend_parts c (n - j) (Z.of_nat d) j) as Hparts. replace (n - j + j)%nat with n in Hparts by lia.
             pose proof (spend_least c (charge D k t) j (Z.of_nat d - Z.of_nat (n - j))) as Hless.
@@ -564,7 +610,10 @@ Section Numbered.
           - intros j Hj. rewrite Ha, Hu.
             replace (low + u * (Z.of_nat d + radix k * E) - Z.of_nat j * u)
               with (low + (Z.of_nat d - Z.of_nat j + E * radix k) * u) by ring.
-            rewrite Z.div_add, (Z.div_small low u) by lia. rewrite Z.add_0_l, Z.mod_add, Z.mod_small by lia. lia. }
+            rewrite Z.div_add, (Z.div_small low u) by lia. rewrite Z.add_0_l, Z.mod_add, Z.mod_small by lia. lia.
+          - split; [lia|]. apply (late_pile t h Ht ks (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+            intros k' n' H. apply Hsoon. right. exact H.
+          - apply (Hsoon k n (or_introl eq_refl)). lia. }
         replace (a - u * (Z.of_nat n + radix k * encode ks ns))
           with (a - Z.of_nat n * u - u * radix k * encode ks ns) by ring.
         rewrite Z.add_assoc.
@@ -580,12 +629,14 @@ Section Numbered.
         + exact Hpays.
         + lia.
         + intros k' n' Hk'. apply (Hdear k' n'). right. exact Hk'.
+        + exact Ht.
+        + intros k' n' Hk'. apply (Hsoon k' n'). right. exact Hk'.
     Qed.
   End After.
 
   Lemma found_spec X N v : node_at N [] 0 v -> v <= X -> found X G N = true.
   Proof.
-    intros (i & v' & Hi & Hin & Hle) HX. destruct (graph_root _ _ _ _ _ _ HG) as [Hroot _].
+    intros (i & v' & Hi & Hin & Hle) HX. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & _).
     rewrite Hi in Hroot. inversion Hroot. subst i. unfold found. apply existsb_exists.
     exists (0, v'). split; [exact Hin|]. cbn [fst snd]. lia.
   Qed.
