@@ -86,6 +86,7 @@ let rec files = function
   | [] -> []
 
 let () =
+  Gc.set { (Gc.get ()) with minor_heap_size = 1_000_000; space_overhead = 120 };
   let names = files (List.tl (Array.to_list Sys.argv)) in
   if names = [] then usage ();
   let check name =
