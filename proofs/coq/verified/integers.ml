@@ -23,10 +23,12 @@ let spend n =
   left := before - n;
   if before asr 16 <> !left asr 16 then look ()
 
-(* Pay for a product or a power of integers of so many words; only these make integers long. *)
-let pay n m =
-  if n + m > max_words then raise (Spent "has numbers that are too large");
-  spend (1 + (n * m))
+(* Only products and powers make integers long. *)
+let pay words =
+  if words > max_words then raise (Spent "has numbers that are too large");
+  spend (words * words)
+
+let paid x = if not (Z.fits_int x) then pay (Z.size x); x
 
 (* --- Vectors: arrays ----------------------------------------------------------------------- *)
 
@@ -55,7 +57,7 @@ include Z
 
 let add x y = spend 1; Z.add x y
 let sub x y = spend 1; Z.sub x y
-let mul x y = pay (size x) (size y); Z.mul x y
+let mul x y = spend 1; paid (Z.mul x y)
 let succ x = spend 1; Z.succ x
 let pred x = spend 1; Z.pred x
 let equal x y = spend 1; Z.equal x y
@@ -80,14 +82,14 @@ let rec to_positive z =
     if is_odd z then XI half else XO half
 
 (* Rounded down; 0 for the divisor 0, and then the remainder is the dividend. *)
-let quotient a b = if sign b = 0 then zero else (pay (size a) (size b); fdiv a b)
+let quotient a b = if sign b = 0 then zero else (spend 1; fdiv (paid a) b)
 let remainder a b = if sign b = 0 then a else sub a (mul b (quotient a b))
 
 let power a b =
   if sign b < 0 then zero
   else
     let n = to_int b in
-    pay (size a) n;
+    pay (Stdlib.( * ) (size a) n);
     pow a n
 
 (* The integers >= 0 are the natural numbers; what is below stands for 0. *)
