@@ -7,7 +7,7 @@ From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Pric
   BusyTime Staggered Paths PathCheck Phases
   BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation StartRows EventOrder Checker Slices SlicesTable
   Sequences SequencesTable
-  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential.
+  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential Reading Report.
 
 Definition every_theorem := (
   @no_kills,
@@ -98,6 +98,7 @@ Definition every_theorem := (
   @classes_undrained,
   @potential_step,
   @potential_changes,
+  @answer_sound,
   I
 ).
 
