@@ -12,15 +12,19 @@ let name place = function
 
 let row place = function
   | List (Int y :: String kind :: numbers) ->
-      let names_of = List.map (name place) in
+      let wrong what = refuse (place ^ ": " ^ what) in
       (y, match kind, numbers with
-        | "gap", [ a; b ] -> E.GapRow (name place a, name place b)
-        | "end", [ i ] -> E.EndRow (name place i)
-        | "memory", j :: running -> E.MemoryRow (name place j, names_of running)
-        | "area", Int e :: chosen -> E.AreaRow (e, names_of chosen)
-        | ("gap" | "end" | "memory" | "area"), _ -> refuse (place ^ ": does not hold what its kind asks for")
-        | _ -> refuse (Printf.sprintf "%s: \"%s\" is no kind of row that this checker proves" place kind))
-  | _ -> refuse (place ^ ": must hold a multiplier and a kind")
+        | "area", Int e :: chosen -> E.AreaRow (e, List.map (name place) chosen)
+        | "area", _ -> wrong "an area has a round"
+        | ("gap" | "end" | "memory"), _ -> (match kind, List.map (name place) numbers with
+            | "gap", [ a; b ] -> E.GapRow (a, b)
+            | "gap", _ -> wrong "a gap is of two requests"
+            | "end", [ i ] -> E.EndRow i
+            | "end", _ -> wrong "an end is of one request"
+            | _, j :: running -> E.MemoryRow (j, running)
+            | _ -> wrong "names no request")
+        | _ -> wrong (Printf.sprintf "\"%s\" is no kind of row that this checker proves" kind))
+  | _ -> refuse (place ^ ": a row has a multiplier and a kind")
 
 (* A tree in preorder, and what is left of the list. *)
 let rec tree place = function
