@@ -408,32 +408,47 @@ Proof.
     replace (completion (A j) <=? completion (A k)) with true by lia. cbn [andb]. unfold completion. lia.
 Qed.
 
-(* The areas of those that start at e or later. *)
+(* Lemma 4 of event_order.md, for any weights w of which at most R run in a round. *)
+Lemma weights_hold M T names A w R e chosen : named M T names A ->
+  (forall k x, In k names -> 1 <= x <= output (of (A k)) -> 0 <= w (of (A k)) x) ->
+  (forall r, total (fun k => weight w (A k) r) names <= R) ->
+  NoDup chosen -> incl chosen names -> 0 <= e -> (forall k, In k chosen -> e <= start (A k)) ->
+  filled R (total (fun k => whole w (of (A k))) chosen) e - total (fun k => first_moment w (of (A k))) chosen <=
+  total (fun k => whole w (of (A k)) * start (A k)) chosen.
+Proof.
+  intros (Hnd & _ & Hnames & _) Hw HR Hchosen Hincl He Hstarts.
+  assert (Hvalid : forall a, In a (map A chosen) -> valid a /\ e <= start a).
+  { intros a Ha. apply in_map_iff in Ha as (k & <- & Hk). split; [apply Hnames, Hincl, Hk|apply Hstarts, Hk]. }
+  pose proof (area_row w R e (map A chosen) He Hvalid) as H. rewrite !total_map, total_add in H.
+  assert (filled R (total (fun k => whole w (of (A k))) chosen) e <=
+    total (fun k => whole w (of (A k)) * start (A k)) chosen + total (fun k => first_moment w (of (A k))) chosen); [|lia].
+  apply H.
+  - intros a x Ha Hx. apply in_map_iff in Ha as (k & <- & Hk). apply Hw; [apply Hincl, Hk|exact Hx].
+  - intros r. eapply Z.le_trans; [|apply (HR r)]. rewrite total_map.
+    apply total_incl; [exact Hchosen|exact Hincl|]. intros k Hk. unfold weight, completion.
+    destruct (Z.ltb_spec (start (A k)) r), (Z.leb_spec r (start (A k) + output (of (A k)))); cbn [andb]; try lia.
+    apply Hw; [exact Hk|lia].
+Qed.
+
+(* The tokens of those that start at e or later. *)
 Lemma areas_hold M T names A e chosen : named M T names A -> NoDup chosen -> incl chosen names -> 0 <= e ->
   (forall k, In k chosen -> e <= start (A k)) ->
   filled M (total (fun k => area (of (A k))) chosen) e - total (fun k => token_moment (of (A k))) chosen <=
   total (fun k => area (of (A k)) * start (A k)) chosen.
 Proof.
-  intros (Hnd & _ & Hnames & Hfits) Hchosen Hincl He Hstarts.
-  assert (Hvalid : forall a, In a (map A chosen) -> valid a /\ e <= start a).
-  { intros a Ha. apply in_map_iff in Ha as (k & <- & Hk). split; [apply Hnames, Hincl, Hk|apply Hstarts, Hk]. }
-  pose proof (area_row run_tokens M e (map A chosen) He Hvalid) as H.
-  rewrite !total_map in H. rewrite total_add in H.
+  intros HA Hchosen Hincl He Hstarts. pose proof HA as (_ & _ & Hnames & Hfits).
   assert (Ho : forall k, In k chosen -> 0 <= output (of (A k))).
-  { intros k Hk. destruct (Hvalid (A k) (in_map A _ _ Hk)) as [[[_ Ho] _] _]. lia. }
-  rewrite (total_ext (fun x => whole run_tokens (of (A x))) (fun k => area (of (A k)))) in H
-    by (intros k Hk; apply run_tokens_area, Ho, Hk).
-  rewrite (total_ext (fun x => whole run_tokens (of (A x)) * start (A x)) (fun k => area (of (A k)) * start (A k))) in H
+  { intros k Hk. destruct (Hnames k (Hincl k Hk)) as [[[_ Ho] _] _]. lia. }
+  rewrite (total_ext (fun k => area (of (A k))) (fun k => whole run_tokens (of (A k))))
+    by (intros k Hk; symmetry; apply run_tokens_area, Ho, Hk).
+  rewrite (total_ext (fun k => area (of (A k)) * start (A k)) (fun k => whole run_tokens (of (A k)) * start (A k)))
     by (intros k Hk; rewrite run_tokens_area by apply Ho, Hk; reflexivity).
-  rewrite (total_ext (fun x => first_moment run_tokens (of (A x))) (fun k => token_moment (of (A k)))) in H
-    by (intros k Hk; apply run_tokens_moment, Ho, Hk).
-  assert (filled M (total (fun k => area (of (A k))) chosen) e <=
-    total (fun k => area (of (A k)) * start (A k)) chosen + total (fun k => token_moment (of (A k))) chosen); [|lia].
-  apply H.
-  - intros a x Ha Hx. destruct (Hvalid a Ha) as [[[Hs _] _] _]. unfold run_tokens. lia.
-  - intros r. eapply Z.le_trans; [|apply (Hfits r)]. unfold memory. rewrite !total_map.
-    rewrite (total_ext _ (fun k => use (A k) r)) by (intros; apply run_tokens_use).
-    apply total_incl; [exact Hchosen|exact Hincl|]. intros k Hk. apply use_nonneg, Hnames, Hk.
+  rewrite (total_ext (fun k => token_moment (of (A k))) (fun k => first_moment run_tokens (of (A k))))
+    by (intros k Hk; symmetry; apply run_tokens_moment, Ho, Hk).
+  apply (weights_hold M T names A); auto.
+  - intros k x Hk Hx. destruct (Hnames k Hk) as [[[Hs _] _] _]. unfold run_tokens. lia.
+  - intros r. eapply Z.le_trans; [|apply (Hfits r)]. unfold memory. rewrite total_map.
+    rewrite (total_ext _ (fun k => use (A k) r)) by (intros; apply run_tokens_use). lia.
 Qed.
 
 Lemma row_of_holds M T names A P x r : named M T names A -> obeys names A P -> row_of M T P x = Some r ->

@@ -151,9 +151,9 @@ def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> Non
     [
         (("rule",), "order", "proof.rule: is not one that this checker proves"),
         (("tree", 3, "rows", 0, 1), "gaps", '.rows: "gaps" is no kind of row that this checker'),
-        (("tree", 3, "rows", 0), [4, "gap", 1], ".rows: does not hold what its kind asks for"),
-        (("tree", 3, "rows", 0, 2), -1, ".rows: a request is named by an integer from 0"),
-        (("tree", 5), {"at": [0, 1, 2]}, "proof.tree: a node has 'rows', or 'at'"),
+        (("tree", 3, "rows", 0), [4, "gap", 1], "proof.tree.rows: a gap is of two requests"),
+        (("tree", 3, "rows", 0, 2), -1, ".rows: a request is named by an integer from 0 to 63"),
+        (("tree", 5), {"at": [0, 1, 2]}, "proof.tree"),
         (("tree", 5), {"at": [0, 1]}, "proof.tree: ends with subtrees missing"),
         (("tree", 1, "at"), [0, 1], "proof: does not prove the lower bound"),
     ],
