@@ -4,25 +4,10 @@
    to be read rightly are `read_instance` and, in `read_certificate`, the bounds and the starts. *)
 
 From Coq Require Import ZArith QArith List Bool String Ascii.
-From Kvopt Require Import EventOrder Model Prices Propagation Checker Gsa.
+From Kvopt Require Import EventOrder Model Prices Propagation Checker Gsa Json.
 Import ListNotations.
 Open Scope string_scope.
 Open Scope Z_scope.
-
-Inductive json :=
-  | Number (n : Z)
-  | Text (s : string)
-  | Items (l : list json)
-  | Members (l : list (string * json)).
-
-Inductive result (A : Type) := Read (a : A) | Wrong (why : string).
-Arguments Read {A} _.
-Arguments Wrong {A} _.
-
-Definition bind {A B : Type} (x : result A) (f : A -> result B) : result B :=
-  match x with Read a => f a | Wrong why => Wrong why end.
-Notation "'let!' x := e 'in' f" := (bind e (fun x => f)) (at level 200, x name, right associativity).
-Notation "'let!' ' x := e 'in' f" := (bind e (fun x => f)) (at level 200, x strict pattern, right associativity).
 
 (* Readers get the place of a value, for what they say of it. *)
 Definition reader (A : Type) : Type := string -> json -> result A.
@@ -345,17 +330,9 @@ Definition read_certificate (j : json) : result (string * string * certificate) 
 (* --- Certified slices -------------------------------------------------------------------- *)
 
 (* A natural number in decimal digits, without zeros before it. *)
-Definition digit (c : ascii) : result Z :=
-  match find (fun x => Ascii.eqb c (fst x)) (combine (list_ascii_of_string "0123456789") [0; 1; 2; 3; 4; 5; 6; 7; 8; 9]) with
-  | Some x => Read (snd x)
-  | None => Wrong "not a digit"
-  end.
 Definition decimal (l : list ascii) : result Z :=
-  let! digits := each digit l in
-  match digits with
-  | [] | 0 :: _ :: _ => Wrong "not a number"
-  | _ => Read (fold_left (fun n d => 10 * n + d) digits 0)
-  end.
+  let! ' (n, rest) := number_from l in
+  match rest with [] => if is_any (any_of "-") (hd "-"%char l) then Wrong "not a number" else Read n | _ => Wrong "not a number" end.
 
 (* What is before a slash, and what is after it. *)
 Fixpoint divided (l : list ascii) : list ascii * list ascii :=

@@ -2,7 +2,7 @@
    numbers; by `answer_sound` that has been proved. *)
 
 From Coq Require Import ZArith QArith List Bool String.
-From Kvopt Require Import Model Checker Gsa Slices Reading.
+From Kvopt Require Import Model Checker Gsa Slices Json Reading.
 Import ListNotations.
 Open Scope string_scope.
 Open Scope Z_scope.
@@ -71,7 +71,8 @@ Definition of_slices (s : slices) : result answered :=
   else Wrong "slices: do not prove the bound".
 
 (* `digest` gives the hash of an instance, of its memory and groups. *)
-Definition answer (digest : Z -> list (request * Z) -> string) (j : json) : result answered :=
+Definition answer (digest : Z -> list (request * Z) -> string) (content : string) : result answered :=
+  let! j := parse content in
   let! found := read_file j in
   match found with
   | Bracket rule sha c =>
@@ -81,19 +82,20 @@ Definition answer (digest : Z -> list (request * Z) -> string) (j : json) : resu
   end.
 
 (* What is said of a file is true of what was read there. *)
-Theorem answer_sound digest j a : answer digest j = Read a ->
+Theorem answer_sound digest content a : answer digest content = Read a -> exists j, parse content = Read j /\ (
   (exists rule c, read_file j = Read (Bracket rule (digest (memory_size c) (groups c)) c) /\ claim c
     /\ in_words a = words_of c rule) \/
   (exists s, read_file j = Read (Slices s)
     /\ ratio_at_most (slices_bound s) (slices_prompt s) (slices_memory s) (slices_phases s)
-    /\ in_words a = words_of_slices s).
+    /\ in_words a = words_of_slices s)).
 Proof.
-  unfold answer, bind. destruct (read_file j) as [[rule sha c|s]|why]; try discriminate; intros H.
+  unfold answer, bind. destruct (parse content) as [j|why]; [|discriminate].
+  destruct (read_file j) as [[rule sha c|s]|why] eqn:Ej; try discriminate; intros H; exists j; (split; [reflexivity|]).
   - left. destruct (String.eqb_spec sha (digest (memory_size c) (groups c))) as [->|]; [|discriminate].
-    exists rule, c. split; [reflexivity|]. unfold of_bracket in H.
+    exists rule, c. split; [exact Ej|]. unfold of_bracket in H.
     destruct (check c) as [found looked_at] eqn:E. destruct found; try discriminate.
     split; [apply check_sound; rewrite E; reflexivity|]. inversion H. reflexivity.
-  - right. exists s. split; [reflexivity|]. unfold of_slices in H.
+  - right. exists s. split; [exact Ej|]. unfold of_slices in H.
     destruct (check_slices _ _ _ _ _ _) eqn:E; [|discriminate].
     split; [apply (check_slices_sound _ _ _ _ _ _ E)|]. inversion H. reflexivity.
 Qed.

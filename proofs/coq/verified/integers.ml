@@ -1,5 +1,6 @@
 (* The integers of the extracted checker: those of Zarith, with what Coq's functions give for the
-   arguments that Zarith refuses, and with a budget.  Extract.v says which function stands for which. *)
+   arguments that Zarith refuses, and with a budget; and vectors.  Extract.v says what stands for
+   which function. *)
 
 (* --- What checking a file may take ------------------------------------------------------- *)
 
@@ -12,42 +13,48 @@ let max_memory = ref 2_000 (* megabytes *)
 let max_words = 1_000 (* of an integer *)
 let left = ref !max_steps
 let restart () = left := !max_steps
+let spent what unit most = raise (Spent (Printf.sprintf "%s more than %d %s" what most unit))
 
-let look () =
-  if !left < 0 then raise (Spent (Printf.sprintf "takes more than %d steps to check" !max_steps));
-  if (Gc.quick_stat ()).heap_words / 125_000 > !max_memory then
-    raise (Spent (Printf.sprintf "takes more than %d MB of memory to check" !max_memory))
+(* Is there room for so many words more? *)
+let room words =
+  if ((Gc.quick_stat ()).heap_words + words) / 125_000 > !max_memory then
+    spent "takes" "MB of memory to check" !max_memory
 
 let spend n =
   let before = !left in
   left := before - n;
-  if before asr 16 <> !left asr 16 then look ()
+  if !left < 0 then spent "takes" "steps to check" !max_steps;
+  if before asr 16 <> !left asr 16 then room 0
 
 (* Only products and powers make integers long. *)
 let pay words =
-  if words > max_words then raise (Spent "has numbers that are too large");
+  if words > max_words then spent "has numbers of" "words" max_words;
   spend (words * words)
 
 let paid x = if not (Z.fits_int x) then pay (Z.size x); x
 
-(* --- Vectors: arrays ----------------------------------------------------------------------- *)
+(* --- Vectors: arrays --------------------------------------------------------------------- *)
 
 (* Entries are numbered from 0 on; `none` stands elsewhere. *)
 let entry none v i =
   let i = Z.to_int i in
   if i >= 0 && i < Array.length v then v.(i) else none
 
-let tabulate n f = Array.init (Z.to_int n) (fun i -> f (Z.of_int i))
-
 (* An entry may be found from those before it: there is `none` yet in the others. *)
 let build none n f =
+  room (Z.to_int n);
   let v = Array.make (Z.to_int n) none in
   for i = 0 to Array.length v - 1 do v.(i) <- f v (Z.of_int i) done;
   v
 
+let tabulate n f = room (Z.to_int n); Array.init (Z.to_int n) (fun i -> f (Z.of_int i))
+
 let collect n pairs =
-  let v = Array.make (Z.to_int n) [] in
-  let put (i, x) = let i = Z.to_int i in if i >= 0 && i < Array.length v then v.(i) <- x :: v.(i) in
+  let v = tabulate n (fun _ -> []) in
+  let put (i, x) =
+    let i = Z.to_int i in
+    if i >= 0 && i < Array.length v then v.(i) <- x :: v.(i)
+  in
   List.iter put pairs;
   v
 

@@ -28,14 +28,38 @@ let content name =
   let buffer = Buffer.create 65_536 in
   (try Buffer.add_channel buffer file (max_bytes + 1) with End_of_file -> ());
   if name <> "-" then close_in file;
-  if Buffer.length buffer > max_bytes then
-    Json.refuse (sprintf "is longer than %d bytes" max_bytes);
   Buffer.contents buffer
+
+(* Is a text UTF-8 from byte i on, without overlong forms, surrogates, what is above 10FFFF, and
+   control characters but blanks? *)
+let rec is_text s i =
+  let within low high j = j < String.length s && low <= s.[j] && s.[j] <= high in
+  let follow low high n =
+    let more = List.init (n - 1) (fun k -> i + 2 + k) in
+    within low high (i + 1) && List.for_all (within '\x80' '\xbf') more && is_text s (i + n + 1)
+  in
+  i >= String.length s
+  ||
+  match s.[i] with
+  | '\t' | '\n' | '\r' | ' ' .. '\x7f' -> is_text s (i + 1)
+  | '\xc2' .. '\xdf' -> follow '\x80' '\xbf' 1
+  | '\xe0' -> follow '\xa0' '\xbf' 2
+  | '\xed' -> follow '\x80' '\x9f' 2
+  | '\xe1' .. '\xef' -> follow '\x80' '\xbf' 2
+  | '\xf0' -> follow '\x90' '\xbf' 3
+  | '\xf1' .. '\xf3' -> follow '\x80' '\xbf' 3
+  | '\xf4' -> follow '\x80' '\x8f' 3
+  | _ -> false
 
 let verdict name =
   Integers.restart ();
-  try answer digest (Json.parse (content name)) with
-  | Json.Refused why | Integers.Spent why -> Wrong why
+  try
+    let text = content name in
+    if String.length text > max_bytes then Wrong (sprintf "is longer than %d bytes" max_bytes)
+    else if not (is_text text 0) then Wrong "is not JSON: not UTF-8, or a control character"
+    else answer digest text
+  with
+  | Integers.Spent why -> Wrong why
   | Sys_error why -> Wrong ("cannot be read: " ^ why)
   | Stack_overflow | Out_of_memory | Integers.Overflow -> Wrong "is too large for this machine"
 
@@ -49,49 +73,40 @@ let quoted s =
   "\"" ^ String.concat "" (List.map written (List.of_seq (String.to_seq s))) ^ "\""
 
 let in_json name found =
-  let number = Option.value ~default:"null" in
-  let holds, words, reason, rule, low, high, states =
-    match found with
-    | Read a -> (true, a.in_words, "", quoted a.by_rule, a.low_bound, a.high_bound, a.states_seen)
-    | Wrong why -> (false, "", why, "null", None, None, None)
+  let row holds words reason rule low high states =
+    sprintf {|{"file": %s, "holds": %b, "claim": %s, "reason": %s, |} (quoted name) holds
+      (quoted words) (quoted reason)
+    ^ sprintf {|"rule": %s, "lower_bound": %s, |} rule low
+    ^ sprintf {|"upper_bound": %s, "states": %s}|} high states
   in
-  sprintf
-    {|{"file": %s, "holds": %b, "claim": %s, "reason": %s, "rule": %s, "lower_bound": %s, |}
-    (quoted name) holds (quoted words) (quoted reason) rule (number low)
-  ^ sprintf {|"upper_bound": %s, "states": %s}|} (number high) (number states)
+  let number = Option.value ~default:"null" in
+  match found with
+  | Read a ->
+      row true a.in_words "" (quoted a.by_rule) (number a.low_bound) (number a.high_bound)
+        (number a.states_seen)
+  | Wrong why -> row false "" why "null" "null" "null" "null"
 
 let in_words name found =
   let said = match found with Read a -> "holds: " ^ a.in_words | Wrong why -> "REFUSED: " ^ why in
   sprintf "%s: %s" (String.escaped name) (String.escaped said)
 
-let usage () =
-  prerr_endline
-    (sprintf
-       "usage: kvopt-verified [--json] [--max-steps N] [--max-memory MB] FILE...\n\
-        N: steps for a file, %d if not given; MB: megabytes, %d"
-       !Integers.max_steps !Integers.max_memory);
-  exit 2
-
-let limit place number =
-  match int_of_string_opt number with Some n when n > 0 -> place := n | _ -> usage ()
-
-let json = ref false
-
-let rec files = function
-  | "--json" :: rest -> json := true; files rest
-  | "--max-steps" :: n :: rest -> limit Integers.max_steps n; files rest
-  | "--max-memory" :: n :: rest -> limit Integers.max_memory n; files rest
-  | name :: _ when name <> "-" && String.index_opt name '-' = Some 0 -> usage ()
-  | name :: rest -> name :: files rest
-  | [] -> []
-
 let () =
-  Gc.set { (Gc.get ()) with minor_heap_size = 1_000_000; space_overhead = 120 };
-  let names = files (List.tl (Array.to_list Sys.argv)) in
-  if names = [] then usage ();
+  let minor_heap_size = 1_000_000 and space_overhead = 120 and max_overhead = 1_000_000 in
+  Gc.set { (Gc.get ()) with minor_heap_size; space_overhead; max_overhead };
+  let json = ref false and names = ref [] in
+  let add name = names := name :: !names in
+  let usage = "usage: kvopt-verified [--json] [--max-steps N] [--max-memory MB] FILE..." in
+  let options =
+    [ ("--json", Arg.Set json, " Print an object for each file");
+      ("--max-steps", Arg.Set_int Integers.max_steps, "N  Operations on integers for a file");
+      ("--max-memory", Arg.Set_int Integers.max_memory, "MB  Megabytes");
+      ("-", Arg.Unit (fun () -> add "-"), " Standard input") ]
+  in
+  Arg.parse options add usage;
+  if !names = [] then (Arg.usage options usage; exit 2);
   let check name =
     let found = verdict name in
     print_endline (if !json then in_json name found else in_words name found);
     match found with Read _ -> true | Wrong _ -> false
   in
-  exit (if List.for_all Fun.id (List.map check names) then 0 else 1)
+  exit (if List.for_all Fun.id (List.map check (List.rev !names)) then 0 else 1)
