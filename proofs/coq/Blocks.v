@@ -130,22 +130,24 @@ Definition max_rounds : Z := 100000.
 Definition block_value (M : Z) (price : request -> Z -> Z) (kinds : list request) (H : Z) : option Z :=
   let shapes := map shape kinds in
   let ws := map (fun _ => M) kinds in
-  let found := explore M shapes ws
-    (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
-    (Found (KeyMap.add [] 0 (KeyMap.empty _)) (KeyMap.empty _) 1 0 [[]] [] [[]]) in
-  let N := by_profile found in
-  let G := by_group found in
-  let groups := Vector (rev' (all_groups found)) in
-  if next_profile found * H <=? max_values then
-    let E := make_graph M shapes ws N G (Vector (rev' (all_profiles found))) in
-    match KeyMap.find [] N with
-    | Some root =>
-        if graph_ok N E && groups_ok ws G groups
-        then Some (at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root)
-        else None
-    | None => None
-    end
-  else None.
+  if H <=? 0 then Some 0
+  else
+    let found := explore M shapes ws
+      (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
+      (Found (KeyMap.add [] 0 (KeyMap.empty _)) (KeyMap.empty _) 1 0 [[]] [] [[]]) in
+    let N := by_profile found in
+    let G := by_group found in
+    let groups := Vector (rev' (all_groups found)) in
+    if next_profile found * H <=? max_values then
+      let E := make_graph M shapes ws N G (Vector (rev' (all_profiles found))) in
+      match KeyMap.find [] N with
+      | Some root =>
+          if graph_ok N E && groups_ok ws G groups
+          then Some (at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root)
+          else None
+      | None => None
+      end
+    else None.
 
 (* What a start costs: (round, dual) of the memory, and the duals of the demands. *)
 Definition priced_start (D : Z) (on_memory : list (Z * Z)) (w : request -> Z) (q : request) (t : Z) : Z :=
@@ -367,6 +369,9 @@ Lemma block_value_below M price kinds H v l :
   v <= total (reduced price) l.
 Proof.
   unfold block_value. intros Hresult HH Hdist Hzero Hkinds Hvalid Hfits Hin Hlate.
+  destruct (Z.leb_spec H 0) as [Hnone|_].
+  { inversion Hresult. subst v. apply total_nonneg. intros a Ha. destruct (Hvalid a Ha) as [_ Hs].
+    apply Hlate; [exact Ha|]. specialize (Hzero _ (Hin a Ha)). lia. }
   set (found := explore _ _ _ _ _) in Hresult. destruct (_ <=? max_values); [|discriminate].
   destruct (KeyMap.find [] (by_profile found)) as [root|] eqn:Hroot; [|discriminate].
   destruct (graph_ok _ _ && _) eqn:Hgraph; [|discriminate].

@@ -2,7 +2,8 @@
 
    What is trusted here: that Coq's extraction is right, and these directives.  Integers become
    those of the library Zarith, of any size; verified/integers.ml has the few functions whose
-   meaning in Coq differs from that in Zarith. *)
+   meaning in Coq differs from that in Zarith, and counts steps.  Vectors (Vectors.v) become arrays.
+   Texts and characters are those of OCaml, by directives that come with Coq. *)
 
 From Coq Require Import ZArith List.
 From Coq Require Extraction ExtrOcamlBasic ExtrOcamlNativeString.

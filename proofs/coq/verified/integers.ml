@@ -8,7 +8,7 @@
    file asks for; to give up is to refuse, and that is always right. *)
 exception Spent of string
 
-let max_steps = ref 4_000_000_000
+let max_steps = ref 1_500_000_000
 let max_memory = ref 2_000 (* megabytes *)
 let max_words = 1_000 (* of an integer *)
 let left = ref !max_steps
