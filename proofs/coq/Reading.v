@@ -26,11 +26,13 @@ Definition text : reader string := fun place j =>
 Definition listed : reader (list json) := fun place j =>
   match j with Items l => Read l | _ => Wrong (place ++ ": must be a list") end.
 
-Fixpoint each {A B : Type} (f : A -> result B) (l : list A) : result (list B) :=
+(* What is found is found last first. *)
+Fixpoint each_from {A B : Type} (f : A -> result B) (l : list A) (found : list B) : result (list B) :=
   match l with
-  | [] => Read []
-  | x :: rest => let! y := f x in let! ys := each f rest in Read (y :: ys)
+  | [] => Read (rev' found)
+  | x :: rest => let! y := f x in each_from f rest (y :: found)
   end.
+Definition each {A B : Type} (f : A -> result B) (l : list A) : result (list B) := each_from f l [].
 Definition several {A : Type} (r : reader A) : reader (list A) := fun place j =>
   let! l := listed place j in each (r place) l.
 Definition integers : reader (list Z) := several integer.
@@ -263,7 +265,7 @@ Definition rule_table (released : bool) : list (string * (list string * (object 
     Read (BatchState scale horizon duals nodes)));
   ("event-order", (["scale"; "tree"], fun o =>
     let! scale := get o "scale" integer in
-    let! nodes := get o "tree" (whole (@List.length json) events_from) in
+    let! nodes := get o "tree" (whole (fun l => Z.to_nat (counted l 0)) events_from) in
     Read (EventOrder scale nodes)))
 ].
 

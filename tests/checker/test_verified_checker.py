@@ -165,13 +165,35 @@ def test_what_it_does_not_know_of_event_order_is_named(
     assert reason in answer(program, text)
 
 
-def test_paths_of_event_order_may_be_long(program: Path) -> None:
+@pytest.mark.parametrize("shape", ["deep", "wide"])
+def test_trees_of_event_order_may_be_deep_and_files_long(program: Path, shape: str) -> None:
+    """The stack is the usual one, whatever limit these tests run with."""
     content = copy.deepcopy(EVENT_ORDER)
-    tree = content["proof"]["tree"]
-    tree[:0] = [{"start": [0, t]} for t in range(20_000, 0, -1)]
-    tree += [{"rows": []}] * 20_000
+    tree, leaf = content["proof"]["tree"], {"rows": []}
+    if shape == "deep":
+        tree[:0] = [{"start": [0, t]} for t in range(20_000, 0, -1)]
+        tree += [leaf] * 20_000
+    else:
+        part = [leaf]
+        for t in range(1, 19):
+            part = [{"start": [0, t]}, *part, *part]
+        content["proof"]["tree"] = part
+        content["instance"]["name"] = "x" * 1_500_000
     content["lower_bound"] = 0
-    assert answer(program, json.dumps(content)) == refusal(json.dumps(content)) == ""
+    text = json.dumps(content)
+    assert len(text) > {"deep": 700_000, "wide": 10_000_000}[shape]
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    run = subprocess.run(
+        [program, "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (8 * 2**20, most)),
+        check=False,
+    )
+    assert run.stdout == "-: holds: the optimum is at least 0 and at most 15 (event-order)\n"
+    if shape == "deep":
+        assert refusal(text) == ""
 
 
 def test_slices_hold_for_both_checkers_or_for_none(program: Path) -> None:
