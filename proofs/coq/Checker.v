@@ -187,7 +187,11 @@ Fixpoint events_form (t : event_tree) : bool :=
   match t with
   | EventLeaf rows =>
       forallb (fun x => within 1 max_number (fst x)
-        && match snd x with AreaRow e _ => within 0 max_number e | _ => true end) rows
+        && match snd x with
+           | AreaRow e _ => within 0 max_number e
+           | CoverRow m e _ => within 1 64 m && within 0 max_number e
+           | _ => true
+           end) rows
   | AtCompletion _ _ before running after => events_form before && events_form running && events_form after
   | StartBy _ t early late => within 0 max_start t && events_form early && events_form late
   end.

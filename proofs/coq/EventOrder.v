@@ -2,7 +2,7 @@
    leaves.  Theorem 7 of event_order.md. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Area Prices Types BusyTime StartRows Heads.
+From Kvopt Require Import Model Sums Staircase Area Prices Types BusyTime StartRows Heads.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -13,7 +13,8 @@ Inductive event_row :=
   | GapRow (a b : positive)
   | EndRow (i : positive)
   | MemoryRow (j : positive) (running : list positive)
-  | AreaRow (e : Z) (chosen : list positive).
+  | AreaRow (e : Z) (chosen : list positive)
+  | CoverRow (m e : Z) (chosen : list positive).
 
 (* A leaf with its rows and their multipliers; what k does at the completion of j; and whether i
    starts by t, or later. *)
@@ -103,6 +104,21 @@ Definition root_path (requests : list request) : tree_path :=
 Definition some_each_once (l : list positive) : bool :=
   negb (length l =? 0)%nat && each_once (PositiveMap.empty unit) l.
 
+(* Those that are named for an area have their heads at e, or later. *)
+Definition late_enough (T : PositiveMap.t facts) (P : tree_path) (e : Z) (chosen : list positive) : bool :=
+  some_each_once chosen && (0 <=? e)
+  && forallb (fun k => match PositiveMap.find k T with
+       | Some _ => match heads P with Some h => e <=? look 0 k h | None => true end
+       | None => false
+       end) chosen.
+
+(* The smallest prompt, which M never is. *)
+Definition least_prompt (M : Z) (T : PositiveMap.t facts) : Z :=
+  PositiveMap.fold (fun _ x s => Z.min (prompt (fst x)) s) T M.
+
+(* A cover of level m uses 1 in each of the first rounds of a run, as many as its window has. *)
+Definition cover_weight (M s_min m : Z) (q : request) (x : Z) : Z := if x <=? window M s_min m q then 1 else 0.
+
 Definition row_of (M : Z) (T : PositiveMap.t facts) (P : tree_path) (x : event_row) : option start_row :=
   match x with
   | GapRow a b =>
@@ -123,15 +139,17 @@ Definition row_of (M : Z) (T : PositiveMap.t facts) (P : tree_path) (x : event_r
           (prompt q + output q - M + total (fun k => prompt (fst (look nobody k T)) + output q) running))
       else None
   | AreaRow e chosen =>
-      if some_each_once chosen && (0 <=? e)
-        && forallb (fun k => match PositiveMap.find k T with
-             | Some _ => match heads P with Some h => e <=? look 0 k h | None => true end
-             | None => false
-             end) chosen
-      then
+      if late_enough T P e chosen then
         let found := map (fun k => (k, snd (look nobody k T))) chosen in
         Some (StartRow (map (fun x => (fst x, fst (snd x))) found)
           (filled M (total (fun x => fst (snd x)) found) e - total (fun x => snd (snd x)) found))
+      else None
+  | CoverRow m e chosen =>
+      if (1 <=? m) && late_enough T P e chosen then
+        let s_min := least_prompt M T in
+        let found := map (fun k => (k, window M s_min m (fst (look nobody k T)))) chosen in
+        Some (StartRow found
+          (filled m (total (fun x => snd x) found) e - total (fun x => snd x * (snd x + 1) / 2) found))
       else None
   end.
 
@@ -451,10 +469,103 @@ Proof.
     rewrite (total_ext _ (fun k => use (A k) r)) by (intros; apply run_tokens_use). lia.
 Qed.
 
+Lemma least_prompt_spec M T names A k : named M T names A -> In k names ->
+  0 <= least_prompt M T <= prompt (of (A k)).
+Proof.
+  intros (_ & HT & Hnames & Hfits) Hk. unfold least_prompt. rewrite PositiveMap.fold_1.
+  assert (Hall : forall p, In p (PositiveMap.elements T) -> 0 <= prompt (fst (snd p))).
+  { intros [k' x] Hp. apply PositiveMap.elements_complete in Hp. destruct (HT _ _ Hp) as [Hk' ->].
+    destruct (Hnames _ Hk') as [[[Hs _] _] _]. exact Hs. }
+  assert (HM : 0 <= M).
+  { specialize (Hfits 0). pose proof (memory_nonneg (map A names) 0) as H. rewrite Forall_forall in H.
+    assert (0 <= memory (map A names) 0); [|lia]. apply H. intros a Ha. apply in_map_iff in Ha as (k' & <- & Hk').
+    apply Hnames, Hk'. }
+  assert (Hin : In (k, facts_of (of (A k))) (PositiveMap.elements T)).
+  { apply PositiveMap.elements_correct. destruct (Hnames k Hk) as [_ H]. destruct (PositiveMap.find k T) as [x|] eqn:E; [|contradiction].
+    destruct (HT _ _ E) as [_ ->]. reflexivity. }
+  set (least := fun a (p : positive * facts) => Z.min (prompt (fst (snd p))) a).
+  assert (H : forall l s, (forall p, In p l -> 0 <= prompt (fst (snd p))) -> 0 <= s ->
+      0 <= fold_left least l s <= s /\ forall p, In p l -> fold_left least l s <= prompt (fst (snd p))).
+  { subst least. clear. induction l as [|p l IH]; intros s Hl Hs; cbn [fold_left]; [split; [lia|intros p []]|].
+    pose proof (Hl p (or_introl eq_refl)) as Hp. pose proof (Z.le_min_r (prompt (fst (snd p))) s) as Hr.
+    pose proof (Z.le_min_l (prompt (fst (snd p))) s) as Hleft.
+    destruct (IH (Z.min (prompt (fst (snd p))) s) (fun p' Hp' => Hl p' (or_intror Hp'))
+      (Z.min_glb _ _ _ Hp Hs)) as [H1 H2].
+    split; [split; [apply H1|eapply Z.le_trans; [apply H1|exact Hr]]|].
+    intros p' [<-|Hp']; [eapply Z.le_trans; [apply H1|exact Hleft]|apply H2, Hp']. }
+  destruct (H _ M Hall HM) as [H1 H2]. specialize (H2 _ Hin). cbn [fst snd facts_of] in H2. split; [apply H1|exact H2].
+Qed.
+
+Lemma window_le M s_min m q : 1 <= m -> 0 <= output q -> 0 <= window M s_min m q <= output q.
+Proof.
+  intros Hm Ho. unfold window, ceil_div. destruct (Z.ltb_spec 0 (excess M s_min m q)) as [H|_]; [|lia].
+  assert (- excess M s_min m q / m <= 0); [|lia]. apply Z.div_le_upper_bound; lia.
+Qed.
+
+Lemma cover_whole M s_min m q : 1 <= m -> 0 <= output q ->
+  whole (cover_weight M s_min m) q = window M s_min m q /\
+  first_moment (cover_weight M s_min m) q = window M s_min m q * (window M s_min m q + 1) / 2.
+Proof.
+  intros Hm Ho. pose proof (window_le M s_min m q Hm Ho) as Hd. unfold whole, first_moment, cover_weight.
+  set (d := window M s_min m q) in *. set (n := Z.to_nat d).
+  replace (Z.to_nat (output q)) with (n + (Z.to_nat (output q) - n))%nat by (unfold n; lia).
+  rewrite !sum_below_split. split.
+  - rewrite (sum_below_ext n _ (fun _ => 1)) by (intros j Hj; unfold n in Hj; destruct (Z.leb_spec (Z.of_nat j + 1) d); lia).
+    rewrite (sum_below_ext (Z.to_nat (output q) - n) _ (fun _ => 0))
+      by (intros j _; destruct (Z.leb_spec (Z.of_nat (n + j) + 1) d); unfold n in *; lia).
+    rewrite !sum_below_const. unfold n. lia.
+  - rewrite (sum_below_ext n _ (fun j => 0 + (Z.of_nat j + 1)))
+      by (intros j Hj; unfold n in Hj; destruct (Z.leb_spec (Z.of_nat j + 1) d); lia).
+    rewrite (sum_below_ext (Z.to_nat (output q) - n) _ (fun _ => 0))
+      by (intros j _; destruct (Z.leb_spec (Z.of_nat (n + j) + 1) d); unfold n in *; lia).
+    rewrite ages_vol, sum_below_const. unfold vol, n. rewrite Z2Nat.id by lia. lia.
+Qed.
+
+(* The window covers of a level m: Lemma 4 of model.md says that at most m of them run in a round. *)
+Lemma covers_hold M T names A m e chosen : named M T names A -> 1 <= m ->
+  NoDup chosen -> incl chosen names -> 0 <= e -> (forall k, In k chosen -> e <= start (A k)) ->
+  let d k := window M (least_prompt M T) m (of (A k)) in
+  filled m (total d chosen) e - total (fun k => d k * (d k + 1) / 2) chosen <= total (fun k => d k * start (A k)) chosen.
+Proof.
+  intros HA Hm Hchosen Hincl He Hstarts d. pose proof HA as (_ & _ & Hnames & Hfits). set (s_min := least_prompt M T) in *.
+  assert (E : forall k, In k chosen -> whole (cover_weight M s_min m) (of (A k)) = d k /\
+      first_moment (cover_weight M s_min m) (of (A k)) = d k * (d k + 1) / 2).
+  { intros k Hk. apply cover_whole; [exact Hm|]. destruct (Hnames k (Hincl k Hk)) as [[[_ Ho] _] _]. lia. }
+  rewrite (total_ext d (fun k => whole (cover_weight M s_min m) (of (A k)))) by (intros k Hk; symmetry; apply E, Hk).
+  rewrite (total_ext (fun k => d k * start (A k)) (fun k => whole (cover_weight M s_min m) (of (A k)) * start (A k)))
+    by (intros k Hk; destruct (E k Hk) as [-> _]; reflexivity).
+  rewrite (total_ext (fun k => d k * (d k + 1) / 2) (fun k => first_moment (cover_weight M s_min m) (of (A k))))
+    by (intros k Hk; symmetry; apply E, Hk).
+  apply (weights_hold M T names A); auto.
+  - intros k x _ _. unfold cover_weight. destruct (_ <=? _); lia.
+  - intros r. assert (Hstairs : Z.of_nat (length (filter (in_window M s_min m (r - 1)) (map A names))) <= m).
+    { apply (staircase M (map of (map A names))); [|intros q Hq|exact Hm].
+      - split; [reflexivity|]. split; [|exact Hfits]. rewrite Forall_forall. intros a Ha.
+        apply in_map_iff in Ha as (k & <- & Hk). apply Hnames, Hk.
+      - apply in_map_iff in Hq as (a & <- & Ha). apply in_map_iff in Ha as (k & <- & Hk).
+        apply (least_prompt_spec M T names A k HA Hk). }
+    eapply Z.le_trans; [|exact Hstairs]. rewrite <- (Z.mul_1_l (Z.of_nat _)), <- total_const, total_filter, total_map.
+    apply total_le. intros k _. unfold weight, cover_weight, in_window.
+    destruct (Z.ltb_spec (start (A k)) r), (Z.leb_spec r (completion (A k))); cbn [andb];
+      destruct (Z.leb_spec (r - start (A k)) (window M s_min m (of (A k))));
+      destruct (Z.ltb_spec (r - 1 - window M s_min m (of (A k))) (start (A k))), (Z.leb_spec (start (A k)) (r - 1)); cbn [andb]; lia.
+Qed.
+
+(* What is asked of those that are named for an area. *)
+Lemma late_enough_spec M T names A P e chosen : named M T names A -> obeys names A P -> late_enough T P e chosen = true ->
+  NoDup chosen /\ 0 <= e /\ forall k, In k chosen -> In k names /\ e <= start (A k).
+Proof.
+  intros (_ & HT & _) (_ & _ & _ & _ & H5) Hok. unfold late_enough in Hok.
+  apply andb_true_iff in Hok as [Hok Hheads]. apply andb_true_iff in Hok as [Honce He]. rewrite forallb_forall in Hheads.
+  split; [apply some_each_once_spec, Honce|]. split; [lia|]. intros k Hk. specialize (Hheads k Hk). specialize (HT k).
+  destruct (PositiveMap.find k T) as [x|]; [|discriminate]. split; [apply (HT x eq_refl)|].
+  destruct (heads P) as [h|]; [|destruct H5]. specialize (H5 k). cbv beta in H5. lia.
+Qed.
+
 Lemma row_of_holds M T names A P x r : named M T names A -> obeys names A P -> row_of M T P x = Some r ->
   satisfies (fun k => start (A k)) r /\ (forall z, In z (terms r) -> In (fst z) names).
 Proof.
-  intros HA (H1 & H2 & H3 & H4 & H5) H. unfold satisfies. destruct x as [a b|i|j running|e chosen]; cbn [row_of] in H.
+  intros HA HP H. pose proof HP as (H1 & H2 & H3 & H4 & H5). unfold satisfies. destruct x as [a b|i|j running|e chosen|m e chosen]; cbn [row_of] in H.
   - destruct (gap_to b _) as [d|] eqn:E; [|discriminate]. apply in_gap_to in E. inversion H. cbn [terms at_least total fst snd].
     pose proof (H2 _ _ _ E) as Hd. cbv beta in Hd. destruct (H1 _ _ _ E) as [Ha Hb]. split; [lia|].
     intros z [<-|[<-|[]]]; assumption.
@@ -474,13 +585,8 @@ Proof.
       * rewrite (total_ext (fun x => 1 * start (A x)) (fun x => start (A x))) by (intros; lia). lia.
       * intros k Hk. rewrite (look_facts M T names A k HA) by apply Hrunning, Hk. reflexivity.
     + intros z [<-|Hz]; [exact Hj|]. apply in_map_iff in Hz as (k & <- & Hk). apply Hrunning, Hk.
-  - destruct (_ && _) eqn:Hok in H; [|discriminate]. apply andb_true_iff in Hok as [Hok Hheads].
-    apply andb_true_iff in Hok as [Honce He]. rewrite forallb_forall in Hheads.
-    pose proof (some_each_once_spec _ Honce) as Hnd. destruct (heads P) as [h|]; [|destruct H5].
-    assert (Hchosen : forall k, In k chosen -> In k names /\ e <= start (A k)).
-    { intros k Hk. specialize (Hheads k Hk). destruct HA as (_ & HT & _). specialize (HT k).
-      destruct (PositiveMap.find k T) as [x|]; [|discriminate]. split; [apply (HT x eq_refl)|].
-      specialize (H5 k). cbv beta in H5. lia. }
+  - destruct (late_enough T P e chosen) eqn:Hok; [|discriminate].
+    destruct (late_enough_spec M T names A P e chosen HA HP Hok) as (Hnd & He & Hchosen).
     inversion H. clear H. cbn [terms at_least]. rewrite !total_map. cbn [fst snd]. split.
     + assert (E : forall k, In k chosen -> look nobody k T = facts_of (of (A k))).
       { intros k Hk. apply (look_facts M T names A k HA), Hchosen, Hk. }
@@ -490,8 +596,23 @@ Proof.
         by (intros k Hk; rewrite E by exact Hk; reflexivity).
       rewrite (total_ext (fun k => fst (snd (look nobody k T)) * start (A k)) (fun k => area (of (A k)) * start (A k)))
         by (intros k Hk; rewrite E by exact Hk; reflexivity).
-      apply (areas_hold M T names A); auto; [intros k Hk; apply Hchosen, Hk|lia|intros k Hk; apply Hchosen, Hk].
+      apply (areas_hold M T names A); auto; intros k Hk; apply Hchosen, Hk.
     + intros z Hz. rewrite map_map in Hz. apply in_map_iff in Hz as (k & <- & Hk). apply Hchosen, Hk.
+  - destruct (_ && _) eqn:Hok in H; [|discriminate]. apply andb_true_iff in Hok as [Hm Hok].
+    destruct (late_enough_spec M T names A P e chosen HA HP Hok) as (Hnd & He & Hchosen).
+    inversion H. clear H. cbn [terms at_least]. rewrite !total_map. cbn [fst snd]. split.
+    + assert (E : forall k, In k chosen -> fst (look nobody k T) = of (A k)).
+      { intros k Hk. rewrite (look_facts M T names A k HA) by apply Hchosen, Hk. reflexivity. }
+      rewrite (total_ext (fun k => window M (least_prompt M T) m (fst (look nobody k T)))
+        (fun k => window M (least_prompt M T) m (of (A k)))) by (intros k Hk; rewrite E by exact Hk; reflexivity).
+      rewrite (total_ext (fun k => window M (least_prompt M T) m (fst (look nobody k T)) * start (A k))
+        (fun k => window M (least_prompt M T) m (of (A k)) * start (A k))) by (intros k Hk; rewrite E by exact Hk; reflexivity).
+      rewrite (total_ext (fun k => window M (least_prompt M T) m (fst (look nobody k T)) *
+          (window M (least_prompt M T) m (fst (look nobody k T)) + 1) / 2)
+        (fun k => window M (least_prompt M T) m (of (A k)) * (window M (least_prompt M T) m (of (A k)) + 1) / 2))
+        by (intros k Hk; rewrite E by exact Hk; reflexivity).
+      apply (covers_hold M T names A m e chosen HA); auto; [lia|intros k Hk; apply Hchosen, Hk|intros k Hk; apply Hchosen, Hk].
+    + intros z Hz. apply in_map_iff in Hz as (k & <- & Hk). apply Hchosen, Hk.
 Qed.
 
 (* --- Theorem 7 --------------------------------------------------------------------------- *)

@@ -186,6 +186,13 @@ Definition event_rows : list (string * (string -> list json -> result event_row)
     match l with
     | Number e :: chosen => let! names := each (request_name place) chosen in Read (AreaRow e names)
     | _ => Wrong (place ++ ": an area has a round")
+    end);
+  ("cover", fun place l =>
+    match l with
+    | Number m :: Number e :: chosen =>
+        if (1 <=? m) && (m <=? 64) then let! names := each (request_name place) chosen in Read (CoverRow m e names)
+        else Wrong (place ++ ": the level of covers is from 1 to 64")
+    | _ => Wrong (place ++ ": covers have a level and a round")
     end)
 ].
 
@@ -276,6 +283,8 @@ Definition read_proof (released : bool) (j : json) : result (string * evidence) 
     end in
   match find (fun x => String.eqb rule (fst x)) (rule_table released) with
   | Some (_, (keys, read)) =>
+      if String.eqb rule "event-order" && has "prices" j then Wrong "proof.prices: this checker proves no prices"
+      else
       let! o := fields "proof" ("rule" :: keys) [] j in
       let! p := read o in
       Read (rule, p)
