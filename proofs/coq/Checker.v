@@ -21,7 +21,7 @@ Inductive evidence :=
   | DemandDuals (scale : Z) (duals : list (request * Z))
   | Blocks (scale : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z)))
   | BatchState (scale horizon : Z) (duals : list (request * Z)) (nodes : Z)
-  | EventOrder (scale : Z) (nodes : event_tree).
+  | EventOrder (scale : Z) (prices : list node_duals) (nodes : event_tree).
 
 (* The memory; groups of like requests, in their order; the lower bound; the upper bound with
    starts, if there is one; the proof. *)
@@ -195,8 +195,12 @@ Fixpoint events_form (t : event_tree) : bool :=
   | AtCompletion _ _ before running after => events_form before && events_form running && events_form after
   | StartBy _ t early late => within 0 max_start t && events_form early && events_form late
   end.
-Definition events_ok (scale : Z) (groups : list (request * Z)) (nodes : event_tree) : bool :=
-  within 1 max_number scale && (total (fun x => snd x) groups <=? 64) && events_form nodes.
+(* Prices are leaves of linear-duals without splits above them; types are shapes. *)
+Definition prices_form (types : list (request * Z)) (d : node_duals) : bool :=
+  leaf_ok types [] (of_memory d) (of_covers d) && families_ok types (of_families d).
+Definition events_ok (scale : Z) (groups types : list (request * Z)) (prices : list node_duals) (nodes : event_tree) : bool :=
+  within 1 max_number scale && (total (fun x => snd x) groups <=? 64) && (Z.of_nat (length prices) <=? 1000)
+  && forallb (prices_form (shapes_of types)) prices && events_form nodes.
 
 Definition batches_ok (scale horizon : Z) (duals : list (request * Z)) (nodes : Z) :
     bool :=
@@ -249,8 +253,8 @@ Definition proved (M : Z) (groups types : list (request * Z)) (low : Z) (p : evi
   | BatchState scale horizon duals nodes =>
       (if batches_ok scale horizon duals nodes
        then batch_bound M scale duals types low nodes else None, 0)
-  | EventOrder scale nodes =>
-      (if events_ok scale groups nodes then events_bound M scale (expand groups) nodes else None, 0)
+  | EventOrder scale prices nodes =>
+      (if events_ok scale groups types prices nodes then events_bound M scale prices (expand groups) nodes else None, 0)
   end.
 
 Inductive verdict :=
@@ -303,7 +307,7 @@ Lemma proved_sound M groups types bound low p looked_at l :
   Permutation (expand groups) (expand types) -> schedule M (expand groups) l -> bound <= cost l.
 Proof.
   intros H Hperm Hl. set (requests := expand groups) in *. destruct p as [slots|most|scale nodes|scale horizon cutoff nodes|scale starts duals covers moments|scale duals|
-    scale on_memory blocks|scale horizon duals nodes|scale nodes];
+    scale on_memory blocks|scale horizon duals nodes|scale prices nodes];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
   - destruct (search_ok M types most); [|discriminate].
@@ -324,7 +328,7 @@ Proof.
   - destruct (batches_ok _ _ _ _); [|discriminate]. inversion H as [[E E']].
     apply (batch_sound M scale duals types low nodes bound requests l E); assumption.
   - destruct (events_ok _ _ _); [|discriminate]. inversion H as [[E E']].
-    apply (events_sound M scale requests nodes bound l E Hl).
+    apply (events_sound M scale prices requests nodes bound l E Hl).
 Qed.
 
 (* What the checker accepts is true. *)

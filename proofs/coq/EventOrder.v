@@ -1,20 +1,22 @@
 (* The rule "event-order" of FORMAT.md: a tree of what runs at completions, and rows of starts at its
-   leaves.  Theorem 7 of event_order.md. *)
+   leaves.  Theorems 7 and 11 of event_order.md. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Area Prices Types BusyTime StartRows Heads.
+From Kvopt Require Import Model Sums Staircase Area Prices Types BusyTime StartRows Heads Propagation ConvexCosts.
 Import ListNotations.
 Open Scope Z_scope.
 
 (* --- Trees ------------------------------------------------------------------------------- *)
 
-(* The rows of a leaf.  Another kind is a case here and in `row_of`, and one in `row_of_holds`. *)
+(* The rows of a leaf.  Another kind is a case here and in `row_of`, and one in `row_of_holds`.  Prices are no rows of
+   starts (ConvexCosts.v). *)
 Inductive event_row :=
   | GapRow (a b : positive)
   | EndRow (i : positive)
   | MemoryRow (j : positive) (running : list positive)
   | AreaRow (e : Z) (chosen : list positive)
-  | CoverRow (m e : Z) (chosen : list positive).
+  | CoverRow (m e : Z) (chosen : list positive)
+  | PriceRow (k : Z).
 
 (* A leaf with its rows and their multipliers; what k does at the completion of j; and whether i
    starts by t, or later. *)
@@ -151,6 +153,21 @@ Definition row_of (M : Z) (T : PositiveMap.t facts) (P : tree_path) (x : event_r
         Some (StartRow found
           (filled m (total (fun x => snd x) found) e - total (fun x => snd x * (snd x + 1) / 2) found))
       else None
+  | PriceRow _ => None
+  end.
+
+Definition is_price (x : event_row) : bool := match x with PriceRow _ => true | _ => false end.
+
+(* The prices of a leaf with their multipliers, all among those of the proof. *)
+Fixpoint charges_of (costs : list convex_costs) (rows : list (Z * event_row)) : option (list (Z * convex_costs)) :=
+  match rows with
+  | [] => Some []
+  | (y, PriceRow k) :: rest =>
+      match (if (0 <=? y) && (0 <=? k) then nth_error costs (Z.to_nat k) else None), charges_of costs rest with
+      | Some x, Some found => Some ((y, x) :: found)
+      | _, _ => None
+      end
+  | _ :: rest => charges_of costs rest
   end.
 
 Fixpoint rows_of_leaf (M : Z) (T : PositiveMap.t facts) (P : tree_path) (rows : list (Z * event_row)) :
@@ -165,17 +182,20 @@ Fixpoint rows_of_leaf (M : Z) (T : PositiveMap.t facts) (P : tree_path) (rows : 
   end.
 
 (* A bound on the sum of the starts; Some None if the part is empty. *)
-Definition event_leaf (M scale : Z) (T : PositiveMap.t facts) (names : list positive) (P : tree_path)
-    (rows : list (Z * event_row)) : option (option Z) :=
-  match rows_of_leaf M T P rows with
-  | Some found =>
+Definition event_leaf (M scale : Z) (costs : list convex_costs) (T : PositiveMap.t facts) (names : list positive)
+    (P : tree_path) (rows : list (Z * event_row)) : option (option Z) :=
+  match rows_of_leaf M T P (filter (fun x => negb (is_price (snd x))) rows), charges_of costs rows with
+  | Some found, Some charged =>
       match heads P with
       | Some h =>
           let (c, value) := add_rows found (PositiveMap.empty Z) 0 in
-          match rows_value scale names h c value with Some b => Some (Some b) | None => None end
+          match (match charged with [] => rows_value scale names h c value | _ => priced_value scale names h c value charged end) with
+          | Some b => Some (Some b)
+          | None => None
+          end
       | None => Some None
       end
-  | None => None
+  | _, _ => None
   end.
 
 (* The least bound of two parts. *)
@@ -186,10 +206,10 @@ Definition lesser (x y : option Z) : option Z :=
   | None, _ => y
   end.
 
-Fixpoint event_bound (M scale : Z) (T : PositiveMap.t facts) (names : list positive) (P : tree_path)
-    (t : event_tree) : option (option Z) :=
+Fixpoint event_bound (M scale : Z) (costs : list convex_costs) (T : PositiveMap.t facts) (names : list positive)
+    (P : tree_path) (t : event_tree) : option (option Z) :=
   match t with
-  | EventLeaf rows => event_leaf M scale T names P rows
+  | EventLeaf rows => event_leaf M scale costs T names P rows
   | AtCompletion k j before running after =>
       match PositiveMap.find k T, PositiveMap.find j T,
             PositiveMap.find k (look (PositiveMap.empty bool) j (states P)) with
@@ -197,7 +217,7 @@ Fixpoint event_bound (M scale : Z) (T : PositiveMap.t facts) (names : list posit
           if Pos.eqb k j then None
           else
             let n := length names in
-            let bound := event_bound M scale T names in
+            let bound := event_bound M scale costs T names in
             match bound (before_part n k j (output q) (output q') P) before with
             | None => None
             | Some x =>
@@ -215,10 +235,10 @@ Fixpoint event_bound (M scale : Z) (T : PositiveMap.t facts) (names : list posit
   | StartBy i t early late =>
       match PositiveMap.find i T with
       | Some _ =>
-          match event_bound M scale T names (early_part i t P) early with
+          match event_bound M scale costs T names (early_part i t P) early with
           | None => None
           | Some x =>
-              match event_bound M scale T names (late_part (length names) i t P) late with
+              match event_bound M scale costs T names (late_part (length names) i t P) late with
               | None => None
               | Some y => Some (lesser x y)
               end
@@ -228,12 +248,16 @@ Fixpoint event_bound (M scale : Z) (T : PositiveMap.t facts) (names : list posit
   end.
 
 (* The bound on the total latency of the requests, which are named in their order. *)
-Definition events_bound (M scale : Z) (requests : list request) (t : event_tree) : option Z :=
+Definition events_bound (M scale : Z) (prices : list node_duals) (requests : list request) (t : event_tree) : option Z :=
   if 1 <=? scale then
-    match event_bound M scale (table_from 1 (map facts_of requests)) (names_from 1 requests)
-            (root_path requests) t with
-    | Some (Some b) => Some (b + total (fun q => output q - release q) requests)
-    | _ => None
+    match all_costs M requests prices with
+    | Some costs =>
+        match event_bound M scale costs (table_from 1 (map facts_of requests)) (names_from 1 requests)
+                (root_path requests) t with
+        | Some (Some b) => Some (b + total (fun q => output q - release q) requests)
+        | _ => None
+        end
+    | None => None
     end
   else None.
 
@@ -565,7 +589,7 @@ Qed.
 Lemma row_of_holds M T names A P x r : named M T names A -> obeys names A P -> row_of M T P x = Some r ->
   satisfies (fun k => start (A k)) r /\ (forall z, In z (terms r) -> In (fst z) names).
 Proof.
-  intros HA HP H. pose proof HP as (H1 & H2 & H3 & H4 & H5). unfold satisfies. destruct x as [a b|i|j running|e chosen|m e chosen]; cbn [row_of] in H.
+  intros HA HP H. pose proof HP as (H1 & H2 & H3 & H4 & H5). unfold satisfies. destruct x as [a b|i|j running|e chosen|m e chosen|k]; cbn [row_of] in H; [| | | | |discriminate].
   - destruct (gap_to b _) as [d|] eqn:E; [|discriminate]. apply in_gap_to in E. inversion H. cbn [terms at_least total fst snd].
     pose proof (H2 _ _ _ E) as Hd. cbv beta in Hd. destruct (H1 _ _ _ E) as [Ha Hb]. split; [lia|].
     intros z [<-|[<-|[]]]; assumption.
@@ -617,54 +641,80 @@ Qed.
 
 (* --- Theorem 7 --------------------------------------------------------------------------- *)
 
-Lemma event_leaf_le M scale T names A P rows found : named M T names A -> 1 <= scale -> obeys names A P ->
-  event_leaf M scale T names P rows = Some found ->
+Lemma charges_of_in costs rows found : charges_of costs rows = Some found ->
+  forall x, In x found -> 0 <= fst x /\ In (snd x) costs.
+Proof.
+  revert found. induction rows as [|[y x] rows IH]; intros found H z Hz; cbn [charges_of] in H.
+  - inversion H. subst. destruct Hz.
+  - destruct x as [| | | | |k]; try (apply (IH found H z Hz)).
+    destruct ((0 <=? y) && (0 <=? k)) eqn:E; [|discriminate]. destruct (nth_error costs (Z.to_nat k)) as [w|] eqn:Ew; [|discriminate].
+    destruct (charges_of costs rows) as [rest|]; [|discriminate]. inversion H. subst. destruct Hz as [<-|Hz].
+    + cbn [fst snd]. split; [lia|apply nth_error_In in Ew; exact Ew].
+    + apply (IH rest eq_refl z Hz).
+Qed.
+
+Lemma rows_of_leaf_hold M T names A P : named M T names A -> obeys names A P ->
+  forall rows l, rows_of_leaf M T P rows = Some l ->
+  forall x, In x l -> 0 <= fst x /\ satisfies (fun k => start (A k)) (snd x) /\
+    forall z, In z (terms (snd x)) -> In (fst z) names.
+Proof.
+  intros HA HP. induction rows as [|[y x] rows IH]; intros l E; cbn [rows_of_leaf] in E.
+  - inversion E. intros x [].
+  - destruct (Z.leb_spec 0 y) as [Hy|Hy]; [|discriminate]. destruct (row_of M T P x) as [r|] eqn:Er; [|discriminate].
+    destruct (rows_of_leaf M T P rows) as [l'|]; [|discriminate]. inversion E. intros z [<-|Hz].
+    + split; [exact Hy|]. apply (row_of_holds M T names A P x r HA HP Er).
+    + apply (IH l' eq_refl z Hz).
+Qed.
+
+Lemma event_leaf_le M scale costs T names A P rows found : named M T names A -> 1 <= scale -> obeys names A P ->
+  (forall x, In x costs -> costs_hold names (fun k => start (A k)) x) ->
+  event_leaf M scale costs T names P rows = Some found ->
   match found with Some b => b <= total (fun k => start (A k)) names | None => False end.
 Proof.
-  intros HA Hscale HP. pose proof HP as (_ & _ & _ & _ & Hheads). unfold event_leaf.
-  destruct (rows_of_leaf M T P rows) as [l|] eqn:E; [|discriminate].
+  intros HA Hscale HP Hcosts. pose proof HP as (_ & _ & _ & _ & Hheads). unfold event_leaf.
+  destruct (rows_of_leaf M T P _) as [l|] eqn:E; [|discriminate].
+  destruct (charges_of costs rows) as [charged|] eqn:Echarged; [|discriminate].
   destruct (heads P) as [h|] eqn:Eh; [|destruct Hheads]. cbn [heads_hold] in Hheads. intros H.
-  assert (Hrows : forall x, In x l -> 0 <= fst x /\ satisfies (fun k => start (A k)) (snd x) /\
-      forall z, In z (terms (snd x)) -> In (fst z) names).
-  { clear H. revert l E. induction rows as [|[y x] rows IH]; intros l E; cbn [rows_of_leaf] in E.
-    - inversion E. intros x [].
-    - destruct (Z.leb_spec 0 y) as [Hy|Hy]; [|discriminate]. destruct (row_of M T P x) as [r|] eqn:Er; [|discriminate].
-      destruct (rows_of_leaf M T P rows) as [l'|]; [|discriminate]. inversion E. intros z [<-|Hz].
-      + split; [exact Hy|]. apply (row_of_holds M T names A P x r HA HP Er).
-      + apply (IH l' eq_refl z Hz). }
+  pose proof (rows_of_leaf_hold M T names A P HA HP _ l E) as Hrows.
   pose proof (multipliers_bound scale names h l (fun k => start (A k))) as Hbound.
-  destruct (add_rows l (PositiveMap.empty Z) 0) as [c value].
-  destruct (rows_value scale names h c value) as [b|]; [|discriminate]. inversion H.
-  apply Hbound; auto. apply HA.
+  pose proof (added_rows names l (fun k => start (A k)) (proj1 HA) Hrows) as Hsum.
+  destruct (add_rows l (PositiveMap.empty Z) 0) as [c value]. cbn [fst snd] in Hsum.
+  destruct charged as [|x charged].
+  - destruct (rows_value scale names h c value) as [b|]; [|discriminate]. inversion H.
+    apply Hbound; auto. apply HA.
+  - destruct (priced_value scale names h c value (x :: charged)) as [b|] eqn:Eb; [|discriminate]. inversion H.
+    apply (priced_bound scale names h c value (x :: charged) (fun k => start (A k)) b Hscale Hsum); auto.
+    intros z Hz. destruct (charges_of_in _ _ _ Echarged z Hz) as [Hy Hin]. split; [exact Hy|apply Hcosts, Hin].
 Qed.
 
 Lemma lesser_le x y S : match x with Some b => b <= S | None => False end \/ match y with Some b => b <= S | None => False end ->
   match lesser x y with Some b => b <= S | None => False end.
 Proof. destruct x as [a|], y as [b|]; cbn [lesser]; intros [H|H]; try contradiction; lia. Qed.
 
-Lemma event_bound_le M scale T names A : named M T names A -> 1 <= scale ->
-  forall t P found, obeys names A P -> event_bound M scale T names P t = Some found ->
+Lemma event_bound_le M scale costs T names A : named M T names A -> 1 <= scale ->
+  (forall x, In x costs -> costs_hold names (fun k => start (A k)) x) ->
+  forall t P found, obeys names A P -> event_bound M scale costs T names P t = Some found ->
   match found with Some b => b <= total (fun k => start (A k)) names | None => False end.
 Proof.
-  intros HA Hscale. pose proof HA as (_ & HT & _).
+  intros HA Hscale Hcosts. pose proof HA as (_ & HT & _).
   induction t as [rows|k j before IHb running IHr after IHa|i t early IHe late IHl]; intros P found HP H;
     cbn [event_bound] in H.
-  - apply (event_leaf_le M scale T names A P rows found HA Hscale HP H).
+  - apply (event_leaf_le M scale costs T names A P rows found HA Hscale HP Hcosts H).
   - destruct (PositiveMap.find k T) as [[q x]|] eqn:Ek; [|discriminate].
     destruct (PositiveMap.find j T) as [[q' x']|] eqn:Ej; [|discriminate].
     destruct (PositiveMap.find k (look _ j (states P))); [discriminate|].
     destruct (Pos.eqb_spec k j) as [|Hkj]; [discriminate|].
     destruct (HT _ _ Ek) as [Hk Eq]. destruct (HT _ _ Ej) as [Hj Eq']. inversion Eq. inversion Eq'. subst q q'.
-    destruct (event_bound M scale T names _ before) as [b|] eqn:Eb; [|discriminate].
-    destruct (event_bound M scale T names _ running) as [r|] eqn:Er; [|discriminate].
-    destruct (event_bound M scale T names _ after) as [a|] eqn:Ea; [|discriminate]. inversion H.
+    destruct (event_bound M scale costs T names _ before) as [b|] eqn:Eb; [|discriminate].
+    destruct (event_bound M scale costs T names _ running) as [r|] eqn:Er; [|discriminate].
+    destruct (event_bound M scale costs T names _ after) as [a|] eqn:Ea; [|discriminate]. inversion H.
     apply lesser_le. destruct (three_parts names A (length names) k j P HP Hk Hj Hkj) as [Hp|[Hp|Hp]].
     + left. apply (IHb _ _ Hp Eb).
     + right. apply lesser_le. left. apply (IHr _ _ Hp Er).
     + right. apply lesser_le. right. apply (IHa _ _ Hp Ea).
   - destruct (PositiveMap.find i T) as [x|] eqn:Ei; [|discriminate]. destruct (HT _ _ Ei) as [Hi _].
-    destruct (event_bound M scale T names _ early) as [e|] eqn:Ee; [|discriminate].
-    destruct (event_bound M scale T names _ late) as [l|] eqn:El; [|discriminate]. inversion H.
+    destruct (event_bound M scale costs T names _ early) as [e|] eqn:Ee; [|discriminate].
+    destruct (event_bound M scale costs T names _ late) as [l|] eqn:El; [|discriminate]. inversion H.
     apply lesser_le. destruct (two_parts names A (length names) i t P HP Hi) as [Hp|Hp].
     + left. apply (IHe _ _ Hp Ee).
     + right. apply (IHl _ _ Hp El).
@@ -702,11 +752,12 @@ Proof.
 Qed.
 
 (* Theorem 7 of event_order.md: what is returned is at most the cost of every schedule. *)
-Theorem events_sound M scale requests t bound l :
-  events_bound M scale requests t = Some bound -> schedule M requests l -> bound <= cost l.
+Theorem events_sound M scale prices requests t bound l :
+  events_bound M scale prices requests t = Some bound -> schedule M requests l -> bound <= cost l.
 Proof.
   unfold events_bound. intros H Hl. destruct (Z.leb_spec 1 scale) as [Hscale|]; [|discriminate].
-  destruct (event_bound _ _ _ _ _ t) as [[b|]|] eqn:E; try discriminate. inversion H as [Hb]. clear H.
+  destruct (all_costs M requests prices) as [costs|] eqn:Ecosts; [|discriminate].
+  destruct (event_bound _ _ _ _ _ _ t) as [[b|]|] eqn:E; try discriminate. inversion H as [Hb]. clear H.
   destruct (schedule_by_number M requests l Hl) as (l' & (Hof & Hvalid & Hfits) & <- & Hturn). clear l Hl. rename l' into l.
   set (A := fun k => look (Attempt (Request 0 0) 0) k (table_from 1 l)).
   assert (HA : map A (names_from 1 l) = l) by apply look_names.
@@ -736,7 +787,11 @@ Proof.
       { rewrite <- HA. replace a with (A k) by (unfold A, look; rewrite Ea; reflexivity).
         apply in_map, (table_names _ _ _ _ Ea). }
       rewrite Forall_forall in Hvalid. apply (Hvalid a Hin). }
-  rewrite Hnames in E. pose proof (event_bound_le M scale _ _ A Hnamed Hscale t _ _ Hobeys E) as Hle. cbv beta iota in Hle.
+  assert (Hcosts : forall x, In x costs -> costs_hold (names_from 1 l) (fun k => start (A k)) x).
+  { rewrite <- Hof in Ecosts. apply (all_costs_hold M l prices costs); [split; [reflexivity|split; assumption]| |exact Ecosts].
+    intros q Hq. apply in_map_iff in Hq as (a & <- & Ha). rewrite Forall_forall in Hvalid.
+    destruct (Hvalid a Ha) as [[Hs Ho] _]. auto. }
+  rewrite Hnames in E. pose proof (event_bound_le M scale costs _ _ A Hnamed Hscale Hcosts t _ _ Hobeys E) as Hle. cbv beta iota in Hle.
   assert (Hstarts : total (fun k => start (A k)) (names_from 1 l) = total start l).
   { rewrite <- (total_map start A), HA. reflexivity. }
   unfold cost, completion. rewrite (total_ext _ (fun a => start a + (output (of a) - release (of a)))) by (intros; lia).

@@ -193,7 +193,9 @@ Definition event_rows : list (string * (string -> list json -> result event_row)
         if (1 <=? m) && (m <=? 64) then let! names := each (request_name place) chosen in Read (CoverRow m e names)
         else Wrong (place ++ ": the level of covers is from 1 to 64")
     | _ => Wrong (place ++ ": covers have a level and a round")
-    end)
+    end);
+  ("price", fun place l =>
+    match l with [Number k] => Read (PriceRow k) | _ => Wrong (place ++ ": a price is one of the prices") end)
 ].
 
 Definition event_row_of : reader (Z * event_row) := fun place j =>
@@ -229,6 +231,10 @@ Fixpoint events_from (place : string) (depth : nat) (l : list json) : result (ev
         let! ' (after, rest) := events_from place depth' rest in
         Read (AtCompletion k j before running after, rest)
   end.
+
+(* Duals of which prices are made: a leaf without splits above it. *)
+Definition prices_from : reader node_duals := fun place j =>
+  let! o := fields place duals_keys ["first_completion"] j in duals_of o.
 
 (* --- Proofs: for each rule its keys, and how they are read ------------------------------- *)
 
@@ -272,8 +278,9 @@ Definition rule_table (released : bool) : list (string * (list string * (object 
     Read (BatchState scale horizon duals nodes)));
   ("event-order", (["scale"; "tree"], fun o =>
     let! scale := get o "scale" integer in
+    let! prices := get_or [] o "prices" (several prices_from) in
     let! nodes := get o "tree" (whole (fun l => Z.to_nat (counted l 0)) events_from) in
-    Read (EventOrder scale nodes)))
+    Read (EventOrder scale prices nodes)))
 ].
 
 Definition read_proof (released : bool) (j : json) : result (string * evidence) :=
@@ -283,9 +290,7 @@ Definition read_proof (released : bool) (j : json) : result (string * evidence) 
     end in
   match find (fun x => String.eqb rule (fst x)) (rule_table released) with
   | Some (_, (keys, read)) =>
-      if String.eqb rule "event-order" && has "prices" j then Wrong "proof.prices: this checker proves no prices"
-      else
-      let! o := fields "proof" ("rule" :: keys) [] j in
+      let! o := fields "proof" ("rule" :: keys) (if String.eqb rule "event-order" then ["prices"] else []) j in
       let! p := read o in
       Read (rule, p)
   | None => Wrong (match j with

@@ -210,6 +210,20 @@ Proof.
   apply Z.div_le_lower_bound; lia.
 Qed.
 
+Lemma added_rows names rows p : NoDup names ->
+  (forall x, In x rows -> 0 <= fst x /\ satisfies p (snd x) /\ forall z, In z (terms (snd x)) -> In (fst z) names) ->
+  snd (add_rows rows (PositiveMap.empty Z) 0) <= start_sum p names (fst (add_rows rows (PositiveMap.empty Z) 0)).
+Proof.
+  intros Hnd Hrows.
+  assert (Hsum : forall rows' c value, (forall x, In x rows' -> In x rows) -> value <= start_sum p names c ->
+      snd (add_rows rows' c value) <= start_sum p names (fst (add_rows rows' c value))).
+  { unfold add_rows. induction rows' as [|x rows' IH]; intros c value Hin Hvalue; cbn [fold_left fst snd]; [exact Hvalue|].
+    apply IH; [intros y Hy; apply Hin; right; exact Hy|].
+    destruct (Hrows x (Hin x (or_introl eq_refl))) as (Hy & Hx & Hnames). apply add_row_start_sum; assumption. }
+  apply Hsum; [auto|]. unfold start_sum. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+  intros k _. rewrite look_empty. reflexivity.
+Qed.
+
 (* Theorem 6 of event_order.md, for any rows that the starts satisfy. *)
 Theorem multipliers_bound scale names heads rows p b :
   NoDup names -> 1 <= scale ->
@@ -218,17 +232,9 @@ Theorem multipliers_bound scale names heads rows p b :
   (let (c, value) := add_rows rows (PositiveMap.empty Z) 0 in rows_value scale names heads c value) = Some b ->
   b <= total p names.
 Proof.
-  intros Hnd Hscale Hrows Hheads H.
-  assert (Hsum : forall rows' c value, (forall x, In x rows' -> In x rows) -> value <= start_sum p names c ->
-      snd (add_rows rows' c value) <= start_sum p names (fst (add_rows rows' c value))).
-  { unfold add_rows. induction rows' as [|x rows' IH]; intros c value Hin Hvalue; cbn [fold_left fst snd]; [exact Hvalue|].
-    apply IH; [intros y Hy; apply Hin; right; exact Hy|].
-    destruct (Hrows x (Hin x (or_introl eq_refl))) as (Hy & Hx & Hnames). apply add_row_start_sum; assumption. }
-  specialize (Hsum rows (PositiveMap.empty Z) 0 (fun x Hx => Hx)).
+  intros Hnd Hscale Hrows Hheads H. pose proof (added_rows names rows p Hnd Hrows) as Hsum.
   destruct (add_rows rows (PositiveMap.empty Z) 0) as [c value]. cbn [fst snd] in Hsum.
-  apply (rows_value_le _ _ _ _ _ _ _ H Hscale); [|exact Hheads]. apply Hsum.
-  unfold start_sum. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
-  intros k _. rewrite look_empty. reflexivity.
+  apply (rows_value_le _ _ _ _ _ _ _ H Hscale Hsum Hheads).
 Qed.
 
 (* --- Proofs: Lemma 4 --------------------------------------------------------------------- *)
