@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation StartRows EventOrder Checker Slices SlicesTable
+  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation StartRows ConvexCosts EventOrder Checker Slices SlicesTable
   Sequences SequencesTable
   MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential Reading Report.
 
@@ -76,6 +76,7 @@ Definition every_theorem := (
   @domains_sound,
   @multipliers_bound,
   @area_row,
+  @priced_bound,
   @events_sound,
   @check_sound,
   @slices_sound,

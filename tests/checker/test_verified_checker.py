@@ -196,6 +196,25 @@ def test_trees_of_event_order_may_be_deep_and_files_long(program: Path, shape: s
         assert refusal(text) == ""
 
 
+def test_covers_and_prices_of_event_order_prove_no_more_than_is_true(program: Path) -> None:
+    """Rows with heads from 0 on: the three outputs use their windows, and cost as much as duals say."""
+    content = {**EVENT_ORDER, "lower_bound": 9}
+    del content["upper_bound"], content["starts"]
+    some = {"memory": [[1, 1], [2, 1]], "covers": [], "branch": []}
+    cover = {"rule": "event-order", "scale": 4, "tree": [{"rows": [[1, "cover", 1, 0, 0, 1]]}]}
+    price = {**cover, "prices": [some], "tree": [{"rows": [[1, "price", 0]]}]}
+    proved = []
+    for proof in (cover, price):
+        claims = [{**content, "lower_bound": low, "proof": proof} for low in range(9, 17)]
+        reasons = [answer(program, json.dumps(claim)) for claim in claims]
+        proved.append(8 + reasons.index(next(filter(None, reasons))))
+        assert all(reason.startswith("lower_bound") for reason in reasons if reason)
+    assert proved == [11, 10]
+    for wrong in ([1, "cover", 65, 0, 0, 1], [1, "cover", 0, 0, 0], [1, "price", 1], [1, "price"]):
+        proof = {**price, "tree": [{"rows": [wrong]}]}
+        assert answer(program, json.dumps({**content, "proof": proof})).startswith("proof")
+
+
 def test_slices_hold_for_both_checkers_or_for_none(program: Path) -> None:
     rng = random.Random(3)
     held = 0
