@@ -9,9 +9,9 @@ Open Scope Z_scope.
 (* --- Costs ------------------------------------------------------------------------------- *)
 
 (* What events up to time t add, c + k t, and those that are left. *)
-Fixpoint due (t c k : Z) (l : list event) : Z * Z * list event :=
+Fixpoint up_to_now (t c k : Z) (l : list event) : Z * Z * list event :=
   match l with
-  | e :: rest => if time e <=? t then due t (c + constant e) (k + number e) rest else (c, k, l)
+  | e :: rest => if time e <=? t then up_to_now t (c + constant e) (k + number e) rest else (c, k, l)
   | [] => (c, k, [])
   end.
 
@@ -19,7 +19,7 @@ Fixpoint due (t c k : Z) (l : list event) : Z * Z * list event :=
 Fixpoint costs_from (todo : nat) (t c k : Z) (l : list event) (found : list Z) : list Z :=
   match todo with
   | O => found
-  | S todo' => let '(c, k, l) := due t c k l in costs_from todo' (t + 1) c k l (c + k * t :: found)
+  | S todo' => let '(c, k, l) := up_to_now t c k l in costs_from todo' (t + 1) c k l (c + k * t :: found)
   end.
 
 (* The lower convex hull of points (t, cost), the last one first. *)
@@ -57,7 +57,7 @@ Fixpoint ordered (t : Z) (l : list event) : bool :=
 Fixpoint stays_below (t c k : Z) (events : list event) (l : list Z) : bool :=
   match l with
   | [] => match events with [] => (k =? 0) && (0 <=? c) | _ => false end
-  | g :: rest => let '(c, k, events) := due t c k events in (g <=? c + k * t) && stays_below (t + 1) c k events rest
+  | g :: rest => let '(c, k, events) := up_to_now t c k events in (g <=? c + k * t) && stays_below (t + 1) c k events rest
   end.
 
 (* The steps of a list, which goes on with 0, never fall. *)
@@ -75,7 +75,7 @@ Record convex_costs := ConvexCosts {
   costs_of : PositiveMap.t (vector Z);
   over_from : Z
 }.
-Definition cost_at (x : convex_costs) (k : positive) (t : Z) : Z := at_place 0 (look (Vector []) k (costs_of x)) t.
+Definition start_cost (x : convex_costs) (k : positive) (t : Z) : Z := at_place 0 (look (Vector []) k (costs_of x)) t.
 
 (* Those of requests that are the same are found once. *)
 Fixpoint costs_of_kinds (events : request -> list event) (known : list (request * vector Z)) (requests : list request) :
@@ -140,7 +140,7 @@ Definition cheapest_from (f : Z -> Z) (head over : Z) : option Z :=
   if (head <=? t) && (f t <=? f (t + 1)) && ((t =? head) || (f t <=? f (t - 1))) then Some (f t) else None.
 
 Definition charged_at (charged : list (Z * convex_costs)) (k : positive) (t : Z) : Z :=
-  total (fun x => fst x * cost_at (snd x) k t) charged.
+  total (fun x => fst x * start_cost (snd x) k t) charged.
 
 Fixpoint cheapest_starts (scale : Z) (names : list positive) (heads c : PositiveMap.t Z)
     (charged : list (Z * convex_costs)) : option Z :=
@@ -175,11 +175,11 @@ Proof.
   rewrite (IH (time e) Hl ltac:(lia)). destruct (Z.leb_spec (time e) t); lia.
 Qed.
 
-Lemma due_spec l : forall t t0 c k c' k' l', due t c k l = (c', k', l') -> ordered t0 l = true ->
+Lemma up_to_now_spec l : forall t t0 c k c' k' l', up_to_now t c k l = (c', k', l') -> ordered t0 l = true ->
   (forall t', t <= t' -> c + k * t' + changed_by l t' = c' + k' * t' + changed_by l' t') /\
   ordered (t + 1) l' = true.
 Proof.
-  induction l as [|e l IH]; intros t t0 c k c' k' l' H Hl; cbn [due] in H.
+  induction l as [|e l IH]; intros t t0 c k c' k' l' H Hl; cbn [up_to_now] in H.
   - inversion H. split; [reflexivity|reflexivity].
   - cbn [ordered] in Hl. apply andb_true_iff in Hl as [He Hl]. destruct (Z.leb_spec (time e) t) as [Hle|Hgt].
     + destruct (IH _ _ _ _ _ _ _ H Hl) as [H1 H2]. split; [|exact H2]. intros t' Ht'. rewrite <- (H1 t' Ht').
@@ -193,8 +193,8 @@ Proof.
   induction l as [|g l IH]; intros t t0 c k events Ho H i; cbn [stays_below] in H.
   - destruct events; [|discriminate]. apply andb_true_iff in H as [Hk Hc].
     replace k with 0 by lia. unfold changed_by. cbn [total]. destruct i; cbn [nth]; lia.
-  - destruct (due t c k events) as [[c' k'] events'] eqn:E. apply andb_true_iff in H as [Hg Hl].
-    destruct (due_spec _ _ _ _ _ _ _ _ E Ho) as [H1 H2]. rewrite H1 by lia. destruct i as [|i]; cbn [nth].
+  - destruct (up_to_now t c k events) as [[c' k'] events'] eqn:E. apply andb_true_iff in H as [Hg Hl].
+    destruct (up_to_now_spec _ _ _ _ _ _ _ _ E Ho) as [H1 H2]. rewrite H1 by lia. destruct i as [|i]; cbn [nth].
     + replace (t + Z.of_nat 0) with t by lia. rewrite (changed_before events' t (t + 1) H2) by lia. lia.
     + specialize (IH (t + 1) (t + 1) c' k' events' H2 Hl i).
       replace (t + Z.of_nat (S i)) with (t + 1 + Z.of_nat i) by lia. exact IH.
@@ -248,7 +248,7 @@ Qed.
 (* What is known of convex costs when p are the starts. *)
 Definition costs_hold (names : list positive) (p : positive -> Z) (x : convex_costs) : Prop :=
   (forall k, In k names -> convex_at (look (Vector []) k (costs_of x))) /\
-  total (fun k => cost_at x k (p k)) names <= at_most_all x.
+  total (fun k => start_cost x k (p k)) names <= at_most_all x.
 
 Lemma expand_each requests : expand (map (fun q => (q, 1)) requests) = requests.
 Proof. unfold expand. induction requests as [|q requests IH]; [reflexivity|]. cbn [map flat_map]. rewrite IH. reflexivity. Qed.
@@ -286,7 +286,7 @@ Proof.
   pose proof Hl as (_ & Hvalid & _). rewrite Forall_forall in Hvalid. split; cbn [costs_of at_most_all].
   - intros k Hk. destruct (Hlook k Hk) as [Hin ->]. apply Hgood, in_map, Hin.
   - eapply Z.le_trans; [|apply (Z.le_trans _ (total (priced 0 (all_rows M s_min lines families)) l)); [apply Z.le_refl|lia]].
-    rewrite <- HA at 2. rewrite total_map. apply total_le. intros k Hk. unfold cost_at. cbn [costs_of].
+    rewrite <- HA at 2. rewrite total_map. apply total_le. intros k Hk. unfold start_cost. cbn [costs_of].
     destruct (Hlook k Hk) as [Hin ->]. destruct (Hvalid _ Hin) as [_ Hstart].
     destruct (Hq (of (A k)) ltac:(apply in_map, Hin)) as [_ Ho].
     destruct (A k) as [q t] eqn:EA. cbn [of start] in *.
@@ -354,7 +354,7 @@ Proof.
         by (intros y Hy; destruct (Hcharged y Hy) as [Hy1 Hy2]; split; [exact Hy1|apply Hy2; left; reflexivity]).
       clear -Hk Ht Hhead. unfold charged_at. induction charged as [|y charged IHc]; cbn [total]; [lia|].
       specialize (IHc (fun z Hz => Hk z (or_intror Hz))). destruct (Hk y (or_introl eq_refl)) as [Hy Hconvex].
-      specialize (Hconvex t ltac:(lia)). fold (cost_at (snd y) k t) (cost_at (snd y) k (t + 1)) (cost_at (snd y) k (t + 2)) in Hconvex.
+      specialize (Hconvex t ltac:(lia)). fold (start_cost (snd y) k t) (start_cost (snd y) k (t + 1)) (start_cost (snd y) k (t + 2)) in Hconvex.
       apply (Z.mul_le_mono_nonneg_l _ _ (fst y) Hy) in Hconvex. rewrite !Z.mul_sub_distr_l in Hconvex. lia.
     + apply IH; [|intros k' Hk'; apply Hheads; right; exact Hk'|reflexivity].
       intros y Hy. destruct (Hcharged y Hy) as [Hy1 Hy2]. split; [exact Hy1|]. intros k' Hk'. apply Hy2. right. exact Hk'.
@@ -371,7 +371,7 @@ Proof.
   apply (cheapest_starts_le scale heads c charged names sum p) in E; [|intros x Hx; split; apply (Hcharged x Hx)|exact Hheads].
   rewrite total_add in E.
   assert (Hall : total (fun k => charged_at charged k (p k)) names <= total (fun x => fst x * at_most_all (snd x)) charged).
-  { unfold charged_at. rewrite (total_swap (fun k x => fst x * cost_at (snd x) k (p k))). apply total_le.
+  { unfold charged_at. rewrite (total_swap (fun k x => fst x * start_cost (snd x) k (p k))). apply total_le.
     intros x Hx. rewrite total_scale. destruct (Hcharged x Hx) as [H1 [_ H2]]. apply Z.mul_le_mono_nonneg_l; assumption. }
   assert (Hsum : start_sum p names c + total (fun k => (scale - look 0 k c) * p k) names = scale * total p names).
   { unfold start_sum. rewrite <- total_add, <- total_scale. apply total_ext. intros k _. ring. }

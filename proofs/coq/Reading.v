@@ -154,7 +154,7 @@ Fixpoint domains_from (place : string) (depth : nat) (l : list json) : result (d
       else Read (DomainLeaf duals, rest)
   end.
 
-Definition whole {A : Type} (depth : list json -> nat)
+Definition whole_list {A : Type} (depth : list json -> nat)
     (from : string -> nat -> list json -> result (A * list json)) : reader A := fun place j =>
   let! l := listed place j in
   let! ' (found, rest) := from place (depth l) l in
@@ -246,13 +246,13 @@ Definition rule_table (released : bool) : list (string * (list string * (object 
   ("exhaustive", (["states"], fun o => let! most := get o "states" integer in Read (Exhaustive most)));
   ("linear-duals", (["scale"; "tree"], fun o =>
     let! scale := get o "scale" integer in
-    let! nodes := get o "tree" (whole (fun _ => Z.to_nat 1001) tree_from) in
+    let! nodes := get o "tree" (whole_list (fun _ => Z.to_nat 1001) tree_from) in
     Read (LinearDuals scale nodes)));
   ("propagation", (["scale"; "horizon"; "cutoff"; "tree"], fun o =>
     let! scale := get o "scale" integer in
     let! horizon := get o "horizon" integer in
     let! cutoff := get o "cutoff" integer in
-    let! nodes := get o "tree" (whole (fun _ => Z.to_nat 1001) domains_from) in
+    let! nodes := get o "tree" (whole_list (fun _ => Z.to_nat 1001) domains_from) in
     Read (Propagation scale horizon cutoff nodes)));
   ("aggregate-state", (["scale"; "start"; "duals"; "covers"; "second_moments"], fun o =>
     let! scale := get o "scale" integer in
@@ -279,7 +279,7 @@ Definition rule_table (released : bool) : list (string * (list string * (object 
   ("event-order", (["scale"; "tree"], fun o =>
     let! scale := get o "scale" integer in
     let! prices := get_or [] o "prices" (several prices_from) in
-    let! nodes := get o "tree" (whole (fun l => Z.to_nat (counted l 0)) events_from) in
+    let! nodes := get o "tree" (whole_list (fun l => Z.to_nat (counted l 0)) events_from) in
     Read (EventOrder scale prices nodes)))
 ].
 
