@@ -4,13 +4,13 @@
     python scripts/compare_checkers.py [--count N] [--seed K] [--program FILE]
 
 Both check every shipped certificate, those that `kvopt.solve` makes of 50 small instances with
-releases, and 2 N certificates of tiny instances with something changed, half of them with releases.
-Printed are, for each rule, on how many they agree, and their processor times; then
-each file on which they do not.  The exit code is 1 if there is one, or if the verified checker
-accepts a false claim.  Changed files that only the verified checker refuses are counted apart: its
-limits are narrower, that of the last row or time above all.  Certificates by a rule that it does
-not know, or not with releases, are left out.  Those with first-completion rows, or with
-releases, have lines of their own.
+releases and of 40 with long runs, and 2 N certificates of tiny instances with something changed,
+half of them with releases.  Printed are, for each rule, on how many they agree, and their processor
+times; then each file on which they do not.  The exit code is 1 if there is one, or if the verified
+checker accepts a false claim.  Changed files that only the verified checker refuses are counted
+apart: its limits are narrower, that of the last row or time above all.  Certificates by a rule that
+it does not know with releases are left out.  Those with first-completion rows, or with releases,
+have lines of their own.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ from released import released_examples  # noqa: E402
 from small_instances import random_released_instance  # noqa: E402
 
 from claims import check  # noqa: E402
-from kvopt import solve  # noqa: E402
+from kvopt import Instance, solve  # noqa: E402
 from kvopt.certificates.write import certificate, certificate_text  # noqa: E402
+from kvopt.generate import generate_random  # noqa: E402
 from reading import Refused  # noqa: E402
 
 RULES = (
@@ -55,13 +56,17 @@ RULES = (
     "propagation",
     "aggregate-state",
     "batch-state",
+    "event-order",
 )
 """Those that the verified checker knows."""
 
 MOST_EXAMPLES = 2_000
 """Of so many certificates something is changed at most."""
 
-RELEASED = ("exhaustive", "busy-time", "linear-duals", "demand-duals", "batch-state")
+RELEASED = (
+    *("exhaustive", "busy-time", "linear-duals", "demand-duals"),
+    *("batch-state", "event-order"),
+)
 """Those that it knows with releases."""
 
 COMPLETION = "first-completion"
@@ -167,6 +172,18 @@ def solved(count: int, seed: int) -> Iterator[dict[str, Any]]:
         yield certificate(solve(instance, math.inf, certify=True))
 
 
+def solved_by_events(count: int, seed: int) -> Iterator[dict[str, Any]]:
+    """Certificates of instances with long runs, every other one with releases."""
+    arrivals = ("", ":arrivals=poisson:load=0.9")
+    for number in range(count):
+        one = generate_random(f"small:requests=5..6{arrivals[number % 2]}", seed, number)
+        late = 1_000 * one.releases
+        instance = Instance(
+            1_000 * one.memory, 1_000 * one.prompts, 1_000 * one.outputs, releases=late
+        )
+        yield certificate(solve(instance, math.inf, certify=True))
+
+
 def changed(
     contents: Iterable[dict[str, Any]], names: Collection[str], count: int, seed: int
 ) -> Iterator[tuple[str, bytes]]:
@@ -222,10 +239,10 @@ def main(arguments: list[str] | None = None) -> int:
     different += sum(row.narrower for row in shipped.values())
 
     fresh: defaultdict[str, Row] = defaultdict(Row)
-    for content in solved(50, given.seed):
+    for content in itertools.chain(solved(50, given.seed), solved_by_events(40, given.seed)):
         if (name := row_name(content)) is not None:
             compare(given.program, [certificate_text(content).encode()], fresh[name])
-    different += report("new certificates with releases", fresh)
+    different += report("new certificates", fresh)
     different += sum(row.narrower for row in fresh.values())
 
     waiting: defaultdict[str, list[bytes]] = defaultdict(list)

@@ -94,7 +94,7 @@ def command(checker: str = "python", limits: Sequence[str] = ()) -> list[str]:
         One of `CHECKERS`.  "verified" is the program that the environment variable
         KVOPT_VERIFIED names, or else kvopt-verified on the PATH.
     limits
-        Options of the stand-alone checker: --max-steps N, --max-memory MB.
+        Options of the checker: --max-steps N, --max-memory MB.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def command(checker: str = "python", limits: Sequence[str] = ()) -> list[str]:
             f"no program {named}: build it with `make -C proofs/coq checker`, and set"
             " KVOPT_VERIFIED to it or put it on the PATH"
         )
-    return [str(Path(found).absolute()), "--json"]
+    return [str(Path(found).absolute()), "--json", *limits]
 
 
 def verdicts_of_files(
@@ -130,7 +130,7 @@ def verdicts_of_files(
     checker
         One of `CHECKERS`.
     limits
-        Options of the stand-alone checker: --max-steps N, --max-memory MB.
+        Options of the checker: --max-steps N, --max-memory MB.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def verdicts(
     checker
         One of `CHECKERS`.
     limits
-        Options of the stand-alone checker: --max-steps N, --max-memory MB.
+        Options of the checker: --max-steps N, --max-memory MB.
 
     Raises
     ------

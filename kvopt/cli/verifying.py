@@ -66,8 +66,6 @@ def verify(
     limits = []
     for option, value in (("--max-steps", max_steps), ("--max-memory", max_memory)):
         if value is not None:
-            if checker != "python":
-                return complain(f"{option}: is for --checker python", BAD_INPUT)
             limits += [option, str(value)]
     try:
         command(checker)

@@ -36,6 +36,7 @@ from packing import packed
 from reading import integer
 
 EDGE_STEPS = 25  # to find an edge of a graph
+ROUND_STEPS = 60  # of a round, beside its edges
 EDGE_BYTES = 120  # of an edge and a value, while paths are compared
 PROFILE_BYTES = 250  # of a profile and its number
 LOST = 10**99  # more than any path can cost
@@ -103,7 +104,7 @@ def cheapest_path(
         drained = min(max(drained, begin), end + 1)
         graph = profile_graph(memory, list(duals), chosen, profiles, budget)
         profiles = graph.profiles
-        each = len(chosen) * (3 + len(graph.groups))
+        each = ROUND_STEPS + len(chosen) * (3 + len(graph.groups))
         budget.spend((2 * len(graph.after) + each) * (drained - begin))
         budget.spend((2 * graph.first[graph.core] + each) * (end + 1 - drained))
         budget.use(EDGE_BYTES * len(graph.after))

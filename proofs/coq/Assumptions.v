@@ -5,9 +5,9 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation Checker Slices SlicesTable
+  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation StartRows ConvexCosts EventOrder Checker Slices SlicesTable
   Sequences SequencesTable
-  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential.
+  MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential Reading Report.
 
 Definition every_theorem := (
   @no_kills,
@@ -74,6 +74,10 @@ Definition every_theorem := (
   @first_completion_rows,
   @duals_sound,
   @domains_sound,
+  @multipliers_bound,
+  @area_row,
+  @priced_bound,
+  @events_sound,
   @check_sound,
   @slices_sound,
   @check_slices_sound,
@@ -95,6 +99,7 @@ Definition every_theorem := (
   @classes_undrained,
   @potential_step,
   @potential_changes,
+  @answer_sound,
   I
 ).
 

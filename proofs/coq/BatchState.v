@@ -8,8 +8,8 @@
    output complete in the order of their releases, which changes neither batches nor the sum of what they pay. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Completions Area Prices Paths PathCheck Types Keys Exhaustive
-  Released Batches.
+From Kvopt Require Import Model Sums Staircase Completions Area Prices Paths PathCheck Types Keys Vectors Exhaustive
+  Released BatchGraph Batches.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -51,26 +51,32 @@ Definition dual_left (queue : PositiveMap.t (Z * Z)) (m : Z) : Z :=
 Definition last_duals (queue : PositiveMap.t (Z * Z)) (m : Z) : Z :=
   sum_below (Z.to_nat m) (fun j => dual_left queue (Z.of_nat j + 1)).
 
-(* The batches of all times together are some 8,000,000 at most: each is looked at once for each type. *)
-Definition max_batch_steps : Z := 20000000000.
-Definition max_path_cost : Z := 2 ^ 62.
+Definition max_path_cost : Z := 2 ^ 60.
 
-(* The cost of the cheapest path on which no completion costs more than z, and the tables. *)
-Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * list batch_table) :=
-  let W := M + 1 in
+(* The cost of the cheapest path on which no completion costs more than z, the tables, and the graph. *)
+Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * (list batch_table * batch_graph)) :=
   let last := (most_of (map dual kinds) + z) / D in
-  let steps := max_batch_steps / (100 + Z.of_nat (length kinds)) in
-  if ((last + 1) * M * (D * (last + 1) + farthest (map far kinds)) <=? max_path_cost)
-    && (for_new * last <=? steps)
-  then
-    let (all, S) := batch_tables D z W kinds (Z.to_nat last)
-      (KeyMap.add [] (0, M) (KeyMap.empty _), steps) [] in
-    let S' := back W S in
-    match KeyMap.find [] (fst S') with
-    | Some x => if 0 <? snd S' then Some (fst x, all) else None
+  if (last + 1) * M * (D * (last + 1) + farthest (map far kinds)) <=? max_path_cost then
+    let (N, n) := find_batches M (M + 1) kinds (Z.to_nat (M + 1)) [[]] (KeyMap.add [] 0 (KeyMap.empty _), 1) in
+    let top := Z.max 0 last + 1 in
+    let graph := graph_of M (M + 1) D z top kinds in
+    match
+      match graph (tabulate n (fun _ => top)) (tabulate (top + 1) (fun _ => n)) N n with
+      | None => None
+      | Some G => let '(N', (lates, reach)) := in_order D z top kinds G N in graph lates reach N' n
+      end
+    with
     | None => None
+    | Some G =>
+        let (all, T) := batch_tables D z kinds G (Z.to_nat last)
+          (tabulate (how_many G) (fun i => if i =? root G then 0 else beyond)) [] in
+        Some (least_next T beyond (at_place [] (nexts G) (root G)), (all, G))
     end
   else None.
+
+(* The search begins with one node, of the empty batch, from which all have yet to complete. *)
+Definition first_nodes (G : batch_graph) (everyone : Z) : nodes :=
+  (how_many G, tabulate (how_many G) (fun p => if how_many G - 1 - p =? root G then [(everyone, 0)] else [])).
 
 (* What the duals give, or `low` if a search with no more nodes than `limit` proves that. *)
 Definition batch_bound (M D : Z) (duals : list (request * Z)) (types : list (request * Z)) (latency limit : Z) :
@@ -90,18 +96,18 @@ Definition batch_bound (M D : Z) (duals : list (request * Z)) (types : list (req
   then
     match costs_to_go M D z kinds with
     | None => None
-    | Some (V, all) =>
+    | Some (V, found) =>
         let bound := Z.max (total (fun x => snd x * output (fst x)) types) (ceil_div (value + V) D - late) in
         if (latency <=? bound) || (limit =? 0) then Some bound
         else
           let X := D * (low - 1) - value in
           let z' := Z.max z (X - V) in
-          match (if X - V <=? z then Some (V, all) else costs_to_go M D z' kinds) with
+          match (if X - V <=? z then Some (V, found) else costs_to_go M D z' kinds) with
           | None => None
-          | Some (_, all) =>
+          | Some (_, (all, G)) =>
               let everyone := encode kinds (map (fun x => Z.to_nat (snd x)) shapes) in
-              if none_found (latest (map (fun x => release (fst x)) types)) (M + 1) D z' X limit kinds 1 all
-                (KeyMap.add [] (0, [(everyone, 0)]) (KeyMap.empty _)) 1
+              if none_found D z' X kinds G (latest (map (fun x => release (fst x)) types)) limit 1 all
+                (first_nodes G everyone) 1
               then Some latency else None
           end
     end
@@ -179,16 +185,15 @@ Section Schedule.
     - rewrite before_insert, IH. unfold coded. destruct (Z.ltb_spec ((t + 1 - start a) * W + prompt (of a)) (2 * W)); [reflexivity|nia].
   Qed.
 
-  Lemma taken_batch t : taken W (batch (t + 1)) + tokens_held t = memory l (t + 1).
+  Lemma tokens_remaining t : tokens W (remaining t) = tokens_held t.
   Proof.
-    unfold batch, tokens_held, memory, sorted. clear Hfits. induction l as [|a k IH]; [reflexivity|].
+    unfold remaining, tokens_held, sorted. clear Hfits. induction l as [|a k IH]; [reflexivity|].
     assert (Ha := Hvalid a (or_introl eq_refl)). assert (Hq := Hqs _ (Hin a (or_introl eq_refl))).
     specialize (IH (fun x Hx => Hvalid x (or_intror Hx)) (fun x Hx => Hin x (or_intror Hx))).
-    cbn [filter total]. unfold runs at 1, batch_held at 1, use at 1.
-    destruct (Z.ltb_spec (start a) (t + 1)), (Z.leb_spec (t + 1) (completion a)),
-      (Z.ltb_spec (start a) t), (Z.ltb_spec t (completion a)); try lia; cbn [andb map fold_right]; try lia;
-      rewrite taken_insert; unfold coded at 1 2;
-      destruct (Z.ltb_spec ((t + 1 - start a) * W + prompt (of a)) (2 * W)); nia.
+    cbn [filter total]. destruct (batch_held a t); cbn [map fold_right]; [|exact IH].
+    rewrite tokens_insert, IH. unfold coded. destruct Hq as [Hq _].
+    rewrite Z.div_add_l, (Z.div_small (prompt (of a)) W) by lia.
+    rewrite Z.add_comm with (n := (t - start a) * W), Z.mod_add, Z.mod_small by lia. lia.
   Qed.
 
   Lemma in_types : forall x, In x types -> In (fst x) qs.
@@ -272,14 +277,20 @@ Section Schedule.
       (Z.leb_spec t (completion a)); try rewrite E; lia.
   Qed.
 
-  Lemma sizes k : In k kinds -> 1 <= size k.
+  Lemma proper_kinds : proper W kinds.
   Proof.
-    assert (H : forall ts u, (forall x, In x ts -> In (fst x) qs) -> In k (kinds_of W F Q u ts) -> 1 <= size k).
+    intros k. assert (H : forall ts u, (forall x, In x ts -> In (fst x) qs) -> In k (kinds_of W F Q u ts) ->
+        code k / W + code k mod W = size k /\ 1 <= size k).
     { induction ts as [|[q n] ts IH]; intros u Hts Hk; [destruct Hk|]. destruct Hk as [<-|Hk].
-      - destruct (Hqs q) as [[H1 _] H2]; [apply (Hts (q, n)); left; reflexivity|]. cbn [size]. lia.
+      - destruct (Hqs q) as [Hp Ho]; [apply (Hts (q, n)); left; reflexivity|]. cbn [code size].
+        rewrite Z.div_add_l, (Z.div_small (prompt q) W) by lia.
+        rewrite Z.add_comm with (n := output q * W), Z.mod_add, Z.mod_small by lia. lia.
       - apply (IH _ (fun x Hx => Hts x (or_intror Hx)) Hk). }
     apply H, in_types.
   Qed.
+
+  Lemma sizes k : In k kinds -> 1 <= size k.
+  Proof. apply proper_kinds. Qed.
 
   (* --- Costs-to-go --- *)
 
@@ -303,13 +314,75 @@ Section Schedule.
     unfold paid_by in Hslack. rewrite E, <- Es in Hslack. lia.
   Qed.
 
-  Definition room (t : Z) : Z := M - memory l t.
+  Context (HD : 1 <= D) (Hprice : forall a, In a l -> price_of (of a) (completion a) <> None).
 
-  (* A table has the batch of a time, and those between its completions. *)
+  Lemma most_of_ge x duals : In x duals -> x <= most_of duals.
+  Proof.
+    induction duals as [|y [|y' rest] IH]; intros H; [destruct H|destruct H as [->|[]]; cbn; lia|].
+    change (most_of (y :: y' :: rest)) with (Z.max y (most_of (y' :: rest))).
+    destruct H as [->|H]; [lia|]. specialize (IH H). lia.
+  Qed.
+
+  Lemma dual_in q : In q qs -> In (most_of (map snd (steps_of F q))) (map dual kinds).
+  Proof.
+    assert (H : forall ts u, In q (map fst ts) ->
+        In (most_of (map snd (steps_of F q))) (map dual (kinds_of W F Q u ts))); [|apply H].
+    induction ts as [|[q' n] ts IH]; intros u H; [destruct H|]. cbn [map kinds_of fst dual] in *.
+    destruct H as [->|H]; [left; reflexivity|right; apply IH, H].
+  Qed.
+
+  Lemma kind_of q : In q qs -> exists k, In k kinds /\ code k = output q * W + prompt q
+    /\ dual k = most_of (map snd (steps_of F q)).
+  Proof.
+    assert (H : forall ts u, In q (map fst ts) -> exists k, In k (kinds_of W F Q u ts) /\ code k = output q * W + prompt q
+      /\ dual k = most_of (map snd (steps_of F q))); [|apply H].
+    induction ts as [|[q' n] ts IH]; intros u H; [destruct H|]. cbn [map kinds_of fst] in *. destruct H as [->|H].
+    - eexists. split; [left; reflexivity|]. auto.
+    - destruct (IH (u * (n + 1)) H) as (k & H1 & H2). exists k. split; [right; exact H1|exact H2].
+  Qed.
+
+  Lemma completes_by a k : In a l -> dual k = most_of (map snd (steps_of F (of a))) -> completion a <= last_time D z k.
+  Proof.
+    intros Ha Hk. specialize (Hslack a Ha) as Hs. unfold paid_by in Hs.
+    destruct (price_of (of a) (completion a)) as [p|] eqn:Ep; [|destruct (Hprice a Ha Ep)]. cbn [cost_with] in Hs.
+    assert (Hp : p <= dual k).
+    { rewrite Hk. apply best_by_in in Ep as (step & Hstep & <- & _). apply most_of_ge, in_map, Hstep. }
+    apply Z.div_le_lower_bound; lia.
+  Qed.
+
+  (* What completes at a time may do so then. *)
+  Lemma soon t k n : In (k, n) (combine kinds (completing_at t)) -> n <> O -> t <= last_time D z k.
+  Proof.
+    intros Hk Hn.
+    assert (H : forall ts u, In (k, n) (combine (kinds_of W F Q u ts)
+        (map (fun q => Z.to_nat (count q (map of (filter (fun a => ends a t) l)))) (map fst ts))) ->
+        exists q, dual k = most_of (map snd (steps_of F q)) /\ n = Z.to_nat (count q (map of (filter (fun a => ends a t) l))) /\ In q (map fst ts)).
+    { induction ts as [|[q m] ts IH]; intros u H; [destruct H|]. cbn [kinds_of map combine fst] in H.
+      destruct H as [H|H]; [inversion H; subst; exists q; split; [reflexivity|simpl; auto]|].
+      destruct (IH _ H) as (q' & H1 & H2 & H3). exists q'. simpl. auto. }
+    destruct (H types 1 Hk) as (q & Hdual & -> & Hqin). clear H.
+    destruct (existsb (fun a => ends a t && same q (of a)) l) eqn:E.
+    - apply existsb_exists in E as (a & Ha & E). apply andb_true_iff in E as [Et Es].
+      apply same_eq in Es; [|apply Hzero, Hqin|apply Hzero, Hin, Ha]. subst q.
+      unfold ends in Et. replace t with (completion a) by lia. apply completes_by; assumption.
+    - exfalso. apply Hn. assert (Hnone : count q (map of (filter (fun a => ends a t) l)) = 0); [|rewrite Hnone; reflexivity].
+      unfold count. rewrite total_map, total_filter. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
+      intros a Ha. destruct (ends a t) eqn:Et; [|reflexivity]. destruct (same q (of a)) eqn:Es; [|reflexivity]. exfalso.
+      assert (existsb (fun a => ends a t && same q (of a)) l = true); [|congruence].
+      apply existsb_exists. exists a. rewrite Et, Es. auto.
+  Qed.
+
+  Section Tables.
+  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph)
+    (HG : graph_of M W D z top kinds lates bounds N0 n0 = Some G).
+  Let late_of := late_of N0 G.
+  Let entry_of := batch_entry N0.
+
+  (* A table has the batch of a time, which may be there then, and those between its completions. *)
   Definition describes (t : Z) (T : batch_table) : Prop :=
-    batch_entry T (batch t) (to_pay t) (room t) /\
-    forall ns, Forall2 le ns (completing_at t) -> exists r,
-      batch_entry T (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns) r.
+    0 <= t <= late_of (remaining t) /\ t <= late_of (batch t) /\ entry_of T (batch t) (to_pay t) /\
+    forall ns, Forall2 le ns (completing_at t) ->
+      entry_of T (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns).
 
   Lemma tokens_le ks ns ns' : (forall k, In k ks -> 1 <= size k) -> Forall2 le ns ns' -> batch_tokens ks ns <= batch_tokens ks ns'.
   Proof.
@@ -317,18 +390,39 @@ Section Schedule.
     specialize (IH ks (fun x Hx => Hk x (or_intror Hx))). specialize (Hk k (or_introl eq_refl)). nia.
   Qed.
 
-  Lemma grow_describes t S : batch_entry (fst S) (batch (t + 1)) (to_pay (t + 1)) (room (t + 1)) ->
-    0 < snd (grow D z t kinds (back W S)) -> describes t (fst (grow D z t kinds (back W S))).
+  Lemma fitting t ns : Forall2 le ns (completing_at t) -> tokens W (remaining t) + batch_tokens kinds ns <= M.
   Proof.
-    intros Hentry Hpos.
-    assert (Hback : 0 < snd (back W S)) by (destruct (grow_leads D z t kinds (back W S)); lia).
-    pose proof (back_spec W S _ _ _ Hback Hentry) as Hafter. rewrite before_batch in Hafter.
-    pose proof (tokens_at t) as Htokens. pose proof (taken_batch t) as Htaken.
+    intros Hns. pose proof (tokens_le kinds _ _ sizes Hns). pose proof (tokens_at t). specialize (Hfits t).
+    rewrite tokens_remaining. lia.
+  Qed.
+
+  Lemma soon_less t ns : Forall2 le ns (completing_at t) -> forall k n, In (k, n) (combine kinds ns) -> n <> O ->
+    t <= last_time D z k.
+  Proof.
+    intros Hns k n Hk Hn.
+    assert (Hmore : exists n', In (k, n') (combine kinds (completing_at t)) /\ (n <= n')%nat); [|destruct Hmore as (n' & H1 & H2);
+      apply (soon t k n' H1); lia].
+    clear -Hns Hk. revert Hk. generalize kinds as ks. induction Hns as [|m m' ns ns' Hm Hns IH]; intros [|k' ks] Hk;
+      try (destruct Hk; fail). cbn [combine] in *. destruct Hk as [Hk|Hk].
+    - inversion Hk. subst. exists m'. split; [left; reflexivity|exact Hm].
+    - destruct (IH ks Hk) as (n' & H1 & H2). exists n'. split; [right; exact H1|exact H2].
+  Qed.
+
+  Lemma table_describes t T : 0 <= t -> t + 1 <= late_of (batch (t + 1)) -> entry_of T (batch (t + 1)) (to_pay (t + 1)) ->
+    describes t (table_before D z kinds G t T).
+  Proof.
+    intros Ht Hlate Hentry.
+    assert (Hrem : 0 <= t <= late_of (remaining t)).
+    { split; [exact Ht|]. rewrite <- before_batch. apply (late_before _ _ _ _ _ _ _ _ _ _ _ HG); assumption. }
+    assert (Hafter : entry_of (table_before D z kinds G t T) (remaining t) (to_pay (t + 1))).
+    { rewrite <- before_batch in Hrem |- *. eapply entry_before; [exact HG|exact Hrem|exact Hentry]. }
+    assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
+    { generalize (completing_at t). intros ns. induction ns; constructor; auto. }
     assert (Hall : forall ns, Forall2 le ns (completing_at t) ->
-        batch_entry (fst (grow D z t kinds (back W S))) (pile kinds ns (remaining t))
-          (to_pay (t + 1) + charges D t kinds ns) (room (t + 1) + taken W (batch (t + 1)) - batch_tokens kinds ns)).
-    { intros ns Hns. pose proof (tokens_le kinds _ _ sizes Hns) as Hle. specialize (Hfits t) as Hfit.
-      apply grow_spec; [exact sizes|exact Hafter|unfold room; lia| |exact Hpos].
+        entry_of (table_before D z kinds G t T) (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns)).
+    { intros ns Hns.
+      eapply (entry_pile M W D z top kinds lates bounds N0 n0 G HG proper_kinds); [exact Hafter|exact (eq_refl : kinds = [] ++ kinds)|
+        apply fitting, Hns|exact Hrem|apply soon_less, Hns|].
       intros k n Hk Hdear.
       assert (Hmore : exists n', In (k, n') (combine kinds (completing_at t)) /\ (n <= n')%nat).
       { clear -Hns Hk. revert Hk. generalize kinds as ks. induction Hns as [|m m' ns ns' Hm Hns IH]; intros [|k' ks] Hk;
@@ -336,47 +430,33 @@ Section Schedule.
         - inversion Hk. subst. exists m'. split; [left; reflexivity|exact Hm].
         - destruct (IH ks Hk) as (n' & H1 & H2). exists n'. split; [right; exact H1|exact H2]. }
       destruct Hmore as (n' & Hn' & Hnn). rewrite (no_dear t k n' Hn' Hdear) in Hnn. lia. }
-    assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
-    { generalize (completing_at t). intros ns. induction ns; constructor; auto. }
-    split.
-    - destruct (Hall _ Hrefl) as (v & r & H1 & H2 & H3). rewrite <- batch_pile in H1.
-      exists v, r. split; [exact H1|]. pose proof (charges_at t). unfold room in *. lia.
-    - intros ns Hns. eexists. apply Hall, Hns.
+    split; [exact Hrem|]. split; [|split; [|exact Hall]].
+    - rewrite batch_pile. eapply (late_pile M W D z top kinds lates bounds N0 n0 G HG proper_kinds);
+        [exact Hrem|exact (eq_refl : kinds = [] ++ kinds)|apply fitting, Hrefl|apply soon_less, Hrefl].
+    - specialize (Hall _ Hrefl). rewrite <- batch_pile in Hall. pose proof (charges_at t).
+      replace (to_pay t) with (to_pay (t + 1) + charges D t kinds (completing_at t)) by lia. exact Hall.
   Qed.
 
   (* Tables of times t, t + 1, ..., T. *)
   Fixpoint describe (T t : Z) (all : list batch_table) : Prop :=
     match all with [] => t = T + 1 | x :: rest => describes t x /\ describe T (t + 1) rest end.
 
-  Lemma back_less S : snd (back W S) <= snd S.
-  Proof.
-    assert (H : leads (KeyMap.empty _, snd S) (back W S)); [|destruct H; assumption].
-    unfold back. apply fold_leads; [apply leads_refl|apply leads_trans|intros; apply put_leads].
-  Qed.
-
-  Lemma tables_less t S later : snd (snd (batch_tables D z W kinds t S later)) <= snd S.
-  Proof.
-    revert S later. induction t as [|t IH]; intros S later; cbn [batch_tables]; [cbn; lia|].
-    eapply Z.le_trans; [apply IH|]. destruct (grow_leads D z (Z.of_nat (Datatypes.S t)) kinds (back W S)) as [H _].
-    pose proof (back_less S). lia.
-  Qed.
-
   Lemma tables_spec T t S later all S1 :
-    batch_tables D z W kinds t S later = (all, S1) -> 0 < snd S1 ->
-    batch_entry (fst S) (batch (Z.of_nat t + 1)) (to_pay (Z.of_nat t + 1)) (room (Z.of_nat t + 1)) ->
+    batch_tables D z kinds G t S later = (all, S1) ->
+    Z.of_nat t + 1 <= late_of (batch (Z.of_nat t + 1)) -> entry_of S (batch (Z.of_nat t + 1)) (to_pay (Z.of_nat t + 1)) ->
     describe T (Z.of_nat t + 1) later ->
-    describe T 1 all /\ batch_entry (fst S1) (batch 1) (to_pay 1) (room 1).
+    describe T 1 all /\ entry_of S1 (batch 1) (to_pay 1).
   Proof.
-    revert S later. induction t as [|t IH]; intros S later E Hpos Hentry Hlater; cbn [batch_tables] in E.
+    revert S later. induction t as [|t IH]; intros S later E Htop Hentry Hlater; cbn [batch_tables] in E.
     - inversion E. subst. auto.
-    - set (S' := grow D z (Z.of_nat (Datatypes.S t)) kinds (back W S)) in *.
-      assert (HS' : 0 < snd S').
-      { pose proof (tables_less t S' (fst S' :: later)) as H. rewrite E in H. cbn [snd] in H. lia. }
-      pose proof (grow_describes _ S Hentry HS') as Hdesc. fold S' in Hdesc.
+    - set (S' := table_before D z kinds G (Z.of_nat (Datatypes.S t)) S) in *.
+      pose proof (table_describes (Z.of_nat (Datatypes.S t)) S ltac:(lia) Htop Hentry) as Hdesc. fold S' in Hdesc.
       replace (Z.of_nat (Datatypes.S t)) with (Z.of_nat t + 1) in Hdesc by lia.
-      apply (IH S' (fst S' :: later) E Hpos); [apply Hdesc|]. cbn [describe]. split; [exact Hdesc|].
+      apply (IH S' (S' :: later) E); [apply Hdesc|apply Hdesc|]. cbn [describe]. split; [exact Hdesc|].
       replace (Z.of_nat t + 1 + 1) with (Z.of_nat (Datatypes.S t) + 1) by lia. exact Hlater.
   Qed.
+
+  End Tables.
 
   Lemma none_left t : (forall a, In a l -> completion a < t) ->
     batch t = [] /\ to_pay t = 0 /\ memory l t = 0 /\ remaining (t - 1) = [].
@@ -397,56 +477,41 @@ Section Schedule.
       apply IH. intros x Hx. apply H. simpl. auto.
   Qed.
 
-  Context (HD : 1 <= D) (Hprice : forall a, In a l -> price_of (of a) (completion a) <> None).
-
-  Lemma most_of_ge x duals : In x duals -> x <= most_of duals.
-  Proof.
-    induction duals as [|y [|y' rest] IH]; intros H; [destruct H|destruct H as [->|[]]; cbn; lia|].
-    change (most_of (y :: y' :: rest)) with (Z.max y (most_of (y' :: rest))).
-    destruct H as [->|H]; [lia|]. specialize (IH H). lia.
-  Qed.
-
-  Lemma dual_in q : In q qs -> In (most_of (map snd (steps_of F q))) (map dual kinds).
-  Proof.
-    assert (H : forall ts u, In q (map fst ts) ->
-        In (most_of (map snd (steps_of F q))) (map dual (kinds_of W F Q u ts))); [|apply H].
-    induction ts as [|[q' n] ts IH]; intros u H; [destruct H|]. cbn [map kinds_of fst dual] in *.
-    destruct H as [->|H]; [left; reflexivity|right; apply IH, H].
-  Qed.
-
-  Lemma costs_to_go_spec V all : costs_to_go M D z kinds = Some (V, all) ->
-    V <= to_pay 1 /\ exists T, describe T 1 all /\ forall a, In a l -> completion a <= T.
+  Lemma costs_to_go_spec V all G : costs_to_go M D z kinds = Some (V, (all, G)) ->
+    V <= to_pay 1 /\ exists top lates bounds N0 n0 T, graph_of M W D z top kinds lates bounds N0 n0 = Some G /\
+      describe N0 G T 1 all /\ forall a, In a l -> completion a <= T.
   Proof.
     unfold costs_to_go. fold W. set (last := (most_of (map dual kinds) + z) / D).
-    destruct (_ && _); [|discriminate].
-    destruct (batch_tables D z W kinds (Z.to_nat last) _ []) as [all' S1] eqn:E.
-    destruct (KeyMap.find [] (fst (back W S1))) as [x|] eqn:Ex; [|discriminate].
-    destruct (Z.ltb_spec 0 (snd (back W S1))) as [Hpos|]; [|discriminate].
-    intros H. inversion H. subst V all'. clear H.
+    destruct (_ <=? max_path_cost); [|discriminate].
+    destruct (find_batches _ _ _ _ _ _) as [N1 n0]. set (top := Z.max 0 last + 1).
+    destruct (graph_of _ _ _ _ _ _ _ _ N1 n0) as [G1|]; [|discriminate].
+    destruct (in_order _ _ _ _ _ _) as [N0 [lates bounds]].
+    destruct (graph_of M W D z top kinds lates bounds N0 n0) as [G'|] eqn:HG; [|discriminate].
+    destruct (batch_tables D z kinds G' (Z.to_nat last) _ []) as [all' S1] eqn:E.
+    intros H. inversion H. subst all' G'. clear H.
     set (T := Z.of_nat (Z.to_nat last)).
     assert (Hlast : forall a, In a l -> completion a <= T).
-    { intros a Ha. specialize (Hslack a Ha) as Hs. unfold paid_by in Hs.
-      destruct (price_of (of a) (completion a)) as [p|] eqn:Ep; [|destruct (Hprice a Ha Ep)]. cbn [cost_with] in Hs.
-      assert (Hp : p <= most_of (map snd (steps_of F (of a)))).
-      { apply best_by_in in Ep as (step & Hstep & <- & _). apply most_of_ge, in_map, Hstep. }
-      pose proof (most_of_ge _ _ (dual_in _ (Hin a Ha))) as Hm.
-      assert (completion a <= last) by (apply Z.div_le_lower_bound; lia). lia. }
-    destruct (none_left (T + 1)) as (H1 & H2 & H3 & _); [intros a Ha; specialize (Hlast a Ha); lia|].
-    destruct (tables_spec T _ _ _ _ _ E) as [Hdesc Hfirst].
-    { pose proof (back_less S1). lia. }
-    { fold T. rewrite H1, H2. exists 0, M. cbn [fst]. rewrite KeyFacts.add_eq_o by reflexivity.
-      split; [reflexivity|]. unfold room. rewrite H3. lia. }
+    { intros a Ha. destruct (kind_of _ (Hin a Ha)) as (k & Hk & _ & Hdual).
+      pose proof (completes_by a k Ha Hdual) as Hby. unfold last_time in Hby.
+      assert (completion a <= last); [|lia]. eapply Z.le_trans; [exact Hby|]. apply Z.div_le_mono; [lia|].
+      apply Z.add_le_mono_r, most_of_ge, in_map, Hk. }
+    destruct (none_left (T + 1)) as (Hnil & Hnothing & _ & _); [intros a Ha; specialize (Hlast a Ha); lia|].
+    destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & _ & Hlates).
+    destruct (tables_spec top lates bounds N0 n0 G HG T _ _ _ _ _ E) as [Hdesc Hfirst].
+    { fold T. rewrite Hnil. unfold BatchGraph.late_of. rewrite Hroot. unfold top in Hlates. lia. }
+    { fold T. rewrite Hnil, Hnothing. exists (root G). split; [exact Hroot|]. unfold rest_of.
+      rewrite at_tabulate by (eapply entry_range; [exact HG|exact Hroot]). rewrite Z.eqb_refl. lia. }
     { reflexivity. }
-    split.
-    - pose proof (back_spec W S1 _ _ _ Hpos Hfirst) as (v & r & Hv & Hle & _).
-      replace (before W (batch 1)) with (@nil Z) in Hv.
-      + rewrite Hv in Ex. inversion Ex. cbn [fst]. exact Hle.
-      + change 1 with (0 + 1). rewrite before_batch. unfold remaining.
-        replace (filter (fun a => batch_held a 0) l) with (@nil attempt); [reflexivity|].
-        clear -Hvalid. induction l as [|a k IH]; [reflexivity|]. cbn [filter].
-        destruct (Hvalid a (or_introl eq_refl)) as [_ Hs]. unfold batch_held at 1.
-        replace (start a <? 0) with false by lia. cbn [andb]. apply IH. intros x Hx. apply Hvalid. simpl. auto.
-    - exists T. split; [exact Hdesc|]. exact Hlast.
+    split; [|exists top, lates, bounds, N0, n0, T; split; [exact HG|split; [exact Hdesc|exact Hlast]]].
+    destruct Hfirst as (i & Hi & Hle).
+    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ i Hi) as (_ & _ & (b & Hb & _ & Hnext & _) & _).
+    replace (before W (batch 1)) with (@nil Z) in Hb.
+    - rewrite Hroot in Hb. inversion Hb. subst b. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hle].
+    - change 1 with (0 + 1). rewrite before_batch. unfold remaining.
+      replace (filter (fun a => batch_held a 0) l) with (@nil attempt); [reflexivity|].
+      clear -Hvalid. induction l as [|a k IH]; [reflexivity|]. cbn [filter].
+      destruct (Hvalid a (or_introl eq_refl)) as [_ Hs]. unfold batch_held at 1.
+      replace (start a <? 0) with false by lia. cbn [andb]. apply IH. intros x Hx. apply Hvalid. simpl. auto.
   Qed.
 
   (* --- The search --- *)
@@ -548,17 +613,20 @@ Section Schedule.
   Lemma placed_kinds ts u : placed_batch u (kinds_of W F Q u ts).
   Proof. revert u. induction ts as [|[q n] ts IH]; intros u; [exact I|]. split; [reflexivity|apply IH]. Qed.
 
-  Lemma paid_from t g T N h : (forall h v r, batch_entry T h v r -> rest_at N h v) -> forall ks ns,
-    (forall ns', Forall2 le ns' ns -> exists r, batch_entry T (pile ks ns' h) (g + charges D t ks ns') r) ->
-    paid_batches D t g N ks ns h.
+  Section Search.
+  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph)
+    (HG : graph_of M W D z top kinds lates bounds N0 n0 = Some G).
+
+  Lemma paid_from t g T h : forall ks ns,
+    (forall ns', Forall2 le ns' ns -> batch_entry N0 T (pile ks ns' h) (g + charges D t ks ns')) ->
+    paid_batches D N0 t T g ks ns h.
   Proof.
-    intros HN. induction ks as [|k ks IH]; intros [|n ns] H; cbn [paid_batches]; auto. split.
-    - intros j Hj. destruct (H (j :: ns)) as (r & Hr).
-      { constructor; [lia|]. clear. induction ns; constructor; auto. }
-      cbn [pile charges] in Hr. rewrite Z.add_assoc in Hr. apply (HN _ _ _ Hr).
-    - apply IH. intros ns' Hns'. destruct (H (O :: ns')) as (r & Hr); [constructor; [lia|exact Hns']|].
-      cbn [pile adds charges] in Hr. exists r. replace (g + charges D t ks ns')
-        with (g + (Z.of_nat 0 * charge D k t + charges D t ks ns')) by lia. exact Hr.
+    induction ks as [|k ks IH]; intros [|n ns] H; cbn [paid_batches]; auto. split.
+    - intros j Hj. specialize (H (j :: ns)). cbn [pile charges] in H. rewrite <- Z.add_assoc. apply H.
+      constructor; [lia|]. clear. induction ns; constructor; auto.
+    - apply IH. intros ns' Hns'. specialize (H (O :: ns') ltac:(constructor; [lia|exact Hns'])).
+      cbn [pile adds charges] in H. replace (g + charges D t ks ns')
+        with (g + (Z.of_nat 0 * charge D k t + charges D t ks ns')) by lia. exact H.
   Qed.
 
   Lemma batch_busy A t : busy_after A l -> A + 1 <= t -> (exists a, In a l /\ t <= completion a) -> batch t <> [].
@@ -574,35 +642,43 @@ Section Schedule.
     (Hpay : forall t, 1 <= t -> pay_enough D t kinds (completing_at t) (left_at t)).
 
   Lemma search_finds A X limit T : busy_after A l -> (forall t, 1 <= t -> paid t + to_pay t <= X) ->
-    (forall a, In a l -> completion a <= T) -> forall later t N n, 1 <= t -> describe T t later ->
-    (exists a, In a l /\ t <= completion a) -> node_at N (remaining (t - 1)) (left t) (paid t) ->
-    none_found A W D z X limit kinds t later N n = false.
+    (forall a, In a l -> completion a <= T) -> forall later t N n, 1 <= t -> describe N0 G T t later ->
+    (exists a, In a l /\ t <= completion a) -> node_at N0 N (remaining (t - 1)) (left t) (paid t) ->
+    none_found D z X kinds G A limit t later N n = false.
   Proof.
     intros Hbusy HX HT. induction later as [|x later IH]; intros t N n Ht Hdesc (b & Hb & Hbt) Hnode;
       cbn [describe none_found] in *.
     - specialize (HT b Hb). lia.
-    - destruct Hdesc as [[Hentry Hbetween] Hdesc].
-      assert (Hadv : node_at (advance_batch (t <=? A) W X N x) (batch t) (left t) (paid t)).
-      { apply (advance_batch_spec _ _ _ _ _ _ _ _ (to_pay t) (room t)).
+    - destruct Hdesc as [(Hrem & Hlate & Hentry & Hbetween) Hdesc].
+      set (N' := nodes_after D z X kinds G (t <=? A) t x N).
+      assert (Hadv : node_at N0 N' (batch t) (left t) (paid t)).
+      { eapply (advanced_spec M W D z top kinds lates bounds N0 n0 G HG) with (g := to_pay t).
         - replace t with (t - 1 + 1) at 1 by lia. rewrite before_batch. exact Hnode.
         - exact Hentry.
         - destruct (Z.leb_spec t A); [left; reflexivity|right]. apply (batch_busy A); [exact Hbusy|lia|eauto].
         - apply (left_positive t b Hb Hbt).
-        - apply HX, Ht. }
-      set (N' := finish D z X t kinds (advance_batch (t <=? A) W X N x)).
-      assert (HN' : node_at N' (remaining t) (left (t + 1)) (paid (t + 1))).
+        - apply HX, Ht.
+        - split; [lia|exact Hlate]. }
+      assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
+      { generalize (completing_at t). intros ns. induction ns; constructor; auto. }
+      assert (HN' : node_at N0 N' (remaining t) (left (t + 1)) (paid (t + 1))).
       { rewrite <- left_step, <- Hpaid by exact Ht. rewrite <- (Z.mul_1_l (encode kinds (completing_at t))).
         rewrite batch_pile in Hadv.
-        apply (finish_spec D z X t (to_pay (t + 1)) kinds (completing_at t) (left_at t) 1 0).
+        eapply (completions_spec M W D z top kinds lates bounds N0 n0 G HG proper_kinds)
+          with (g := to_pay (t + 1)) (first := []) (ds := left_at t) (low := 0).
+        - reflexivity.
         - apply placed_kinds.
         - lia.
         - apply enough_at.
         - unfold left, left_at. lia.
+        - apply fitting, Hrefl.
         - exact Hadv.
-        - apply (paid_from _ _ x); [|exact Hbetween]. intros h v r. apply advance_rest.
+        - apply paid_from, Hbetween.
         - apply Hpay, Ht.
         - rewrite Hpaid by exact Ht. apply HX. lia.
-        - apply no_dear. }
+        - apply no_dear.
+        - exact Hrem.
+        - apply soon_less, Hrefl. }
       destruct (existsb (fun a => t + 1 <=? completion a) l) eqn:E.
       + apply existsb_exists in E as (a & Ha & Hat). rewrite (IH (t + 1) N').
         * apply andb_false_r.
@@ -614,27 +690,28 @@ Section Schedule.
         { intros a Ha. destruct (Z.lt_ge_cases (completion a) (t + 1)) as [|Hge]; [assumption|exfalso].
           assert (existsb (fun a => t + 1 <=? completion a) l = true); [|congruence].
           apply existsb_exists. exists a. split; [exact Ha|lia]. }
-        destruct (none_left (t + 1) Hnone) as (_ & Hzero' & _ & Hrem).
-        replace (t + 1 - 1) with t in Hrem by lia. rewrite Hrem, (left_none _ Hnone) in HN'.
-        rewrite (found_spec X N' (paid (t + 1)) HN'); [reflexivity|].
+        destruct (none_left (t + 1) Hnone) as (_ & Hzero' & _ & Hempty).
+        replace (t + 1 - 1) with t in Hempty by lia. rewrite Hempty, (left_none _ Hnone) in HN'.
+        rewrite (found_spec M W D z top kinds lates bounds N0 n0 G HG X N' (paid (t + 1)) HN'); [reflexivity|].
         specialize (HX (t + 1) ltac:(lia)). lia.
   Qed.
+  End Search.
 End Schedule.
 
 (* The cheapest path without completions that cost more than 0 costs no more than any schedule. *)
-Lemma cheapest_below M D z F Q types l V all :
+Lemma cheapest_below M D z F Q types l V all G :
   distinct (map fst types) = true -> at_once (map fst types) ->
   (forall q, In q (map fst types) -> 0 <= prompt q < M + 1 /\ 1 <= output q) ->
   (forall a, In a l -> valid a) -> fits M l -> (forall a, In a l -> In (of a) (map fst types)) ->
   (forall a, In a l -> price_of F (of a) (completion a) <> None) ->
-  0 <= z -> 1 <= D -> costs_to_go M D z (kinds_of (M + 1) F Q 1 types) = Some (V, all) ->
+  0 <= z -> 1 <= D -> costs_to_go M D z (kinds_of (M + 1) F Q 1 types) = Some (V, (all, G)) ->
   V <= total (fun a => Z.min 0 (paid_by D F a)) l.
 Proof.
   intros Hdist Hzero Hqs Hvalid Hfits Hin Hprice Hz HD E.
   set (l0 := filter (fun a => paid_by D F a <=? 0) l).
   assert (Hl0 : forall a, In a l0 -> In a l /\ paid_by D F a <= 0).
   { intros a Ha. apply filter_In in Ha as [Ha Hle]. split; [exact Ha|lia]. }
-  destruct (costs_to_go_spec M D z F Q types l0) with (V := V) (all := all) as [HV _]; auto.
+  destruct (costs_to_go_spec M D z F Q types l0) with (V := V) (all := all) (G := G) as [HV _]; auto.
   - intros a Ha. apply Hvalid, Hl0, Ha.
   - intros r. eapply Z.le_trans; [|apply (Hfits r)]. unfold memory, l0. rewrite total_filter. apply total_le.
     intros a Ha. pose proof (use_nonneg a r (Hvalid a Ha)). destruct (_ <=? 0); lia.
@@ -986,7 +1063,7 @@ Proof.
   { intros l' (Hof & _). rewrite cost_completions, Hof, (total_permutation _ _ _ Hperm), total_expand by exact Hcounts.
     reflexivity. }
   rewrite (Hlate l Hl).
-  destruct (costs_to_go M D z kinds) as [[V all]|] eqn:EV; [|discriminate].
+  destruct (costs_to_go M D z kinds) as [[V [all G]]|] eqn:EV; [|discriminate].
   (* of any schedule, as if all were released at 0 *)
   assert (Hearly : forall l, schedule M requests l ->
       (forall a, In a (map early l) -> valid a) /\ fits M (map early l) /\
@@ -1018,7 +1095,7 @@ Proof.
       V <= total (fun a => Z.min 0 (paid_by D (price_steps duals) a)) (map early l) /\
       total (paid_by D (price_steps duals)) (map early l) <= D * completions l - queue_value M types duals).
   { intros l' Hl'. destruct (Hearly l' Hl') as (H1 & H2 & H3 & H4 & H5 & H6). split.
-    - apply (cheapest_below M D z (price_steps duals) (fun q => snd (by_left (queue_of types duals q))) shapes _ V all); auto.
+    - apply (cheapest_below M D z (price_steps duals) (fun q => snd (by_left (queue_of types duals q))) shapes _ V all G); auto.
     - specialize (H5 1 ltac:(lia)). rewrite H6 in H5. unfold to_pay in H5.
       rewrite (total_ext _ (paid_by D (price_steps duals))) in H5; [lia|]. intros a Ha. destruct (H1 a Ha) as [[_ Ho] Hs].
       replace (1 <=? completion a) with true by (unfold completion; lia). reflexivity. }
@@ -1033,7 +1110,7 @@ Proof.
       apply Z.div_le_lower_bound; lia.
   - set (X := D * (low + late - 1) - queue_value M types duals) in *.
     destruct (Z.le_gt_cases low (completions l - late)) as [Hdone|Hless].
-    { destruct (if X - V <=? z then _ else _) as [[V' all']|]; [|discriminate].
+    { destruct (if X - V <=? z then _ else _) as [[V' [all' G']]|]; [|discriminate].
       destruct (none_found _ _ _ _ _ _ _ _ _ _ _); [|discriminate]. inversion Hresult. subst. exact Hdone. }
     exfalso. set (A := latest (map (fun x => release (fst x)) types)) in *.
     destruct (no_idle_after A M requests l Hl (latest_nonneg _)) as (l' & Hl' & Hbusy & Hle & _).
@@ -1044,25 +1121,27 @@ Proof.
     assert (HXc : D * completions l' - queue_value M types duals <= X) by (unfold X; nia).
     assert (HXV : 0 <= X - V) by (specialize (Hmin (map early l')); lia).
     set (z' := Z.max z (X - V)) in *.
-    assert (Hfound : exists V' all', costs_to_go M D z' kinds = Some (V', all') /\
-        none_found A (M + 1) D z' X limit kinds 1 all' (KeyMap.add [] (0,
-          [(encode kinds (map (fun x => Z.to_nat (snd x)) shapes), 0)]) (KeyMap.empty _)) 1 = true).
+    assert (Hfound : exists V' all' G', costs_to_go M D z' kinds = Some (V', (all', G')) /\
+        none_found D z' X kinds G' A limit 1 all'
+          (first_nodes G' (encode kinds (map (fun x => Z.to_nat (snd x)) shapes))) 1 = true).
     { destruct (Z.leb_spec (X - V) z).
-      - exists V, all. replace z' with z at 1 by lia. split; [exact EV|].
+      - exists V, all, G. replace z' with z at 1 by lia. split; [exact EV|].
         destruct (none_found _ _ _ _ _ _ _ _ _ _ _); [reflexivity|discriminate].
-      - destruct (costs_to_go M D z' kinds) as [[V' all']|] eqn:E'; [|discriminate].
-        exists V', all'. split; [reflexivity|].
+      - destruct (costs_to_go M D z' kinds) as [[V' [all' G']]|] eqn:E'; [|discriminate].
+        exists V', all', G'. split; [reflexivity|].
         destruct (none_found _ _ _ _ _ _ _ _ _ _ _); [reflexivity|discriminate]. }
-    destruct Hfound as (V' & all' & E' & Hnone).
+    destruct Hfound as (V' & all' & G' & E' & Hnone).
     assert (Hslack : forall a, In a (map early l') -> paid_by D (price_steps duals) a <= z').
     { intros a Ha. pose proof (each_below D (price_steps duals) (map early l') V X a HV ltac:(lia) Ha). unfold z'. lia. }
     assert (Hcount : forall x, In x shapes -> count (fst x) (map of (map early l')) = snd x).
     { intros x Hx. rewrite <- (count_shape types l' Hcounts Hdist Hperm x Hx). unfold count_of.
       f_equal. f_equal. clear. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter]. rewrite <- IH. reflexivity. }
     set (Q := fun q => snd (by_left (queue_of types duals q))) in *.
-    destruct (costs_to_go_spec M D z' (price_steps duals) Q shapes (map early l')) with (V := V') (all := all') as (_ & T & Hdesc & HT); auto.
+    destruct (costs_to_go_spec M D z' (price_steps duals) Q shapes (map early l')) with (V := V') (all := all') (G := G')
+      as (_ & top & lates & bounds & N0 & n0 & T & HG & Hdesc & HT); auto.
     match type of Hnone with ?found = true => assert (Hfalse : found = false); [|congruence] end.
-    apply (search_finds M D z' (price_steps duals) Q shapes (map early l')) with (T := T) (paid := paid_until D types duals l');
+    apply (search_finds M D z' (price_steps duals) Q shapes (map early l')) with (top := top) (lates := lates) (bounds := bounds)
+      (N0 := N0) (n0 := n0) (T := T) (paid := paid_until D types duals l');
       auto; try lia.
     + intros t _. apply (paid_step M D types duals l' Hcounts Hok Hdist Hrise Hv Hperm).
     + intros t _. apply (pay_enough_at M D types duals l' Hcounts Hok Hrise Hv Hperm).
@@ -1078,19 +1157,22 @@ Proof.
         rewrite <- (total_expand (fun _ => 1) types Hcounts), Hperm. reflexivity.
       * exists (early a). split; [left; reflexivity|]. destruct (Hvalid (early a) (or_introl eq_refl)) as [[_ Ho] Hs].
         unfold completion. lia.
-    + exists 0, [(encode kinds (map (fun x => Z.to_nat (snd x)) shapes), 0)], 0.
+    + destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & Hn & _).
+      pose proof (entry_range _ _ _ _ _ _ _ _ _ _ _ HG _ _ Hroot) as Hrange.
+      exists (root G'), 0.
       assert (Hones : forall a, In a (map early l') -> 1 <= completion a /\ 0 <= start a).
       { intros a Ha. destruct (Hvalid a Ha) as [[_ Ho] Hs]. unfold completion. lia. }
-      rewrite KeyFacts.add_eq_o.
-      * split; [reflexivity|]. split; [|rewrite Hpaid1; lia].
+      split; [|split; [|rewrite Hpaid1; lia]].
+      * unfold remaining. replace (filter (fun a => batch_held a (1 - 1)) (map early l')) with (@nil attempt); [exact Hroot|].
+        clear -Hones. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter].
+        destruct (Hones a (or_introl eq_refl)). unfold batch_held at 1. replace (start a <? 1 - 1) with false by lia.
+        cbn [andb]. apply IH. intros x Hx. apply Hones. simpl. auto.
+      * unfold nodes_of, first_nodes. cbn [fst snd]. rewrite at_tabulate by lia.
+        replace (how_many G' - 1 - (how_many G' - 1 - root G')) with (root G') by lia. rewrite Z.eqb_refl.
         left. f_equal. unfold left, batch_numbers, kinds. f_equal.
         assert (Hfilter : filter (fun a => 1 <=? completion a) (map early l') = map early l').
         { clear -Hones. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter].
           destruct (Hones a (or_introl eq_refl)). replace (1 <=? completion a) with true by lia.
           rewrite IH by (intros x Hx; apply Hones; simpl; auto). reflexivity. }
         rewrite Hfilter, map_map. apply map_ext_in. intros x Hx. rewrite (Hcount x Hx). reflexivity.
-      * unfold Key.eq, remaining. replace (filter (fun a => batch_held a (1 - 1)) (map early l')) with (@nil attempt); [reflexivity|].
-        clear -Hones. induction (map early l') as [|a k IH]; [reflexivity|]. cbn [filter].
-        destruct (Hones a (or_introl eq_refl)). unfold batch_held at 1. replace (start a <? 1 - 1) with false by lia.
-        cbn [andb]. apply IH. intros x Hx. apply Hones. simpl. auto.
 Qed.

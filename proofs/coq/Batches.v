@@ -1,50 +1,12 @@
 (* The rule "batch-state" of FORMAT.md: its functions, and what they find (batch_state.md).
 
-   A batch is a list of codes, those who run: one with prompt s that has run for j rounds has the
-   code j W + s, where W is more than any prompt.  Codes ascend.  Batches of a time are those before its
-   completions; in a table each has its cost-to-go and the tokens that are left beside it. *)
+   Batches of a time are those before its completions.  They have numbers (BatchGraph.v); a table has the cost-to-go of
+   each, and nodes of the search are those of each: how many of each type have yet to complete, and the cost so far. *)
 
-From Coq Require Import ZArith List Lia Bool SetoidList FMapPositive.
-From Kvopt Require Import Keys Released.
+From Coq Require Import ZArith List Lia Bool FMapPositive.
+From Kvopt Require Import Keys Released Vectors BatchGraph.
 Import ListNotations.
 Open Scope Z_scope.
-
-(* --- Batches ----------------------------------------------------------------------------- *)
-
-Fixpoint insert_code (e : Z) (h : list Z) : list Z :=
-  match h with
-  | [] => [e]
-  | x :: rest => if e <=? x then e :: h else x :: insert_code e rest
-  end.
-
-Fixpoint remove (e : Z) (h : list Z) : option (list Z) :=
-  match h with
-  | [] => None
-  | x :: rest =>
-      if e =? x then Some rest
-      else if e <? x then None
-      else match remove e rest with Some rest' => Some (x :: rest') | None => None end
-  end.
-
-(* The batch after the completions of the time before, and the tokens that the round took. *)
-Fixpoint before (W : Z) (h : list Z) : list Z :=
-  match h with
-  | [] => []
-  | e :: rest => if e <? 2 * W then before W rest else (e - W) :: before W rest
-  end.
-Fixpoint taken (W : Z) (h : list Z) : Z :=
-  match h with
-  | [] => 0
-  | e :: rest => (if e <? 2 * W then e - W + 1 else 1) + taken W rest
-  end.
-
-(* A type: the code of who completes, and its tokens; the largest of its duals, and the one farthest
-   from 0; its place in the number that says how many of each type have yet to complete; its output, the
-   steps (release, dual) of its price, and (release, dual) of who completes if 1, 2, ... are left. *)
-Record kind := Kind {
-  code : Z; size : Z; dual : Z; far : Z; unit : Z; radix : Z;
-  run : Z; steps : list (Z * Z); queue : PositiveMap.t (Z * Z)
-}.
 
 (* The price at time t (theorem 5 of release_times.md), if some can complete then; the dual of
    who completes then if m are left, if it can. *)
@@ -60,80 +22,59 @@ Definition never : Z := 10 ^ 80.
 Definition cost_with (D t : Z) (dual : option Z) : Z :=
   match dual with Some w => D * t - w | None => never end.
 
+(* What a completion costs at time t is D t less its price. *)
+Definition charge (D : Z) (k : kind) (t : Z) : Z := cost_with D t (price k t).
+Definition due (D t : Z) (k : kind) (m : Z) : Z := cost_with D t (owed k t m).
+
 (* --- Costs-to-go ------------------------------------------------------------------------- *)
 
-(* For each batch its cost-to-go and its room; and the steps that may still be taken. *)
-Definition batch_table := KeyMap.t (Z * Z).
-Definition for_new : Z := 10.
-Definition for_old : Z := 2.
+(* By number; `beyond` is more than any path costs, and stands for those that do not go on. *)
+Definition batch_table := vector Z.
+Definition beyond : Z := 2 ^ 61.
+Definition rest_of (T : batch_table) (i : Z) : Z := at_place beyond T i.
 
-Definition put (h : list Z) (x : Z * Z) (Q : batch_table * Z) : batch_table * Z :=
-  let (T, n) := Q in
-  if n <=? 0 then Q
-  else
-    let size := Z.of_nat (length h) in
-    match KeyMap.find h T with
-    | None => (KeyMap.add h x T, n - for_new - size)
-    | Some y =>
-        (if (fst y <=? fst x) && (snd x <=? snd y) then T
-         else KeyMap.add h (Z.min (fst y) (fst x), Z.max (snd y) (snd x)) T, n - for_old - size)
-    end.
-
-(* From batches before the completions of a time to those after the completions of the last. *)
-Definition back (W : Z) (Q : batch_table * Z) : batch_table * Z :=
-  KeyMap.fold (fun h x Q' => put (before W h) (fst x, snd x + taken W h) Q') (fst Q)
-    (KeyMap.empty _, snd Q).
-
-(* All that fit of one type, which cost c each, beside a batch. *)
-Fixpoint more (k : kind) (c : Z) (fuel : nat) (h : list Z) (x : Z * Z) (Q : batch_table * Z) : batch_table * Z :=
-  match fuel with
-  | O => Q
-  | S fuel' =>
-      if (snd x <? size k) || (snd Q <=? 0) then Q
-      else
-        let h' := insert_code (code k) h in
-        let x' := (fst x + c, snd x - size k) in
-        more k c fuel' h' x' (put h' x' Q)
+Fixpoint least_next (T : batch_table) (best : Z) (l : list Z) : Z :=
+  match l with
+  | [] => best
+  | i :: rest => let v := rest_of T i in least_next T (if v <? best then v else best) rest
+  end.
+Fixpoint least_smaller (costs : vector (option Z)) (T : batch_table) (best : Z) (l : list (Z * Z)) : Z :=
+  match l with
+  | [] => best
+  | (m, i) :: rest =>
+      match at_place None costs m with
+      | None => least_smaller costs T best rest
+      | Some c => let v := c + rest_of T i in least_smaller costs T (if v <? best then v else best) rest
+      end
   end.
 
 Section Steps.
-  (* What a completion costs at time t is D t less its price; those that cost more than the slack z
-     are left out. *)
-  Context (D z : Z).
+  (* Completions that cost more than the slack z are left out. *)
+  Context (D z : Z) (kinds : list kind) (G : batch_graph).
 
-  Definition charge (k : kind) (t : Z) : Z := cost_with D t (price k t).
+  Definition costs_at (t : Z) : vector (option Z) :=
+    Vector (map (fun k => let c := charge D k t in if c <=? z then Some c else None) kinds).
 
-  (* From after the completions of t to before. *)
-  Fixpoint grow (t : Z) (kinds : list kind) (Q : batch_table * Z) : batch_table * Z :=
-    match kinds with
-    | [] => Q
-    | k :: rest =>
-        let Q' := grow t rest Q in
-        if charge k t <=? z then
-          let c := charge k t in
-          KeyMap.fold (fun h x Q'' =>
-              if snd x <? size k then Q'' else more k c (Z.to_nat (snd x)) h x Q'')
-            (fst Q') Q'
-        else Q'
-    end.
+  (* The table of time t, from that of t + 1. *)
+  Definition table_before (t : Z) (T : batch_table) : batch_table :=
+    let costs := costs_at t in
+    build beyond (at_place 0 (reach G) t) (fun below i =>
+      least_smaller costs below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)).
 
-  (* The tables of times 1, 2, ..., before those that are there. *)
-  Fixpoint batch_tables (W : Z) (kinds : list kind) (t : nat) (Q : batch_table * Z) (later : list batch_table) :
-      list batch_table * (batch_table * Z) :=
+  (* The tables of times 1, 2, ..., before those that are there, and the first of all. *)
+  Fixpoint batch_tables (t : nat) (T : batch_table) (later : list batch_table) : list batch_table * batch_table :=
     match t with
-    | O => (later, Q)
-    | S t' =>
-        let Q' := grow (Z.of_nat t) kinds (back W Q) in
-        batch_tables W kinds t' Q' (fst Q' :: later)
+    | O => (later, T)
+    | S t' => let T' := table_before (Z.of_nat t) T in batch_tables t' T' (T' :: later)
     end.
 End Steps.
 
 (* --- The search -------------------------------------------------------------------------- *)
 
-(* For each batch of a time its cost-to-go and its nodes: how many of each type have yet to complete, as
-   one number, and the cost so far. *)
+(* How many batches may be there, and the nodes of each, the largest number first. *)
 Definition node : Type := Z * Z.
-Definition nodes := KeyMap.t (Z * list node).
+Definition nodes : Type := Z * vector (list node).
+Definition nodes_of (N : nodes) (i : Z) : list node := at_place [] (snd N) (fst N - 1 - i).
 
 (* Two lists in one, in order; of each number the least cost. *)
 Fixpoint merge (l : list node) : list node -> list node :=
@@ -150,114 +91,66 @@ Fixpoint merge (l : list node) : list node -> list node :=
     end.
 
 (* Nodes after one completion, if some of the type are left, and the cost-to-go is not too much. *)
-Fixpoint completing (k : kind) (c : Z -> Z) (most : Z) (l : list node) : list node :=
+Fixpoint completing (k : kind) (dues : vector Z) (most : Z) (l : list node) : list node :=
   match l with
   | [] => []
   | (a, v) :: rest =>
       let m := (a / unit k) mod radix k in
-      let v' := v + c m in
+      let v' := v + at_place never dues m in
       if (v' <=? most) && negb (m =? 0)
-      then (a - unit k, v') :: completing k c most rest
-      else completing k c most rest
+      then (a - unit k, v') :: completing k dues most rest
+      else completing k dues most rest
   end.
 
-(* All completions of one type, from the nodes of one batch; X is what may be spent. *)
-Fixpoint fewer (X : Z) (k : kind) (c : Z -> Z) (fuel h : list Z) (l : list node) (N : nodes) : nodes :=
-  match fuel, l with
-  | _ :: fuel', _ :: _ =>
-      match remove (code k) h with
-      | None => N
-      | Some h' =>
-          match KeyMap.find h' N with
-          | None => N
-          | Some (rest, there) =>
-              let l' := completing k c (X - rest) l in
-              fewer X k c fuel' h' l' (KeyMap.add h' (rest, merge l' there) N)
-          end
-      end
-  | _, _ => N
-  end.
+Section Search.
+  (* X is what may be spent. *)
+  Context (D z X : Z) (kinds : list kind) (G : batch_graph).
 
-Definition due (D t : Z) (k : kind) (m : Z) : Z := cost_with D t (owed k t m).
+  (* Of each type what completions pay at time t, by how many are left, unless they cost too much. *)
+  Definition dues_at (t : Z) : vector (option (kind * vector Z)) :=
+    Vector (map (fun k => if charge D k t <=? z then Some (k, tabulate (radix k) (due D t k)) else None) kinds).
 
-Fixpoint finish (D z X t : Z) (kinds : list kind) (N : nodes) : nodes :=
-  match kinds with
-  | [] => N
-  | k :: others =>
-      let c := due D t k in
-      finish D z X t others
-        (if charge D k t <=? z then KeyMap.fold (fun h x N' => fewer X k c h h (snd x) N') N N else N)
-  end.
+  (* After a round, with the table of its end: to the empty batch, the root, come no nodes unless the round may be idle. *)
+  Definition advanced (idle : bool) (T : batch_table) (N : nodes) (i : Z) : list node :=
+    if negb idle && (i =? root G) then []
+    else
+      let most := X - rest_of T i in
+      filter (fun y => negb (fst y =? 0) && (snd y <=? most))
+        (fold_left (fun l b => merge (nodes_of N b) l) (at_place [] (priors G) i) []).
 
-(* A round: to each batch come the nodes of the one before; to the empty one none, unless the
-   round may be idle. *)
-Definition advance_batch (idle : bool) (W X : Z) (N : nodes) (T : batch_table) : nodes :=
-  KeyMap.mapi (fun h x =>
-      let rest := fst x in
-      (rest,
-       match negb idle && match h with [] => true | _ => false end, KeyMap.find (before W h) N with
-       | false, Some (_, l) => filter (fun y => negb (fst y =? 0) && (snd y + rest <=? X)) l
-       | _, _ => []
-       end)) T.
+  Definition completed (dues : vector (option (kind * vector Z))) (T : batch_table) (above : nodes) (i : Z)
+      (l : list node) (y : Z * Z) : list node :=
+    match nodes_of above (snd y), at_place None dues (fst y) with
+    | (_ :: _) as there, Some (k, d) => merge (completing k d (X - rest_of T i) there) l
+    | _, _ => l
+    end.
 
-Definition found (X : Z) (N : nodes) : bool :=
-  match KeyMap.find [] N with
-  | Some (_, l) => existsb (fun y => (fst y =? 0) && (snd y <=? X)) l
-  | None => false
-  end.
+  Definition nodes_after (idle : bool) (t : Z) (T : batch_table) (N : nodes) : nodes :=
+    let dues := dues_at t in
+    let n := at_place 0 (reach G) t in
+    (n, build [] n (fun above p =>
+      let i := n - 1 - p in
+      fold_left (completed dues T (n, above) i) (at_place [] (larger G) i) (advanced idle T N i))).
 
-Definition batch_number (N : nodes) : Z :=
-  KeyMap.fold (fun _ x n => n + Z.of_nat (length (snd x))) N 0.
+  Definition found (N : nodes) : bool :=
+    existsb (fun y => (fst y =? 0) && (snd y <=? X)) (nodes_of N (root G)).
 
-(* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, ...; rounds up to the last
-   release A may be idle. *)
-Fixpoint none_found (A W D z X limit : Z) (kinds : list kind) (t : Z) (later : list batch_table) (N : nodes)
-    (looked_at : Z) : bool :=
-  match later with
-  | [] => true
-  | T :: later' =>
-      let N' := finish D z X t kinds (advance_batch (t <=? A) W X N T) in
-      let n := looked_at + batch_number N' in
-      negb (found X N' || (limit <? n)) && none_found A W D z X limit kinds (t + 1) later' N' n
-  end.
+  Definition node_number (N : nodes) : Z :=
+    match snd N with Vector l => fold_left (fun n y => n + Z.of_nat (length y)) l 0 end.
+
+  (* Is no schedule found, with few enough nodes?  Tables are those of times t, t + 1, ...; rounds up to the last
+     release A may be idle. *)
+  Fixpoint none_found (A limit t : Z) (later : list batch_table) (N : nodes) (looked_at : Z) : bool :=
+    match later with
+    | [] => true
+    | T :: later' =>
+        let N' := nodes_after (t <=? A) t T N in
+        let n := looked_at + node_number N' in
+        negb (found N' || (limit <? n)) && none_found A limit (t + 1) later' N' n
+    end.
+End Search.
 
 (* --- Proofs: batches --------------------------------------------------------------------- *)
-
-Lemma insert_swap x y h : insert_code x (insert_code y h) = insert_code y (insert_code x h).
-Proof.
-  induction h as [|a h IH]; cbn [insert_code].
-  - destruct (Z.leb_spec x y), (Z.leb_spec y x); try reflexivity; try lia. replace y with x by lia. reflexivity.
-  - destruct (Z.leb_spec y a), (Z.leb_spec x a); cbn [insert_code];
-      repeat (match goal with |- context [?u <=? ?v] => destruct (Z.leb_spec u v) end; cbn [insert_code]);
-      try lia; try reflexivity; try (replace y with x by lia; reflexivity). rewrite IH. reflexivity.
-Qed.
-
-Lemma remove_insert e h : remove e (insert_code e h) = Some h.
-Proof.
-  induction h as [|a h IH]; cbn [insert_code remove]; [rewrite Z.eqb_refl; reflexivity|].
-  destruct (Z.leb_spec e a); cbn [remove]; [rewrite Z.eqb_refl; reflexivity|].
-  destruct (Z.eqb_spec e a), (Z.ltb_spec e a); try lia. rewrite IH. reflexivity.
-Qed.
-
-Lemma before_insert W e h :
-  before W (insert_code e h) = if e <? 2 * W then before W h else insert_code (e - W) (before W h).
-Proof.
-  induction h as [|a h IH]; cbn [insert_code before]; [destruct (e <? 2 * W); reflexivity|].
-  destruct (Z.leb_spec e a); cbn [before].
-  - destruct (Z.ltb_spec e (2 * W)); [reflexivity|]. destruct (Z.ltb_spec a (2 * W)); [lia|].
-    cbn [insert_code]. destruct (Z.leb_spec (e - W) (a - W)); [reflexivity|lia].
-  - destruct (Z.ltb_spec a (2 * W)); [exact IH|]. rewrite IH. destruct (Z.ltb_spec e (2 * W)); [lia|].
-    cbn [insert_code]. destruct (Z.leb_spec (e - W) (a - W)); [lia|reflexivity].
-Qed.
-
-Lemma taken_insert W e h :
-  taken W (insert_code e h) = (if e <? 2 * W then e - W + 1 else 1) + taken W h.
-Proof.
-  induction h as [|a h IH]; cbn [insert_code taken]; [lia|]. destruct (e <=? a); cbn [taken]; [lia|]. lia.
-Qed.
-
-Lemma insert_length e h : length (insert_code e h) = S (length h).
-Proof. induction h as [|a h IH]; cbn [insert_code]; [reflexivity|]. destruct (e <=? a); cbn [length]; auto. Qed.
 
 (* n more with the same code. *)
 Fixpoint adds (n : nat) (e : Z) (h : list Z) : list Z :=
@@ -265,9 +158,6 @@ Fixpoint adds (n : nat) (e : Z) (h : list Z) : list Z :=
 
 Lemma adds_insert n e h : adds n e (insert_code e h) = adds (S n) e h.
 Proof. induction n as [|n IH]; cbn [adds] in *; [reflexivity|]. rewrite IH. reflexivity. Qed.
-
-Lemma adds_length n e h : (n <= length (adds n e h))%nat.
-Proof. induction n as [|n IH]; cbn [adds]; [lia|]. rewrite insert_length. lia. Qed.
 
 (* So many of each type are about to complete, beside a batch: that batch, their tokens, their cost. *)
 Fixpoint pile (kinds : list kind) (ns : list nat) (h : list Z) : list Z :=
@@ -286,223 +176,46 @@ Proof.
   specialize (IH ns (fun x Hx => H x (or_intror Hx))). specialize (H k (or_introl eq_refl)). nia.
 Qed.
 
-(* --- Proofs: folds over maps ------------------------------------------------------------- *)
+(* A completing run has its tokens. *)
+Definition proper (W : Z) (kinds : list kind) : Prop :=
+  forall k, In k kinds -> code k / W + code k mod W = size k /\ 1 <= size k.
 
-Section Folds.
-  Context {A B : Type} (R : B -> B -> Prop) (Rrefl : forall x, R x x)
-    (Rtrans : forall x y z, R x y -> R y z -> R x z).
-  Context (f : list Z -> A -> B -> B) (Hf : forall h x Q, R Q (f h x Q)).
+Lemma tokens_adds W k n h : code k / W + code k mod W = size k ->
+  tokens W (adds n (code k) h) = Z.of_nat n * size k + tokens W h.
+Proof. intros H. induction n as [|n IH]; cbn [adds]; [lia|]. rewrite tokens_insert, IH, H, Nat2Z.inj_succ, Z.mul_succ_l. ring. Qed.
 
-  Lemma fold_leads (m : KeyMap.t A) Q : R Q (KeyMap.fold f m Q).
-  Proof.
-    rewrite KeyMap.fold_1. revert Q. induction (KeyMap.elements m) as [|y l IH]; intros Q; [apply Rrefl|].
-    cbn [fold_left]. eapply Rtrans; [apply Hf|apply IH].
-  Qed.
-
-  Lemma fold_reaches (m : KeyMap.t A) Q h x : KeyMap.find h m = Some x ->
-    exists Q', R Q Q' /\ R (f h x Q') (KeyMap.fold f m Q).
-  Proof.
-    intros H. apply KeyMap.find_2, KeyMap.elements_1, InA_alt in H as ([h' x'] & [E1 E2] & Hin).
-    cbn [fst snd] in *. unfold Key.eq in E1. subst h' x'. rewrite KeyMap.fold_1. revert Q.
-    induction (KeyMap.elements m) as [|y l IH]; intros Q; [destruct Hin|]. cbn [fold_left].
-    destruct Hin as [->|Hin].
-    - exists Q. split; [apply Rrefl|]. cbn [fst snd]. clear -Rrefl Rtrans Hf. generalize (f h x Q).
-      induction l as [|y l IH]; intros Q'; [apply Rrefl|]. cbn [fold_left].
-      eapply Rtrans; [apply Hf|apply IH].
-    - destruct (IH Hin (f (fst y) (snd y) Q)) as (Q' & H1 & H2). exists Q'. split; [|exact H2].
-      eapply Rtrans; [apply Hf|exact H1].
-  Qed.
-End Folds.
+Lemma tokens_pile W kinds : proper W kinds -> forall ns h,
+  tokens W (pile kinds ns h) = batch_tokens kinds ns + tokens W h.
+Proof.
+  induction kinds as [|k kinds IH]; intros Hp [|n ns] h; cbn [pile batch_tokens]; try lia.
+  rewrite tokens_adds by apply (Hp k (or_introl eq_refl)). rewrite IH by (intros x Hx; apply Hp; right; exact Hx). lia.
+Qed.
 
 (* --- Proofs: costs-to-go ----------------------------------------------------------------- *)
 
-(* A batch is in a table, with no more than this cost and no less than this room. *)
-Definition batch_entry (T : batch_table) (h : list Z) (v r : Z) : Prop :=
-  exists v' r', KeyMap.find h T = Some (v', r') /\ v' <= v /\ r <= r'.
-
-Definition leads (Q Q' : batch_table * Z) : Prop :=
-  snd Q' <= snd Q /\ (0 < snd Q' -> forall h v r, batch_entry (fst Q) h v r -> batch_entry (fst Q') h v r).
-
-Lemma leads_refl Q : leads Q Q.
-Proof. split; [lia|auto]. Qed.
-
-Lemma leads_trans S1 S2 S3 : leads S1 S2 -> leads S2 S3 -> leads S1 S3.
+Lemma least_next_spec T l : forall best, least_next T best l <= best /\
+  forall i, In i l -> least_next T best l <= rest_of T i.
 Proof.
-  intros [H1 H2] [H3 H4]. split; [lia|]. intros Hn h v r H. apply H4; [exact Hn|]. apply H2; [lia|exact H].
+  induction l as [|a l IH]; intros best; cbn [least_next]; [split; [lia|intros i []]|]. cbv zeta.
+  set (w := if rest_of T a <? best then _ else _).
+  assert (Hw : w <= best /\ w <= rest_of T a) by (unfold w; destruct (Z.ltb_spec (rest_of T a) best); lia).
+  destruct (IH w) as [H1 H2]. split; [lia|]. intros i [<-|Hi]; [lia|apply H2, Hi].
 Qed.
 
-Lemma entry_add T h x : batch_entry (KeyMap.add h x T) h (fst x) (snd x).
-Proof. exists (fst x), (snd x). rewrite KeyFacts.add_eq_o by reflexivity. destruct x. split; [reflexivity|cbn; lia]. Qed.
-
-Lemma entry_add_other T h x h' v r :
-  (forall y, KeyMap.find h T = Some y -> fst x <= fst y /\ snd y <= snd x) ->
-  batch_entry T h' v r -> batch_entry (KeyMap.add h x T) h' v r.
+Lemma least_smaller_spec costs T l : forall best, least_smaller costs T best l <= best /\
+  forall m i c, In (m, i) l -> at_place None costs m = Some c -> least_smaller costs T best l <= c + rest_of T i.
 Proof.
-  intros Hx (v' & r' & Hfind & Hv & Hr). destruct (Key.eq_dec h h') as [E|E].
-  - unfold Key.eq in E. subst h'. specialize (Hx _ Hfind). cbn [fst snd] in Hx.
-    exists (fst x), (snd x). rewrite KeyFacts.add_eq_o by reflexivity. destruct x. split; [reflexivity|]. cbn in *. lia.
-  - exists v', r'. rewrite KeyFacts.add_neq_o by exact E. auto.
+  induction l as [|[m0 a] l IH]; intros best; cbn [least_smaller]; [split; [lia|intros m i c []]|].
+  destruct (at_place None costs m0) as [c0|] eqn:E.
+  - cbv zeta. set (w := if c0 + rest_of T a <? best then _ else _).
+    assert (Hw : w <= best /\ w <= c0 + rest_of T a) by (unfold w; destruct (Z.ltb_spec (c0 + rest_of T a) best); lia).
+    destruct (IH w) as [H1 H2]. split; [lia|]. intros m i c [H|H] Hc; [|apply (H2 m i c H Hc)].
+    inversion H. subst m0 a. rewrite E in Hc. inversion Hc. subst c0. lia.
+  - destruct (IH best) as [H1 H2]. split; [exact H1|]. intros m i c [H|H] Hc; [|apply (H2 m i c H Hc)].
+    inversion H. subst m0 a. congruence.
 Qed.
 
-Lemma put_leads h x Q : leads Q (put h x Q).
-Proof.
-  destruct Q as [T n]. unfold put, for_new, for_old. destruct (n <=? 0); [apply leads_refl|].
-  destruct (KeyMap.find h T) as [y|] eqn:E.
-  - split; cbn [fst snd]; [lia|]. intros _ h' v r H. destruct (_ && _); [exact H|].
-    apply entry_add_other; [|exact H]. intros y' E'. rewrite E in E'. inversion E'. subst. cbn [fst snd]. lia.
-  - split; cbn [fst snd]; [lia|]. intros _ h' v r H. apply entry_add_other; [|exact H]. congruence.
-Qed.
-
-Lemma put_entry h x Q : 0 < snd (put h x Q) -> batch_entry (fst (put h x Q)) h (fst x) (snd x).
-Proof.
-  destruct Q as [T n]. unfold put. destruct (Z.leb_spec n 0); [cbn [snd]; lia|]. intros _.
-  destruct (KeyMap.find h T) as [y|] eqn:E; cbn [fst]; [|apply entry_add].
-  destruct (_ && _) eqn:Hy.
-  - exists (fst y), (snd y). destruct y. split; [exact E|]. cbn in *. lia.
-  - destruct (entry_add T h (Z.min (fst y) (fst x), Z.max (snd y) (snd x))) as (v & r & H1 & H2 & H3).
-    cbn [fst snd] in *. exists v, r. split; [exact H1|lia].
-Qed.
-
-Lemma back_spec W Q h v r : 0 < snd (back W Q) -> batch_entry (fst Q) h v r ->
-  batch_entry (fst (back W Q)) (before W h) v (r + taken W h).
-Proof.
-  intros Hn (v' & r' & Hfind & Hv & Hr). unfold back in *.
-  set (f := fun h0 x Q' => put (before W h0) (fst x, snd x + taken W h0) Q') in *.
-  destruct (fold_reaches leads leads_refl leads_trans f
-    (fun h0 x Q' => put_leads _ _ _) (fst Q) (KeyMap.empty _, snd Q) h (v', r') Hfind) as (Q' & _ & H).
-  change (f h (v', r') Q') with (put (before W h) (v', r' + taken W h) Q') in H. destruct H as [H1 H2].
-  specialize (H2 Hn). apply H2.
-  destruct (put_entry (before W h) (v', r' + taken W h) Q') as (v2 & r2 & E & E1 & E2);
-    [eapply Z.lt_le_trans; [exact Hn|exact H1]|].
-  exists v2, r2. cbn [fst snd] in *. split; [exact E|lia].
-Qed.
-
-Lemma more_leads k c fuel h x Q : leads Q (more k c fuel h x Q).
-Proof.
-  revert h x Q. induction fuel as [|fuel IH]; intros h x Q; cbn [more]; [apply leads_refl|].
-  destruct ((snd x <? size k) || (snd Q <=? 0)); [apply leads_refl|]. eapply leads_trans; [apply put_leads|apply IH].
-Qed.
-
-Lemma more_spec k c n fuel h x Q : 1 <= size k -> (1 <= n <= fuel)%nat -> Z.of_nat n * size k <= snd x ->
-  0 < snd (more k c fuel h x Q) ->
-  batch_entry (fst (more k c fuel h x Q)) (adds n (code k) h) (fst x + Z.of_nat n * c) (snd x - Z.of_nat n * size k).
-Proof.
-  intros Hk. revert n h x Q. induction fuel as [|fuel IH]; intros n h x Q Hn Hroom Hpos; [lia|].
-  cbn [more] in *. destruct (Z.ltb_spec (snd x) (size k)) as [Hless|Henough]; [nia|].
-  destruct (Z.leb_spec (snd Q) 0) as [Hspent|_]; cbn [orb] in *; [lia|].
-  destruct n as [|[|n]]; [lia| |].
-  - pose proof (more_leads k c fuel (insert_code (code k) h) (fst x + c, snd x - size k)
-      (put (insert_code (code k) h) (fst x + c, snd x - size k) Q)) as [H1 H2].
-    apply H2; [exact Hpos|]. cbn [adds].
-    replace (fst x + Z.of_nat 1 * c) with (fst x + c) by lia.
-    replace (snd x - Z.of_nat 1 * size k) with (snd x - size k) by lia.
-    apply (put_entry _ (fst x + c, snd x - size k)). lia.
-  - specialize (IH (S n) (insert_code (code k) h) (fst x + c, snd x - size k)
-      (put (insert_code (code k) h) (fst x + c, snd x - size k) Q) ltac:(lia)).
-    cbn [fst snd] in IH. rewrite adds_insert in IH.
-    replace (fst x + Z.of_nat (S (S n)) * c) with (fst x + c + Z.of_nat (S n) * c) by lia.
-    replace (snd x - Z.of_nat (S (S n)) * size k) with (snd x - size k - Z.of_nat (S n) * size k) by lia.
-    apply IH; [lia|exact Hpos].
-Qed.
-
-Section Grow.
-  Context (D z : Z).
-
-  Lemma grow_leads t kinds Q : leads Q (grow D z t kinds Q).
-  Proof.
-    induction kinds as [|k kinds IH]; cbn [grow]; [apply leads_refl|].
-    destruct (_ <=? z); [|exact IH]. eapply leads_trans; [exact IH|].
-    apply fold_leads; [apply leads_refl|apply leads_trans|]. intros h x Q'.
-    destruct (_ <? _); [apply leads_refl|apply more_leads].
-  Qed.
-
-  (* Whatever completes at t, at a cost of z at most each. *)
-  Lemma grow_spec t kinds : (forall k, In k kinds -> 1 <= size k) -> forall ns Q h v r,
-    batch_entry (fst Q) h v r -> batch_tokens kinds ns <= r ->
-    (forall k n, In (k, n) (combine kinds ns) -> z < charge D k t -> n = O) ->
-    0 < snd (grow D z t kinds Q) ->
-    batch_entry (fst (grow D z t kinds Q)) (pile kinds ns h) (v + charges D t kinds ns) (r - batch_tokens kinds ns).
-  Proof.
-    intros Hsize. induction kinds as [|k kinds IH]; intros ns Q h v r Hentry Hroom Hdear Hpos.
-    - cbn [grow pile charges batch_tokens] in *. rewrite Z.add_0_r, Z.sub_0_r. exact Hentry.
-    - assert (Hk : 1 <= size k) by (apply Hsize; simpl; auto).
-      assert (Hsizes : forall k, In k kinds -> 1 <= size k) by (intros; apply Hsize; simpl; auto).
-      destruct ns as [|n ns].
-      + cbn [pile charges batch_tokens] in *. rewrite Z.add_0_r, Z.sub_0_r.
-        destruct (grow_leads t (k :: kinds) Q) as [_ H]. apply H; auto.
-      + cbn [grow pile charges batch_tokens] in *.
-        assert (Hn : 0 < snd (grow D z t kinds Q)).
-        { destruct (_ <=? z); [|exact Hpos].
-          match type of Hpos with 0 < snd (KeyMap.fold ?f ?m ?s) =>
-            assert (H : leads s (KeyMap.fold f m s)) end.
-          { apply fold_leads; [apply leads_refl|apply leads_trans|]. intros h' x Q'.
-            destruct (_ <? _); [apply leads_refl|apply more_leads]. }
-          destruct H. lia. }
-        assert (Hprod : 0 <= Z.of_nat n * size k) by nia.
-        specialize (IH Hsizes ns Q h v r Hentry ltac:(lia)
-          (fun k' n' Hin => Hdear k' n' (or_intror Hin)) Hn).
-        destruct (Z.leb_spec (charge D k t) z) as [Hc|Hc].
-        * set (f := fun (h0 : KeyMap.key) x Q'' =>
-            if snd x <? size k then Q'' else more k (charge D k t) (Z.to_nat (snd x)) h0 x Q'') in *.
-          assert (Hf : forall h x Q', leads Q' (f h x Q')).
-          { intros h' x Q'. unfold f. destruct (_ <? _); [apply leads_refl|apply more_leads]. }
-          destruct n as [|n].
-          { destruct (fold_leads leads leads_refl leads_trans f Hf
-              (fst (grow D z t kinds Q)) (grow D z t kinds Q)) as [_ H].
-            cbn [adds]. replace (v + (Z.of_nat 0 * charge D k t + charges D t kinds ns))
-              with (v + charges D t kinds ns) by lia.
-            replace (r - (Z.of_nat 0 * size k + batch_tokens kinds ns)) with (r - batch_tokens kinds ns) by lia.
-            apply H; [exact Hpos|exact IH]. }
-          destruct IH as (v' & r' & Hfind & Hv & Hr).
-          destruct (fold_reaches leads leads_refl leads_trans f Hf _ (grow D z t kinds Q) _ _ Hfind)
-            as (Q' & _ & [H1 H2]).
-          specialize (H2 Hpos). apply H2. unfold f in H1 |- *. cbn [snd] in H1 |- *.
-          destruct (Z.ltb_spec r' (size k)); [nia|].
-          destruct (more_spec k (charge D k t) (S n) (Z.to_nat r') (pile kinds ns h) (v', r') Q' Hk)
-            as (v2 & r2 & E & E1 & E2); cbn [fst snd] in *.
-          { nia. } { nia. } { eapply Z.lt_le_trans; [exact Hpos|exact H1]. }
-          exists v2, r2. split; [exact E|]. nia.
-        * rewrite (Hdear k n (or_introl eq_refl) Hc) in *. cbn [adds].
-          replace (v + (Z.of_nat 0 * charge D k t + charges D t kinds ns))
-            with (v + charges D t kinds ns) by lia.
-          replace (r - (Z.of_nat 0 * size k + batch_tokens kinds ns)) with (r - batch_tokens kinds ns) by lia. exact IH.
-  Qed.
-End Grow.
-
-(* --- Proofs: the search ------------------------------------------------------------------ *)
-
-Definition node_at (N : nodes) (h : list Z) (a v : Z) : Prop :=
-  exists rest l v', KeyMap.find h N = Some (rest, l) /\ In (a, v') l /\ v' <= v.
-Definition rest_at (N : nodes) (h : list Z) (rest : Z) : Prop :=
-  exists rest' l, KeyMap.find h N = Some (rest', l) /\ rest' <= rest.
-
-(* No batch is lost, no cost-to-go changed, no node dearer. *)
-Definition keeps (N N' : nodes) : Prop :=
-  forall h rest l, KeyMap.find h N = Some (rest, l) ->
-  exists l', KeyMap.find h N' = Some (rest, l') /\
-    forall a v, In (a, v) l -> exists v', v' <= v /\ In (a, v') l'.
-
-Lemma keeps_refl N : keeps N N.
-Proof. intros h rest l H. exists l. split; [exact H|]. intros a v Hv. exists v. split; [lia|exact Hv]. Qed.
-
-Lemma keeps_trans N1 N2 N3 : keeps N1 N2 -> keeps N2 N3 -> keeps N1 N3.
-Proof.
-  intros H12 H23 h rest l H. destruct (H12 h rest l H) as (l2 & H2 & Hl2).
-  destruct (H23 h rest l2 H2) as (l3 & H3 & Hl3). exists l3. split; [exact H3|]. intros a v Hv.
-  destruct (Hl2 a v Hv) as (v2 & Hle2 & Hv2). destruct (Hl3 a v2 Hv2) as (v3 & Hle3 & Hv3).
-  exists v3. split; [lia|exact Hv3].
-Qed.
-
-Lemma keeps_node N N' h a v : keeps N N' -> node_at N h a v -> node_at N' h a v.
-Proof.
-  intros H (rest & l & v1 & Hfind & Hin & Hle). destruct (H h rest l Hfind) as (l' & H' & Hl').
-  destruct (Hl' a v1 Hin) as (v2 & Hle2 & Hin2). exists rest, l', v2. repeat split; auto; lia.
-Qed.
-
-Lemma keeps_rest N N' h rest : keeps N N' -> rest_at N h rest -> rest_at N' h rest.
-Proof.
-  intros H (rest' & l & Hfind & Hle). destruct (H h rest' l Hfind) as (l' & H' & _). exists rest', l'. auto.
-Qed.
+(* --- Proofs: nodes ----------------------------------------------------------------------- *)
 
 Lemma merge_spec l l' a v : In (a, v) l \/ In (a, v) l' -> exists v', v' <= v /\ In (a, v') (merge l l').
 Proof.
@@ -529,33 +242,14 @@ Proof.
         -- destruct (Hother (or_intror H)) as (v' & H1 & H2). exists v'. split; [exact H1|right; exact H2].
 Qed.
 
-Lemma completing_spec k c most l a v : let m := (a / unit k) mod radix k in
-  In (a, v) l -> v + c m <= most -> m <> 0 -> In (a - unit k, v + c m) (completing k c most l).
+Lemma completing_spec k dues most l a v : let m := (a / unit k) mod radix k in let c := at_place never dues m in
+  In (a, v) l -> v + c <= most -> m <> 0 -> In (a - unit k, v + c) (completing k dues most l).
 Proof.
-  intros m Hin Hc Hleft. unfold m in *. induction l as [|[b x] l IH]; [destruct Hin|]. cbn [completing]. cbv zeta.
+  intros m c Hin Hc Hleft. unfold m, c in *. induction l as [|[b x] l IH]; [destruct Hin|]. cbn [completing]. cbv zeta.
   destruct Hin as [H|Hin].
-  - inversion H. subst. destruct (Z.leb_spec (v + c ((a / unit k) mod radix k)) most); [|lia].
+  - inversion H. subst. destruct (Z.leb_spec (v + at_place never dues ((a / unit k) mod radix k)) most) as [|Hlt]; [|apply Z.lt_nge in Hlt; contradiction].
     destruct (Z.eqb_spec ((a / unit k) mod radix k) 0); [contradiction|]. left. reflexivity.
   - destruct (_ && _); [right|]; apply IH, Hin.
-Qed.
-
-Lemma keeps_add N h rest l there : KeyMap.find h N = Some (rest, there) ->
-  keeps N (KeyMap.add h (rest, merge l there) N).
-Proof.
-  intros H h' rest' l' H'. destruct (Key.eq_dec h h') as [E|E].
-  - unfold Key.eq in E. subst h'. rewrite H in H'. inversion H'. subst. exists (merge l l').
-    rewrite KeyFacts.add_eq_o by reflexivity. split; [reflexivity|]. intros a v Hv.
-    apply merge_spec. right. exact Hv.
-  - exists l'. rewrite KeyFacts.add_neq_o by exact E. split; [exact H'|]. intros a v Hv.
-    exists v. split; [lia|exact Hv].
-Qed.
-
-Lemma fewer_keeps X k c fuel h l N : keeps N (fewer X k c fuel h l N).
-Proof.
-  revert h l N. induction fuel as [|y0 fuel IH]; intros h l N; cbn [fewer]; [apply keeps_refl|].
-  destruct l as [|y l]; [apply keeps_refl|]. destruct (remove (code k) h) as [h'|]; [|apply keeps_refl].
-  destruct (KeyMap.find h' N) as [[rest there]|] eqn:E; [|apply keeps_refl].
-  eapply keeps_trans; [apply keeps_add, E|apply IH].
 Qed.
 
 (* What n of a type pay if m are left before. *)
@@ -577,38 +271,6 @@ Proof.
   apply IH. intros i Hi. specialize (H (S i) ltac:(lia)). replace (m - 1 - Z.of_nat i) with (m - Z.of_nat (S i)) by lia. exact H.
 Qed.
 
-Lemma fewer_spec X k c h : forall n fuel l N a v m, (1 <= n <= length fuel)%nat -> In (a, v) l ->
-  (forall j, (j < n)%nat -> rest_at N (adds j (code k) h) (X - v - spend c m (n - j))) ->
-  (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k = m - Z.of_nat j /\ m - Z.of_nat j <> 0) ->
-  node_at (fewer X k c fuel (adds n (code k) h) l N) h (a - Z.of_nat n * unit k) (v + spend c m n).
-Proof.
-  induction n as [|n IH]; intros fuel l N a v m Hn Hin Hrest Hleft; [lia|].
-  destruct fuel as [|y0 fuel]; [cbn [length] in Hn; lia|]. cbn [length] in Hn. cbn [fewer adds].
-  destruct l as [|y l]; [destruct Hin|]. rewrite remove_insert.
-  destruct (Hrest n ltac:(lia)) as (rest & there & Hfind & Hle). rewrite Hfind.
-  replace (S n - n)%nat with 1%nat in Hle by lia. cbn [spend] in Hle.
-  set (l' := completing k c (X - rest) (y :: l)).
-  assert (Hin' : In (a - unit k, v + c m) l').
-  { destruct (Hleft O ltac:(lia)) as [Em Hm]. replace (a - Z.of_nat 0 * unit k) with a in Em by lia.
-    replace (m - Z.of_nat 0) with m in * by lia. unfold l'. rewrite <- Em in *.
-    apply completing_spec; [exact Hin|lia|exact Hm]. }
-  destruct n as [|n].
-  - cbn [adds] in *. eapply keeps_node; [apply fewer_keeps|].
-    destruct (merge_spec l' there _ _ (or_introl Hin')) as (v' & Hv' & Hm).
-    exists rest, (merge l' there), v'. rewrite KeyFacts.add_eq_o by reflexivity.
-    replace (a - Z.of_nat 1 * unit k) with (a - unit k) by lia. cbn [spend]. repeat split; auto; lia.
-  - replace (a - Z.of_nat (S (S n)) * unit k) with (a - unit k - Z.of_nat (S n) * unit k) by lia.
-    change (spend c m (S (S n))) with (c m + spend c (m - 1) (S n)). rewrite Z.add_assoc.
-    apply IH; [lia|exact Hin'| |].
-    + intros j Hj. eapply keeps_rest; [apply keeps_add, Hfind|].
-      specialize (Hrest j ltac:(lia)). replace (S (S n) - j)%nat with (S (S n - j)) in Hrest by lia. cbn [spend] in Hrest.
-      replace (X - (v + c m) - spend c (m - 1) (S n - j)) with (X - v - (c m + spend c (m - 1) (S n - j))) by lia.
-      exact Hrest.
-    + intros j Hj. specialize (Hleft (S j) ltac:(lia)).
-      replace (a - unit k - Z.of_nat j * unit k) with (a - Z.of_nat (S j) * unit k) by lia.
-      replace (m - 1 - Z.of_nat j) with (m - Z.of_nat (S j)) by lia. exact Hleft.
-Qed.
-
 (* Numbers of each type as one number. *)
 Fixpoint encode (kinds : list kind) (ds : list nat) : Z :=
   match kinds, ds with k :: kinds', d :: ds' => Z.of_nat d + radix k * encode kinds' ds' | _, _ => 0 end.
@@ -622,21 +284,6 @@ Fixpoint enough (kinds : list kind) (ns ds : list nat) : Prop :=
   | k :: kinds', n :: ns', d :: ds' => (n <= d)%nat /\ Z.of_nat d < radix k /\ enough kinds' ns' ds'
   | _, _, _ => False
   end.
-
-(* Between the completions of a time costs-to-go are no more than what is left to pay; g after them. *)
-Fixpoint paid_batches (D t g : Z) (N : nodes) (kinds : list kind) (ns : list nat) (h : list Z) : Prop :=
-  match kinds, ns with
-  | k :: kinds', n :: ns' =>
-      (forall j, (j < n)%nat -> rest_at N (adds j (code k) (pile kinds' ns' h))
-        (g + Z.of_nat j * charge D k t + charges D t kinds' ns')) /\ paid_batches D t g N kinds' ns' h
-  | _, _ => True
-  end.
-
-Lemma paid_keeps D t g N N' kinds ns h : keeps N N' -> paid_batches D t g N kinds ns h -> paid_batches D t g N' kinds ns h.
-Proof.
-  intros H. revert ns. induction kinds as [|k kinds IH]; intros [|n ns]; cbn [paid_batches]; auto.
-  intros [H1 H2]. split; [|apply IH, H2]. intros j Hj. eapply keeps_rest; [exact H|apply H1, Hj].
-Qed.
 
 (* What the completions of a time pay; that they are allowed, and pay their prices at least. *)
 Fixpoint dues (D t : Z) (kinds : list kind) (ns ds : list nat) : Z :=
@@ -665,93 +312,332 @@ Proof.
   f_equal. apply IH, H.
 Qed.
 
-Lemma finish_spec D z X t g : forall kinds ns ds u low N h a v,
-  placed_batch u kinds -> 0 <= low < u -> enough kinds ns ds -> a = low + u * encode kinds ds ->
-  node_at N (pile kinds ns h) a v -> paid_batches D t g N kinds ns h ->
-  pay_enough D t kinds ns ds -> v + dues D t kinds ns ds + g <= X ->
-  (forall k n, In (k, n) (combine kinds ns) -> z < charge D k t -> n = O) ->
-  node_at (finish D z X t kinds N) h (a - u * encode kinds ns) (v + dues D t kinds ns ds).
-Proof.
-  induction kinds as [|k kinds IH]; intros ns ds u low N h a v Hplaced Hlow Henough Ha Hnode Hpaid Hpay Hv Hdear.
-  - cbn [finish pile dues encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
-  - destruct ns as [|n ns], ds as [|d ds]; cbn [enough] in Henough; try contradiction.
-    destruct Henough as (Hnd & Hd & Henough). destruct Hplaced as [Hu Hplaced].
-    cbn [finish pile dues encode paid_batches pay_enough] in *. destruct Hpaid as [Hrest Hpaid].
-    destruct Hpay as [Hpay Hpays].
-    pose proof (dues_least D t kinds ns ds Hpays (enough_length _ _ _ Henough)) as Hothers.
-    set (c := due D t k) in *. set (E := encode kinds ds) in *.
-    set (f := fun (h0 : KeyMap.key) (x : Z * list node) (N' : nodes) =>
-      fewer X k c h0 h0 (snd x) N').
-    assert (Hf : forall h x N', keeps N' (f h x N')) by (intros; apply fewer_keeps).
-    set (N1 := if charge D k t <=? z then KeyMap.fold f N N else N).
-    assert (HN1 : keeps N N1).
-    { unfold N1. destruct (_ <=? z); [|apply keeps_refl].
-      apply fold_leads; [apply keeps_refl|apply keeps_trans|exact Hf]. }
-    assert (Hnode1 : node_at N1 (pile kinds ns h) (a - Z.of_nat n * u) (v + spend c (Z.of_nat d) n)).
-    { destruct n as [|n].
-      - cbn [adds spend] in *. replace (a - Z.of_nat 0 * u) with a by lia. rewrite Z.add_0_r.
-        eapply keeps_node; [exact HN1|exact Hnode].
-      - assert (Hc : N1 = KeyMap.fold f N N).
-        { unfold N1. destruct (Z.leb_spec (charge D k t) z) as [|Hc]; [reflexivity|].
-          specialize (Hdear k (S n) (or_introl eq_refl) Hc). discriminate. }
-        destruct Hnode as (rest & l & v' & Hfind & Hin & Hle).
-        destruct (fold_reaches keeps keeps_refl keeps_trans f Hf N N _ _ Hfind) as (N' & HN' & Hreach).
-        rewrite <- Hc in Hreach. apply (keeps_node _ _ _ _ _ Hreach). unfold f. cbn [snd].
-        pose proof (fewer_spec X k c (pile kinds ns h) (S n)
-          (adds (S n) (code k) (pile kinds ns h)) l N' a v' (Z.of_nat d)) as H.
-        rewrite Hu in H.
-        destruct H as (rest2 & l2 & v2 & E1 & E2 & E3).
-        + split; [lia|apply adds_length].
-        + exact Hin.
-        + intros j Hj. specialize (Hrest j Hj). apply (keeps_rest _ _ _ _ HN') in Hrest.
-          destruct Hrest as (r & l2 & E1 & E2). exists r, l2. split; [exact E1|].
-          pose proof (spend_parts c (S n - j) (Z.of_nat d) j) as Hparts. replace (S n - j + j)%nat with (S n) in Hparts by lia.
-          pose proof (spend_least c (charge D k t) j (Z.of_nat d - Z.of_nat (S n - j))) as Hless.
-          assert (Z.of_nat j * charge D k t <= spend c (Z.of_nat d - Z.of_nat (S n - j)) j); [|lia].
-          apply Hless. intros i Hi. specialize (Hpay (S n - j + i)%nat ltac:(lia)).
-          replace (Z.of_nat d - Z.of_nat (S n - j) - Z.of_nat i) with (Z.of_nat d - Z.of_nat (S n - j + i)) by lia. exact Hpay.
-        + intros j Hj. rewrite Ha.
-          replace (low + u * (Z.of_nat d + radix k * E) - Z.of_nat j * u)
-            with (low + (Z.of_nat d - Z.of_nat j + E * radix k) * u) by ring.
-          rewrite Z.div_add, (Z.div_small low u) by lia. rewrite Z.add_0_l, Z.mod_add, Z.mod_small by lia. lia.
-        + exists rest2, l2, v2. repeat split; auto. lia. }
-    replace (a - u * (Z.of_nat n + radix k * encode kinds ns))
-      with (a - Z.of_nat n * u - u * radix k * encode kinds ns) by ring.
-    rewrite Z.add_assoc.
-    apply (IH ns ds (u * radix k) (low + u * (Z.of_nat d - Z.of_nat n))).
-    + exact Hplaced.
-    + nia.
-    + exact Henough.
-    + rewrite Ha. fold E. ring.
-    + exact Hnode1.
-    + apply (paid_keeps _ _ _ N); [exact HN1|exact Hpaid].
-    + exact Hpays.
-    + lia.
-    + intros k' n' Hk'. apply (Hdear k' n'). right. exact Hk'.
-Qed.
+Section Numbered.
+  Context (M W D z top : Z) (kinds : list kind) (ts bounds : vector Z) (F : numbers) (number : Z) (G : batch_graph).
+  Context (HG : graph_of M W D z top kinds ts bounds F number = Some G) (Hproper : proper W kinds).
+  Let late_of := late_of F G.
 
-Lemma advance_rest idle W X N T h v r : batch_entry T h v r -> rest_at (advance_batch idle W X N T) h v.
-Proof.
-  intros (v' & r' & Hfind & Hv & _). unfold advance_batch, rest_at. rewrite KeyFacts.mapi_o, Hfind.
-  - cbn [option_map fst]. eexists _, _. split; [reflexivity|exact Hv].
-  - intros x y e E. unfold Key.eq in E. subst. reflexivity.
-Qed.
+  Lemma late_adds t m k h n : nth_error kinds m = Some k -> tokens W h + Z.of_nat n * size k <= M ->
+    0 <= t <= late_of h -> (n <> O -> t <= last_time D z k) -> t <= late_of (adds n (code k) h).
+  Proof.
+    intros Hm. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
+    induction n as [|n IH]; intros Hfit Ht Hk; cbn [adds]; [apply Ht|]. specialize (Hk ltac:(lia)).
+    apply (late_more _ _ _ _ _ _ _ _ _ _ _ HG _ t m k Hm); [rewrite tokens_adds by exact Hcode; nia| |exact Hk].
+    split; [lia|]. apply IH; [nia|exact Ht|auto].
+  Qed.
 
-Lemma advance_batch_spec idle W X N T h a v g r : node_at N (before W h) a v -> batch_entry T h g r ->
-  idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> node_at (advance_batch idle W X N T) h a v.
-Proof.
-  intros (rest & l & v' & Hfind & Hin & Hle) (g' & r' & HfindT & Hg & _) Hh Ha HX.
-  unfold advance_batch, node_at. rewrite KeyFacts.mapi_o, HfindT.
-  - assert (Hgo : negb idle && match h with [] => true | _ => false end = false).
-    { destruct Hh as [->|Hh]; [reflexivity|]. destruct h; [contradiction|apply andb_false_r]. }
-    cbv beta iota zeta delta [option_map]. rewrite Hfind, Hgo.
-    eexists _, _, v'. split; [reflexivity|]. split; [|exact Hle]. apply filter_In. split; [exact Hin|].
-    cbn [fst snd]. destruct (Z.eqb_spec a 0); [contradiction|]. cbn [negb andb]. lia.
-  - intros x y e E. unfold Key.eq in E. subst. reflexivity.
-Qed.
+  Lemma late_pile t h : 0 <= t <= late_of h -> forall ks first, kinds = first ++ ks -> forall ns,
+    tokens W h + batch_tokens ks ns <= M -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_time D z k) ->
+    t <= late_of (pile ks ns h).
+  Proof.
+    intros Ht ks. induction ks as [|k ks IH]; intros first Hks ns Hfit Hsoon; [apply Ht|].
+    destruct ns as [|n ns]; cbn [pile batch_tokens] in *; [apply Ht|].
+    assert (Hk : nth_error kinds (length first) = Some k).
+    { rewrite Hks, nth_error_app2, Nat.sub_diag by lia. reflexivity. }
+    destruct (Hproper k (nth_error_In _ _ Hk)) as [Hcode Hsize].
+    assert (Hproper' : proper W ks) by (intros x Hx; apply Hproper; rewrite Hks; apply in_or_app; right; right; exact Hx).
+    apply (late_adds t (length first) k _ n Hk); [rewrite tokens_pile by exact Hproper'; lia| |apply Hsoon; left; reflexivity].
+    split; [lia|]. apply (IH (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+    intros k' n' H. apply Hsoon. right. exact H.
+  Qed.
 
-Lemma found_spec X N v : node_at N [] 0 v -> v <= X -> found X N = true.
-Proof.
-  intros (rest & l & v' & Hfind & Hin & Hle) HX. unfold found. rewrite Hfind. apply existsb_exists.
-  exists (0, v'). split; [exact Hin|]. cbn [fst snd]. lia.
-Qed.
+  (* A batch has a number, and there no more than this cost. *)
+  Definition batch_entry (T : batch_table) (h : list Z) (v : Z) : Prop :=
+    exists i, KeyMap.find h F = Some i /\ rest_of T i <= v.
+
+  Lemma entry_range h i : KeyMap.find h F = Some i -> 0 <= i < how_many G.
+  Proof. intros H. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (_ & -> & _). apply (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H). Qed.
+
+  Lemma there h i t : KeyMap.find h F = Some i -> 0 <= t <= late_of h -> 0 <= i < at_place 0 (reach G) t.
+  Proof.
+    intros H Ht. destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H) as (H1 & _ & _ & _ & H2).
+    unfold late_of, BatchGraph.late_of in Ht. rewrite H in Ht. specialize (H2 t Ht). lia.
+  Qed.
+
+  Lemma entry_before t T h v : 0 <= t <= late_of (before W h) -> batch_entry T h v -> batch_entry (table_before D z kinds G t T) (before W h) v.
+  Proof.
+    intros Ht (i & Hi & Hv). destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & _ & (b & Hb & _ & Hnext & _ & _) & _).
+    exists b. split; [exact Hb|]. unfold table_before, rest_of at 1.
+    destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
+      least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) b
+      (there _ _ _ Hb Ht)) as (below & -> & _).
+    eapply Z.le_trans; [apply least_smaller_spec|]. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hv].
+  Qed.
+
+  Lemma cost_at t m k : nth_error kinds m = Some k -> charge D k t <= z ->
+    at_place None (costs_at D z kinds t) (Z.of_nat m) = Some (charge D k t).
+  Proof.
+    intros Hm Hc. unfold costs_at. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.
+    apply nth_error_nth. erewrite map_nth_error by exact Hm. cbv zeta. destruct (Z.leb_spec (charge D k t) z); [reflexivity|lia].
+  Qed.
+
+  Lemma entry_more t T h v m k : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
+    0 <= t <= late_of (insert_code (code k) h) ->
+    let T' := table_before D z kinds G t T in
+    batch_entry T' h v -> batch_entry T' (insert_code (code k) h) (v + charge D k t).
+  Proof.
+    intros Hm Hc Hfit Ht T' (i & Hi & Hv).
+    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore & _).
+    destruct (Hmore m k Hm Hfit) as (j & Hj & Hij & _ & Hsmaller & _). exists j. split; [exact Hj|].
+    pose proof (there _ _ _ Hj Ht) as Hrange. unfold T' at 1, table_before, rest_of.
+    destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
+      least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) j Hrange)
+      as (below & -> & Hbelow).
+    eapply Z.le_trans; [apply (proj2 (least_smaller_spec _ _ _ _) _ _ _ Hsmaller (cost_at t m k Hm Hc))|].
+    unfold rest_of. rewrite Hbelow by lia. unfold T', rest_of, table_before in Hv. lia.
+  Qed.
+
+  (* Whatever completes at t, at a cost of z at most each. *)
+  Lemma entry_pile t T h v : let T' := table_before D z kinds G t T in batch_entry T' h v ->
+    forall ks first, kinds = first ++ ks -> forall ns, tokens W h + batch_tokens ks ns <= M ->
+    0 <= t <= late_of h -> (forall k c, In (k, c) (combine ks ns) -> c <> O -> t <= last_time D z k) ->
+    (forall k c, In (k, c) (combine ks ns) -> z < charge D k t -> c = O) ->
+    batch_entry T' (pile ks ns h) (v + charges D t ks ns).
+  Proof.
+    intros T' Hentry ks. induction ks as [|k ks IH]; intros first Hks ns Hfit Ht Hsoon Hdear.
+    - cbn [pile charges]. rewrite Z.add_0_r. exact Hentry.
+    - destruct ns as [|c ns]; cbn [pile charges batch_tokens] in *; [rewrite Z.add_0_r; exact Hentry|].
+      assert (Hin : In k kinds) by (rewrite Hks; apply in_or_app; right; left; reflexivity).
+      destruct (Hproper k Hin) as [Hcode Hsize].
+      assert (Hrest : batch_entry T' (pile ks ns h) (v + charges D t ks ns)).
+      { apply (IH (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|exact Ht| |].
+        { intros k' c' H. apply Hsoon. right. exact H. }
+        intros k' c' H. apply Hdear. right. exact H. }
+      assert (Hk : nth_error kinds (length first) = Some k).
+      { rewrite Hks, nth_error_app2, Nat.sub_diag by lia. reflexivity. }
+      assert (Hproper' : proper W ks) by (intros x Hx; apply Hproper; rewrite Hks; apply in_or_app; right; right; exact Hx).
+      destruct (Z.le_gt_cases (charge D k t) z) as [Hc|Hc].
+      + assert (H : forall b, (b <= c)%nat -> batch_entry T' (adds b (code k) (pile ks ns h)) (v + charges D t ks ns + Z.of_nat b * charge D k t)).
+        { induction b as [|b IHb]; intros Hb; cbn [adds]; [rewrite Z.mul_0_l, Z.add_0_r; exact Hrest|].
+          replace (v + charges D t ks ns + Z.of_nat (S b) * charge D k t)
+            with (v + charges D t ks ns + Z.of_nat b * charge D k t + charge D k t) by lia.
+          apply (entry_more t T _ _ (length first) k Hk Hc); [| |apply IHb; lia].
+          - rewrite tokens_adds, tokens_pile by assumption. nia.
+          - split; [lia|]. change (insert_code (code k) (adds b (code k) (pile ks ns h)))
+              with (adds (S b) (code k) (pile ks ns h)).
+            apply (late_adds t (length first) k _ (S b) Hk); [rewrite tokens_pile by assumption; nia| |].
+            + split; [lia|]. apply (late_pile t h Ht ks (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+              intros k' c' H. apply Hsoon. right. exact H.
+            + intros _. apply (Hsoon k c (or_introl eq_refl)). lia. }
+        specialize (H c (le_n c)). replace (v + (Z.of_nat c * charge D k t + charges D t ks ns))
+          with (v + charges D t ks ns + Z.of_nat c * charge D k t) by lia. exact H.
+      + rewrite (Hdear k c (or_introl eq_refl) ltac:(lia)). cbn [adds].
+        replace (v + (Z.of_nat 0 * charge D k t + charges D t ks ns)) with (v + charges D t ks ns) by lia. exact Hrest.
+  Qed.
+
+  (* --- The search --- *)
+
+  Definition node_at (N : nodes) (h : list Z) (a v : Z) : Prop :=
+    exists i v', KeyMap.find h F = Some i /\ In (a, v') (nodes_of N i) /\ v' <= v.
+
+
+  Section After.
+    Context (X t : Z) (idle : bool) (T : batch_table) (N : nodes).
+    Let N' := nodes_after D z X kinds G idle t T N.
+
+    Lemma nodes_spec i : 0 <= i < at_place 0 (reach G) t -> exists above,
+      nodes_of N' i = fold_left (completed X (dues_at D z kinds t) T above i) (at_place [] (larger G) i)
+        (advanced X G idle T N i) /\
+      forall j, i < j < at_place 0 (reach G) t -> nodes_of above j = nodes_of N' j.
+    Proof.
+      set (n := at_place 0 (reach G) t). intros Hi.
+      set (f := fun above p => fold_left (completed X (dues_at D z kinds t) T (n, above) (n - 1 - p))
+        (at_place [] (larger G) (n - 1 - p)) (advanced X G idle T N (n - 1 - p))).
+      destruct (at_build [] n f (n - 1 - i)) as (above & E & Hbelow); [lia|].
+      exists (n, above). split.
+      - change (nodes_of N' i) with (at_place [] (build [] n f) (n - 1 - i)). rewrite E. unfold f.
+        replace (n - 1 - (n - 1 - i)) with i by lia. reflexivity.
+      - intros j Hj. apply (Hbelow (n - 1 - j)). lia.
+    Qed.
+
+    Lemma completed_one dues above i l y a v : In (a, v) l ->
+      exists v', v' <= v /\ In (a, v') (completed X dues T above i l y).
+    Proof.
+      intros H. unfold completed. destruct (nodes_of above (snd y)) as [|x there]; [exists v; split; [lia|exact H]|].
+      destruct (at_place None dues (fst y)) as [[k d]|]; [|exists v; split; [lia|exact H]].
+      apply merge_spec. right. exact H.
+    Qed.
+
+    Lemma completed_keeps dues above i ys : forall l a v, In (a, v) l ->
+      exists v', v' <= v /\ In (a, v') (fold_left (completed X dues T above i) ys l).
+    Proof.
+      induction ys as [|y ys IH]; intros l a v H; cbn [fold_left]; [exists v; split; [lia|exact H]|].
+      destruct (completed_one dues above i l y a v H) as (v1 & H1 & H2).
+      destruct (IH _ _ _ H2) as (v2 & H3 & H4). exists v2. split; [lia|exact H4].
+    Qed.
+
+    Lemma completed_adds dues above i ys m j k d a v : In (m, j) ys -> at_place None dues m = Some (k, d) ->
+      let left := (a / unit k) mod radix k in let c := at_place never d left in
+      In (a, v) (nodes_of above j) -> v + c <= X - rest_of T i -> left <> 0 ->
+      forall l, exists v', v' <= v + c /\ In (a - unit k, v') (fold_left (completed X dues T above i) ys l).
+    Proof.
+      intros Hy Hm left c Hin Hc Hleft. induction ys as [|y ys IH]; intros l; [destruct Hy|]. cbn [fold_left].
+      destruct Hy as [->|Hy]; [|apply IH, Hy].
+      assert (H : exists v', v' <= v + c /\ In (a - unit k, v') (completed X dues T above i l (m, j))).
+      { unfold completed. cbn [fst snd]. rewrite Hm. destruct (nodes_of above j) as [|x there] eqn:E; [destruct Hin|].
+        rewrite <- E in *. apply merge_spec. left. apply completing_spec; assumption. }
+      destruct H as (v1 & H1 & H2). destruct (completed_keeps dues above i ys _ _ _ H2) as (v2 & H3 & H4).
+      exists v2. split; [lia|exact H4].
+    Qed.
+
+    Lemma merged_in bs b a v : In b bs -> In (a, v) (nodes_of N b) -> forall l,
+      exists v', v' <= v /\ In (a, v') (fold_left (fun l b => merge (nodes_of N b) l) bs l).
+    Proof.
+      assert (Hkeep : forall cs l a v, In (a, v) l ->
+          exists v', v' <= v /\ In (a, v') (fold_left (fun l b => merge (nodes_of N b) l) cs l)).
+      { induction cs as [|x cs IH]; intros l a' v' H; cbn [fold_left]; [exists v'; split; [lia|exact H]|].
+        destruct (merge_spec (nodes_of N x) l a' v' (or_intror H)) as (v1 & H1 & H2).
+        destruct (IH _ _ _ H2) as (v2 & H3 & H4). exists v2. split; [lia|exact H4]. }
+      intros Hb Hin. induction bs as [|x bs IH]; intros l; [destruct Hb|]. cbn [fold_left].
+      destruct Hb as [->|Hb]; [|apply IH, Hb].
+      destruct (merge_spec (nodes_of N b) l a v (or_introl Hin)) as (v1 & H1 & H2).
+      destruct (Hkeep bs _ _ _ H2) as (v2 & H3 & H4). exists v2. split; [lia|exact H4].
+    Qed.
+
+    Lemma advanced_spec h a v g : node_at N (before W h) a v -> batch_entry T h g ->
+      idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> 0 <= t <= late_of h -> node_at N' h a v.
+    Proof.
+      intros (b & v0 & Hb & Hin & Hv0) (i & Hi & Hg) Hidle Ha HX Ht.
+      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & Hroot & (b' & Hb' & _ & _ & Hprior & _) & _).
+      rewrite Hb in Hb'. inversion Hb'. subst b'. clear Hb'.
+      destruct (merged_in _ b a v0 Hprior Hin []) as (v1 & Hv1 & Hin1).
+      assert (Hadv : In (a, v1) (advanced X G idle T N i)).
+      { unfold advanced. replace (negb idle && (i =? root G)) with false.
+        - apply filter_In. split; [exact Hin1|]. cbn [fst snd]. destruct (Z.eqb_spec a 0); [contradiction|]. cbn [negb andb]. lia.
+        - destruct Hidle as [->|Hh]; [reflexivity|]. destruct Hroot as [->|Hr]; [contradiction|].
+          destruct (Z.eqb_spec i (root G)); [contradiction|]. destruct idle; reflexivity. }
+      destruct (nodes_spec i (there h i t Hi Ht)) as (above & E & _).
+      destruct (completed_keeps (dues_at D z kinds t) above i (at_place [] (larger G) i) _ _ _ Hadv) as (v2 & Hv2 & Hin2).
+      exists i, v2. split; [exact Hi|]. rewrite E. split; [exact Hin2|lia].
+    Qed.
+
+    Lemma one_less m k h a v g : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
+      batch_entry T h g -> node_at N' (insert_code (code k) h) a v ->
+      let left := (a / unit k) mod radix k in 0 < left < radix k -> v + due D t k left + g <= X ->
+      0 <= t <= late_of (insert_code (code k) h) ->
+      node_at N' h (a - unit k) (v + due D t k left).
+    Proof.
+      intros Hm Hc Hfit (i & Hi & Hg) (j & v0 & Hj & Hin & Hv0) left Hleft HX Ht.
+      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore & _).
+      destruct (Hmore m k Hm Hfit) as (j' & Hj' & Hij & Hlarger & _ & _).
+      rewrite Hj in Hj'. inversion Hj'. subst j'. clear Hj'.
+      pose proof (there _ _ _ Hj Ht) as Hjt.
+      destruct (nodes_spec i) as (above & E & Habove); [lia|]. rewrite <- (Habove j) in Hin by lia.
+      assert (Hd : at_place None (dues_at D z kinds t) (Z.of_nat m) = Some (k, tabulate (radix k) (due D t k))).
+      { unfold dues_at. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.
+        apply nth_error_nth. erewrite map_nth_error by exact Hm. destruct (Z.leb_spec (charge D k t) z); [reflexivity|lia]. }
+      assert (Edue : at_place never (tabulate (radix k) (due D t k)) left = due D t k left) by (apply at_tabulate; lia).
+      destruct (completed_adds _ above i _ _ j k _ a v0 Hlarger Hd Hin) with (l := advanced X G idle T N i) as (v1 & Hv1 & Hin1).
+      - fold left. rewrite Edue. lia.
+      - fold left. lia.
+      - fold left in Hv1. rewrite Edue in Hv1. exists i, v1. split; [exact Hi|]. rewrite E. split; [exact Hin1|lia].
+    Qed.
+
+    Lemma some_less m k h : nth_error kinds m = Some k -> charge D k t <= z -> let c := due D t k in
+      forall n a v left, tokens W h + Z.of_nat n * size k <= M -> node_at N' (adds n (code k) h) a v ->
+      (forall j, (j < n)%nat -> batch_entry T (adds j (code k) h) (X - v - spend c left (n - j))) ->
+      (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k = left - Z.of_nat j
+        /\ 0 < left - Z.of_nat j < radix k) ->
+      0 <= t <= late_of h -> t <= last_time D z k ->
+      node_at N' h (a - Z.of_nat n * unit k) (v + spend c left n).
+    Proof.
+      intros Hm Hc c. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
+      induction n as [|n IH]; intros a v left Hfit Hnode Hrest Hleft Ht Hk.
+      - cbn [adds spend] in *. rewrite Z.mul_0_l, Z.sub_0_r, Z.add_0_r. exact Hnode.
+      - cbn [adds] in Hnode. destruct (Hleft O ltac:(lia)) as [Em Hr].
+        replace (a - Z.of_nat 0 * unit k) with a in Em by lia. replace (left - Z.of_nat 0) with left in * by lia.
+        pose proof (Hrest n ltac:(lia)) as Hentry. replace (S n - n)%nat with 1%nat in Hentry by lia. cbn [spend] in Hentry.
+        assert (Hone : node_at N' (adds n (code k) h) (a - unit k) (v + c left)).
+        { rewrite <- Em. apply (one_less m k _ a v (X - v - (c left + 0)) Hm Hc); try assumption.
+          - rewrite tokens_adds by exact Hcode. nia.
+          - rewrite Em. exact Hr.
+          - rewrite Em. unfold c. lia.
+          - split; [lia|]. apply (late_adds t m k h (S n) Hm); [exact Hfit|exact Ht|intros _; exact Hk]. }
+        cbn [spend]. replace (a - Z.of_nat (S n) * unit k) with (a - unit k - Z.of_nat n * unit k) by lia.
+        rewrite Z.add_assoc. apply IH; [nia|exact Hone| | |exact Ht|exact Hk].
+        + intros j Hj. pose proof (Hrest j ltac:(lia)) as H. replace (S n - j)%nat with (S (n - j)) in H by lia.
+          cbn [spend] in H. replace (X - (v + c left) - spend c (left - 1) (n - j))
+            with (X - v - (c left + spend c (left - 1) (n - j))) by lia. exact H.
+        + intros j Hj. destruct (Hleft (S j) ltac:(lia)) as [H1 H2].
+          replace (a - unit k - Z.of_nat j * unit k) with (a - Z.of_nat (S j) * unit k) by lia.
+          replace (left - 1 - Z.of_nat j) with (left - Z.of_nat (S j)) by lia. auto.
+    Qed.
+
+    (* Between the completions of a time costs-to-go are no more than what is left to pay; g after them. *)
+    Fixpoint paid_batches (g : Z) (ks : list kind) (ns : list nat) (h : list Z) : Prop :=
+      match ks, ns with
+      | k :: ks', n :: ns' =>
+          (forall j, (j < n)%nat -> batch_entry T (adds j (code k) (pile ks' ns' h))
+            (g + Z.of_nat j * charge D k t + charges D t ks' ns')) /\ paid_batches g ks' ns' h
+      | _, _ => True
+      end.
+
+    Lemma completions_spec g : forall ks first ns ds u low h a v, kinds = first ++ ks ->
+      placed_batch u ks -> 0 <= low < u -> enough ks ns ds -> a = low + u * encode ks ds ->
+      tokens W h + batch_tokens ks ns <= M ->
+      node_at N' (pile ks ns h) a v -> paid_batches g ks ns h ->
+      pay_enough D t ks ns ds -> v + dues D t ks ns ds + g <= X ->
+      (forall k n, In (k, n) (combine ks ns) -> z < charge D k t -> n = O) ->
+      0 <= t <= late_of h -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_time D z k) ->
+      node_at N' h (a - u * encode ks ns) (v + dues D t ks ns ds).
+    Proof.
+      induction ks as [|k ks IH]; intros first ns ds u low h a v Hks Hplaced Hlow Henough Ha Hfit Hnode Hpaid Hpay Hv Hdear Ht Hsoon.
+      - cbn [pile dues encode] in *. rewrite Z.mul_0_r, Z.sub_0_r, Z.add_0_r. exact Hnode.
+      - destruct ns as [|n ns], ds as [|d ds]; cbn [enough] in Henough; try contradiction.
+        destruct Henough as (Hnd & Hd & Henough). destruct Hplaced as [Hu Hplaced].
+        cbn [pile dues encode paid_batches pay_enough batch_tokens] in *. destruct Hpaid as [Hrest Hpaid].
+        destruct Hpay as [Hpay Hpays].
+        pose proof (dues_least D t ks ns ds Hpays (enough_length _ _ _ Henough)) as Hothers.
+        set (c := due D t k) in *. set (E := encode ks ds) in *.
+        assert (Hk : nth_error kinds (length first) = Some k).
+        { rewrite Hks, nth_error_app2, Nat.sub_diag by lia. reflexivity. }
+        destruct (Hproper k (nth_error_In _ _ Hk)) as [Hcode Hsize].
+        assert (Hproper' : proper W ks) by (intros x Hx; apply Hproper; rewrite Hks; apply in_or_app; right; right; exact Hx).
+        assert (Hnode1 : node_at N' (pile ks ns h) (a - Z.of_nat n * u) (v + spend c (Z.of_nat d) n)).
+        { destruct (Z.le_gt_cases (charge D k t) z) as [Hc|Hc].
+          2:{ rewrite (Hdear k n (or_introl eq_refl) ltac:(lia)) in *. cbn [adds spend] in *.
+              rewrite Z.mul_0_l, Z.sub_0_r, Z.add_0_r. exact Hnode. }
+          destruct n as [|n0] eqn:En; [cbn [adds spend] in *; rewrite Z.mul_0_l, Z.sub_0_r, Z.add_0_r; exact Hnode|].
+          rewrite <- En in *.
+          rewrite <- Hu. apply (some_less (length first) k _ Hk Hc); [rewrite tokens_pile by exact Hproper'; lia|exact Hnode| | | |].
+          - intros j Hj. specialize (Hrest j Hj). destruct Hrest as (i & Hi & Hle). exists i. split; [exact Hi|].
+            pose proof (spend_parts c (n - j) (Z.of_nat d) j) as Hparts. replace (n - j + j)%nat with n in Hparts by lia.
+            pose proof (spend_least c (charge D k t) j (Z.of_nat d - Z.of_nat (n - j))) as Hless.
+            assert (Z.of_nat j * charge D k t <= spend c (Z.of_nat d - Z.of_nat (n - j)) j).
+            { apply Hless. intros i' Hi'. specialize (Hpay (n - j + i')%nat ltac:(lia)).
+              replace (Z.of_nat d - Z.of_nat (n - j) - Z.of_nat i') with (Z.of_nat d - Z.of_nat (n - j + i')) by lia. exact Hpay. }
+            fold c. lia.
+          - intros j Hj. rewrite Ha, Hu.
+            replace (low + u * (Z.of_nat d + radix k * E) - Z.of_nat j * u)
+              with (low + (Z.of_nat d - Z.of_nat j + E * radix k) * u) by ring.
+            rewrite Z.div_add, (Z.div_small low u) by lia. rewrite Z.add_0_l, Z.mod_add, Z.mod_small by lia. lia.
+          - split; [lia|]. apply (late_pile t h Ht ks (first ++ [k])); [rewrite <- app_assoc; exact Hks|nia|].
+            intros k' n' H. apply Hsoon. right. exact H.
+          - apply (Hsoon k n (or_introl eq_refl)). lia. }
+        replace (a - u * (Z.of_nat n + radix k * encode ks ns))
+          with (a - Z.of_nat n * u - u * radix k * encode ks ns) by ring.
+        rewrite Z.add_assoc.
+        apply (IH (first ++ [k]) ns ds (u * radix k) (low + u * (Z.of_nat d - Z.of_nat n))).
+        + rewrite <- app_assoc. exact Hks.
+        + exact Hplaced.
+        + nia.
+        + exact Henough.
+        + rewrite Ha. fold E. ring.
+        + nia.
+        + exact Hnode1.
+        + exact Hpaid.
+        + exact Hpays.
+        + lia.
+        + intros k' n' Hk'. apply (Hdear k' n'). right. exact Hk'.
+        + exact Ht.
+        + intros k' n' Hk'. apply (Hsoon k' n'). right. exact Hk'.
+    Qed.
+  End After.
+
+  Lemma found_spec X N v : node_at N [] 0 v -> v <= X -> found X G N = true.
+  Proof.
+    intros (i & v' & Hi & Hin & Hle) HX. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & _).
+    rewrite Hi in Hroot. inversion Hroot. subst i. unfold found. apply existsb_exists.
+    exists (0, v'). split; [exact Hin|]. cbn [fst snd]. lia.
+  Qed.
+End Numbered.

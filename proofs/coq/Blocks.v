@@ -10,54 +10,52 @@
    `explore` finds the profiles; nothing is proved about it.  `graph_ok` then checks that
    whatever fits leads from profiles with a number to profiles with a number. *)
 
-From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Prices Area PathCheck Types Keys Exhaustive Released.
+From Coq Require Import ZArith List Lia Bool Permutation.
+From Kvopt Require Import Model Sums Staircase Prices Area PathCheck Types Keys Vectors Exhaustive Released.
 Import ListNotations.
 Open Scope Z_scope.
 
-(* Profiles with their numbers, and numbers with their profiles. *)
-Definition numbers := KeyMap.t positive.
-Definition profiles := PositiveMap.t (list Z).
+(* Profiles, and how many of each type are left of M, with their numbers. *)
+Definition numbers := KeyMap.t Z.
 
-(* An edge: how many of each type start, and the number of the profile after the round. *)
-Definition edge : Type := list Z * positive.
-Definition graph := PositiveMap.t (list Z * (bool * list edge)).
-
-(* PositiveMap.map, without rebuilding the keys. *)
-Fixpoint map_tree {A B : Type} (f : A -> B) (m : PositiveMap.t A) : PositiveMap.t B :=
-  match m with
-  | PositiveMap.Leaf _ => PositiveMap.Leaf _
-  | PositiveMap.Node low x high =>
-      PositiveMap.Node (map_tree f low) (option_map f x) (map_tree f high)
-  end.
+(* An edge: the number of a group, those who start, and that of the profile after the round.  A graph has by number
+   profiles, whether none of their edges is missing, and the edges. *)
+Definition edge : Type := Z * Z.
+Definition graph_node : Type := list Z * (bool * list edge).
+Definition no_node : graph_node := ([], (false, [])).
 
 (* --- Finding the profiles (nothing is proved about it) ------------------------------------ *)
 
-(* The number of the n-th profile, such that those of later ones are near in the tree. *)
-Fixpoint near (bits : nat) (n : Z) : positive :=
-  match bits with
-  | O => xH
-  | S bits' => let half := 2 ^ Z.of_nat bits' in
-      if half <=? n then xI (near bits' (n - half)) else xO (near bits' n)
+Record found_profiles := Found {
+  by_profile : numbers;
+  by_group : numbers;
+  next_profile : Z;
+  next_group : Z;
+  all_profiles : list (list Z);  (* the last one first *)
+  all_groups : list (list Z);
+  todo : list (list Z)
+}.
+
+Definition meet (ws : list Z) (x : found_profiles) (choice : list Z * list Z) : found_profiles :=
+  let (group, used) := choice in
+  let p := tl used in
+  let x' := match KeyMap.find group (by_group x) with
+    | Some _ => x
+    | None => Found (by_profile x) (KeyMap.add group (next_group x) (by_group x)) (next_profile x) (next_group x + 1)
+        (all_profiles x) (less ws group :: all_groups x) (todo x)
+    end in
+  match KeyMap.find p (by_profile x') with
+  | Some _ => x'
+  | None => Found (KeyMap.add p (next_profile x') (by_profile x')) (by_group x') (next_profile x' + 1) (next_group x')
+      (p :: all_profiles x') (all_groups x') (p :: todo x')
   end.
 
-Definition meet (x : numbers * (profiles * (Z * list (list Z)))) (choice : list Z * list Z) :
-    numbers * (profiles * (Z * list (list Z))) :=
-  let '(N, (P, (next, todo))) := x in
-  let p := tl (snd choice) in
-  match KeyMap.find p N with
-  | Some _ => x
-  | None => let i := near 23 next in
-      (KeyMap.add p i N, (PositiveMap.add i p P, (next + 1, p :: todo)))
-  end.
-
-Fixpoint explore (M : Z) (shapes : list (list Z)) (ws : list Z) (fuel : nat)
-    (x : numbers * (profiles * (Z * list (list Z)))) : numbers * profiles :=
-  let '(N, (P, (next, todo))) := x in
-  match fuel, todo with
+Fixpoint explore (M : Z) (shapes : list (list Z)) (ws : list Z) (fuel : nat) (x : found_profiles) : found_profiles :=
+  match fuel, todo x with
   | S fuel', p :: todo' =>
-      explore M shapes ws fuel' (fold_left meet (choices M shapes ws p) (N, (P, (next, todo'))))
-  | _, _ => (N, P)
+      explore M shapes ws fuel' (fold_left (meet ws) (choices M shapes ws p)
+        (Found (by_profile x) (by_group x) (next_profile x) (next_group x) (all_profiles x) (all_groups x) todo'))
+  | _, _ => x
   end.
 
 Definition max_profiles : Z := 5000000.
@@ -66,25 +64,33 @@ Definition max_values : Z := 200000000.  (* profiles times rounds *)
 
 (* --- The check --------------------------------------------------------------------------- *)
 
-(* The edges of a profile, and whether none leads to a profile without number. *)
-Definition edges_of (M : Z) (shapes : list (list Z)) (ws : list Z) (N : numbers) (p : list Z) :
-    bool * list edge :=
+(* Where a choice leads, and the edges of a profile, if none is missing. *)
+Definition edge_of (N G : numbers) (choice : list Z * list Z) : option edge :=
+  match KeyMap.find (tl (snd choice)) N, KeyMap.find (fst choice) G with
+  | Some j, Some g => Some (g, j)
+  | _, _ => None
+  end.
+Definition edges_of (M : Z) (shapes : list (list Z)) (ws : list Z) (N G : numbers) (p : list Z) : bool * list edge :=
   fold_right (fun choice found =>
-      match KeyMap.find (tl (snd choice)) N with
-      | Some j => (fst found, (less ws (fst choice), j) :: snd found)
+      match edge_of N G choice with
+      | Some e => (fst found, e :: snd found)
       | None => (false, snd found)
       end)
     (true, []) (choices M shapes ws p).
 
-Definition make_graph (M : Z) (shapes : list (list Z)) (ws : list Z) (N : numbers) (P : profiles) : graph :=
-  map_tree (fun p => (p, edges_of M shapes ws N p)) P.
+Definition make_graph (M : Z) (shapes : list (list Z)) (ws : list Z) (N G : numbers) (P : vector (list Z)) :
+    vector graph_node :=
+  map_vector (fun p => (p, edges_of M shapes ws N G p)) P.
 
-(* Every number belongs to its profile, and no edge is missing. *)
-Definition graph_ok (N : numbers) (E : graph) : bool :=
-  forallb (fun x => match PositiveMap.find (snd x) E with
-      | Some (p, (ok, _)) => ok && (if Key.eq_dec p (fst x) then true else false)
-      | None => false
-      end) (KeyMap.elements N).
+Definition edges_in (E : vector graph_node) : vector (list edge) := map_vector (fun x => snd (snd x)) E.
+
+(* Every number belongs to its profile or group, and no edge is missing. *)
+Definition graph_ok (N : numbers) (E : vector graph_node) : bool :=
+  forallb (fun x => let (p, edges) := at_place no_node E (snd x) in
+      fst edges && (if Key.eq_dec p (fst x) then true else false)) (KeyMap.elements N).
+Definition groups_ok (ws : list Z) (G : numbers) (groups : vector (list Z)) : bool :=
+  forallb (fun x => if Key.eq_dec (at_place [] groups (snd x)) (less ws (fst x)) then true else false)
+    (KeyMap.elements G).
 
 Fixpoint dot (xs ys : list Z) : Z :=
   match xs, ys with
@@ -92,26 +98,30 @@ Fixpoint dot (xs ys : list Z) : Z :=
   | _, _ => 0
   end.
 
-Definition least_of (l : list Z) : Z :=
-  match l with [] => 0 | x :: rest => fold_left Z.min rest x end.
-
-Definition value_at (V : PositiveMap.t Z) (i : positive) : Z :=
-  match PositiveMap.find i V with Some v => v | None => 0 end.
+(* The least that groups cost with what follows them. *)
+Definition edge_value (costs after : vector Z) (e : edge) : Z := at_place 0 costs (fst e) + at_place 0 after (snd e).
+Fixpoint least_edge (costs after : vector Z) (best : Z) (edges : list edge) : Z :=
+  match edges with
+  | [] => best
+  | e :: rest => let v := edge_value costs after e in least_edge costs after (if v <? best then v else best) rest
+  end.
+Definition least_of (costs after : vector Z) (edges : list edge) : Z :=
+  match edges with [] => 0 | e :: rest => least_edge costs after (edge_value costs after e) rest end.
 
 (* What a start of each type at time t costs. *)
 Definition start_costs (price : request -> Z -> Z) (kinds : list request) (t : Z) : list Z :=
   map (fun q => price q t) kinds.
 
 (* The costs of the cheapest paths on from all profiles, n rounds before H, at time t. *)
-Fixpoint values (price : request -> Z -> Z) (kinds : list request) (E : graph) (n : nat) (t : Z) :
-    PositiveMap.t Z :=
+Fixpoint values (price : request -> Z -> Z) (kinds : list request) (edges : vector (list edge)) (groups : vector (list Z))
+    (n : nat) (t : Z) : vector Z :=
   match n with
-  | O => map_tree (fun _ => 0) E
+  | O => map_vector (fun _ => 0) edges
   | S n' =>
-      let after := values price kinds E n' (t + 1) in
-      let costs := start_costs price kinds t in
-      map_tree (fun x => least_of
-        (map (fun e => dot (fst e) costs + value_at after (snd e)) (snd (snd x)))) E
+      let after := values price kinds edges groups n' (t + 1) in
+      let starts := start_costs price kinds t in
+      let costs := map_vector (fun cs => dot cs starts) groups in
+      map_vector (least_of costs after) edges
   end.
 
 Definition max_rounds : Z := 100000.
@@ -120,18 +130,24 @@ Definition max_rounds : Z := 100000.
 Definition block_value (M : Z) (price : request -> Z -> Z) (kinds : list request) (H : Z) : option Z :=
   let shapes := map shape kinds in
   let ws := map (fun _ => M) kinds in
-  let (N, P) := explore M shapes ws
-    (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
-    (KeyMap.add [] (near 23 0) (KeyMap.empty _),
-      (PositiveMap.add (near 23 0) [] (PositiveMap.empty _), (1, [[]]))) in
-  let E := make_graph M shapes ws N P in
-  match KeyMap.find [] N with
-  | Some root =>
-      if (Z.of_nat (KeyMap.cardinal N) * H <=? max_values) && graph_ok N E
-      then Some (value_at (values price kinds E (Z.to_nat H) 0) root)
-      else None
-  | None => None
-  end.
+  if H <=? 0 then Some 0
+  else
+    let found := explore M shapes ws
+      (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
+      (Found (KeyMap.add [] 0 (KeyMap.empty _)) (KeyMap.empty _) 1 0 [[]] [] [[]]) in
+    let N := by_profile found in
+    let G := by_group found in
+    let groups := Vector (rev' (all_groups found)) in
+    if next_profile found * H <=? max_values then
+      let E := make_graph M shapes ws N G (Vector (rev' (all_profiles found))) in
+      match KeyMap.find [] N with
+      | Some root =>
+          if graph_ok N E && groups_ok ws G groups
+          then Some (at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root)
+          else None
+      | None => None
+      end
+    else None.
 
 (* What a start costs: (round, dual) of the memory, and the duals of the demands. *)
 Definition priced_start (D : Z) (on_memory : list (Z * Z)) (w : request -> Z) (q : request) (t : Z) : Z :=
@@ -169,32 +185,38 @@ Definition blocks_bound (M D : Z) (on_memory : list (Z * Z)) (blocks : list (lis
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
-Lemma least_of_le l x : In x l -> least_of l <= x.
+Lemma least_edge_le costs after edges : forall best, least_edge costs after best edges <= best /\
+  forall e, In e edges -> least_edge costs after best edges <= edge_value costs after e.
 Proof.
-  assert (H : forall l y, fold_left Z.min l y <= y /\ forall z, In z l -> fold_left Z.min l y <= z).
-  { induction l0 as [|a l0 IH]; intros y; cbn [fold_left]; [split; [lia|intros z []]|].
-    destruct (IH (Z.min y a)) as [H1 H2]. split; [lia|]. intros z [->|Hz]; [lia|]. apply H2, Hz. }
-  destruct l as [|a l]; [intros []|]. cbn [least_of]. destruct (H l a) as [H1 H2].
-  intros [->|Hx]; [exact H1|apply H2, Hx].
+  induction edges as [|a edges IH]; intros best; cbn [least_edge]; [split; [lia|intros e []]|]. cbv zeta.
+  set (w := if edge_value costs after a <? best then _ else _).
+  assert (Hw : w <= best /\ w <= edge_value costs after a) by (unfold w; destruct (Z.ltb_spec (edge_value costs after a) best); lia).
+  destruct (IH w) as [H1 H2]. split; [lia|]. intros e He. destruct He as [He|He]; [subst e; lia|apply H2, He].
 Qed.
 
-Lemma find_map {A B : Type} (f : A -> B) m i :
-  PositiveMap.find i (map_tree f m) = option_map f (PositiveMap.find i m).
+Lemma least_of_le costs after edges e : In e edges -> least_of costs after edges <= edge_value costs after e.
 Proof.
-  revert m. induction i as [i IH|i IH|]; intros [|low x high]; cbn [map_tree PositiveMap.find];
-    try reflexivity; apply IH.
+  destruct edges as [|a edges]; [intros []|]. cbn [least_of].
+  destruct (least_edge_le costs after edges (edge_value costs after a)) as [H1 H2].
+  intros [<-|He]; [exact H1|apply H2, He].
 Qed.
 
-Lemma edges_of_spec M shapes ws N p : fst (edges_of M shapes ws N p) = true ->
+Lemma edges_of_spec M shapes ws N G p : fst (edges_of M shapes ws N G p) = true ->
   forall choice, In choice (choices M shapes ws p) ->
-  exists j, KeyMap.find (tl (snd choice)) N = Some j /\
-    In (less ws (fst choice), j) (snd (edges_of M shapes ws N p)).
+  exists e, edge_of N G choice = Some e /\ In e (snd (edges_of M shapes ws N G p)).
 Proof.
   unfold edges_of. induction (choices M shapes ws p) as [|x l IH]; intros Hok choice Hin; [destruct Hin|].
-  cbn [fold_right] in *. destruct (KeyMap.find (tl (snd x)) N) as [j|] eqn:E; [|discriminate].
+  cbn [fold_right] in *. destruct (edge_of N G x) as [e|] eqn:E; [|discriminate].
   cbn [fst snd] in *. destruct Hin as [<-|Hin].
-  - exists j. split; [exact E|left; reflexivity].
-  - destruct (IH Hok choice Hin) as (j' & H1 & H2). exists j'. split; [exact H1|right; exact H2].
+  - exists e. split; [exact E|left; reflexivity].
+  - destruct (IH Hok choice Hin) as (e' & H1 & H2). exists e'. split; [exact H1|right; exact H2].
+Qed.
+
+Lemma edge_of_spec N G choice g j : edge_of N G choice = Some (g, j) ->
+  KeyMap.find (tl (snd choice)) N = Some j /\ KeyMap.find (fst choice) G = Some g.
+Proof.
+  unfold edge_of. destruct (KeyMap.find (tl (snd choice)) N); [|discriminate].
+  destruct (KeyMap.find (fst choice) G); [|discriminate]. intros H. inversion H. auto.
 Qed.
 
 Lemma less_less ws cs : length ws = length cs -> less ws (less ws cs) = cs.
@@ -209,11 +231,11 @@ Section Paths.
     (Hkinds : forall q, In q kinds -> valid_request q).
   Context (Hvalid : forall a, In a l -> valid a) (Hfits : fits M l).
   Context (Hin : forall a, In a l -> In (of a) kinds).
-  Context (price : request -> Z -> Z) (N : numbers) (P : profiles).
+  Context (price : request -> Z -> Z) (N G : numbers) (P : vector (list Z)) (groups : vector (list Z)).
   Let shapes := map shape kinds.
   Let ws := map (fun _ : request => M) kinds.
-  Let E := make_graph M shapes ws N P.
-  Context (Hok : graph_ok N E = true).
+  Let E := make_graph M shapes ws N G P.
+  Context (Hok : graph_ok N E = true) (Hgroups : groups_ok ws G groups = true).
 
   Definition reduced (a : attempt) : Z := price (of a) (start a).
 
@@ -255,18 +277,29 @@ Section Paths.
   (* The profile at time t has a number, and going on from it costs no more than V0 asks. *)
   Definition on_path (V0 : Z) (n : nat) (t : Z) : Prop :=
     exists p i, KeyMap.find p N = Some i /\ (forall j, nth j p 0 = load l t j) /\
-      V0 <= cost_before t + value_at (values price kinds E n t) i.
+      V0 <= cost_before t + at_place 0 (values price kinds (edges_in E) groups n t) i.
 
   Lemma number_spec p i : KeyMap.find p N = Some i ->
-    PositiveMap.find i E = Some (p, edges_of M shapes ws N p) /\ fst (edges_of M shapes ws N p) = true.
+    at_place [] (edges_in E) i = snd (edges_of M shapes ws N G p) /\ fst (edges_of M shapes ws N G p) = true.
   Proof.
     intros H. unfold graph_ok in Hok. rewrite forallb_forall in Hok.
-    specialize (Hok _ (find_elements _ _ _ H)). cbn [fst snd] in Hok.
-    unfold E, make_graph in *. rewrite find_map in *.
-    destruct (PositiveMap.find i P) as [p'|]; [|discriminate]. cbn [option_map] in *.
-    destruct (edges_of M shapes ws N p') as [ok es] eqn:Ee. apply andb_true_iff in Hok as [Ho Hp].
-    destruct (Key.eq_dec p' p) as [Heq|]; [|discriminate]. unfold Key.eq in Heq. subst p'.
-    rewrite Ee. auto.
+    specialize (Hok _ (find_elements _ _ _ H)). cbn [fst snd] in Hok. unfold edges_in.
+    rewrite (at_map _ no_node) by reflexivity.
+    unfold E, make_graph in *. destruct P as [l0]. cbn [map_vector at_place] in *.
+    destruct (0 <=? i); [|discriminate].
+    destruct (Nat.lt_ge_cases (Z.to_nat i) (length l0)) as [Hlen|Hlen].
+    2:{ rewrite nth_overflow in Hok by (rewrite map_length; exact Hlen). discriminate. }
+    rewrite (nth_indep _ no_node ((fun p => (p, edges_of M shapes ws N G p)) [])) in * by (rewrite map_length; exact Hlen).
+    rewrite (map_nth (fun p => (p, edges_of M shapes ws N G p))) in *.
+    apply andb_true_iff in Hok as [Ho Hp].
+    destruct (Key.eq_dec _ p) as [Heq|]; [|discriminate]. unfold Key.eq in Heq. rewrite Heq in *. auto.
+  Qed.
+
+  Lemma group_spec c g : KeyMap.find c G = Some g -> at_place [] groups g = less ws c.
+  Proof.
+    intros H. unfold groups_ok in Hgroups. rewrite forallb_forall in Hgroups.
+    specialize (Hgroups _ (find_elements _ _ _ H)). cbn [fst snd] in Hgroups.
+    destruct (Key.eq_dec _ _) as [Heq|]; [exact Heq|discriminate].
   Qed.
 
   Lemma on_path_step V0 n t : 0 <= t -> on_path V0 (S n) t -> on_path V0 n (t + 1).
@@ -280,19 +313,21 @@ Section Paths.
     - apply starting_fits.
     - intros j. rewrite Hp. unfold shapes.
       rewrite (load_step kinds l Hdist Hzero Hvalid Hin). apply (load_fits M l Hvalid Hfits).
-    - destruct (edges_of_spec _ _ _ _ _ Hedges _ Hu) as (j & Hj & Hedge). cbn [fst snd] in *.
-      rewrite less_less in Hedge by (unfold ws, C, counts_of; rewrite !map_length; reflexivity).
+    - destruct (edges_of_spec _ _ _ _ _ _ Hedges _ Hu) as ([g j] & Hgj & Hedge).
+      apply edge_of_spec in Hgj as [Hj Hg]. cbn [fst snd] in *. pose proof (group_spec _ _ Hg) as Hcs.
+      rewrite less_less in Hcs by (unfold ws, C, counts_of; rewrite !map_length; reflexivity).
       exists (tl u), j. split; [exact Hj|]. split.
       + intros k. assert (Hk : nth k (tl u) 0 = nth (S k) u 0) by (destruct u; destruct k; reflexivity).
         rewrite Hk, Hnth, Hp. unfold shapes. rewrite (load_step kinds l Hdist Hzero Hvalid Hin).
         unfold load. apply total_ext. intros a _.
         replace (t + 1 + Z.of_nat (S k)) with (t + 1 + 1 + Z.of_nat k) by lia. reflexivity.
-      + eapply Z.le_trans; [exact Hle|]. unfold value_at at 1. cbn [values].
-        unfold edge in HE. rewrite find_map, HE. cbn [option_map snd].
-        set (after := values price kinds E n (t + 1)).
-        assert (Hmin : least_of (map (fun e => dot (fst e) (start_costs price kinds t) + value_at after (snd e))
-            (snd (edges_of M shapes ws N p))) <= dot (C kinds l t) (start_costs price kinds t) + value_at after j).
-        { apply least_of_le. apply in_map_iff. exists (C kinds l t, j). auto. }
+      + eapply Z.le_trans; [exact Hle|]. cbn [values].
+        set (after := values price kinds (edges_in E) groups n (t + 1)).
+        set (costs := map_vector _ groups).
+        rewrite (at_map _ []), HE by reflexivity.
+        pose proof (least_of_le costs after _ _ Hedge) as Hmin. unfold edge_value in Hmin. cbn [fst snd] in Hmin.
+        replace (at_place 0 costs g) with (dot (C kinds l t) (start_costs price kinds t)) in Hmin
+          by (unfold costs; rewrite (at_map _ []), Hcs by reflexivity; reflexivity).
         rewrite dot_costs in Hmin.
         assert (Hsum : cost_before (t + 1) = cost_before t + total (fun a => if start a =? t then reduced a else 0) l).
         { unfold cost_before. rewrite <- total_add. apply total_ext. intros a _.
@@ -302,9 +337,9 @@ Section Paths.
 
   Lemma whole_path root H : KeyMap.find [] N = Some root -> 0 <= H ->
     (forall a, In a l -> H <= start a -> 0 <= reduced a) ->
-    value_at (values price kinds E (Z.to_nat H) 0) root <= total reduced l.
+    at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root <= total reduced l.
   Proof.
-    intros Hroot HH Hlate. set (V0 := value_at _ root).
+    intros Hroot HH Hlate. set (V0 := at_place 0 _ root).
     assert (Hall : forall k, (k <= Z.to_nat H)%nat -> on_path V0 (Z.to_nat H - k) (Z.of_nat k)).
     { induction k as [|k IH]; intros Hk.
       - rewrite Nat.sub_0_r. exists [], root. split; [exact Hroot|]. split.
@@ -318,8 +353,8 @@ Section Paths.
       - rewrite Nat2Z.inj_succ. apply on_path_step; [lia|].
         replace (S (Z.to_nat H - S k)) with (Z.to_nat H - k)%nat by lia. apply IH. lia. }
     destruct (Hall (Z.to_nat H) (le_n _)) as (p & i & Hfind & _ & Hle).
-    rewrite Nat.sub_diag in Hle. cbn [values] in Hle. unfold value_at in Hle.
-    destruct (number_spec p i Hfind) as [HE _]. rewrite find_map, HE in Hle. cbn [option_map] in Hle.
+    rewrite Nat.sub_diag in Hle. cbn [values] in Hle. destruct (number_spec p i Hfind) as [HE Hedges].
+    rewrite (at_map _ []) in Hle by reflexivity.
     assert (cost_before (Z.of_nat (Z.to_nat H)) <= total reduced l); [|lia].
     apply total_le. intros a Ha. destruct (Z.ltb_spec (start a) (Z.of_nat (Z.to_nat H))); [lia|].
     apply Hlate; [exact Ha|lia].
@@ -334,11 +369,14 @@ Lemma block_value_below M price kinds H v l :
   v <= total (reduced price) l.
 Proof.
   unfold block_value. intros Hresult HH Hdist Hzero Hkinds Hvalid Hfits Hin Hlate.
-  destruct (explore _ _ _ _ _) as [N P].
-  destruct (KeyMap.find [] N) as [root|] eqn:Hroot; [|discriminate].
-  destruct (_ && graph_ok _ _) eqn:Hgraph; [|discriminate].
-  apply andb_true_iff in Hgraph as [_ Hgraph]. inversion Hresult.
-  apply (whole_path M kinds l Hdist Hzero Hkinds Hvalid Hfits Hin price N P Hgraph root H Hroot HH Hlate).
+  destruct (Z.leb_spec H 0) as [Hnone|_].
+  { inversion Hresult. subst v. apply total_nonneg. intros a Ha. destruct (Hvalid a Ha) as [_ Hs].
+    apply Hlate; [exact Ha|]. specialize (Hzero _ (Hin a Ha)). lia. }
+  set (found := explore _ _ _ _ _) in Hresult. destruct (_ <=? max_values); [|discriminate].
+  destruct (KeyMap.find [] (by_profile found)) as [root|] eqn:Hroot; [|discriminate].
+  destruct (graph_ok _ _ && _) eqn:Hgraph; [|discriminate].
+  apply andb_true_iff in Hgraph as [Hgraph Hgroups]. inversion Hresult.
+  apply (whole_path M kinds l Hdist Hzero Hkinds Hvalid Hfits Hin price _ _ _ _ Hgraph Hgroups root H Hroot HH Hlate).
 Qed.
 
 Lemma distinct_app l l' : distinct (l ++ l') = true ->

@@ -4,7 +4,7 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks BatchState Upper
+From Kvopt Require Import EventOrder Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks BatchState Upper
   FirstCompletion LinearDuals Propagation.
 Import ListNotations.
 Open Scope Z_scope.
@@ -20,7 +20,8 @@ Inductive evidence :=
       (covers : list (Z * list Z)) (moments : list Z)
   | DemandDuals (scale : Z) (duals : list (request * Z))
   | Blocks (scale : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z)))
-  | BatchState (scale horizon : Z) (duals : list (request * Z)) (nodes : Z).
+  | BatchState (scale horizon : Z) (duals : list (request * Z)) (nodes : Z)
+  | EventOrder (scale : Z) (prices : list node_duals) (nodes : event_tree).
 
 (* The memory; groups of like requests, in their order; the lower bound; the upper bound with
    starts, if there is one; the proof. *)
@@ -50,6 +51,7 @@ Definition claim (c : certificate) : Prop :=
 Definition max_tokens : Z := 1000000000.
 Definition max_requests : Z := 10000000.
 Definition max_time : Z := 1000000000000000.
+Definition max_start : Z := 100000000000000000.
 Definition max_last : Z := 10000000.
 Definition max_number : Z := 10 ^ 40.
 
@@ -180,6 +182,26 @@ Definition blocks_ok (types : list (request * Z)) (on_memory : list (Z * Z))
   && forallb (fun block => negb (length block =? 0)%nat && ascend (pairs_of block)) blocks
   && (length (concat blocks) =? length types)%nat.
 
+(* Multipliers of rows from 1, rounds and times that are not too late, and not too many requests. *)
+Fixpoint events_form (t : event_tree) : bool :=
+  match t with
+  | EventLeaf rows =>
+      forallb (fun x => within 1 max_number (fst x)
+        && match snd x with
+           | AreaRow e _ => within 0 max_number e
+           | CoverRow m e _ => within 1 64 m && within 0 max_number e
+           | _ => true
+           end) rows
+  | AtCompletion _ _ before running after => events_form before && events_form running && events_form after
+  | StartBy _ t early late => within 0 max_start t && events_form early && events_form late
+  end.
+(* Prices are leaves of linear-duals without splits above them; types are shapes. *)
+Definition prices_form (types : list (request * Z)) (d : node_duals) : bool :=
+  leaf_ok types [] (of_memory d) (of_covers d) && families_ok types (of_families d).
+Definition events_ok (scale : Z) (groups types : list (request * Z)) (prices : list node_duals) (nodes : event_tree) : bool :=
+  within 1 max_number scale && (total (fun x => snd x) groups <=? 64) && (Z.of_nat (length prices) <=? 1000)
+  && forallb (prices_form (shapes_of types)) prices && events_form nodes.
+
 Definition batches_ok (scale horizon : Z) (duals : list (request * Z)) (nodes : Z) :
     bool :=
   within 1 max_number scale && within 1 1000000 horizon && within 0 50000000 nodes
@@ -201,8 +223,9 @@ Definition knows_releases (p : evidence) : bool :=
   | _ => true
   end.
 
-(* The lower bound that a proof gives; the second number is that of the states looked at. *)
-Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) : option Z * Z :=
+(* The lower bound that a proof gives; the second number is that of the states looked at.  In event-order
+   the requests are numbered as in the groups, otherwise their types are all that counts. *)
+Definition proved (M : Z) (groups types : list (request * Z)) (low : Z) (p : evidence) : option Z * Z :=
   match p with
   | BusyTime slots => (busy_check slots M types, 0)
   | Exhaustive most =>
@@ -230,6 +253,8 @@ Definition proved (M : Z) (types : list (request * Z)) (low : Z) (p : evidence) 
   | BatchState scale horizon duals nodes =>
       (if batches_ok scale horizon duals nodes
        then batch_bound M scale duals types low nodes else None, 0)
+  | EventOrder scale prices nodes =>
+      (if events_ok scale groups types prices nodes then events_bound M scale prices (expand groups) nodes else None, 0)
   end.
 
 Inductive verdict :=
@@ -259,7 +284,7 @@ Definition upper_check (c : certificate) : verdict :=
 Definition lower_check (c : certificate) : verdict * Z :=
   if knows_releases (proof c) || forallb (fun x => release (fst x) =? 0) (groups c) then
     let types := types_of (groups c) in
-    let (bound, looked_at) := proved (memory_size c) types (low c) (proof c) in
+    let (bound, looked_at) := proved (memory_size c) (groups c) types (low c) (proof c) in
     (match bound with
      | None => Refused_proof
      | Some b => if low c <=? b then Holds else Refused_low b
@@ -277,12 +302,12 @@ Definition check (c : certificate) : verdict * Z :=
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
-Lemma proved_sound M types bound low p looked_at requests l :
-  proved M types low p = (Some bound, looked_at) ->
-  Permutation requests (expand types) -> schedule M requests l -> bound <= cost l.
+Lemma proved_sound M groups types bound low p looked_at l :
+  proved M groups types low p = (Some bound, looked_at) ->
+  Permutation (expand groups) (expand types) -> schedule M (expand groups) l -> bound <= cost l.
 Proof.
-  intros H Hperm Hl. destruct p as [slots|most|scale nodes|scale horizon cutoff nodes|scale starts duals covers moments|scale duals|
-    scale on_memory blocks|scale horizon duals nodes];
+  intros H Hperm Hl. set (requests := expand groups) in *. destruct p as [slots|most|scale nodes|scale horizon cutoff nodes|scale starts duals covers moments|scale duals|
+    scale on_memory blocks|scale horizon duals nodes|scale prices nodes];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
   - destruct (search_ok M types most); [|discriminate].
@@ -302,6 +327,8 @@ Proof.
     apply (blocks_sound M scale on_memory blocks types bound requests l E); assumption.
   - destruct (batches_ok _ _ _ _); [|discriminate]. inversion H as [[E E']].
     apply (batch_sound M scale duals types low nodes bound requests l E); assumption.
+  - destruct (events_ok _ _ _); [|discriminate]. inversion H as [[E E']].
+    apply (events_sound M scale prices requests nodes bound l E Hl).
 Qed.
 
 (* What the checker accepts is true. *)
@@ -311,10 +338,10 @@ Proof.
   destruct (upper_check c) eqn:Hupper; try discriminate. intros Hlower. split.
   - intros l killed Hl. apply no_kills in Hl. unfold lower_check in Hlower.
     destruct (_ || _) in Hlower; [|discriminate].
-    destruct (proved _ _ _ _) as [[bound|] looked_at] eqn:E; [|discriminate].
+    destruct (proved _ _ _ _ _) as [[bound|] looked_at] eqn:E; [|discriminate].
     cbn [fst] in Hlower. destruct (Z.leb_spec (low c) bound) as [Hlow|]; [|discriminate].
     eapply Z.le_trans; [exact Hlow|].
-    apply (proved_sound _ _ _ _ _ _ (requests c) l E); [|exact Hl].
+    apply (proved_sound _ _ _ _ _ _ _ l E); [|exact Hl].
     apply types_of_spec. intros x Hx.
     unfold instance_ok in Hinstance. apply andb_true_iff in Hinstance as [H _].
     apply andb_true_iff in H as [_ H]. rewrite forallb_forall in H. specialize (H x Hx).

@@ -6,14 +6,10 @@
    below them.  Only the second counts: that the tables are what they should be is not
    proved, and need not be. *)
 
-From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Prices Paths.
+From Coq Require Import ZArith List Lia Bool Permutation.
+From Kvopt Require Import Model Sums Staircase Prices Paths Vectors.
 Import ListNotations.
 Open Scope Z_scope.
-
-(* Numbers by keys. *)
-Definition table := PositiveMap.t Z.
-Definition nothing : table := PositiveMap.empty Z.
 
 (* The proof part of a certificate: the scale; the prices of starts, a list for each prompt;
    the worth of each type; (level, time, price) of staircases; the moments.  The horizon is
@@ -28,28 +24,26 @@ Record path_proof := PathProof {
 
 Definition horizon (p : path_proof) : Z := Z.of_nat (length (of_moments p)).
 
-(* A list as a table: entry t has the key t + 1. *)
-Definition tabulate (prices : list Z) : table :=
-  snd (fold_left (fun kt x => (Pos.succ (fst kt), PositiveMap.add (fst kt) x (snd kt)))
-    prices (1%positive, nothing)).
+(* The entry t of a list, 0 outside of 0 <= t < H. *)
+Definition entry (H : Z) (prices : vector Z) (t : Z) : Z :=
+  if (0 <=? t) && (t <? H) then at_place 0 prices t else 0.
 
-(* The entry t of a table, 0 outside of 0 <= t < H. *)
-Definition entry (H : Z) (prices : table) (t : Z) : Z :=
-  if (0 <=? t) && (t <? H) then
-    match PositiveMap.find (Z.to_pos (t + 1)) prices with Some x => x | None => 0 end
-  else 0.
-
-Definition start_price (H : Z) (prices : list (Z * table)) (s t : Z) : Z :=
+Definition start_price (H : Z) (prices : list (Z * vector Z)) (s t : Z) : Z :=
   match find (fun x => fst x =? s) prices with Some x => entry H (snd x) t | None => 0 end.
 
 Definition worth_of (worth : list (request * Z)) (q : request) : Z :=
   match find (fun x => same (fst x) q) worth with Some x => snd x | None => 0 end.
 
-Definition moment_price (H : Z) (moments : table) (t : Z) : Z := Z.max 0 (entry H moments t).
+Definition moment_price (H : Z) (moments : vector Z) (t : Z) : Z := Z.max 0 (entry H moments t).
 
 (* 0, ..., n; and all states. *)
 Definition upto (n : Z) : list Z := map Z.of_nat (seq 0 (Z.to_nat (n + 1))).
 Definition all_pairs (R M : Z) : list (Z * Z) := list_prod (upto R) (upto M).
+
+(* What cheapest paths to states cost, by number of the state; `far` if there is none. *)
+Definition table := vector Z.
+Definition far : Z := 2 ^ 61.
+Definition nothing : table := Vector [].
 
 Section Check.
   (* The memory, the types, how many can run, the scale, the horizon, the prices. *)
@@ -80,8 +74,9 @@ Section Check.
   Definition starts_at (t : Z) (prompts : list Z) : list (Z * Z) :=
     let r := rest H kappa (t + 1) in map (fun s => (s, sigma s t - s ^ 2 * r)) prompts.
 
-  Definition key (K W : Z) : positive := Z.to_pos (K * (M + 1) + W + 1).
-  Definition at_state (T : table) (K W : Z) : option Z := PositiveMap.find (key K W) T.
+  Definition number_of (K W : Z) : Z := K * (M + 1) + W.
+  Definition at_state (T : table) (K W : Z) : option Z :=
+    let v := at_place far T (number_of K W) in if v =? far then None else Some v.
 
 
   (* May a request of type q complete in state (K, W)? *)
@@ -92,43 +87,59 @@ Section Check.
 
   (* --- The tables (nothing is proved about them) --- *)
 
-  Definition relax (T : table) (K W v : Z) : table :=
-    match at_state T K W with
-    | Some old => if v <? old then PositiveMap.add (key K W) v T else T
-    | None => PositiveMap.add (key K W) v T
+  Definition size_of_tables : Z := (R + 1) * (M + 1).
+  Definition grid_vector : vector (Z * Z) := Vector grid.
+
+  (* The least of `best` and what leads here from (how far in the table, how many tokens, cost), if it fits. *)
+  Fixpoint least_from (known : Z -> Z) (low high i W : Z) (best : Z) (steps : list (Z * (Z * Z))) : Z :=
+    match steps with
+    | [] => best
+    | (offset, (tokens, c)) :: rest =>
+        let w := W + tokens in
+        let best' := if (w <? low) || (high <? w) then best
+          else let v := known (i + offset) in
+            if v =? far then best else let v' := v + c in if v' <? best then v' else best in
+        least_from known low high i W best' rest
     end.
 
-  Definition over_states {A : Type} (states : list (Z * Z)) (from : A -> table)
-      (f : A -> Z -> Z -> Z -> A) (a : A) : A :=
-    fold_left (fun a x => match at_state (from a) (fst x) (snd x) with
-      | Some v => f a (fst x) (snd x) v | None => a end) states a.
+  Definition after_completions (places : vector (Z * Z)) (t : Z) (costs : list (request * Z)) (C : table) : table :=
+    let last := size_of_tables - 1 in
+    let steps := map (fun x => let peak := prompt (fst x) + output (fst x) in (M + 1 + peak, (peak, snd x)))
+      (filter (fun x => output (fst x) <=? t) costs) in
+    let flipped := build far size_of_tables (fun below p =>
+      let i := last - p in
+      let (K, W) := at_place (0, 0) places i in
+      let known := at_place far C i in
+      if ((1 <=? K) && (K * (s_min + 1) <=? W)) || ((K =? 0) && (W =? 0))
+      then least_from (fun j => at_place far below (last - j)) 0 M i W known steps
+      else known) in
+    Vectors.tabulate size_of_tables (fun i => at_place far flipped (last - i)).
 
-  Definition after_completions (t : Z) (costs : list (request * Z)) (C : table) : table :=
-    over_states (rev_append grid []) (fun T => T) (fun T K W v =>
-      fold_left (fun T x => if (output (fst x) <=? t) && legal K W (fst x)
-        then relax T (K - 1) (W - (prompt (fst x) + output (fst x))) (v + snd x) else T) costs T) C.
-
-  Definition after_starts (t : Z) (costs : list (Z * Z)) (C : table) : table :=
+  Definition after_starts (places : vector (Z * Z)) (t : Z) (costs : list (Z * Z)) (C : table) : table :=
     let k := kappa t in
-    let S := over_states grid (fun _ => C) (fun S K W v =>
-      relax S K W (v + k * least_squares K W)) nothing in
-    over_states grid (fun T => T) (fun T K W v =>
-      fold_left (fun T x => if (K + 1 <=? R) && (W + fst x <=? M)
-        then relax T (K + 1) (W + fst x) (v + snd x) else T) costs T) S.
+    let steps := map (fun x => (- (M + 1) - fst x, (- fst x, snd x))) costs in
+    build far size_of_tables (fun below i =>
+      let (K, W) := at_place (0, 0) places i in
+      let v := at_place far C i in
+      least_from (at_place far below) 0 M i W (if v =? far then far else v + k * least_squares K W) steps).
 
-  Definition after_round (t : Z) (S : table) : table :=
+  Definition after_round (places : vector (Z * Z)) (t : Z) (S : table) : table :=
     let r := rest H kappa (t + 1) in
-    over_states grid (fun _ => S) (fun T K W v =>
-      if (1 <=? K) && (W + K <=? M) then relax T K (W + K) (v + - (2 * W + K) * r) else T) nothing.
+    Vectors.tabulate size_of_tables (fun i =>
+      let (K, W) := at_place (0, 0) places i in
+      let w := W - K in
+      if (1 <=? K) && (0 <=? w)
+      then let v := at_place far S (i - K) in if v =? far then far else v - (2 * w + K) * r
+      else far).
 
   Fixpoint tables (n : nat) (t : Z) (from : list (request * (Z * list (Z * Z * Z))))
-      (prompts : list Z) (C : table) : list (table * table) :=
-    let C' := after_completions t (costs_at t from) C in
+      (prompts : list Z) (places : vector (Z * Z)) (C : table) : list (table * table) :=
+    let C' := after_completions places t (costs_at t from) C in
     match n with
     | O => [(C', nothing)]
     | S n' =>
-        let St := after_starts t (starts_at t prompts) C' in
-        (C', St) :: tables n' (t + 1) from prompts (after_round t St)
+        let St := after_starts places t (starts_at t prompts) C' in
+        (C', St) :: tables n' (t + 1) from prompts places (after_round places t St)
     end.
 
   (* --- The check --- *)
@@ -191,7 +202,8 @@ Section Check.
 
   Definition cheapest_checked (prompts : list Z) : option Z :=
     let from := prepared in
-    let all := tables (Z.to_nat H) 0 from prompts (relax nothing 0 0 0) in
+    let all := tables (Z.to_nat H) 0 from prompts grid_vector
+      (Vectors.tabulate size_of_tables (fun i => if i =? 0 then 0 else far)) in
     let late := late_cost from in
     match least_end late all with
     | None => None
@@ -379,7 +391,7 @@ Section Check.
     cheapest_path M requests s_min D H sigma w stairs kappa (late_cost prepared) V.
   Proof.
     intros HH HM Hs HR Hreq Hresult. unfold cheapest_checked in Hresult.
-    set (all := tables _ _ _ _ _) in Hresult. set (late := late_cost prepared) in *.
+    set (all := tables _ _ _ _ _ _) in Hresult. set (late := late_cost prepared) in *.
     destruct (least_end late all) as [V'|]; [|discriminate].
     destruct ((length all =? S (Z.to_nat H))%nat && _ && _) eqn:E; [|discriminate].
     inversion Hresult. subst V'. clear Hresult.
@@ -418,10 +430,10 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
   let s_min := smallest_prompt types in
   let n := total (fun x => snd x) types in
   let R := Z.min n (M / (s_min + 1)) in
-  let starts := map (fun x => (fst x, tabulate (snd x))) (of_start p) in
+  let starts := map (fun x => (fst x, Vector (snd x))) (of_start p) in
   let sigma := start_price H starts in
   let w := worth_of (of_worth p) in
-  let moments := tabulate (of_moments p) in
+  let moments := Vector (of_moments p) in
   let kappa := moment_price H moments in
   let stairs := filter (fun x => negb (snd x =? 0)) (of_stairs p) in
   if (1 <=? D) && (1 <=? H) && (0 <=? M) && (1 <=? n)
@@ -448,7 +460,7 @@ Proof.
   set (H := horizon p) in *. set (D := scale p) in *. set (s_min := smallest_prompt types) in *.
   set (n := total (fun x => snd x) types) in *. set (R := Z.min n (M / (s_min + 1))) in *.
   set (starts := map _ (of_start p)) in *. set (sigma := start_price H starts) in *.
-  set (w := worth_of (of_worth p)) in *. set (moments := tabulate (of_moments p)) in *.
+  set (w := worth_of (of_worth p)) in *. set (moments := Vector (of_moments p)) in *.
   set (kappa := moment_price H moments) in *. set (stairs := filter _ (of_stairs p)) in *.
   destruct ((1 <=? D) && _ && _ && _ && _ && _) eqn:E; [|discriminate].
   apply andb_true_iff in E as [E Hstairs]. apply andb_true_iff in E as [E Htypes].

@@ -6,10 +6,12 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+from event_trees import any_event_order, event_order_proof, shapes_of
 from mutation import dominance_proof
 from small_instances import optimum_of, random_released_instance
 
 from budget import Budget
+from event_order import prove as prove_by_events
 from instances import Instance as Checked
 from instances import read_instance
 from kvopt import Instance, Stopping
@@ -81,4 +83,12 @@ def released_examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         yield {**content, "proof": dominance_proof(instance, rng)}
         for proof in random_proofs(instance, rng):
             if (value := bound(instance, proof)) >= 0:
+                yield {**content, "lower_bound": value, "proof": proof}
+        problem = instance.memory, shapes_of(instance)
+        trees = [any_event_order(*problem, rng, depth=2)]
+        if len(instance) < 3:
+            trees.append(event_order_proof(*problem, best))
+        for proof in trees:
+            value = prove_by_events(one.memory, one.groups, 0, proof, Budget())
+            if value >= 0:
                 yield {**content, "lower_bound": value, "proof": proof}

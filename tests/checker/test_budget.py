@@ -113,3 +113,13 @@ def test_dominance_pays_for_what_it_does(
     with pytest.raises(Refused, match="takes more than|a schedule costs less"):
         check(text, Budget(90_000_000, megabytes))
     assert time.process_time() - begin < 9
+
+
+def test_rounds_without_edges_are_paid_for_too() -> None:
+    """One type that pays for five million rounds, whose graph has few edges."""
+    instance = {"memory": 6, "requests": [{"prompt": 1, "output": 2}]}
+    proof = {"rule": "blocks", "scale": 1, "memory": [[1, 3]], "blocks": [[[1, 2, 5_000_000]]]}
+    content = repaired({**SOUND, "instance": instance, "lower_bound": 0, "proof": proof})
+    del content["upper_bound"], content["starts"]
+    with pytest.raises(Refused, match="takes more than 300000000 steps to check"):
+        check(json.dumps(content), Budget(300_000_000))

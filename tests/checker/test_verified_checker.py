@@ -24,6 +24,7 @@ from certificate_texts import (
     EVENT_ORDER,
     PROPAGATION,
     SOUND,
+    altered,
     refusal,
 )
 from mutation import repaired
@@ -50,8 +51,11 @@ BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights"
 EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
 EVERY_RULE = (
     *(SOUND, BUSY_TIME, EXHAUSTIVE, {**PROPAGATION, "lower_bound": 12}),
-    *(AGGREGATE_STATE, BATCH_STATE, DEMAND_DUALS, BLOCKS),
+    *(AGGREGATE_STATE, BATCH_STATE, DEMAND_DUALS, BLOCKS, EVENT_ORDER),
 )
+
+
+PROVED_WITH_RELEASES = {*WITH_RELEASES, "event-order"} - {"dominance"}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "verified").mkdir(parents=True)
     for file in [*COQ.glob("*.v"), COQ / "Makefile"]:
         shutil.copy(file, folder)
-    for name in ("integers.ml", "json.ml", "sha256.ml", "main.ml"):
+    for name in ("integers.ml", "sha256.ml", "main.ml"):
         shutil.copy(COQ / "verified" / name, folder / "verified")
     build = subprocess.run(
         ["make", "-C", folder, "checker"], capture_output=True, text=True, timeout=900, check=False
@@ -89,7 +93,7 @@ def test_both_checkers_agree(program: Path) -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     lines = [line for line in run.stdout.splitlines() if " files: " in line]
-    assert len(lines) >= 24  # 8 of shipped files, 2 of new ones, 14 of changed ones
+    assert len(lines) >= 28  # 8 of shipped files, 4 of new ones, 16 of changed ones
     assert all(" 0 differ" in line for line in lines)
 
 
@@ -116,7 +120,7 @@ def test_rules_that_are_not_proved_for_releases_refuse_them(
 ) -> None:
     late, rule = later(content), content["proof"]["rule"]
     reason = answer(program, json.dumps(late))
-    if rule in WITH_RELEASES:
+    if rule in PROVED_WITH_RELEASES:
         named = "duals" in content["proof"]  # for each release
         assert reason == ("proof.duals: must hold lists of 4 integers" if named else "")
         assert ("must hold 4 integers" in refusal(json.dumps(late))) == named
@@ -141,14 +145,83 @@ def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> Non
             more = {**content, "lower_bound": content["lower_bound"] + 1}
             del more["upper_bound"], more["starts"]
             assert answer(program, json.dumps(more)).startswith(("lower_bound", "proof"))
-    assert rules == set(WITH_RELEASES) - {"dominance"}
+    assert rules == PROVED_WITH_RELEASES
 
 
 def test_rules_that_only_the_one_in_python_knows_are_refused(program: Path) -> None:
-    for content in (EVENT_ORDER, DOMINANCE):
-        assert refusal(json.dumps(content)) == ""
-        reason = "proof.rule: is not one that this checker proves"
-        assert answer(program, json.dumps(content)) == reason
+    assert refusal(json.dumps(DOMINANCE)) == ""
+    reason = "proof.rule: is not one that this checker proves"
+    assert answer(program, json.dumps(DOMINANCE)) == reason
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("rule",), "order", "proof.rule: is not one that this checker proves"),
+        (("tree", 3, "rows", 0, 1), "gaps", '.rows: "gaps" is no kind of row that this checker'),
+        (("tree", 3, "rows", 0), [4, "gap", 1], "proof.tree.rows: a gap is of two requests"),
+        (("tree", 3, "rows", 0, 2), -1, ".rows: a request is named by an integer from 0 to 63"),
+        (("tree", 5), {"at": [0, 1, 2]}, "proof.tree"),
+        (("tree", 5), {"at": [0, 1]}, "proof.tree: ends with subtrees missing"),
+        (("tree", 1, "at"), [0, 1], "proof: does not prove the lower bound"),
+    ],
+)
+def test_what_it_does_not_know_of_event_order_is_named(
+    program: Path, path: tuple[Any, ...], value: Any, reason: str
+) -> None:
+    text = altered(("proof", *path), value, EVENT_ORDER)
+    assert refusal(text)
+    assert reason in answer(program, text)
+
+
+@pytest.mark.parametrize("shape", ["deep", "wide"])
+def test_trees_of_event_order_may_be_deep_and_files_long(program: Path, shape: str) -> None:
+    """The stack is the usual one, whatever limit these tests run with."""
+    content = copy.deepcopy(EVENT_ORDER)
+    tree, leaf = content["proof"]["tree"], {"rows": []}
+    if shape == "deep":
+        tree[:0] = [{"start": [0, t]} for t in range(20_000, 0, -1)]
+        tree += [leaf] * 20_000
+    else:
+        part = [leaf]
+        for t in range(1, 19):
+            part = [{"start": [0, t]}, *part, *part]
+        content["proof"]["tree"] = part
+        content["instance"]["name"] = "x" * 1_500_000
+    content["lower_bound"] = 0
+    text = json.dumps(content)
+    assert len(text) > {"deep": 700_000, "wide": 10_000_000}[shape]
+    _, most = resource.getrlimit(resource.RLIMIT_STACK)
+    run = subprocess.run(
+        [program, "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_STACK, (8 * 2**20, most)),
+        check=False,
+    )
+    assert run.stdout == "-: holds: the optimum is at least 0 and at most 15 (event-order)\n"
+    if shape == "deep":
+        assert refusal(text) == ""
+
+
+def test_covers_and_prices_of_event_order_prove_no_more_than_is_true(program: Path) -> None:
+    """A cover alone gives the optimum of 13, and so do prices; without them the bound is 9."""
+    content = {**EVENT_ORDER, "lower_bound": 9}
+    del content["upper_bound"], content["starts"]
+    some = {"memory": [], "covers": [[1, 3, 4]], "branch": []}
+    cover = {"rule": "event-order", "scale": 4, "tree": [{"rows": [[1, "cover", 1, 0, 0, 1]]}]}
+    price = {**cover, "scale": 1, "prices": [some], "tree": [{"rows": [[1, "price", 0]]}]}
+    proved = []
+    for proof in (cover, price):
+        claims = [{**content, "lower_bound": low, "proof": proof} for low in range(9, 17)]
+        reasons = [answer(program, json.dumps(claim)) for claim in claims]
+        proved.append(8 + reasons.index(next(filter(None, reasons))))
+        assert all(reason.startswith("lower_bound") for reason in reasons if reason)
+    assert proved == [13, 13]
+    for wrong in ([1, "cover", 65, 0, 0, 1], [1, "cover", 0, 0, 0], [1, "price", 1], [1, "price"]):
+        proof = {**price, "tree": [{"rows": [wrong]}]}
+        assert answer(program, json.dumps({**content, "proof": proof})).startswith("proof")
 
 
 def test_slices_hold_for_both_checkers_or_for_none(program: Path) -> None:
@@ -240,6 +313,27 @@ def test_work_is_bounded(program: Path, file: Path) -> None:
     holds = file.stem == "d1_holdings_mem"  # large memory, of which nothing is needed
     assert (run.returncode, run.stderr) == (int(not holds), b"")
     assert (b": holds: " if holds else b": REFUSED: proof") in run.stdout
+
+
+def test_a_budget_bounds_steps_and_memory(program: Path, tmp_path: Path) -> None:
+    """Profiles, rounds, batches: whatever a loop goes through, it takes steps."""
+    wide = {"memory": 45_641, "requests": [{"prompt": 2, "output": 4, "count": 2}]}
+    late = {"memory": 400, "requests": [{"prompt": 0, "output": 9, "count": 9}]}
+    hostile = [
+        (wide, {"rule": "demand-duals", "scale": 1, "duals": [[2, 4, 90]]}),
+        (wide, {"rule": "blocks", "scale": 1, "memory": [[9, 1]], "blocks": [[[2, 4, 90]]]}),
+        (late, {**BATCH_STATE["proof"], "horizon": 10**6, "duals": [[0, 9, 10**6]]}),
+    ]
+    for instance, proof in hostile:
+        content = repaired({**SOUND, "instance": instance, "lower_bound": 40, "proof": proof})
+        del content["upper_bound"], content["starts"]
+        file = tmp_path / "a.json"
+        file.write_text(json.dumps(content))
+        for limit, words in (("--max-steps", "20000 steps"), ("--max-memory", "5 MB of memory")):
+            command = [program, limit, words.split()[0], file]
+            run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert run.stdout == f"{file}: REFUSED: takes more than {words} to check\n"
+            assert (run.returncode, run.stderr) == (1, "")
 
 
 def test_usage(program: Path, tmp_path: Path) -> None:

@@ -7,7 +7,10 @@ let constants count power =
   let rec primes found n =
     if List.length found = count then List.rev found
     else primes (if List.exists (fun p -> n mod p = 0) found then found else n :: found) (n + 1) in
-  let root p = Z.to_int (Z.logand (Z.root (Z.shift_left (Z.of_int p) (32 * power)) power) (Z.of_int mask)) in
+  let root p =
+    let shifted = Z.shift_left (Z.of_int p) (32 * power) in
+    Z.to_int (Z.logand (Z.root shifted power) (Z.of_int mask))
+  in
   Array.of_list (List.map root (primes [] 2))
 
 let k = constants 64 3
@@ -18,7 +21,8 @@ let block h text at =
   for i = 0 to 15 do w.(i) <- Int32.to_int (Bytes.get_int32_be text (at + (4 * i))) land mask done;
   for i = 16 to 63 do
     let a = w.(i - 15) and b = w.(i - 2) in
-    let s0 = rotate a 7 lxor rotate a 18 lxor (a lsr 3) and s1 = rotate b 17 lxor rotate b 19 lxor (b lsr 10) in
+    let s0 = rotate a 7 lxor rotate a 18 lxor (a lsr 3) in
+    let s1 = rotate b 17 lxor rotate b 19 lxor (b lsr 10) in
     w.(i) <- (w.(i - 16) + s0 + w.(i - 7) + s1) land mask
   done;
   let s = Array.copy h in
