@@ -26,7 +26,7 @@ Fixpoint before (W : Z) (h : list Z) : list Z :=
   end.
 
 (* The tokens in use in the round that ends. *)
-Definition tokens (W : Z) (h : list Z) : Z := fold_right (fun e n => e / W + e mod W + n) 0 h.
+Definition tokens_of (W : Z) (h : list Z) : Z := fold_right (fun e n => e / W + e mod W + n) 0 h.
 
 (* A type: the code of who completes, and its tokens; the largest of its duals, and the one farthest
    from 0; its place in the number that says how many of each type have yet to complete; its output, the
@@ -37,15 +37,15 @@ Record kind := Kind {
 }.
 
 (* The last time at which a completion of a type costs no more than z. *)
-Definition last_time (D z : Z) (k : kind) : Z := (dual k + z) / D.
+Definition last_completion (D z : Z) (k : kind) : Z := (dual k + z) / D.
 
 (* --- Numbers (nothing is proved about them) ---------------------------------------------- *)
 
-Definition numbers := KeyMap.t Z.
+Definition numbers_of_batches := KeyMap.t Z.
 Definition max_batches : Z := 8000000.
 
 (* The numbers, the next one, and the batches that are new, with one more who runs. *)
-Definition meeting : Type := numbers * (Z * list (list Z)).
+Definition meeting : Type := numbers_of_batches * (Z * list (list Z)).
 
 (* A batch, and those before it. *)
 Fixpoint meet_batch (W : Z) (fuel : nat) (h : list Z) (x : meeting) : meeting :=
@@ -55,11 +55,11 @@ Fixpoint meet_batch (W : Z) (fuel : nat) (h : list Z) (x : meeting) : meeting :=
   | _, _ => x
   end.
 
-Fixpoint find_batches (M W : Z) (kinds : list kind) (fuel : nat) (level : list (list Z)) (x : numbers * Z) : numbers * Z :=
+Fixpoint find_batches (M W : Z) (kinds : list kind) (fuel : nat) (level : list (list Z)) (x : numbers_of_batches * Z) : numbers_of_batches * Z :=
   match fuel, level with
   | S fuel', _ :: _ =>
       let '(N, (next, new)) := fold_left (fun x h =>
-          let left := M - tokens W h in
+          let left := M - tokens_of W h in
           fold_left (fun x k =>
             if (left <? size k) || (max_batches <? fst (snd x)) then x
             else meet_batch W (Z.to_nat (M + 1)) (insert_code (code k) h) x) kinds x)
@@ -84,7 +84,7 @@ Record batch_graph := BatchGraph {
 
 (* With one more of each type that fits, who may be there until the one or the other may not; types are numbered
    from `first`. *)
-Fixpoint with_one_more (D z left : Z) (lates : vector Z) (N : numbers) (n i : Z) (h : list Z) (first : Z) (kinds : list kind) : option (list (Z * Z)) :=
+Fixpoint with_one_more (D z left : Z) (lates : vector Z) (N : numbers_of_batches) (n i : Z) (h : list Z) (first : Z) (kinds : list kind) : option (list (Z * Z)) :=
   match kinds with
   | [] => Some []
   | k :: rest =>
@@ -93,41 +93,41 @@ Fixpoint with_one_more (D z left : Z) (lates : vector Z) (N : numbers) (n i : Z)
       | Some found =>
           if left <? size k then Some found
           else match KeyMap.find (insert_code (code k) h) N with
-            | Some j => if (i <? j) && (j <? n) && (Z.min (last_time D z k) (at_place (-1) lates i) <=? at_place (-1) lates j)
+            | Some j => if (i <? j) && (j <? n) && (Z.min (last_completion D z k) (at_place (-1) lates i) <=? at_place (-1) lates j)
               then Some ((first, j) :: found) else None
             | None => None
             end
       end
   end.
 Definition links : Type := Z * (Z * list (Z * Z)).
-Definition links_of (M W D z : Z) (kinds : list kind) (lates reach : vector Z) (N : numbers) (n r : Z)
+Definition links_of (M W D z : Z) (kinds : list kind) (lates reach : vector Z) (N : numbers_of_batches) (n r : Z)
     (x : list Z * Z) : option links :=
   let (h, i) := x in
   let t := at_place (-1) lates i in
   if (0 <=? i) && (i <? n) && (is_nil h || negb (i =? r)) && ((t <? 0) || (i <? at_place 0 reach t)) then
-    match KeyMap.find (before W h) N, with_one_more D z (M - tokens W h) lates N n i h 0 kinds with
+    match KeyMap.find (before W h) N, with_one_more D z (M - tokens_of W h) lates N n i h 0 kinds with
     | Some b, Some found =>
         if (0 <=? b) && (b <? n) && (t - 1 <=? at_place (-1) lates b) then Some (i, (b, found)) else None
     | _, _ => None
     end
   else None.
 
-Fixpoint all_some {A B : Type} (f : A -> option B) (l : list A) (found : list B) : option (list B) :=
+Fixpoint all_found {A B : Type} (f : A -> option B) (l : list A) (found : list B) : option (list B) :=
   match l with
   | [] => Some found
-  | x :: rest => match f x with Some y => all_some f rest (y :: found) | None => None end
+  | x :: rest => match f x with Some y => all_found f rest (y :: found) | None => None end
   end.
 
-Fixpoint falling (l : list Z) : bool :=
-  match l with x :: (y :: _) as rest => (y <=? x) && falling rest | _ => true end.
+Fixpoint never_rising (l : list Z) : bool :=
+  match l with x :: (y :: _) as rest => (y <=? x) && never_rising rest | _ => true end.
 
-Definition graph_of (M W D z top : Z) (kinds : list kind) (lates reach : vector Z) (N : numbers) (n : Z) :
+Definition graph_of (M W D z top : Z) (kinds : list kind) (lates reach : vector Z) (N : numbers_of_batches) (n : Z) :
     option batch_graph :=
   match KeyMap.find [] N, reach with
   | None, _ => None
   | Some r, Vector counts =>
-      if falling counts && (top <=? at_place (-1) lates r) then
-        match all_some (links_of M W D z kinds lates reach N n r) (KeyMap.elements N) [] with
+      if never_rising counts && (top <=? at_place (-1) lates r) then
+        match all_found (links_of M W D z kinds lates reach N n r) (KeyMap.elements N) [] with
         | None => None
         | Some all => Some (BatchGraph n r
             (collect n (map (fun x => (fst (snd x), fst x)) all))
@@ -170,8 +170,8 @@ Fixpoint find_lates (lasts : vector Z) (G : batch_graph) (fuel : nat) (t : Z) (x
   end.
 
 (* New numbers, those first that may be there last; when that is; and how many may be there at each time. *)
-Definition in_order (D z top : Z) (kinds : list kind) (G : batch_graph) (N : numbers) : numbers * (vector Z * vector Z) :=
-  let lasts := Vector (map (last_time D z) kinds) in
+Definition renumbered (D z top : Z) (kinds : list kind) (G : batch_graph) (N : numbers_of_batches) : numbers_of_batches * (vector Z * vector Z) :=
+  let lasts := Vector (map (last_completion D z) kinds) in
   let found := find_lates lasts G (Z.to_nat (2 * top + how_many G + 10)) top
     (KeyMap.add [top] [root G] (KeyMap.empty _), KeyMap.empty _) in
   let order := KeyMap.fold (fun h i S =>
@@ -206,19 +206,19 @@ Proof.
     cbn [insert_code]. destruct (Z.leb_spec (e - W) (a - W)); [lia|reflexivity].
 Qed.
 
-Lemma tokens_insert W e h : tokens W (insert_code e h) = e / W + e mod W + tokens W h.
+Lemma tokens_insert W e h : tokens_of W (insert_code e h) = e / W + e mod W + tokens_of W h.
 Proof.
-  unfold tokens. induction h as [|a h IH]; cbn [insert_code fold_right]; [lia|].
+  unfold tokens_of. induction h as [|a h IH]; cbn [insert_code fold_right]; [lia|].
   destruct (e <=? a); cbn [fold_right]; [lia|]. rewrite IH. lia.
 Qed.
 
 Lemma insert_length e h : length (insert_code e h) = S (length h).
 Proof. induction h as [|a h IH]; cbn [insert_code]; [reflexivity|]. destruct (e <=? a); cbn [length]; auto. Qed.
 
-Lemma all_some_spec {A B : Type} (f : A -> option B) l : forall found all, all_some f l found = Some all ->
+Lemma all_some_spec {A B : Type} (f : A -> option B) l : forall found all, all_found f l found = Some all ->
   (forall y, In y found -> In y all) /\ forall x, In x l -> exists y, f x = Some y /\ In y all.
 Proof.
-  induction l as [|x l IH]; intros found all H; cbn [all_some] in H.
+  induction l as [|x l IH]; intros found all H; cbn [all_found] in H.
   - inversion H. subst. split; [auto|intros x []].
   - destruct (f x) as [y|] eqn:E; [|discriminate]. destruct (IH _ _ H) as [H1 H2]. split.
     + intros z Hz. apply H1. right. exact Hz.
@@ -229,7 +229,7 @@ Lemma with_one_more_spec D z left lates N n i h kinds : forall first found,
   with_one_more D z left lates N n i h first kinds = Some found ->
   forall m k, nth_error kinds m = Some k -> size k <= left ->
   exists j, KeyMap.find (insert_code (code k) h) N = Some j /\ i < j < n /\
-    Z.min (last_time D z k) (at_place (-1) lates i) <= at_place (-1) lates j /\ In (first + Z.of_nat m, j) found.
+    Z.min (last_completion D z k) (at_place (-1) lates i) <= at_place (-1) lates j /\ In (first + Z.of_nat m, j) found.
 Proof.
   induction kinds as [|k0 kinds IH]; intros first found H m k Hm Hsize; [destruct m; discriminate|].
   cbn [with_one_more] in H.
@@ -247,17 +247,17 @@ Proof.
     destruct (_ && _); [|discriminate]. inversion H. right. exact H4.
 Qed.
 
-Lemma falling_spec l : falling l = true -> forall i j, (i <= j < length l)%nat -> nth j l 0 <= nth i l 0.
+Lemma falling_spec l : never_rising l = true -> forall i j, (i <= j < length l)%nat -> nth j l 0 <= nth i l 0.
 Proof.
   induction l as [|x l IH]; intros H i j Hij; [cbn [length] in Hij; lia|].
-  assert (Hl : falling l = true) by (destruct l; [reflexivity|cbn [falling] in H; apply andb_true_iff in H as [_ H]; exact H]).
+  assert (Hl : never_rising l = true) by (destruct l; [reflexivity|cbn [never_rising] in H; apply andb_true_iff in H as [_ H]; exact H]).
   cbn [length] in Hij. destruct j as [|j]; [replace i with O by lia; lia|]. cbn [nth]. destruct i as [|i]; [|apply IH; [exact Hl|lia]].
   eapply Z.le_trans; [apply (IH Hl O j); lia|]. destruct l as [|y l]; [cbn [length] in Hij; lia|].
-  cbn [falling nth] in *. apply andb_true_iff in H as [H _]. lia.
+  cbn [never_rising nth] in *. apply andb_true_iff in H as [H _]. lia.
 Qed.
 
 Section Graph.
-  Context (M W D z top : Z) (kinds : list kind) (ts bounds : vector Z) (N : numbers) (n : Z) (G : batch_graph).
+  Context (M W D z top : Z) (kinds : list kind) (ts bounds : vector Z) (N : numbers_of_batches) (n : Z) (G : batch_graph).
   Context (HG : graph_of M W D z top kinds ts bounds N n = Some G).
 
   (* The last time at which a batch may be there. *)
@@ -267,22 +267,22 @@ Section Graph.
   Lemma graph_root : KeyMap.find [] N = Some (root G) /\ how_many G = n /\ top <= at_place (-1) (lates G) (root G).
   Proof.
     unfold graph_of in HG. destruct (KeyMap.find [] N) as [r|]; [|discriminate]. destruct bounds as [counts].
-    destruct (falling counts && _) eqn:Hok; [|discriminate]. apply andb_true_iff in Hok as [_ Hok].
-    destruct (all_some _ _ _) as [all|]; [|discriminate]. inversion HG. cbn [root how_many lates]. repeat split. lia.
+    destruct (never_rising counts && _) eqn:Hok; [|discriminate]. apply andb_true_iff in Hok as [_ Hok].
+    destruct (all_found _ _ _) as [all|]; [|discriminate]. inversion HG. cbn [root how_many lates]. repeat split. lia.
   Qed.
 
   Lemma batch_links h i : KeyMap.find h N = Some i -> 0 <= i < n /\ (h = [] \/ i <> root G) /\
     (exists b, KeyMap.find (before W h) N = Some b /\ 0 <= b < n /\ In i (at_place [] (nexts G) b) /\ In b (at_place [] (priors G) i)
       /\ at_place (-1) (lates G) i - 1 <= at_place (-1) (lates G) b) /\
-    (forall m k, nth_error kinds m = Some k -> tokens W h + size k <= M ->
+    (forall m k, nth_error kinds m = Some k -> tokens_of W h + size k <= M ->
       exists j, KeyMap.find (insert_code (code k) h) N = Some j /\ i < j < n /\
         In (Z.of_nat m, j) (at_place [] (larger G) i) /\ In (Z.of_nat m, i) (at_place [] (smaller G) j) /\
-        Z.min (last_time D z k) (at_place (-1) (lates G) i) <= at_place (-1) (lates G) j) /\
+        Z.min (last_completion D z k) (at_place (-1) (lates G) i) <= at_place (-1) (lates G) j) /\
     forall t, 0 <= t <= at_place (-1) (lates G) i -> i < at_place 0 (reach G) t.
   Proof.
     intros Hi. unfold graph_of in HG. destruct (KeyMap.find [] N) as [r|] eqn:Er; [|discriminate]. destruct bounds as [counts].
-    destruct (falling counts && _) eqn:Hfall; [|discriminate]. apply andb_true_iff in Hfall as [Hfall _].
-    destruct (all_some _ _ _) as [all|] eqn:E; [|discriminate]. inversion HG as [HG']. clear HG.
+    destruct (never_rising counts && _) eqn:Hfall; [|discriminate]. apply andb_true_iff in Hfall as [Hfall _].
+    destruct (all_found _ _ _) as [all|] eqn:E; [|discriminate]. inversion HG as [HG']. clear HG.
     cbn [root nexts priors larger smaller lates reach].
     apply all_some_spec in E as [_ E]. destruct (E _ (find_elements _ _ _ Hi)) as (y & Hy & Hin). cbn [links_of] in Hy. cbv zeta in Hy.
     destruct ((0 <=? i) && (i <? n) && (is_nil h || negb (i =? r)) && _) eqn:Hok; [|discriminate].
@@ -317,8 +317,8 @@ Section Graph.
     destruct (batch_links h i Hi) as (_ & _ & (b & Hb & _ & _ & _ & Hb') & _). unfold late_of. rewrite Hb. lia.
   Qed.
 
-  Lemma late_more h t m k : nth_error kinds m = Some k -> tokens W h + size k <= M -> 0 <= t <= late_of h ->
-    t <= last_time D z k -> t <= late_of (insert_code (code k) h).
+  Lemma late_more h t m k : nth_error kinds m = Some k -> tokens_of W h + size k <= M -> 0 <= t <= late_of h ->
+    t <= last_completion D z k -> t <= late_of (insert_code (code k) h).
   Proof.
     intros Hm Hfit Ht Hk. destruct (late_number h t Ht) as (i & Hi & Hlate).
     destruct (batch_links h i Hi) as (_ & _ & _ & Hmore & _). destruct (Hmore m k Hm Hfit) as (j & Hj & _ & _ & _ & Hj').

@@ -63,7 +63,7 @@ Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * (list batch
     match
       match graph (tabulate n (fun _ => top)) (tabulate (top + 1) (fun _ => n)) N n with
       | None => None
-      | Some G => let '(N', (lates, reach)) := in_order D z top kinds G N in graph lates reach N' n
+      | Some G => let '(N', (lates, reach)) := renumbered D z top kinds G N in graph lates reach N' n
       end
     with
     | None => None
@@ -185,7 +185,7 @@ Section Schedule.
     - rewrite before_insert, IH. unfold coded. destruct (Z.ltb_spec ((t + 1 - start a) * W + prompt (of a)) (2 * W)); [reflexivity|nia].
   Qed.
 
-  Lemma tokens_remaining t : tokens W (remaining t) = tokens_held t.
+  Lemma tokens_remaining t : tokens_of W (remaining t) = tokens_held t.
   Proof.
     unfold remaining, tokens_held, sorted. clear Hfits. induction l as [|a k IH]; [reflexivity|].
     assert (Ha := Hvalid a (or_introl eq_refl)). assert (Hq := Hqs _ (Hin a (or_introl eq_refl))).
@@ -341,7 +341,7 @@ Section Schedule.
     - destruct (IH (u * (n + 1)) H) as (k & H1 & H2). exists k. split; [right; exact H1|exact H2].
   Qed.
 
-  Lemma completes_by a k : In a l -> dual k = most_of (map snd (steps_of F (of a))) -> completion a <= last_time D z k.
+  Lemma completes_in_time a k : In a l -> dual k = most_of (map snd (steps_of F (of a))) -> completion a <= last_completion D z k.
   Proof.
     intros Ha Hk. specialize (Hslack a Ha) as Hs. unfold paid_by in Hs.
     destruct (price_of (of a) (completion a)) as [p|] eqn:Ep; [|destruct (Hprice a Ha Ep)]. cbn [cost_with] in Hs.
@@ -351,7 +351,7 @@ Section Schedule.
   Qed.
 
   (* What completes at a time may do so then. *)
-  Lemma soon t k n : In (k, n) (combine kinds (completing_at t)) -> n <> O -> t <= last_time D z k.
+  Lemma soon t k n : In (k, n) (combine kinds (completing_at t)) -> n <> O -> t <= last_completion D z k.
   Proof.
     intros Hk Hn.
     assert (H : forall ts u, In (k, n) (combine (kinds_of W F Q u ts)
@@ -364,7 +364,7 @@ Section Schedule.
     destruct (existsb (fun a => ends a t && same q (of a)) l) eqn:E.
     - apply existsb_exists in E as (a & Ha & E). apply andb_true_iff in E as [Et Es].
       apply same_eq in Es; [|apply Hzero, Hqin|apply Hzero, Hin, Ha]. subst q.
-      unfold ends in Et. replace t with (completion a) by lia. apply completes_by; assumption.
+      unfold ends in Et. replace t with (completion a) by lia. apply completes_in_time; assumption.
     - exfalso. apply Hn. assert (Hnone : count q (map of (filter (fun a => ends a t) l)) = 0); [|rewrite Hnone; reflexivity].
       unfold count. rewrite total_map, total_filter. rewrite (total_ext _ (fun _ => 0)); [rewrite total_const; lia|].
       intros a Ha. destruct (ends a t) eqn:Et; [|reflexivity]. destruct (same q (of a)) eqn:Es; [|reflexivity]. exfalso.
@@ -373,7 +373,7 @@ Section Schedule.
   Qed.
 
   Section Tables.
-  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph)
+  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers_of_batches) (n0 : Z) (G : batch_graph)
     (HG : graph_of M W D z top kinds lates bounds N0 n0 = Some G).
   Let late_of := late_of N0 G.
   Let entry_of := batch_entry N0.
@@ -390,14 +390,14 @@ Section Schedule.
     specialize (IH ks (fun x Hx => Hk x (or_intror Hx))). specialize (Hk k (or_introl eq_refl)). nia.
   Qed.
 
-  Lemma fitting t ns : Forall2 le ns (completing_at t) -> tokens W (remaining t) + batch_tokens kinds ns <= M.
+  Lemma piles_fit t ns : Forall2 le ns (completing_at t) -> tokens_of W (remaining t) + batch_tokens kinds ns <= M.
   Proof.
     intros Hns. pose proof (tokens_le kinds _ _ sizes Hns). pose proof (tokens_at t). specialize (Hfits t).
     rewrite tokens_remaining. lia.
   Qed.
 
   Lemma soon_less t ns : Forall2 le ns (completing_at t) -> forall k n, In (k, n) (combine kinds ns) -> n <> O ->
-    t <= last_time D z k.
+    t <= last_completion D z k.
   Proof.
     intros Hns k n Hk Hn.
     assert (Hmore : exists n', In (k, n') (combine kinds (completing_at t)) /\ (n <= n')%nat); [|destruct Hmore as (n' & H1 & H2);
@@ -422,7 +422,7 @@ Section Schedule.
         entry_of (table_before D z kinds G t T) (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns)).
     { intros ns Hns.
       eapply (entry_pile M W D z top kinds lates bounds N0 n0 G HG proper_kinds); [exact Hafter|exact (eq_refl : kinds = [] ++ kinds)|
-        apply fitting, Hns|exact Hrem|apply soon_less, Hns|].
+        apply piles_fit, Hns|exact Hrem|apply soon_less, Hns|].
       intros k n Hk Hdear.
       assert (Hmore : exists n', In (k, n') (combine kinds (completing_at t)) /\ (n <= n')%nat).
       { clear -Hns Hk. revert Hk. generalize kinds as ks. induction Hns as [|m m' ns ns' Hm Hns IH]; intros [|k' ks] Hk;
@@ -432,7 +432,7 @@ Section Schedule.
       destruct Hmore as (n' & Hn' & Hnn). rewrite (no_dear t k n' Hn' Hdear) in Hnn. lia. }
     split; [exact Hrem|]. split; [|split; [|exact Hall]].
     - rewrite batch_pile. eapply (late_pile M W D z top kinds lates bounds N0 n0 G HG proper_kinds);
-        [exact Hrem|exact (eq_refl : kinds = [] ++ kinds)|apply fitting, Hrefl|apply soon_less, Hrefl].
+        [exact Hrem|exact (eq_refl : kinds = [] ++ kinds)|apply piles_fit, Hrefl|apply soon_less, Hrefl].
     - specialize (Hall _ Hrefl). rewrite <- batch_pile in Hall. pose proof (charges_at t).
       replace (to_pay t) with (to_pay (t + 1) + charges D t kinds (completing_at t)) by lia. exact Hall.
   Qed.
@@ -485,14 +485,14 @@ Section Schedule.
     destruct (_ <=? max_path_cost); [|discriminate].
     destruct (find_batches _ _ _ _ _ _) as [N1 n0]. set (top := Z.max 0 last + 1).
     destruct (graph_of _ _ _ _ _ _ _ _ N1 n0) as [G1|]; [|discriminate].
-    destruct (in_order _ _ _ _ _ _) as [N0 [lates bounds]].
+    destruct (renumbered _ _ _ _ _ _) as [N0 [lates bounds]].
     destruct (graph_of M W D z top kinds lates bounds N0 n0) as [G'|] eqn:HG; [|discriminate].
     destruct (batch_tables D z kinds G' (Z.to_nat last) _ []) as [all' S1] eqn:E.
     intros H. inversion H. subst all' G'. clear H.
     set (T := Z.of_nat (Z.to_nat last)).
     assert (Hlast : forall a, In a l -> completion a <= T).
     { intros a Ha. destruct (kind_of _ (Hin a Ha)) as (k & Hk & _ & Hdual).
-      pose proof (completes_by a k Ha Hdual) as Hby. unfold last_time in Hby.
+      pose proof (completes_in_time a k Ha Hdual) as Hby. unfold last_completion in Hby.
       assert (completion a <= last); [|lia]. eapply Z.le_trans; [exact Hby|]. apply Z.div_le_mono; [lia|].
       apply Z.add_le_mono_r, most_of_ge, in_map, Hk. }
     destruct (none_left (T + 1)) as (Hnil & Hnothing & _ & _); [intros a Ha; specialize (Hlast a Ha); lia|].
@@ -614,7 +614,7 @@ Section Schedule.
   Proof. revert u. induction ts as [|[q n] ts IH]; intros u; [exact I|]. split; [reflexivity|apply IH]. Qed.
 
   Section Search.
-  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers) (n0 : Z) (G : batch_graph)
+  Context (top : Z) (lates bounds : vector Z) (N0 : BatchGraph.numbers_of_batches) (n0 : Z) (G : batch_graph)
     (HG : graph_of M W D z top kinds lates bounds N0 n0 = Some G).
 
   Lemma paid_from t g T h : forall ks ns,
@@ -671,7 +671,7 @@ Section Schedule.
         - lia.
         - apply enough_at.
         - unfold left, left_at. lia.
-        - apply fitting, Hrefl.
+        - apply piles_fit, Hrefl.
         - exact Hadv.
         - apply paid_from, Hbetween.
         - apply Hpay, Ht.

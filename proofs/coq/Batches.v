@@ -52,12 +52,12 @@ Section Steps.
   (* Completions that cost more than the slack z are left out. *)
   Context (D z : Z) (kinds : list kind) (G : batch_graph).
 
-  Definition costs_at (t : Z) : vector (option Z) :=
+  Definition charge_of_each (t : Z) : vector (option Z) :=
     Vector (map (fun k => let c := charge D k t in if c <=? z then Some c else None) kinds).
 
   (* The table of time t, from that of t + 1. *)
   Definition table_before (t : Z) (T : batch_table) : batch_table :=
-    let costs := costs_at t in
+    let costs := charge_of_each t in
     build beyond (at_place 0 (reach G) t) (fun below i =>
       least_smaller costs below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)).
 
@@ -181,11 +181,11 @@ Definition proper (W : Z) (kinds : list kind) : Prop :=
   forall k, In k kinds -> code k / W + code k mod W = size k /\ 1 <= size k.
 
 Lemma tokens_adds W k n h : code k / W + code k mod W = size k ->
-  tokens W (adds n (code k) h) = Z.of_nat n * size k + tokens W h.
+  tokens_of W (adds n (code k) h) = Z.of_nat n * size k + tokens_of W h.
 Proof. intros H. induction n as [|n IH]; cbn [adds]; [lia|]. rewrite tokens_insert, IH, H, Nat2Z.inj_succ, Z.mul_succ_l. ring. Qed.
 
 Lemma tokens_pile W kinds : proper W kinds -> forall ns h,
-  tokens W (pile kinds ns h) = batch_tokens kinds ns + tokens W h.
+  tokens_of W (pile kinds ns h) = batch_tokens kinds ns + tokens_of W h.
 Proof.
   induction kinds as [|k kinds IH]; intros Hp [|n ns] h; cbn [pile batch_tokens]; try lia.
   rewrite tokens_adds by apply (Hp k (or_introl eq_refl)). rewrite IH by (intros x Hx; apply Hp; right; exact Hx). lia.
@@ -313,12 +313,12 @@ Proof.
 Qed.
 
 Section Numbered.
-  Context (M W D z top : Z) (kinds : list kind) (ts bounds : vector Z) (F : numbers) (number : Z) (G : batch_graph).
+  Context (M W D z top : Z) (kinds : list kind) (ts bounds : vector Z) (F : numbers_of_batches) (number : Z) (G : batch_graph).
   Context (HG : graph_of M W D z top kinds ts bounds F number = Some G) (Hproper : proper W kinds).
   Let late_of := late_of F G.
 
-  Lemma late_adds t m k h n : nth_error kinds m = Some k -> tokens W h + Z.of_nat n * size k <= M ->
-    0 <= t <= late_of h -> (n <> O -> t <= last_time D z k) -> t <= late_of (adds n (code k) h).
+  Lemma late_adds t m k h n : nth_error kinds m = Some k -> tokens_of W h + Z.of_nat n * size k <= M ->
+    0 <= t <= late_of h -> (n <> O -> t <= last_completion D z k) -> t <= late_of (adds n (code k) h).
   Proof.
     intros Hm. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
     induction n as [|n IH]; intros Hfit Ht Hk; cbn [adds]; [apply Ht|]. specialize (Hk ltac:(lia)).
@@ -327,7 +327,7 @@ Section Numbered.
   Qed.
 
   Lemma late_pile t h : 0 <= t <= late_of h -> forall ks first, kinds = first ++ ks -> forall ns,
-    tokens W h + batch_tokens ks ns <= M -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_time D z k) ->
+    tokens_of W h + batch_tokens ks ns <= M -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_completion D z k) ->
     t <= late_of (pile ks ns h).
   Proof.
     intros Ht ks. induction ks as [|k ks IH]; intros first Hks ns Hfit Hsoon; [apply Ht|].
@@ -359,19 +359,19 @@ Section Numbered.
     intros Ht (i & Hi & Hv). destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & _ & (b & Hb & _ & Hnext & _ & _) & _).
     exists b. split; [exact Hb|]. unfold table_before, rest_of at 1.
     destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
-      least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) b
+      least_smaller (charge_of_each D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) b
       (there _ _ _ Hb Ht)) as (below & -> & _).
     eapply Z.le_trans; [apply least_smaller_spec|]. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hv].
   Qed.
 
   Lemma cost_at t m k : nth_error kinds m = Some k -> charge D k t <= z ->
-    at_place None (costs_at D z kinds t) (Z.of_nat m) = Some (charge D k t).
+    at_place None (charge_of_each D z kinds t) (Z.of_nat m) = Some (charge D k t).
   Proof.
-    intros Hm Hc. unfold costs_at. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.
+    intros Hm Hc. unfold charge_of_each. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.
     apply nth_error_nth. erewrite map_nth_error by exact Hm. cbv zeta. destruct (Z.leb_spec (charge D k t) z); [reflexivity|lia].
   Qed.
 
-  Lemma entry_more t T h v m k : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
+  Lemma entry_more t T h v m k : nth_error kinds m = Some k -> charge D k t <= z -> tokens_of W h + size k <= M ->
     0 <= t <= late_of (insert_code (code k) h) ->
     let T' := table_before D z kinds G t T in
     batch_entry T' h v -> batch_entry T' (insert_code (code k) h) (v + charge D k t).
@@ -381,7 +381,7 @@ Section Numbered.
     destruct (Hmore m k Hm Hfit) as (j & Hj & Hij & _ & Hsmaller & _). exists j. split; [exact Hj|].
     pose proof (there _ _ _ Hj Ht) as Hrange. unfold T' at 1, table_before, rest_of.
     destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
-      least_smaller (costs_at D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) j Hrange)
+      least_smaller (charge_of_each D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) j Hrange)
       as (below & -> & Hbelow).
     eapply Z.le_trans; [apply (proj2 (least_smaller_spec _ _ _ _) _ _ _ Hsmaller (cost_at t m k Hm Hc))|].
     unfold rest_of. rewrite Hbelow by lia. unfold T', rest_of, table_before in Hv. lia.
@@ -389,8 +389,8 @@ Section Numbered.
 
   (* Whatever completes at t, at a cost of z at most each. *)
   Lemma entry_pile t T h v : let T' := table_before D z kinds G t T in batch_entry T' h v ->
-    forall ks first, kinds = first ++ ks -> forall ns, tokens W h + batch_tokens ks ns <= M ->
-    0 <= t <= late_of h -> (forall k c, In (k, c) (combine ks ns) -> c <> O -> t <= last_time D z k) ->
+    forall ks first, kinds = first ++ ks -> forall ns, tokens_of W h + batch_tokens ks ns <= M ->
+    0 <= t <= late_of h -> (forall k c, In (k, c) (combine ks ns) -> c <> O -> t <= last_completion D z k) ->
     (forall k c, In (k, c) (combine ks ns) -> z < charge D k t -> c = O) ->
     batch_entry T' (pile ks ns h) (v + charges D t ks ns).
   Proof.
@@ -511,7 +511,7 @@ Section Numbered.
       exists i, v2. split; [exact Hi|]. rewrite E. split; [exact Hin2|lia].
     Qed.
 
-    Lemma one_less m k h a v g : nth_error kinds m = Some k -> charge D k t <= z -> tokens W h + size k <= M ->
+    Lemma one_less m k h a v g : nth_error kinds m = Some k -> charge D k t <= z -> tokens_of W h + size k <= M ->
       batch_entry T h g -> node_at N' (insert_code (code k) h) a v ->
       let left := (a / unit k) mod radix k in 0 < left < radix k -> v + due D t k left + g <= X ->
       0 <= t <= late_of (insert_code (code k) h) ->
@@ -534,11 +534,11 @@ Section Numbered.
     Qed.
 
     Lemma some_less m k h : nth_error kinds m = Some k -> charge D k t <= z -> let c := due D t k in
-      forall n a v left, tokens W h + Z.of_nat n * size k <= M -> node_at N' (adds n (code k) h) a v ->
+      forall n a v left, tokens_of W h + Z.of_nat n * size k <= M -> node_at N' (adds n (code k) h) a v ->
       (forall j, (j < n)%nat -> batch_entry T (adds j (code k) h) (X - v - spend c left (n - j))) ->
       (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k = left - Z.of_nat j
         /\ 0 < left - Z.of_nat j < radix k) ->
-      0 <= t <= late_of h -> t <= last_time D z k ->
+      0 <= t <= late_of h -> t <= last_completion D z k ->
       node_at N' h (a - Z.of_nat n * unit k) (v + spend c left n).
     Proof.
       intros Hm Hc c. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
@@ -574,11 +574,11 @@ Section Numbered.
 
     Lemma completions_spec g : forall ks first ns ds u low h a v, kinds = first ++ ks ->
       placed_batch u ks -> 0 <= low < u -> enough ks ns ds -> a = low + u * encode ks ds ->
-      tokens W h + batch_tokens ks ns <= M ->
+      tokens_of W h + batch_tokens ks ns <= M ->
       node_at N' (pile ks ns h) a v -> paid_batches g ks ns h ->
       pay_enough D t ks ns ds -> v + dues D t ks ns ds + g <= X ->
       (forall k n, In (k, n) (combine ks ns) -> z < charge D k t -> n = O) ->
-      0 <= t <= late_of h -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_time D z k) ->
+      0 <= t <= late_of h -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_completion D z k) ->
       node_at N' h (a - u * encode ks ns) (v + dues D t ks ns ds).
     Proof.
       induction ks as [|k ks IH]; intros first ns ds u low h a v Hks Hplaced Hlow Henough Ha Hfit Hnode Hpaid Hpay Hv Hdear Ht Hsoon.

@@ -75,7 +75,7 @@ Record convex_costs := ConvexCosts {
   costs_of : PositiveMap.t (vector Z);
   over_from : Z
 }.
-Definition start_cost (x : convex_costs) (k : positive) (t : Z) : Z := at_place 0 (look (Vector []) k (costs_of x)) t.
+Definition convex_cost_of (x : convex_costs) (k : positive) (t : Z) : Z := at_place 0 (look (Vector []) k (costs_of x)) t.
 
 (* Those of requests that are the same are found once. *)
 Fixpoint costs_of_kinds (events : request -> list event) (known : list (request * vector Z)) (requests : list request) :
@@ -140,7 +140,7 @@ Definition cheapest_from (f : Z -> Z) (head over : Z) : option Z :=
   if (head <=? t) && (f t <=? f (t + 1)) && ((t =? head) || (f t <=? f (t - 1))) then Some (f t) else None.
 
 Definition charged_at (charged : list (Z * convex_costs)) (k : positive) (t : Z) : Z :=
-  total (fun x => fst x * start_cost (snd x) k t) charged.
+  total (fun x => fst x * convex_cost_of (snd x) k t) charged.
 
 Fixpoint cheapest_starts (scale : Z) (names : list positive) (heads c : PositiveMap.t Z)
     (charged : list (Z * convex_costs)) : option Z :=
@@ -248,7 +248,7 @@ Qed.
 (* What is known of convex costs when p are the starts. *)
 Definition costs_hold (names : list positive) (p : positive -> Z) (x : convex_costs) : Prop :=
   (forall k, In k names -> convex_at (look (Vector []) k (costs_of x))) /\
-  total (fun k => start_cost x k (p k)) names <= at_most_all x.
+  total (fun k => convex_cost_of x k (p k)) names <= at_most_all x.
 
 Lemma expand_each requests : expand (map (fun q => (q, 1)) requests) = requests.
 Proof. unfold expand. induction requests as [|q requests IH]; [reflexivity|]. cbn [map flat_map]. rewrite IH. reflexivity. Qed.
@@ -286,7 +286,7 @@ Proof.
   pose proof Hl as (_ & Hvalid & _). rewrite Forall_forall in Hvalid. split; cbn [costs_of at_most_all].
   - intros k Hk. destruct (Hlook k Hk) as [Hin ->]. apply Hgood, in_map, Hin.
   - eapply Z.le_trans; [|apply (Z.le_trans _ (total (priced 0 (all_rows M s_min lines families)) l)); [apply Z.le_refl|lia]].
-    rewrite <- HA at 2. rewrite total_map. apply total_le. intros k Hk. unfold start_cost. cbn [costs_of].
+    rewrite <- HA at 2. rewrite total_map. apply total_le. intros k Hk. unfold convex_cost_of. cbn [costs_of].
     destruct (Hlook k Hk) as [Hin ->]. destruct (Hvalid _ Hin) as [_ Hstart].
     destruct (Hq (of (A k)) ltac:(apply in_map, Hin)) as [_ Ho].
     destruct (A k) as [q t] eqn:EA. cbn [of start] in *.
@@ -354,7 +354,7 @@ Proof.
         by (intros y Hy; destruct (Hcharged y Hy) as [Hy1 Hy2]; split; [exact Hy1|apply Hy2; left; reflexivity]).
       clear -Hk Ht Hhead. unfold charged_at. induction charged as [|y charged IHc]; cbn [total]; [lia|].
       specialize (IHc (fun z Hz => Hk z (or_intror Hz))). destruct (Hk y (or_introl eq_refl)) as [Hy Hconvex].
-      specialize (Hconvex t ltac:(lia)). fold (start_cost (snd y) k t) (start_cost (snd y) k (t + 1)) (start_cost (snd y) k (t + 2)) in Hconvex.
+      specialize (Hconvex t ltac:(lia)). fold (convex_cost_of (snd y) k t) (convex_cost_of (snd y) k (t + 1)) (convex_cost_of (snd y) k (t + 2)) in Hconvex.
       apply (Z.mul_le_mono_nonneg_l _ _ (fst y) Hy) in Hconvex. rewrite !Z.mul_sub_distr_l in Hconvex. lia.
     + apply IH; [|intros k' Hk'; apply Hheads; right; exact Hk'|reflexivity].
       intros y Hy. destruct (Hcharged y Hy) as [Hy1 Hy2]. split; [exact Hy1|]. intros k' Hk'. apply Hy2. right. exact Hk'.
@@ -371,7 +371,7 @@ Proof.
   apply (cheapest_starts_le scale heads c charged names sum p) in E; [|intros x Hx; split; apply (Hcharged x Hx)|exact Hheads].
   rewrite total_add in E.
   assert (Hall : total (fun k => charged_at charged k (p k)) names <= total (fun x => fst x * at_most_all (snd x)) charged).
-  { unfold charged_at. rewrite (total_swap (fun k x => fst x * start_cost (snd x) k (p k))). apply total_le.
+  { unfold charged_at. rewrite (total_swap (fun k x => fst x * convex_cost_of (snd x) k (p k))). apply total_le.
     intros x Hx. rewrite total_scale. destruct (Hcharged x Hx) as [H1 [_ H2]]. apply Z.mul_le_mono_nonneg_l; assumption. }
   assert (Hsum : start_sum p names c + total (fun k => (scale - look 0 k c) * p k) names = scale * total p names).
   { unfold start_sum. rewrite <- total_add, <- total_scale. apply total_ext. intros k _. ring. }

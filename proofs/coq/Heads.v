@@ -57,17 +57,17 @@ Definition gaps_hold (p : positive -> Z) (g : PositiveMap.t (list (positive * Z)
   forall a b d, In (b, d) (look [] a g) -> d <= p b - p a.
 
 (* Heads that were raised since `first` was are as far from the starts as its head is, or farther. *)
-Definition far (p : positive -> Z) (slack : Z) (h : PositiveMap.t Z) (i : positive) : Prop :=
+Definition far_enough (p : positive -> Z) (slack : Z) (h : PositiveMap.t Z) (i : positive) : Prop :=
   look 0 i h <= p i - slack.
 Definition keeps_far (p : positive -> Z) (slack : Z) (h h' : PositiveMap.t Z) : Prop :=
-  (forall i, look 0 i h <= p i -> look 0 i h' <= p i) /\ (forall i, far p slack h i -> far p slack h' i).
+  (forall i, look 0 i h <= p i -> look 0 i h' <= p i) /\ (forall i, far_enough p slack h i -> far_enough p slack h' i).
 
 Lemma follow_gaps_spec p slack first h_a a from : 0 <= slack -> h_a <= p a - slack ->
   (forall b d, In (b, d) from -> d <= p b - p a) ->
-  forall h next, look 0 first h = p first - slack -> (forall i, In i next -> far p slack h i) ->
+  forall h next, look 0 first h = p first - slack -> (forall i, In i next -> far_enough p slack h i) ->
   match follow_gaps first h_a from h next with
   | Some (h', next') =>
-      keeps_far p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far p slack h' i)
+      keeps_far p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far_enough p slack h' i)
   | None => False
   end.
 Proof.
@@ -79,30 +79,30 @@ Proof.
     destruct (Pos.eqb_spec b first) as [->|Hne]; [lia|].
     set (h1 := PositiveMap.add b (h_a + d) h).
     assert (Hkeeps : keeps_far p slack h h1).
-    { split; intros i Hi; unfold far, h1 in *; destruct (Pos.eq_dec i b) as [->|Hi'];
+    { split; intros i Hi; unfold far_enough, h1 in *; destruct (Pos.eq_dec i b) as [->|Hi'];
         [rewrite look_same; lia|rewrite look_other; assumption|rewrite look_same; lia|rewrite look_other; assumption]. }
     set (next1 := if existsb _ next then next else b :: next).
     specialize (IH h1 next1).
     destruct (follow_gaps first h_a from h1 next1) as [[h' next']|].
     + destruct IH as (H1 & H2 & H3).
       * unfold h1. rewrite look_other by congruence. exact Hfirst.
-      * assert (Hb : far p slack h1 b) by (unfold far, h1; rewrite look_same; lia).
+      * assert (Hb : far_enough p slack h1 b) by (unfold far_enough, h1; rewrite look_same; lia).
         unfold next1. intros i Hi. destruct (existsb _ next); [|destruct Hi as [<-|Hi]; [exact Hb|]];
           apply Hkeeps, Hnext, Hi.
       * split; [|auto]. destruct Hkeeps as [K1 K2], H1 as [K3 K4]. split; auto.
     + apply IH.
       * unfold h1. rewrite look_other by congruence. exact Hfirst.
-      * assert (Hb : far p slack h1 b) by (unfold far, h1; rewrite look_same; lia).
+      * assert (Hb : far_enough p slack h1 b) by (unfold far_enough, h1; rewrite look_same; lia).
         unfold next1. intros i Hi. destruct (existsb _ next); [|destruct Hi as [<-|Hi]; [exact Hb|]];
           apply Hkeeps, Hnext, Hi.
 Qed.
 
 Lemma follow_all_spec p slack first g raised : 0 <= slack -> gaps_hold p g ->
   forall h next, look 0 first h = p first - slack ->
-  (forall i, In i raised -> far p slack h i) -> (forall i, In i next -> far p slack h i) ->
+  (forall i, In i raised -> far_enough p slack h i) -> (forall i, In i next -> far_enough p slack h i) ->
   match follow_all first g raised h next with
   | Some (h', next') =>
-      keeps_far p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far p slack h' i)
+      keeps_far p slack h h' /\ look 0 first h' = p first - slack /\ (forall i, In i next' -> far_enough p slack h' i)
   | None => False
   end.
 Proof.
@@ -117,7 +117,7 @@ Proof.
 Qed.
 
 Lemma settle_spec p slack first g rounds : 0 <= slack -> gaps_hold p g ->
-  forall raised h, look 0 first h = p first - slack -> (forall i, In i raised -> far p slack h i) ->
+  forall raised h, look 0 first h = p first - slack -> (forall i, In i raised -> far_enough p slack h i) ->
   match settle rounds first g raised h with
   | Some h' => keeps_far p slack h h'
   | None => False
@@ -147,6 +147,6 @@ Proof.
   pose proof (settle_spec p (p i - x) i g rounds ltac:(lia) Hg [i] h1) as H.
   assert (Hi : look 0 i h1 = p i - (p i - x)) by (unfold h1; rewrite look_same; lia).
   destruct (settle rounds i g [i] h1) as [h'|].
-  - intros k. apply H; [exact Hi| |apply Hh1]. intros k' [<-|[]]. unfold far. lia.
-  - apply H; [exact Hi|]. intros k' [<-|[]]. unfold far. lia.
+  - intros k. apply H; [exact Hi| |apply Hh1]. intros k' [<-|[]]. unfold far_enough. lia.
+  - apply H; [exact Hi|]. intros k' [<-|[]]. unfold far_enough. lia.
 Qed.
