@@ -20,6 +20,7 @@ from kvopt.solver.arrays import FloatArray
 from kvopt.solver.dual_ascent.bundle import Bundle
 from kvopt.solver.params import BundleParams, ReleaseExactParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
+from kvopt.solver.relaxations.batch_state.search import Found
 from kvopt.solver.releases.beam import Beam, BeamTools
 from kvopt.solver.releases.beam_kernel import BEAM_KERNEL, Nodes
 from kvopt.solver.releases.exact_kernel import (
@@ -32,25 +33,7 @@ from kvopt.solver.releases.exact_kernel import (
 from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["ExactSearch", "Searched", "search_starts"]
-
-
-class Searched(NamedTuple):
-    """What a search has found.
-
-    Attributes
-    ----------
-    finished
-        Whether it came to its end.
-    starts
-        Starts of the cheapest schedule below the cutoff (rounds), shape (n,), or None.
-    nodes
-        How many nodes it kept.
-    """
-
-    finished: bool
-    starts: IntArray | None
-    nodes: int
+__all__ = ["ExactSearch", "search_starts"]
 
 
 class _Prices(NamedTuple):
@@ -157,7 +140,7 @@ class ExactSearch:
             "nodes": 2 * nodes + self.params.more_nodes,
         }
 
-    def run(self, cutoff: int, stop: Stopping) -> Searched:
+    def run(self, cutoff: int, stop: Stopping) -> Found:
         """Look for the cheapest schedule that costs less than a cutoff.
 
         Parameters
@@ -173,11 +156,11 @@ class ExactSearch:
         while beam.size:
             steps = self.steps + self.params.node_steps * total
             if stop.over() or steps > self.params.checked_steps:
-                return Searched(False, None, total)
+                return Found(False, None, total)
             before = beam.nodes
             nodes, size = beam.grown()
             if size > self.params.most_nodes:
-                return Searched(False, None, total)
+                return Found(False, None, total)
             following = make_runs(size, len(beam.queues.counts), self.at_once)
             args = (beam.queues, self.row, self.in_table, beam.now, before, runs, nodes, size)
             self.functions.follow_runs(self.costs.states.table, *args, following)
@@ -187,7 +170,7 @@ class ExactSearch:
             runs = taken_runs(following, kept)
             total += len(kept)
             stop.count(len(kept))
-        return Searched(True, beam.trace(), total)
+        return Found(True, beam.trace(), total)
 
     def _bounds(self, beam: Beam, nodes: Nodes, runs: Runs, size: int, stop: Stopping) -> IntArray:
         """Return what schedules cost at least that go on from nodes, shape (size,)."""
@@ -243,7 +226,7 @@ class ExactSearch:
         for k, done in enumerate(runs.completed[i].tolist()):
             first, count = int(self.beam.begins[k]), int(self.beam.queues.counts[k])
             np.add.at(left, self.type_of[first + done : first + count], 1)
-        climb = _Climb(costs, self.functions, now, int(runs.state[i]), left, self.bundle)
+        climb = _Climb(costs, now, int(runs.state[i]), left, self.bundle)
         part = stop.part(self.params.retuning_share * stop.left())
         climb.run(last.duals, self.params.steps, part)
         return self._priced(now, costs)
@@ -255,13 +238,12 @@ class _Climb:
     def __init__(
         self,
         costs: CostsToGo,
-        functions: ExactFunctions,
         now: int,
         state: int,
         left: IntArray,
         bundle: BundleParams | None,
     ) -> None:
-        self.costs, self.functions = costs, functions
+        self.costs = costs
         self.now, self.state, self.left = now, state, left
         self.bundle = Bundle(bundle)
 
@@ -284,8 +266,7 @@ class _Climb:
         if not costs.settle_from(duals, self.now):
             return -np.inf
         value = int(costs.values[self.now, self.state]) + int((self.left * costs.duals).sum())
-        done = np.zeros(len(duals), dtype=np.int64)
-        costs.follow(self.functions.follow_path_from, (self.now, self.state), done)
+        done = costs.completions(self.now, self.state)
         slope: FloatArray = (self.left - done).astype(np.float64)
         self.bundle.add(costs.duals / costs.scale, value / costs.scale, slope)
         return value / costs.scale

@@ -13,13 +13,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 from kvopt.solver.compiling import Kernel
-from kvopt.solver.relaxations.batch_state.kernel import (
-    Charges,
-    Room,
-    StateTable,
-    admissions,
-    table_of_one,
-)
+from kvopt.solver.relaxations.batch_state.kernel import StateTable, table_of_one
 from kvopt.solver.releases.beam_kernel import Nodes, Queues, make_nodes
 
 __all__ = ["EXACT_KERNEL", "ExactFunctions", "Runs", "make_runs", "taken_runs"]
@@ -164,50 +158,11 @@ def raise_bounds(
         bounds[i] = max(bounds[i], value)
 
 
-def follow_path_from(
-    table: StateTable,
-    charges: Charges,
-    costs: Int32Array,
-    room: Room,
-    now: int,
-    state: int,
-    completions: IntArray,
-) -> int:
-    """Count the completions of each type on a cheapest path from a time and state on.
-
-    Returns when it ends (rounds); see `follow_path`.
-    """
-    horizon = costs.shape[0] - 1
-    completions[:] = 0
-    i = state
-    for t in range(now, horizon):
-        going = t > 0
-        while going:
-            going = False
-            for e in range(table.first[i], table.first[i + 1]):
-                k = table.shape[e]
-                if costs[t, table.completed[e]] + charges.cost[t, k] == costs[t, i]:
-                    completions[charges.type[t, k]] += 1
-                    i = table.completed[e]
-                    going = True
-                    break
-        if i == 0 and t > 0 and costs[t, 0] == 0:
-            return t
-        size = admissions(table, table.aged[i], room)
-        best = np.int64(1) << 40
-        for s in range(1 if i == 0 and t >= charges.latest else 0, size):
-            if costs[t + 1, room.reached[s]] < best:
-                best = np.int64(costs[t + 1, room.reached[s]])
-                i = room.reached[s]
-    return int(horizon)
-
-
 class ExactFunctions(NamedTuple):
     """The functions that are called from outside the kernel, compiled or not."""
 
     follow_runs: Callable[..., None]
     raise_bounds: Callable[..., None]
-    follow_path_from: Callable[..., int]
 
 
 def warm_up(functions: ExactFunctions) -> None:
@@ -219,16 +174,13 @@ def warm_up(functions: ExactFunctions) -> None:
     runs, following = make_runs(1, 1, 1), make_runs(1, 1, 1)
     nodes.begun[0, 0] = 1
     functions.follow_runs(table, queues, zero, zero, 1, before, runs, nodes, 1, following)
-    row, costs = np.zeros(2, dtype=np.int32), np.zeros((3, 2), dtype=np.int32)
+    row = np.zeros(2, dtype=np.int32)
     functions.raise_bounds(1, 0, np.zeros((1, 2), dtype=np.int64), row, following, 1, zero.copy())
-    grid = np.zeros((3, 1), dtype=np.int64)
-    room = Room(np.empty(2, dtype=np.int32), np.empty(2, dtype=np.int32))
-    functions.follow_path_from(table, Charges(grid, grid, 0), costs, room, 0, 0, one.copy())
 
 
 EXACT_KERNEL = Kernel(
     "exact search over starts",
-    (follow_runs, raise_bounds, admissions, follow_path_from),
+    (follow_runs, raise_bounds),
     ExactFunctions,
     warm_up,
     error_model="numpy",

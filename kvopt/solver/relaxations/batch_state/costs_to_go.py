@@ -132,27 +132,18 @@ class CostsToGo:
         args = (self._charges, self.values, self._promising, self.room)
         return self._value(self.functions.fill_promising(self.states.table, *args))
 
-    def completions(self) -> IntArray:
-        """Return how often each type completes on a cheapest path, shape (types,)."""
-        done = np.zeros(len(self.duals), dtype=np.int64)
-        args = (self._charges, self.values, self.room, done)
-        self.functions.follow_path(self.states.table, *args)
-        return done
-
-    def follow(self, function: Callable[..., int], start: tuple[int, int], done: IntArray) -> None:
-        """Count the completions of each type on a cheapest path from a time and batch state on.
+    def completions(self, now: int = 0, state: int = 0) -> IntArray:
+        """Return how often each type completes on a cheapest path, shape (types,).
 
         Parameters
         ----------
-        function
-            `kvopt.solver.releases.exact_kernel.follow_path_from`, compiled or not.
-        start
-            The time (rounds) and the number of the batch state.
-        done
-            Takes the numbers, shape (types,).
+        now, state
+            The path is from this time (rounds) and the batch state of this number on.
         """
-        args = (self._charges, self.values, self.room, *start, done)
-        function(self.states.table, *args)
+        done = np.zeros(len(self.duals), dtype=np.int64)
+        args = (self._charges, self.values, self.room, now, state, done)
+        self.functions.follow_path(self.states.table, *args)
+        return done
 
     def content(self, nodes: int) -> dict[str, Any]:
         """Return the object "proof" of a certificate.

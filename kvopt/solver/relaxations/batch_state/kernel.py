@@ -304,13 +304,22 @@ def reach_completions(table: StateTable, charge: IntArray, reach: IntArray) -> N
 
 
 def follow_path(
-    table: StateTable, charges: Charges, costs: Int32Array, room: Room, completions: IntArray
+    table: StateTable,
+    charges: Charges,
+    costs: Int32Array,
+    room: Room,
+    now: int,
+    state: int,
+    completions: IntArray,
 ) -> int:
-    """Count the completions of each type on a cheapest path; return when it ends (rounds)."""
+    """Count the completions of each type on a cheapest path from a time and state on.
+
+    Returns when it ends (rounds).
+    """
     horizon = costs.shape[0] - 1
     completions[:] = 0
-    i = 0
-    for t in range(horizon):
+    i = state
+    for t in range(now, horizon):
         going = t > 0
         while going:
             going = False

@@ -241,7 +241,7 @@ def warm_up(functions: Functions) -> None:
     room = Room(np.empty(2, dtype=np.int32), np.empty(2, dtype=np.int32))
     promising = Promising(np.zeros(4, dtype=np.int64), np.empty(6, dtype=np.int32))
     functions.fill_costs(table, charges, costs, np.empty(2, dtype=np.int64))
-    functions.follow_path(table, charges, costs, room, np.empty(1, dtype=np.int64))
+    functions.follow_path(table, charges, costs, room, 0, 0, np.empty(1, dtype=np.int64))
     functions.find_promising(table, charges, costs, 0, promising, room)
     functions.fill_promising(table, charges, costs, promising, room)
     demand = Demand(one, one, grid, grid)
