@@ -94,14 +94,23 @@ GBA_LARGE_MEMORY = Theorem(
 )
 
 
+def shares_and_waits(growth: Exact, slices: str, drain: bool) -> tuple[Exact, Exact]:
+    """Return G and W of the cost (G/U) A + (1 + W) L: class ends are powers, or by area."""
+    if slices == "area":
+        # r/(r - 1) for r = sqrt(growth), in a form that a root rounded up does not make smaller
+        waits = (growth + square_root(growth)) / (growth - 1)
+        return growth, waits if drain else Fraction(0)
+    return growth * growth, growth / (growth - 1) if drain else Fraction(0)
+
+
 def gba_bound_sharper(alpha: Exact, utilisation: Fraction, drain: bool) -> Exact:
     """Return max(alpha^2/U, 2 alpha^2/(3U) + 1 + [alpha/(alpha - 1) if drain]).
 
     Derived: proofs/text/sharper_bounds.md.  Parameters are as for `gsa_bound_sharper`;
     `drain` tells whether a class waits for the last slice of the one before it.
     """
-    waits = alpha / (alpha - 1) if drain else Fraction(0)
-    return with_own_lengths(alpha * alpha / utilisation, waits)
+    shared, waits = shares_and_waits(alpha, "alpha", drain)
+    return with_own_lengths(shared / utilisation, waits)
 
 
 def gba_bound_area(growth: Exact, utilisation: Fraction, drain: bool) -> Exact:
@@ -110,8 +119,8 @@ def gba_bound_area(growth: Exact, utilisation: Fraction, drain: bool) -> Exact:
     For class ends geometric in area.  Derived: proofs/text/sharper_bounds.md.  Parameters are as
     for `gba_bound_sharper`, but `growth` is that of the areas.
     """
-    waits = (growth + square_root(growth)) / (growth - 1) if drain else Fraction(0)
-    return with_own_lengths(growth / utilisation, waits)
+    shared, waits = shares_and_waits(growth, "area", drain)
+    return with_own_lengths(shared / utilisation, waits)
 
 
 GBA_SHARPER = tuple(
@@ -153,15 +162,7 @@ def gba_bound_priced(
     drain, slices
         As in `kvopt.policies.gba.GBA`.
     """
-    waits: Exact = Fraction(0)
-    if slices == "area":
-        shared = growth
-        if drain:
-            waits = (growth + square_root(growth)) / (growth - 1)
-    else:
-        shared = growth * growth
-        if drain:
-            waits = growth / (growth - 1)
+    shared, waits = shares_and_waits(growth, slices, drain)
     return ratio_of_cost(shared / utilisation, 1 + waits)
 
 
