@@ -13,7 +13,7 @@ Module Key <: OrderedType.
     | [], [] => Eq
     | [], _ => Lt
     | _, [] => Gt
-    | a :: x', b :: y' => match a ?= b with Eq => order x' y' | c => c end
+    | a :: x', b :: y' => if a =? b then order x' y' else if a <? b then Lt else Gt
     end.
   Definition lt (x y : t) := order x y = Lt.
 
@@ -21,24 +21,33 @@ Module Key <: OrderedType.
   Definition eq_sym (x y : t) (H : eq x y) : eq y x := Logic.eq_sym H.
   Definition eq_trans (x y z : t) (H : eq x y) (H' : eq y z) : eq x z := Logic.eq_trans H H'.
 
+  (* The same, as it is defined for integers. *)
+  Lemma order_cons a b x y : order (a :: x) (b :: y) = match a ?= b with Eq => order x y | c => c end.
+  Proof.
+    cbn [order]. destruct (Z.compare_spec a b) as [->| |].
+    - rewrite Z.eqb_refl. reflexivity.
+    - replace (a =? b) with false by lia. replace (a <? b) with true by lia. reflexivity.
+    - replace (a =? b) with false by lia. replace (a <? b) with false by lia. reflexivity.
+  Qed.
+
   Lemma order_eq x y : order x y = Eq -> x = y.
   Proof.
-    revert y. induction x as [|a x IH]; intros [|b y]; cbn [order]; try discriminate; [reflexivity|].
+    revert y. induction x as [|a x IH]; intros [|b y]; try discriminate; [reflexivity|]. rewrite order_cons.
     destruct (Z.compare_spec a b) as [->| |]; try discriminate. intros H. f_equal. apply IH, H.
   Qed.
 
   Lemma order_refl x : order x x = Eq.
-  Proof. induction x as [|a x IH]; cbn [order]; [reflexivity|]. rewrite Z.compare_refl. exact IH. Qed.
+  Proof. induction x as [|a x IH]; [reflexivity|]. rewrite order_cons, Z.compare_refl. exact IH. Qed.
 
   Lemma order_opposite x y : order y x = CompOpp (order x y).
   Proof.
-    revert y. induction x as [|a x IH]; intros [|b y]; cbn [order]; try reflexivity.
+    revert y. induction x as [|a x IH]; intros [|b y]; try reflexivity. rewrite !order_cons.
     rewrite Z.compare_antisym. destruct (a ?= b); cbn [CompOpp]; auto.
   Qed.
 
   Lemma lt_trans (x y z : t) : lt x y -> lt y z -> lt x z.
   Proof.
-    unfold lt. revert y z. induction x as [|a x IH]; intros [|b y] [|c z]; cbn [order];
+    unfold lt. revert y z. induction x as [|a x IH]; intros [|b y] [|c z]; rewrite ?order_cons;
       try discriminate; try reflexivity.
     destruct (Z.compare_spec a b), (Z.compare_spec b c), (Z.compare_spec a c);
       try discriminate; try lia; auto. apply IH.

@@ -2,9 +2,8 @@
    in Coq: `paths_bound`.  By `paths_sound` what it returns is a lower bound on the cost of
    every schedule.
 
-   It makes tables of the cheapest paths to all states, and then checks that no event leads
-   below them.  Only the second counts: that the tables are what they should be is not
-   proved, and need not be. *)
+   It makes tables of the cheapest paths to all states, one after the other; each entry is no more than
+   what any event leads there from.  What events cost is found from sums that are made once. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
 From Kvopt Require Import Model Sums Staircase Prices Paths Vectors.
@@ -36,391 +35,423 @@ Definition worth_of (worth : list (request * Z)) (q : request) : Z :=
 
 Definition moment_price (H : Z) (moments : vector Z) (t : Z) : Z := Z.max 0 (entry H moments t).
 
-(* 0, ..., n; and all states. *)
-Definition upto (n : Z) : list Z := map Z.of_nat (seq 0 (Z.to_nat (n + 1))).
-Definition all_pairs (R M : Z) : list (Z * Z) := list_prod (upto R) (upto M).
-
-(* What cheapest paths to states cost, by number of the state; `far` if there is none. *)
+(* What cheapest paths to states cost, by number of the state, about `far` if there is none. *)
 Definition table := vector Z.
-Definition far : Z := 2 ^ 61.
-Definition nothing : table := Vector [].
+
+(* The sum of all prices from each time on, the last time first. *)
+Definition sums_from (H : Z) (kappa : Z -> Z) : vector Z :=
+  build 0 (H + 1) (fun below j => if j =? 0 then 0 else at_place 0 below (j - 1) + kappa (H - j)).
+
+(* The least of f 0, ..., f (n - 1), and of what is found. *)
+Fixpoint least_until (n : nat) (f : Z -> Z) (found : Z) : Z :=
+  match n with O => found | S n' => least_until n' f (Z.min found (f (Z.of_nat n'))) end.
+
+(* An entry, and how far it is from each of those from which a step leads here, with its cost. *)
+Fixpoint least_from (far : Z) (below : table) (p found : Z) (steps : list (Z * Z)) : Z :=
+  match steps with
+  | [] => found
+  | (offset, c) :: rest =>
+      let v := at_place far below (p - offset) + c in
+      least_from far below p (if v <? found then v else found) rest
+  end.
+
+(* Of (size, step), steps by room: those whose size is no more. *)
+Definition by_room (M : Z) (steps : list (Z * (Z * Z))) : vector (list (Z * Z)) :=
+  let sized := collect (M + 1) steps in
+  build [] (M + 1) (fun below r => rev_append (at_place [] sized r) (at_place [] below (r - 1))).
 
 Section Check.
-  (* The memory, the types, how many can run, the scale, the horizon, the prices. *)
+  (* The memory, the types, how many can run, the scale, the horizon, the prices; more than any path costs. *)
   Context (M s_min R : Z) (types : list request) (D H : Z)
-    (sigma : Z -> Z -> Z) (w : request -> Z) (stairs : list (Z * Z * Z)) (kappa : Z -> Z).
-  (* All states, listed once. *)
-  Context (grid : list (Z * Z)).
+    (sigma : Z -> Z -> Z) (w : request -> Z) (stairs : list (Z * Z * Z)) (kappa : Z -> Z) (far : Z).
 
-  (* The windows of a type: (time, window, price) for each staircase. *)
-  Definition windows_of (q : request) : list (Z * Z * Z) :=
-    map (fun x => (snd (fst x), window M s_min (fst (fst x)) q, snd x)) stairs.
+  (* --- What events cost --- *)
 
-  (* What a completion at t costs, r being rest (t). *)
-  Definition fast_cost (r : Z) (q : request) (wq : Z) (windows : list (Z * Z * Z)) (t : Z) : Z :=
+  Definition rest_at (rests : vector Z) (t : Z) : Z := at_place 0 rests (H - t).
+
+  (* What is added to, and taken from, the prices of staircases that a start pays, at which times. *)
+  Definition changes (q : request) : list (Z * Z) :=
+    flat_map (fun x => let u := snd (fst x) in
+      [(Z.max 0 (u - Z.max 0 (window M s_min (fst (fst x)) q) + 1), snd x); (Z.max 0 (u + 1), - snd x)]) stairs.
+  Definition stairs_paid (q : request) : vector Z :=
+    let at_times := collect H (changes q) in
+    build 0 H (fun below p => at_place 0 below (p - 1) + fold_left Z.add (at_place [] at_times p) 0).
+
+  (* Types, their worth, and what starts pay. *)
+  Definition prepared : list (request * (Z * vector Z)) := map (fun q => (q, (w q, stairs_paid q))) types.
+
+  (* What a completion at time t costs, r being rest (t). *)
+  Definition fast_cost (r : Z) (x : request * (Z * vector Z)) (t : Z) : Z :=
+    let '(q, (worth, paid)) := x in
     let p := t - output q in
-    D * t - wq - sigma (prompt q) p
-    + total (fun x => if (fst (fst x) - snd (fst x) <? p) && (p <=? fst (fst x)) then snd x else 0)
-        windows
-    + (prompt q + output q) ^ 2 * r.
-
-  Definition prepared : list (request * (Z * list (Z * Z * Z))) :=
-    map (fun q => (q, (w q, windows_of q))) types.
-
-  Definition costs_at (t : Z) (from : list (request * (Z * list (Z * Z * Z)))) : list (request * Z) :=
-    let r := rest H kappa t in
-    map (fun x => (fst x, fast_cost r (fst x) (fst (snd x)) (snd (snd x)) t)) from.
-
-  Definition starts_at (t : Z) (prompts : list Z) : list (Z * Z) :=
-    let r := rest H kappa (t + 1) in map (fun s => (s, sigma s t - s ^ 2 * r)) prompts.
-
-  Definition number_of (K W : Z) : Z := K * (M + 1) + W.
-  Definition at_state (T : table) (K W : Z) : option Z :=
-    let v := at_place far T (number_of K W) in if v =? far then None else Some v.
-
-
-  (* May a request of type q complete in state (K, W)? *)
-  Definition legal (K W : Z) (q : request) : bool :=
-    let K' := K - 1 in
-    let W' := W - (prompt q + output q) in
-    ((1 <=? K') && (K' * (s_min + 1) <=? W')) || ((K' =? 0) && (W' =? 0)).
-
-  (* --- The tables (nothing is proved about them) --- *)
-
-  Definition size_of_tables : Z := (R + 1) * (M + 1).
-  Definition grid_vector : vector (Z * Z) := Vector grid.
-
-  (* The least of `best` and what leads here from (how far in the table, how many tokens, cost), if it fits. *)
-  Fixpoint least_from (known : Z -> Z) (low high i W : Z) (best : Z) (steps : list (Z * (Z * Z))) : Z :=
-    match steps with
-    | [] => best
-    | (offset, (tokens, c)) :: rest =>
-        let w := W + tokens in
-        let best' := if (w <? low) || (high <? w) then best
-          else let v := known (i + offset) in
-            if v =? far then best else let v' := v + c in if v' <? best then v' else best in
-        least_from known low high i W best' rest
-    end.
-
-  Definition after_completions (places : vector (Z * Z)) (t : Z) (costs : list (request * Z)) (C : table) : table :=
-    let last := size_of_tables - 1 in
-    let steps := map (fun x => let peak := prompt (fst x) + output (fst x) in (M + 1 + peak, (peak, snd x)))
-      (filter (fun x => output (fst x) <=? t) costs) in
-    let flipped := build far size_of_tables (fun below p =>
-      let i := last - p in
-      let (K, W) := at_place (0, 0) places i in
-      let known := at_place far C i in
-      if ((1 <=? K) && (K * (s_min + 1) <=? W)) || ((K =? 0) && (W =? 0))
-      then least_from (fun j => at_place far below (last - j)) 0 M i W known steps
-      else known) in
-    Vectors.tabulate size_of_tables (fun i => at_place far flipped (last - i)).
-
-  Definition after_starts (places : vector (Z * Z)) (t : Z) (costs : list (Z * Z)) (C : table) : table :=
-    let k := kappa t in
-    let steps := map (fun x => (- (M + 1) - fst x, (- fst x, snd x))) costs in
-    build far size_of_tables (fun below i =>
-      let (K, W) := at_place (0, 0) places i in
-      let v := at_place far C i in
-      least_from (at_place far below) 0 M i W (if v =? far then far else v + k * least_squares K W) steps).
-
-  Definition after_round (places : vector (Z * Z)) (t : Z) (S : table) : table :=
-    let r := rest H kappa (t + 1) in
-    Vectors.tabulate size_of_tables (fun i =>
-      let (K, W) := at_place (0, 0) places i in
-      let w := W - K in
-      if (1 <=? K) && (0 <=? w)
-      then let v := at_place far S (i - K) in if v =? far then far else v - (2 * w + K) * r
-      else far).
-
-  Fixpoint tables (n : nat) (t : Z) (from : list (request * (Z * list (Z * Z * Z))))
-      (prompts : list Z) (places : vector (Z * Z)) (C : table) : list (table * table) :=
-    let C' := after_completions places t (costs_at t from) C in
-    match n with
-    | O => [(C', nothing)]
-    | S n' =>
-        let St := after_starts places t (starts_at t prompts) C' in
-        (C', St) :: tables n' (t + 1) from prompts places (after_round places t St)
-    end.
-
-  (* --- The check --- *)
-
-  Definition at_most (T : table) (K W v : Z) : bool :=
-    match at_state T K W with Some v' => v' <=? v | None => false end.
-
-  Definition all_states (T : table) (f : Z -> Z -> Z -> bool) : bool :=
-    forallb (fun x => match at_state T (fst x) (snd x) with
-      | Some v => f (fst x) (snd x) v | None => true end) grid.
-
-  (* No event at time t leads below the tables: completions, the way to the starts, starts,
-     and the round to the next time; and no end is below V. *)
-  Definition check_time (late V t : Z) (from : list (request * (Z * list (Z * Z * Z))))
-      (prompts : list Z) (C St next : table) : bool :=
-    let costs := costs_at t from in
-    all_states C (fun K W v => forallb (fun x =>
-      negb ((output (fst x) <=? t) && legal K W (fst x))
-      || at_most C (K - 1) (W - (prompt (fst x) + output (fst x))) (v + snd x)) costs)
-    && (negb (1 <=? t) || match at_state C 0 0 with Some v => V <=? v | None => true end)
-    && if t <? H then
-         let k := kappa t in
-         let starting := starts_at t prompts in
-         let r := rest H kappa (t + 1) in
-         all_states C (fun K W v => at_most St K W (v + k * least_squares K W))
-         && all_states St (fun K W v =>
-              forallb (fun x => negb ((K + 1 <=? R) && (W + fst x <=? M))
-                || at_most St (K + 1) (W + fst x) (v + snd x)) starting
-              && (negb ((1 <=? K) && (W + K <=? M))
-                || at_most next K (W + K) (v + - (2 * W + K) * r)))
-       else all_states C (fun K W v => V <=? v + K * late).
-
-  Definition table_at (all : list (table * table)) (t : Z) : table * table :=
-    nth (Z.to_nat t) all (nothing, nothing).
-
-  Fixpoint check_times (late V t : Z) (from : list (request * (Z * list (Z * Z * Z))))
-      (prompts : list Z) (all : list (table * table)) : bool :=
-    match all with
-    | [] => true
-    | (C, St) :: others =>
-        check_time late V t from prompts C St (fst (hd (nothing, nothing) others))
-        && check_times late V (t + 1) from prompts others
-    end.
+    D * t - worth - sigma (prompt q) p + at_place 0 paid p + (prompt q + output q) ^ 2 * r.
 
   (* The least of 0 and what completions after H cost that started by H. *)
-  Definition late_cost (from : list (request * (Z * list (Z * Z * Z)))) : Z :=
-    fold_right Z.min 0 (flat_map (fun x => map (fun i =>
-      let t := H + 1 + Z.of_nat i in
-      if 0 <=? t - output (fst x)
-      then fast_cost (rest H kappa t) (fst x) (fst (snd x)) (snd (snd x)) t else 0)
-      (seq 0 (Z.to_nat (output (fst x))))) from).
+  Definition late_cost (rests : vector Z) (from : list (request * (Z * vector Z))) : Z :=
+    fold_left (fun found x =>
+      least_until (Z.to_nat (Z.min (output (fst x)) (H + 1)))
+        (fun i => let t := H - i + output (fst x) in fast_cost (rest_at rests t) x t) found) from 0.
 
-  (* The least cost of an end, from the tables. *)
-  Definition least_end (late : Z) (all : list (table * table)) : option Z :=
-    let ends :=
-      flat_map (fun x => match at_state (fst x) 0 0 with Some v => [v] | None => [] end) (tl all)
-      ++ flat_map (fun x => match at_state (fst (table_at all H)) (fst x) (snd x) with
-           | Some v => [v + fst x * late] | None => [] end) grid in
-    match ends with [] => None | x :: others => Some (fold_right Z.min x others) end.
+  (* --- The tables --- *)
 
-  Definition cheapest_checked (prompts : list Z) : option Z :=
-    let from := prepared in
-    let all := tables (Z.to_nat H) 0 from prompts grid_vector
-      (Vectors.tabulate size_of_tables (fun i => if i =? 0 then 0 else far)) in
-    let late := late_cost from in
-    match least_end late all with
-    | None => None
-    | Some V =>
-        if (length all =? S (Z.to_nat H))%nat
-          && at_most (fst (table_at all 0)) 0 0 0
-          && check_times late V 0 from prompts all
-        then Some V else None
+  (* States (K, W) have numbers, all last - number in tables before the starts. *)
+  Definition number_of (K W : Z) : Z := K * (M + 1) + W.
+  Definition size_of_tables : Z := (R + 1) * (M + 1).
+  Definition last_state : Z := size_of_tables - 1.
+
+  (* Of each state before the starts, the one before the round, how much the squares grew in it, and the
+     room for those who complete. *)
+  Definition places_before : vector (Z * (Z * Z)) :=
+    tabulate size_of_tables (fun p =>
+      let i := last_state - p in
+      let (K, W) := (i / (M + 1), i mod (M + 1)) in
+      let prior := if (1 <=? K) && (K <=? W) then i - K else -1 in
+      let some := if K =? 0 then W =? 0 else K * (s_min + 1) <=? W in
+      (prior, (2 * (W - K) + K, if some && (K <? R) then M - W else -1))).
+
+  (* Of each state after the starts, the sum of squares, and the tokens, if there is room for a round. *)
+  Definition places_after : vector (Z * Z) :=
+    tabulate size_of_tables (fun i =>
+      let (K, W) := (i / (M + 1), i mod (M + 1)) in
+      if W + K <=? M then (least_squares K W, W) else (0, -1)).
+
+  Definition after_starts (places : vector (Z * Z)) (rests : vector Z) (prompts : list Z) (t : Z) (C : table) : table :=
+    let k := kappa t in
+    let r := rest_at rests (t + 1) in
+    let steps := by_room M (map (fun s => (s, (M + 1 + s, sigma s t - s ^ 2 * r))) prompts) in
+    build far size_of_tables (fun below i =>
+      let (squares, W) := at_place (0, -1) places i in
+      if W <? 0 then far
+      else least_from far below i (at_place far C (last_state - i) + k * squares) (at_place [] steps W)).
+
+  (* After the round before time t, and its completions. *)
+  Definition after_completions (places : vector (Z * (Z * Z))) (rests : vector Z)
+      (from : list (request * (Z * vector Z))) (t : Z) (St : table) : table :=
+    let r := rest_at rests t in
+    let steps := by_room M (map (fun x =>
+        let peak := prompt (fst x) + output (fst x) in (peak, (M + 1 + peak, fast_cost r x t)))
+      (filter (fun x => output (fst x) <=? t) from)) in
+    build far size_of_tables (fun below p =>
+      let '(prior, (growth, room)) := at_place (-1, (0, -1)) places p in
+      least_from far below p (if prior <? 0 then far else at_place far St prior - growth * r) (at_place [] steps room)).
+
+  (* From the table of time t on, n rounds before H: the least cost of an end. *)
+  Fixpoint least_end (late : Z) (before : vector (Z * (Z * Z))) (after : vector (Z * Z)) (rests : vector Z)
+      (from : list (request * (Z * vector Z))) (prompts : list Z) (n : nat) (t : Z) (C : table) (found : Z) : Z :=
+    let found' := if 1 <=? t then Z.min found (at_place far C last_state) else found in
+    match n with
+    | O => least_until (Z.to_nat size_of_tables) (fun i => at_place far C (last_state - i) + i / (M + 1) * late) found'
+    | S n' =>
+        let St := after_starts after rests prompts t C in
+        least_end late before after rests from prompts n' (t + 1) (after_completions before rests from (t + 1) St) found'
     end.
 
-  (* --- Proofs --- *)
+  Definition first_table : table := tabulate size_of_tables (fun p => if p =? last_state then 0 else far).
+  Definition cheapest (late : Z) (rests : vector Z) (from : list (request * (Z * vector Z))) (prompts : list Z) : Z :=
+    least_end late places_before places_after rests from prompts (Z.to_nat H) 0 first_table far.
 
-  Context (Hgrid : grid = all_pairs R M).
+  (* --- Proofs: what events cost --- *)
 
-  Lemma fast_cost_spec q t :
-    fast_cost (rest H kappa t) q (w q) (windows_of q) t =
-    completion_cost M s_min D H sigma w stairs kappa q t.
+  Context (HH : 1 <= H).
+
+  Lemma rest_at_spec t : 0 <= t -> rest_at (sums_from H kappa) t = rest H kappa t.
   Proof.
-    unfold fast_cost, completion_cost, windows_of. rewrite total_map. f_equal. f_equal.
-    apply total_ext. intros [[m u] p] _. cbn [fst snd]. unfold in_window. cbn [start of].
-    destruct (_ && _); lia.
+    intros Ht. unfold rest_at. destruct (Z.leb_spec t H) as [Hle|Hlt].
+    2:{ rewrite rest_late by lia. unfold sums_from, build. cbn [at_place]. replace (0 <=? H - t) with false by lia. reflexivity. }
+    assert (E : forall n, (Z.of_nat n <= H) -> at_place 0 (sums_from H kappa) (Z.of_nat n) = rest H kappa (H - Z.of_nat n)).
+    { unfold sums_from. set (f := fun below j => if j =? 0 then 0 else at_place 0 below (j - 1) + kappa (H - j)).
+      induction n as [|n IH]; intros Hn.
+      - destruct (at_build 0 (H + 1) f (Z.of_nat 0) ltac:(lia)) as (below & -> & _). unfold f. rewrite rest_late by lia. reflexivity.
+      - destruct (at_build 0 (H + 1) f (Z.of_nat (S n)) ltac:(lia)) as (below & -> & Hbelow). unfold f at 1.
+        destruct (Z.eqb_spec (Z.of_nat (S n)) 0); [lia|]. rewrite Hbelow by lia.
+        replace (Z.of_nat (S n) - 1) with (Z.of_nat n) by lia. rewrite IH by lia.
+        rewrite (rest_step H kappa (H - Z.of_nat (S n))). destruct (Z.ltb_spec (H - Z.of_nat (S n)) H); [|lia].
+        replace (H - Z.of_nat (S n) + 1) with (H - Z.of_nat n) by lia. lia. }
+    specialize (E (Z.to_nat (H - t)) ltac:(lia)). rewrite Z2Nat.id in E by lia. rewrite E. f_equal. lia.
   Qed.
 
-  Lemma costs_at_spec t x : In x (costs_at t prepared) <->
-    exists q, In q types /\ x = (q, completion_cost M s_min D H sigma w stairs kappa q t).
+  Lemma sum_of_list l : forall a, fold_left Z.add l a = a + total (fun x => x) l.
+  Proof. induction l as [|x l IH]; intros a; cbn [fold_left total]; [lia|]. rewrite IH. lia. Qed.
+
+  Lemma sum_collected n (pairs : list (Z * Z)) p : 0 <= p < n ->
+    fold_left Z.add (at_place [] (collect n pairs) p) 0 = total (fun x => if fst x =? p then snd x else 0) pairs.
   Proof.
-    unfold costs_at, prepared. rewrite map_map, in_map_iff. cbn [fst snd]. split.
-    - intros (q & <- & Hq). exists q. split; [exact Hq|]. rewrite fast_cost_spec. reflexivity.
-    - intros (q & Hq & ->). exists q. split; [|exact Hq]. rewrite fast_cost_spec. reflexivity.
+    intros Hp. unfold collect. rewrite at_tabulate by exact Hp. rewrite sum_of_list, Z.add_0_l.
+    rewrite (total_permutation _ _ _ (Permutation_sym (Permutation_rev _))), total_map, total_filter. reflexivity.
   Qed.
 
-  Lemma in_upto n z : In z (upto n) <-> 0 <= z <= n.
+  Lemma stairs_paid_spec q p : 0 <= p -> (forall x, In x stairs -> snd (fst x) < H) ->
+    at_place 0 (stairs_paid q) p = total (fun x => snd x *
+      if in_window M s_min (fst (fst x)) (snd (fst x)) (Attempt q p) then 1 else 0) stairs.
   Proof.
-    unfold upto. rewrite in_map_iff. split.
-    - intros (i & <- & Hi). apply in_seq in Hi. lia.
-    - intros Hz. exists (Z.to_nat z). split; [lia|]. apply in_seq. lia.
+    intros Hp Hstairs.
+    assert (E : p < H -> at_place 0 (stairs_paid q) p = total (fun x => if fst x <=? p then snd x else 0) (changes q)).
+    { intros HpH. unfold stairs_paid. rewrite <- (Z2Nat.id p Hp) in *. set (n := Z.to_nat p) in *. clearbody n. clear Hp.
+      set (f := fun below p => at_place 0 below (p - 1) + fold_left Z.add (at_place [] (collect H (changes q)) p) 0).
+      induction n as [|n IH].
+      - destruct (at_build 0 H f (Z.of_nat 0) ltac:(lia)) as (below & -> & _). unfold f. rewrite sum_collected by lia. replace (at_place 0 below (Z.of_nat 0 - 1)) with 0 by (destruct below; reflexivity).
+        rewrite Z.add_0_l. apply total_ext. intros x Hx. apply in_flat_map in Hx as (y & _ & Hx). cbn [In] in Hx.
+        assert (0 <= fst x) by (destruct Hx as [<-|[<-|[]]]; cbn [fst]; lia).
+        destruct (Z.eqb_spec (fst x) (Z.of_nat 0)), (Z.leb_spec (fst x) (Z.of_nat 0)); lia.
+      - destruct (at_build 0 H f (Z.of_nat (S n)) ltac:(lia)) as (below & -> & Hbelow). unfold f at 1.
+        rewrite Hbelow, sum_collected by lia. replace (Z.of_nat (S n) - 1) with (Z.of_nat n) by lia.
+        rewrite IH by lia. rewrite <- total_add. apply total_ext. intros x _.
+        destruct (Z.leb_spec (fst x) (Z.of_nat n)), (Z.eqb_spec (fst x) (Z.of_nat (S n))), (Z.leb_spec (fst x) (Z.of_nat (S n))); lia. }
+    assert (Hone : forall x, snd x * (if in_window M s_min (fst (fst x)) (snd (fst x)) (Attempt q p) then 1 else 0)
+      = (if Z.max 0 (snd (fst x) - Z.max 0 (window M s_min (fst (fst x)) q) + 1) <=? p then snd x else 0)
+        + (if Z.max 0 (snd (fst x) + 1) <=? p then - snd x else 0)).
+    { intros [[m u] c]. cbn [fst snd]. unfold in_window. cbn [start of].
+      destruct (Z.ltb_spec (u - window M s_min m q) p), (Z.leb_spec p u),
+        (Z.leb_spec (Z.max 0 (u - Z.max 0 (window M s_min m q) + 1)) p), (Z.leb_spec (Z.max 0 (u + 1)) p); cbn [andb]; lia. }
+    rewrite (total_ext _ _ stairs (fun x _ => Hone x)).
+    destruct (Z.lt_ge_cases p H) as [HpH|HpH].
+    - rewrite E by exact HpH. unfold changes. induction stairs as [|x l IH]; [reflexivity|].
+      cbn [flat_map app total fst snd]. rewrite IH by (intros y Hy; apply Hstairs; right; exact Hy). lia.
+    - unfold stairs_paid. rewrite (total_ext _ (fun _ => 0)).
+      + rewrite total_const, Z.mul_0_l. apply at_build_beyond. lia.
+      + intros x Hx. specialize (Hstairs x Hx).
+        destruct (Z.leb_spec (Z.max 0 (snd (fst x) - Z.max 0 (window M s_min (fst (fst x)) q) + 1)) p),
+          (Z.leb_spec (Z.max 0 (snd (fst x) + 1)) p); lia.
   Qed.
 
-  Lemma all_states_spec T f : all_states T f = true ->
-    forall K W v, 0 <= K <= R -> 0 <= W <= M -> at_state T K W = Some v -> f K W v = true.
+  Context (Hstairs : forall x, In x stairs -> snd (fst x) < H).
+  Let rests := sums_from H kappa.
+
+  Lemma fast_cost_spec q t : 0 <= output q <= t ->
+    fast_cost (rest_at rests t) (q, (w q, stairs_paid q)) t = completion_cost M s_min D H sigma w stairs kappa q t.
   Proof.
-    intros Hall K W v HK HW Hv. unfold all_states in Hall. rewrite forallb_forall in Hall.
-    rewrite Hgrid in Hall. specialize (Hall (K, W)). cbn [fst snd] in Hall. rewrite Hv in Hall. apply Hall.
-    apply in_prod; apply in_upto; assumption.
+    intros Ht. unfold fast_cost, completion_cost, rests. rewrite rest_at_spec by lia. f_equal. f_equal.
+    apply stairs_paid_spec; [lia|exact Hstairs].
   Qed.
 
-  Lemma at_most_spec T K W v : at_most T K W v = true ->
-    exists v', at_state T K W = Some v' /\ v' <= v.
+  Lemma least_until_le n f : forall found, least_until n f found <= found /\ forall i, 0 <= i < Z.of_nat n -> least_until n f found <= f i.
   Proof.
-    unfold at_most. destruct (at_state T K W) as [v'|]; [|discriminate].
-    intros E. exists v'. split; [reflexivity|lia].
+    induction n as [|n IH]; intros found; cbn [least_until]; [split; [lia|intros; lia]|].
+    destruct (IH (Z.min found (f (Z.of_nat n)))) as [H1 H2]. split; [lia|]. intros i Hi.
+    destruct (Z.eq_dec i (Z.of_nat n)) as [->|]; [lia|apply H2; lia].
   Qed.
 
-  Lemma check_times_spec late V from prompts all t0 :
-    check_times late V t0 from prompts all = true ->
-    forall i, (i < length all)%nat ->
-    check_time late V (t0 + Z.of_nat i) from prompts
-      (fst (nth i all (nothing, nothing))) (snd (nth i all (nothing, nothing)))
-      (fst (nth (S i) all (nothing, nothing))) = true.
+  Lemma late_cost_spec : late_cost rests prepared <= 0 /\ forall q t, In q types -> 0 <= output q -> H < t -> 0 <= t - output q <= H ->
+    late_cost rests prepared <= completion_cost M s_min D H sigma w stairs kappa q t.
   Proof.
-    revert t0. induction all as [|[C St] others IH]; intros t0 Hall i Hi; [simpl in Hi; lia|].
-    cbn [check_times] in Hall. apply andb_true_iff in Hall as [Hhere Hothers].
-    destruct i as [|i].
-    - rewrite Z.add_0_r. cbn [nth fst snd]. destruct others; exact Hhere.
-    - cbn [length] in Hi. specialize (IH (t0 + 1) Hothers i ltac:(lia)).
-      replace (t0 + Z.of_nat (S i)) with (t0 + 1 + Z.of_nat i) by lia. exact IH.
+    unfold late_cost. set (each := fun found x => least_until _ _ _).
+    assert (Hall : forall l found, fold_left each l found <= found /\ forall x, In x l -> exists found', fold_left each l found <= each found' x).
+    { induction l as [|x l IH]; intros found; cbn [fold_left]; [split; [lia|intros x []]|].
+      destruct (IH (each found x)) as [H1 H2]. split.
+      - pose proof (proj1 (least_until_le (Z.to_nat (Z.min (output (fst x)) (H + 1)))
+          (fun i => let t := H - i + output (fst x) in fast_cost (rest_at rests t) x t) found)). unfold each in *. lia.
+      - intros y [<-|Hy]; [exists found; exact H1|apply H2, Hy]. }
+    split; [apply Hall|]. intros q t Hq Ho Ht Hto.
+    destruct (proj2 (Hall prepared 0) (q, (w q, stairs_paid q))) as (found' & Hle).
+    { unfold prepared. apply in_map_iff. exists q. auto. }
+    eapply Z.le_trans; [exact Hle|]. unfold each. cbn [fst].
+    eapply Z.le_trans; [apply (proj2 (least_until_le _ _ _)) with (i := H - (t - output q)); lia|]. cbv beta zeta.
+    replace (H - (H - (t - output q)) + output q) with t by lia. rewrite fast_cost_spec by lia. lia.
   Qed.
 
-  Context (requests : list request).
+  (* --- Proofs: the tables --- *)
 
-  (* Whatever path leads to a state, the table has no more than its cost. *)
-  Lemma tables_below late V prompts all :
-    1 <= H -> 0 <= M -> 0 <= s_min -> R = most_running M requests s_min ->
-    (forall q, In q requests ->
-      In q types /\ In (prompt q) prompts /\ 0 <= prompt q /\ 1 <= output q) ->
-    length all = S (Z.to_nat H) ->
-    at_most (fst (table_at all 0)) 0 0 0 = true ->
-    check_times late V 0 prepared prompts all = true ->
-    forall phase t K W c,
-      path M requests s_min D H sigma w stairs kappa phase t K W c ->
-      0 <= t <= H /\ 0 <= K /\ 0 <= W /\
-      match phase with
-      | Completing => K <= R /\ W <= M /\
-          exists v, at_state (fst (table_at all t)) K W = Some v /\ v <= c
-      | Starting => t < H /\ (K <= R -> W <= M ->
-          exists v, at_state (snd (table_at all t)) K W = Some v /\ v <= c)
-      end.
+  Lemma least_from_le below p steps : forall found, least_from far below p found steps <= found /\ forall offset c, In (offset, c) steps -> least_from far below p found steps <= at_place far below (p - offset) + c.
   Proof.
-    intros HH HM Hs HR Hreq Hlen Hfirst Hcheck.
-    assert (Hat : forall t, 0 <= t <= H -> check_time late V t prepared prompts
-        (fst (table_at all t)) (snd (table_at all t)) (fst (table_at all (t + 1))) = true).
-    { intros t Ht. pose proof (check_times_spec late V prepared prompts all 0 Hcheck (Z.to_nat t)
-        ltac:(lia)) as E. unfold table_at. replace (Z.to_nat (t + 1)) with (S (Z.to_nat t)) by lia.
-      replace (0 + Z.of_nat (Z.to_nat t)) with t in E by lia. exact E. }
-    assert (HR0 : 0 <= R).
-    { rewrite HR. unfold most_running. apply Z.min_glb; [lia|apply Z.div_pos; lia]. }
-    intros phase t K W c Hpath. induction Hpath as
-      [|t K W c q Hpath IH Hq Ho Hlegal|t K W c Hpath IH Ht|t K W c q Hpath IH Hq
-       |t K W c Hpath IH HK HW].
-    - (* time 0 *)
-      destruct (at_most_spec _ _ _ _ Hfirst) as (v & Hv & Hle).
-      repeat split; try lia. exists v. auto.
-    - (* a completion *)
-      destruct IH as (Ht & HK0 & HW0 & HKR & HWM & v & Hv & Hle).
-      destruct (Hreq q Hq) as (Hqt & _ & Hp & Hout).
-      specialize (Hat t Ht). unfold check_time in Hat.
-      apply andb_true_iff in Hat as [Hat _]. apply andb_true_iff in Hat as [Hat _].
-      pose proof (all_states_spec _ _ Hat K W v ltac:(lia) ltac:(lia) Hv) as Hall. cbv beta in Hall.
-      rewrite forallb_forall in Hall.
-      specialize (Hall (q, completion_cost M s_min D H sigma w stairs kappa q t)
-        (proj2 (costs_at_spec t _) (ex_intro _ q (conj Hqt eq_refl)))).
-      cbn [fst snd] in Hall.
-      assert (Hb : (output q <=? t) && legal K W q = true).
-      { apply andb_true_iff. split; [lia|]. unfold legal. apply orb_true_iff.
-        destruct Hlegal as [[H1 H2]|[H1 H2]]; [left|right]; apply andb_true_iff; lia. }
-      rewrite Hb in Hall. cbn [andb orb negb] in Hall. destruct (at_most_spec _ _ _ _ Hall) as (v' & Hv' & Hle').
-      assert (0 <= W - (prompt q + output q)) by nia.
-      repeat split; try lia. exists v'. split; [exact Hv'|lia].
-    - (* to the starts *)
-      destruct IH as (Ht' & HK0 & HW0 & HKR & HWM & v & Hv & Hle).
-      specialize (Hat t Ht'). unfold check_time in Hat.
-      apply andb_true_iff in Hat as [_ Hat]. replace (t <? H) with true in Hat by lia.
-      apply andb_true_iff in Hat as [Hat _].
-      pose proof (all_states_spec _ _ Hat K W v ltac:(lia) ltac:(lia) Hv) as Hall. cbv beta in Hall.
-      destruct (at_most_spec _ _ _ _ Hall) as (v' & Hv' & Hle').
-      repeat split; try lia. intros _ _. exists v'. split; [exact Hv'|lia].
-    - (* a start *)
-      destruct IH as (Ht & HK0 & HW0 & HtH & IH). destruct (Hreq q Hq) as (_ & Hqp & Hp & _).
-      repeat split; try lia. intros HKR HWM.
-      destruct (IH ltac:(lia) ltac:(lia)) as (v & Hv & Hle).
-      specialize (Hat t Ht). unfold check_time in Hat.
-      apply andb_true_iff in Hat as [_ Hat]. replace (t <? H) with true in Hat by lia.
-      apply andb_true_iff in Hat as [_ Hat].
-      pose proof (all_states_spec _ _ Hat K W v ltac:(lia) ltac:(lia) Hv) as Hall. cbv beta in Hall.
-      apply andb_true_iff in Hall as [Hall _]. rewrite forallb_forall in Hall.
-      specialize (Hall (prompt q, start_cost H sigma kappa (prompt q) t)).
-      cbn [fst snd] in Hall. replace (K + 1 <=? R) with true in Hall by lia.
-      replace (W + prompt q <=? M) with true in Hall by lia. cbn [andb orb negb] in Hall.
-      destruct (at_most_spec _ _ _ _ (Hall ltac:(unfold starts_at; apply in_map_iff;
-        exists (prompt q); split; [reflexivity|exact Hqp]))) as (v' & Hv' & Hle').
-      exists v'. split; [exact Hv'|lia].
-    - (* a round *)
-      destruct IH as (Ht & HK0 & HW0 & HtH & IH). rewrite <- HR in HK.
-      destruct (IH ltac:(lia) ltac:(lia)) as (v & Hv & Hle).
-      specialize (Hat t Ht). unfold check_time in Hat.
-      apply andb_true_iff in Hat as [_ Hat]. replace (t <? H) with true in Hat by lia.
-      apply andb_true_iff in Hat as [_ Hat].
-      pose proof (all_states_spec _ _ Hat K W v ltac:(lia) ltac:(lia) Hv) as Hall. cbv beta in Hall.
-      apply andb_true_iff in Hall as [_ Hall]. replace (1 <=? K) with true in Hall by lia.
-      replace (W + K <=? M) with true in Hall by lia. cbn [andb orb negb] in Hall.
-      destruct (at_most_spec _ _ _ _ Hall) as (v' & Hv' & Hle').
-      repeat split; try lia. exists v'. split; [exact Hv'|]. unfold round_cost. lia.
+    induction steps as [|[o c] steps IH]; intros found; cbn [least_from]; [split; [lia|intros o c []]|]. cbv zeta.
+    set (v := at_place far below (p - o) + c). destruct (IH (if v <? found then v else found)) as [H1 H2].
+    assert (Hv : (if v <? found then v else found) <= found /\ (if v <? found then v else found) <= v)
+      by (destruct (Z.ltb_spec v found); lia).
+    split; [lia|]. intros o' c' [E|Hin]; [inversion E; subst; fold v; lia|apply H2, Hin].
   Qed.
 
-  Lemma late_cost_spec q t : In q types ->
-    0 <= output q -> H < t -> 0 <= t - output q <= H ->
-    late_cost prepared <= completion_cost M s_min D H sigma w stairs kappa q t.
+  Lemma by_room_spec steps n step r : In (n, step) steps -> 0 <= n <= r -> r <= M -> In step (at_place [] (by_room M steps) r).
   Proof.
-    intros Hq Ho Ht Hto.
-    assert (Hleast : forall l z, In z l -> fold_right Z.min 0 l <= z).
-    { induction l as [|y l IH]; intros z [].
-      - subst. simpl. lia.
-      - specialize (IH z H0). simpl. lia. }
-    apply Hleast. apply in_flat_map. exists (q, (w q, windows_of q)). split.
-    - unfold prepared. apply in_map_iff. exists q. auto.
-    - apply in_map_iff. exists (Z.to_nat (t - H - 1)). split; [|apply in_seq; cbn [fst]; lia].
-      cbn [fst snd]. replace (H + 1 + Z.of_nat (Z.to_nat (t - H - 1))) with t by lia.
-      replace (0 <=? t - output q) with true by lia. apply fast_cost_spec.
+    intros Hin Hn Hr. unfold by_room. rewrite <- (Z2Nat.id r) in * by lia. set (k := Z.to_nat r) in *. clearbody k. clear r.
+    set (f := fun below r => rev_append (at_place [] (collect (M + 1) steps) r) (at_place [] below (r - 1))).
+    induction k as [|k IH].
+    - destruct (at_build [] (M + 1) f (Z.of_nat 0) ltac:(lia)) as (below & -> & _). unfold f. rewrite rev_append_rev. apply in_or_app. left. rewrite <- in_rev. apply at_collect; [lia|].
+      replace (Z.of_nat 0) with n by lia. exact Hin.
+    - destruct (at_build [] (M + 1) f (Z.of_nat (S k)) ltac:(lia)) as (below & -> & Hbelow). unfold f at 1.
+      rewrite rev_append_rev, Hbelow by lia. apply in_or_app. destruct (Z.eq_dec n (Z.of_nat (S k))) as [<-|].
+      + left. rewrite <- in_rev. apply at_collect; [lia|exact Hin].
+      + right. replace (Z.of_nat (S k) - 1) with (Z.of_nat k) by lia. apply IH; lia.
   Qed.
 
-  Lemma late_cost_nonpos from : late_cost from <= 0.
+  Context (requests : list request) (prompts : list Z).
+  Context (HM : 0 <= M) (Hs : 0 <= s_min) (HR : R = most_running M requests s_min).
+  Context (Hreq : forall q, In q requests -> In q types /\ In (prompt q) prompts /\ 0 <= prompt q /\ 1 <= output q).
+  Let paths := path M requests s_min D H sigma w stairs kappa.
+
+  Lemma R_nonneg : 0 <= R.
+  Proof. rewrite HR. unfold most_running. apply Z.min_glb; [lia|apply Z.div_pos; lia]. Qed.
+
+  Lemma path_range phase t K W c : paths phase t K W c -> 0 <= t <= H /\ 0 <= K /\ 0 <= W /\
+    match phase with Completing => K <= R /\ W <= M | Starting => t < H end.
   Proof.
-    assert (Hneg : forall l : list Z, fold_right Z.min 0 l <= 0).
-    { induction l as [|y l IH]; simpl; lia. }
-    apply Hneg.
+    intros Hpath. pose proof R_nonneg.
+    induction Hpath as [|t K W c q _ IH Hq Ho Hlegal|t K W c _ IH Ht|t K W c q _ IH Hq|t K W c _ IH HK HW].
+    - lia.
+    - destruct IH as (Ht & HK0 & HW0 & HKR & HWM). destruct (Hreq q Hq) as (_ & _ & Hp & Hout). repeat split; try lia. nia.
+    - lia.
+    - destruct (Hreq q Hq) as (_ & _ & Hp & _). lia.
+    - rewrite HR. lia.
+  Qed.
+
+  Lemma number_parts K W : 0 <= W <= M -> number_of K W / (M + 1) = K /\ number_of K W mod (M + 1) = W.
+  Proof.
+    intros HW. unfold number_of. split.
+    - rewrite Z.div_add_l by lia. rewrite Z.div_small by lia. lia.
+    - rewrite Z.add_comm, Z.mod_add by lia. apply Z.mod_small. lia.
+  Qed.
+
+  Lemma number_range K W : 0 <= K <= R -> 0 <= W <= M -> 0 <= number_of K W < size_of_tables.
+  Proof. unfold number_of, size_of_tables. nia. Qed.
+
+  (* Tables have no more than any path costs: before the starts, and after them. *)
+  Definition below_completing (t : Z) (C : table) : Prop := forall K W c, paths Completing t K W c ->
+    at_place far C (last_state - number_of K W) <= c.
+  Definition below_starting (t : Z) (St : table) : Prop := forall K W c, paths Starting t K W c -> K <= R -> W + K <= M ->
+    at_place far St (number_of K W) <= c.
+
+  Lemma after_starts_spec t C : below_completing t C -> below_starting t (after_starts places_after rests prompts t C).
+  Proof.
+    intros HC K W c Hpath. remember Starting as phase eqn:E. unfold after_starts.
+    set (steps := by_room M _). set (f := fun below i => _).
+    assert (Hentry : forall K W, 0 <= K <= R -> 0 <= W -> W + K <= M -> exists below,
+      at_place far (build far size_of_tables f) (number_of K W)
+        = least_from far below (number_of K W) (at_place far C (last_state - number_of K W) + kappa t * least_squares K W)
+            (at_place [] steps W)
+      /\ forall j, 0 <= j < number_of K W -> at_place far below j = at_place far (build far size_of_tables f) j).
+    { intros K' W' HK' HW' Hfit. pose proof (number_range K' W' HK' ltac:(lia)) as Hrange.
+      destruct (at_build far size_of_tables f (number_of K' W') Hrange) as (below & E1 & E2). exists below. split; [|exact E2].
+      rewrite E1. unfold f, places_after. rewrite at_tabulate by exact Hrange.
+      destruct (number_parts K' W' ltac:(lia)) as [-> ->]. cbv beta iota zeta.
+      replace (W' + K' <=? M) with true by lia. replace (W' <? 0) with false by lia. reflexivity. }
+    induction Hpath as [|t K W c q Hpath IH Hq Ho Hlegal|t K W c Hpath IH Ht|t K W c q Hpath IH Hq|t K W c Hpath IH HK HW];
+      try discriminate; intros HKR HWM.
+    - destruct (path_range _ _ _ _ _ Hpath) as (_ & HK0 & HW0 & _).
+      destruct (Hentry K W ltac:(lia) HW0 HWM) as (below & -> & _).
+      eapply Z.le_trans; [apply (proj1 (least_from_le _ _ _ _))|]. specialize (HC K W c Hpath). lia.
+    - destruct (path_range _ _ _ _ _ Hpath) as (Ht0 & HK0 & HW0 & _). destruct (Hreq q Hq) as (_ & Hqp & Hp & _).
+      specialize (IH HC E Hentry ltac:(lia) ltac:(lia)).
+      destruct (Hentry (K + 1) (W + prompt q) ltac:(lia) ltac:(lia) HWM) as (below & -> & Hbelow).
+      eapply Z.le_trans; [apply (proj2 (least_from_le _ _ _ _)) with (offset := M + 1 + prompt q)
+        (c := sigma (prompt q) t - prompt q ^ 2 * rest_at rests (t + 1))|].
+      + apply by_room_spec with (n := prompt q); [|lia|lia]. apply in_map_iff. exists (prompt q). auto.
+      + replace (number_of (K + 1) (W + prompt q) - (M + 1 + prompt q)) with (number_of K W) by (unfold number_of; ring).
+        rewrite Hbelow by (unfold number_of; nia). unfold start_cost, rests. rewrite rest_at_spec by lia. apply Z.add_le_mono; [exact IH|reflexivity].
+  Qed.
+
+  Lemma after_completions_spec t St : 0 <= t -> below_starting t St ->
+    below_completing (t + 1) (after_completions places_before rests prepared (t + 1) St).
+  Proof.
+    intros Ht HSt K W c Hpath. unfold after_completions. set (steps := by_room M _). set (f := fun below p => _).
+    assert (Hentry : forall K W, 0 <= K <= R -> 0 <= W <= M -> exists below,
+      at_place far (build far size_of_tables f) (last_state - number_of K W)
+        = least_from far below (last_state - number_of K W)
+            (if (if (1 <=? K) && (K <=? W) then number_of K W - K else -1) <? 0 then far
+             else at_place far St (if (1 <=? K) && (K <=? W) then number_of K W - K else -1) - (2 * (W - K) + K) * rest_at rests (t + 1))
+            (at_place [] steps (if (if K =? 0 then W =? 0 else K * (s_min + 1) <=? W) && (K <? R) then M - W else -1))
+      /\ forall j, 0 <= j < last_state - number_of K W -> at_place far below j = at_place far (build far size_of_tables f) j).
+    { intros K' W' HK' HW'. pose proof (number_range K' W' HK' HW') as Hrange.
+      destruct (at_build far size_of_tables f (last_state - number_of K' W')) as (below & E1 & E2).
+      { unfold last_state. lia. }
+      exists below. split; [|exact E2].
+      rewrite E1. unfold f, places_before. rewrite at_tabulate by (unfold last_state; lia).
+      replace (last_state - (last_state - number_of K' W')) with (number_of K' W') by lia.
+      destruct (number_parts K' W' HW') as [-> ->]. reflexivity. }
+    remember Completing as phase eqn:E. remember (t + 1) as t1 eqn:Et.
+    revert HSt Hentry. induction Hpath as [|t1 K W c q Hpath IH Hq Ho Hlegal|t1 K W c Hpath IH Ht1|t1 K W c q Hpath IH Hq|t1 K W c Hpath IH HK HW];
+      try discriminate; intros HSt Hentry.
+    - lia.
+    - specialize (IH E Et HSt Hentry).
+      destruct (path_range _ _ _ _ _ Hpath) as (Ht0 & HK0 & HW0 & HKR & HWM). destruct (Hreq q Hq) as (Hqt & _ & Hp & Hout).
+      assert (HW' : 0 <= W - (prompt q + output q)) by nia.
+      destruct (Hentry (K - 1) (W - (prompt q + output q)) ltac:(lia) ltac:(lia)) as (below & -> & Hbelow).
+      replace (if K - 1 =? 0 then _ else _) with true by (destruct (Z.eqb_spec (K - 1) 0); lia).
+      replace (K - 1 <? R) with true by lia. cbn [andb].
+      eapply Z.le_trans; [apply (proj2 (least_from_le _ _ _ _)) with (offset := M + 1 + (prompt q + output q))
+        (c := completion_cost M s_min D H sigma w stairs kappa q t1)|].
+      + apply by_room_spec with (n := prompt q + output q); [|lia|lia]. apply in_map_iff.
+        exists (q, (w q, stairs_paid q)). split.
+        * cbn [fst]. rewrite fast_cost_spec by lia. reflexivity.
+        * apply filter_In. split; [|cbn [fst]; lia]. unfold prepared. apply in_map_iff. exists q. auto.
+      + replace (last_state - number_of (K - 1) (W - (prompt q + output q)) - (M + 1 + (prompt q + output q)))
+          with (last_state - number_of K W) by (unfold number_of; ring).
+        pose proof (number_range K W ltac:(lia) ltac:(lia)).
+        rewrite Hbelow by (unfold last_state in *; unfold number_of in *; nia). apply Z.add_le_mono; [exact IH|reflexivity].
+    - destruct (path_range _ _ _ _ _ Hpath) as (Ht0 & HK0 & HW0 & _). rewrite <- HR in HK.
+      assert (t1 = t) as -> by lia.
+      destruct (Hentry K (W + K) ltac:(lia) ltac:(lia)) as (below & -> & _).
+      eapply Z.le_trans; [apply (proj1 (least_from_le _ _ _ _))|].
+      replace ((1 <=? K) && (K <=? W + K)) with true by lia.
+      replace (number_of K (W + K) - K) with (number_of K W) by (unfold number_of; ring).
+      pose proof (number_range K W ltac:(lia) ltac:(lia)). replace (number_of K W <? 0) with false by lia.
+      specialize (HSt K W c Hpath ltac:(lia) HW). unfold round_cost, rests. rewrite rest_at_spec by lia.
+      replace (W + K - K) with W by lia. lia.
   Qed.
 
   (* What is returned is no more than the cost of any path. *)
-  Lemma cheapest_checked_spec prompts V :
-    1 <= H -> 0 <= M -> 0 <= s_min -> R = most_running M requests s_min ->
-    (forall q, In q requests ->
-      In q types /\ In (prompt q) prompts /\ 0 <= prompt q /\ 1 <= output q) ->
-    cheapest_checked prompts = Some V ->
-    late_ok M requests s_min D H sigma w stairs kappa (late_cost prepared) /\
-    cheapest_path M requests s_min D H sigma w stairs kappa (late_cost prepared) V.
+  Lemma least_end_spec late n : forall t C found, 0 <= t -> n = Z.to_nat (H - t) -> t <= H -> below_completing t C ->
+    let V := least_end late places_before places_after rests prepared prompts n t C found in
+    V <= found /\
+    (forall t' c, t <= t' <= H -> 1 <= t' -> paths Completing t' 0 0 c -> V <= c) /\
+    (forall K W c, paths Completing H K W c -> V <= c + K * late).
   Proof.
-    intros HH HM Hs HR Hreq Hresult. unfold cheapest_checked in Hresult.
-    set (all := tables _ _ _ _ _ _) in Hresult. set (late := late_cost prepared) in *.
-    destruct (least_end late all) as [V'|]; [|discriminate].
-    destruct ((length all =? S (Z.to_nat H))%nat && _ && _) eqn:E; [|discriminate].
-    inversion Hresult. subst V'. clear Hresult.
-    apply andb_true_iff in E as [E Hcheck]. apply andb_true_iff in E as [Hlen Hfirst].
-    apply Nat.eqb_eq in Hlen.
-    pose proof (tables_below late V prompts all HH HM Hs HR Hreq Hlen Hfirst Hcheck) as Hbelow.
-    assert (Hat : forall t, 0 <= t <= H -> check_time late V t prepared prompts
-        (fst (table_at all t)) (snd (table_at all t)) (fst (table_at all (t + 1))) = true).
-    { intros t Ht. pose proof (check_times_spec late V prepared prompts all 0 Hcheck (Z.to_nat t)
-        ltac:(lia)) as E. unfold table_at. replace (Z.to_nat (t + 1)) with (S (Z.to_nat t)) by lia.
-      replace (0 + Z.of_nat (Z.to_nat t)) with t in E by lia. exact E. }
-    split; split.
-    - apply late_cost_nonpos.
-    - intros q t Hq Ht Hto. destruct (Hreq q Hq) as (Hqt & _ & _ & Ho).
-      apply late_cost_spec; [exact Hqt|lia|exact Ht|exact Hto].
-    - intros t c Ht Hpath. destruct (Hbelow _ _ _ _ _ Hpath) as (_ & _ & _ & _ & _ & v & Hv & Hle).
-      specialize (Hat t ltac:(lia)). unfold check_time in Hat.
-      apply andb_true_iff in Hat as [Hat _]. apply andb_true_iff in Hat as [_ Hat].
-      replace (1 <=? t) with true in Hat by lia. rewrite Hv in Hat. simpl in Hat. lia.
-    - intros K W c Hpath.
-      destruct (Hbelow _ _ _ _ _ Hpath) as (_ & HK & HW & HKR & HWM & v & Hv & Hle).
-      specialize (Hat H ltac:(lia)). unfold check_time in Hat.
-      apply andb_true_iff in Hat as [_ Hat]. replace (H <? H) with false in Hat by lia.
-      pose proof (all_states_spec _ _ Hat K W v ltac:(lia) ltac:(lia) Hv) as Hall. cbv beta in Hall.
-      lia.
+    induction n as [|n IH]; intros t C found Ht Hn HtH HC; cbn [least_end]; cbv zeta;
+      set (found' := if 1 <=? t then _ else found);
+      (assert (Hf : found' <= found /\ forall c, 1 <= t -> paths Completing t 0 0 c -> found' <= c);
+       [unfold found'; destruct (Z.leb_spec 1 t); (split; [lia|]); intros c H1 Hc; [|lia];
+        specialize (HC 0 0 c Hc); unfold number_of in HC; rewrite Z.mul_0_l, Z.add_0_r, Z.sub_0_r in HC; lia|]).
+    - assert (t = H) as -> by lia.
+      destruct (least_until_le (Z.to_nat size_of_tables) (fun i => at_place far C (last_state - i) + i / (M + 1) * late) found') as [H1 H2].
+      destruct Hf as [Hf1 Hf2]. split; [lia|]. split.
+      + intros t' c Ht' Ht1 Hc. assert (t' = H) as -> by lia. specialize (Hf2 c Ht1 Hc). lia.
+      + intros K W c Hc. destruct (path_range _ _ _ _ _ Hc) as (_ & HK & HW & HKR & HWM).
+        pose proof (number_range K W ltac:(lia) ltac:(lia)) as Hrange.
+        specialize (H2 (number_of K W) ltac:(lia)). cbv beta in H2. destruct (number_parts K W ltac:(lia)) as [E _].
+        rewrite E in H2. specialize (HC K W c Hc). lia.
+    - pose proof (after_starts_spec t C HC) as HSt. pose proof (after_completions_spec t _ Ht HSt) as HC'.
+      specialize (IH (t + 1) _ found' ltac:(lia) ltac:(lia) ltac:(lia) HC'). cbv zeta in IH. destruct IH as (H1 & H2 & H3).
+      destruct Hf as [Hf1 Hf2]. split; [lia|]. split; [|exact H3]. intros t' c Ht' Ht1 Hc.
+      destruct (Z.eq_dec t' t) as [->|]; [specialize (Hf2 c Ht1 Hc); lia|apply (H2 t'); auto; lia].
+  Qed.
+
+  Lemma first_table_spec : below_completing 0 first_table.
+  Proof.
+    intros K W c Hpath. unfold first_table.
+    assert (E : K = 0 /\ W = 0 /\ c = 0).
+    { remember Completing as phase eqn:E. remember 0 as t eqn:Et in Hpath.
+      induction Hpath as [|t K W c q Hpath IH Hq Ho Hlegal|t K W c Hpath IH Ht1|t K W c q Hpath IH Hq|t K W c Hpath IH HK HW];
+        try discriminate; auto.
+      - destruct (Hreq q Hq) as (_ & _ & _ & Hout). lia.
+      - destruct (path_range _ _ _ _ _ Hpath). lia. }
+    destruct E as (-> & -> & ->). pose proof R_nonneg. pose proof (number_range 0 0 ltac:(lia) ltac:(lia)).
+    rewrite at_tabulate by (unfold last_state; lia). unfold number_of. rewrite Z.mul_0_l, Z.add_0_r, Z.sub_0_r, Z.eqb_refl. lia.
+  Qed.
+
+  Lemma cheapest_spec late : cheapest_path M requests s_min D H sigma w stairs kappa late (cheapest late rests prepared prompts).
+  Proof.
+    destruct (least_end_spec late (Z.to_nat H) 0 first_table far) as (_ & H1 & H2);
+      [lia|f_equal; lia|lia|apply first_table_spec|].
+    split; [|exact H2]. intros t c Ht. apply H1; lia.
+  Qed.
+
+  Lemma late_ok_spec : late_ok M requests s_min D H sigma w stairs kappa (late_cost rests prepared).
+  Proof.
+    destruct late_cost_spec as [H1 H2]. split; [exact H1|]. intros q t Hq Ht Hto.
+    destruct (Hreq q Hq) as (Hqt & _ & _ & Ho). apply H2; auto. lia.
   Qed.
 End Check.
 
 (* --- The checker ------------------------------------------------------------------------- *)
+
+(* The number farthest from 0; its distance. *)
+Definition largest (l : list Z) (found : Z) : Z := fold_left (fun most x => Z.max most (Z.abs x)) l found.
+
+(* More than any path costs; nothing is proved about it. *)
+Definition beyond_paths (M R H late rest_0 : Z) (p : path_proof) (types : list (request * Z)) : Z :=
+  let longest := largest (map (fun x => output (fst x)) types) 0 in
+  let each := scale p * (H + longest) + largest (map snd (of_worth p)) 0
+    + fold_left (fun most x => largest (snd x) most) (of_start p) 0
+    + fold_left (fun sum x => sum + Z.abs (snd x)) (of_stairs p) 0 + M ^ 2 * rest_0 in
+  4 * (H + 1) * (R * (2 * each - late) + (rest_0 + 1) * (M * M + 2 * M + R)).
 
 (* The memory, the types with their numbers, the proof.  A later list for the same prompt and
    a later worth for the same type do not count. *)
@@ -442,12 +473,14 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
          && (w (fst x) <=? D * (H + output (fst x)))) types
     && forallb (fun x => (1 <=? fst (fst x)) && (snd (fst x) <? H) && (0 <=? snd x)) stairs
   then
-    match cheapest_checked M s_min R (map fst types) D H sigma w stairs kappa (all_pairs R M)
-            (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) with
-    | None => None
-    | Some V => Some (ceil_div (V + total (fun x => snd x * w (fst x)) types
-        - total (fun x => fst (fst x) * snd x) stairs) D)
-    end
+    let rests := sums_from H kappa in
+    let from := prepared M s_min (map fst types) H w stairs in
+    let late := late_cost D H sigma rests from in
+    let far := beyond_paths M R H late (rest_at H rests 0) p types in
+    let V := cheapest M s_min R D H sigma kappa far late rests from
+      (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) in
+    Some (ceil_div (V + total (fun x => snd x * w (fst x)) types
+      - total (fun x => fst (fst x) * snd x) stairs) D)
   else None.
 
 (* The rule "aggregate-state" of FORMAT.md: whatever the prices are, if the checker returns a
@@ -467,7 +500,9 @@ Proof.
   apply andb_true_iff in E as [E Hn]. apply andb_true_iff in E as [E HM].
   apply andb_true_iff in E as [HD HH].
   rewrite forallb_forall in Hstairs, Htypes.
-  destruct (cheapest_checked _ _ _ _ _ _ _ _ _ _ _ _) as [V|] eqn:EV; [|discriminate].
+  set (rests := sums_from H kappa) in *. set (from := prepared M s_min (map fst types) H w stairs) in *.
+  set (late := late_cost D H sigma rests from) in *. set (far := beyond_paths _ _ _ _ _ _ _) in *.
+  set (V := cheapest _ _ _ _ _ _ _ _ _ _ _ _) in *.
   inversion Hresult as [Eresult]. clear Hresult Eresult.
   assert (Hcounts : forall x, In x types -> 0 <= snd x).
   { intros x Hx. specialize (Htypes x Hx). lia. }
@@ -480,18 +515,25 @@ Proof.
   { apply smallest_prompt_nonneg. intros x Hx. specialize (Htypes x Hx). lia. }
   assert (HR : R = most_running M requests s_min).
   { unfold R, most_running. rewrite Hlen. reflexivity. }
-  destruct (cheapest_checked_spec M s_min R (map fst types) D H sigma w stairs kappa (all_pairs R M) eq_refl requests
-    (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) V) as [Hlate Hcheap]; try lia; auto.
+  assert (Hreq : forall q, In q requests -> In q (map fst types)
+      /\ In (prompt q) (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) /\ 0 <= prompt q /\ 1 <= output q).
   { intros q Hq. destruct (Hin q Hq) as (k & Hk). specialize (Htypes (q, k) Hk). cbn [fst] in Htypes.
     repeat split; try lia.
     - apply in_map_iff. exists (q, k). auto.
     - apply nodup_In. apply in_map_iff. exists (q, k). auto. }
+  assert (Hbefore : forall x, In x stairs -> snd (fst x) < H).
+  { intros x Hx. specialize (Hstairs x Hx). lia. }
+  assert (Hlate : late_ok M requests s_min D H sigma w stairs kappa late).
+  { apply (late_ok_spec M s_min (map fst types) D H sigma w stairs kappa ltac:(lia) Hbefore requests _ Hreq). }
+  assert (Hcheap : cheapest_path M requests s_min D H sigma w stairs kappa late V).
+  { apply (cheapest_spec M s_min R (map fst types) D H sigma w stairs kappa far ltac:(lia) Hbefore requests _
+      ltac:(lia) Hs0 HR Hreq). }
   assert (Hzero : at_once requests).
   { apply (at_once_expand types); [|exact Hperm]. intros x Hx. specialize (Htypes x Hx). lia. }
   rewrite (cost_at_once M requests l Hl Hzero).
   rewrite <- (total_expand w types Hcounts), <- (total_permutation w _ _ Hperm).
   apply (path_bound M requests s_min D H sigma w stairs kappa
-    (late_cost D H sigma kappa (prepared M s_min (map fst types) w stairs)) V l);
+    late V l);
     try assumption; try lia.
   - repeat split; try lia.
     + intros s t Ht. unfold sigma, start_price. destruct (find _ starts) as [x|]; [|reflexivity].

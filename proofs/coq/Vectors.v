@@ -74,6 +74,12 @@ Proof.
   intros j Hj. destruct (Z.leb_spec 0 j); [|lia]. apply H2. exact Hj.
 Qed.
 
+Lemma at_build_beyond {A : Type} (none : A) n f i : n <= i -> at_place none (build none n f) i = none.
+Proof.
+  intros Hi. unfold build. cbn [at_place]. destruct (Z.leb_spec 0 i); [|reflexivity].
+  destruct (build_keeps f (Z.to_nat n) []) as (more & -> & Hlen). apply nth_overflow. cbn [app]. lia.
+Qed.
+
 Lemma at_collect {A : Type} n (pairs : list (Z * A)) i b : 0 <= i < n -> In (i, b) pairs ->
   In b (at_place [] (collect n pairs) i).
 Proof.

@@ -11,8 +11,10 @@ exception Spent of string
 let max_steps = ref 1_500_000_000
 let max_memory = ref 2_000 (* megabytes *)
 let max_words = 1_000 (* of an integer *)
-let left = ref !max_steps
-let restart () = left := !max_steps
+let slice = 65_536
+let left = ref 0 (* of a slice of steps *)
+let later = ref !max_steps (* in slices to come *)
+let restart () = left := 0; later := !max_steps
 let spent what unit most = raise (Spent (Printf.sprintf "%s more than %d %s" what most unit))
 
 (* Is there room for so many words more? *)
@@ -20,11 +22,16 @@ let room words =
   if ((Gc.quick_stat ()).heap_words + words) / 125_000 > !max_memory then
     spent "takes" "MB of memory to check" !max_memory
 
-let spend n =
-  let before = !left in
-  left := before - n;
+let next_slice () =
+  let more = Stdlib.min !later (Stdlib.max slice (- !left)) in
+  left := !left + more;
+  later := !later - more;
   if !left < 0 then spent "takes" "steps to check" !max_steps;
-  if before asr 16 <> !left asr 16 then room 0
+  room 0
+
+let spend n =
+  left := !left - n;
+  if !left < 0 then next_slice ()
 
 (* Only products and powers make integers long. *)
 let pay words =
@@ -67,7 +74,7 @@ let sub x y = spend 1; Z.sub x y
 let mul x y = spend 1; paid (Z.mul x y)
 let succ x = spend 1; Z.succ x
 let pred x = spend 1; Z.pred x
-let equal x y = spend 1; Z.equal x y
+let equal x y = spend 1; x == y || Z.equal x y
 let leq x y = spend 1; Z.leq x y
 let lt x y = spend 1; Z.lt x y
 let compare x y = spend 1; Z.compare x y
