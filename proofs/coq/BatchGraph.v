@@ -1,9 +1,10 @@
 (* Batches and their numbers, for the rule "batch-state" (Batches.v).
 
    A batch is a list of codes, those who run: one with prompt s that has run for j rounds has the code j W + s,
-   where W is more than any prompt.  Codes ascend.  `find_batches` gives numbers to batches, the smaller ones first;
-   nothing is proved about it.  `batch_graph` then has, by number, which batch comes before a round, and what a
-   completion makes of a batch; it is there only if it has the batch before each round, and all that fit with one more. *)
+   where W is more than any prompt.  Codes ascend.  `find_batches` finds those that may be there, and the last time of each,
+   and gives them numbers, those first that may be there last; nothing is proved about it.  `batch_graph` then has, by
+   number, which batch comes before a round, and what a completion makes of a batch; it is there only if it has the batch
+   before each round, and all that fit with one more, as long as both may be there. *)
 
 From Coq Require Import ZArith List Lia Bool FMapPositive.
 From Kvopt Require Import Keys Released Vectors Exhaustive.
@@ -44,29 +45,55 @@ Definition last_completion (D z : Z) (k : kind) : Z := (dual k + z) / D.
 Definition numbers_of_batches := KeyMap.t Z.
 Definition max_batches : Z := 8000000.
 
-(* The numbers, the next one, and the batches that are new, with one more who runs. *)
-Definition meeting : Type := numbers_of_batches * (Z * list (list Z)).
+(* By time, those who may be there then, the empty batch at the top first.  A batch that may be there at time t leads to
+   that before the round, at t - 1, and to those with one more, until the one or the other may not.  Batches get the
+   last time, and how many were found before. *)
+Definition waiting_room : Type := KeyMap.t (list (list Z)).
+Definition waiting_at (t : Z) (later : waiting_room) : list (list Z) :=
+  match KeyMap.find [t] later with Some l => l | None => [] end.
+Definition wait_for (t : Z) (h : list Z) (later : waiting_room) : waiting_room :=
+  if t <? 1 then later else KeyMap.add [t] (h :: waiting_at t later) later.
 
-(* A batch, and those before it. *)
-Fixpoint meet_batch (W : Z) (fuel : nat) (h : list Z) (x : meeting) : meeting :=
-  let '(N, (next, new)) := x in
-  match fuel, KeyMap.find h N with
-  | S fuel', None => meet_batch W fuel' (before W h) (KeyMap.add h next N, (next + 1, h :: new))
-  | _, _ => x
+Definition grow_batch (D z t left : Z) (h : list Z) (x : list (list Z) * waiting_room) (k : kind) : list (list Z) * waiting_room :=
+  if left <? size k then x
+  else
+    let last := last_completion D z k in
+    let more := insert_code (code k) h in
+    if t <=? last then (more :: fst x, snd x) else (fst x, wait_for last more (snd x)).
+
+Fixpoint batches_until (M W D z : Z) (kinds : list kind) (fuel : nat) (t : Z) (now : list (list Z)) (later : waiting_room)
+    (n : Z) (found : KeyMap.t (Z * Z)) : KeyMap.t (Z * Z) :=
+  match fuel with
+  | O => found
+  | S fuel' =>
+      match now with
+      | [] =>
+          if t <=? 1 then found
+          else batches_until M W D z kinds fuel' (t - 1) (waiting_at (t - 1) later) (KeyMap.remove [t - 1] later) n found
+      | h :: now' =>
+          match KeyMap.find h found with
+          | Some _ => batches_until M W D z kinds fuel' t now' later n found
+          | None =>
+              if max_batches <? n then found
+              else
+                let (more, later') := fold_left (grow_batch D z t (M - tokens_of W h) h) kinds
+                  (now', wait_for (t - 1) (before W h) later) in
+                batches_until M W D z kinds fuel' t more later' (n + 1) (KeyMap.add h (t, n) found)
+          end
+      end
   end.
 
-Fixpoint find_batches (M W : Z) (kinds : list kind) (fuel : nat) (level : list (list Z)) (x : numbers_of_batches * Z) : numbers_of_batches * Z :=
-  match fuel, level with
-  | S fuel', _ :: _ =>
-      let '(N, (next, new)) := fold_left (fun x h =>
-          let left := M - tokens_of W h in
-          fold_left (fun x k =>
-            if (left <? size k) || (max_batches <? fst (snd x)) then x
-            else meet_batch W (Z.to_nat (M + 1)) (insert_code (code k) h) x) kinds x)
-        level (fst x, (snd x, [])) in
-      find_batches M W kinds fuel' new (N, next)
-  | _, _ => x
-  end.
+(* Numbers, how many there are, the last time of each, and how many may be there at each time. *)
+Definition find_batches (M W D z top : Z) (kinds : list kind) : numbers_of_batches * (Z * (vector Z * vector Z)) :=
+  let order := KeyMap.fold (fun h x S => KeyMap.add [top - fst x; Z.of_nat (length h); snd x] (fst x, h) S)
+    (batches_until M W D z kinds (Z.to_nat (2 ^ 60)) top [[]] (KeyMap.empty _) 0 (KeyMap.empty _))
+    (KeyMap.empty (Z * list Z)) in
+  let '(N, (n, ts)) := KeyMap.fold (fun _ y x =>
+      let '(N, (n, ts)) := x in (KeyMap.add (snd y) n N, (n + 1, fst y :: ts)))
+    order (KeyMap.empty Z, (0, [])) in
+  let here := collect (top + 1) (map (fun t => (t, 0)) ts) in
+  let counts := build 0 (top + 1) (fun below j => at_place 0 below (j - 1) + Z.of_nat (length (at_place [] here (top - j)))) in
+  (N, (n, (Vector (rev' ts), tabulate (top + 1) (fun t => at_place 0 counts (top - t))))).
 
 (* --- The graph --------------------------------------------------------------------------- *)
 
@@ -82,8 +109,8 @@ Record batch_graph := BatchGraph {
   reach : vector Z  (* at a time there may be those with smaller numbers than this *)
 }.
 
-(* With one more of each type that fits, who may be there until the one or the other may not; types are numbered
-   from `first`. *)
+(* With one more of each type that fits, if that may be there at time 1, and until the one or the other may not; types
+   are numbered from `first`. *)
 Fixpoint with_one_more (D z left : Z) (lates : vector Z) (N : numbers_of_batches) (n i : Z) (h : list Z) (first : Z) (kinds : list kind) : option (list (Z * Z)) :=
   match kinds with
   | [] => Some []
@@ -95,7 +122,7 @@ Fixpoint with_one_more (D z left : Z) (lates : vector Z) (N : numbers_of_batches
           else match KeyMap.find (insert_code (code k) h) N with
             | Some j => if (i <? j) && (j <? n) && (Z.min (last_completion D z k) (at_place (-1) lates i) <=? at_place (-1) lates j)
               then Some ((first, j) :: found) else None
-            | None => None
+            | None => if Z.min (last_completion D z k) (at_place (-1) lates i) <? 1 then Some found else None
             end
       end
   end.
@@ -108,7 +135,8 @@ Definition links_of (M W D z : Z) (kinds : list kind) (lates reach : vector Z) (
     match KeyMap.find (before W h) N, with_one_more D z (M - tokens_of W h) lates N n i h 0 kinds with
     | Some b, Some found =>
         if (0 <=? b) && (b <? n) && (t - 1 <=? at_place (-1) lates b) then Some (i, (b, found)) else None
-    | _, _ => None
+    | None, Some found => if t <? 1 then Some (i, (-1, found)) else None
+    | _, None => None
     end
   else None.
 
@@ -138,51 +166,6 @@ Definition graph_of (M W D z top : Z) (kinds : list kind) (lates reach : vector 
         end
       else None
   end.
-
-(* --- When batches may be there (nothing is proved about it) ------------------------------ *)
-
-(* By time those that may be there then, and whether the last time of a batch is found, with it. *)
-Definition waiting_room : Type := KeyMap.t (list Z) * KeyMap.t Z.
-Definition wait_for (t : Z) (i : Z) (x : waiting_room) : waiting_room :=
-  match KeyMap.find [i] (snd x) with
-  | Some _ => x
-  | None =>
-      let others := match KeyMap.find [t] (fst x) with Some l => l | None => [] end in
-      (KeyMap.add [t] (i :: others) (fst x), snd x)
-  end.
-Fixpoint find_lates (lasts : vector Z) (G : batch_graph) (fuel : nat) (t : Z) (x : waiting_room) : KeyMap.t Z :=
-  match fuel with
-  | O => snd x
-  | S fuel' =>
-      if t <? 0 then snd x
-      else match KeyMap.find [t] (fst x) with
-        | None => find_lates lasts G fuel' (t - 1) x
-        | Some now =>
-            find_lates lasts G fuel' t (fold_left (fun x i =>
-              match KeyMap.find [i] (snd x) with
-              | Some _ => x
-              | None =>
-                  fold_left (fun x b => wait_for (t - 1) b x) (at_place [] (priors G) i)
-                    (fold_left (fun x y => wait_for (Z.min t (at_place (-1) lasts (fst y))) (snd y) x)
-                      (at_place [] (larger G) i) (fst x, KeyMap.add [i] t (snd x)))
-              end) now (KeyMap.remove [t] (fst x), snd x))
-        end
-  end.
-
-(* New numbers, those first that may be there last; when that is; and how many may be there at each time. *)
-Definition renumbered (D z top : Z) (kinds : list kind) (G : batch_graph) (N : numbers_of_batches) : numbers_of_batches * (vector Z * vector Z) :=
-  let lasts := Vector (map (last_completion D z) kinds) in
-  let found := find_lates lasts G (Z.to_nat (2 * top + how_many G + 10)) top
-    (KeyMap.add [top] [root G] (KeyMap.empty _), KeyMap.empty _) in
-  let order := KeyMap.fold (fun h i S =>
-    let t := match KeyMap.find [i] found with Some t => t | None => -1 end in
-    KeyMap.add [top - t; i] (t, h) S) N (KeyMap.empty (Z * list Z)) in
-  let '(N', (_, ts)) := KeyMap.fold (fun _ y x =>
-      let '(N', (n, ts)) := x in (KeyMap.add (snd y) n N', (n + 1, fst y :: ts)))
-    order (KeyMap.empty Z, (0, [])) in
-  let counts := match collect (top + 1) (map (fun t => (t, 0)) ts) with Vector l =>
-    fold_right (fun here sums => hd 0 sums + Z.of_nat (length here) :: sums) [] l end in
-  (N', (Vector (rev' ts), Vector counts)).
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
@@ -228,7 +211,8 @@ Qed.
 Lemma with_one_more_spec D z left lates N n i h kinds : forall first found,
   with_one_more D z left lates N n i h first kinds = Some found ->
   forall m k, nth_error kinds m = Some k -> size k <= left ->
-  exists j, KeyMap.find (insert_code (code k) h) N = Some j /\ i < j < n /\
+  (1 <= Z.min (last_completion D z k) (at_place (-1) lates i) -> exists j, KeyMap.find (insert_code (code k) h) N = Some j) /\
+  forall j, KeyMap.find (insert_code (code k) h) N = Some j -> i < j < n /\
     Z.min (last_completion D z k) (at_place (-1) lates i) <= at_place (-1) lates j /\ In (first + Z.of_nat m, j) found.
 Proof.
   induction kinds as [|k0 kinds IH]; intros first found H m k Hm Hsize; [destruct m; discriminate|].
@@ -236,15 +220,20 @@ Proof.
   destruct (with_one_more D z left lates N n i h (first + 1) kinds) as [found'|] eqn:E; [|discriminate].
   destruct m as [|m]; cbn [nth_error] in Hm.
   - inversion Hm. subst k0. destruct (Z.ltb_spec left (size k)); [lia|].
-    destruct (KeyMap.find (insert_code (code k) h) N) as [j|] eqn:Ej; [|discriminate].
-    destruct ((i <? j) && (j <? n) && (_ <=? _)) eqn:Hj; [|discriminate].
-    apply andb_true_iff in Hj as [Hj Hlate]. apply Z.leb_le in Hlate.
-    inversion H. exists j. split; [reflexivity|]. split; [lia|]. split; [exact Hlate|]. left. f_equal. lia.
-  - destruct (IH _ _ E m k Hm Hsize) as (j & H1 & H2 & H3 & H4). exists j. split; [exact H1|]. split; [exact H2|].
-    split; [exact H3|]. replace (first + Z.of_nat (S m)) with (first + 1 + Z.of_nat m) by lia.
-    destruct (left <? size k0); [inversion H; subst; exact H4|].
-    destruct (KeyMap.find (insert_code (code k0) h) N); [|discriminate].
-    destruct (_ && _); [|discriminate]. inversion H. right. exact H4.
+    destruct (KeyMap.find (insert_code (code k) h) N) as [j|] eqn:Ej.
+    + destruct ((i <? j) && (j <? n) && (_ <=? _)) eqn:Hj; [|discriminate].
+      apply andb_true_iff in Hj as [Hj Hlate]. apply Z.leb_le in Hlate.
+      inversion H. split; [intros _; exists j; reflexivity|]. intros j' E'. inversion E'. subst j'.
+      split; [lia|]. split; [exact Hlate|]. left. f_equal. lia.
+    + destruct (Z.ltb_spec (Z.min (last_completion D z k) (at_place (-1) lates i)) 1); [|discriminate].
+      split; [lia|discriminate].
+  - destruct (IH _ _ E m k Hm Hsize) as (H1 & H2). split; [exact H1|]. intros j Hj. destruct (H2 j Hj) as (H3 & H4 & H5).
+    split; [exact H3|]. split; [exact H4|].
+    replace (first + Z.of_nat (S m)) with (first + 1 + Z.of_nat m) by lia.
+    destruct (left <? size k0); [inversion H; subst; exact H5|].
+    destruct (KeyMap.find (insert_code (code k0) h) N).
+    + destruct (_ && _); [|discriminate]. inversion H. right. exact H5.
+    + destruct (_ <? 1); [|discriminate]. inversion H. subst. exact H5.
 Qed.
 
 Lemma falling_spec l : never_rising l = true -> forall i j, (i <= j < length l)%nat -> nth j l 0 <= nth i l 0.
@@ -272,10 +261,12 @@ Section Graph.
   Qed.
 
   Lemma batch_links h i : KeyMap.find h N = Some i -> 0 <= i < n /\ (h = [] \/ i <> root G) /\
-    (exists b, KeyMap.find (before W h) N = Some b /\ 0 <= b < n /\ In i (at_place [] (nexts G) b) /\ In b (at_place [] (priors G) i)
+    ((1 <= at_place (-1) (lates G) i -> exists b, KeyMap.find (before W h) N = Some b) /\
+     forall b, KeyMap.find (before W h) N = Some b -> 0 <= b < n /\ In i (at_place [] (nexts G) b) /\ In b (at_place [] (priors G) i)
       /\ at_place (-1) (lates G) i - 1 <= at_place (-1) (lates G) b) /\
     (forall m k, nth_error kinds m = Some k -> tokens_of W h + size k <= M ->
-      exists j, KeyMap.find (insert_code (code k) h) N = Some j /\ i < j < n /\
+      (1 <= Z.min (last_completion D z k) (at_place (-1) (lates G) i) -> exists j, KeyMap.find (insert_code (code k) h) N = Some j) /\
+      forall j, KeyMap.find (insert_code (code k) h) N = Some j -> i < j < n /\
         In (Z.of_nat m, j) (at_place [] (larger G) i) /\ In (Z.of_nat m, i) (at_place [] (smaller G) j) /\
         Z.min (last_completion D z k) (at_place (-1) (lates G) i) <= at_place (-1) (lates G) j) /\
     forall t, 0 <= t <= at_place (-1) (lates G) i -> i < at_place 0 (reach G) t.
@@ -287,18 +278,25 @@ Section Graph.
     apply all_some_spec in E as [_ E]. destruct (E _ (find_elements _ _ _ Hi)) as (y & Hy & Hin). cbn [links_of] in Hy. cbv zeta in Hy.
     destruct ((0 <=? i) && (i <? n) && (is_nil h || negb (i =? r)) && _) eqn:Hok; [|discriminate].
     apply andb_true_iff in Hok as [Hok Hlate]. apply andb_true_iff in Hok as [Hrange Hroot].
-    destruct (KeyMap.find (before W h) N) as [b|] eqn:Eb; [|discriminate].
-    destruct (with_one_more _ _ _ _ _ _ _ _ _ _) as [found|] eqn:Ef; [|discriminate].
-    destruct ((0 <=? b) && (b <? n) && _) eqn:Hb; [|discriminate]. inversion Hy. subst y. clear Hy.
-    apply andb_true_iff in Hb as [Hb Hb'].
+    destruct (with_one_more D z (M - tokens_of W h) ts N n i h 0 kinds) as [found|] eqn:Ef;
+      [|destruct (KeyMap.find (before W h) N); discriminate].
+    assert (Hshape : exists b, y = (i, (b, found)) /\ match KeyMap.find (before W h) N with
+      | Some b' => b' = b /\ 0 <= b < n /\ at_place (-1) ts i - 1 <= at_place (-1) ts b
+      | None => at_place (-1) ts i < 1 end).
+    { destruct (KeyMap.find (before W h) N) as [b|].
+      - destruct ((0 <=? b) && (b <? n) && _) eqn:Hb; [|discriminate]. inversion Hy. exists b.
+        apply andb_true_iff in Hb as [Hb Hb']. apply Z.leb_le in Hb'. repeat split; [lia|lia|exact Hb'].
+      - destruct (Z.ltb_spec (at_place (-1) ts i) 1); [|discriminate]. inversion Hy. exists (-1). auto. }
+    destruct Hshape as (b & -> & Hb). clear Hy.
     split; [lia|]. split; [|split; [|split]].
     - destruct h; [left; reflexivity|right]. cbn [is_nil orb] in Hroot. lia.
-    - exists b. split; [reflexivity|]. split; [lia|].
-      split; [|split; [|apply Z.leb_le; exact Hb']]; apply at_collect; try lia; apply in_map_iff;
+    - destruct (KeyMap.find (before W h) N) as [b0|]; [|split; [lia|discriminate]]. destruct Hb as (-> & Hb & Hb').
+      split; [intros _; exists b; reflexivity|]. intros b0 E0. inversion E0. subst b0. split; [exact Hb|].
+      split; [|split; [|exact Hb']]; apply at_collect; try lia; apply in_map_iff;
         exists (i, (b, found)); split; auto.
-    - intros m k Hm Hsize. destruct (with_one_more_spec _ _ _ _ _ _ _ _ _ _ _ Ef m k Hm) as (j & H1 & H2 & H3 & H4); [lia|].
-      exists j. split; [exact H1|]. split; [exact H2|]. rewrite Z.add_0_l in H4.
-      split; [|split; [|exact H3]]; apply at_collect; try lia; apply in_flat_map; exists (i, (b, found));
+    - intros m k Hm Hsize. destruct (with_one_more_spec _ _ _ _ _ _ _ _ _ _ _ Ef m k Hm) as (H1 & H2); [lia|].
+      split; [exact H1|]. intros j Hj. destruct (H2 j Hj) as (H3 & H4 & H5). split; [exact H3|]. rewrite Z.add_0_l in H5.
+      split; [|split; [|exact H4]]; apply at_collect; try lia; apply in_flat_map; exists (i, (b, found));
         (split; [exact Hin|]); apply in_map_iff; exists (Z.of_nat m, j); split; auto.
     - intros t Ht. apply orb_true_iff in Hlate as [Hlate|Hlate]; [apply Z.ltb_lt in Hlate; lia|]. apply Z.ltb_lt in Hlate.
       set (last := at_place (-1) ts i) in *. cbn [at_place] in Hlate |- *.
@@ -314,14 +312,16 @@ Section Graph.
   Lemma late_before h t : 0 <= t -> t + 1 <= late_of h -> t <= late_of (before W h).
   Proof.
     intros Ht H. destruct (late_number h (t + 1) ltac:(lia)) as (i & Hi & Hlate).
-    destruct (batch_links h i Hi) as (_ & _ & (b & Hb & _ & _ & _ & Hb') & _). unfold late_of. rewrite Hb. lia.
+    destruct (batch_links h i Hi) as (_ & _ & [Hsome Hall] & _). destruct (Hsome ltac:(lia)) as (b & Hb).
+    destruct (Hall b Hb) as (_ & _ & _ & Hb'). unfold late_of. rewrite Hb. lia.
   Qed.
 
-  Lemma late_more h t m k : nth_error kinds m = Some k -> tokens_of W h + size k <= M -> 0 <= t <= late_of h ->
+  Lemma late_more h t m k : nth_error kinds m = Some k -> tokens_of W h + size k <= M -> 1 <= t <= late_of h ->
     t <= last_completion D z k -> t <= late_of (insert_code (code k) h).
   Proof.
-    intros Hm Hfit Ht Hk. destruct (late_number h t Ht) as (i & Hi & Hlate).
-    destruct (batch_links h i Hi) as (_ & _ & _ & Hmore & _). destruct (Hmore m k Hm Hfit) as (j & Hj & _ & _ & _ & Hj').
+    intros Hm Hfit Ht Hk. destruct (late_number h t ltac:(lia)) as (i & Hi & Hlate).
+    destruct (batch_links h i Hi) as (_ & _ & _ & Hmore & _). destruct (Hmore m k Hm Hfit) as [Hsome Hall].
+    destruct (Hsome ltac:(lia)) as (j & Hj). destruct (Hall j Hj) as (_ & _ & _ & Hj').
     unfold late_of. rewrite Hj. lia.
   Qed.
 End Graph.

@@ -57,15 +57,9 @@ Definition max_path_cost : Z := 2 ^ 60.
 Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * (list batch_table * batch_graph)) :=
   let last := (most_of (map dual kinds) + z) / D in
   if (last + 1) * M * (D * (last + 1) + farthest (map far kinds)) <=? max_path_cost then
-    let (N, n) := find_batches M (M + 1) kinds (Z.to_nat (M + 1)) [[]] (KeyMap.add [] 0 (KeyMap.empty _), 1) in
     let top := Z.max 0 last + 1 in
-    let graph := graph_of M (M + 1) D z top kinds in
-    match
-      match graph (tabulate n (fun _ => top)) (tabulate (top + 1) (fun _ => n)) N n with
-      | None => None
-      | Some G => let '(N', (lates, reach)) := renumbered D z top kinds G N in graph lates reach N' n
-      end
-    with
+    let '(N, (n, (lates, reach))) := find_batches M (M + 1) D z top kinds in
+    match graph_of M (M + 1) D z top kinds lates reach N n with
     | None => None
     | Some G =>
         let (all, T) := batch_tables D z kinds G (Z.to_nat last)
@@ -380,7 +374,7 @@ Section Schedule.
 
   (* A table has the batch of a time, which may be there then, and those between its completions. *)
   Definition describes (t : Z) (T : batch_table) : Prop :=
-    0 <= t <= late_of (remaining t) /\ t <= late_of (batch t) /\ entry_of T (batch t) (to_pay t) /\
+    1 <= t <= late_of (remaining t) /\ t <= late_of (batch t) /\ entry_of T (batch t) (to_pay t) /\
     forall ns, Forall2 le ns (completing_at t) ->
       entry_of T (pile kinds ns (remaining t)) (to_pay (t + 1) + charges D t kinds ns).
 
@@ -408,12 +402,12 @@ Section Schedule.
     - destruct (IH ks Hk) as (n' & H1 & H2). exists n'. split; [right; exact H1|exact H2].
   Qed.
 
-  Lemma table_describes t T : 0 <= t -> t + 1 <= late_of (batch (t + 1)) -> entry_of T (batch (t + 1)) (to_pay (t + 1)) ->
+  Lemma table_describes t T : 1 <= t -> t + 1 <= late_of (batch (t + 1)) -> entry_of T (batch (t + 1)) (to_pay (t + 1)) ->
     describes t (table_before D z kinds G t T).
   Proof.
     intros Ht Hlate Hentry.
-    assert (Hrem : 0 <= t <= late_of (remaining t)).
-    { split; [exact Ht|]. rewrite <- before_batch. apply (late_before _ _ _ _ _ _ _ _ _ _ _ HG); assumption. }
+    assert (Hrem : 1 <= t <= late_of (remaining t)).
+    { split; [exact Ht|]. rewrite <- before_batch. apply (late_before _ _ _ _ _ _ _ _ _ _ _ HG); [lia|assumption]. }
     assert (Hafter : entry_of (table_before D z kinds G t T) (remaining t) (to_pay (t + 1))).
     { rewrite <- before_batch in Hrem |- *. eapply entry_before; [exact HG|exact Hrem|exact Hentry]. }
     assert (Hrefl : Forall2 le (completing_at t) (completing_at t)).
@@ -483,9 +477,7 @@ Section Schedule.
   Proof.
     unfold costs_to_go. fold W. set (last := (most_of (map dual kinds) + z) / D).
     destruct (_ <=? max_path_cost); [|discriminate].
-    destruct (find_batches _ _ _ _ _ _) as [N1 n0]. set (top := Z.max 0 last + 1).
-    destruct (graph_of _ _ _ _ _ _ _ _ N1 n0) as [G1|]; [|discriminate].
-    destruct (renumbered _ _ _ _ _ _) as [N0 [lates bounds]].
+    set (top := Z.max 0 last + 1). destruct (find_batches _ _ _ _ _ _) as [N0 [n0 [lates bounds]]].
     destruct (graph_of M W D z top kinds lates bounds N0 n0) as [G'|] eqn:HG; [|discriminate].
     destruct (batch_tables D z kinds G' (Z.to_nat last) _ []) as [all' S1] eqn:E.
     intros H. inversion H. subst all' G'. clear H.
@@ -504,9 +496,9 @@ Section Schedule.
     { reflexivity. }
     split; [|exists top, lates, bounds, N0, n0, T; split; [exact HG|split; [exact Hdesc|exact Hlast]]].
     destruct Hfirst as (i & Hi & Hle).
-    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ i Hi) as (_ & _ & (b & Hb & _ & Hnext & _) & _).
-    replace (before W (batch 1)) with (@nil Z) in Hb.
-    - rewrite Hroot in Hb. inversion Hb. subst b. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hle].
+    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ i Hi) as (_ & _ & [_ Hall] & _).
+    replace (before W (batch 1)) with (@nil Z) in Hall.
+    - destruct (Hall _ Hroot) as (_ & Hnext & _). eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hle].
     - change 1 with (0 + 1). rewrite before_batch. unfold remaining.
       replace (filter (fun a => batch_held a 0) l) with (@nil attempt); [reflexivity|].
       clear -Hvalid. induction l as [|a k IH]; [reflexivity|]. cbn [filter].

@@ -318,7 +318,7 @@ Section Numbered.
   Let late_of := late_of F G.
 
   Lemma late_adds t m k h n : nth_error kinds m = Some k -> tokens_of W h + Z.of_nat n * size k <= M ->
-    0 <= t <= late_of h -> (n <> O -> t <= last_completion D z k) -> t <= late_of (adds n (code k) h).
+    1 <= t <= late_of h -> (n <> O -> t <= last_completion D z k) -> t <= late_of (adds n (code k) h).
   Proof.
     intros Hm. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
     induction n as [|n IH]; intros Hfit Ht Hk; cbn [adds]; [apply Ht|]. specialize (Hk ltac:(lia)).
@@ -326,7 +326,7 @@ Section Numbered.
     split; [lia|]. apply IH; [nia|exact Ht|auto].
   Qed.
 
-  Lemma late_pile t h : 0 <= t <= late_of h -> forall ks first, kinds = first ++ ks -> forall ns,
+  Lemma late_pile t h : 1 <= t <= late_of h -> forall ks first, kinds = first ++ ks -> forall ns,
     tokens_of W h + batch_tokens ks ns <= M -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_completion D z k) ->
     t <= late_of (pile ks ns h).
   Proof.
@@ -346,17 +346,18 @@ Section Numbered.
     exists i, KeyMap.find h F = Some i /\ rest_of T i <= v.
 
   Lemma entry_range h i : KeyMap.find h F = Some i -> 0 <= i < how_many G.
-  Proof. intros H. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (_ & -> & _). apply (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H). Qed.
+  Proof. intros H. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (_ & -> & _). exact (proj1 (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H)). Qed.
 
-  Lemma there h i t : KeyMap.find h F = Some i -> 0 <= t <= late_of h -> 0 <= i < at_place 0 (reach G) t.
+  Lemma there h i t : KeyMap.find h F = Some i -> 1 <= t <= late_of h -> 0 <= i < at_place 0 (reach G) t.
   Proof.
     intros H Ht. destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i H) as (H1 & _ & _ & _ & H2).
-    unfold late_of, BatchGraph.late_of in Ht. rewrite H in Ht. specialize (H2 t Ht). lia.
+    unfold late_of, BatchGraph.late_of in Ht. rewrite H in Ht. specialize (H2 t ltac:(lia)). lia.
   Qed.
 
-  Lemma entry_before t T h v : 0 <= t <= late_of (before W h) -> batch_entry T h v -> batch_entry (table_before D z kinds G t T) (before W h) v.
+  Lemma entry_before t T h v : 1 <= t <= late_of (before W h) -> batch_entry T h v -> batch_entry (table_before D z kinds G t T) (before W h) v.
   Proof.
-    intros Ht (i & Hi & Hv). destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & _ & (b & Hb & _ & Hnext & _ & _) & _).
+    intros Ht (i & Hi & Hv). destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & _ & [_ Hall] & _).
+    destruct (late_number _ _ _ t ltac:(split; [|apply Ht]; lia)) as (b & Hb & _). destruct (Hall b Hb) as (_ & Hnext & _).
     exists b. split; [exact Hb|]. unfold table_before, rest_of at 1.
     destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
       least_smaller (charge_of_each D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) b
@@ -372,13 +373,14 @@ Section Numbered.
   Qed.
 
   Lemma entry_more t T h v m k : nth_error kinds m = Some k -> charge D k t <= z -> tokens_of W h + size k <= M ->
-    0 <= t <= late_of (insert_code (code k) h) ->
+    1 <= t <= late_of (insert_code (code k) h) ->
     let T' := table_before D z kinds G t T in
     batch_entry T' h v -> batch_entry T' (insert_code (code k) h) (v + charge D k t).
   Proof.
     intros Hm Hc Hfit Ht T' (i & Hi & Hv).
     destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore & _).
-    destruct (Hmore m k Hm Hfit) as (j & Hj & Hij & _ & Hsmaller & _). exists j. split; [exact Hj|].
+    destruct (late_number _ _ _ t ltac:(split; [|apply Ht]; lia)) as (j & Hj & _).
+    destruct (proj2 (Hmore m k Hm Hfit) j Hj) as (Hij & _ & Hsmaller & _). exists j. split; [exact Hj|].
     pose proof (there _ _ _ Hj Ht) as Hrange. unfold T' at 1, table_before, rest_of.
     destruct (at_build beyond (at_place 0 (reach G) t) (fun below i =>
       least_smaller (charge_of_each D z kinds t) below (least_next T beyond (at_place [] (nexts G) i)) (at_place [] (smaller G) i)) j Hrange)
@@ -390,7 +392,7 @@ Section Numbered.
   (* Whatever completes at t, at a cost of z at most each. *)
   Lemma entry_pile t T h v : let T' := table_before D z kinds G t T in batch_entry T' h v ->
     forall ks first, kinds = first ++ ks -> forall ns, tokens_of W h + batch_tokens ks ns <= M ->
-    0 <= t <= late_of h -> (forall k c, In (k, c) (combine ks ns) -> c <> O -> t <= last_completion D z k) ->
+    1 <= t <= late_of h -> (forall k c, In (k, c) (combine ks ns) -> c <> O -> t <= last_completion D z k) ->
     (forall k c, In (k, c) (combine ks ns) -> z < charge D k t -> c = O) ->
     batch_entry T' (pile ks ns h) (v + charges D t ks ns).
   Proof.
@@ -495,11 +497,11 @@ Section Numbered.
     Qed.
 
     Lemma advanced_spec h a v g : node_at N (before W h) a v -> batch_entry T h g ->
-      idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> 0 <= t <= late_of h -> node_at N' h a v.
+      idle = true \/ h <> [] -> a <> 0 -> v + g <= X -> 1 <= t <= late_of h -> node_at N' h a v.
     Proof.
       intros (b & v0 & Hb & Hin & Hv0) (i & Hi & Hg) Hidle Ha HX Ht.
-      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & Hroot & (b' & Hb' & _ & _ & Hprior & _) & _).
-      rewrite Hb in Hb'. inversion Hb'. subst b'. clear Hb'.
+      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & Hroot & [_ Hall] & _).
+      destruct (Hall b Hb) as (_ & _ & Hprior & _).
       destruct (merged_in _ b a v0 Hprior Hin []) as (v1 & Hv1 & Hin1).
       assert (Hadv : In (a, v1) (advanced X G idle T N i)).
       { unfold advanced. replace (negb idle && (i =? root G)) with false.
@@ -514,13 +516,12 @@ Section Numbered.
     Lemma one_less m k h a v g : nth_error kinds m = Some k -> charge D k t <= z -> tokens_of W h + size k <= M ->
       batch_entry T h g -> node_at N' (insert_code (code k) h) a v ->
       let left := (a / unit k) mod radix k in 0 < left < radix k -> v + due D t k left + g <= X ->
-      0 <= t <= late_of (insert_code (code k) h) ->
+      1 <= t <= late_of (insert_code (code k) h) ->
       node_at N' h (a - unit k) (v + due D t k left).
     Proof.
       intros Hm Hc Hfit (i & Hi & Hg) (j & v0 & Hj & Hin & Hv0) left Hleft HX Ht.
       destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hi0 & _ & _ & Hmore & _).
-      destruct (Hmore m k Hm Hfit) as (j' & Hj' & Hij & Hlarger & _ & _).
-      rewrite Hj in Hj'. inversion Hj'. subst j'. clear Hj'.
+      destruct (proj2 (Hmore m k Hm Hfit) j Hj) as (Hij & Hlarger & _).
       pose proof (there _ _ _ Hj Ht) as Hjt.
       destruct (nodes_spec i) as (above & E & Habove); [lia|]. rewrite <- (Habove j) in Hin by lia.
       assert (Hd : at_place None (dues_at D z kinds t) (Z.of_nat m) = Some (k, tabulate (radix k) (due D t k))).
@@ -538,7 +539,7 @@ Section Numbered.
       (forall j, (j < n)%nat -> batch_entry T (adds j (code k) h) (X - v - spend c left (n - j))) ->
       (forall j, (j < n)%nat -> ((a - Z.of_nat j * unit k) / unit k) mod radix k = left - Z.of_nat j
         /\ 0 < left - Z.of_nat j < radix k) ->
-      0 <= t <= late_of h -> t <= last_completion D z k ->
+      1 <= t <= late_of h -> t <= last_completion D z k ->
       node_at N' h (a - Z.of_nat n * unit k) (v + spend c left n).
     Proof.
       intros Hm Hc c. destruct (Hproper k (nth_error_In _ _ Hm)) as [Hcode Hsize].
@@ -578,7 +579,7 @@ Section Numbered.
       node_at N' (pile ks ns h) a v -> paid_batches g ks ns h ->
       pay_enough D t ks ns ds -> v + dues D t ks ns ds + g <= X ->
       (forall k n, In (k, n) (combine ks ns) -> z < charge D k t -> n = O) ->
-      0 <= t <= late_of h -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_completion D z k) ->
+      1 <= t <= late_of h -> (forall k n, In (k, n) (combine ks ns) -> n <> O -> t <= last_completion D z k) ->
       node_at N' h (a - u * encode ks ns) (v + dues D t ks ns ds).
     Proof.
       induction ks as [|k ks IH]; intros first ns ds u low h a v Hks Hplaced Hlow Henough Ha Hfit Hnode Hpaid Hpay Hv Hdear Ht Hsoon.
