@@ -44,9 +44,10 @@ Definition meet (ws : list Z) (x : found_profiles) (choice : list Z * list Z) : 
     | None => Found (by_profile x) (KeyMap.add group (next_group x) (by_group x)) (next_profile x) (next_group x + 1)
         (all_profiles x) (less ws group :: all_groups x) (todo x)
     end in
-  match KeyMap.find p (by_profile x') with
+  let key := mark p in
+  match KeyMap.find key (by_profile x') with
   | Some _ => x'
-  | None => Found (KeyMap.add p (next_profile x') (by_profile x')) (by_group x') (next_profile x' + 1) (next_group x')
+  | None => Found (KeyMap.add key (next_profile x') (by_profile x')) (by_group x') (next_profile x' + 1) (next_group x')
       (p :: all_profiles x') (all_groups x') (p :: todo x')
   end.
 
@@ -66,7 +67,7 @@ Definition max_values : Z := 200000000.  (* profiles times rounds *)
 
 (* Where a choice leads, and the edges of a profile, if none is missing. *)
 Definition edge_of (N G : numbers) (choice : list Z * list Z) : option edge :=
-  match KeyMap.find (tl (snd choice)) N, KeyMap.find (fst choice) G with
+  match KeyMap.find (mark (tl (snd choice))) N, KeyMap.find (fst choice) G with
   | Some j, Some g => Some (g, j)
   | _, _ => None
   end.
@@ -82,12 +83,10 @@ Definition make_graph (M : Z) (shapes : list (list Z)) (ws : list Z) (N G : numb
     vector graph_node :=
   map_vector (fun p => (p, edges_of M shapes ws N G p)) P.
 
-Definition edges_in (E : vector graph_node) : vector (list edge) := map_vector (fun x => snd (snd x)) E.
-
 (* Every number belongs to its profile or group, and no edge is missing. *)
 Definition graph_ok (N : numbers) (E : vector graph_node) : bool :=
   forallb (fun x => let (p, edges) := at_place no_node E (snd x) in
-      fst edges && (if Key.eq_dec p (fst x) then true else false)) (KeyMap.elements N).
+      fst edges && (if Key.eq_dec p (tl (fst x)) then true else false)) (KeyMap.elements N).
 Definition groups_ok (ws : list Z) (G : numbers) (groups : vector (list Z)) : bool :=
   forallb (fun x => if Key.eq_dec (at_place [] groups (snd x)) (less ws (fst x)) then true else false)
     (KeyMap.elements G).
@@ -98,22 +97,30 @@ Fixpoint dot (xs ys : list Z) : Z :=
   | _, _ => 0
   end.
 
+(* Edges as they are gone through, in every round. *)
+Inductive edges := NoEdge | Edge (group after : Z) (rest : edges).
+Definition pack (l : list edge) : edges := fold_right (fun e found => Edge (fst e) (snd e) found) NoEdge l.
+Definition edges_in (E : vector graph_node) : vector edges := map_vector (fun x => pack (snd (snd x))) E.
+
 (* The least that groups cost with what follows them. *)
-Definition edge_value (costs after : vector Z) (e : edge) : Z := at_place 0 costs (fst e) + at_place 0 after (snd e).
-Fixpoint least_edge (costs after : vector Z) (best : Z) (edges : list edge) : Z :=
-  match edges with
-  | [] => best
-  | e :: rest => let v := edge_value costs after e in least_edge costs after (if v <? best then v else best) rest
+Fixpoint least_edge (costs after : vector Z) (best : Z) (l : edges) : Z :=
+  match l with
+  | NoEdge => best
+  | Edge g j rest =>
+      let v := at_place 0 costs g + at_place 0 after j in least_edge costs after (if v <? best then v else best) rest
   end.
-Definition least_of (costs after : vector Z) (edges : list edge) : Z :=
-  match edges with [] => 0 | e :: rest => least_edge costs after (edge_value costs after e) rest end.
+Definition least_of (costs after : vector Z) (l : edges) : Z :=
+  match l with
+  | NoEdge => 0
+  | Edge g j rest => least_edge costs after (at_place 0 costs g + at_place 0 after j) rest
+  end.
 
 (* What a start of each type at time t costs. *)
 Definition start_costs (price : request -> Z -> Z) (kinds : list request) (t : Z) : list Z :=
   map (fun q => price q t) kinds.
 
 (* The costs of the cheapest paths on from all profiles, n rounds before H, at time t. *)
-Fixpoint values (price : request -> Z -> Z) (kinds : list request) (edges : vector (list edge)) (groups : vector (list Z))
+Fixpoint values (price : request -> Z -> Z) (kinds : list request) (edges : vector edges) (groups : vector (list Z))
     (n : nat) (t : Z) : vector Z :=
   match n with
   | O => map_vector (fun _ => 0) edges
@@ -134,13 +141,13 @@ Definition block_value (M : Z) (price : request -> Z -> Z) (kinds : list request
   else
     let found := explore M shapes ws
       (Z.to_nat (Z.min max_profiles (max_entries / (1 + latest (map output kinds)))))
-      (Found (KeyMap.add [] 0 (KeyMap.empty _)) (KeyMap.empty _) 1 0 [[]] [] [[]]) in
+      (Found (KeyMap.add (mark []) 0 (KeyMap.empty _)) (KeyMap.empty _) 1 0 [[]] [] [[]]) in
     let N := by_profile found in
     let G := by_group found in
     let groups := Vector (rev' (all_groups found)) in
     if next_profile found * H <=? max_values then
       let E := make_graph M shapes ws N G (Vector (rev' (all_profiles found))) in
-      match KeyMap.find [] N with
+      match KeyMap.find (mark []) N with
       | Some root =>
           if graph_ok N E && groups_ok ws G groups
           then Some (at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root)
@@ -185,19 +192,22 @@ Definition blocks_bound (M D : Z) (on_memory : list (Z * Z)) (blocks : list (lis
 
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
-Lemma least_edge_le costs after edges : forall best, least_edge costs after best edges <= best /\
-  forall e, In e edges -> least_edge costs after best edges <= edge_value costs after e.
+Definition edge_value (costs after : vector Z) (e : edge) : Z := at_place 0 costs (fst e) + at_place 0 after (snd e).
+
+Lemma least_edge_le costs after l : forall best, least_edge costs after best (pack l) <= best /\
+  forall e, In e l -> least_edge costs after best (pack l) <= edge_value costs after e.
 Proof.
-  induction edges as [|a edges IH]; intros best; cbn [least_edge]; [split; [lia|intros e []]|]. cbv zeta.
-  set (w := if edge_value costs after a <? best then _ else _).
-  assert (Hw : w <= best /\ w <= edge_value costs after a) by (unfold w; destruct (Z.ltb_spec (edge_value costs after a) best); lia).
+  induction l as [|a l IH]; intros best; cbn [pack fold_right least_edge]; [split; [lia|intros e []]|]. cbv zeta. fold (pack l).
+  set (w := if _ <? best then _ else _).
+  assert (Hw : w <= best /\ w <= edge_value costs after a)
+    by (unfold w, edge_value; destruct (Z.ltb_spec (at_place 0 costs (fst a) + at_place 0 after (snd a)) best); lia).
   destruct (IH w) as [H1 H2]. split; [lia|]. intros e He. destruct He as [He|He]; [subst e; lia|apply H2, He].
 Qed.
 
-Lemma least_of_le costs after edges e : In e edges -> least_of costs after edges <= edge_value costs after e.
+Lemma least_of_le costs after l e : In e l -> least_of costs after (pack l) <= edge_value costs after e.
 Proof.
-  destruct edges as [|a edges]; [intros []|]. cbn [least_of].
-  destruct (least_edge_le costs after edges (edge_value costs after a)) as [H1 H2].
+  destruct l as [|a l]; [intros []|]. cbn [pack fold_right least_of]. fold (pack l).
+  destruct (least_edge_le costs after l (edge_value costs after a)) as [H1 H2].
   intros [<-|He]; [exact H1|apply H2, He].
 Qed.
 
@@ -213,9 +223,9 @@ Proof.
 Qed.
 
 Lemma edge_of_spec N G choice g j : edge_of N G choice = Some (g, j) ->
-  KeyMap.find (tl (snd choice)) N = Some j /\ KeyMap.find (fst choice) G = Some g.
+  KeyMap.find (mark (tl (snd choice))) N = Some j /\ KeyMap.find (fst choice) G = Some g.
 Proof.
-  unfold edge_of. destruct (KeyMap.find (tl (snd choice)) N); [|discriminate].
+  unfold edge_of. destruct (KeyMap.find (mark (tl (snd choice))) N); [|discriminate].
   destruct (KeyMap.find (fst choice) G); [|discriminate]. intros H. inversion H. auto.
 Qed.
 
@@ -276,14 +286,14 @@ Section Paths.
 
   (* The profile at time t has a number, and going on from it costs no more than V0 asks. *)
   Definition on_path (V0 : Z) (n : nat) (t : Z) : Prop :=
-    exists p i, KeyMap.find p N = Some i /\ (forall j, nth j p 0 = load l t j) /\
+    exists p i, KeyMap.find (mark p) N = Some i /\ (forall j, nth j p 0 = load l t j) /\
       V0 <= cost_before t + at_place 0 (values price kinds (edges_in E) groups n t) i.
 
-  Lemma number_spec p i : KeyMap.find p N = Some i ->
-    at_place [] (edges_in E) i = snd (edges_of M shapes ws N G p) /\ fst (edges_of M shapes ws N G p) = true.
+  Lemma number_spec p i : KeyMap.find (mark p) N = Some i ->
+    at_place NoEdge (edges_in E) i = pack (snd (edges_of M shapes ws N G p)) /\ fst (edges_of M shapes ws N G p) = true.
   Proof.
     intros H. unfold graph_ok in Hok. rewrite forallb_forall in Hok.
-    specialize (Hok _ (find_elements _ _ _ H)). cbn [fst snd] in Hok. unfold edges_in.
+    specialize (Hok _ (find_elements _ _ _ H)). cbn [fst snd] in Hok. rewrite mark_key in Hok. unfold edges_in.
     rewrite (at_map _ no_node) by reflexivity.
     unfold E, make_graph in *. destruct P as [l0]. cbn [map_vector at_place] in *.
     destruct (0 <=? i); [|discriminate].
@@ -324,7 +334,7 @@ Section Paths.
       + eapply Z.le_trans; [exact Hle|]. cbn [values].
         set (after := values price kinds (edges_in E) groups n (t + 1)).
         set (costs := map_vector _ groups).
-        rewrite (at_map _ []), HE by reflexivity.
+        rewrite (at_map _ NoEdge), HE by reflexivity.
         pose proof (least_of_le costs after _ _ Hedge) as Hmin. unfold edge_value in Hmin. cbn [fst snd] in Hmin.
         replace (at_place 0 costs g) with (dot (C kinds l t) (start_costs price kinds t)) in Hmin
           by (unfold costs; rewrite (at_map _ []), Hcs by reflexivity; reflexivity).
@@ -335,7 +345,7 @@ Section Paths.
         rewrite Hsum, <- Z.add_assoc. apply Z.add_le_mono_l. exact Hmin.
   Qed.
 
-  Lemma whole_path root H : KeyMap.find [] N = Some root -> 0 <= H ->
+  Lemma whole_path root H : KeyMap.find (mark []) N = Some root -> 0 <= H ->
     (forall a, In a l -> H <= start a -> 0 <= reduced a) ->
     at_place 0 (values price kinds (edges_in E) groups (Z.to_nat H) 0) root <= total reduced l.
   Proof.
@@ -354,7 +364,7 @@ Section Paths.
         replace (S (Z.to_nat H - S k)) with (Z.to_nat H - k)%nat by lia. apply IH. lia. }
     destruct (Hall (Z.to_nat H) (le_n _)) as (p & i & Hfind & _ & Hle).
     rewrite Nat.sub_diag in Hle. cbn [values] in Hle. destruct (number_spec p i Hfind) as [HE Hedges].
-    rewrite (at_map _ []) in Hle by reflexivity.
+    rewrite (at_map _ NoEdge) in Hle by reflexivity.
     assert (cost_before (Z.of_nat (Z.to_nat H)) <= total reduced l); [|lia].
     apply total_le. intros a Ha. destruct (Z.ltb_spec (start a) (Z.of_nat (Z.to_nat H))); [lia|].
     apply Hlate; [exact Ha|lia].
@@ -373,7 +383,7 @@ Proof.
   { inversion Hresult. subst v. apply total_nonneg. intros a Ha. destruct (Hvalid a Ha) as [_ Hs].
     apply Hlate; [exact Ha|]. specialize (Hzero _ (Hin a Ha)). lia. }
   set (found := explore _ _ _ _ _) in Hresult. destruct (_ <=? max_values); [|discriminate].
-  destruct (KeyMap.find [] (by_profile found)) as [root|] eqn:Hroot; [|discriminate].
+  destruct (KeyMap.find (mark []) (by_profile found)) as [root|] eqn:Hroot; [|discriminate].
   destruct (graph_ok _ _ && _) eqn:Hgraph; [|discriminate].
   apply andb_true_iff in Hgraph as [Hgraph Hgroups]. inversion Hresult.
   apply (whole_path M kinds l Hdist Hzero Hkinds Hvalid Hfits Hin price _ _ _ _ Hgraph Hgroups root H Hroot HH Hlate).

@@ -1,7 +1,7 @@
 (* The rule "busy-time" of FORMAT.md: busy-time bounds in integers, from the types. *)
 
 From Coq Require Import ZArith QArith Qround Lqa List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Staircase Prices Area Spacing BusyTime Fluid.
+From Kvopt Require Import MergeSort Model Sums Staircase Prices Area Spacing BusyTime Fluid.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -17,8 +17,15 @@ Fixpoint insert_type (weigh : weighed) (x : request * Z) (types : list (request 
       if fst (weigh (fst y)) <=? fst (weigh (fst x)) then x :: types
       else y :: insert_type weigh x rest
   end.
-Definition heaviest_first (weigh : weighed) : list (request * Z) -> list (request * Z) :=
+Definition heaviest_by_insertion (weigh : weighed) : list (request * Z) -> list (request * Z) :=
   fold_right (insert_type weigh) [].
+
+(* The same, with weights that are computed once; or else by insertion. *)
+Fixpoint never_rises (l : list (Z * (request * Z))) : bool :=
+  match l with x :: (y :: _) as rest => (fst y <=? fst x) && never_rises rest | _ => true end.
+Definition heaviest_first (weigh : weighed) (types : list (request * Z)) : list (request * Z) :=
+  let l := Sort.sort (fun x => - fst x) (map (fun x => (fst (weigh (fst x)), x)) types) in
+  if never_rises l then map snd l else heaviest_by_insertion weigh types.
 
 (* Twice the sum over pairs of min (W_i, W_j), plus the sum of the W_i, for types with the
    largest W first, `larger` requests standing before them. *)
@@ -88,11 +95,11 @@ Section Weights.
     rewrite !app_assoc. apply Permutation_app_tail, Permutation_app_comm.
   Qed.
 
-  Lemma heaviest_first_permutation types :
-    Permutation (expand types) (expand (heaviest_first weigh types)).
+  Lemma insertion_permutation types :
+    Permutation (expand types) (expand (heaviest_by_insertion weigh types)).
   Proof.
-    induction types as [|[q n] rest IH]; [reflexivity|]. cbn [heaviest_first fold_right].
-    fold (heaviest_first weigh rest). rewrite <- insert_type_permutation, !expand_cons.
+    induction types as [|[q n] rest IH]; [reflexivity|]. cbn [heaviest_by_insertion fold_right].
+    fold (heaviest_by_insertion weigh rest). rewrite <- insert_type_permutation, !expand_cons.
     apply Permutation_app_head, IH.
   Qed.
 
@@ -103,10 +110,10 @@ Section Weights.
     - destruct (_ <=? _); simpl in *; rewrite ?IH; intuition congruence.
   Qed.
 
-  Lemma heaviest_first_in types y : In y (heaviest_first weigh types) <-> In y types.
+  Lemma insertion_in types y : In y (heaviest_by_insertion weigh types) <-> In y types.
   Proof.
-    induction types as [|x rest IH]; [reflexivity|]. cbn [heaviest_first fold_right].
-    fold (heaviest_first weigh rest). rewrite insert_type_in, IH. simpl. intuition congruence.
+    induction types as [|x rest IH]; [reflexivity|]. cbn [heaviest_by_insertion fold_right].
+    fold (heaviest_by_insertion weigh rest). rewrite insert_type_in, IH. simpl. intuition congruence.
   Qed.
 
   Lemma insert_type_falling x types : falling W types -> falling W (insert_type weigh x types).
@@ -118,10 +125,50 @@ Section Weights.
       + split; [|apply IH, H2]. intros z Hz. apply insert_type_in in Hz as [->|Hz]; [unfold W; lia|auto].
   Qed.
 
+  Lemma insertion_falling types : falling W (heaviest_by_insertion weigh types).
+  Proof.
+    induction types as [|x rest IH]; [exact I|]. cbn [heaviest_by_insertion fold_right].
+    apply insert_type_falling, IH.
+  Qed.
+
+  Lemma weighed_same types : Permutation types
+    (map snd (Sort.sort (fun x : Z * (request * Z) => - fst x) (map (fun x => (fst (weigh (fst x)), x)) types))).
+  Proof.
+    transitivity (map snd (map (fun x => (fst (weigh (fst x)), x)) types)).
+    - rewrite map_map. cbn [snd]. rewrite map_id. reflexivity.
+    - apply Permutation_map, Sort.Permuted_sort.
+  Qed.
+
+  Lemma expand_same types types' : Permutation types types' -> Permutation (expand types) (expand types').
+  Proof. intros H. unfold expand. apply Permutation_flat_map, H. Qed.
+
+  Lemma heaviest_first_permutation types : Permutation (expand types) (expand (heaviest_first weigh types)).
+  Proof.
+    unfold heaviest_first. cbv zeta. destruct (never_rises _); [|apply insertion_permutation].
+    apply expand_same, weighed_same.
+  Qed.
+
+  Lemma heaviest_first_in types y : In y (heaviest_first weigh types) <-> In y types.
+  Proof.
+    unfold heaviest_first. cbv zeta. destruct (never_rises _); [|apply insertion_in].
+    pose proof (weighed_same types) as H. split; intros Hy; [apply (Permutation_in _ (Permutation_sym H)), Hy|apply (Permutation_in _ H), Hy].
+  Qed.
+
+  Lemma never_rises_falling l : (forall x, In x l -> fst x = W (fst (snd x))) -> never_rises l = true -> falling W (map snd l).
+  Proof.
+    induction l as [|x l IH]; intros Hl H; [exact I|].
+    assert (Hrest : never_rises l = true) by (destruct l; [reflexivity|cbn [never_rises] in H; apply andb_true_iff in H as [_ H]; exact H]).
+    specialize (IH (fun y Hy => Hl y (or_intror Hy)) Hrest). cbn [map falling]. split; [|exact IH].
+    intros y Hy. destruct l as [|z l]; [destruct Hy|]. cbn [never_rises] in H. apply andb_true_iff in H as [H _].
+    apply Z.leb_le in H. rewrite (Hl x (or_introl eq_refl)), (Hl z (or_intror (or_introl eq_refl))) in H.
+    cbn [map falling] in IH, Hy. destruct Hy as [<-|Hy]; [exact H|]. destruct IH as [IH _]. specialize (IH y Hy). lia.
+  Qed.
+
   Lemma heaviest_first_falling types : falling W (heaviest_first weigh types).
   Proof.
-    induction types as [|x rest IH]; [exact I|]. cbn [heaviest_first fold_right].
-    apply insert_type_falling, IH.
+    unfold heaviest_first. cbv zeta. destruct (never_rises _) eqn:E; [|apply insertion_falling].
+    apply never_rises_falling; [|exact E]. intros x Hx. apply (Permutation_in _ (Permutation_sym (Sort.Permuted_sort _ _))) in Hx.
+    apply in_map_iff in Hx as (y & <- & _). reflexivity.
   Qed.
 
   Let both (q q' : request) : Z := Z.min (W q) (W q').

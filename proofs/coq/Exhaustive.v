@@ -71,7 +71,7 @@ Definition states := KeyMap.t (KeyMap.t Z).
 Definition ready_table := KeyMap.t to_do.
 
 Definition cost_of_state (S : states) (key p : list Z) : option Z :=
-  match KeyMap.find key S with Some m => KeyMap.find p m | None => None end.
+  match KeyMap.find key S with Some m => KeyMap.find (mark p) m | None => None end.
 
 (* --- Releases ---------------------------------------------------------------------------- *)
 
@@ -166,11 +166,12 @@ Section Search.
     | [] => x
     | now :: waiting =>
         let m := match KeyMap.find key (seen x) with Some m => m | None => KeyMap.empty Z end in
-        match failed x, KeyMap.find p m with
+        let q := mark p in
+        match failed x, KeyMap.find q m with
         | false, None =>
             let all := choices M shapes waiting p in
             let n := fold_left (fun n _ => n + 1) all (looked_at x) in
-            let x' := Progress (KeyMap.add key (KeyMap.add p cost m) (seen x)) (ready x) (open x) n
+            let x' := Progress (KeyMap.add key (KeyMap.add q cost m) (seen x)) (ready x) (open x) n
               (steps x) ((limit <? n) || (max_search_steps <? steps x)) in
             if failed x' then x'
             else fold_left (consider now (arriving kinds (calendar A) (now + 1)) cost) all x'
@@ -223,7 +224,7 @@ Section Check.
         | [] => true
         | now :: waiting =>
             let come := arriving kinds (calendar A) (now + 1) in
-            forallb (fun x => forallb (fine_choice now come (snd x)) (choices M shapes waiting (fst x)))
+            forallb (fun x => forallb (fine_choice now come (snd x)) (choices M shapes waiting (tl (fst x))))
               (KeyMap.elements (snd m))
         end) (KeyMap.elements S).
 End Check.
@@ -716,7 +717,7 @@ Section Soundness.
     unfold closed in Hclosed. rewrite forallb_forall in Hclosed.
     specialize (Hclosed _ (find_elements _ _ _ Em)). cbn [fst snd] in Hclosed.
     rewrite forallb_forall in Hclosed. specialize (Hclosed _ (find_elements _ _ _ H)).
-    cbn [fst snd] in Hclosed. rewrite forallb_forall in Hclosed. apply Hclosed, Hchoice.
+    cbn [fst snd] in Hclosed. rewrite mark_key in Hclosed. rewrite forallb_forall in Hclosed. apply Hclosed, Hchoice.
   Qed.
 
   (* What the schedule does at time t is a choice, and it is fine. *)

@@ -2,7 +2,7 @@
    first_completion.md. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Prices Upper Pieces.
+From Kvopt Require Import MergeSort Model Sums Prices Upper Pieces.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -69,7 +69,7 @@ Definition falls (l : list (Z * Z)) : list event :=
 
 (* No dual is below 0. *)
 Definition duals_ok (f : family) : bool :=
-  match scan_least 0 0 0 (Sort.sort (falls (bends f))) with
+  match scan_least 0 0 0 (Sort.sort time (falls (bends f))) with
   | Some v => 0 <=? v
   | None => false
   end.
@@ -208,9 +208,9 @@ Proof. unfold bends. intros H. apply filter_In in H as [_ H]. lia. Qed.
 Lemma duals_nonneg f u : duals_ok f = true -> 0 <= u -> 0 <= dual_at (bends f) u.
 Proof.
   intros Hok Hu. unfold duals_ok in Hok.
-  destruct (scan_least 0 0 0 (Sort.sort (falls (bends f)))) as [v|] eqn:E; [|discriminate].
+  destruct (scan_least 0 0 0 (Sort.sort time (falls (bends f)))) as [v|] eqn:E; [|discriminate].
   destruct (scan_least_spec _ _ _ _ _ E) as [_ H]. specialize (H u Hu). unfold changed_by in H.
-  rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)) in H.
+  rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort time _)) in H.
   fold (changed_by (falls (bends f)) u) in H. rewrite falls_spec in H; [|apply bends_pos|exact Hu].
   fold (dual_at (bends f) u) in H. lia.
 Qed.

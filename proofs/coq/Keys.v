@@ -70,3 +70,11 @@ End Key.
 
 Module KeyMap := FMapAVL.Make Key.
 Module KeyFacts := FMapFacts.WFacts_fun Key KeyMap.
+
+(* A long key with a number before it that tells most keys apart at once. *)
+Definition most_mark : Z := 2 ^ 55.
+Definition mark (key : list Z) : list Z :=
+  fold_left (fun n x => let m := n + n + x in if m <? most_mark then m else m - most_mark) key 0 :: key.
+
+Lemma mark_key key : tl (mark key) = key.
+Proof. reflexivity. Qed.

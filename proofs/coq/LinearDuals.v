@@ -2,7 +2,7 @@
    time t is linear in t between some times, so that it is enough to look at these. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import Model Sums Staircase Prices Types Upper Pieces FirstCompletion.
+From Kvopt Require Import MergeSort Model Sums Staircase Prices Types Upper Pieces FirstCompletion.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -45,7 +45,7 @@ Definition changes (M s_min : Z) (q : request) (x : line) : list event :=
 (* All of them, in order of time. *)
 Definition row_changes (M s_min : Z) (lines : list line) (families : list family) (q : request) :
     list event :=
-  Sort.sort (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families).
+  Sort.sort time (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families).
 
 (* The least reduced cost of a start from a release on, of requests of one prompt and output. *)
 Fixpoint scan_from (first c k : Z) (l : list event) : option Z :=
@@ -177,7 +177,7 @@ Lemma row_changes_spec M s_min D lines families q t : 1 <= output q -> 0 <= t ->
   D * output q + D * t + changed_by (row_changes M s_min lines families q) t.
 Proof.
   intros Ho Ht. unfold row_changes, changed_by.
-  rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort _)).
+  rewrite <- (total_permutation _ _ _ (Sort.Permuted_sort time _)).
   fold (changed_by (flat_map (changes M s_min q) lines ++ flat_map (fun f => family_changes M f q) families) t).
   rewrite changed_by_app.
   assert (E : changed_by (flat_map (changes M s_min q) lines) t =
