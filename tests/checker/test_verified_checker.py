@@ -350,7 +350,6 @@ def test_a_budget_bounds_steps_and_memory(program: Path, tmp_path: Path) -> None
         (BLOCKS, ("proof", "memory"), "[{},1]"),
         (BLOCKS, ("proof", "blocks"), "[[1,{},1]]"),
         (BATCH_STATE, ("proof", "duals"), "[1,{},1]"),
-        (EVENT_ORDER, ("proof", "tree", 3, "rows"), '[1,"gap",0,1]'),
     ],
     ids=lambda x: "-".join(map(str, x)) if isinstance(x, tuple) else None,
 )
