@@ -69,41 +69,45 @@ class PassedQueue:
 
     def __init__(self, passes: int) -> None:
         self.passes = passes
-        self.requests = NOBODY
-        self._outputs, self._prompts, self._counts = NOBODY, NOBODY, NOBODY
         self._least = LATEST  # no prompt is smaller
+        self._show(np.zeros((4, 0), dtype=np.int64))
+
+    def _show(self, rows: IntArray) -> None:
+        """Take a row each of requests, output lengths, prompts, and how often they were passed."""
+        self._rows = rows
+        self.requests, self._outputs, self._prompts, self._counts = rows
 
     def put(self, requests: IntArray, outputs: IntArray, prompts: IntArray) -> None:
         """Enter requests, shape (a,)."""
-        order = np.lexsort((requests, outputs))
-        requests, outputs, prompts = requests[order], outputs[order], prompts[order]
-        low = self._outputs.searchsorted(outputs)
-        high = self._outputs.searchsorted(outputs, side="right")
-        equal = [
-            int(i + self.requests[i:j].searchsorted(request))
-            for i, j, request in zip(low.tolist(), high.tolist(), requests.tolist(), strict=True)
-        ]
-        places = np.array(equal, dtype=np.int64)
-        self.requests = np.insert(self.requests, places, requests)
-        self._outputs = np.insert(self._outputs, places, outputs)
-        self._prompts = np.insert(self._prompts, places, prompts)
-        self._counts = np.insert(self._counts, places, 0)
+        new = np.array([requests, outputs, prompts, np.zeros_like(requests)])
         self._least = min(self._least, int(prompts.min()))
+        if not len(self.requests) and len(requests) == 1:
+            self._show(new)
+        elif len(requests) == 1:
+            output = int(outputs[0])
+            low = int(self._outputs.searchsorted(output))
+            high = int(self._outputs.searchsorted(output, side="right"))
+            place = low + int(self.requests[low:high].searchsorted(int(requests[0])))
+            parts = self._rows[:, :place], new, self._rows[:, place:]
+            self._show(np.concatenate(parts, axis=1))
+        else:
+            rows = np.concatenate((self._rows, new), axis=1)
+            self._show(rows[:, np.lexsort((rows[0], rows[1]))])
 
     def take(self, place: int) -> None:
         """Remove the request at a place; those before it are passed."""
-
-        def without(values: IntArray) -> IntArray:
-            return np.delete(values, place) if place else values[1:]
-
         self._counts[:place] += 1
-        self.requests, self._counts = without(self.requests), without(self._counts)
-        self._outputs, self._prompts = without(self._outputs), without(self._prompts)
+        if place:
+            self._show(np.delete(self._rows, place, axis=1))
+        else:
+            self._show(self._rows[:, 1:])
 
     def next_below(self, place: int, prompt: int) -> int | None:
         """Return the first place from `place` on with a smaller prompt, if it is within reach."""
-        if prompt <= self._least:
+        if prompt <= self._least or place == len(self.requests):
             return None
+        if not place and self._prompts[0] < prompt:
+            return 0
         smaller = self._prompts[place:] < prompt
         if not smaller.any():
             return None
