@@ -13,7 +13,7 @@ from kvopt.policies.arrival_queue import ArrivalQueue
 from kvopt.policies.policy import parameter
 from kvopt.policies.thrashing import MANY_KILLS, course_from_now, follow, still_running
 from kvopt.simulation.decisions import LATEST, Decisions, Until, Wait
-from kvopt.simulation.machine import NOBODY, Machine
+from kvopt.simulation.machine import Machine
 
 __all__ = [
     "PASSES",

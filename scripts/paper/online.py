@@ -238,8 +238,8 @@ def sections(points: Sequence[Point]) -> Iterator[str]:
     yield (
         "So the optimum has at least 1/r of the mean latency where the table says r. Where r is"
         " large the bound may be weak as well: it serves requests in slices of memory without"
-        " waste. `fcfs:keep=yes` runs another model, in which a killed request keeps its tokens; the"
-        " bound holds there, too. `a-min:width=2` and `a-max:width=2` are told lengths up to a"
+        " waste. `fcfs:keep=yes` runs another model, in which a killed request keeps its tokens;"
+        " the bound holds there, too. `a-min:width=2` and `a-max:width=2` are told lengths up to a"
         " factor of 2 and count among those that are told them."
     )
     yield "Best of the policies that are not told output lengths, and of those that are:"
