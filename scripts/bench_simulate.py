@@ -65,6 +65,7 @@ PLANNED = (
 """What plans its attempts in arrays; run on every size."""
 
 OTHERS = (
+    "mc-sf:skip=yes",
     "gba-d",
     "gsa-spec",
     "gsa-spec:alpha=2:beta=256",
@@ -73,7 +74,10 @@ OTHERS = (
     "a-min:width=2",
     "a-min",
     "fcfs",
+    "fcfs:skip=yes",
+    "fcfs:keep=yes",
     "alpha-protection",
+    "alpha-protection:keep=yes",
     "svf",
     "svf-batches",
     "svf-batches:pull=yes",

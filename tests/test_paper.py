@@ -3,6 +3,7 @@
 import gzip
 import random
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -153,6 +154,24 @@ def test_missing_traces_are_one_line(
         reproduce_paper.main()
 
 
+def test_the_policy_to_run_is_the_one_that_misses_the_best_by_least() -> None:
+    """At one load it may lose; what counts is by how much."""
+    points = [
+        online.Point(trace, load, policy, 9, mean, mean, 4.0, ms, ms)
+        for trace in online.TRACES
+        for load, policy, mean, ms in (
+            *(("0.5", "fcfs", 5.0, 8.0), ("0.5", "a-min", 4.0, 9.0)),
+            *(("1", "fcfs", 8.0, 8.0), ("1", "a-min", 12.0, 9.5)),
+            *(("0.5", "svf", 4.0, 6.0), ("1", "svf", 6.5, 7.0)),
+        )
+    ]
+    assert online.regret(points, "fcfs", "mean_rounds") == Fraction(5, 4)
+    not_told, told = online.answers(points)
+    assert "`fcfs` for the mean, which is at most 1.25 times" in not_told
+    assert "1.25 to 2.00 times the bound on azure_code" in not_told
+    assert "`svf` for the mean, which is at most 1.00 times" in told
+
+
 def test_the_online_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = random.Random(2)
     for trace in online.TRACES:
@@ -178,4 +197,5 @@ def test_the_online_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert store.read_text() == before
     page = (tmp_path / "out" / "online.md").read_text()
     assert page.count("| `rect` |") == 4
+    assert "- not told output lengths: `" in page
     assert (tmp_path / "out" / "online-p99.png").stat().st_size > 2000

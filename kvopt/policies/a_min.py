@@ -33,6 +33,8 @@ class AMin(Policy):
     What is not overdue ends as announced, and between events the next round only
     gets fuller; so the first of the queue can start at its earliest time beside the
     announced ends if the next round fits then, and else not before something happens.
+    Kills are decided one by one, in logarithmic time each: who is killed next depends on the
+    estimates that kills raise.
 
     Guarantee: none here.  Source: Chen, Ye, Zhou 2025, arXiv 2508.14544; the order among
     equal estimates, and how the intervals come about, is our reading.

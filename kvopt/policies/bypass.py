@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Generator
 
 import numpy as np
 
 from kvopt.model.errors import InputError
+from kvopt.model.instance import IntArray
 from kvopt.model.spec import integer, yes_or_no
+from kvopt.policies.arrival_queue import ArrivalQueue
 from kvopt.policies.policy import parameter
-from kvopt.simulation.decisions import Decisions, Wait
-from kvopt.simulation.machine import NOBODY, Machine
+from kvopt.policies.thrashing import MANY_KILLS, course_from_now, follow, still_running
+from kvopt.simulation.decisions import LATEST, Decisions, Until, Wait
+from kvopt.simulation.machine import Machine
 
 __all__ = [
     "PASSES",
@@ -48,11 +50,11 @@ def check_passes(policy: str, skip: bool, passes: int) -> None:
 
 
 class PassedQueue:
-    """Waiting requests in an order, each with how often others passed it.
+    """Waiting requests by (output length, request), each with how often others passed it.
 
     When a request is taken, all that wait before it are passed.  What waits behind one that
     was passed as often as allowed is out of reach.  Every operation takes array work in the
-    number of requests that wait.
+    number of requests that wait, but that the first is taken at once.
 
     Parameters
     ----------
@@ -63,65 +65,64 @@ class PassedQueue:
     ----------
     requests
         The waiting requests in their order, shape (w,).
-    marks
-        A number for each, which its user gives it and may change, shape (w,).
     """
 
     def __init__(self, passes: int) -> None:
         self.passes = passes
-        self.requests = NOBODY
-        self.marks = NOBODY
-        self._keys = np.zeros((2, 0), dtype=np.int64)
-        self._passed: dict[int, int] = {}  # of what was taken
-        self._counts = NOBODY
+        self._least = LATEST  # no prompt is smaller
+        self._show(np.zeros((4, 0), dtype=np.int64))
 
-    def put(self, request: int, key: tuple[int, int], mark: int) -> None:
-        """Enter a request behind those with a smaller key; it keeps how often it was passed."""
-        first, second = self._keys
-        low = int(first.searchsorted(key[0]))
-        high = int(first.searchsorted(key[0], side="right"))
-        place = low + int(second[low:high].searchsorted(key[1]))
-        self._keys = np.insert(self._keys, place, key, axis=1)
-        self.requests = np.insert(self.requests, place, request)
-        self.marks = np.insert(self.marks, place, mark)
-        self._counts = np.insert(self._counts, place, self._passed.get(request, 0))
+    def _show(self, rows: IntArray) -> None:
+        """Take a row each of requests, output lengths, prompts, and how often they were passed."""
+        self._rows = rows
+        self.requests, self._outputs, self._prompts, self._counts = rows
 
-    def take(self, place: int) -> int:
-        """Remove the request at a place and return it; those before it are passed."""
-        request = int(self.requests[place])
-        self._passed[request] = int(self._counts[place])
+    def put(self, requests: IntArray, outputs: IntArray, prompts: IntArray) -> None:
+        """Enter requests, shape (a,)."""
+        new = np.array([requests, outputs, prompts, np.zeros_like(requests)])
+        self._least = min(self._least, int(prompts.min()))
+        if not len(self.requests) and len(requests) == 1:
+            self._show(new)
+        elif len(requests) == 1:
+            output = int(outputs[0])
+            low = int(self._outputs.searchsorted(output))
+            high = int(self._outputs.searchsorted(output, side="right"))
+            place = low + int(self.requests[low:high].searchsorted(int(requests[0])))
+            parts = self._rows[:, :place], new, self._rows[:, place:]
+            self._show(np.concatenate(parts, axis=1))
+        else:
+            rows = np.concatenate((self._rows, new), axis=1)
+            self._show(rows[:, np.lexsort((rows[0], rows[1]))])
+
+    def take(self, place: int) -> None:
+        """Remove the request at a place; those before it are passed."""
         self._counts[:place] += 1
-        self._keys = np.delete(self._keys, place, axis=1)
-        self.requests = np.delete(self.requests, place)
-        self.marks = np.delete(self.marks, place)
-        self._counts = np.delete(self._counts, place)
-        return request
+        if place:
+            self._show(np.delete(self._rows, place, axis=1))
+        else:
+            self._show(self._rows[:, 1:])
 
-    def reach(self) -> int:
-        """Return how many requests may be taken: up to the first that must not be passed."""
-        stuck = self._counts >= self.passes
-        return int(np.argmax(stuck)) + 1 if stuck.any() else len(stuck)
-
-    def take_marked(self, most: Callable[[], int]) -> Iterator[int]:
-        """Take, in order, each request whose mark is at most `most()`, asked again each time.
-
-        The limit must not grow from one to the next.
-        """
-        place = 0
-        while True:
-            fits = self.marks[place : self.reach()] <= most()
-            if not fits.any():
-                return
-            place += int(np.argmax(fits))
-            yield self.take(place)
+    def next_below(self, place: int, prompt: int) -> int | None:
+        """Return the first place from `place` on with a smaller prompt, if it is within reach."""
+        if prompt <= self._least or place == len(self.requests):
+            return None
+        if not place and self._prompts[0] < prompt:
+            return 0
+        smaller = self._prompts[place:] < prompt
+        if not smaller.any():
+            return None
+        found = place + int(np.argmax(smaller))
+        return None if (self._counts[:found] >= self.passes).any() else found
 
 
 def shortest_with_bypass(machine: Machine, passes: int) -> Decisions:
     """Start the shortest first, each as soon as it fits for its whole run, with bypass.
 
     At each time the waiting requests are gone through by (output length, request), and each
-    is started that fits for its whole run beside what runs.  All ends are known, so each
-    request has an earliest start, which only becomes later when another is started.
+    is started that fits for its whole run beside what runs.  Where one does not fit, none fits
+    that comes later in this order and has as large a prompt: it uses as much memory in every
+    round, and longer.  So only those are tried whose prompt is smaller than all before.  All ends
+    are known, so each has an earliest start, which only becomes later when another is started.
 
     Parameters
     ----------
@@ -130,32 +131,36 @@ def shortest_with_bypass(machine: Machine, passes: int) -> Decisions:
     passes
         How often a request may be passed.
     """
-    queue = PassedQueue(passes)  # marks: no start is possible before that time
+    queue = PassedQueue(passes)
+    possible: dict[int, int] = {}  # no start is possible before that time
     while True:
-        for i in machine.arrivals().tolist():
-            queue.put(i, (machine.output(i), i), machine.now)
-        place = 0
-        while place < queue.reach():
-            due = queue.marks[place : queue.reach()] <= machine.now
-            if not due.any():
-                break
-            place += int(np.argmax(due))
+        if len(new := machine.arrivals()):
+            queue.put(new, machine.outputs_of(new), machine.prompts_of(new))
+        ahead, least = LATEST, machine.memory  # of those that do not fit: start, prompt
+        place = queue.next_below(0, least)
+        while place is not None:
             request = int(queue.requests[place])
-            start = machine.earliest_start(request)
+            start = possible.get(request, machine.now)
+            if start <= machine.now:
+                start = machine.earliest_start(request)
             if start > machine.now:
-                queue.marks[place] = start
+                possible[request] = start
+                ahead, least = min(ahead, start), machine.prompt(request)
                 place += 1
             else:
-                machine.start(queue.take(place))
-        ahead = queue.marks[: queue.reach()]
-        yield Wait(int(ahead.min()) if len(ahead) else None, completions=False)
+                machine.start(request)
+                possible.pop(request, None)
+                queue.take(place)
+            place = queue.next_below(place, least)
+        yield Wait(ahead if ahead < LATEST else None, completions=False)
 
 
 def fcfs_with_bypass(machine: Machine, passes: int) -> Decisions:
     """Admit by (release, request) what fits in the next round, with bypass.
 
     On overflow the request admitted last is killed, the one with the later place of those
-    admitted at once.
+    admitted at once.  A start and a kill take logarithmic time.  When kills follow each other
+    and nothing else happens, they are worked out ahead, as by FCFS.
 
     Parameters
     ----------
@@ -164,18 +169,69 @@ def fcfs_with_bypass(machine: Machine, passes: int) -> Decisions:
     passes
         How often a request may be passed.
     """
-    queue = PassedQueue(passes)  # marks: tokens needed in the next round
-    admitted: list[tuple[int, int, int]] = []  # a heap of -(start, release, request)
+    requests: list[int] = []  # by place
+    queue = ArrivalQueue(passes)  # with the tokens needed in the next round
+    admitted: list[int] = []  # places in order of admission; finished ones leave late
+    kills = 0  # since something else happened
     while True:
         for i in machine.arrivals().tolist():
-            queue.put(i, (machine.release(i), i), machine.held(i) + 1)
+            requests.append(i)
+            queue.add(machine.held(i) + 1)
+            kills = 0
         while machine.memory_next_round() > machine.memory:
-            _, release, i = (-x for x in heapq.heappop(admitted))
-            if not machine.completed(i):
+            latest = admitted.pop()
+            if not machine.completed(i := requests[latest]):
                 machine.kill(i)
-                queue.put(i, (release, i), machine.held(i) + 1)
-        for i in queue.take_marked(lambda: machine.memory - machine.memory_next_round()):
-            machine.start(i)
-            heapq.heappush(admitted, (-machine.now, -machine.release(i), -i))
-        rounds = machine.rounds_until_overflow()
-        yield Wait(None if rounds is None else machine.now + rounds)
+                queue.put_back(latest, machine.held(i) + 1)
+                kills += 1
+        while (place := queue.first(machine.memory - machine.memory_next_round())) is not None:
+            machine.start(requests[place])
+            queue.take(place)
+            admitted.append(place)
+        if kills < MANY_KILLS or machine.keeps_tokens:
+            rounds = machine.rounds_until_overflow()
+            done = yield Wait(None if rounds is None else machine.now + rounds)
+        else:
+            admitted = [place for place in admitted if not machine.completed(requests[place])]
+            done, foreseen = yield from _thrash(machine, requests, queue, admitted, kills)
+            kills = 2 * kills if foreseen >= MANY_KILLS else 0
+        if len(done):
+            kills = 0
+
+
+def _thrash(
+    machine: Machine, requests: list[int], queue: ArrivalQueue, admitted: list[int], kills: int
+) -> Generator[Wait | Until, IntArray, tuple[IntArray, int]]:
+    """Foresee kills and starts while nobody passes another.
+
+    What runs and waits is brought up to date.  Returns what completed, and how many kills were
+    foreseen.
+    """
+    places = [*admitted, *queue.waiting()]
+    # What was killed must come first of what waits, so the kills must not get to where the
+    # places fall.
+    floor = 1 + max((k for k in range(len(places) - 1) if places[k] > places[k + 1]), default=0)
+    order = np.array(requests, dtype=np.int64)[places]
+    prompts = machine.prompts_of(order).tolist()
+    behind, least = [], machine.memory + 1
+    for place, prompt in zip(reversed(places), reversed(prompts), strict=True):
+        stuck = place in queue.stuck
+        behind.append(machine.memory + 1 if stuck else least)
+        least = prompt if stuck else min(prompt, least)
+    course = course_from_now(
+        machine,
+        order,
+        len(admitted),
+        machine.memory,
+        kills,
+        floor=min(floor, len(admitted)),
+        behind=behind[::-1],
+    )
+    done = yield from follow(machine, order, course)
+    running = still_running(machine, course)
+    for k in range(len(admitted), running):
+        queue.take(places[k])
+    for k in range(running, len(admitted)):
+        queue.put_back(places[k], prompts[k] + 1)
+    admitted[:] = places[:running]
+    return done, sum(end < course.until for end in course.ends)

@@ -18,7 +18,7 @@ from kvopt.policies.bypass import (
     skip_parameter,
 )
 from kvopt.policies.policy import Compiler, Cost, Policy, parameter
-from kvopt.policies.thrashing import overflow_course
+from kvopt.policies.thrashing import MANY_KILLS, course_from_now, follow, still_running
 from kvopt.simulation.decisions import Decisions, Until, Wait
 from kvopt.simulation.machine import Machine
 from kvopt.theory.orders import RequestType
@@ -50,9 +50,9 @@ class FCFS(Policy):
 
     Guarantee: none; the ratio is unbounded.  With short prompts and long outputs it
     kills a great deal more than it completes.  Kills that follow each other while nothing
-    else happens are worked out ahead, but with skip=yes or keep=yes are not.  Source: the
-    scheduler of vLLM (Kwon et al. 2023, arXiv 2309.06180), in the model of arXiv 2601.22996;
-    the bypass is ours.
+    else happens are worked out ahead, but not with keep=yes, as each attempt then makes
+    progress and there are fewer.  Source: the scheduler of vLLM (Kwon et al. 2023, arXiv
+    2309.06180), in the model of arXiv 2601.22996; the bypass is ours.
 
     Parameters
     ----------
@@ -102,10 +102,6 @@ class FCFS(Policy):
         worst = np.zeros_like(order)
         cost = compiled(worst_fcfs)(memory, prompts, outputs, worst, order)
         return int(cost), [types[k] for k in worst.tolist()]
-
-
-MANY_KILLS = 32
-"""After so many kills in a row the next ones are worked out ahead."""
 
 
 def run_fcfs(machine: Machine, limit: int, clear: Callable[[], bool] | None = None) -> Decisions:
@@ -166,13 +162,9 @@ def _thrash(
 ) -> Generator[Wait | Until, IntArray, IntArray]:
     """Foresee kills and starts, let them happen, and bring what runs and waits up to date."""
     order = np.array([*admitted, *queue], dtype=np.int64)
-    prompts = machine.prompts_of(order).tolist()
-    started = [machine.started(i) for i in admitted]
-    course = overflow_course(prompts, started, machine.memory, limit, kills)
-    places, starts, ends = (np.array(column) for column in course[:3])
-    machine.foresee(order[places], starts, ends)
-    done = yield Wait(course.until)
-    running = 1 + int(places[(starts < machine.now) & (ends >= machine.now)].max())
+    course = course_from_now(machine, order, len(admitted), limit, kills)
+    done = yield from follow(machine, order, course)
+    running = still_running(machine, course)
     admitted[:] = order[:running].tolist()
     queue.clear()
     queue.extend(order[running:].tolist())

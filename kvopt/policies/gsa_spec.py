@@ -41,6 +41,11 @@ class GSASpec(Policy):
     request that completes speculatively takes no further base attempt; its places
     stay empty, so that all others keep theirs.
 
+    Where the memory is full of long requests, the latest speculative attempt is killed at
+    each overflow and may start again at once, as by FCFS.  Such kills are really decided one by
+    one, not worked out ahead, as base attempts of announced ends run beside them: logarithmic
+    time each, a million in some 7 seconds.
+
     Guarantee: that of GSA, as no request completes later (proofs/text/sharper_bounds.md,
     lemma 18).  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996, which leaves the
     details open.

@@ -36,6 +36,10 @@ class MCSF(Policy):
     happens, the first of the queue starts at its earliest feasible time, and
     none before its predecessor.
 
+    With skip=yes [our reading] what does not fit may be passed, at most K = passes times.  With
+    mixed prompts each start then costs array work in the number that wait, as all of them
+    before it are passed.
+
     Guarantee: with one common prompt length the total completion time is at most
     9216 times the optimum; none with skip=yes.  Source: Jaillet et al. 2025,
     arXiv 2502.07115; the bypass is ours.

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from typing import NamedTuple
 
-__all__ = ["Course", "overflow_course"]
+import numpy as np
+
+from kvopt.model.instance import IntArray
+from kvopt.simulation.decisions import Until, Wait
+from kvopt.simulation.machine import Machine
+
+__all__ = ["MANY_KILLS", "Course", "course_from_now", "follow", "overflow_course", "still_running"]
+
+MANY_KILLS = 32
+"""After so many kills in a row the next ones are worked out ahead."""
 
 
 class Course(NamedTuple):
@@ -28,7 +37,14 @@ class Course(NamedTuple):
 
 
 def overflow_course(
-    prompts: Sequence[int], starts: Sequence[int], memory: int, limit: int, length: int
+    prompts: Sequence[int],
+    starts: Sequence[int],
+    memory: int,
+    limit: int,
+    length: int,
+    *,
+    floor: int = 1,
+    behind: Sequence[int] | None = None,
 ) -> Course:
     """Work out what FCFS does as long as nothing completes and nothing is released.
 
@@ -36,6 +52,8 @@ def overflow_course(
     so on until it fits; then the queue goes on being admitted.  What runs is the beginning of
     the queue at all times, so it is a stack; and the first k of it use c + k r tokens in
     round r, which tells when they overflow.  A kill and a start cost constant time.
+
+    With bypass it ends before the first time at which one would pass another.
 
     Parameters
     ----------
@@ -49,8 +67,13 @@ def overflow_course(
     limit
         A request is admitted if the next round then uses at most so much (tokens).
     length
-        The course ends after so many kills.  It ends when the first of the queue would be
-        killed in any case.
+        The course ends after so many kills.
+    floor
+        It ends when one of so many, the first of the queue, would be killed; at least 1, at
+        most as many as run.
+    behind
+        For each place the least prompt of those that may pass it when it does not fit (tokens);
+        None without bypass.
     """
     number = len(prompts)
     began, fixed, last = [0] * number, [0] * number, [0] * number
@@ -64,7 +87,8 @@ def overflow_course(
     ends: list[int] = []
     top = len(starts) - 1
     now = last[top]
-    while now < last[0] and len(places) < length:
+    passing = False
+    while now < last[floor - 1] and len(places) < length and not passing:
         while last[top] <= now:
             places.append(top)
             killed_starts.append(began[top])
@@ -78,9 +102,59 @@ def overflow_course(
             top += 1
             began[top], fixed[top] = now, constant
             last[top] = (memory - constant) // (top + 1)
-        now = last[top]
+        if behind and top + 1 < number:
+            least = fixed[top] + behind[top + 1] - now
+            passing = least + (top + 2) * (now + 1) <= limit
+        now = now if passing else last[top]
     for place in range(top + 1):  # these run on
-        places.append(place)
-        killed_starts.append(began[place])
-        ends.append(now)
+        if began[place] < now:
+            places.append(place)
+            killed_starts.append(began[place])
+            ends.append(now)
     return Course(places, killed_starts, ends, now)
+
+
+def course_from_now(
+    machine: Machine,
+    order: IntArray,
+    running: int,
+    limit: int,
+    length: int,
+    *,
+    floor: int = 1,
+    behind: Sequence[int] | None = None,
+) -> Course:
+    """Return the course that begins now; see `overflow_course`.
+
+    Parameters
+    ----------
+    machine
+        The machine.
+    order
+        All requests that run or wait, shape (n,).
+    running
+        The first so many run, in the order of their starts.
+    limit, length, floor, behind
+        See `overflow_course`.
+    """
+    prompts = machine.prompts_of(order).tolist()
+    starts = [machine.started(i) for i in order[:running].tolist()]
+    return overflow_course(
+        prompts, starts, machine.memory, limit, length, floor=floor, behind=behind
+    )
+
+
+def follow(
+    machine: Machine, order: IntArray, course: Course
+) -> Generator[Wait | Until, IntArray, IntArray]:
+    """Let a course happen until something else does, and return what completed."""
+    places, starts, ends = (np.array(column) for column in course[:3])
+    machine.foresee(order[places], starts, ends)
+    done = yield Wait(course.until)
+    return done
+
+
+def still_running(machine: Machine, course: Course) -> int:
+    """Return how many of the order run after a course, or have just completed: the first ones."""
+    places, starts, ends = (np.array(column) for column in course[:3])
+    return 1 + int(places[(starts < machine.now) & (ends >= machine.now)].max())

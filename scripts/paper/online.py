@@ -38,12 +38,14 @@ ROWS = 2000
 """So many rows of a trace are used."""
 
 POLICIES = (
-    *("fcfs", "alpha-protection", "a-min", "a-max", "mc-sf", "svf", "sorted-f"),
-    *("gsa", "gsa-spec", "gba", "gba-d", "route", "rect", "response"),
+    *("fcfs", "fcfs:keep=yes", "fcfs:skip=yes", "alpha-protection", "a-min", "a-min:width=2"),
+    *("a-max", "a-max:width=2", "mc-sf", "mc-sf:skip=yes", "svf", "svf-batches"),
+    *("svf-batches:pull=yes", "sorted-f", "gsa", "gsa-spec", "gba", "gba-d", "spt-pipeline"),
+    *("route", "rect", "response", "area-phases", "area-budget", "level-pool"),
 )
-"""All policies but the SPT pipeline, which needs a common prompt."""
+"""All policies, some with other parameters, too."""
 
-DRAWN = ("fcfs", "alpha-protection", "a-min", "mc-sf", "svf", "gsa-spec")
+DRAWN = ("fcfs", "fcfs:skip=yes", "a-min", "mc-sf", "svf", "svf-batches:pull=yes", "gsa-spec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +162,14 @@ def picture(points: Sequence[Point], quantity: str, words: str) -> Callable[[], 
     return make
 
 
+def over_bound(point: Point) -> Fraction:
+    """Return the mean latency over the lower bound."""
+    return Fraction(point.mean_rounds) / Fraction(point.least_mean)
+
+
 def above(point: Point) -> str:
     """Return the mean latency over the lower bound, rounded up."""
-    return rounded_up(Fraction(point.mean_rounds / point.least_mean), 2)
+    return rounded_up(over_bound(point), 2)
 
 
 def best_rows(points: Sequence[Point]) -> Iterator[list[str]]:
@@ -179,6 +186,39 @@ def best_rows(points: Sequence[Point]) -> Iterator[list[str]]:
             yield row
 
 
+def regret(points: Sequence[Point], policy: str, quantity: str) -> Fraction:
+    """Return the most by which a latency of a policy exceeds the least of some points (a factor).
+
+    Traces and loads are looked at one by one.
+    """
+    factors = []
+    for point in (p for p in points if p.policy == policy):
+        rivals = [p for p in points if (p.trace, p.load) == (point.trace, point.load)]
+        least = min(getattr(p, quantity) for p in rivals)
+        factors.append(Fraction(getattr(point, quantity)) / Fraction(least))
+    return max(factors)
+
+
+def answers(points: Sequence[Point]) -> Iterator[str]:
+    """Yield which policy to run, told the output lengths or not, as items of a list."""
+    for told, words in ((False, "not told output lengths"), (True, "told them")):
+        some = [p for p in points if policy_from_spec(p.policy).clairvoyant == told]
+        names = sorted({p.policy for p in some})
+        best = min(names, key=lambda name: regret(some, name, "mean_rounds"))
+        tail = min(names, key=lambda name: regret(some, name, "p99_ms"))
+        ranges = []
+        for trace in TRACES:
+            mine = [p for p in some if (p.trace, p.policy) == (trace, best)]
+            low, high = (above(f(mine, key=over_bound)) for f in (min, max))
+            ranges.append(f"{low} to {high} times the bound on {trace.partition('.')[0]}")
+        yield (
+            f"- {words}: `{best}` for the mean, which is at most"
+            f" {rounded_up(regret(some, best, 'mean_rounds'), 2)} times the least of these policies"
+            f" anywhere, {' and '.join(ranges)}; `{tail}` for the 99th percentile by the clock,"
+            f" at most {rounded_up(regret(some, tail, 'p99_ms'), 2)} times the least"
+        )
+
+
 def sections(points: Sequence[Point]) -> Iterator[str]:
     """Yield the paragraphs of the page."""
     yield "# Policies on traces with their arrivals"
@@ -189,6 +229,18 @@ def sections(points: Sequence[Point]) -> Iterator[str]:
         f" in ms by the clock `{CLOCK}`. No schedule has a smaller mean than the lower bound, the"
         " larger of the total output and the bound of busy times with release times (rounds of"
         " a fixed length only); a ratio to it is rounded up."
+    )
+    yield (
+        "Which to run, by the largest factor by which a policy misses the best at any load of"
+        " either trace:"
+    )
+    yield "\n".join(answers(points))
+    yield (
+        "So the optimum has at least 1/r of the mean latency where the table says r. Where r is"
+        " large the bound may be weak as well: it serves requests in slices of memory without"
+        " waste. `fcfs:keep=yes` runs another model, in which a killed request keeps its tokens;"
+        " the bound holds there, too. `a-min:width=2` and `a-max:width=2` are told lengths up to a"
+        " factor of 2 and count among those that are told them."
     )
     yield "Best of the policies that are not told output lengths, and of those that are:"
     heads = ("trace", "load", "not told: mean", "/ bound", "p99 (ms)")
