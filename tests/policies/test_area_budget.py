@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +17,7 @@ from strategies import instances
 from kvopt import InputError, Instance, policy_from_spec, simulate
 from kvopt.solver.combinatorial_bounds import busy_time_bound, total_output_bound
 from kvopt.theory.area_levels import AreaBudget
+from kvopt.theory.mixed_bounds import area_budget_bound
 
 budgets = st.sampled_from([Fraction(1, 50), Fraction(2, 5), Fraction(1), Fraction(9, 2)])
 
@@ -32,14 +34,45 @@ def test_is_the_textbook_algorithm(instance: Instance, alpha: str, budget: Fract
     )
 
 
-@given(instance=instances(max_requests=12))
+def longest_slices(instance: Instance) -> list[int]:
+    """Return the longest slice that each request gets, literally."""
+    alpha, budget, memory = Fraction(5, 3), Fraction(2, 5), instance.memory
+    longest = [0] * len(instance)
+    for stage in itertools.count():
+        alive = [i for i, r in enumerate(instance) if r.output > longest[i]]
+        if not alive:
+            return longest
+        rounds = alpha**stage
+        found = equal_areas(
+            memory, [instance[i].prompt for i in alive], int(rounds), int(budget * memory * rounds)
+        )
+        for i, slice in zip(alive, found, strict=True):
+            longest[i] = max(longest[i], slice)
+    raise AssertionError("unreachable")
+
+
+@given(instance=instances(max_requests=12, max_memory=40))
 def test_the_bound_holds_against_the_bounds_of_its_proof(instance: Instance) -> None:
     policy = policy_from_spec("area-budget")
     guarantee = policy.guarantee(instance)
     assert guarantee is not None
-    assert guarantee.bound == Fraction(1375, 24)
+    slices = longest_slices(instance)
+    peak = max(r.prompt + slice for r, slice in zip(instance, slices, strict=True))
+    used = max(Fraction(1, 4), (1 - Fraction(peak, instance.memory)) / 2)
+    assert guarantee.bound == area_budget_bound(used) <= Fraction(1375, 24)
     optimum = max(busy_time_bound(instance), total_output_bound(instance))
     assert simulate(instance, policy).total_completion_time() <= guarantee.bound * optimum
+
+
+def test_small_peaks_have_a_smaller_bound() -> None:
+    policy = policy_from_spec("area-budget")
+    half = policy.guarantee(Instance(100, [50], [1]))
+    assert half is not None
+    assert (half.bound, half.name) == (Fraction(1375, 24), "theorem 13")
+    small = policy.guarantee(Instance(100, [20] * 5, [5] * 5))
+    assert small is not None
+    assert small.bound < Fraction(4346, 100)
+    assert small.name == "this run"
 
 
 def test_a_schedule_worked_out_by_hand() -> None:
