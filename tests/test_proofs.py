@@ -534,7 +534,7 @@ WIDE_CROWD = Instance(23, [11] * 9 + [22], [12] * 9 + [1])
         ("pool", POOL, [Fraction(2)], {"share": Fraction(1, 2)}),
         ("budget", LATE_CROWD, [], {"early": Fraction(1, 2)}),
         ("budget", Instance(9, [8] * 9, [1] * 9), [], {"pairs_form": Fraction(9, 10)}),
-        ("budget", WIDE_CROWD, [], {"packing": 1}),
+        ("budget", WIDE_CROWD, [], {"packing": Fraction(1)}),
     ],
 )
 def test_smaller_factors_with_any_prompts_are_refuted(

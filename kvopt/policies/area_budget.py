@@ -36,8 +36,8 @@ class AreaBudget(Policy):
     stage begins when nothing runs.  What is released while a batch runs forms the next one.
 
     Guarantee: with the default parameters the total completion time is at most 1375/24 < 57.30
-    times the optimum, whatever the prompts (proofs/text/mixed_non_clairvoyant.md, theorem 13); at
-    most 43.46 times if no prompt + slice exceeds M/4, and 36.67 for small ones (theorem 14).
+    times the optimum, whatever the prompts (proofs/text/mixed_non_clairvoyant.md, theorem 13); how
+    much the stages of a run are filled gives a smaller bound for it (theorem 14).
 
     Parameters
     ----------

@@ -223,7 +223,7 @@ def phases(
 
 def stages(
     prompts: IntArray, outputs: IntArray, memory: int, alpha: Exact, budget: Fraction
-) -> Iterator[tuple[IntArray, IntArray]]:
+) -> Iterator[tuple[int, IntArray, IntArray]]:
     """Yield who gets an attempt in each stage of `AreaBudget`, and their slices.
 
     Parameters
@@ -236,7 +236,7 @@ def stages(
     Yields
     ------
     tuple
-        Places, shape (a,), a >= 1, and slices (rounds), shape (a,).
+        The stage; places, shape (a,), a >= 1; slices (rounds), shape (a,).
     """
     areas_given = AreaBudget(prompts, memory, alpha, budget)
     longest = np.zeros(len(prompts), dtype=np.int64)
@@ -248,4 +248,4 @@ def stages(
         members, slices = alive[longer], slices[longer]
         longest[members] = slices
         if len(members):
-            yield members, slices
+            yield stage, members, slices

@@ -16,6 +16,7 @@ from kvopt.model.instance import IntArray
 from kvopt.theory.area_levels import phases, stages
 from kvopt.theory.gsa_bounds import phase_factor
 from kvopt.theory.guarantee import Guarantee, Theorem, with_own_lengths
+from kvopt.theory.ordering import areas
 from kvopt.theory.quadratic import Exact, square_root
 from kvopt.theory.random_bounds import OFFSET_ROUNDING, log_below
 
@@ -260,32 +261,31 @@ AREA_BUDGET_RUN_THEOREM = Theorem(
     policy="area-budget",
     kind="upper",
     regime="general",
-    formula="max(125 F / 12, 125 F / 18 + 1 + 1217 F / 375), F = 1 / U + 3/2",
+    formula="max(125 F / 12, 125 F / 18 + 1 + 1217 F / 375)",
     prompts="any",
     kills=True,
-    requests="U >= 1/4 as the run has it",
+    requests="F <= 11/2 as the run has it",
     parameters="alpha = 5/3, budget = 2/5",
     source=f"{MIXED}, theorem 14",
 )
 
 
-def area_budget_bound(used: Fraction) -> Exact:
-    """Return max(125 F / 12, 125 F / 18 + 1 + 1217 F / 375), F = 1 / U + 3/2.
+def area_budget_bound(factor: Fraction) -> Exact:
+    """Return max(125 F / 12, 125 F / 18 + 1 + 1217 F / 375).
 
     Derived: proofs/text/mixed_non_clairvoyant.md, theorem 14.
 
     Parameters
     ----------
-    used
-        U = max(1/4, (1 - h / M) / 2), h the largest peak of a slice in the run.
+    factor
+        F: how often alpha^k goes into the longest wait of requests that complete in stage k.
 
     Examples
     --------
-    >>> print(area_budget_bound(Fraction(1, 4)), area_budget_bound(Fraction(3, 8)))
+    >>> print(area_budget_bound(Fraction(11, 2)), area_budget_bound(Fraction(25, 6)))
     1375/24 23467/540
     """
-    stage = 1 / used + Fraction(3, 2)
-    return with_own_lengths(Fraction(125, 12) * stage, Fraction(1217, 375) * stage)
+    return with_own_lengths(Fraction(125, 12) * factor, Fraction(1217, 375) * factor)
 
 
 def area_budget_claim(prompts: IntArray, outputs: IntArray, memory: int) -> Guarantee:
@@ -293,10 +293,17 @@ def area_budget_claim(prompts: IntArray, outputs: IntArray, memory: int) -> Guar
 
     Parameters are as for `area_phases_claim`.
     """
-    peak = 0
-    for members, slices in stages(prompts, outputs, memory, AREA_BUDGET_ALPHA, AREA_BUDGET_SHARE):
-        peak = max(peak, int((prompts[members] + slices).max()))
-    if (used := _used(peak, memory)) == Fraction(1, 4):
+    factor = begin = Fraction(0)  # begin: when a stage begins at the latest
+    for stage, members, slices in stages(
+        prompts, outputs, memory, AREA_BUDGET_ALPHA, AREA_BUDGET_SHARE
+    ):
+        peak = int((prompts[members] + slices).max())
+        given = sum(areas(prompts[members], slices).tolist())
+        waits = Fraction(given) / (_used(peak, memory) * memory)
+        if (outputs[members] <= slices).any():
+            factor = max(factor, (begin + waits) / AREA_BUDGET_ALPHA**stage)
+        begin += waits + int(slices.max())
+    bound = area_budget_bound(factor)
+    if bound >= Fraction(1375, 24):
         return AREA_BUDGET_THEOREM.stated()
-    source = AREA_BUDGET_RUN_THEOREM.source
-    return Guarantee(area_budget_bound(used), "derived", source, "this run")
+    return Guarantee(bound, "derived", AREA_BUDGET_RUN_THEOREM.source, "this run")

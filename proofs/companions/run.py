@@ -34,6 +34,7 @@ COMPANIONS = (
     "mixed_prompts",
     "area_batches",
     "mixed_non_clairvoyant",
+    "split_memory",
     "early_release",
 )
 
