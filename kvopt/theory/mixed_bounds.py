@@ -291,7 +291,7 @@ def area_budget_bound(factor: Fraction) -> Exact:
 def area_budget_claim(prompts: IntArray, outputs: IntArray, memory: int) -> Guarantee:
     """Return the bound on the ratio of one run of area budget with its default parameters.
 
-    Parameters are as for `area_phases_claim`.
+    Rounded up to a multiple of 10^-6.  Parameters are as for `area_phases_claim`.
     """
     factor = begin = Fraction(0)  # begin: when a stage begins at the latest
     for stage, members, slices in stages(
@@ -303,7 +303,7 @@ def area_budget_claim(prompts: IntArray, outputs: IntArray, memory: int) -> Guar
         if (outputs[members] <= slices).any():
             factor = max(factor, (begin + waits) / AREA_BUDGET_ALPHA**stage)
         begin += waits + int(slices.max())
-    bound = area_budget_bound(factor)
+    bound = Fraction(math.ceil(area_budget_bound(factor) * 10**6), 10**6)
     if bound >= Fraction(1375, 24):
         return AREA_BUDGET_THEOREM.stated()
     return Guarantee(bound, "derived", AREA_BUDGET_RUN_THEOREM.source, "this run")

@@ -88,6 +88,15 @@ def check_window(prompt: int, memory: int) -> None:
     assert Fraction(memory - prompt, memory + 1) > 2 * eta
 
 
+def check_window_weight(rng: random.Random) -> None:
+    """Section 3: the weight in a window is rounded to the side that is asked for."""
+    c, v = rng.randint(cells.UNIT // 4, cells.UNIT), rng.randint(1, 6 * cells.UNIT)
+    at, end = Fraction(v, cells.UNIT), Fraction(cells.UNIT, c)  # the window ends at 1 / c
+    true = (min(at, end) / 2 + max(Fraction(0), at - end)) * cells.UNIT
+    assert true - 2 <= cells._window_weight(c, v, up=False) <= true
+    assert true <= cells._window_weight(c, v, up=True) <= true + 2
+
+
 def check_tail(rng: random.Random) -> None:
     """Lemma 4: carries of a tail with weights that grow irregularly."""
     ratio = Fraction(rng.randint(90, 200), 10)
@@ -405,6 +414,7 @@ def main(fast: bool) -> None:
         over = 1 + Fraction(rng.randrange(100), 100 * rng.randint(1, 100))
         check_distance(prompt, rng.randint(1, memory - prompt), memory, over)
         check_tail(rng)
+        check_window_weight(rng)
     for memory in range(4, 60 if fast else 200):
         for prompt in range(memory // 3, (memory - 1) // 2 + 1):
             if 3 * (prompt + 1) > memory + 1 and 2 * (prompt + 1) < memory + 1:

@@ -70,7 +70,8 @@ def test_the_bound_is_that_of_the_run_and_holds_against_the_bounds_of_its_proof(
     policy = policy_from_spec("area-budget")
     guarantee = policy.guarantee(instance)
     assert guarantee is not None
-    assert guarantee.bound == min(area_budget_bound(factor), Fraction(1375, 24))
+    exact = min(area_budget_bound(factor), Fraction(1375, 24))
+    assert exact <= guarantee.bound < exact + Fraction(1, 10**6)
     optimum = max(busy_time_bound(instance), total_output_bound(instance))
     assert simulate(instance, policy).total_completion_time() <= guarantee.bound * optimum
 
