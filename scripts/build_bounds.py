@@ -46,9 +46,10 @@ CERTIFIED = "9.393 (M <= 150)"
 POLICIES = {
     # policy: the rows of `kvopt bounds` that are about it: published, ours
     "gsa": ("gsa", None),
-    "gsa:alpha=1.69": (None, None),
+    "gsa:alpha=1.57": (None, None),
     "gsa:alpha=2": (None, None),
-    "gsa:alpha=1.69:spacing=tight": (None, None),
+    "gsa:early=yes": (None, None),
+    "gsa:alpha=1.655:spacing=tight": (None, None),
     "gsa:alpha=2.128:slices=area": (None, None),
     "gsa:alpha=2.128:slices=area:spacing=tight": (None, "gsa:slices=area:spacing=sps2|tight"),
     "gsa:slices=certified": (None, None),

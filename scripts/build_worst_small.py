@@ -45,6 +45,7 @@ DEFAULT: dict[str, tuple[int, int]] = {
     "fcfs": (5, 12),
     "sorted-f": (4, 10),
     "a-min": (3, 11),
+    "gsa:early=yes": (3, 11),
     "gsa-spec": (3, 12),
     "gba-d": (3, 10),
     "route": (3, 8),
@@ -58,6 +59,11 @@ DEFAULT_MIXED: dict[str, tuple[int, int]] = {
     "svf": (3, 10),
     "fcfs": (3, 9),
     "route": (3, 6),
+    "svf-batches": (3, 7),
+    "svf-batches:pull=yes": (3, 7),
+    "area-phases": (3, 7),
+    "area-budget": (3, 6),
+    "level-pool": (3, 7),
 }
 """The same for instances of mixed prompts too."""
 
@@ -187,7 +193,7 @@ def stored_entries() -> list[Entry]:
 def merged(old: list[Entry], new: list[Entry]) -> list[Entry]:
     """Return the entries, new ones in place of old ones, in the order of the defaults."""
     entries = {(entry["prompts"], entry["policy"]): entry for entry in [*old, *new]}
-    places = [*DEFAULT]
+    places = [*DEFAULT, *DEFAULT_MIXED]
     return sorted(
         entries.values(),
         key=lambda entry: (

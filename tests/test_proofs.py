@@ -532,9 +532,10 @@ WIDE_CROWD = Instance(23, [11] * 9 + [22], [12] * 9 + [1])
         ("area_phases", MIXED_PHASES, [Fraction(2)], {"share": Fraction(2, 5)}),
         ("area_phases", Instance(14, [0], [2]), [Fraction(2)], {"drained": False}),
         ("pool", POOL, [Fraction(2)], {"share": Fraction(1, 2)}),
+        ("places", Instance(35, [8] * 4, [3] * 4), [Fraction(3)], {"part": Fraction(-1)}),
         ("budget", LATE_CROWD, [], {"early": Fraction(1, 2)}),
         ("budget", Instance(9, [8] * 9, [1] * 9), [], {"pairs_form": Fraction(9, 10)}),
-        ("budget", WIDE_CROWD, [], {"packing": 1}),
+        ("budget", WIDE_CROWD, [], {"packing": Fraction(1)}),
     ],
 )
 def test_smaller_factors_with_any_prompts_are_refuted(
@@ -548,6 +549,34 @@ def test_smaller_factors_with_any_prompts_are_refuted(
     checked(instance, *given)
     with pytest.raises(AssertionError):
         checked(instance, *given, **wrong)
+
+
+@pytest.mark.parametrize("companion", ["split_memory"], indirect=True)
+@pytest.mark.parametrize(
+    ("instance", "wrong"),
+    [
+        (Instance(70, [6] * 29, [6] * 29), {"areas": Fraction(1)}),
+        (Instance(26, [0], [6]), {"roots": False}),
+    ],
+)
+def test_less_than_split_memory_waits_for_is_refuted(
+    companion: ModuleType, instance: Instance, wrong: dict[str, Fraction]
+) -> None:
+    companion.check(instance)
+    with pytest.raises(AssertionError):
+        companion.check(instance, **wrong)
+
+
+@pytest.mark.parametrize("companion", ["certified_slices"], indirect=True)
+def test_a_larger_carry_is_refuted(companion: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    distances, phi = [Fraction(1), Fraction(2), Fraction(3)], [Fraction(k) for k in (1, 2, 4)]
+    companion.check_decreasing(distances, phi, Fraction(40), random.Random(1))
+    for carry, distance in ((Fraction(5), Fraction(1)), (Fraction(3), Fraction(2))):
+        companion.check_carry(carry, distance)
+        monkeypatch.setattr(companion, "carry_over", lambda g, d: g - d)
+        with pytest.raises(AssertionError):
+            companion.check_carry(carry, distance)
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("companion", ["mixed_non_clairvoyant"], indirect=True)

@@ -47,8 +47,9 @@ def test_rows_say_what_kvopt_says(module: ModuleType, rows: list[dict[str, objec
         if guarantee is not None:
             assert parse_exact(str(row["claim"])) == guarantee.bound
     scopes = {row["policy"]: row["scope"] for row in rows}
-    assert scopes["svf-batches"] == scopes["area-budget"] == "any prompts"
-    assert scopes["area-phases"] == "this run"
+    assert scopes["svf-batches"] == "any prompts"
+    assert scopes["area-phases"] == scopes["area-budget"] == "this run"
+    assert scopes["sorted-f"] == "so few requests"
     assert scopes["level-pool"] == "2 of 5 outgrow what is reserved"
 
 
@@ -102,7 +103,9 @@ def test_what_pages_say_in_words_is_what_is_stored(module: ModuleType) -> None:
     assert f"run A-Min or FCFS, at most {max(a_min, fcfs)} times here" in page
     assert f"`area-phases`, at most {most('area-phases')} times here" in page
     assert f"`area-budget`, at most {most('area-budget')} times here" in page
-    assert "Thirteen policies" in page
-    assert len(module.POLICIES) == 13
+    claims = [parse_exact(row["claim"]) for row in rows if row["policy"] == "area-budget"]
+    assert f"below {rounded_up(max(claims), 2)} in these runs" in page
+    assert "Twenty policies" in page
+    assert len(module.POLICIES) == 20
     assert len(POLICIES) == 4 + 15
     assert "GSA, GBA, MC-SF, FCFS and fifteen more policies" in readme

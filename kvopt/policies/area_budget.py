@@ -16,7 +16,7 @@ from kvopt.simulation.decisions import Decisions
 from kvopt.simulation.machine import Machine
 from kvopt.theory.area_levels import AreaBudget as Budget
 from kvopt.theory.guarantee import Guarantee
-from kvopt.theory.mixed_bounds import AREA_BUDGET_ALPHA, AREA_BUDGET_SHARE, AREA_BUDGET_THEOREM
+from kvopt.theory.mixed_bounds import AREA_BUDGET_ALPHA, AREA_BUDGET_SHARE, area_budget_claim
 from kvopt.theory.parsing import growth_factor, positive
 from kvopt.theory.quadratic import Exact
 
@@ -36,7 +36,8 @@ class AreaBudget(Policy):
     stage begins when nothing runs.  What is released while a batch runs forms the next one.
 
     Guarantee: with the default parameters the total completion time is at most 1375/24 < 57.30
-    times the optimum, whatever the prompts (proofs/text/mixed_non_clairvoyant.md, theorem 13).
+    times the optimum, whatever the prompts (proofs/text/mixed_non_clairvoyant.md, theorem 13); how
+    much the stages of a run are filled gives a smaller bound for it (theorem 14).
 
     Parameters
     ----------
@@ -70,8 +71,8 @@ class AreaBudget(Policy):
             yield from run_as_they_fit(machine, batch[members], slices)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
-        """Return the bound for the default parameters."""
+        """Return the bound of the run for the default parameters."""
         default = (AREA_BUDGET_ALPHA, AREA_BUDGET_SHARE)
         if instance.has_releases or (self.alpha, self.budget) != default:
             return None
-        return AREA_BUDGET_THEOREM.stated()
+        return area_budget_claim(instance.prompts, instance.outputs, instance.memory)

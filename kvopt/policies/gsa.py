@@ -14,6 +14,7 @@ import numpy as np
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.spec import choice, integer, yes_or_no
+from kvopt.policies.draws import FIXED_OR_RANDOM, random_offset, shuffle
 from kvopt.policies.phase_costs import PhaseRule, late_and_small_first, outlived_slices
 from kvopt.policies.phases import (
     in_batches,
@@ -48,14 +49,10 @@ from kvopt.theory.slice_plans import MOST_PHASES, PHASES_SOURCE, certified_slice
 __all__ = ["GSA"]
 
 SLICES = ("alpha", "area", "certified")
-FIXED_OR_RANDOM = ("fixed", "random")
 EARLY = ("no", "yes", "fits")
 
 FITS_FROM = Fraction(2, 3)
 """With early=fits, least distance of starts over slice / K for requests to start as they fit."""
-
-OFFSET_BITS = 20
-"""Random factors are rounded to multiples of 2^-20, so that every machine has the same ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ class GSA(Policy):
     of large memory.  Source: Feng, Yang, Zhang 2026, arXiv 2601.22996; other
     alphas: proofs/text/ratio_bounds.md.  Smaller bounds, also for the other spacings,
     slices, orders and offsets: proofs/text/sharper_bounds.md, proofs/text/geometric_slices.md
-    (16.97 at the default alpha), and from the slices for one prompt and memory:
+    (16.09 at the default alpha), and from the slices for one prompt and memory:
     proofs/text/certified_slices.md.  With early=yes no request completes later if all are
     released at time 0, and the ratio is at most 13.03 (proofs/text/early_release.md), which
     also has what is claimed with early=fits.  Nothing is claimed without drain.
@@ -214,11 +211,7 @@ class GSA(Policy):
     def _slice_rule(self, prompt: int, memory: int, rng: random.Random) -> SliceRule:
         scale = self.beta
         if self.offset == "random":
-            factor = float(self.alpha) ** rng.random()
-            steps = round(factor * 2**OFFSET_BITS)
-            if Fraction(steps, 2**OFFSET_BITS) > self.alpha:
-                steps -= 1  # the bounds are about offsets up to alpha
-            scale *= Fraction(steps, 2**OFFSET_BITS)
+            scale *= random_offset(self.alpha, rng)
         if self.slices == "alpha":
             return geometric_slices(self.alpha, scale)
         if self.slices == "area":
@@ -229,7 +222,7 @@ class GSA(Policy):
         if self.order == "fixed":
             return requests
         shuffled = requests.tolist()
-        _shuffle(shuffled, rng)
+        shuffle(shuffled, rng)
         return np.array(shuffled, dtype=np.int64)
 
     def guarantee(self, instance: Instance) -> Guarantee | None:
@@ -328,14 +321,3 @@ class GSA(Policy):
         if self.slices == "certified" or random or self.early != "no" or not self.drain:
             return None
         return PhaseRule(self._fixed_slices, self.slices == "area", self.spacing, everyone=True)
-
-
-def _shuffle(items: list[int], rng: random.Random) -> None:
-    """Shuffle as `random.shuffle` does (Fisher and Yates), in two thirds of its time."""
-    bits = rng.getrandbits
-    for i in range(len(items) - 1, 0, -1):
-        width = (i + 1).bit_length()
-        j = bits(width)
-        while j > i:
-            j = bits(width)
-        items[i], items[j] = items[j], items[i]

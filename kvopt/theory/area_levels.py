@@ -11,6 +11,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from kvopt.theory.ordering import areas
 from kvopt.theory.pipeline import area, geometric_slices, rounds_within
 from kvopt.theory.quadratic import Exact
 
-__all__ = ["AreaBudget", "AreaLadder", "AreaLevels", "longest_within", "phases"]
+__all__ = ["AreaBudget", "AreaLadder", "AreaLevels", "longest_within", "phases", "stages"]
 
 
 def longest_within(prompts: IntArray, most: int, memory: int) -> IntArray:
@@ -62,10 +63,12 @@ class AreaLadder:
     ----------
     alpha
         Growth factor of the areas, > 1.
+    scale
+        Factor of all areas, from 1 to alpha.
     """
 
-    def __init__(self, alpha: Exact) -> None:
-        self._area_of = geometric_slices(alpha, Fraction(1))
+    def __init__(self, alpha: Exact, scale: Fraction = Fraction(1)) -> None:
+        self._area_of = geometric_slices(alpha, scale)
         self._areas = [self._area_of(0)]
 
     def after(self, prompt: int, slice: int, longest: int) -> tuple[int, int]:
@@ -216,3 +219,33 @@ def phases(
         members = levels.advance(alive)
         unfinished[alive] = outputs[alive] > levels.slices[alive]
         yield members, levels.slices[members], unfinished.copy()
+
+
+def stages(
+    prompts: IntArray, outputs: IntArray, memory: int, alpha: Exact, budget: Fraction
+) -> Iterator[tuple[int, IntArray, IntArray]]:
+    """Yield who gets an attempt in each stage of `AreaBudget`, and their slices.
+
+    Parameters
+    ----------
+    prompts, outputs
+        Prompt and output lengths (tokens), shape (n,) each.
+    memory, alpha, budget
+        As for `AreaBudget`.
+
+    Yields
+    ------
+    tuple
+        The stage; places, shape (a,), a >= 1; slices (rounds), shape (a,).
+    """
+    areas_given = AreaBudget(prompts, memory, alpha, budget)
+    longest = np.zeros(len(prompts), dtype=np.int64)
+    for stage in count():
+        if not len(alive := np.flatnonzero(outputs > longest)):
+            return
+        slices = areas_given.slices(stage, alive)
+        longer = slices > longest[alive]
+        members, slices = alive[longer], slices[longer]
+        longest[members] = slices
+        if len(members):
+            yield stage, members, slices

@@ -74,7 +74,7 @@ def geometric_bound(
     Examples
     --------
     >>> print(geometric_bound(Fraction(2), "alpha", "sps"))
-    1909/100
+    1867/100
     """
     low, high = STEP, HIGHEST * STEP
     if not ratio_holds(growth, slices, spacing, Fraction(high, STEP), early):
@@ -430,8 +430,13 @@ def slots(sigma: int, x: int) -> int:
 
 
 def _next_carry(ratio: Fraction, carry: int, rise: int, distance: int) -> int:
-    """Return R rise + D - D^2 / (g - D) for a carry g > D, in fixed point, rounded down."""
+    """Return R rise + c(g, D) for a carry g > D, in fixed point, rounded down.
+
+    c is that of lemma 8 of proofs/text/certified_slices.md, for numbers that do not increase.
+    """
     gain = ratio.numerator * rise // ratio.denominator
+    if carry >= 2 * distance:
+        return gain + carry - 2 * distance
     return gain + distance - _ceil_div(distance * distance, carry - distance)
 
 

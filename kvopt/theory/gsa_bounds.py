@@ -220,9 +220,9 @@ GSA_COMPUTED = tuple(
         source=EARLY_SOURCE if "early" in variant else GEOMETRIC_SOURCE,
     )
     for variant, slices, spacing, alpha, constant in (
-        ("", "alpha", "sps", "1.61", "16.24"),
-        (":spacing=sps2|tight", "alpha", "sps2", "1.64", "12.81"),
-        (":slices=area", "area", "sps", "2.48", "16.07"),
+        ("", "alpha", "sps", "1.57", "15.24"),
+        (":spacing=sps2|tight", "alpha", "sps2", "1.655", "12.71"),
+        (":slices=area", "area", "sps", "2.128", "15.64"),
         (":early=yes", "alpha", "sps", "1.77", "13.02"),
     )
 )

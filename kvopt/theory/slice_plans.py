@@ -12,7 +12,7 @@ from __future__ import annotations
 import bisect
 import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
@@ -34,7 +34,7 @@ __all__ = [
     "plan_to_json",
 ]
 
-PHASES_SOURCE = "proofs/text/certified_slices.md theorem 6"
+PHASES_SOURCE = "proofs/text/certified_slices.md theorem 9"
 CLASSES_SOURCE = "proofs/text/certified_slices.md theorem 7"
 
 MOST_PHASES = 100
@@ -200,15 +200,9 @@ def plan_of(
     plans = []
     for theta in weights_to_try(prompt, memory, slices[-1]):
         weights = Weights(prompt, memory, slices[-1], theta)
-        if (factor := _least_factor(weights, slices, distances)) is None:
+        if (factor := _least_factor(weights, slices, distances, pivots_hold)) is None:
             continue
-        own = []
-        before = Fraction(0)
-        for slice, distance in zip(slices, distances, strict=True):
-            own.append(before - distance / 2)
-            before += slice - distance
-        begins = [1, *(slice + 1 for slice in slices[:-1])]
-        factor, bound = close(weights, factor, list(zip(begins, slices, own, strict=True)))
+        factor, bound = close(weights, factor, _own_waits(slices, distances))
         plans.append(
             SlicePlan(prompt, memory, tuple(slices), tuple(distances), theta, factor, bound)
         )
@@ -218,9 +212,32 @@ def plan_of(
 def phase_bound(
     prompt: int, memory: int, slices: Sequence[int], distances: Sequence[Fraction]
 ) -> Fraction | None:
-    """Return the ratio of `plan_of`, or None if it finds none."""
-    plan = plan_of(prompt, memory, slices, distances)
-    return None if plan is None else plan.bound
+    """Return the best ratio that theorem 9 proves for GSA's phases with drains, or None.
+
+    It is at most that of `plan_of`, whose parameters it has, and which has certificates.
+    """
+    bounds = []
+    for theta in weights_to_try(prompt, memory, slices[-1]):
+        weights = Weights(prompt, memory, slices[-1], theta)
+        factor = _least_factor(weights, slices, distances, carries_hold)
+        if factor is not None:
+            bounds.append(close(weights, factor, _own_waits(slices, distances))[1])
+    return min(bounds, default=None)
+
+
+def _own_waits(
+    slices: Sequence[int], distances: Sequence[Fraction]
+) -> list[tuple[int, int, Fraction]]:
+    """Return the classes of outputs with e(o) - o, as `close` takes them."""
+    classes, begin, before = [], 1, Fraction(0)
+    for slice, distance in zip(slices, distances, strict=True):
+        classes.append((begin, slice, before - distance / 2))
+        begin, before = slice + 1, before + slice - distance
+    return classes
+
+
+Conditions = Callable[[Sequence[Fraction], Sequence[Fraction], Fraction], bool]
+"""Whether the steps of the weights, the distances and a factor go together."""
 
 
 def pivots_hold(steps: Sequence[Fraction], distances: Sequence[Fraction], factor: Fraction) -> bool:
@@ -243,20 +260,51 @@ def pivots_hold(steps: Sequence[Fraction], distances: Sequence[Fraction], factor
     return carry >= distances[-1]
 
 
+def carries_hold(
+    steps: Sequence[Fraction], distances: Sequence[Fraction], factor: Fraction
+) -> bool:
+    """Return whether that form is not negative for numbers that do not increase (lemma 8).
+
+    Parameters are those of `pivots_hold`.
+    """
+    carry = factor * steps[0]
+    for distance, step in zip(distances, steps[1:], strict=False):
+        if carry <= distance:
+            return False
+        carry = factor * step + carry_over(carry, distance)
+    return carry >= distances[-1]
+
+
+def carry_over(carry: Fraction, distance: Fraction) -> Fraction:
+    """Return c(g, d) of lemma 8, for g > d > 0.
+
+    Examples
+    --------
+    >>> print(carry_over(Fraction(5), Fraction(1)), carry_over(Fraction(3), Fraction(2)))
+    3 -2
+    """
+    if carry >= 2 * distance:
+        return carry - 2 * distance
+    return distance - distance * distance / (carry - distance)
+
+
 def _least_factor(
-    weights: Weights, slices: Sequence[int], distances: Sequence[Fraction]
+    weights: Weights,
+    slices: Sequence[int],
+    distances: Sequence[Fraction],
+    hold: Conditions,
 ) -> Fraction | None:
-    """Return the least multiple of 1 / UNIT at which the pivots hold, by bisection."""
+    """Return the least multiple of 1 / UNIT at which the conditions hold, by bisection."""
     sums = [weights.sum(1), *(weights.sum(slice + 1) for slice in slices[:-1])]
     steps = [sums[0], *(b - a for a, b in pairwise(sums))]
     low, high = 0, UNIT
-    while not pivots_hold(steps, distances, Fraction(high, UNIT)):
+    while not hold(steps, distances, Fraction(high, UNIT)):
         low, high = high, 2 * high
         if high > LARGEST_FACTOR:
             return None
     while high - low > 1:
         middle = (low + high) // 2
-        if pivots_hold(steps, distances, Fraction(middle, UNIT)):
+        if hold(steps, distances, Fraction(middle, UNIT)):
             high = middle
         else:
             low = middle

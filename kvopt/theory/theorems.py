@@ -16,8 +16,10 @@ from kvopt.theory.gsa_bounds import (
 )
 from kvopt.theory.guarantee import Theorem
 from kvopt.theory.mixed_bounds import (
+    AREA_BUDGET_RUN_THEOREM,
     AREA_BUDGET_THEOREM,
     AREA_PHASES_THEOREM,
+    LEVEL_POOL_EXPECTED,
     LEVEL_POOL_HALF,
     LEVEL_POOL_THEOREM,
 )
@@ -62,7 +64,9 @@ THEOREMS: tuple[Theorem, ...] = (
     AREA_PHASES_THEOREM,
     LEVEL_POOL_THEOREM,
     LEVEL_POOL_HALF,
+    *LEVEL_POOL_EXPECTED,
     AREA_BUDGET_THEOREM,
+    AREA_BUDGET_RUN_THEOREM,
     NON_CLAIRVOYANT_LIMIT,
     NON_CLAIRVOYANT_SHARPER,
 )

@@ -19,11 +19,14 @@ from kvopt.theory.pipeline import SPACINGS, slices_up_to
 from kvopt.theory.slice_plans import (
     Weights,
     best_plan,
+    carries_hold,
+    carry_over,
     class_bound,
     phase_bound,
     pivots_hold,
     plan_of,
     plan_to_json,
+    weights_to_try,
 )
 
 HALF = Fraction(1, 2)
@@ -125,7 +128,7 @@ def check_phases(
     cross: int = 2,
     half: Fraction = HALF,
 ) -> None:
-    """Lemmas 2, 4 and 5 and theorem 6, link by link, for the cost of a run."""
+    """Lemmas 2, 4 and 5 and theorems 6 and 9, link by link, for the cost of a run."""
     prompt, memory = instance.common_prompt, instance.memory
     assert prompt is not None
     plan = plan_of(prompt, memory, slices, distances)
@@ -149,7 +152,22 @@ def check_phases(
         assert e <= plan.factor * ours.delta(o) + (plan.bound - plan.factor) * o
     optimum = max(bulk + left, Fraction(instance.total_output))
     assert cost <= plan.bound * optimum
-    assert phase_bound(prompt, memory, slices, distances) == plan.bound
+    bound = phase_bound(prompt, memory, slices, distances)
+    assert bound is not None
+    assert cost <= bound * optimum_at_least(instance, slices[-1])  # theorem 9
+    assert bound <= plan.bound
+
+
+def optimum_at_least(instance: Instance, longest: int) -> Fraction:
+    """Return the best of lemma 1 for the weights that the package tries, and of L."""
+    prompt, memory = instance.common_prompt, instance.memory
+    assert prompt is not None
+    best = Fraction(instance.total_output)
+    for theta in weights_to_try(prompt, memory, longest):
+        ours = Weights(prompt, memory, longest, theta)
+        left = sum((ours.delta(r.output) for r in instance), Fraction(0))
+        best = max(best, shared(instance, weights(prompt, memory, theta)) + left)
+    return best
 
 
 def check_pivots(
@@ -178,6 +196,62 @@ def check_pivots(
         padded = numbers + [Fraction(0)] * (len(phi) + 1 - len(numbers))
         left, right = sides(padded, distances, phi, low)
         assert left > right
+
+
+def check_decreasing(
+    distances: Sequence[Fraction], phi: Sequence[Fraction], factor: Fraction, rng: random.Random
+) -> None:
+    """Lemma 8: numbers that do not increase, at a factor for which its carries hold or do not.
+
+    `factor` is one at which the pivots hold, so the carries do, too.
+    """
+    assert carries_hold(steps_of(phi), distances, factor)
+    low = factor
+    while carries_hold(steps_of(phi), distances, low):
+        for _ in range(10):
+            drawn = sorted((Fraction(rng.randint(0, 9)) for _ in phi), reverse=True)
+            check_form([*drawn, Fraction(0)], distances, phi, low)
+        check_form(worst_decreasing(distances, phi, low), distances, phi, low)
+        low = low * Fraction(19, 20)
+    numbers = worst_decreasing(distances, phi, low)
+    assert all(a >= b for a, b in pairwise(numbers))
+    left, right = sides(numbers, distances, phi, low)
+    assert left >= right  # 0 against 0 if a carry is just its distance
+
+
+def worst_decreasing(
+    distances: Sequence[Fraction], phi: Sequence[Fraction], factor: Fraction
+) -> list[Fraction]:
+    """Return N_0, ..., N_{m+1} as the lemma names them; large where a carry is too small."""
+    carry, chain = factor * phi[0], []
+    for d, step in zip(distances, steps_of(phi)[1:], strict=False):
+        if carry <= d:
+            chain.append(Fraction(10**9))
+            break
+        x = max(Fraction(1), d / (carry - d))
+        chain.append(x)
+        carry = factor * step + carry_over(carry, d)
+    rest = len(phi) - 1 - len(chain)
+    numbers = [Fraction(1)] * (rest + 1)
+    for x in reversed(chain):
+        numbers.insert(0, x * numbers[0])
+    return [*numbers, Fraction(0)]
+
+
+def check_carry(carry: Fraction, distance: Fraction) -> None:
+    """Lemma 8 (a), on a grid."""
+    found = carry_over(carry, distance)
+    values = [
+        carry * x * x - distance * (x * x + 2 * x - 1)
+        for x in (1 + Fraction(i, 8) for i in range(200))
+    ]
+    assert found <= min(values)
+    best = max(Fraction(1), distance / (carry - distance))
+    assert found == carry * best * best - distance * (best * best + 2 * best - 1)
+    assert found >= distance - distance**2 / (carry - distance)
+    more, less = carry * Fraction(9, 8), distance * Fraction(7, 8)
+    assert carry_over(more, distance) >= found
+    assert carry_over(carry, less) >= found
 
 
 def sides(
@@ -340,6 +414,9 @@ def main(fast: bool) -> None:
         while not pivots_hold(steps_of(phi), distances[: len(phi)], factor):
             factor *= 2
         check_pivots(distances[: len(phi)], phi, factor, rng)
+        check_decreasing(distances[: len(phi)], phi, factor, rng)
+        d = Fraction(rng.randint(1, 30), rng.randint(1, 9))
+        check_carry(d + Fraction(rng.randint(1, 60), rng.randint(1, 9)), d)
     for _ in range(3 if fast else 100):
         for instance in (
             random_instance(rng, rng.randint(1, 16), rng.randint(1, 7)),

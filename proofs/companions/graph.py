@@ -41,6 +41,7 @@ SHORT = {
     "mixed_prompts": "Q",
     "area_batches": "Y",
     "mixed_non_clairvoyant": "N",
+    "split_memory": "Z",
     "early_release": "K",
 }
 """Documents, and the letter that names their statements in `NEEDS`."""
@@ -117,12 +118,14 @@ NEEDS = {
     "C3": "L2",
     "C6": "C1 C2 C4 C5 P1",
     "C7": "C1 C2 C3 B4",
+    "C8": "C5",
+    "C9": "C2 C4 C6 C8",
     "U1": "P2",
     "U2": "C3",
     "U3": "U1 U2 C2 C4 C5 C6",
     "U4": "U3",
     "G1": "B8 B9 E1",
-    "G2": "G1 C1 C2 C5 B5 U2",
+    "G2": "G1 C1 C2 C8 B5 U2",
     "G3": "U1 B2",
     "G5": "G1 G2 G3 G4 U2",
     "G6": "G2 G3 G4 G5 U2",
@@ -152,6 +155,10 @@ NEEDS = {
     "N10": "N4",
     "N12": "N10 N11",
     "N13": "N1 N10 N12",
+    "N14": "N1 N4 N12",
+    "N15": "N2 N8 N9",
+    "Z1": "N2 N7",
+    "Z2": "Z1 N1 N2",
 }
 """What a statement needs, other than definitions."""
 

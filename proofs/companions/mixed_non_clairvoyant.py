@@ -8,45 +8,24 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 
+from companions.area_slices import (
+    Growth,
+    area,
+    check_optimum,
+    level_of,
+    pair_sum,
+    slice_at,
+)
+from companions.level_pool import (
+    check_offset,
+    check_places,
+    check_pool,
+    check_runs_with_offset,
+    covered_instance,
+)
 from kvopt import Instance, Schedule, policy_from_spec, simulate, solve
+from kvopt.policies.draws import random_offset
 from kvopt.theory.gsa_bounds import phase_factor
-
-Growth = Fraction
-
-
-def area(prompt: int, rounds: int) -> int:
-    """Return vol(rounds)."""
-    return prompt * rounds + rounds * (rounds + 1) // 2
-
-
-def slice_at(prompt: int, level: int, memory: int, growth: Growth) -> int:
-    """Return tau by its definition; 0 at level -1."""
-    if level < 0:
-        return 0
-    rounds = 0
-    while rounds < memory - prompt and area(prompt, rounds + 1) <= growth**level:
-        rounds += 1
-    return rounds
-
-
-def level_of(prompt: int, output: int, memory: int, growth: Growth) -> int:
-    """Return p(i)."""
-    return next(q for q in itertools.count() if slice_at(prompt, q, memory, growth) >= output)
-
-
-def pair_sum(instance: Instance) -> int:
-    """Return 2 M A, the sum of min(v_i, v_j) over all ordered pairs."""
-    areas = sorted(r.area for r in instance)
-    return sum(v * (2 * (len(areas) - place) - 1) for place, v in enumerate(areas))
-
-
-def check_optimum(instance: Instance, optimum: int) -> None:
-    """Lemma 1, the first two claims; the third on the multiples around b = a / 3."""
-    pairs = Fraction(pair_sum(instance), 2 * instance.memory)
-    total = instance.total_output
-    assert optimum >= max(pairs + Fraction(total, 3), total)
-    for a, b in ((6, 1), (6, 2), (6, 3), (1, 5)):
-        assert a * pairs + b * total <= max(Fraction(a), Fraction(2 * a, 3) + b) * optimum
 
 
 def check_slices(prompt: int, output: int, memory: int, growth: Growth) -> None:
@@ -159,103 +138,6 @@ def check_no_constant(m: int, growth: Growth) -> None:
     assert cost <= guarantee.bound * other
 
 
-def check_pool(
-    instance: Instance, growth: Growth, width: Fraction = Fraction(2), share: Fraction = Fraction(1)
-) -> None:
-    """Lemmas 7 and 8 and Theorem 9, in an instance that they cover.
-
-    A share of theta may take its place, to see it fail.
-    """
-    memory, requests = instance.memory, list(instance)
-    policy = policy_from_spec(f"level-pool:alpha={growth}:width={width}")
-    guarantee = policy.guarantee(instance)
-    assert guarantee is not None
-    schedule = simulate(instance, policy)
-    widths = [max(r.prompt + 1, math.floor(width * r.prompt)) for r in requests]
-    widest = Fraction(max(widths), memory)
-    rho = max(Fraction(w, r.prompt + 1) for w, r in zip(widths, requests, strict=True))
-    keys, runs = pool_keys(instance, schedule, growth)
-    number = range(len(requests))
-    final = [runs[i][-1] for i in number]  # (p(i), i) and the times of the last attempt
-    waited = [0] * len(requests)
-    for t in range(schedule.makespan):
-        running = {i: q for i, q, start, end in keys if start <= t < end}
-        waiting = {
-            i: next(q for q, start, _ in runs[i] if start > t)
-            for i in number
-            if i not in running and final[i][1] > t
-        }
-        if waiting:
-            level, head = min((q, i) for i, q in waiting.items())
-            assert sum(widths[i] for i in running) > memory - widths[head]
-            assert all((q, i) <= (level, head) for i, q in running.items())
-        for i in waiting:
-            waited[i] += 1
-    for i in number:
-        taken = sum(
-            widths[j] * (end - start)
-            for j, q, start, end in keys
-            if j != i and (q, j) < (final[i][0], i)
-        )
-        assert (1 - widest) * memory * waited[i] <= taken
-        assert waited[i] + sum(end - start for _, start, end in runs[i]) == final[i][2]
-    theta = (1 + growth + 2 * growth / (growth - 1)) * share
-    for i, j in itertools.combinations(number, 2):
-        waits = 0
-        for one, other in ((i, j), (j, i)):
-            limit = (final[one][0], one)
-            levels = [q for q, _, _ in runs[other] if (q, other) < limit]
-            killed = [q for q in levels if q < final[other][0]]
-            waits += sum(growth**q for q in killed)
-            waits += requests[other].area if len(killed) < len(levels) else 0
-            for q, start, end in runs[other]:
-                taken = widths[other] * (end - start)
-                largest = growth**q if q in killed else requests[other].area
-                assert taken <= rho * largest
-        smaller = min(requests[i].area, requests[j].area)
-        assert waits <= theta * smaller
-    check_pool_cost(instance, schedule, theta * rho / (1 - widest), growth)
-    assert guarantee.bound >= theta * rho / (1 - widest)
-
-
-def check_pool_cost(
-    instance: Instance, schedule: Schedule, factor: Fraction, growth: Growth
-) -> None:
-    """Theorem 9, given F, against the optimum; W is rounded down."""
-    waits = Fraction(math.floor(10**9 / (1 - float(growth) ** -0.5)) - 1, 10**9)
-    total = instance.total_output
-    pairs = Fraction(pair_sum(instance) - sum(r.area for r in instance), 2 * instance.memory)
-    cost = schedule.total_completion_time()
-    assert cost <= factor * pairs + (1 + waits) * total
-    optimum = solve(instance, math.inf).lower_bound
-    assert cost <= max(factor, 2 * factor / 3 + 1 + waits) * optimum
-
-
-Runs = list[list[tuple[int, int, int]]]
-
-
-def pool_keys(
-    instance: Instance, schedule: Schedule, growth: Growth
-) -> tuple[list[tuple[int, int, int, int]], Runs]:
-    """Return (request, level, start, end) of all attempts, and by request without it."""
-    runs: Runs = []
-    for i, request in enumerate(instance):
-        attempts = iter([a for a in schedule if a.request == i])
-        longest, found, previous = instance.memory, [], 0
-        for q in range(level_of(request.prompt, request.output, longest, growth) + 1):
-            slice = slice_at(request.prompt, q, longest, growth)
-            if slice > previous:
-                attempt = next(attempts)
-                # Capped or not, the slice is long enough for the attempt, and killed ones have all.
-                assert attempt.end - attempt.start <= slice
-                assert not attempt.killed or attempt.end - attempt.start == slice
-                found.append((q, attempt.start, attempt.end))
-                previous = slice
-        assert next(attempts, None) is None
-        runs.append(found)
-    return [(i, *run) for i, one in enumerate(runs) for run in one], runs
-
-
 LAMBDA, THETA, SHARE = Fraction(5, 3), Fraction(2, 5), Fraction(16, 25)
 BETA, GAMMA, FORM = Fraction(47, 25), Fraction(2, 5), Fraction(5, 4)
 
@@ -327,15 +209,17 @@ def check_budget(
     instance: Instance,
     early: Fraction = BETA - GAMMA,
     pairs_form: Fraction = FORM,
-    packing: int = 4,
+    packing: Fraction | None = None,
 ) -> None:
-    """Lemmas 10 and 12 and Theorem 13, link by link; against the optimum if it is small.
+    """Lemmas 10 and 12 and Theorems 13 and 14, link by link; against a small optimum.
 
     Smaller factors of what is early, of the pairs, or of the areas in the starts, may take the
     place of those proved.
     """
     memory, requests, number = instance.memory, list(instance), range(len(instance))
-    schedule = simulate(instance, policy_from_spec("area-budget"))
+    policy = policy_from_spec("area-budget")
+    schedule = simulate(instance, policy)
+    factors, latest = [Fraction(0)], Fraction(0)  # of theorem 14; when a stage begins at the latest
     attempts = {i: [a for a in schedule if a.request == i] for i in number}
     alive, completed, largest = [set(number)], [], []  # S_k, who completes, a_k
     longest = [0] * len(requests)
@@ -351,37 +235,55 @@ def check_budget(
             while given_out(instance, alive[k], a + 1, k) <= budget:
                 a += 1
         largest.append(a)
-        end = begin
+        end, waits = begin, []
+        given = peak = most = 0
         for i in alive[k]:
             slice = equal_slice(requests[i].prompt, a, k, memory)
             if slice > longest[i]:
                 attempt = attempts[i].pop(0)
-                assert begin <= attempt.start <= begin + packing * THETA * LAMBDA**k
+                assert begin <= attempt.start
+                waits.append(attempt.start - begin)
+                given += area(requests[i].prompt, slice)
+                peak, most = max(peak, requests[i].prompt + slice), max(most, slice)
                 assert attempt.end - attempt.start == min(slice, requests[i].output)
                 longest[i], end = slice, max(end, attempt.end)
-        assert end - begin <= (4 * THETA + 1) * LAMBDA**k
-        begin = end
+        used = packing or 1 / max(Fraction(1, 4), Fraction(memory - peak, 2 * memory))
+        wait = used * given / memory
+        assert max(waits, default=0) <= wait <= 4 * THETA * LAMBDA**k
+        assert end - begin <= wait + most <= (4 * THETA + 1) * LAMBDA**k
         done = {i for i in alive[k] if requests[i].output <= LAMBDA**k and requests[i].area <= a}
         assert done == {i for i in alive[k] if longest[i] >= requests[i].output}
+        if done:
+            factors.append((latest + wait) / LAMBDA**k)
+        assert begin <= latest
+        begin, latest = end, latest + wait + most
         completed.append(done)
         alive.append(alive[k] - done)
     assert not any(attempts.values())
+    factor = max(factors)
+    assert factor <= Fraction(11, 2)
     stage_of = {i: k for k, done in enumerate(completed) for i in done}
     times = schedule.completion_times().tolist()
     total, double_pairs = instance.total_output, pair_sum(instance)
     for i in number:
-        assert times[i] <= Fraction(11, 2) * LAMBDA ** stage_of[i] + requests[i].output
+        assert times[i] <= factor * LAMBDA ** stage_of[i] + requests[i].output
     reached = check_stages(instance, alive, completed, largest, early, pairs_form)
     assert reached <= double_pairs
     stages = sum(LAMBDA**k for k in stage_of.values())
     average = Fraction(double_pairs, 2 * memory)
     assert stages <= Fraction(125, 12) * average + Fraction(1217, 375) * total
     cost = schedule.total_completion_time()
-    assert cost <= Fraction(1375, 24) * average + Fraction(14137, 750) * total
+    shared, own = Fraction(125, 12) * factor, 1 + Fraction(1217, 375) * factor
+    assert cost <= shared * average + own * total
+    bound = max(shared, 2 * shared / 3 + own)
+    assert bound <= Fraction(1375, 24)
+    guarantee = policy.guarantee(instance)
+    assert guarantee is not None
+    assert bound <= guarantee.bound < bound + Fraction(1, 10**6)
     if len(requests) < 8:
         optimum = solve(instance, math.inf).lower_bound
         check_optimum(instance, optimum)
-        assert cost <= Fraction(1375, 24) * optimum
+        assert cost <= bound * optimum
 
 
 def check_stages(
@@ -460,13 +362,6 @@ def check_stage_before(
         assert h <= sum(min(requests[i].area, requests[j].area) for j in before | others)
 
 
-def covered_instance(rng: random.Random) -> Instance:
-    """Return requests with outputs of at most the prompt and prompts of at most M/4."""
-    memory = rng.randint(4, 40)
-    prompts = [rng.randint(1, memory // 4) for _ in range(rng.randint(1, 8))]
-    return Instance(memory, prompts, [rng.randint(1, s) for s in prompts])
-
-
 def random_instance(rng: random.Random) -> Instance:
     """Return a few requests with any prompts and lengths."""
     memory = rng.randint(2, 24)
@@ -509,7 +404,21 @@ def main(fast: bool) -> None:
         for instance in tiny_instances(memory, requests):
             check_area_phases(instance, Fraction(3))
     for _ in range(60 if fast else 1000):
-        check_pool(covered_instance(rng), rng.choice((*GROWTHS, Fraction(12, 5))))
+        growth = rng.choice((*GROWTHS, Fraction(12, 5)))
+        check_pool(covered_instance(rng), growth)
+        check_pool(covered_instance(rng), growth, seed=rng.randrange(10**6))
+        check_offset(rng.randint(1, 10**6), growth, rng)
+        check_runs_with_offset(
+            prompt := rng.randint(0, 30),
+            rng.randint(1, 60 - prompt),
+            60,
+            growth,
+            random_offset(growth, rng),
+        )
+    for _ in range(8 if fast else 200):
+        few = covered_instance(rng)
+        few = Instance(few.memory, few.prompts[:4], few.outputs[:4])
+        check_places(few, rng.choice((*GROWTHS, Fraction(12, 5))))
     check_square()
     for _ in range(300 if fast else 20000):
         z, more = (Fraction(rng.randint(0, 30), rng.randint(1, 9)) for _ in range(2))

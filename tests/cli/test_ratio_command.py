@@ -20,7 +20,7 @@ def test_ratio(run: Run, small: Path) -> None:
     assert (gsa["published_bound"], gsa["verdict"]) == ("64/1", "within")
     assert 7.345 < gsa["bound_float"] < 28
     assert gsa["bound_name"] == "these slices"
-    assert gsa["bound_source"] == "proofs/text/certified_slices.md theorem 6"
+    assert gsa["bound_source"] == "proofs/text/certified_slices.md theorem 9"
     assert (gba["published_bound"], gba["bound_status"]) == ("32/3", "derived")
     assert gba["bound_float"] < 77 / 9
     assert (fcfs["bound"], fcfs["verdict"]) == (None, "no claim")

@@ -1,5 +1,6 @@
 """The level pool, literally (proofs/text/mixed_non_clairvoyant.md)."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from itertools import count
 from math import floor, inf
@@ -16,14 +17,21 @@ def level_pool(
     releases: list[int],
     alpha: Fraction | str,
     width: Fraction,
+    draw: Callable[[int], tuple[Fraction, list[int]]] = lambda n: (Fraction(1), list(range(n))),
 ) -> list[Attempt]:
-    """Run the level pool, batch by batch."""
+    """Run the level pool, batch by batch; `draw` gives each the factor of its areas, and places."""
     check(memory, requests, alpha)
-    return in_batches(requests, releases, lambda batch: pool_batch(memory, batch, alpha, width))
+
+    def run(batch: list[Request]) -> Batch:
+        scale, places = draw(len(batch))
+        plans = [plan(memory, prompt, alpha, width, scale) for prompt, _ in batch]
+        return pool_batch(memory, batch, plans, places)
+
+    return in_batches(requests, releases, run)
 
 
 def plan(
-    memory: int, prompt: int, alpha: Fraction | str, width: Fraction
+    memory: int, prompt: int, alpha: Fraction | str, width: Fraction, scale: Fraction
 ) -> list[tuple[float, int, int]]:
     """Return level, slice and reservation of all attempts that a request may have."""
     reserved = min(memory, max(prompt + 1, floor(width * prompt)))
@@ -32,7 +40,9 @@ def plan(
     for level in count():
         if slice == reserved - prompt:
             break
-        longer = min(area_slice(memory, prompt, floor_power(alpha, level)), reserved - prompt)
+        longer = min(
+            area_slice(memory, prompt, floor_power(alpha, level, scale)), reserved - prompt
+        )
         if longer > slice:
             attempts.append((level, longer, reserved))
             slice = longer
@@ -40,10 +50,12 @@ def plan(
 
 
 def pool_batch(
-    memory: int, requests: list[Request], alpha: Fraction | str, width: Fraction
+    memory: int,
+    requests: list[Request],
+    plans: list[list[tuple[float, int, int]]],
+    places: list[int],
 ) -> Batch:
-    """Start whoever is first by (level, request) as long as it fits, round by round."""
-    plans = [plan(memory, prompt, alpha, width) for prompt, _ in requests]
+    """Start whoever is first by (level, place) as long as it fits, round by round."""
     waiting = set(range(len(requests)))
     running: list[Attempt] = []
     attempts: list[Attempt] = []
@@ -55,7 +67,7 @@ def pool_batch(
                 plans[i].pop(0)
                 waiting.add(i)
         while waiting:
-            first = min(waiting, key=lambda i: (plans[i][0][0], i))
+            first = min(waiting, key=lambda i: (plans[i][0][0], places[i]))
             _, slice, reserved = plans[first][0]
             if sum(plans[i][0][2] for i, _, _, _ in running) + reserved > memory:
                 break

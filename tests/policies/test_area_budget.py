@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import numpy as np
@@ -16,6 +17,7 @@ from strategies import instances
 from kvopt import InputError, Instance, policy_from_spec, simulate
 from kvopt.solver.combinatorial_bounds import busy_time_bound, total_output_bound
 from kvopt.theory.area_levels import AreaBudget
+from kvopt.theory.mixed_bounds import area_budget_bound
 
 budgets = st.sampled_from([Fraction(1, 50), Fraction(2, 5), Fraction(1), Fraction(9, 2)])
 
@@ -32,14 +34,56 @@ def test_is_the_textbook_algorithm(instance: Instance, alpha: str, budget: Fract
     )
 
 
-@given(instance=instances(max_requests=12))
-def test_the_bound_holds_against_the_bounds_of_its_proof(instance: Instance) -> None:
+def stages_of(instance: Instance) -> list[tuple[int, dict[int, int]]]:
+    """Return the stages with attempts, and the slices of these, literally."""
+    alpha, budget, memory = Fraction(5, 3), Fraction(2, 5), instance.memory
+    longest = [0] * len(instance)
+    found: list[tuple[int, dict[int, int]]] = []
+    for stage in itertools.count():
+        alive = [i for i, r in enumerate(instance) if r.output > longest[i]]
+        if not alive:
+            return found
+        rounds = alpha**stage
+        prompts = [instance[i].prompt for i in alive]
+        slices = equal_areas(memory, prompts, int(rounds), int(budget * memory * rounds))
+        longer = {i: t for i, t in zip(alive, slices, strict=True) if t > longest[i]}
+        for i, slice in longer.items():
+            longest[i] = slice
+        if longer:
+            found.append((stage, longer))
+    raise AssertionError("unreachable")
+
+
+@given(instance=instances(max_requests=12, max_memory=40))
+def test_the_bound_is_that_of_the_run_and_holds_against_the_bounds_of_its_proof(
+    instance: Instance,
+) -> None:
+    memory = instance.memory
+    factor = begin = Fraction(0)
+    for stage, slices in stages_of(instance):
+        area = sum(instance[i].prompt * t + t * (t + 1) // 2 for i, t in slices.items())
+        peak = max(instance[i].prompt + t for i, t in slices.items())
+        wait = area / (memory * max(Fraction(1, 4), Fraction(memory - peak, 2 * memory)))
+        if any(instance[i].output <= t for i, t in slices.items()):
+            factor = max(factor, (begin + wait) / Fraction(5, 3) ** stage)
+        begin += wait + max(slices.values())
     policy = policy_from_spec("area-budget")
     guarantee = policy.guarantee(instance)
     assert guarantee is not None
-    assert guarantee.bound == Fraction(1375, 24)
+    exact = min(area_budget_bound(factor), Fraction(1375, 24))
+    assert exact <= guarantee.bound < exact + Fraction(1, 10**6)
     optimum = max(busy_time_bound(instance), total_output_bound(instance))
     assert simulate(instance, policy).total_completion_time() <= guarantee.bound * optimum
+
+
+def test_a_run_may_have_a_smaller_bound_never_a_larger_one() -> None:
+    policy = policy_from_spec("area-budget")
+    small = policy.guarantee(Instance(100, [20] * 5, [5] * 5))
+    assert small is not None
+    assert small.bound < 25
+    assert small.name == "this run"
+    for factor in (Fraction(11, 2), Fraction(6)):
+        assert area_budget_bound(factor) >= Fraction(1375, 24)
 
 
 def test_a_schedule_worked_out_by_hand() -> None:

@@ -23,7 +23,7 @@ from policy_runs import (
 from strategies import instances
 
 from kvopt import Instance
-from kvopt.policies.gsa import _shuffle
+from kvopt.policies.draws import shuffle
 
 
 @settings(max_examples=200)
@@ -60,7 +60,7 @@ def test_variants_of_gsa_are_the_textbook_algorithms(
 @given(st.integers(0, 70), st.integers(0, 2**32))
 def test_shuffles_as_the_standard_library_does(n: int, seed: int) -> None:
     ours, theirs = list(range(n)), list(range(n))
-    _shuffle(ours, random.Random(seed))
+    shuffle(ours, random.Random(seed))
     random.Random(seed).shuffle(theirs)
     assert ours == theirs
 

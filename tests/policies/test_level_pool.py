@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import random
 from fractions import Fraction
 
 from hypothesis import given
@@ -11,7 +13,10 @@ from policy_runs import alpha_texts, as_tuples, oracle_alpha, releases, rows, ru
 from strategies import instances
 
 from kvopt import Instance, policy_from_spec, simulate
+from kvopt.policies.draws import random_offset
 from kvopt.solver.combinatorial_bounds import busy_time_bound, total_output_bound
+from kvopt.theory.parsing import growth_factor
+from kvopt.theory.random_bounds import OFFSET_ROUNDING
 
 widths = st.sampled_from([Fraction(1), Fraction(3, 2), Fraction(2), Fraction(7, 2)])
 
@@ -21,6 +26,32 @@ def test_is_the_textbook_algorithm(instance: Instance, alpha: str, width: Fracti
     schedule = run(f"level-pool:alpha={alpha}:width={width}", instance)
     assert as_tuples(schedule) == oracle_level_pool(
         instance.memory, rows(instance), releases(instance), oracle_alpha(alpha), width
+    )
+
+
+@given(
+    instance=instances(max_requests=10, latest_release=30),
+    alpha=alpha_texts,
+    what=st.sampled_from(["offset", "order", "both"]),
+    seed=st.integers(0, 99),
+)
+def test_at_random_is_the_textbook_algorithm_with_what_was_drawn(
+    instance: Instance, alpha: str, what: str, seed: int
+) -> None:
+    rng = random.Random(seed)
+    growth = growth_factor(alpha, "alpha")
+
+    def draw(n: int) -> tuple[Fraction, list[int]]:
+        scale = random_offset(growth, rng) if what != "order" else Fraction(1)
+        places = list(range(n))
+        if what != "offset":
+            rng.shuffle(places)
+        return scale, places
+
+    offset = ":offset=random" * (what != "order") + ":order=random" * (what != "offset")
+    schedule = run(f"level-pool:alpha={alpha}:seed={seed}{offset}", instance)
+    assert as_tuples(schedule) == oracle_level_pool(
+        instance.memory, rows(instance), releases(instance), oracle_alpha(alpha), Fraction(2), draw
     )
 
 
@@ -40,6 +71,48 @@ def test_the_bound_holds_against_the_bounds_of_its_proof(instance: Instance) -> 
     assert guarantee.bound <= Fraction(956, 35)
     optimum = max(busy_time_bound(instance), total_output_bound(instance))
     assert simulate(instance, policy).total_completion_time() <= guarantee.bound * optimum
+
+
+@given(instance=covered(), alpha=alpha_texts, seed=st.integers(0, 9))
+def test_at_random_each_run_has_the_bound_and_the_mean_a_smaller_one(
+    instance: Instance, alpha: str, seed: int
+) -> None:
+    plain = policy_from_spec(f"level-pool:alpha={alpha}").guarantee(instance)
+    assert plain is not None
+    assert plain.expected is None
+    optimum = max(busy_time_bound(instance), total_output_bound(instance))
+    means = []
+    for what in (":order=random", ":offset=random", ":offset=random:order=random"):
+        policy = policy_from_spec(f"level-pool:alpha={alpha}:seed={seed}{what}")
+        guarantee = policy.guarantee(instance)
+        assert guarantee is not None
+        assert guarantee.bound == plain.bound
+        assert simulate(instance, policy).total_completion_time() <= plain.bound * optimum
+        assert guarantee.expected is not None
+        assert guarantee.expected < plain.bound * OFFSET_ROUNDING + Fraction(1, 10**6)
+        means.append(guarantee.expected)
+    assert means[2] <= min(means[:2]) * OFFSET_ROUNDING
+
+
+def test_the_mean_over_all_orders_is_below_its_bound() -> None:
+    """Places decide here: some requests wait for each other at one level."""
+    instance = Instance(8, [2, 2, 2, 1, 1], [2, 2, 1, 1, 1])
+    guarantee = policy_from_spec("level-pool:alpha=3:order=random").guarantee(instance)
+    assert guarantee is not None
+    assert guarantee.expected == Fraction("14.666667")  # 22 * (4/3) / 2
+    costs = []
+    for order in itertools.permutations(range(5)):
+
+        def draw(n: int, order: tuple[int, ...] = order) -> tuple[Fraction, list[int]]:
+            return Fraction(1), list(order)
+
+        attempts = oracle_level_pool(
+            8, rows(instance), releases(instance), Fraction(3), Fraction(2), draw
+        )
+        costs.append(sum(end for _, _, end, killed in attempts if not killed))
+    optimum = max(busy_time_bound(instance), total_output_bound(instance))
+    assert min(costs) < max(costs)
+    assert Fraction(sum(costs), len(costs)) <= guarantee.expected * optimum
 
 
 def test_a_schedule_worked_out_by_hand() -> None:
