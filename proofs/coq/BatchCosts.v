@@ -359,12 +359,12 @@ Lemma rows_from_spec D A H last kinds G : forall rounds done T later, T = row_at
   forall i, (i < length rows)%nat -> (i <= done + rounds)%nat /\ nth i rows (Vector []) = row_at D A H kinds G (done + rounds - i).
 Proof.
   induction rounds as [|rounds IH]; intros done T later HT Hlater Hlen rows i Hi.
-  - subst rows. cbn [rows_from] in *. rewrite Nat.add_0_r. split; [lia|apply Hlater, Hi].
+  - subst rows. cbn [rows_from] in Hi |- *. rewrite Nat.add_0_r. split; [apply Nat.lt_le_incl, (Nat.lt_le_trans _ _ _ Hi Hlen)|apply Hlater, Hi].
   - subst rows. cbn [rows_from] in *. replace (done + S rounds)%nat with (S done + rounds)%nat by lia.
-    apply (IH (S done)) with (3 := Hi).
+    refine (IH (S done) _ _ _ _ _ i Hi).
     + cbn [row_at]. rewrite HT. reflexivity.
     + intros j Hj. destruct (_ <? last); [|cbn in Hj; lia]. destruct j as [|j].
       * cbn [nth]. rewrite HT. reflexivity.
       * cbn [nth length] in *. rewrite Hlater by lia. reflexivity.
-    + destruct (_ <? last); cbn [length]; lia.
+    + destruct (_ <? last); cbn [length]; [apply le_n_S, Hlen|lia].
 Qed.
