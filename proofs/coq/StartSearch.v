@@ -5,7 +5,7 @@
    small cost, then it can from one of the next spots, and from those that are kept of them. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Completions Prices Paths Types Vectors Exhaustive.
+From Kvopt Require Import Model Sums Staircase Completions Prices Paths Types Vectors Exhaustive BatchGraph.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -198,6 +198,9 @@ Qed.
 
 Lemma weaker_forall2 {A B : Type} (R R' : A -> B -> Prop) l l' : (forall x y, R x y -> R' x y) -> Forall2 R l l' -> Forall2 R' l l'.
 Proof. intros H. induction 1; constructor; auto. Qed.
+
+Lemma forall2_same_length {A B : Type} (R : A -> B -> Prop) l l' : Forall2 R l l' -> length l = length l'.
+Proof. induction 1; cbn [length]; congruence. Qed.
 
 (* Starts in order; those at a time, and those after it. *)
 Fixpoint ascending (s : list Z) : Prop :=
@@ -522,5 +525,347 @@ Section Spots.
              { exact Hz. }
              apply in_valid. apply in_app_or in Hy as [Hy|Hy]; [apply (Hnew y Hy)|apply (Ha y Hy)].
       + unfold whole_cost, followed. cbn [begun]. lia.
+  Qed.
+
+  (* --- Starts in the order of releases, and no idle rounds --- *)
+
+  Lemma insert_start_permutation p s : Permutation (p :: s) (insert_code p s).
+  Proof.
+    induction s as [|y s IH]; [reflexivity|]. cbn [insert_code]. destruct (p <=? y); [reflexivity|].
+    etransitivity; [apply perm_swap|]. apply perm_skip, IH.
+  Qed.
+
+  Lemma insert_ascending p s : ascending s -> ascending (insert_code p s).
+  Proof.
+    induction s as [|y s IH]; intros H; [split; [intros y []|exact I]|]. cbn [insert_code].
+    destruct (Z.leb_spec p y).
+    - split; [|exact H]. intros z [<-|Hz]; [lia|]. destruct H as [H _]. specialize (H z Hz). lia.
+    - destruct H as [H1 H2]. split; [|apply IH, H2]. intros z Hz.
+      apply (Permutation_in _ (Permutation_sym (insert_start_permutation p s))) in Hz as [<-|Hz]; [lia|apply H1, Hz].
+  Qed.
+
+  Lemma insert_served p : forall Q x s, rising (x :: Q) -> release (who x) <= p ->
+    Forall2 (fun x p => release (who x) <= p) Q s -> Forall2 (fun x p => release (who x) <= p) (x :: Q) (insert_code p s).
+  Proof.
+    induction Q as [|y Q IH]; intros x s Hx Hp H.
+    - inversion H. subst. cbn [insert_code]. constructor; [exact Hp|constructor].
+    - inversion H as [|? h ? s' Hy Hs]. subst. cbn [insert_code]. destruct Hx as [H1 H2].
+      destruct (Z.leb_spec p h); [constructor; assumption|].
+      constructor; [specialize (H1 y (or_introl eq_refl)); lia|]. apply IH; [exact H2|lia|exact Hs].
+  Qed.
+
+  Definition in_order (s : list Z) : list Z := fold_right insert_code [] s.
+
+  Lemma in_order_spec t Q s : rising Q -> served t Q s ->
+    served t Q (in_order s) /\ ascending (in_order s) /\ Permutation s (in_order s).
+  Proof.
+    intros HQ [Hrel Hge]. unfold in_order.
+    assert (H : Forall2 (fun x p => release (who x) <= p) Q (fold_right insert_code [] s) /\
+        ascending (fold_right insert_code [] s) /\ Permutation s (fold_right insert_code [] s)).
+    { clear Hge. revert HQ. induction Hrel as [|x p Q s Hx Hs IH]; intros HQ; cbn [fold_right]; [repeat constructor|].
+      destruct (IH (proj2 HQ)) as (H1 & H2 & H3). split; [apply insert_served; assumption|].
+      split; [apply insert_ascending, H2|]. etransitivity; [apply perm_skip, H3|]. apply insert_start_permutation. }
+    destruct H as (H1 & H2 & H3). split; [|split; assumption]. split; [exact H1|]. rewrite Forall_forall in *.
+    intros p Hp. apply Hge, (Permutation_in _ (Permutation_sym H3) Hp).
+  Qed.
+
+  Lemma future_permutation : forall ks ss ss', Forall2 (@Permutation Z) ss ss' -> Permutation (future ks ss) (future ks ss').
+  Proof.
+    induction ks as [|q ks IH]; intros ss ss' H; [destruct ss, ss'; constructor|].
+    inversion H; subst; cbn [future]; [constructor|]. apply Permutation_app; [apply Permutation_map; assumption|apply IH; assumption].
+  Qed.
+
+  Lemma ordered t x ss : right_spot t x -> goes_on M t qs x ss -> exists ss', goes_on M t qs x ss' /\ Forall ascending ss' /\
+    Permutation (future qs ss) (future qs ss').
+  Proof.
+    intros (Hq & _ & _) (Hserved & Hfits).
+    assert (H : exists ss', Forall2 (served t) (queues x) ss' /\ Forall ascending ss' /\ Forall2 (@Permutation Z) ss ss').
+    { clear Hfits. revert Hserved. generalize (queues x), ss, Hq. clear. induction specs as [|sp sps IH]; intros Qs ss Hq Hs.
+      - inversion Hq. subst. inversion Hs. subst. exists []. repeat constructor.
+      - inversion Hq as [|? Q ? Qs' (_ & Hrise & _) Hq']. subst. inversion Hs as [|? s ? ss' Hserved Hs']. subst.
+        destruct (IH Qs' ss' Hq' Hs') as (rest & H1 & H2 & H3). destruct (in_order_spec t Q s Hrise Hserved) as (H4 & H5 & H6).
+        exists (in_order s :: rest). split; [constructor; assumption|split; constructor; assumption]. }
+    destruct H as (ss' & H1 & H2 & H3). pose proof (future_permutation qs _ _ H3) as Hperm.
+    exists ss'. split; [|split; assumption]. split; [exact H1|]. intros r Hr. specialize (Hfits r Hr). unfold memory in *.
+    rewrite <- (total_permutation _ _ _ Hperm). exact Hfits.
+  Qed.
+
+  Context (Hlate : forall x, good x -> release (who x) <= A).
+
+  Definition earlier_start (r p : Z) : Z := if r <=? p then p - 1 else p.
+
+  Lemma future_earlier r : forall ks ss, future ks (map (map (earlier_start r)) ss) = map (earlier r) (future ks ss).
+  Proof.
+    induction ks as [|q ks IH]; intros [|s ss]; cbn [map future]; try reflexivity. rewrite map_app, IH, !map_map. reflexivity.
+  Qed.
+
+  Lemma goes_on_valid t x ss : right_spot t x -> goes_on M t qs x ss -> 0 <= t ->
+    forall a, In a (still x ++ future qs ss) -> valid_request (of a) /\ 0 <= start a.
+  Proof.
+    intros (_ & Ha & _) (Hserved & _) Ht a Hin. apply in_app_or in Hin as [Hin|Hin].
+    - apply in_map_iff in Hin as (y & <- & Hy). destruct (Ha y Hy) as (H1 & H2 & _). split; [apply in_valid, H1|lia].
+    - apply in_future in Hin as (H1 & s & Hs & Hp). split; [split; apply Hqs, H1|].
+      assert (H : exists Q, served t Q s).
+      { clear -Hserved Hs. induction Hserved as [|Q s' Qs ss H _ IH]; [destruct Hs|]. destruct Hs as [<-|Hs]; [eauto|apply IH, Hs]. }
+      destruct H as (Q & _ & Hge). rewrite Forall_forall in Hge. specialize (Hge _ Hp). lia.
+  Qed.
+
+  Lemma shifted t x ss r : 0 <= t -> right_spot t x -> goes_on M t qs x ss -> Z.max A t + 1 <= r ->
+    (forall a, In a (still x ++ future qs ss) -> runs a r = false) -> goes_on M t qs x (map (map (earlier_start r)) ss).
+  Proof.
+    intros Ht Hx Hgo Hr Hidle. pose proof (goes_on_valid t x ss Hx Hgo Ht) as Hvalid. destruct Hx as (Hq & Ha & _). destruct Hgo as (Hserved & Hfits).
+    split.
+    - revert Hq. clear Ha Hfits Hidle Hvalid. unfold right_queue. generalize specs as sps. induction Hserved as [|Q s Qs ss' [H1 H2] H IH]; intros sps Hq; [constructor|].
+      inversion Hq as [|sp ? sps' ? (Hright & _) Hq']. subst. cbn [map]. constructor; [|apply (IH _ Hq')]. split.
+      + clear -H1 Hright Hr Hlate. induction H1 as [|y p Q s Hy Hs IHs]; [constructor|]. cbn [map]. constructor.
+        * destruct (Hright y (or_introl eq_refl)) as (_ & _ & Hg). specialize (Hlate y Hg). unfold earlier_start.
+          destruct (Z.leb_spec r p); lia.
+        * apply IHs. intros z Hz. apply Hright. right. exact Hz.
+      + rewrite Forall_forall in *. intros p Hp. apply in_map_iff in Hp as (p0 & <- & Hp). specialize (H2 p0 Hp).
+        unfold earlier_start. destruct (Z.leb_spec r p0); lia.
+    - intros r' Hr'. rewrite future_earlier.
+      replace (still x) with (map (earlier r) (still x)).
+      2:{ rewrite <- (map_id (still x)) at 2. apply map_ext_in. intros a Hin. apply in_map_iff in Hin as (y & <- & Hy).
+          destruct (Ha y Hy) as (_ & _ & H3 & _). unfold earlier. destruct (fst y) as [q p]. cbn [of start] in *.
+          destruct (Z.leb_spec r p); [lia|reflexivity]. }
+      rewrite <- memory_app, <- map_app. unfold memory. rewrite total_map.
+      assert (Hle : total (fun a => use (earlier r a) r') (still x ++ future qs ss)
+          <= memory (still x ++ future qs ss) (if r' <? r then r' else r' + 1)).
+      { unfold memory. apply total_le. intros a Hin. specialize (Hidle a Hin). destruct (Hvalid a Hin) as [[Hs Ho] Hp].
+        unfold runs in Hidle. unfold use, earlier, completion in *. cbn [of start].
+        destruct (Z.leb_spec r (start a)), (Z.ltb_spec r' r);
+        repeat match goal with
+          | |- context [?u <? ?v] => destruct (Z.ltb_spec u v)
+          | |- context [?u <=? ?v] => destruct (Z.leb_spec u v)
+          end; cbn [andb]; lia. }
+      eapply Z.le_trans; [exact Hle|]. rewrite memory_app. destruct (Z.ltb_spec r' r); apply Hfits; lia.
+  Qed.
+
+  Lemma settled t x : 0 <= t -> right_spot t x -> forall n ss, (Z.to_nat (total start (future qs ss)) <= n)%nat -> goes_on M t qs x ss ->
+    exists ss', goes_on M t qs x ss' /\ busy_after (Z.max A t) (still x ++ future qs ss') /\
+      total start (future qs ss') <= total start (future qs ss).
+  Proof.
+    intros Ht Hx. induction n as [|n IH]; intros ss Hn Hgo;
+      (destruct (Kvopt.BusyTime.all_complete (still x ++ future qs ss)) as (T & HT);
+       destruct (idle_round_exists (Z.max A t) (still x ++ future qs ss) T ltac:(lia) HT) as [Hbusy|(r & Hr & (a & Hin & Hra) & Hidle)];
+       [exists ss; split; [exact Hgo|split; [exact Hbusy|lia]]|]);
+      pose proof (shifted t x ss r Ht Hx Hgo Hr Hidle) as Hgo';
+      pose proof (goes_on_valid t x ss Hx Hgo Ht) as Hvalid;
+      (assert (Hless : total start (future qs (map (map (earlier_start r)) ss)) < total start (future qs ss)); [
+        rewrite future_earlier, total_map;
+        assert (Hf : In a (future qs ss)); [
+          apply in_app_or in Hin as [Hin|Hin]; [exfalso|exact Hin];
+          specialize (Hidle a (in_or_app _ _ _ (or_introl Hin))); apply in_map_iff in Hin as (y & <- & Hy);
+          destruct Hx as (_ & Ha & _); destruct (Ha y Hy) as (_ & _ & H3 & _); unfold runs in Hidle; lia|];
+        assert (Hstart : r <= start a) by (specialize (Hidle a Hin); unfold runs in Hidle; lia);
+        assert (Hle : forall k, total (fun b => start (earlier r b)) k <= total start k) by
+          (intros k; apply total_le; intros b _; unfold earlier; cbn [start]; destruct (r <=? start b); lia);
+        apply in_split in Hf as (k1 & k2 & ->); rewrite !total_app; cbn [total];
+        pose proof (Hle k1); pose proof (Hle k2);
+        replace (start (earlier r a)) with (start a - 1) by (unfold earlier; cbn [start]; destruct (Z.leb_spec r (start a)); lia); lia|]).
+    - exfalso. assert (Hpos : 0 <= total start (future qs (map (map (earlier_start r)) ss))); [|lia].
+      apply total_nonneg. intros b Hb. apply (goes_on_valid t x _ Hx Hgo' Ht b). apply in_or_app. right. exact Hb.
+    - assert (Hpos : 0 <= total start (future qs (map (map (earlier_start r)) ss))).
+      { apply total_nonneg. intros b Hb. apply (goes_on_valid t x _ Hx Hgo' Ht b). apply in_or_app. right. exact Hb. }
+      destruct (IH (map (map (earlier_start r)) ss) ltac:(lia) Hgo') as (ss' & H1 & H2 & H3). exists ss'. split; [exact H1|split; [exact H2|lia]].
+  Qed.
+
+  (* --- Lemma 8 --- *)
+
+  Lemma rising_parts t Q : rising Q -> Q = filter (fun x => release (who x) <=? t) Q ++ coming t Q.
+  Proof.
+    unfold coming. induction Q as [|x Q IH]; intros H; [reflexivity|]. destruct H as [H1 H2]. specialize (IH H2). cbn [filter].
+    destruct (Z.leb_spec (release (who x)) t), (Z.ltb_spec t (release (who x))); try lia; cbn [app]; [f_equal; exact IH|].
+    assert (E : forall k, (forall y, In y k -> release (who x) <= release (who y)) ->
+        filter (fun x => release (who x) <=? t) k = [] /\ filter (fun x => t <? release (who x)) k = k).
+    { induction k as [|y k IHk]; intros Hk; [auto|]. cbn [filter]. destruct (IHk (fun z Hz => Hk z (or_intror Hz))) as [E1 E2].
+      specialize (Hk y (or_introl eq_refl)). destruct (Z.leb_spec (release (who y)) t), (Z.ltb_spec t (release (who y))); try lia.
+      rewrite E1, E2. auto. }
+    destruct (E Q H1) as [-> ->]. reflexivity.
+  Qed.
+
+  Lemma ready_length t Q : ready_of t Q = Z.of_nat (length (filter (fun x => release (who x) <=? t) Q)).
+  Proof.
+    unfold ready_of. induction Q as [|x Q IH]; [reflexivity|]. cbn [total filter]. rewrite IH.
+    destruct (_ <=? _); cbn [length]; lia.
+  Qed.
+
+  (* Shapes of one prompt that follow each other, the longest first. *)
+  Fixpoint orderly (last longest : Z) (ks : list request) : Prop :=
+    match ks with q :: rest => (prompt q = last -> output q <= longest) /\ orderly (prompt q) (output q) rest | [] => True end.
+
+  (* Starts of those who wait, and of those who are to come. *)
+  Fixpoint both (ss ss' : list (list Z)) : list (list Z) :=
+    match ss, ss' with s :: r, s' :: r' => (s ++ s') :: both r r' | _, _ => [] end.
+
+  Lemma future_both r : forall ks ss ss', length ss = length ss' ->
+    memory (future ks (both ss ss')) r = memory (future ks ss) r + memory (future ks ss') r /\
+    total start (future ks (both ss ss')) = total start (future ks ss) + total start (future ks ss').
+  Proof.
+    induction ks as [|q ks IH]; intros [|s ss] [|s' ss'] H; cbn [length both future] in *; try discriminate; try (unfold memory; cbn; lia).
+    destruct (IH ss ss' ltac:(lia)) as [H1 H2]. rewrite !memory_app, !total_app, map_app, memory_app, total_app. lia.
+  Qed.
+
+  Lemma waiting_and_coming t : forall sps Qs ss, Forall2 (right_queue t) sps Qs -> Forall2 (served t) Qs ss ->
+    exists sw sc, ss = both sw sc /\ length sw = length sc /\
+      map (fun s => Z.of_nat (length s)) sw = map (ready_of t) Qs /\ Forall (Forall (fun p => t <= p)) sw /\
+      Forall2 (fun sp s => served t (coming t (snd sp)) s) sps sc.
+  Proof.
+    intros sps Qs ss H. revert ss. induction H as [|sp Q sps Qs (H1 & H2 & H3) H IH]; intros ss Hs; inversion Hs as [|? s ? ss' [Hrel Hge] Hs']; subst.
+    - exists [], []. repeat constructor.
+    - destruct (IH ss' Hs') as (sw & sc & -> & Hlen & Hw & Hsw & Hsc).
+      rewrite (rising_parts t Q H2) in Hrel. apply Forall2_app_inv_l in Hrel as (s1 & s2 & Hr1 & Hr2 & ->).
+      apply Forall_app in Hge as [Hg1 Hg2].
+      exists (s1 :: sw), (s2 :: sc). cbn [both length map]. repeat split; auto.
+      + f_equal; [|exact Hw]. rewrite ready_length. f_equal. symmetry. apply (forall2_same_length _ _ _ Hr1).
+      + constructor; [|exact Hsc]. rewrite <- H3. split; assumption.
+  Qed.
+
+  Lemma joined t : forall sps Qs sw sc, Forall2 (right_queue t) sps Qs ->
+    map (fun s => Z.of_nat (length s)) sw = map (ready_of t) Qs -> Forall (Forall (fun p => t <= p)) sw ->
+    Forall2 (fun sp s => served t (coming t (snd sp)) s) sps sc -> Forall2 (served t) Qs (both sw sc).
+  Proof.
+    intros sps Qs sw sc H. revert sw sc. induction H as [|sp Q sps Qs (H1 & H2 & H3) H IH]; intros [|s sw] sc Hw Hsw Hsc;
+      cbn [map] in Hw; try discriminate; inversion Hsc as [|? s' ? sc' [Hrel Hge] Hsc']; subst; [constructor|].
+    inversion Hsw as [|? ? Hs Hsw']. subst. injection Hw as Hlen Hw. cbn [both]. constructor; [|apply IH; assumption].
+    split; [|apply Forall_app; split; assumption]. rewrite (rising_parts t Q H2). apply Forall2_app; [|rewrite H3; exact Hrel].
+    rewrite ready_length in Hlen. apply Nat2Z.inj in Hlen. clear -Hlen Hs.
+    assert (Hall : forall x, In x (filter (fun x => release (who x) <=? t) Q) -> release (who x) <= t).
+    { intros x Hx. apply filter_In in Hx as [_ Hx]. lia. }
+    revert s Hlen Hs. induction (filter (fun x => release (who x) <=? t) Q) as [|x k IH]; intros [|p s] Hlen Hs; cbn [length] in Hlen; try discriminate; [constructor|].
+    inversion Hs as [|? ? Hp Hs']. subst. constructor; [specialize (Hall x (or_introl eq_refl)); lia|].
+    apply IH; [intros y Hy; apply Hall; right; exact Hy|lia|exact Hs'].
+  Qed.
+
+  (* The fields, from how many wait of each shape. *)
+  Fixpoint fields_from (last sum : Z) (ks : list request) (ws : list Z) : list Z :=
+    match ks, ws with
+    | q :: ks', w :: ws' => let here := (if prompt q =? last then sum else 0) + w in here :: fields_from (prompt q) here ks' ws'
+    | _, _ => []
+    end.
+  Lemma waiting_fields_from t : forall ks last sum Qs, waiting_fields t last sum ks Qs = fields_from last sum ks (map (ready_of t) Qs).
+  Proof. induction ks as [|q ks IH]; intros last sum [|Q Qs]; cbn; try reflexivity. cbv zeta. f_equal. apply IH. Qed.
+
+  Lemma total_starts_ge t k : Forall (fun a => t <= start a) k -> t * Z.of_nat (length k) <= total start k.
+  Proof. induction 1 as [|a k Ha _ IH]; cbn [length total]; lia. Qed.
+
+  Lemma memory_pos k r : Forall (fun a => 0 <= prompt (of a)) k -> 0 <= memory k r.
+  Proof.
+    intros H. rewrite Forall_forall in H. apply total_nonneg. intros a Ha. specialize (H a Ha). unfold use.
+    destruct (Z.ltb_spec (start a) r); cbn [andb]; [|lia]. destruct (_ <=? _); lia.
+  Qed.
+
+  Lemma matched t : forall ks ws sw' last longest pool sum sum', (forall q, In q ks -> 0 <= prompt q) -> orderly last longest ks ->
+    Forall (fun a => prompt (of a) = last /\ longest <= output (of a) /\ 0 <= prompt (of a) /\ t <= start a) pool ->
+    Z.of_nat (length pool) = sum' - sum -> length ws = length ks -> length sw' = length ks -> Forall (fun w => 0 <= w) ws ->
+    Forall (Forall (fun p => t <= p)) sw' ->
+    below (fields_from last sum ks ws) (fields_from last sum' ks (map (fun s => Z.of_nat (length s)) sw')) = true ->
+    exists sw, map (fun s => Z.of_nat (length s)) sw = ws /\ Forall (Forall (fun p => t <= p)) sw /\
+      (forall r, memory (future ks sw) r <= memory pool r + memory (future ks sw') r) /\
+      total start (future ks sw) + t * (Z.of_nat (length pool) + total (fun s => Z.of_nat (length s)) sw' - total (fun w => w) ws)
+        <= total start pool + total start (future ks sw').
+  Proof.
+    induction ks as [|q ks IH]; intros [|w ws] [|s' sw'] last longest pool sum sum' Hks Hord Hpool Hsum Hl1 Hl2 Hw Hsw Hbelow;
+      cbn [length] in *; try discriminate.
+    - exists []. cbn [map future total]. repeat split; auto.
+      + intros r. assert (0 <= memory pool r); [|unfold memory in *; cbn; lia]. apply memory_pos. eapply Forall_impl; [|exact Hpool].
+        cbv beta. intros a Ha. apply Ha.
+      + assert (t * Z.of_nat (length pool) <= total start pool); [|lia]. apply total_starts_ge. eapply Forall_impl; [|exact Hpool].
+        cbv beta. intros a Ha. apply Ha.
+    - inversion Hw as [|? ? Hw0 Hw']. subst. inversion Hsw as [|? ? Hs' Hsw'']. subst. destruct Hord as [Hlong Hord].
+      cbn [map fields_from below] in Hbelow. cbv zeta in Hbelow. apply andb_true_iff in Hbelow as [Hfield Hbelow].
+      set (pool0 := if prompt q =? last then pool else []) in *.
+      set (all := pool0 ++ map (Attempt q) s').
+      assert (Hq : 0 <= prompt q) by (apply Hks; left; reflexivity).
+      assert (Hall : Forall (fun a => prompt (of a) = prompt q /\ output q <= output (of a) /\ 0 <= prompt (of a) /\ t <= start a) all).
+      { apply Forall_app. split.
+        - unfold pool0. destruct (Z.eqb_spec (prompt q) last) as [E|]; [|constructor]. specialize (Hlong E).
+          eapply Forall_impl; [|exact Hpool]. cbv beta. intros a (H1 & H2 & H3 & H4). repeat split; lia.
+        - rewrite Forall_forall in *. intros a Ha. apply in_map_iff in Ha as (p & <- & Hp). cbn [of start]. specialize (Hs' p Hp).
+          repeat split; lia. }
+      assert (Hn : Z.of_nat (length all) = (if prompt q =? last then sum' else 0) + Z.of_nat (length s') - (if prompt q =? last then sum else 0)).
+      { unfold all, pool0. rewrite app_length, map_length. destruct (prompt q =? last); cbn [length]; lia. }
+      assert (Hpool0 : (forall r, memory pool0 r <= memory pool r) /\
+          total start pool0 + t * (Z.of_nat (length pool) - Z.of_nat (length pool0)) <= total start pool).
+      { unfold pool0. destruct (prompt q =? last); [split; intros; lia|]. split.
+        - intros r. change (memory [] r) with 0. apply memory_pos. eapply Forall_impl; [|exact Hpool]. cbv beta. intros a Ha. apply Ha.
+        - cbn [total length]. assert (t * Z.of_nat (length pool) <= total start pool); [|lia]. apply total_starts_ge.
+          eapply Forall_impl; [|exact Hpool]. cbv beta. intros a Ha. apply Ha. }
+      destruct Hpool0 as [Hmem0 Hcost0].
+      set (c := Z.to_nat w). assert (Hc : (c <= length all)%nat) by (unfold c; lia).
+      pose proof (firstn_skipn c all) as Eall. pose proof Hall as Hall'. rewrite <- Eall in Hall'. apply Forall_app in Hall' as [Hfirst Hrest].
+      destruct (IH ws sw' (prompt q) (output q) (skipn c all) ((if prompt q =? last then sum else 0) + w)
+        ((if prompt q =? last then sum' else 0) + Z.of_nat (length s'))) as (sw & H1 & H2 & H3 & H4); auto.
+      + intros x Hx. apply Hks. right. exact Hx.
+      + rewrite skipn_length. unfold c in *. lia.
+      + exists (map start (firstn c all) :: sw). cbn [map future total]. rewrite map_map. cbn [length].
+        assert (Hlen : Z.of_nat (length (firstn c all)) = w) by (rewrite firstn_length; unfold c in *; lia).
+        assert (Hstarts : total start (map (fun x => Attempt q (start x)) (firstn c all)) = total start (firstn c all)).
+        { rewrite total_map. reflexivity. }
+        assert (Huse : forall r, memory (map (fun x => Attempt q (start x)) (firstn c all)) r <= memory (firstn c all) r).
+        { intros r. unfold memory. rewrite total_map. apply total_le. intros a Ha. rewrite Forall_forall in Hfirst.
+          destruct (Hfirst a Ha) as (E1 & E2 & E3 & _). unfold use, completion. cbn [of start]. rewrite E1.
+          destruct (Z.ltb_spec (start a) r), (Z.leb_spec r (start a + output q)), (Z.leb_spec r (start a + output (of a))); cbn [andb]; lia. }
+        assert (Emem : forall r, memory all r = memory (firstn c all) r + memory (skipn c all) r).
+        { intros r. rewrite <- memory_app, Eall. reflexivity. }
+        assert (Ecost : total start all = total start (firstn c all) + total start (skipn c all)).
+        { rewrite <- total_app, Eall. reflexivity. }
+        assert (Emem' : forall r, memory all r = memory pool0 r + memory (map (Attempt q) s') r).
+        { intros r. unfold all. apply memory_app. }
+        assert (Ecost' : total start all = total start pool0 + total start (map (Attempt q) s')).
+        { unfold all. apply total_app. }
+        assert (Elen : Z.of_nat (length all) = Z.of_nat (length pool0) + Z.of_nat (length s')).
+        { unfold all. rewrite app_length, map_length. lia. }
+        rewrite skipn_length in H4. split; [|split; [|split]].
+        * f_equal; [rewrite map_length; exact Hlen|exact H1].
+        * constructor; [|exact H2]. rewrite Forall_forall in *. intros p Hp. apply in_map_iff in Hp as (a & <- & Ha). apply (Hfirst a Ha).
+        * intros r. rewrite !memory_app. specialize (H3 r). specialize (Huse r). specialize (Emem r). specialize (Emem' r). specialize (Hmem0 r). lia.
+        * rewrite !total_app, Hstarts.
+          replace (Z.of_nat (length all - c)) with (Z.of_nat (length pool0) + Z.of_nat (length s') - w) in H4 by (unfold c in *; lia). lia.
+  Qed.
+
+  Lemma below_spec p p' : below p p' = true -> (forall j, 0 <= nth j p' 0) -> forall j, nth j p 0 <= nth j p' 0.
+  Proof.
+    revert p'. induction p as [|x p IH]; intros p' H Hpos j; [destruct j; apply Hpos|].
+    destruct p' as [|y p']; cbn [below] in H; [discriminate|]. apply andb_true_iff in H as [H1 H2].
+    destruct j as [|j]; cbn [nth]; [lia|]. apply IH; [exact H2|]. intros i. apply (Hpos (S i)).
+  Qed.
+
+  Definition beside (t : Z) (x y : spot) : Prop :=
+    begun x + t * total (ready_of t) (queues x) <= begun y + t * total (ready_of t) (queues y) /\
+    below (waiting_fields t (-1) 0 qs (queues x)) (waiting_fields t (-1) 0 qs (queues y)) = true /\
+    below (taken x) (taken y) = true.
+
+  Lemma superfluous t x y ss : orderly (-1) 0 qs -> right_spot t x -> right_spot t y -> beside t x y -> goes_on M t qs y ss ->
+    exists ss', goes_on M t qs x ss' /\ whole_cost qs x ss' <= whole_cost qs y ss.
+  Proof.
+    intros Hord (Hqx & Hax & Hpx) (Hqy & Hay & Hpy) (Hweight & Hfields & Htaken) (Hserved & Hfits).
+    destruct (waiting_and_coming t specs (queues y) ss Hqy Hserved) as (sw' & sc & -> & Hlen & Hw' & Hsw' & Hsc).
+    assert (Hpos : forall q, In q qs -> 0 <= prompt q) by (intros q H; apply Hqs, H).
+    assert (Hl : forall Qs, Forall2 (right_queue t) specs Qs -> length Qs = length qs).
+    { intros Qs H. unfold qs. rewrite map_length. symmetry. apply (forall2_same_length _ _ _ H). }
+    rewrite !waiting_fields_from in Hfields. rewrite <- Hw' in Hfields.
+    destruct (matched t qs (map (ready_of t) (queues x)) sw' (-1) 0 [] 0 0) as (sw & H1 & H2 & H3 & H4); auto.
+    - rewrite map_length. apply Hl, Hqx.
+    - rewrite <- (map_length (fun s => Z.of_nat (length s))), Hw', map_length. apply Hl, Hqy.
+    - apply Forall_forall. intros w Hw. apply in_map_iff in Hw as (Q & <- & _). rewrite ready_length. lia.
+    - assert (Hlen' : length sw = length sc).
+      { rewrite <- Hlen. rewrite <- (map_length (fun s => Z.of_nat (length s)) sw), H1, <- (map_length (fun s => Z.of_nat (length s)) sw'), Hw', !map_length.
+        rewrite (Hl _ Hqx), (Hl _ Hqy). reflexivity. }
+      exists (both sw sc). split; [split|].
+      + apply (joined t specs); assumption.
+      + intros r Hr. specialize (Hfits r Hr). rewrite (proj1 (future_both r qs _ _ Hlen)) in Hfits.
+        rewrite (proj1 (future_both r qs _ _ Hlen')). specialize (H3 r). change (memory [] r) with 0 in H3.
+        assert (Hrun : memory (still x) r <= memory (still y) r); [|lia].
+        pose proof (below_spec _ _ Htaken) as Hb. specialize (Hb ltac:(intros j; rewrite Hpy; apply memory_pos; apply Forall_forall;
+          intros a Ha; apply in_map_iff in Ha as (z & <- & Hz); apply (in_valid _ (proj1 (Hay z Hz))))).
+        specialize (Hb (Z.to_nat (r - t - 1))). rewrite Hpx, Hpy in Hb.
+        replace (t + 1 + Z.of_nat (Z.to_nat (r - t - 1))) with r in Hb by lia. exact Hb.
+      + unfold whole_cost. rewrite (proj2 (future_both 0 qs _ _ Hlen)), (proj2 (future_both 0 qs _ _ Hlen')).
+        cbn [length total] in H4. change (Z.of_nat 0) with 0 in H4.
+        assert (E1 : total (fun s => Z.of_nat (length s)) sw' = total (ready_of t) (queues y)).
+        { rewrite <- (total_map (fun x => x) (fun s => Z.of_nat (length s)) sw'), Hw', total_map. reflexivity. }
+        assert (E2 : total (fun w => w) (map (ready_of t) (queues x)) = total (ready_of t) (queues x)) by (rewrite total_map; reflexivity).
+        rewrite E1, E2 in H4. lia.
   Qed.
 End Spots.
