@@ -868,4 +868,245 @@ Section Spots.
         assert (E2 : total (fun w => w) (map (ready_of t) (queues x)) = total (ready_of t) (queues x)) by (rewrite total_map; reflexivity).
         rewrite E1, E2 in H4. lia.
   Qed.
+
+  (* --- What is kept --- *)
+
+  Lemma in_merged l : forall l' found x, In x l \/ In x l' \/ In x found <-> In x (merged l l' found).
+  Proof.
+    assert (Happ : forall (l found : list weighed) x, In x (rev_append found l) <-> In x l \/ In x found).
+    { intros k found x. rewrite rev_append_rev, in_app_iff, <- in_rev. tauto. }
+    induction l as [|a l IH]; intros l'.
+    - intros found x. destruct l'; cbn [merged]; rewrite Happ; cbn [In]; tauto.
+    - induction l' as [|b l' IH']; intros found x.
+      + cbn [merged]. rewrite Happ. cbn [In]. tauto.
+      + cbn [merged]. destruct (not_after a b).
+        * rewrite <- IH. cbn [In]. tauto.
+        * specialize (IH' (b :: found) x). cbn [merged] in IH'. rewrite <- IH'. cbn [In]. tauto.
+  Qed.
+
+  Lemma in_merge_pairs : forall n ls found x, (length ls <= n)%nat ->
+    In x (concat ls) \/ In x (concat found) <-> In x (concat (merge_pairs ls found)).
+  Proof.
+    assert (Hrev : forall (ls : list (list weighed)) x, In x (concat (rev' ls)) <-> In x (concat ls)).
+    { intros ls x. unfold rev'. rewrite <- rev_alt, !in_concat. split; intros (y & Hy & Hx); exists y; (split; [|exact Hx]); [apply in_rev|rewrite <- in_rev]; exact Hy. }
+    induction n as [|n IH]; intros [|a [|b ls]] found x Hlen; cbn [length merge_pairs] in *; try lia;
+      try (rewrite Hrev; cbn [concat]; rewrite ?in_app_iff; cbn [In]; tauto).
+    rewrite <- (IH ls (merged a b [] :: found) x) by lia. cbn [concat]. rewrite !in_app_iff, <- in_merged. cbn [In]. tauto.
+  Qed.
+
+  Lemma in_merge_all : forall fuel ls x, In x (concat ls) <-> In x (merge_all fuel ls).
+  Proof.
+    induction fuel as [|fuel IH]; intros [|a [|b ls]] x; cbn [merge_all]; try tauto;
+      try (cbn [concat]; rewrite app_nil_r; tauto).
+    rewrite <- IH, <- (in_merge_pairs (length (a :: b :: ls))) by lia. cbn [In concat]. tauto.
+  Qed.
+
+  Definition has_group (x : weighed) (groups : list kept_group) : Prop :=
+    exists g, In g groups /\ fst g = fields_of x /\ In (weight x, taken (spot_of x)) (snd g).
+
+  Lemma order_back_eq : forall x y, order_back x y = Eq -> x = y.
+  Proof.
+    induction x as [|a x IH]; intros [|b y] H; cbn [order_back] in H; try discriminate; [reflexivity|].
+    destruct (order_back x y) eqn:E; try discriminate. rewrite (IH y E). apply Z.compare_eq in H. subst. reflexivity.
+  Qed.
+
+  (* Groups are of what is kept. *)
+  Definition groups_kept (t : Z) (groups : list kept_group) (kept : list spot) : Prop :=
+    forall g y, In g groups -> In y (snd g) -> exists z, In z kept /\ waiting_fields t (-1) 0 qs (queues z) = fst g /\
+      begun z + t * total (ready_of t) (queues z) = fst y /\ taken z = snd y.
+
+  Lemma groups_kept_put t x groups kept : groups_kept t groups kept -> groups_kept t (put_group (weigh t qs x) groups) (x :: kept).
+  Proof.
+    intros H. assert (Hold : groups_kept t groups (x :: kept)).
+    { intros g y Hg Hy. destruct (H g y Hg Hy) as (z & Hz & Hrest). exists z. split; [right; exact Hz|exact Hrest]. }
+    clear H. induction groups as [|g groups IH]; cbn [put_group].
+    - intros g y [<-|[]] [<-|[]]. exists x. cbn [fst snd weigh weight fields_of spot_of]. split; [left; reflexivity|auto].
+    - assert (Hrest : groups_kept t groups (x :: kept)) by (intros g' y Hg Hy; apply (Hold g' y); [right; exact Hg|exact Hy]).
+      destruct (order_back (fst g) (fields_of (weigh t qs x))) eqn:E.
+      + intros g' y [<-|Hg] Hy; [|apply (Hrest g' y Hg Hy)]. cbn [fst snd] in *. apply in_app_or in Hy as [Hy|[<-|[]]].
+        * apply (Hold g y (or_introl eq_refl) Hy).
+        * exists x. apply order_back_eq in E. cbn [fst snd weigh weight fields_of spot_of] in *. split; [left; reflexivity|auto].
+      + intros g' y [<-|Hg] Hy; [apply (Hold g y (or_introl eq_refl) Hy)|apply (IH Hrest g' y Hg Hy)].
+      + intros g' y [<-|Hg] Hy; [apply (Hold g y (or_introl eq_refl) Hy)|apply (IH Hrest g' y Hg Hy)].
+  Qed.
+
+  Lemma below_refl p : below p p = true.
+  Proof. induction p as [|x p IH]; [reflexivity|]. cbn [below]. rewrite Z.leb_refl. exact IH. Qed.
+
+  Lemma keep_needed_spec t : forall l groups kept, groups_kept t groups kept ->
+    (forall z, In z kept -> In z (keep_needed (map (weigh t qs) l) groups kept)) /\
+    (forall x, In x l -> exists z, In z (keep_needed (map (weigh t qs) l) groups kept) /\ beside t z x) /\
+    (forall z, In z (keep_needed (map (weigh t qs) l) groups kept) -> In z kept \/ In z l).
+  Proof.
+    induction l as [|x l IH]; intros groups kept Hgroups; cbn [map keep_needed].
+    - unfold rev'. rewrite <- rev_alt. split; [intros z Hz; rewrite <- in_rev; exact Hz|]. split; [intros x []|].
+      intros z Hz. left. apply in_rev. exact Hz.
+    - destruct (covered (weigh t qs x) groups) eqn:E.
+      + destruct (IH groups kept Hgroups) as (H1 & H2 & H3). split; [exact H1|]. split.
+        * intros y [<-|Hy]; [|apply H2, Hy]. unfold covered in E. apply existsb_exists in E as (g & Hg & E).
+          apply andb_true_iff in E as [Ef E]. apply existsb_exists in E as (v & Hv & E). apply andb_true_iff in E as [Ew Et].
+          destruct (Hgroups g v Hg Hv) as (z & Hz & Ez1 & Ez2 & Ez3). exists z. split; [apply H1, Hz|].
+          cbn [weigh weight fields_of spot_of] in *. unfold beside. rewrite Ez1, Ez2, Ez3. split; [lia|split; assumption].
+        * intros z Hz. destruct (H3 z Hz) as [H|H]; [left; exact H|right; right; exact H].
+      + destruct (IH _ _ (groups_kept_put t x groups kept Hgroups)) as (H1 & H2 & H3). cbn [weigh spot_of]. split; [|split].
+        * intros z Hz. apply H1. right. exact Hz.
+        * intros y [<-|Hy]; [|apply H2, Hy]. exists x. split; [apply H1; left; reflexivity|].
+          unfold beside. rewrite !below_refl. split; [lia|auto].
+        * intros z Hz. destruct (H3 z Hz) as [[<-|H]|H]; [right; left; reflexivity|left; exact H|right; right; exact H].
+  Qed.
+
+  Lemma needed_spec t l : (forall x, In x l -> exists z, In z (needed t qs l) /\ beside t z x) /\ (forall z, In z (needed t qs l) -> In z l).
+  Proof.
+    unfold needed. set (k := merge_all _ _).
+    assert (Hk : forall x, In x k <-> In x (map (weigh t qs) l)).
+    { intros x. unfold k. rewrite <- in_merge_all. clear k. induction l as [|a l' IH]; [reflexivity|]. cbn [map concat app In]. rewrite IH. tauto. }
+    assert (Hform : exists l', k = map (weigh t qs) l').
+    { exists (map spot_of k). rewrite map_map. symmetry. rewrite <- (map_id k) at 2. apply map_ext_in. intros x Hx. apply Hk, in_map_iff in Hx as (y & <- & _). reflexivity. }
+    destruct Hform as (l' & El). assert (Hl : forall x, In x l <-> In x l').
+    { intros x. split; intros Hx.
+      - apply (in_map (weigh t qs)) in Hx. apply Hk in Hx. rewrite El in Hx. apply in_map_iff in Hx as (y & Ey & Hy).
+        inversion Ey. subst. exact Hy.
+      - apply (in_map (weigh t qs)) in Hx. rewrite <- El in Hx. apply Hk, in_map_iff in Hx as (y & Ey & Hy). inversion Ey. subst. exact Hy. }
+    rewrite El. destruct (keep_needed_spec t l' [] []) as (_ & H2 & H3); [intros g y []|]. split.
+    - intros x Hx. apply H2, Hl, Hx.
+    - intros z Hz. destruct (H3 z Hz) as [[]|H]. apply Hl, H.
+  Qed.
+
+  (* --- The search --- *)
+
+  Context (outputs low limit : Z) (hopeful : Z -> spot -> bool) (Hord : orderly (-1) 0 qs).
+  Context (Hhope : forall t x ss, 1 <= t -> right_spot t x -> goes_on M t qs x ss -> busy_after (Z.max A t) (still x ++ future qs ss) ->
+    whole_cost qs x ss + outputs < low -> hopeful t x = true).
+
+  Lemma look_on_keeps t x : forall ys found, (fst found = true -> fst (fold_left (look_on A outputs low hopeful t x) ys found) = true) /\
+    (forall z, In z (snd found) -> In z (snd (fold_left (look_on A outputs low hopeful t x) ys found))).
+  Proof.
+    induction ys as [|y ys IH]; intros found; [auto|]. cbn [fold_left].
+    destruct (IH (look_on A outputs low hopeful t x found y)) as [H1 H2].
+    assert (H : (fst found = true -> fst (look_on A outputs low hopeful t x found y) = true) /\
+      (forall z, In z (snd found) -> In z (snd (look_on A outputs low hopeful t x found y)))).
+    { unfold look_on. destruct (idle_choice A t y); [auto|]. cbv zeta. destruct (finished _); cbn [fst snd].
+      - split; [intros ->; reflexivity|auto].
+      - destruct (hopeful _ _); cbn [fst snd]; [split; [auto|intros z Hz; right; exact Hz]|auto]. }
+    destruct H as [H3 H4]. split; [intros H; apply H1, H3, H|intros z Hz; apply H2, H4, Hz].
+  Qed.
+
+  Lemma look_on_finds t x : forall ys found y, In y ys -> idle_choice A t y = false ->
+    let x' := followed t x y in let all := fold_left (look_on A outputs low hopeful t x) ys found in
+    (finished x' = true -> begun x' + outputs < low -> fst all = true) /\
+    (finished x' = false -> hopeful (t + 1) x' = true -> In x' (snd all)).
+  Proof.
+    induction ys as [|y0 ys IH]; intros found y Hy Hidle x' all; [destruct Hy|].
+    destruct Hy as [->|Hy]; [|apply (IH _ y Hy Hidle)].
+    destruct (look_on_keeps t x ys (look_on A outputs low hopeful t x found y)) as [H1 H2]. unfold all. cbn [fold_left].
+    split; intros Hf Hg; [apply H1|apply H2]; unfold look_on; rewrite Hidle; fold x'; cbv zeta; rewrite Hf.
+    - cbn [fst]. replace (begun x' + outputs <? low) with true by lia. apply orb_true_r.
+    - rewrite Hg. left. reflexivity.
+  Qed.
+
+  Lemma look_on_only t x : forall ys found z, In z (snd (fold_left (look_on A outputs low hopeful t x) ys found)) ->
+    In z (snd found) \/ exists y, In y ys /\ z = followed t x y /\ finished z = false.
+  Proof.
+    induction ys as [|y ys IH]; intros found z Hz; [left; exact Hz|]. cbn [fold_left] in Hz.
+    destruct (IH _ _ Hz) as [H|(y' & Hy' & H)]; [|right; exists y'; split; [right; exact Hy'|exact H]].
+    unfold look_on in H. destruct (idle_choice A t y); [left; exact H|]. cbv zeta in H. destruct (finished (followed t x y)) eqn:Ef; [left; exact H|].
+    destruct (hopeful _ _); cbn [snd] in H; [|left; exact H]. destruct H as [<-|H]; [|left; exact H].
+    right. exists y. split; [left; reflexivity|auto].
+  Qed.
+
+  Definition from_spot (t : Z) (found : bool * list spot) (x : spot) : bool * list spot :=
+    fold_left (look_on A outputs low hopeful t x) (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) found.
+
+  Lemma next_spots_find t : forall l found x y, In x l -> In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) ->
+    idle_choice A t y = false ->
+    let x' := followed t x y in let all := fold_left (from_spot t) l found in
+    (finished x' = true -> begun x' + outputs < low -> fst all = true) /\
+    (finished x' = false -> hopeful (t + 1) x' = true -> In x' (snd all)).
+  Proof.
+    assert (Hkeep : forall t l found, (fst found = true -> fst (fold_left (from_spot t) l found) = true) /\
+        (forall z, In z (snd found) -> In z (snd (fold_left (from_spot t) l found)))).
+    { intros t' l. induction l as [|a l IH]; intros found; [auto|]. cbn [fold_left]. destruct (IH (from_spot t' found a)) as [H1 H2].
+      destruct (look_on_keeps t' a (choose M t' (map shape qs) (queues a) [Partly [] (taken a) []]) found) as [H3 H4].
+      split; [intros H; apply H1, H3, H|intros z Hz; apply H2, H4, Hz]. }
+    induction l as [|a l IH]; intros found x y Hx Hy Hidle x' all; [destruct Hx|].
+    destruct Hx as [->|Hx]; [|apply (IH _ x y Hx Hy Hidle)]. unfold all. cbn [fold_left].
+    destruct (look_on_finds t x _ found y Hy Hidle) as [H1 H2]. destruct (Hkeep t l (from_spot t found x)) as [H3 H4].
+    split; intros Hf Hg; [apply H3, H1; assumption|apply H4, H2; assumption].
+  Qed.
+
+  Lemma next_spots_only t : forall l found z, In z (snd (fold_left (from_spot t) l found)) -> In z (snd found) \/
+    exists x y, In x l /\ In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) /\ z = followed t x y /\ finished z = false.
+  Proof.
+    induction l as [|a l IH]; intros found z Hz; [left; exact Hz|]. cbn [fold_left] in Hz.
+    destruct (IH _ _ Hz) as [H|(x & y & Hx & H)]; [|right; exists x, y; split; [right; exact Hx|exact H]].
+    apply look_on_only in H as [H|(y & Hy & H)]; [left; exact H|]. right. exists a, y. split; [left; reflexivity|auto].
+  Qed.
+
+  Lemma unfinished_later t x ss : finished x = false -> goes_on M t qs x ss -> right_spot t x -> exists a, In a (future qs ss) /\ t <= start a.
+  Proof.
+    intros Hf (Hserved & _) (Hq & _). unfold finished in Hf.
+    assert (Hlen : length (queues x) = length qs) by (unfold qs; rewrite map_length; symmetry; apply (forall2_same_length _ _ _ Hq)).
+    revert Hlen Hf Hserved. generalize (queues x), qs. clear. intros Qs ks Hlen Hf H. revert ks Hlen Hf.
+    induction H as [|Q s Qs ss [Hrel Hge] H IH]; intros [|q ks] Hlen Hf; cbn [length forallb] in *; try discriminate.
+    cbn [future]. destruct Q as [|y Q].
+    - cbn [is_nil andb] in Hf. destruct (IH ks ltac:(lia) Hf) as (a & Ha & Hta). exists a. split; [apply in_or_app; right; exact Ha|exact Hta].
+    - inversion Hrel as [|? p ? s' Hp Hs]. subst. inversion Hge. subst. exists (Attempt q p). split; [left; reflexivity|assumption].
+  Qed.
+
+  Lemma finished_cost x ss t : finished x = true -> goes_on M t qs x ss -> whole_cost qs x ss = begun x.
+  Proof.
+    intros Hf (Hserved & _). unfold whole_cost. assert (total start (future qs ss) = 0); [|lia].
+    unfold finished in Hf. revert Hf. generalize qs. clear -Hserved. induction Hserved as [|Q s Qs ss [Hrel _] H IH]; intros [|q ks] Hf; try reflexivity.
+    cbn [forallb] in Hf. apply andb_true_iff in Hf as [HQ Hf]. destruct Q; [|discriminate]. inversion Hrel. subst. cbn [future map app]. apply IH, Hf.
+  Qed.
+
+  Lemma nothing_cheaper_sound : forall fuel t l n, 0 <= t -> nothing_cheaper M A outputs low limit qs hopeful fuel t l n = true ->
+    (forall x, In x l -> right_spot t x /\ finished x = false) ->
+    forall x ss, In x l -> goes_on M t qs x ss -> low <= whole_cost qs x ss + outputs.
+  Proof.
+    induction fuel as [|fuel IH]; intros t l n Ht Hnone Hright x ss Hx Hgo; [destruct l; [destruct Hx|discriminate]|].
+    destruct (Z.le_gt_cases low (whole_cost qs x ss + outputs)) as [|Hless]; [assumption|exfalso].
+    destruct (Hright x Hx) as [Hspot Hunf].
+    (* it may be in order, without idle rounds *)
+    destruct (settled t x Ht Hspot _ ss (le_n _) Hgo) as (ss1 & Hgo1 & Hbusy1 & Hcost1).
+    destruct (ordered t x ss1 Hspot Hgo1) as (ss2 & Hgo2 & Hasc & Hperm).
+    assert (Hcost2 : whole_cost qs x ss2 + outputs < low).
+    { unfold whole_cost in *. rewrite <- (total_permutation start _ _ Hperm). lia. }
+    assert (Hrun : t < A \/ exists a, In a (still x ++ future qs ss2) /\ runs a (t + 1) = true).
+    { destruct (Z.lt_ge_cases t A) as [|HAt]; [left; assumption|right].
+      destruct (unfinished_later t x ss1 Hunf Hgo1 Hspot) as (a & Ha & Hta).
+      destruct (Hbusy1 (t + 1)) as (b & Hb & Hrun); [lia| |].
+      - exists a. split; [apply in_or_app; right; exact Ha|]. unfold completion.
+        destruct (goes_on_valid t x ss1 Hspot Hgo1 Ht a) as [[_ Ho] _]; [apply in_or_app; right; exact Ha|]. lia.
+      - exists b. split; [|exact Hrun]. apply in_app_or in Hb as [Hb|Hb]; apply in_or_app; [left; exact Hb|right].
+        apply (Permutation_in _ Hperm Hb). }
+    destruct (one_round t x ss2 Hspot Hgo2 Hasc Hrun) as (y & Hy & Hidle & Hgo3 & Hcost3).
+    set (x' := followed t x y) in *. set (ss3 := map (later_part t) ss2) in *.
+    assert (Hright' : forall x y, In x l -> In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) -> right_spot (t + 1) (followed t x y)).
+    { intros x0 y0 Hx0 Hy0. destruct (Hright x0 Hx0) as [(Hq & Ha & Hp) _].
+      apply followed_right; [split; [exact Hq|split; assumption]|]. rewrite <- (app_nil_r (rev specs)).
+      apply (choose_right t x0 specs (queues x0) [Partly [] (taken x0) []] [] Hq) with (z := y0).
+      - intros s Hs. apply in_map, Hs.
+      - intros y' [<-|[]]. split; [constructor|]. split; [intros a []|]. cbn [used news map app]. exact Hp.
+      - exact Hy0. }
+    cbn [nothing_cheaper] in Hnone. destruct l as [|x1 l1] eqn:El; [destruct Hx|]. rewrite <- El in *.
+    destruct (next_spots M A outputs low qs hopeful t l) as [cheaper following] eqn:E.
+    assert (E' : fold_left (from_spot t) l (false, []) = (cheaper, following)) by exact E.
+    apply andb_true_iff in Hnone as [Hstop Hnone]. apply negb_true_iff, orb_false_iff in Hstop as [-> _].
+    destruct (next_spots_find t l (false, []) x y Hx Hy Hidle) as [Hfin Hfound]. rewrite E' in Hfin, Hfound. cbn [fst snd] in Hfin, Hfound. fold x' in Hfin, Hfound.
+    destruct (finished x') eqn:Ef.
+    - rewrite (finished_cost x' ss3 (t + 1) Ef Hgo3) in Hcost3. specialize (Hfin eq_refl ltac:(lia)). discriminate.
+    - assert (Hspot' : right_spot (t + 1) x') by (apply (Hright' x y); assumption).
+      destruct (settled (t + 1) x' ltac:(lia) Hspot' _ ss3 (le_n _) Hgo3) as (ss4 & Hgo4 & Hbusy4 & Hcost4).
+      assert (Hin : In x' following).
+      { apply Hfound; [reflexivity|]. apply (Hhope (t + 1) x' ss4); auto; [lia|]. unfold whole_cost in *. lia. }
+      destruct (needed_spec (t + 1) (rev' following)) as [Hkept Honly].
+      destruct (Hkept x') as (z & Hz & Hbeside); [unfold rev'; rewrite <- rev_alt, <- in_rev; exact Hin|].
+      assert (Hall : forall z, In z (needed (t + 1) qs (rev' following)) -> right_spot (t + 1) z /\ finished z = false).
+      { intros z' Hz'. apply Honly in Hz'. unfold rev' in Hz'. rewrite <- rev_alt, <- in_rev in Hz'.
+        destruct (next_spots_only t l (false, []) z') as [[]|(x2 & y2 & Hx2 & Hy2 & -> & Hf2)]; [rewrite E'; exact Hz'|].
+        split; [apply Hright'; assumption|exact Hf2]. }
+      destruct (superfluous (t + 1) z x' ss3 Hord (proj1 (Hall z Hz)) Hspot' Hbeside Hgo3) as (ss5 & Hgo5 & Hcost5).
+      specialize (IH (t + 1) _ _ ltac:(lia) Hnone Hall z ss5 Hz Hgo5). lia.
+  Qed.
 End Spots.
