@@ -144,22 +144,23 @@ Definition needed (t : Z) (qs : list request) (l : list spot) : list spot :=
 (* --- The search -------------------------------------------------------------------------- *)
 
 Section Search.
-  (* The sum of all outputs; the bound; which spots at a time may go on below it. *)
-  Context (M A outputs low limit : Z) (qs : list request) (hopeful : Z -> spot -> bool).
+  (* The sum of all outputs; the bound; which spots may go on below it, as far as a view at a time tells. *)
+  Context {V : Type} (M A outputs low limit : Z) (qs : list request) (view : Z -> V) (hopeful : V -> spot -> bool).
   Let shapes := map shape qs.
 
   Definition finished (x : spot) : bool := forallb is_nil (queues x).
 
   (* Whether a schedule that costs less is found, and spots that may go on, the last one first. *)
-  Definition look_on (t : Z) (x : spot) (found : bool * list spot) (y : partly) : bool * list spot :=
+  Definition look_on (t : Z) (ahead : V) (x : spot) (found : bool * list spot) (y : partly) : bool * list spot :=
     if idle_choice A t y then found
     else
       let x' := followed t x y in
       if finished x' then (fst found || (begun x' + outputs <? low), snd found)
-      else if hopeful (t + 1) x' then (fst found, x' :: snd found)
+      else if hopeful ahead x' then (fst found, x' :: snd found)
       else found.
   Definition next_spots (t : Z) (l : list spot) : bool * list spot :=
-    fold_left (fun found x => fold_left (look_on t x) (choose M t shapes (queues x) [Partly [] (taken x) []]) found) l (false, []).
+    let ahead := view (t + 1) in
+    fold_left (fun found x => fold_left (look_on t ahead x) (choose M t shapes (queues x) [Partly [] (taken x) []]) found) l (false, []).
 
   Fixpoint nothing_cheaper (fuel : nat) (t : Z) (l : list spot) (looked_at : Z) : bool :=
     match l, fuel with
@@ -974,37 +975,37 @@ Section Spots.
 
   (* --- The search --- *)
 
-  Context (outputs low limit : Z) (hopeful : Z -> spot -> bool) (Hord : orderly (-1) 0 qs).
+  Context {V : Type} (outputs low limit : Z) (view : Z -> V) (hopeful : V -> spot -> bool) (Hord : orderly (-1) 0 qs).
   Context (Hhope : forall t x ss, 1 <= t -> right_spot t x -> goes_on M t qs x ss -> busy_after (Z.max A t) (still x ++ future qs ss) ->
-    whole_cost qs x ss + outputs < low -> hopeful t x = true).
+    whole_cost qs x ss + outputs < low -> hopeful (view t) x = true).
 
-  Lemma look_on_keeps t x : forall ys found, (fst found = true -> fst (fold_left (look_on A outputs low hopeful t x) ys found) = true) /\
-    (forall z, In z (snd found) -> In z (snd (fold_left (look_on A outputs low hopeful t x) ys found))).
+  Lemma look_on_keeps t ahead x : forall ys found, (fst found = true -> fst (fold_left (look_on A outputs low hopeful t ahead x) ys found) = true) /\
+    (forall z, In z (snd found) -> In z (snd (fold_left (look_on A outputs low hopeful t ahead x) ys found))).
   Proof.
     induction ys as [|y ys IH]; intros found; [auto|]. cbn [fold_left].
-    destruct (IH (look_on A outputs low hopeful t x found y)) as [H1 H2].
-    assert (H : (fst found = true -> fst (look_on A outputs low hopeful t x found y) = true) /\
-      (forall z, In z (snd found) -> In z (snd (look_on A outputs low hopeful t x found y)))).
+    destruct (IH (look_on A outputs low hopeful t ahead x found y)) as [H1 H2].
+    assert (H : (fst found = true -> fst (look_on A outputs low hopeful t ahead x found y) = true) /\
+      (forall z, In z (snd found) -> In z (snd (look_on A outputs low hopeful t ahead x found y)))).
     { unfold look_on. destruct (idle_choice A t y); [auto|]. cbv zeta. destruct (finished _); cbn [fst snd].
       - split; [intros ->; reflexivity|auto].
       - destruct (hopeful _ _); cbn [fst snd]; [split; [auto|intros z Hz; right; exact Hz]|auto]. }
     destruct H as [H3 H4]. split; [intros H; apply H1, H3, H|intros z Hz; apply H2, H4, Hz].
   Qed.
 
-  Lemma look_on_finds t x : forall ys found y, In y ys -> idle_choice A t y = false ->
-    let x' := followed t x y in let all := fold_left (look_on A outputs low hopeful t x) ys found in
+  Lemma look_on_finds t ahead x : forall ys found y, In y ys -> idle_choice A t y = false ->
+    let x' := followed t x y in let all := fold_left (look_on A outputs low hopeful t ahead x) ys found in
     (finished x' = true -> begun x' + outputs < low -> fst all = true) /\
-    (finished x' = false -> hopeful (t + 1) x' = true -> In x' (snd all)).
+    (finished x' = false -> hopeful ahead x' = true -> In x' (snd all)).
   Proof.
     induction ys as [|y0 ys IH]; intros found y Hy Hidle x' all; [destruct Hy|].
     destruct Hy as [->|Hy]; [|apply (IH _ y Hy Hidle)].
-    destruct (look_on_keeps t x ys (look_on A outputs low hopeful t x found y)) as [H1 H2]. unfold all. cbn [fold_left].
+    destruct (look_on_keeps t ahead x ys (look_on A outputs low hopeful t ahead x found y)) as [H1 H2]. unfold all. cbn [fold_left].
     split; intros Hf Hg; [apply H1|apply H2]; unfold look_on; rewrite Hidle; fold x'; cbv zeta; rewrite Hf.
     - cbn [fst]. replace (begun x' + outputs <? low) with true by lia. apply orb_true_r.
     - rewrite Hg. left. reflexivity.
   Qed.
 
-  Lemma look_on_only t x : forall ys found z, In z (snd (fold_left (look_on A outputs low hopeful t x) ys found)) ->
+  Lemma look_on_only t ahead x : forall ys found z, In z (snd (fold_left (look_on A outputs low hopeful t ahead x) ys found)) ->
     In z (snd found) \/ exists y, In y ys /\ z = followed t x y /\ finished z = false.
   Proof.
     induction ys as [|y ys IH]; intros found z Hz; [left; exact Hz|]. cbn [fold_left] in Hz.
@@ -1015,22 +1016,22 @@ Section Spots.
   Qed.
 
   Definition from_spot (t : Z) (found : bool * list spot) (x : spot) : bool * list spot :=
-    fold_left (look_on A outputs low hopeful t x) (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) found.
+    fold_left (look_on A outputs low hopeful t (view (t + 1)) x) (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) found.
 
   Lemma next_spots_find t : forall l found x y, In x l -> In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) ->
     idle_choice A t y = false ->
     let x' := followed t x y in let all := fold_left (from_spot t) l found in
     (finished x' = true -> begun x' + outputs < low -> fst all = true) /\
-    (finished x' = false -> hopeful (t + 1) x' = true -> In x' (snd all)).
+    (finished x' = false -> hopeful (view (t + 1)) x' = true -> In x' (snd all)).
   Proof.
     assert (Hkeep : forall t l found, (fst found = true -> fst (fold_left (from_spot t) l found) = true) /\
         (forall z, In z (snd found) -> In z (snd (fold_left (from_spot t) l found)))).
     { intros t' l. induction l as [|a l IH]; intros found; [auto|]. cbn [fold_left]. destruct (IH (from_spot t' found a)) as [H1 H2].
-      destruct (look_on_keeps t' a (choose M t' (map shape qs) (queues a) [Partly [] (taken a) []]) found) as [H3 H4].
+      destruct (look_on_keeps t' (view (t' + 1)) a (choose M t' (map shape qs) (queues a) [Partly [] (taken a) []]) found) as [H3 H4].
       split; [intros H; apply H1, H3, H|intros z Hz; apply H2, H4, Hz]. }
     induction l as [|a l IH]; intros found x y Hx Hy Hidle x' all; [destruct Hx|].
     destruct Hx as [->|Hx]; [|apply (IH _ x y Hx Hy Hidle)]. unfold all. cbn [fold_left].
-    destruct (look_on_finds t x _ found y Hy Hidle) as [H1 H2]. destruct (Hkeep t l (from_spot t found x)) as [H3 H4].
+    destruct (look_on_finds t (view (t + 1)) x (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) found y Hy Hidle) as [H1 H2]. destruct (Hkeep t l (from_spot t found x)) as [H3 H4].
     split; intros Hf Hg; [apply H3, H1; assumption|apply H4, H2; assumption].
   Qed.
 
@@ -1060,7 +1061,7 @@ Section Spots.
     cbn [forallb] in Hf. apply andb_true_iff in Hf as [HQ Hf]. destruct Q; [|discriminate]. inversion Hrel. subst. cbn [future map app]. apply IH, Hf.
   Qed.
 
-  Lemma nothing_cheaper_sound : forall fuel t l n, 0 <= t -> nothing_cheaper M A outputs low limit qs hopeful fuel t l n = true ->
+  Lemma nothing_cheaper_sound : forall fuel t l n, 0 <= t -> nothing_cheaper M A outputs low limit qs view hopeful fuel t l n = true ->
     (forall x, In x l -> right_spot t x /\ finished x = false) ->
     forall x ss, In x l -> goes_on M t qs x ss -> low <= whole_cost qs x ss + outputs.
   Proof.
@@ -1090,7 +1091,7 @@ Section Spots.
       - intros y' [<-|[]]. split; [constructor|]. split; [intros a []|]. cbn [used news map app]. exact Hp.
       - exact Hy0. }
     cbn [nothing_cheaper] in Hnone. destruct l as [|x1 l1] eqn:El; [destruct Hx|]. rewrite <- El in *.
-    destruct (next_spots M A outputs low qs hopeful t l) as [cheaper following] eqn:E.
+    destruct (next_spots M A outputs low qs view hopeful t l) as [cheaper following] eqn:E.
     assert (E' : fold_left (from_spot t) l (false, []) = (cheaper, following)) by exact E.
     apply andb_true_iff in Hnone as [Hstop Hnone]. apply negb_true_iff, orb_false_iff in Hstop as [-> _].
     destruct (next_spots_find t l (false, []) x y Hx Hy Hidle) as [Hfin Hfound]. rewrite E' in Hfin, Hfound. cbn [fst snd] in Hfin, Hfound. fold x' in Hfin, Hfound.
