@@ -5,7 +5,7 @@
    small cost, then it can from one of the next spots, and from those that are kept of them. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation FMapPositive.
-From Kvopt Require Import Model Sums Staircase Completions Prices Paths Types Vectors Exhaustive BatchGraph.
+From Kvopt Require Import Model Sums Staircase Completions Prices Paths Types Keys Vectors Exhaustive BatchGraph.
 Import ListNotations.
 Open Scope Z_scope.
 
@@ -72,10 +72,11 @@ Fixpoint below (p p' : list Z) : bool :=
   | _, _ => false
   end.
 
-(* What is compared: the sum of starts with all who wait starting now, and the fields. *)
+(* What is compared: the sum of starts with all who wait starting now, and the fields, the last one first. *)
 Record weighed := Weighed { weight : Z; fields_of : list Z; spot_of : spot }.
+Definition fields_at (t : Z) (qs : list request) (x : spot) : list Z := rev' (waiting_fields t (-1) 0 qs (queues x)).
 Definition weigh (t : Z) (qs : list request) (x : spot) : weighed :=
-  Weighed (begun x + t * total (ready_of t) (queues x)) (waiting_fields t (-1) 0 qs (queues x)) x.
+  Weighed (begun x + t * total (ready_of t) (queues x)) (fields_at t qs x) x.
 
 (* The order of numbers whose digits these are, the last one the highest. *)
 Fixpoint order_back (x y : list Z) : comparison :=
@@ -85,61 +86,86 @@ Fixpoint order_back (x y : list Z) : comparison :=
   | _, [] => Gt
   | a :: x', b :: y' => match order_back x' y' with Eq => a ?= b | c => c end
   end.
-Definition not_after (x y : weighed) : bool :=
-  match weight x ?= weight y with
+
+(* By fields and then by weight, or the other way round. *)
+Definition then_by (c c' : comparison) : comparison := match c with Eq => c' | _ => c end.
+Definition by_profile (x y : weighed) : comparison := order_back (taken (spot_of x)) (taken (spot_of y)).
+Definition by_fields (x y : weighed) : bool :=
+  match Key.order (fields_of x) (fields_of y) with
   | Lt => true
   | Gt => false
   | Eq =>
-      match order_back (fields_of x) (fields_of y) with
-      | Lt => true
-      | Gt => false
-      | Eq => match order_back (taken (spot_of x)) (taken (spot_of y)) with Gt => false | _ => true end
-      end
+      if weight x =? weight y then match by_profile x y with Gt => false | _ => true end
+      else weight x <? weight y
   end.
+Definition by_weight (x y : weighed) : bool :=
+  if weight x =? weight y then
+    match Key.order (fields_of x) (fields_of y) with
+    | Lt => true
+    | Gt => false
+    | Eq => match by_profile x y with Gt => false | _ => true end
+    end
+  else weight x <? weight y.
 
-Fixpoint merged (l : list weighed) : list weighed -> list weighed -> list weighed :=
+(* Lists in order become one; none of them is rare, so no function here calls itself but at its end. *)
+Fixpoint merged (le : weighed -> weighed -> bool) (l : list weighed) : list weighed -> list weighed -> list weighed :=
   fix go (l' found : list weighed) : list weighed :=
     match l, l' with
     | [], _ => rev_append found l'
     | _, [] => rev_append found l
-    | x :: r, y :: r' => if not_after x y then merged r l' (x :: found) else go r' (y :: found)
+    | x :: r, y :: r' => if le x y then merged le r l' (x :: found) else go r' (y :: found)
     end.
-Fixpoint merge_pairs (ls found : list (list weighed)) : list (list weighed) :=
+Fixpoint merge_pairs (le : weighed -> weighed -> bool) (ls found : list (list weighed)) : list (list weighed) :=
   match ls with
-  | a :: b :: rest => merge_pairs rest (merged a b [] :: found)
+  | a :: b :: rest => merge_pairs le rest (merged le a b [] :: found)
   | [a] => rev' (a :: found)
   | [] => rev' found
   end.
-Fixpoint merge_all (fuel : nat) (ls : list (list weighed)) : list weighed :=
+Fixpoint merge_all (le : weighed -> weighed -> bool) (fuel : nat) (ls : list (list weighed)) : list weighed :=
   match ls, fuel with
   | [], _ => []
   | [a], _ => a
-  | _, S fuel' => merge_all fuel' (merge_pairs ls [])
+  | _, S fuel' => merge_all le fuel' (merge_pairs le ls [])
   | _, O => concat ls
   end.
+Definition each_alone (l : list weighed) : list (list weighed) := rev' (fold_left (fun ls x => [x] :: ls) l []).
+Definition in_turn (le : weighed -> weighed -> bool) (l : list weighed) : list weighed := merge_all le (Z.to_nat 64) (each_alone l).
 
-(* Of those kept, by their fields: what they cost, and their profiles. *)
-Definition kept_group : Type := list Z * list (Z * list Z).
-Definition covered (x : weighed) (groups : list kept_group) : bool :=
-  existsb (fun g => below (fst g) (fields_of x)
-    && existsb (fun y => (fst y <=? weight x) && below (snd y) (taken (spot_of x))) (snd g)) groups.
-Fixpoint put_group (x : weighed) (groups : list kept_group) : list kept_group :=
-  match groups with
-  | [] => [(fields_of x, [(weight x, taken (spot_of x))])]
-  | g :: rest =>
-      match order_back (fst g) (fields_of x) with
-      | Eq => (fst g, snd g ++ [(weight x, taken (spot_of x))]) :: rest
-      | _ => g :: put_group x rest
-      end
-  end.
-Fixpoint keep_needed (l : list weighed) (groups : list kept_group) (kept : list spot) : list spot :=
+(* Of those kept, by their fields, the weights and profiles, the lightest first. *)
+Definition kept_list : Type := list (Z * list Z).
+Fixpoint covered (w : Z) (p : list Z) (l : kept_list) : bool :=
   match l with
-  | [] => rev' kept
-  | x :: rest => if covered x groups then keep_needed rest groups kept else keep_needed rest (put_group x groups) (spot_of x :: kept)
+  | [] => false
+  | y :: rest => if fst y <=? w then below (snd y) p || covered w p rest else false
+  end.
+Definition covers (x : weighed) (under : list kept_list) (own : kept_list) : bool :=
+  existsb (fun y => (fst y <=? weight x) && below (snd y) (taken (spot_of x))) own
+  || existsb (covered (weight x) (taken (spot_of x))) under.
+
+(* Rows in the order of their fields; those with the same ones as the last row, whose fields are `now`, are in `own`, the last one
+   first, and `under` has what is kept with fields nowhere larger. *)
+Fixpoint keep_rows (l : list weighed) (groups : list (list Z * kept_list)) (now : list Z) (under : list kept_list) (own : kept_list)
+    (kept : list weighed) : list weighed :=
+  match l with
+  | [] => kept
+  | x :: rest =>
+      let entry := (weight x, taken (spot_of x)) in
+      match Key.order now (fields_of x) with
+      | Eq =>
+          if covers x under own then keep_rows rest groups now under own kept
+          else keep_rows rest groups now under (entry :: own) (x :: kept)
+      | _ =>
+          let groups' := (now, rev' own) :: groups in
+          let under' := map snd (filter (fun g => below (fst g) (fields_of x)) groups') in
+          if covers x under' [] then keep_rows rest groups' (fields_of x) under' [] kept
+          else keep_rows rest groups' (fields_of x) under' [entry] (x :: kept)
+      end
   end.
 
 Definition needed (t : Z) (qs : list request) (l : list spot) : list spot :=
-  keep_needed (merge_all (Z.to_nat 64) (map (fun x => [weigh t qs x]) l)) [] [].
+  let rows := rev' (fold_left (fun found x => weigh t qs x :: found) l []) in
+  let kept := rev' (keep_rows (in_turn by_fields rows) [] [] [] [] []) in
+  rev' (fold_left (fun found x => spot_of x :: found) (in_turn by_weight kept) []).
 
 (* --- The search -------------------------------------------------------------------------- *)
 
@@ -747,6 +773,22 @@ Section Spots.
   Lemma waiting_fields_from t : forall ks last sum Qs, waiting_fields t last sum ks Qs = fields_from last sum ks (map (ready_of t) Qs).
   Proof. induction ks as [|q ks IH]; intros last sum [|Q Qs]; cbn; try reflexivity. cbv zeta. f_equal. apply IH. Qed.
 
+  Lemma fields_length : forall ks last sum ws, length ks = length ws -> length (fields_from last sum ks ws) = length ks.
+  Proof. induction ks as [|q ks IH]; intros last sum [|w ws] H; cbn [length fields_from] in *; try discriminate; [reflexivity|]. cbv zeta. cbn [length]. rewrite IH; lia. Qed.
+
+  Lemma below_forall2 : forall p p', length p = length p' -> below p p' = true <-> Forall2 Z.le p p'.
+  Proof.
+    induction p as [|x p IH]; intros [|y p'] H; cbn [length below] in *; try discriminate; [split; [constructor|reflexivity]|].
+    rewrite andb_true_iff, (IH p') by lia. split; [intros [H1 H2]; constructor; [lia|exact H2]|].
+    intros H1. inversion H1. subst. split; [lia|assumption].
+  Qed.
+
+  Lemma below_rev p p' : below (rev' p) (rev' p') = true -> length p = length p' -> below p p' = true.
+  Proof.
+    unfold rev'. rewrite <- !rev_alt. intros H Hlen. apply below_forall2; [exact Hlen|]. apply below_forall2 in H; [|rewrite !rev_length; exact Hlen].
+    apply rev_forall2 in H. rewrite !rev_involutive in H. exact H.
+  Qed.
+
   Lemma total_starts_ge t k : Forall (fun a => t <= start a) k -> t * Z.of_nat (length k) <= total start k.
   Proof. induction 1 as [|a k Ha _ IH]; cbn [length total]; lia. Qed.
 
@@ -834,7 +876,7 @@ Section Spots.
 
   Definition beside (t : Z) (x y : spot) : Prop :=
     begun x + t * total (ready_of t) (queues x) <= begun y + t * total (ready_of t) (queues y) /\
-    below (waiting_fields t (-1) 0 qs (queues x)) (waiting_fields t (-1) 0 qs (queues y)) = true /\
+    below (fields_at t qs x) (fields_at t qs y) = true /\
     below (taken x) (taken y) = true.
 
   Lemma superfluous t x y ss : orderly (-1) 0 qs -> right_spot t x -> right_spot t y -> beside t x y -> goes_on M t qs y ss ->
@@ -845,7 +887,9 @@ Section Spots.
     assert (Hpos : forall q, In q qs -> 0 <= prompt q) by (intros q H; apply Hqs, H).
     assert (Hl : forall Qs, Forall2 (right_queue t) specs Qs -> length Qs = length qs).
     { intros Qs H. unfold qs. rewrite map_length. symmetry. apply (forall2_same_length _ _ _ H). }
-    rewrite !waiting_fields_from in Hfields. rewrite <- Hw' in Hfields.
+    unfold fields_at in Hfields. rewrite !waiting_fields_from in Hfields. apply below_rev in Hfields.
+    2:{ rewrite !fields_length by (rewrite map_length; symmetry; apply Hl; assumption). reflexivity. }
+    rewrite <- Hw' in Hfields.
     destruct (matched t qs (map (ready_of t) (queues x)) sw' (-1) 0 [] 0 0) as (sw & H1 & H2 & H3 & H4); auto.
     - rewrite map_length. apply Hl, Hqx.
     - rewrite <- (map_length (fun s => Z.of_nat (length s))), Hw', map_length. apply Hl, Hqy.
@@ -872,7 +916,7 @@ Section Spots.
 
   (* --- What is kept --- *)
 
-  Lemma in_merged l : forall l' found x, In x l \/ In x l' \/ In x found <-> In x (merged l l' found).
+  Lemma in_merged le l : forall l' found x, In x l \/ In x l' \/ In x found <-> In x (merged le l l' found).
   Proof.
     assert (Happ : forall (l found : list weighed) x, In x (rev_append found l) <-> In x l \/ In x found).
     { intros k found x. rewrite rev_append_rev, in_app_iff, <- in_rev. tauto. }
@@ -880,97 +924,144 @@ Section Spots.
     - intros found x. destruct l'; cbn [merged]; rewrite Happ; cbn [In]; tauto.
     - induction l' as [|b l' IH']; intros found x.
       + cbn [merged]. rewrite Happ. cbn [In]. tauto.
-      + cbn [merged]. destruct (not_after a b).
+      + cbn [merged]. destruct (le a b).
         * rewrite <- IH. cbn [In]. tauto.
         * specialize (IH' (b :: found) x). cbn [merged] in IH'. rewrite <- IH'. cbn [In]. tauto.
   Qed.
 
-  Lemma in_merge_pairs : forall n ls found x, (length ls <= n)%nat ->
-    In x (concat ls) \/ In x (concat found) <-> In x (concat (merge_pairs ls found)).
+  Lemma in_rev' {B : Type} (l : list B) x : In x (rev' l) <-> In x l.
+  Proof. unfold rev'. rewrite <- rev_alt, <- in_rev. reflexivity. Qed.
+
+  Lemma in_merge_pairs le : forall n ls found x, (length ls <= n)%nat ->
+    In x (concat ls) \/ In x (concat found) <-> In x (concat (merge_pairs le ls found)).
   Proof.
     assert (Hrev : forall (ls : list (list weighed)) x, In x (concat (rev' ls)) <-> In x (concat ls)).
-    { intros ls x. unfold rev'. rewrite <- rev_alt, !in_concat. split; intros (y & Hy & Hx); exists y; (split; [|exact Hx]); [apply in_rev|rewrite <- in_rev]; exact Hy. }
+    { intros ls x. rewrite !in_concat. split; intros (y & Hy & Hx); exists y; (split; [apply in_rev'; exact Hy|exact Hx]). }
     induction n as [|n IH]; intros [|a [|b ls]] found x Hlen; cbn [length merge_pairs] in *; try lia;
       try (rewrite Hrev; cbn [concat]; rewrite ?in_app_iff; cbn [In]; tauto).
-    rewrite <- (IH ls (merged a b [] :: found) x) by lia. cbn [concat]. rewrite !in_app_iff, <- in_merged. cbn [In]. tauto.
+    rewrite <- (IH ls (merged le a b [] :: found) x) by lia. cbn [concat]. rewrite !in_app_iff, <- in_merged. cbn [In]. tauto.
   Qed.
 
-  Lemma in_merge_all : forall fuel ls x, In x (concat ls) <-> In x (merge_all fuel ls).
+  Lemma in_merge_all le : forall fuel ls x, In x (concat ls) <-> In x (merge_all le fuel ls).
   Proof.
     induction fuel as [|fuel IH]; intros [|a [|b ls]] x; cbn [merge_all]; try tauto;
       try (cbn [concat]; rewrite app_nil_r; tauto).
-    rewrite <- IH, <- (in_merge_pairs (length (a :: b :: ls))) by lia. cbn [In concat]. tauto.
+    rewrite <- IH, <- (in_merge_pairs le (length (a :: b :: ls))) by lia. cbn [In concat]. tauto.
   Qed.
 
-  Definition has_group (x : weighed) (groups : list kept_group) : Prop :=
-    exists g, In g groups /\ fst g = fields_of x /\ In (weight x, taken (spot_of x)) (snd g).
-
-  Lemma order_back_eq : forall x y, order_back x y = Eq -> x = y.
+  Lemma in_collected {B C : Type} (f : B -> C) (l : list B) y : In y (rev' (fold_left (fun found x => f x :: found) l [])) <-> In y (map f l).
   Proof.
-    induction x as [|a x IH]; intros [|b y] H; cbn [order_back] in H; try discriminate; [reflexivity|].
-    destruct (order_back x y) eqn:E; try discriminate. rewrite (IH y E). apply Z.compare_eq in H. subst. reflexivity.
+    rewrite in_rev'. assert (H : forall found, In y (fold_left (fun found x => f x :: found) l found) <-> In y (map f l) \/ In y found).
+    { induction l as [|x l IH]; intros found; cbn [fold_left map In]; [tauto|]. rewrite IH. cbn [In]. tauto. }
+    rewrite H. cbn [In]. tauto.
   Qed.
 
-  (* Groups are of what is kept. *)
-  Definition groups_kept (t : Z) (groups : list kept_group) (kept : list spot) : Prop :=
-    forall g y, In g groups -> In y (snd g) -> exists z, In z kept /\ waiting_fields t (-1) 0 qs (queues z) = fst g /\
-      begun z + t * total (ready_of t) (queues z) = fst y /\ taken z = snd y.
-
-  Lemma groups_kept_put t x groups kept : groups_kept t groups kept -> groups_kept t (put_group (weigh t qs x) groups) (x :: kept).
+  Lemma in_in_turn le l x : In x (in_turn le l) <-> In x l.
   Proof.
-    intros H. assert (Hold : groups_kept t groups (x :: kept)).
-    { intros g y Hg Hy. destruct (H g y Hg Hy) as (z & Hz & Hrest). exists z. split; [right; exact Hz|exact Hrest]. }
-    clear H. induction groups as [|g groups IH]; cbn [put_group].
-    - intros g y [<-|[]] [<-|[]]. exists x. cbn [fst snd weigh weight fields_of spot_of]. split; [left; reflexivity|auto].
-    - assert (Hrest : groups_kept t groups (x :: kept)) by (intros g' y Hg Hy; apply (Hold g' y); [right; exact Hg|exact Hy]).
-      destruct (order_back (fst g) (fields_of (weigh t qs x))) eqn:E.
-      + intros g' y [<-|Hg] Hy; [|apply (Hrest g' y Hg Hy)]. cbn [fst snd] in *. apply in_app_or in Hy as [Hy|[<-|[]]].
-        * apply (Hold g y (or_introl eq_refl) Hy).
-        * exists x. apply order_back_eq in E. cbn [fst snd weigh weight fields_of spot_of] in *. split; [left; reflexivity|auto].
-      + intros g' y [<-|Hg] Hy; [apply (Hold g y (or_introl eq_refl) Hy)|apply (IH Hrest g' y Hg Hy)].
-      + intros g' y [<-|Hg] Hy; [apply (Hold g y (or_introl eq_refl) Hy)|apply (IH Hrest g' y Hg Hy)].
+    unfold in_turn. rewrite <- in_merge_all, in_concat. unfold each_alone. split.
+    - intros (y & Hy & Hx). apply in_collected, in_map_iff in Hy as (z & <- & Hz). destruct Hx as [<-|[]]. exact Hz.
+    - intros Hx. exists [x]. split; [apply in_collected, in_map_iff; exists x; auto|left; reflexivity].
+  Qed.
+
+  (* What is kept, whose fields are nowhere larger. *)
+  Definition lists_kept (fields : list Z) (l : kept_list) (kept : list weighed) : Prop :=
+    forall y, In y l -> exists z, In z kept /\ below (fields_of z) fields = true /\ weight z = fst y /\ taken (spot_of z) = snd y.
+
+  Lemma lists_more fields l kept x : lists_kept fields l kept -> lists_kept fields l (x :: kept).
+  Proof. intros H y Hy. destruct (H y Hy) as (z & Hz & Hrest). exists z. split; [right; exact Hz|exact Hrest]. Qed.
+
+  Lemma below_trans : forall p p' p'', below p p' = true -> below p' p'' = true -> below p p'' = true.
+  Proof.
+    induction p as [|x p IH]; intros [|y p'] [|z p''] H1 H2; cbn [below] in *; try discriminate; try reflexivity.
+    apply andb_true_iff in H1 as [H1 H3]. apply andb_true_iff in H2 as [H2 H4]. apply andb_true_iff. split; [lia|apply (IH p'); assumption].
   Qed.
 
   Lemma below_refl p : below p p = true.
   Proof. induction p as [|x p IH]; [reflexivity|]. cbn [below]. rewrite Z.leb_refl. exact IH. Qed.
 
-  Lemma keep_needed_spec t : forall l groups kept, groups_kept t groups kept ->
-    (forall z, In z kept -> In z (keep_needed (map (weigh t qs) l) groups kept)) /\
-    (forall x, In x l -> exists z, In z (keep_needed (map (weigh t qs) l) groups kept) /\ beside t z x) /\
-    (forall z, In z (keep_needed (map (weigh t qs) l) groups kept) -> In z kept \/ In z l).
+  Lemma covered_spec w p l : covered w p l = true -> exists y, In y l /\ fst y <= w /\ below (snd y) p = true.
   Proof.
-    induction l as [|x l IH]; intros groups kept Hgroups; cbn [map keep_needed].
-    - unfold rev'. rewrite <- rev_alt. split; [intros z Hz; rewrite <- in_rev; exact Hz|]. split; [intros x []|].
-      intros z Hz. left. apply in_rev. exact Hz.
-    - destruct (covered (weigh t qs x) groups) eqn:E.
-      + destruct (IH groups kept Hgroups) as (H1 & H2 & H3). split; [exact H1|]. split.
-        * intros y [<-|Hy]; [|apply H2, Hy]. unfold covered in E. apply existsb_exists in E as (g & Hg & E).
-          apply andb_true_iff in E as [Ef E]. apply existsb_exists in E as (v & Hv & E). apply andb_true_iff in E as [Ew Et].
-          destruct (Hgroups g v Hg Hv) as (z & Hz & Ez1 & Ez2 & Ez3). exists z. split; [apply H1, Hz|].
-          cbn [weigh weight fields_of spot_of] in *. unfold beside. rewrite Ez1, Ez2, Ez3. split; [lia|split; assumption].
-        * intros z Hz. destruct (H3 z Hz) as [H|H]; [left; exact H|right; right; exact H].
-      + destruct (IH _ _ (groups_kept_put t x groups kept Hgroups)) as (H1 & H2 & H3). cbn [weigh spot_of]. split; [|split].
-        * intros z Hz. apply H1. right. exact Hz.
-        * intros y [<-|Hy]; [|apply H2, Hy]. exists x. split; [apply H1; left; reflexivity|].
-          unfold beside. rewrite !below_refl. split; [lia|auto].
-        * intros z Hz. destruct (H3 z Hz) as [[<-|H]|H]; [right; left; reflexivity|left; exact H|right; right; exact H].
+    induction l as [|y l IH]; cbn [covered]; [discriminate|]. destruct (Z.leb_spec (fst y) w); [|discriminate]. intros E.
+    apply orb_true_iff in E as [E|E]; [exists y; split; [left; reflexivity|auto]|]. destruct (IH E) as (z & Hz & Hrest).
+    exists z. split; [right; exact Hz|exact Hrest].
+  Qed.
+
+  Definition lighter (x y : weighed) : Prop :=
+    weight x <= weight y /\ below (fields_of x) (fields_of y) = true /\ below (taken (spot_of x)) (taken (spot_of y)) = true.
+
+  Lemma covers_spec x under own kept : (forall l, In l under -> lists_kept (fields_of x) l kept) -> lists_kept (fields_of x) own kept ->
+    covers x under own = true -> exists z, In z kept /\ lighter z x.
+  Proof.
+    intros Hunder Hown E. assert (H : exists l y, (l = own \/ In l under) /\ In y l /\ fst y <= weight x /\ below (snd y) (taken (spot_of x)) = true).
+    { unfold covers in E. apply orb_true_iff in E as [E|E].
+      - apply existsb_exists in E as (y & Hy & E). apply andb_true_iff in E as [E1 E2]. exists own, y. repeat split; auto. lia.
+      - apply existsb_exists in E as (l & Hl & E). apply covered_spec in E as (y & Hy & E1 & E2). exists l, y. auto. }
+    destruct H as (l & y & Hl & Hy & Hw & Hb). assert (Hk : lists_kept (fields_of x) l kept) by (destruct Hl as [->|Hl]; [exact Hown|apply Hunder, Hl]).
+    destruct (Hk y Hy) as (z & Hz & Hf & Ew & Et). exists z. split; [exact Hz|]. split; [lia|]. split; [exact Hf|]. rewrite Et. exact Hb.
+  Qed.
+
+  Lemma keep_rows_spec : forall l groups now under own kept,
+    (forall g, In g groups -> lists_kept (fst g) (snd g) kept) -> (forall k, In k under -> lists_kept now k kept) -> lists_kept now own kept ->
+    let all := keep_rows l groups now under own kept in
+    (forall z, In z kept -> In z all) /\ (forall x, In x l -> exists z, In z all /\ lighter z x) /\ (forall z, In z all -> In z kept \/ In z l).
+  Proof.
+    assert (Hself : forall x, lighter x x) by (intros x; split; [lia|split; apply below_refl]).
+    induction l as [|x l IH]; intros groups now under own kept Hgroups Hunder Hown; cbn [keep_rows]; [split; [auto|split; [intros x []|auto]]|].
+    assert (Hentry : lists_kept (fields_of x) [(weight x, taken (spot_of x))] (x :: kept)).
+    { intros y [<-|[]]. exists x. split; [left; reflexivity|]. split; [apply below_refl|auto]. }
+    assert (Hcons : forall (k k' : list weighed), (forall z, In z k -> In z k') /\ (forall y, In y l -> exists z, In z k' /\ lighter z y) /\ (forall z, In z k' -> In z k \/ In z l) ->
+        forall w, (exists z, In z k' /\ lighter z x) -> (forall z, In z w -> In z k) -> (forall z, In z k -> In z w \/ z = x) ->
+        (forall z, In z w -> In z k') /\ (forall y, In y (x :: l) -> exists z, In z k' /\ lighter z y) /\ (forall z, In z k' -> In z w \/ In z (x :: l))).
+    { intros k k' (H1 & H2 & H3) w Hx Hw Hw'. split; [intros z Hz; apply H1, Hw, Hz|]. split.
+      - intros y [<-|Hy]; [exact Hx|apply H2, Hy].
+      - intros z Hz. destruct (H3 z Hz) as [H|H]; [destruct (Hw' z H) as [H'| ->]; [left; exact H'|right; left; reflexivity]|right; right; exact H]. }
+    assert (Hmore : forall (groups : list (list Z * kept_list)), (forall g, In g groups -> lists_kept (fst g) (snd g) kept) -> forall g, In g groups -> lists_kept (fst g) (snd g) (x :: kept)).
+    { intros gs H g Hg. apply lists_more, H, Hg. }
+    assert (Hnext : forall groups', (forall g, In g groups' -> lists_kept (fst g) (snd g) kept) ->
+        forall k, In k (map snd (filter (fun g => below (fst g) (fields_of x)) groups')) -> lists_kept (fields_of x) k kept).
+    { intros groups' H k Hk. apply in_map_iff in Hk as (g & <- & Hg). apply filter_In in Hg as [Hg Hb].
+      intros y Hy. destruct (H g Hg y Hy) as (z & Hz & Hf & Hrest). exists z. split; [exact Hz|]. split; [apply (below_trans _ (fst g)); assumption|exact Hrest]. }
+    assert (Hthen : forall groups', (forall g, In g groups' -> lists_kept (fst g) (snd g) kept) ->
+      let under' := map snd (filter (fun g => below (fst g) (fields_of x)) groups') in
+      let all := if covers x under' [] then keep_rows l groups' (fields_of x) under' [] kept
+        else keep_rows l groups' (fields_of x) under' [(weight x, taken (spot_of x))] (x :: kept) in
+      (forall z, In z kept -> In z all) /\ (forall y, In y (x :: l) -> exists z, In z all /\ lighter z y) /\ (forall z, In z all -> In z kept \/ In z (x :: l))).
+    { intros groups' Hgs under'. specialize (Hnext groups' Hgs). fold under' in Hnext. destruct (covers x under' []) eqn:E; cbv zeta.
+      - pose proof (IH groups' (fields_of x) under' [] kept Hgs Hnext (fun y Hy => match Hy with end)) as H.
+        apply (Hcons _ _ H); auto. destruct (covers_spec x under' [] kept Hnext (fun y Hy => match Hy with end) E) as (z & Hz & Hl).
+        exists z. split; [apply H, Hz|exact Hl].
+      - pose proof (IH groups' (fields_of x) under' _ (x :: kept) (Hmore groups' Hgs) (fun k Hk => lists_more _ _ _ _ (Hnext k Hk)) Hentry) as H.
+        apply (Hcons _ _ H); [exists x; split; [apply H; left; reflexivity|apply Hself]|intros z Hz; right; exact Hz|].
+        intros z [<-|Hz]; auto. }
+    destruct (Key.order now (fields_of x)) eqn:E.
+    - apply Key.order_eq in E. subst now. destruct (covers x under own) eqn:Ec.
+      + pose proof (IH groups (fields_of x) under own kept Hgroups Hunder Hown) as H. apply (Hcons _ _ H); auto.
+        destruct (covers_spec x under own kept Hunder Hown Ec) as (z & Hz & Hl). exists z. split; [apply H, Hz|exact Hl].
+      + pose proof (IH groups (fields_of x) under ((weight x, taken (spot_of x)) :: own) (x :: kept) (Hmore groups Hgroups)
+          (fun k Hk => lists_more _ _ _ _ (Hunder k Hk))) as H.
+        assert (Hown' : lists_kept (fields_of x) ((weight x, taken (spot_of x)) :: own) (x :: kept)).
+        { intros y [<-|Hy]; [apply Hentry; left; reflexivity|apply (lists_more _ _ _ x Hown y Hy)]. }
+        specialize (H Hown'). apply (Hcons _ _ H); [exists x; split; [apply H; left; reflexivity|apply Hself]|intros z Hz; right; exact Hz|].
+        intros z [<-|Hz]; auto.
+    - apply Hthen. intros g [<-|Hg]; [cbn [fst snd]; intros y Hy; apply Hown, (proj1 (in_rev' own y)), Hy|apply Hgroups, Hg].
+    - apply Hthen. intros g [<-|Hg]; [cbn [fst snd]; intros y Hy; apply Hown, (proj1 (in_rev' own y)), Hy|apply Hgroups, Hg].
   Qed.
 
   Lemma needed_spec t l : (forall x, In x l -> exists z, In z (needed t qs l) /\ beside t z x) /\ (forall z, In z (needed t qs l) -> In z l).
   Proof.
-    unfold needed. set (k := merge_all _ _).
-    assert (Hk : forall x, In x k <-> In x (map (weigh t qs) l)).
-    { intros x. unfold k. rewrite <- in_merge_all. clear k. induction l as [|a l' IH]; [reflexivity|]. cbn [map concat app In]. rewrite IH. tauto. }
-    assert (Hform : exists l', k = map (weigh t qs) l').
-    { exists (map spot_of k). rewrite map_map. symmetry. rewrite <- (map_id k) at 2. apply map_ext_in. intros x Hx. apply Hk, in_map_iff in Hx as (y & <- & _). reflexivity. }
-    destruct Hform as (l' & El). assert (Hl : forall x, In x l <-> In x l').
-    { intros x. split; intros Hx.
-      - apply (in_map (weigh t qs)) in Hx. apply Hk in Hx. rewrite El in Hx. apply in_map_iff in Hx as (y & Ey & Hy).
-        inversion Ey. subst. exact Hy.
-      - apply (in_map (weigh t qs)) in Hx. rewrite <- El in Hx. apply Hk, in_map_iff in Hx as (y & Ey & Hy). inversion Ey. subst. exact Hy. }
-    rewrite El. destruct (keep_needed_spec t l' [] []) as (_ & H2 & H3); [intros g y []|]. split.
-    - intros x Hx. apply H2, Hl, Hx.
-    - intros z Hz. destruct (H3 z Hz) as [[]|H]. apply Hl, H.
+    unfold needed. set (k := in_turn by_fields _).
+    assert (Hk : forall x, In x k <-> In x (map (weigh t qs) l)) by (intros x; unfold k; rewrite in_in_turn; apply in_collected).
+    destruct (keep_rows_spec k [] [] [] [] []) as (_ & H2 & H3); [intros g []|intros g []|intros g []|].
+    assert (Hall : forall z, In z (rev' (fold_left (fun found x => spot_of x :: found) (in_turn by_weight (rev' (keep_rows k [] [] [] [] []))) []))
+        <-> In z (map spot_of (keep_rows k [] [] [] [] []))).
+    { intros z. rewrite in_collected, !in_map_iff. split; intros (y & Ey & Hy); exists y; (split; [exact Ey|]); [rewrite in_in_turn, in_rev' in Hy|rewrite in_in_turn, in_rev']; exact Hy. }
+    split.
+    - intros x Hx. destruct (H2 (weigh t qs x)) as (z & Hz & Hw & Hf & Ht); [apply Hk, in_map, Hx|].
+      destruct (H3 z Hz) as [[]|Hin]. apply Hk, in_map_iff in Hin as (y & <- & Hy). exists y. split.
+      + apply Hall, in_map_iff. exists (weigh t qs y). auto.
+      + cbn [weigh weight fields_of spot_of] in *. split; [exact Hw|split; assumption].
+    - intros z Hz. apply Hall, in_map_iff in Hz as (y & <- & Hy). destruct (H3 y Hy) as [[]|Hin].
+      apply Hk, in_map_iff in Hin as (x & <- & Hx). exact Hx.
   Qed.
 
   (* --- The search --- *)
