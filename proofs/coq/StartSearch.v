@@ -19,11 +19,12 @@ Definition run : Type := attempt * vector Z.
    the runs. *)
 Record spot := Spot { begun : Z; queues : list (list item); taken : list Z; active : list run }.
 
-(* A choice of starts at a time, for some of the shapes, the last one first. *)
-Record partly := Partly { done : list (list item); used : list Z; news : list run }.
+(* A choice of starts at a time: for shapes of which some start who is left of them, the last one first. *)
+Definition changes : Type := list (Z * list item).
+Record partly := Partly { done : changes; used : list Z; news : list run }.
 
-(* One, two, ... more of a shape start, as long as they are released and fit. *)
-Fixpoint begin_some (M t : Z) (s : list Z) (done : list (list item)) (used : list Z) (news : list run) (Q : list item) : list partly :=
+(* One, two, ... more of shape number n start, as long as they are released and fit. *)
+Fixpoint begin_some (M t n : Z) (s : list Z) (done : changes) (used : list Z) (news : list run) (Q : list item) : list partly :=
   match Q with
   | [] => []
   | x :: Q' =>
@@ -31,23 +32,34 @@ Fixpoint begin_some (M t : Z) (s : list Z) (done : list (list item)) (used : lis
         let used' := add used s in
         if small M used' then
           let news' := (Attempt (who x) t, worths x) :: news in
-          Partly (Q' :: done) used' news' :: begin_some M t s done used' news' Q'
+          Partly ((n, Q') :: done) used' news' :: begin_some M t n s done used' news' Q'
         else []
       else []
   end.
+Definition nobody_ready (t : Z) (Q : list item) : bool :=
+  match Q with x :: _ => t <? release (who x) | [] => true end.
 
-Fixpoint choose (M t : Z) (shapes : list (list Z)) (Qs : list (list item)) (found : list partly) : list partly :=
+(* Choices for the shapes so far, the last one first; then those for one more. *)
+Definition extended (M t n : Z) (s : list Z) (Q : list item) (found : list partly) : list partly :=
+  if nobody_ready t Q then found
+  else fold_left (fun all y => rev_append (begin_some M t n s (done y) (used y) (news y) Q) all) (rev' found) found.
+Fixpoint choose (M t n : Z) (shapes : list (list Z)) (Qs : list (list item)) (found : list partly) : list partly :=
   match shapes, Qs with
-  | s :: shapes', Q :: Qs' =>
-      choose M t shapes' Qs'
-        (map (fun y => Partly (Q :: done y) (used y) (news y)) found
-          ++ flat_map (fun y => begin_some M t s (done y) (used y) (news y) Q) found)
+  | s :: shapes', Q :: Qs' => choose M t (n + 1) shapes' Qs' (extended M t n s Q found)
   | _, _ => found
+  end.
+
+(* The queues from number i on after changes, the first one first. *)
+Fixpoint changed_queues (i : Z) (Qs : list (list item)) (l : changes) : list (list item) :=
+  match l, Qs with
+  | [], _ => Qs
+  | _, [] => []
+  | (n, Q') :: l', Q :: Qs' => if i =? n then Q' :: changed_queues (i + 1) Qs' l' else Q :: changed_queues (i + 1) Qs' l
   end.
 
 (* The spot one round later. *)
 Definition followed (t : Z) (x : spot) (y : partly) : spot :=
-  Spot (begun x + t * Z.of_nat (length (news y))) (rev' (done y)) (tl (used y))
+  Spot (begun x + t * Z.of_nat (length (news y))) (changed_queues 0 (queues x) (rev' (done y))) (tl (used y))
     (filter (fun a => t + 1 <? completion (fst a)) (news y ++ active x)).
 Definition idle_choice (A t : Z) (y : partly) : bool := (A <=? t) && is_nil (used y).
 
@@ -186,7 +198,7 @@ Section Search.
       else found.
   Definition next_spots (t : Z) (l : list spot) : bool * list spot :=
     let ahead := view (t + 1) in
-    fold_left (fun found x => fold_left (look_on t ahead x) (choose M t shapes (queues x) [Partly [] (taken x) []]) found) l (false, []).
+    fold_left (fun found x => fold_left (look_on t ahead x) (rev' (choose M t 0 shapes (queues x) [Partly [] (taken x) []])) found) l (false, []).
 
   Fixpoint nothing_cheaper (fuel : nat) (t : Z) (l : list spot) (looked_at : Z) : bool :=
     match l, fuel with
@@ -254,6 +266,40 @@ Proof.
     split; [constructor; assumption|]. split; [exact H2|lia].
 Qed.
 
+(* What changes make of queues, the last one first. *)
+Inductive changed : Z -> list (list item) -> changes -> list (list item) -> Prop :=
+  | changed_none : changed 0 [] [] []
+  | changed_keep n P l R Q : changed n P l R -> changed (n + 1) (Q :: P) l (Q :: R)
+  | changed_one n P l R Q Q' : changed n P l R -> changed (n + 1) (Q :: P) ((n, Q') :: l) (Q' :: R).
+
+Lemma changed_spec n P l R : changed n P l R -> changed_queues 0 (rev P) (rev l) = rev R.
+Proof.
+  assert (H : changed n P l R -> forall Qs l', match l' with (m, _) :: _ => n <= m | [] => True end ->
+      changed_queues 0 (rev P ++ Qs) (rev l ++ l') = rev R ++ changed_queues n Qs l').
+  { induction 1 as [|n P l R Q _ IH|n P l R Q Q' _ IH]; intros Qs l' Hl'; [reflexivity| |].
+    - cbn [rev]. rewrite <- !app_assoc. cbn [app]. rewrite IH by (destruct l' as [|[m Q'] l']; [exact I|lia]).
+      f_equal. destruct l' as [|[m Q'] l']; cbn [changed_queues]; [destruct Qs; reflexivity|].
+      destruct (Z.eqb_spec n m); [lia|reflexivity].
+    - cbn [rev]. rewrite <- !app_assoc. cbn [app]. rewrite IH by lia. f_equal. cbn [changed_queues]. rewrite Z.eqb_refl. reflexivity. }
+  intros Hc. specialize (H Hc [] [] I). rewrite !app_nil_r in H. exact H.
+Qed.
+
+Lemma in_extended M t n s Q found z : In z (extended M t n s Q found) <->
+  In z found \/ exists y, In y found /\ In z (begin_some M t n s (done y) (used y) (news y) Q).
+Proof.
+  unfold extended. destruct (nobody_ready t Q) eqn:E.
+  - split; [auto|]. intros [H|(y & _ & H)]; [exact H|]. destruct Q as [|x Q]; [destruct H|]. cbn [nobody_ready begin_some] in *.
+    destruct (Z.leb_spec (release (who x)) t); [lia|destruct H].
+  - assert (H : forall l all, In z (fold_left (fun all y => rev_append (begin_some M t n s (done y) (used y) (news y) Q) all) l all) <->
+        In z all \/ exists y, In y l /\ In z (begin_some M t n s (done y) (used y) (news y) Q)).
+    { induction l as [|y l IH]; intros all; cbn [fold_left]; [split; [auto|intros [H|(y & [] & _)]; exact H]|].
+      rewrite IH, rev_append_rev, in_app_iff, <- in_rev. split.
+      - intros [[H|H]|(y' & Hy' & H)]; [right; exists y; split; [left; reflexivity|exact H]|left; exact H|right; exists y'; split; [right; exact Hy'|exact H]].
+      - intros [H|(y' & [<-|Hy'] & H)]; [left; right; exact H|left; left; exact H|right; exists y'; split; assumption]. }
+    rewrite H. unfold rev'. rewrite <- rev_alt. split; (intros [H'|(y & Hy & H')]; [left; exact H'|right; exists y; split; [|exact H']]); [apply in_rev|apply in_rev in Hy]; [exact Hy|].
+    rewrite <- in_rev. apply in_rev. exact Hy.
+Qed.
+
 (* Shapes with all requests of each. *)
 Definition spec : Type := request * list item.
 
@@ -275,8 +321,8 @@ Section Spots.
   (* A choice for some of the shapes. *)
   Definition right_new (t : Z) (y : run) : Prop :=
     In (at_zero (of (fst y))) qs /\ 0 <= release (of (fst y)) <= t /\ start (fst y) = t /\ good (Item (of (fst y)) (snd y)).
-  Definition right_partly (t : Z) (x : spot) (ss : list spec) (y : partly) : Prop :=
-    Forall2 (right_queue t) ss (done y) /\ (forall a, In a (news y) -> right_new t a) /\
+  Definition right_partly (t : Z) (x : spot) (n : Z) (P : list (list item)) (ss : list spec) (y : partly) : Prop :=
+    (exists R, changed n P (done y) R /\ Forall2 (right_queue t) ss R) /\ (forall a, In a (news y) -> right_new t a) /\
     forall j, nth j (used y) 0 = memory (map fst (news y) ++ still x) (t + 1 + Z.of_nat j).
 
   Lemma nth_shape q j : 1 <= output q -> nth j (shape q) 0 = if Z.of_nat j <? output q then prompt q + 1 + Z.of_nat j else 0.
@@ -300,9 +346,9 @@ Section Spots.
     - rewrite <- H3. unfold coming. cbn [filter]. replace (t <? release (who x)) with false by lia. reflexivity.
   Qed.
 
-  Lemma begin_right t x s ss : In (fst s) qs -> forall Q done used news,
-    right_queue t s Q -> right_partly t x ss (Partly done used news) ->
-    forall z, In z (begin_some M t (shape (fst s)) done used news Q) -> right_partly t x (s :: ss) z.
+  Lemma begin_right t x n P s ss Q0 : In (fst s) qs -> forall Q done used news,
+    right_queue t s Q -> right_partly t x n P ss (Partly done used news) ->
+    forall z, In z (begin_some M t n (shape (fst s)) done used news Q) -> right_partly t x (n + 1) (Q0 :: P) (s :: ss) z.
   Proof.
     intros Hs. destruct (Hqs _ Hs) as (Hp & Ho & _).
     induction Q as [|y Q IH]; intros done0 used0 news0 HQ (Hdone & Hnews & Hused) z Hz; [destruct Hz|].
@@ -317,23 +363,32 @@ Section Spots.
     { intros j. rewrite nth_add. cbn [used news] in Hused. rewrite Hused, (use_shape _ t) by assumption.
       cbn [map app fst]. unfold memory at 2. cbn [total]. rewrite (use_at_zero (who y)), Hq. unfold memory. lia. }
     destruct Hz as [<-|Hz].
-    - split; [|split]; cbn [done news used]; auto.
+    - split; [|split]; cbn [done news used] in *; auto. destruct Hdone as (R & H1 & H2). exists (Q :: R).
+      split; constructor; assumption.
     - apply (IH _ _ _ HQ') in Hz; [exact Hz|]. split; [|split]; assumption.
   Qed.
 
-  Lemma choose_right t x : forall ss Qs found before, Forall2 (right_queue t) ss Qs -> (forall s, In s ss -> In (fst s) qs) ->
-    (forall y, In y found -> right_partly t x before y) ->
-    forall z, In z (choose M t (map shape (map fst ss)) Qs found) -> right_partly t x (rev ss ++ before) z.
+  Lemma choose_right t x : forall ss Qs found n P before, Forall2 (right_queue t) ss Qs -> (forall s, In s ss -> In (fst s) qs) ->
+    (forall y, In y found -> right_partly t x n P before y) ->
+    forall z, In z (choose M t n (map shape (map fst ss)) Qs found) ->
+    right_partly t x (n + Z.of_nat (length Qs)) (rev Qs ++ P) (rev ss ++ before) z.
   Proof.
-    intros ss Qs found before H. revert found before. induction H as [|s Q ss Qs HQ H IH]; intros found before Hss Hfound z Hz.
-    - cbn [map choose] in Hz. apply Hfound, Hz.
-    - cbn [map choose] in Hz. cbn [rev]. rewrite <- app_assoc. apply IH with (before := s :: before) in Hz; [exact Hz| |].
+    intros ss Qs found n P before H. revert found n P before. induction H as [|s Q ss Qs HQ H IH]; intros found n P before Hss Hfound z Hz.
+    - cbn [map choose rev app length] in *. rewrite Z.add_0_r. apply Hfound, Hz.
+    - cbn [map choose] in Hz. cbn [rev length]. rewrite <- !app_assoc. cbn [app].
+      replace (n + Z.of_nat (S (length Qs))) with (n + 1 + Z.of_nat (length Qs)) by lia.
+      apply IH with (P := Q :: P) (before := s :: before) in Hz; [exact Hz| |].
       + intros s' Hs'. apply Hss. right. exact Hs'.
-      + intros y Hy. apply in_app_or in Hy as [Hy|Hy].
-        * apply in_map_iff in Hy as (y0 & <- & Hy). destruct (Hfound y0 Hy) as (H1 & H2 & H3).
-          split; [|split]; cbn [done news used]; auto.
-        * apply in_flat_map in Hy as (y0 & Hy0 & Hy). destruct y0 as [d u n]. cbn [done used news] in Hy.
-          apply (begin_right t x s before (Hss s (or_introl eq_refl)) Q d u n HQ (Hfound _ Hy0) y Hy).
+      + intros y Hy. apply in_extended in Hy as [Hy|(y0 & Hy0 & Hy)].
+        * destruct (Hfound y Hy) as ((R & H1 & H2) & H3 & H4). split; [|split; assumption]. exists (Q :: R). split; constructor; assumption.
+        * destruct y0 as [d u k]. cbn [done used news] in Hy.
+          apply (begin_right t x n P s before Q (Hss s (or_introl eq_refl)) Q d u k HQ (Hfound _ Hy0) y Hy).
+  Qed.
+
+  Lemma first_choice t x : (forall j, nth j (taken x) 0 = memory (still x) (t + 1 + Z.of_nat j)) ->
+    forall y, In y [Partly [] (taken x) []] -> right_partly t x 0 [] [] y.
+  Proof.
+    intros Hp y [<-|[]]. split; [exists []; split; constructor|]. split; [intros a []|]. cbn [used news map app]. exact Hp.
   Qed.
 
   Lemma memory_ended t (k : list run) r : t < r -> (forall y, In y k -> valid_request (of (fst y))) ->
@@ -358,13 +413,14 @@ Section Spots.
     intros E. rewrite !H, E. reflexivity.
   Qed.
 
-  Lemma followed_right t x y : right_spot t x -> right_partly t x (rev specs) y -> right_spot (t + 1) (followed t x y).
+  Lemma followed_right t x n y : right_spot t x -> right_partly t x n (rev (queues x)) (rev specs) y -> right_spot (t + 1) (followed t x y).
   Proof.
-    intros (Hq & Ha & Hp) (Hd & Hn & Hu). unfold followed, right_spot. cbn [queues active taken].
+    intros (Hq & Ha & Hp) ((R & Hc & Hd) & Hn & Hu). unfold followed, right_spot. cbn [queues active taken].
     assert (Hall : forall z, In z (news y ++ active x) -> In (at_zero (of (fst z))) qs).
     { intros z Hz. apply in_app_or in Hz as [Hz|Hz]; [apply (Hn z Hz)|apply (Ha z Hz)]. }
     split; [|split].
-    - unfold rev'. rewrite <- rev_alt. apply rev_forall2 in Hd. rewrite rev_involutive in Hd.
+    - unfold rev'. rewrite <- rev_alt. apply changed_spec in Hc. rewrite rev_involutive in Hc. rewrite Hc.
+      apply rev_forall2 in Hd. rewrite rev_involutive in Hd.
       eapply weaker_forall2; [|exact Hd]. intros s Q (H1 & H2 & H3). split; [exact H1|split; [exact H2|apply coming_later, H3]].
     - intros z Hz. apply filter_In in Hz as [Hz Hend]. apply in_app_or in Hz as [Hz|Hz].
       + destruct (Hn z Hz) as (H1 & H2 & H3 & H4). repeat split; auto; lia.
@@ -377,31 +433,40 @@ Section Spots.
 
   (* --- Every way to go on is among the choices --- *)
 
-  Lemma begin_found t q : 0 <= prompt q -> 1 <= output q -> forall c Q done used news, (c <= length Q)%nat ->
+  Lemma begin_found t n q : 0 <= prompt q -> 1 <= output q -> forall c Q done used news, (c <= length Q)%nat ->
     (forall x, In x (firstn c Q) -> at_zero (who x) = at_zero q /\ release (who x) <= t) ->
     (forall j, nth j used 0 + Z.of_nat c * nth j (shape q) 0 <= M) ->
-    exists u n, In (Partly (skipn c Q :: done) u n) (Partly (Q :: done) used news :: begin_some M t (shape q) done used news Q) /\
-      (forall j, nth j u 0 = nth j used 0 + Z.of_nat c * nth j (shape q) 0) /\
-      (forall r, memory (map fst n) r = memory (map fst news) r + Z.of_nat c * use (Attempt q t) r) /\
-      length n = (c + length news)%nat.
+    exists y, (y = Partly done used news /\ c = O \/ In y (begin_some M t n (shape q) done used news Q) /\ StartSearch.done y = (n, skipn c Q) :: done) /\
+      (forall j, nth j (StartSearch.used y) 0 = nth j used 0 + Z.of_nat c * nth j (shape q) 0) /\
+      (forall r, memory (map fst (StartSearch.news y)) r = memory (map fst news) r + Z.of_nat c * use (Attempt q t) r) /\
+      length (StartSearch.news y) = (c + length news)%nat.
   Proof.
     intros Hp Ho. assert (Hpos : forall j, 0 <= nth j (shape q) 0).
     { intros j. rewrite nth_shape by exact Ho. destruct (_ <? _); lia. }
     induction c as [|c IH]; intros Q done0 used0 news0 Hc Hready Hfit.
-    - exists used0, news0. cbn [skipn Nat.add]. split; [left; reflexivity|]. repeat split; intros; lia.
+    - exists (Partly done0 used0 news0). cbn [StartSearch.done StartSearch.used StartSearch.news Nat.add]. split; [left; auto|]. repeat split; intros; lia.
     - destruct Q as [|x Q]; [cbn [length] in Hc; lia|]. cbn [firstn skipn length] in *.
       destruct (Hready x (or_introl eq_refl)) as [Hx Hr].
-      destruct (IH Q done0 (add used0 (shape q)) ((Attempt (who x) t, worths x) :: news0)) as (u & n & Hin & Hu & Hm & Hn).
+      destruct (IH Q done0 (add used0 (shape q)) ((Attempt (who x) t, worths x) :: news0)) as (y & Hin & Hu & Hm & Hn).
       + lia.
       + intros y Hy. apply Hready. right. exact Hy.
       + intros j. rewrite nth_add. specialize (Hfit j). specialize (Hpos j). lia.
-      + exists u, n. split; [|split; [|split]].
-        * right. cbn [begin_some]. replace (release (who x) <=? t) with true by lia. rewrite small_spec; [exact Hin|].
-          intros j. rewrite nth_add. specialize (Hfit j). specialize (Hpos j). nia.
-        * intros j. rewrite Hu, nth_add. lia.
-        * intros r. rewrite Hm. cbn [map fst]. unfold memory at 1. cbn [total]. rewrite (use_at_zero (who x)), Hx, <- use_at_zero.
-          unfold memory. lia.
-        * rewrite Hn. cbn [length]. lia.
+      + assert (Hsmall : small M (add used0 (shape q)) = true).
+        { apply small_spec. intros j. rewrite nth_add. specialize (Hfit j). specialize (Hpos j). nia. }
+        assert (Hone : forall z, In z (Partly ((n, Q) :: done0) (add used0 (shape q)) ((Attempt (who x) t, worths x) :: news0)
+            :: begin_some M t n (shape q) done0 (add used0 (shape q)) ((Attempt (who x) t, worths x) :: news0) Q) ->
+            In z (begin_some M t n (shape q) done0 used0 news0 (x :: Q))).
+        { intros z Hz. cbn [begin_some]. replace (release (who x) <=? t) with true by lia. rewrite Hsmall. exact Hz. }
+        assert (Hmem : forall r, memory (map fst ((Attempt (who x) t, worths x) :: news0)) r = use (Attempt q t) r + memory (map fst news0) r).
+        { intros r. cbn [map fst]. unfold memory at 1. cbn [total]. rewrite (use_at_zero (who x)), Hx, <- use_at_zero. reflexivity. }
+        destruct Hin as [[-> ->]|[Hin Hd]].
+        * exists (Partly ((n, Q) :: done0) (add used0 (shape q)) ((Attempt (who x) t, worths x) :: news0)).
+          cbn [StartSearch.done StartSearch.used StartSearch.news] in *. split; [right; split; [apply Hone; left; reflexivity|reflexivity]|].
+          split; [|split]; [intros j; rewrite nth_add; lia|intros r; rewrite Hmem; lia|reflexivity].
+        * exists y. split; [right; split; [apply Hone; right; exact Hin|exact Hd]|]. split; [|split].
+          -- intros j. rewrite Hu, nth_add. lia.
+          -- intros r. rewrite Hm, Hmem. lia.
+          -- rewrite Hn. cbn [length]. lia.
   Qed.
 
   Lemma memory_same q s t r : (forall p, In p s -> p = t) -> memory (map (Attempt q) s) r = Z.of_nat (length s) * use (Attempt q t) r.
@@ -427,18 +492,19 @@ Section Spots.
   Qed.
 
   Lemma choose_found t : forall ss Qs, Forall2 (right_queue t) ss Qs -> forall sts, (forall s, In s ss -> In (fst s) qs) ->
-    Forall2 (served t) Qs sts -> Forall ascending sts -> forall found y, In y found ->
+    Forall2 (served t) Qs sts -> Forall ascending sts -> forall found n P R y, In y found -> changed n P (done y) R ->
     (forall j, nth j (used y) 0 + memory (future (map fst ss) (map (at_once_part t) sts)) (t + 1 + Z.of_nat j) <= M) ->
-    exists z skips, In z (choose M t (map shape (map fst ss)) Qs found) /\ done z = rev skips ++ done y /\
+    exists z skips, In z (choose M t n (map shape (map fst ss)) Qs found) /\
+      changed (n + Z.of_nat (length Qs)) (rev Qs ++ P) (done z) (rev skips ++ R) /\
       Forall2 (served (t + 1)) skips (map (later_part t) sts) /\
       (forall j, nth j (used z) 0 = nth j (used y) 0 + memory (future (map fst ss) (map (at_once_part t) sts)) (t + 1 + Z.of_nat j)) /\
       (forall r, memory (map fst (news z)) r = memory (map fst (news y)) r + memory (future (map fst ss) (map (at_once_part t) sts)) r) /\
       t * Z.of_nat (length (news z)) + total start (future (map fst ss) (map (later_part t) sts))
         = t * Z.of_nat (length (news y)) + total start (future (map fst ss) sts).
   Proof.
-    induction 1 as [|s Q ss Qs HQ HQs IH]; intros sts Hss Hserved Hasc found y Hy Hfit.
-    - inversion Hserved. subst. exists y, []. cbn [map choose rev app future total]. unfold memory. cbn [total].
-      repeat split; auto; intros; lia.
+    induction 1 as [|s Q ss Qs HQ HQs IH]; intros sts Hss Hserved Hasc found n P R y Hy Hchanged Hfit.
+    - inversion Hserved. subst. exists y, []. cbn [map choose rev app future total length]. unfold memory. cbn [total].
+      rewrite Z.add_0_r. repeat split; auto; intros; lia.
     - inversion Hserved as [|Q0 st Qs0 sts' [Hrel Hge] Hserved']. subst. inversion Hasc as [|? ? Hst Hasc']. subst.
       destruct (Hqs _ (Hss s (or_introl eq_refl))) as (Hp & Ho & Hz).
       cbn [map future] in *. set (c := length (at_once_part t st)).
@@ -452,7 +518,7 @@ Section Spots.
         apply (Hqs (fst s')), Hss. right. exact Hs'. }
       assert (Hnow : forall j, memory (map (Attempt (fst s)) (at_once_part t st)) (t + 1 + Z.of_nat j) = Z.of_nat c * nth j (shape (fst s)) 0).
       { intros j. rewrite (memory_same _ _ t _ Hsame), (use_shape _ t) by assumption. reflexivity. }
-      destruct (begin_found t (fst s) Hp Ho c Q (done y) (used y) (news y) Hlen) as (u & n & Hin & Hu & Hm & Hn).
+      destruct (begin_found t n (fst s) Hp Ho c Q (done y) (used y) (news y) Hlen) as (y' & Hin & Hu & Hm & Hn).
       + intros x Hx. split.
         * assert (Hx' : In x Q) by (rewrite <- (firstn_skipn c Q); apply in_or_app; left; exact Hx).
           destruct (proj1 HQ x Hx') as (-> & _). unfold at_zero. destruct (fst s) as [s0 o0 a0]. cbn [release] in Hz. subst. reflexivity.
@@ -460,15 +526,16 @@ Section Spots.
           destruct Hx as [<-|Hx]; [rewrite <- (Hsame p (or_introl eq_refl)); exact Hap|].
           apply IH; [exact Hx|]. intros p' Hp'. apply Hsame. right. exact Hp'.
       + intros j. specialize (Hfit j). rewrite memory_app, Hnow in Hfit. specialize (Hpos j). lia.
-      + destruct (IH sts' (fun s' Hs' => Hss s' (or_intror Hs')) Hserved' Hasc'
-          (map (fun y => Partly (Q :: done y) (used y) (news y)) found
-            ++ flat_map (fun y => begin_some M t (shape (fst s)) (done y) (used y) (news y) Q) found)
-          (Partly (skipn c Q :: done y) u n)) as (z & skips & Hz' & Hd & Hsk & Hu' & Hm' & Hc).
-        * apply in_or_app. destruct Hin as [Hin|Hin]; [left; apply in_map_iff; exists y; split; [exact Hin|exact Hy]|].
-          right. apply in_flat_map. exists y. split; assumption.
-        * intros j. cbn [used]. rewrite Hu. specialize (Hfit j). rewrite memory_app, Hnow in Hfit. lia.
-        * exists z, (skipn c Q :: skips). cbn [done used news rev] in *. split; [exact Hz'|].
-          split; [rewrite Hd, <- app_assoc; reflexivity|]. split; [|split; [|split]].
+      + assert (Hy' : In y' (extended M t n (shape (fst s)) Q found) /\ changed (n + 1) (Q :: P) (done y') (skipn c Q :: R)).
+        { rewrite in_extended. destruct Hin as [[Ey Ec]|[Hin Hd]].
+          - rewrite Ec, Ey. destruct y as [d u k]. cbn [done used news] in *. split; [left; exact Hy|]. constructor. exact Hchanged.
+          - split; [right; exists y; split; assumption|]. rewrite Hd. constructor. exact Hchanged. }
+        destruct Hy' as [Hy' Hchanged'].
+        destruct (IH sts' (fun s' Hs' => Hss s' (or_intror Hs')) Hserved' Hasc' _ (n + 1) (Q :: P) (skipn c Q :: R) y' Hy' Hchanged')
+          as (z & skips & Hz' & Hd & Hsk & Hu' & Hm' & Hc).
+        * intros j. rewrite Hu. specialize (Hfit j). rewrite memory_app, Hnow in Hfit. lia.
+        * exists z, (skipn c Q :: skips). cbn [rev length choose map]. split; [exact Hz'|]. split; [|split; [|split; [|split]]].
+          -- rewrite <- !app_assoc. cbn [app]. replace (n + Z.of_nat (S (length Qs))) with (n + 1 + Z.of_nat (length Qs)) by lia. exact Hd.
           -- constructor; [|exact Hsk]. split; [exact Hskip|]. apply Forall_forall. intros p Hp'.
              apply filter_In in Hp' as [_ Hp']. lia.
           -- intros j. rewrite Hu', Hu, memory_app, Hnow. lia.
@@ -506,22 +573,23 @@ Section Spots.
 
   Lemma one_round t x ss : right_spot t x -> goes_on M t qs x ss -> Forall ascending ss ->
     (t < A \/ exists a, In a (still x ++ future qs ss) /\ runs a (t + 1) = true) ->
-    exists y, In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) /\ idle_choice A t y = false /\
+    exists y, In y (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []]) /\ idle_choice A t y = false /\
       goes_on M (t + 1) qs (followed t x y) (map (later_part t) ss) /\
       whole_cost qs (followed t x y) (map (later_part t) ss) = whole_cost qs x ss.
   Proof.
     intros (Hq & Ha & Hp) (Hserved & Hfits) Hasc Hrun.
     assert (Hpos : forall q, In q qs -> 0 <= prompt q) by (intros q H; apply Hqs, H).
-    destruct (choose_found t specs (queues x) Hq ss) with (found := [Partly [] (taken x) []]) (y := Partly [] (taken x) [])
+    destruct (choose_found t specs (queues x) Hq ss) with (found := [Partly [] (taken x) []]) (n := 0) (P := @nil (list item)) (R := @nil (list item)) (y := Partly [] (taken x) [])
       as (z & skips & Hz & Hd & Hsk & Hu & Hm & Hc).
     - intros s Hs. apply in_map, Hs.
     - exact Hserved.
     - exact Hasc.
     - left. reflexivity.
+    - constructor.
     - intros j. cbn [used]. rewrite Hp. fold qs. specialize (Hfits (t + 1 + Z.of_nat j) ltac:(lia)).
       rewrite (split_memory t) in Hfits by exact Hasc.
       pose proof (proj1 (future_nonneg t qs ss (t + 1 + Z.of_nat j) Hpos)). lia.
-    - fold qs in Hu, Hm, Hc, Hz. cbn [done used news length map] in *. rewrite app_nil_r in Hd.
+    - fold qs in Hu, Hm, Hc, Hz. cbn [done used news length map] in *. rewrite !app_nil_r in Hd. apply changed_spec in Hd. rewrite !rev_involutive in Hd.
       exists z. split; [exact Hz|]. split; [|split].
       + unfold idle_choice. destruct (Z.leb_spec A t); [|reflexivity]. cbn [andb]. destruct Hrun as [|(a & Hin & Hrun)]; [lia|].
         destruct (used z) as [|u0 u] eqn:Eu; [exfalso|reflexivity].
@@ -540,15 +608,15 @@ Section Spots.
           pose proof (Hnn l2 (fun b Hb => Hall b (in_or_app _ _ _ (or_intror (in_cons a _ _ Hb))))). lia. }
         rewrite memory_app, (split_memory t) in Hone by exact Hasc. rewrite later_unused in Hone. lia.
       + split.
-        * unfold followed. cbn [queues]. unfold rev'. rewrite <- rev_alt, Hd, rev_involutive. exact Hsk.
+        * unfold followed. cbn [queues]. unfold rev'. rewrite <- rev_alt, Hd. exact Hsk.
         * intros r Hr. unfold followed, still at 1. cbn [active]. rewrite memory_ended.
           -- rewrite map_app, memory_app, Hm. specialize (Hfits r ltac:(lia)). rewrite (split_memory t) in Hfits by exact Hasc.
              change (map fst (active x)) with (still x). change (memory [] r) with 0. lia.
           -- lia.
           -- (* all are of these shapes *)
-             intros y Hy. destruct (choose_right t x specs (queues x) [Partly [] (taken x) []] [] Hq) with (z := z) as (_ & Hnew & _).
+             intros y Hy. destruct (choose_right t x specs (queues x) [Partly [] (taken x) []] 0 [] [] Hq) with (z := z) as (_ & Hnew & _).
              { intros s Hs. apply in_map, Hs. }
-             { intros y' [<-|[]]. split; [constructor|]. split; [intros a []|]. cbn [used news map app]. exact Hp. }
+             { apply first_choice, Hp. }
              { exact Hz. }
              apply in_valid. apply in_app_or in Hy as [Hy|Hy]; [apply (Hnew y Hy)|apply (Ha y Hy)].
       + unfold whole_cost, followed. cbn [begun]. lia.
@@ -1107,9 +1175,9 @@ Section Spots.
   Qed.
 
   Definition from_spot (t : Z) (found : bool * list spot) (x : spot) : bool * list spot :=
-    fold_left (look_on A outputs low hopeful t (view (t + 1)) x) (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) found.
+    fold_left (look_on A outputs low hopeful t (view (t + 1)) x) (rev' (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []])) found.
 
-  Lemma next_spots_find t : forall l found x y, In x l -> In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) ->
+  Lemma next_spots_find t : forall l found x y, In x l -> In y (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []]) ->
     idle_choice A t y = false ->
     let x' := followed t x y in let all := fold_left (from_spot t) l found in
     (finished x' = true -> begun x' + outputs < low -> fst all = true) /\
@@ -1118,20 +1186,20 @@ Section Spots.
     assert (Hkeep : forall t l found, (fst found = true -> fst (fold_left (from_spot t) l found) = true) /\
         (forall z, In z (snd found) -> In z (snd (fold_left (from_spot t) l found)))).
     { intros t' l. induction l as [|a l IH]; intros found; [auto|]. cbn [fold_left]. destruct (IH (from_spot t' found a)) as [H1 H2].
-      destruct (look_on_keeps t' (view (t' + 1)) a (choose M t' (map shape qs) (queues a) [Partly [] (taken a) []]) found) as [H3 H4].
+      destruct (look_on_keeps t' (view (t' + 1)) a (rev' (choose M t' 0 (map shape qs) (queues a) [Partly [] (taken a) []])) found) as [H3 H4].
       split; [intros H; apply H1, H3, H|intros z Hz; apply H2, H4, Hz]. }
     induction l as [|a l IH]; intros found x y Hx Hy Hidle x' all; [destruct Hx|].
     destruct Hx as [->|Hx]; [|apply (IH _ x y Hx Hy Hidle)]. unfold all. cbn [fold_left].
-    destruct (look_on_finds t (view (t + 1)) x (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) found y Hy Hidle) as [H1 H2]. destruct (Hkeep t l (from_spot t found x)) as [H3 H4].
+    destruct (look_on_finds t (view (t + 1)) x (rev' (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []])) found y (proj2 (in_rev' _ y) Hy) Hidle) as [H1 H2]. destruct (Hkeep t l (from_spot t found x)) as [H3 H4].
     split; intros Hf Hg; [apply H3, H1; assumption|apply H4, H2; assumption].
   Qed.
 
   Lemma next_spots_only t : forall l found z, In z (snd (fold_left (from_spot t) l found)) -> In z (snd found) \/
-    exists x y, In x l /\ In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) /\ z = followed t x y /\ finished z = false.
+    exists x y, In x l /\ In y (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []]) /\ z = followed t x y /\ finished z = false.
   Proof.
     induction l as [|a l IH]; intros found z Hz; [left; exact Hz|]. cbn [fold_left] in Hz.
     destruct (IH _ _ Hz) as [H|(x & y & Hx & H)]; [|right; exists x, y; split; [right; exact Hx|exact H]].
-    apply look_on_only in H as [H|(y & Hy & H)]; [left; exact H|]. right. exists a, y. split; [left; reflexivity|auto].
+    apply look_on_only in H as [H|(y & Hy & H)]; [left; exact H|]. apply (proj1 (in_rev' _ y)) in Hy. right. exists a, y. split; [left; reflexivity|auto].
   Qed.
 
   Lemma unfinished_later t x ss : finished x = false -> goes_on M t qs x ss -> right_spot t x -> exists a, In a (future qs ss) /\ t <= start a.
@@ -1174,12 +1242,13 @@ Section Spots.
         apply (Permutation_in _ Hperm Hb). }
     destruct (one_round t x ss2 Hspot Hgo2 Hasc Hrun) as (y & Hy & Hidle & Hgo3 & Hcost3).
     set (x' := followed t x y) in *. set (ss3 := map (later_part t) ss2) in *.
-    assert (Hright' : forall x y, In x l -> In y (choose M t (map shape qs) (queues x) [Partly [] (taken x) []]) -> right_spot (t + 1) (followed t x y)).
+    assert (Hright' : forall x y, In x l -> In y (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []]) -> right_spot (t + 1) (followed t x y)).
     { intros x0 y0 Hx0 Hy0. destruct (Hright x0 Hx0) as [(Hq & Ha & Hp) _].
-      apply followed_right; [split; [exact Hq|split; assumption]|]. rewrite <- (app_nil_r (rev specs)).
-      apply (choose_right t x0 specs (queues x0) [Partly [] (taken x0) []] [] Hq) with (z := y0).
+      apply followed_right with (n := 0 + Z.of_nat (length (queues x0))); [split; [exact Hq|split; assumption]|].
+      rewrite <- (app_nil_r (rev specs)), <- (app_nil_r (rev (queues x0))).
+      apply (choose_right t x0 specs (queues x0) [Partly [] (taken x0) []] 0 [] [] Hq) with (z := y0).
       - intros s Hs. apply in_map, Hs.
-      - intros y' [<-|[]]. split; [constructor|]. split; [intros a []|]. cbn [used news map app]. exact Hp.
+      - apply first_choice, Hp.
       - exact Hy0. }
     cbn [nothing_cheaper] in Hnone. destruct l as [|x1 l1] eqn:El; [destruct Hx|]. rewrite <- El in *.
     destruct (next_spots M A outputs low qs view hopeful t l) as [cheaper following] eqn:E.
