@@ -182,10 +182,10 @@ def test_searches_through_time_keep_the_same_number_of_nodes(program: Path) -> N
         ({"duals": [{"from": 0, "duals": [[0, 1, 0, 2], [1, 4, 0, 13]]}]}, ""),
         ({"duals": [{"duals": []}]}, ".duals: has no 'from'"),
         ({"duals": [{"from": 0, "duals": [[0, 1, 2]]}]}, ".duals: must hold lists of 4 integers"),
-        ({"nodes": 0}, ""),
+        ({"nodes": -1}, ""),
         ({"horizon": 0}, ""),
         ({"scale": 10**18}, ""),
-        ({"more": 1}, ": has an unknown key \"more\""),
+        ({"more": 1}, ': has an unknown key "more"'),
     ],
 )
 def test_wrong_proofs_by_dominance_are_refused(
@@ -368,6 +368,7 @@ def test_a_budget_bounds_steps_and_memory(program: Path, tmp_path: Path) -> None
         (wide, {"rule": "demand-duals", "scale": 1, "duals": [[2, 4, 90]]}),
         (wide, {"rule": "blocks", "scale": 1, "memory": [[9, 1]], "blocks": [[[2, 4, 90]]]}),
         (late, {**BATCH_STATE["proof"], "horizon": 10**6, "duals": [[0, 9, 10**6]]}),
+        (late, {**DOMINANCE["proof"], "duals": [{"from": 0, "duals": [[0, 9, 0, 9]]}]}),
     ]
     for instance, proof in hostile:
         content = repaired({**SOUND, "instance": instance, "lower_bound": 40, "proof": proof})
