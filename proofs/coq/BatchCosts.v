@@ -19,7 +19,7 @@ Fixpoint rounds_of (W s : Z) (o : nat) (S : KeyMap.t (Z * Z)) : KeyMap.t (Z * Z)
   | O => S
   | S o' => let j := Z.of_nat o in rounds_of W s o' (KeyMap.add [s + j; s] (s + j, j * W + s) S)
   end.
-Definition members_of (W : Z) (shapes : list request) : list (Z * Z) :=
+Definition batch_members (W : Z) (shapes : list request) : list (Z * Z) :=
   map snd (KeyMap.elements (fold_left (fun S q => rounds_of W (prompt q) (Z.to_nat (output q)) S) shapes (KeyMap.empty _))).
 
 (* A batch, the memory that is free, and what may be added: each batch is found once. *)
@@ -50,7 +50,7 @@ Definition shape_kinds (W : Z) (F : steps_map) (shapes : list request) : list ki
 
 (* Numbers of all batches, and their graph. *)
 Definition batches_of (M : Z) (shapes : list request) : option (numbers_of_batches * batch_graph) :=
-  let (N, n) := all_batches (Z.to_nat (M + 1)) [([], (M, members_of (M + 1) shapes))] (KeyMap.add [] 0 (KeyMap.empty _)) 1 in
+  let (N, n) := all_batches (Z.to_nat (M + 1)) [([], (M, batch_members (M + 1) shapes))] (KeyMap.add [] 0 (KeyMap.empty _)) 1 in
   if most_batches <? n then None
   else
     match graph_of M (M + 1) 1 0 0 (shape_kinds (M + 1) (KeyMap.empty _) shapes) (tabulate n (fun _ => 0)) (Vector [n]) N n with
@@ -222,21 +222,21 @@ Section Costs.
 
   (* What completions cost from a time on. *)
   Definition price_here (q : request) (t : Z) : option Z := best_by (t - output q) (steps_of F q).
-  Definition costs_from (t : Z) : Z :=
+  Definition costs_to_pay (t : Z) : Z :=
     total (fun a => if t <=? completion a then cost_with D (completion a) (price_here (of a) (completion a)) else 0) l.
   Context (Hprice : forall a, In a l -> price_here (of a) (completion a) <> None) (Hbusy : busy_after (Z.max A t0) l).
 
-  Lemma late_costs t : H <= t -> 0 <= costs_from t.
+  Lemma late_costs t : H <= t -> 0 <= costs_to_pay t.
   Proof.
     intros Ht. apply total_nonneg. intros a Ha. destruct (Z.leb_spec t (completion a)) as [Hc|]; [|lia].
     specialize (Hprice a Ha). destruct (price_here _ _) as [w|] eqn:E; [|contradiction]. cbn [cost_with].
     apply best_by_in in E as (x & Hx & <- & _). specialize (Hsmall (of a) x (Hin a Ha) Hx). nia.
   Qed.
 
-  Lemma costs_step t : costs_from t = costs_from (t + 1) +
+  Lemma costs_step t : costs_to_pay t = costs_to_pay (t + 1) +
     total (fun a => if ends a t then cost_with D t (price_here (of a) t) else 0) l.
   Proof.
-    unfold costs_from. rewrite <- total_add. apply total_ext. intros a Ha. unfold ends.
+    unfold costs_to_pay. rewrite <- total_add. apply total_ext. intros a Ha. unfold ends.
     destruct (Z.leb_spec t (completion a)), (Z.leb_spec (t + 1) (completion a)), (Z.eqb_spec (completion a) t) as [E|]; try lia.
     rewrite E. lia.
   Qed.
@@ -323,8 +323,8 @@ Section Costs.
   Qed.
 
   Lemma row_spec : forall rounds, let t := H - Z.of_nat rounds in t0 <= t ->
-    row_entry (row_at D A H kinds G rounds) (remaining M l t) (costs_from (t + 1)) /\
-    (t0 < t -> row_entry (row_at D A H kinds G rounds) (batch M l t) (costs_from t)).
+    row_entry (row_at D A H kinds G rounds) (remaining M l t) (costs_to_pay (t + 1)) /\
+    (t0 < t -> row_entry (row_at D A H kinds G rounds) (batch M l t) (costs_to_pay t)).
   Proof.
     induction rounds as [|rounds IH]; intros t Ht.
     - assert (Hzero : forall h v, numbered_batch h -> 0 <= v -> row_entry (row_at D A H kinds G 0) h v).
@@ -338,7 +338,7 @@ Section Costs.
       replace (H - Z.of_nat rounds) with (t + 1) in Hnext by (unfold t; lia).
       cbn [row_at]. replace (H - Z.of_nat (S rounds)) with t by (unfold t; lia).
       set (T := row_at D A H kinds G rounds) in *.
-      assert (Hrem : row_entry (row_before D A t kinds G T) (remaining M l t) (costs_from (t + 1))).
+      assert (Hrem : row_entry (row_before D A t kinds G T) (remaining M l t) (costs_to_pay (t + 1))).
       { rewrite <- costs_before. destruct (batch M l (t + 1)) as [|e h] eqn:Eb.
         - destruct (Z.ltb_spec t A) as [Hidle|Hidle]; [apply row_round; [exact Hnext|auto]|].
           cbn [before]. apply row_ends. apply total_nonneg. intros a Ha. destruct (Z.leb_spec (t + 1) (completion a)) as [Hc|]; [|lia].

@@ -12,12 +12,12 @@ Open Scope Z_scope.
 (* --- The instance ------------------------------------------------------------------------ *)
 
 (* Shapes by prompt, of one prompt the longest first. *)
-Definition goes_before (q q' : request) : bool :=
+Definition longer_first (q q' : request) : bool :=
   (prompt q <? prompt q') || ((prompt q =? prompt q') && (output q' <=? output q)).
 Fixpoint insert_shape (q : request) (l : list request) : list request :=
   match l with
   | [] => [q]
-  | q' :: rest => if goes_before q q' then q :: l else q' :: insert_shape q rest
+  | q' :: rest => if longer_first q q' then q :: l else q' :: insert_shape q rest
   end.
 Definition longest_first (l : list request) : list request := fold_right insert_shape [] l.
 
@@ -143,7 +143,7 @@ Proof.
   unfold expand. cbn [flat_map]. f_equal. induction (Z.to_nat (snd x)) as [|n IHn]; [reflexivity|]. cbn [repeat map who]. rewrite IHn. reflexivity.
 Qed.
 
-Lemma rising_items_spec Q : rising_items Q = true -> rising Q.
+Lemma rising_items_spec Q : rising_items Q = true -> rising_queues Q.
 Proof.
   induction Q as [|x Q IH]; intros H; [exact I|]. destruct Q as [|y Q]; [split; [intros z []|exact I]|].
   cbn [rising_items] in H. apply andb_true_iff in H as [H1 H2]. specialize (IH H2). split; [|exact IH].
@@ -202,7 +202,7 @@ Proof.
 Qed.
 
 Lemma first_served shapes : forall items k, map who items = map of k -> (forall a, In a k -> valid a) ->
-  Forall2 (served 0) (map (queue_for items) shapes) (starts_of_shapes k shapes).
+  Forall2 (starts_served 0) (map (queue_for items) shapes) (starts_of_shapes k shapes).
 Proof.
   intros items k E Hvalid. unfold starts_of_shapes. induction shapes as [|q shapes IH]; [constructor|]. cbn [map]. constructor; [|exact IH].
   clear IH. revert k E Hvalid. unfold queue_for. induction items as [|x items IH]; intros [|a k] E Hvalid; cbn [map] in E; try discriminate.
@@ -257,7 +257,7 @@ Section Hope.
   Let F := price_steps d.
   Let j := Z.of_nat m.
   Context (t : Z) (x : spot) (ss : list (list Z)) (Ht : 1 <= t) (Hspot : right_spot specs good_item t x)
-    (Hgo : goes_on M t shapes x ss) (Hbusy : busy_after (Z.max A t) (still x ++ future shapes ss)).
+    (Hgo : may_follow M t shapes x ss) (Hbusy : busy_after (Z.max A t) (still x ++ future shapes ss)).
   Let l := map early (still x) ++ future shapes ss.
 
   Lemma worth_price y p : good_item y -> release (who y) <= p ->
@@ -293,7 +293,7 @@ Section Hope.
   Definition pays (a : attempt) : Z := cost_with D (completion a) (price_here F (of a) (completion a)).
 
   Lemma future_pays : forall sps Qs ks, map fst sps = ks -> (forall q, In q ks -> 1 <= output q) -> Forall2 (right_queue good_item t) sps Qs ->
-    forall sts, Forall2 (served t) Qs sts ->
+    forall sts, Forall2 (starts_served t) Qs sts ->
     total pays (future ks sts) + total (all_worth j) Qs <= D * (total start (future ks sts) + all_outputs ks Qs) /\
     forall a, In a (future ks sts) -> price_here F (of a) (completion a) <> None.
   Proof.
@@ -329,15 +329,15 @@ Section Hope.
     - intros a [<-|Ha]; [rewrite E; discriminate|apply H2, Ha].
   Qed.
 
-  Lemma hope_pays : costs_from D F l (t + 1) + total (fun y => at_place 0 (snd y) j) (active x) + total (all_worth j) (queues x)
+  Lemma hope_pays : costs_to_pay D F l (t + 1) + total (fun y => at_place 0 (snd y) j) (active x) + total (all_worth j) (queues x)
       <= D * (total (fun y => completion (fst y)) (active x) + total start (future shapes ss) + all_outputs shapes (queues x)) /\
     forall a, In a l -> price_here F (of a) (completion a) <> None.
   Proof.
     destruct Hspot as (HQ & Ha & _). destruct Hgo as (Hserved & _).
     destruct (future_pays specs (queues x) shapes specs_shapes (fun q Hq => proj1 (proj2 (Hshapes q Hq))) HQ ss Hserved) as [H1 H2].
     destruct (active_pays (active x) Ha) as [H3 H4]. split.
-    - replace (costs_from D F l (t + 1)) with (total pays l); [unfold l; rewrite total_app; fold (still x) in H3; lia|].
-      unfold costs_from. apply total_ext. intros a Hin. fold (pays a). replace (t + 1 <=? completion a) with true; [reflexivity|].
+    - replace (costs_to_pay D F l (t + 1)) with (total pays l); [unfold l; rewrite total_app; fold (still x) in H3; lia|].
+      unfold costs_to_pay. apply total_ext. intros a Hin. fold (pays a). replace (t + 1 <=? completion a) with true; [reflexivity|].
       apply in_app_or in Hin as [Hin|Hin].
       + unfold still in Hin. rewrite map_map in Hin. apply in_map_iff in Hin as (y & <- & Hy). destruct (active_run y Hy) as (_ & _ & Hc & _).
         change (completion (early (fst y))) with (completion (fst y)). lia.
@@ -371,7 +371,7 @@ Section Hope.
 
   Lemma hope_row rounds : t = H - Z.of_nat rounds ->
     let number := match KeyMap.find (fold_right insert_code [] (map (fun a => coded M t (fst a)) (active x))) N with Some i => i | None => -1 end in
-    rest_of (row_at D A H (shape_kinds (M + 1) F shapes) G rounds) number <= costs_from D F l (t + 1).
+    rest_of (row_at D A H (shape_kinds (M + 1) F shapes) G rounds) number <= costs_to_pay D F l (t + 1).
   Proof.
     intros Et number.
     destruct (row_spec M D A H F shapes N n G HD HG Hshapes) with (t0 := t) (l := l) (rounds := rounds) as [(i & Hi & Hle) _].
@@ -387,7 +387,7 @@ Section Hope.
     - rewrite <- Et in Hi, Hle. rewrite hope_batch in Hi. unfold number. rewrite Hi. exact Hle.
   Qed.
 
-  Lemma hope_late : H <= t -> 0 <= costs_from D F l (t + 1).
+  Lemma hope_late : H <= t -> 0 <= costs_to_pay D F l (t + 1).
   Proof.
     intros Hlate. refine (late_costs M D A H F shapes HD _ t l _ _ (t + 1) _).
     - intros q y _ Hy. destruct (steps_only d q y Hy) as (z & Hz & ->). apply (Hsmall d z (nth_error_In _ _ Hd) Hz).
@@ -397,7 +397,7 @@ Section Hope.
   Qed.
   End One.
 
-  Lemma hope t x ss : 1 <= t -> right_spot specs good_item t x -> goes_on M t shapes x ss -> busy_after (Z.max A t) (still x ++ future shapes ss) ->
+  Lemma hope t x ss : 1 <= t -> right_spot specs good_item t x -> may_follow M t shapes x ss -> busy_after (Z.max A t) (still x ++ future shapes ss) ->
     whole_cost shapes x ss + outputs < low ->
     affordable M D outputs low N shapes (outlook_at H (dual_sets D A H (M + 1) shapes G 0 sets) t) x = true.
   Proof.
@@ -410,7 +410,7 @@ Section Hope.
     destruct (dual_sets_spec _ _ _ _ _ _ _ _ _ Hset) as (m & begin & d & Hm & Hplace & Hrows).
     assert (Hd : nth_error ds m = Some d) by (unfold ds; erewrite map_nth_error by exact Hm; reflexivity).
     rewrite Hplace, Z.add_0_l. destruct (hope_pays m d Hd t x ss Ht Hspot Hgo) as [Hpays _]. unfold whole_cost in Hcost.
-    assert (Hv : forall v, v <= costs_from D (price_steps d) (map early (still x) ++ future shapes ss) (t + 1) ->
+    assert (Hv : forall v, v <= costs_to_pay D (price_steps d) (map early (still x) ++ future shapes ss) (t + 1) ->
       D * (begun x + outputs - all_outputs shapes (queues x) - total (fun a => completion (fst a)) (active x))
         + total (fun a => at_place 0 (snd a) (Z.of_nat m)) (active x) + total (all_worth (Z.of_nat m)) (queues x) + v <=? D * (low - 1) = true).
     { intros v Hv. apply Z.leb_le. assert (D * (begun x + total start (future shapes ss) + outputs) <= D * (low - 1)) by (apply Z.mul_le_mono_nonneg_l; lia). lia. }

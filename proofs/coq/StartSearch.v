@@ -20,11 +20,11 @@ Definition run : Type := attempt * vector Z.
 Record spot := Spot { begun : Z; queues : list (list item); taken : list Z; active : list run }.
 
 (* A choice of starts at a time: for shapes of which some start who is left of them, the last one first. *)
-Definition changes : Type := list (Z * list item).
-Record partly := Partly { done : changes; used : list Z; news : list run }.
+Definition queue_changes : Type := list (Z * list item).
+Record partly := Partly { done : queue_changes; used : list Z; news : list run }.
 
 (* One, two, ... more of shape number n start, as long as they are released and fit. *)
-Fixpoint begin_some (M t n : Z) (s : list Z) (done : changes) (used : list Z) (news : list run) (Q : list item) : list partly :=
+Fixpoint begin_some (M t n : Z) (s : list Z) (done : queue_changes) (used : list Z) (news : list run) (Q : list item) : list partly :=
   match Q with
   | [] => []
   | x :: Q' =>
@@ -50,7 +50,7 @@ Fixpoint choose (M t n : Z) (shapes : list (list Z)) (Qs : list (list item)) (fo
   end.
 
 (* The queues from number i on after changes, the first one first. *)
-Fixpoint changed_queues (i : Z) (Qs : list (list item)) (l : changes) : list (list item) :=
+Fixpoint changed_queues (i : Z) (Qs : list (list item)) (l : queue_changes) : list (list item) :=
   match l, Qs with
   | [], _ => Qs
   | _, [] => []
@@ -77,17 +77,17 @@ Fixpoint waiting_fields (t last sum : Z) (qs : list request) (Qs : list (list it
   end.
 
 (* Nowhere larger. *)
-Fixpoint below (p p' : list Z) : bool :=
+Fixpoint nowhere_above (p p' : list Z) : bool :=
   match p, p' with
   | [], _ => true
-  | x :: r, y :: r' => (x <=? y) && below r r'
+  | x :: r, y :: r' => (x <=? y) && nowhere_above r r'
   | _, _ => false
   end.
 
 (* What is compared: the sum of starts with all who wait starting now, and the fields, the last one first. *)
-Record weighed := Weighed { weight : Z; fields_of : list Z; spot_of : spot }.
+Record weighed_spot := Weighed { weight : Z; fields_of : list Z; spot_of : spot }.
 Definition fields_at (t : Z) (qs : list request) (x : spot) : list Z := rev' (waiting_fields t (-1) 0 qs (queues x)).
-Definition weigh (t : Z) (qs : list request) (x : spot) : weighed :=
+Definition weigh (t : Z) (qs : list request) (x : spot) : weighed_spot :=
   Weighed (begun x + t * total (ready_of t) (queues x)) (fields_at t qs x) x.
 
 (* The order of numbers whose digits these are, the last one the highest. *)
@@ -101,8 +101,8 @@ Fixpoint order_back (x y : list Z) : comparison :=
 
 (* By fields and then by weight, or the other way round. *)
 Definition then_by (c c' : comparison) : comparison := match c with Eq => c' | _ => c end.
-Definition by_profile (x y : weighed) : comparison := order_back (taken (spot_of x)) (taken (spot_of y)).
-Definition by_fields (x y : weighed) : bool :=
+Definition by_profile (x y : weighed_spot) : comparison := order_back (taken (spot_of x)) (taken (spot_of y)).
+Definition by_fields (x y : weighed_spot) : bool :=
   match Key.order (fields_of x) (fields_of y) with
   | Lt => true
   | Gt => false
@@ -110,7 +110,7 @@ Definition by_fields (x y : weighed) : bool :=
       if weight x =? weight y then match by_profile x y with Gt => false | _ => true end
       else weight x <? weight y
   end.
-Definition by_weight (x y : weighed) : bool :=
+Definition by_weight (x y : weighed_spot) : bool :=
   if weight x =? weight y then
     match Key.order (fields_of x) (fields_of y) with
     | Lt => true
@@ -120,44 +120,44 @@ Definition by_weight (x y : weighed) : bool :=
   else weight x <? weight y.
 
 (* Lists in order become one; none of them is rare, so no function here calls itself but at its end. *)
-Fixpoint merged (le : weighed -> weighed -> bool) (l : list weighed) : list weighed -> list weighed -> list weighed :=
-  fix go (l' found : list weighed) : list weighed :=
+Fixpoint merged (le : weighed_spot -> weighed_spot -> bool) (l : list weighed_spot) : list weighed_spot -> list weighed_spot -> list weighed_spot :=
+  fix go (l' found : list weighed_spot) : list weighed_spot :=
     match l, l' with
     | [], _ => rev_append found l'
     | _, [] => rev_append found l
     | x :: r, y :: r' => if le x y then merged le r l' (x :: found) else go r' (y :: found)
     end.
-Fixpoint merge_pairs (le : weighed -> weighed -> bool) (ls found : list (list weighed)) : list (list weighed) :=
+Fixpoint merge_pairs (le : weighed_spot -> weighed_spot -> bool) (ls found : list (list weighed_spot)) : list (list weighed_spot) :=
   match ls with
   | a :: b :: rest => merge_pairs le rest (merged le a b [] :: found)
   | [a] => rev' (a :: found)
   | [] => rev' found
   end.
-Fixpoint merge_all (le : weighed -> weighed -> bool) (fuel : nat) (ls : list (list weighed)) : list weighed :=
+Fixpoint merge_all (le : weighed_spot -> weighed_spot -> bool) (fuel : nat) (ls : list (list weighed_spot)) : list weighed_spot :=
   match ls, fuel with
   | [], _ => []
   | [a], _ => a
   | _, S fuel' => merge_all le fuel' (merge_pairs le ls [])
   | _, O => concat ls
   end.
-Definition each_alone (l : list weighed) : list (list weighed) := rev' (fold_left (fun ls x => [x] :: ls) l []).
-Definition in_turn (le : weighed -> weighed -> bool) (l : list weighed) : list weighed := merge_all le (Z.to_nat 64) (each_alone l).
+Definition each_alone (l : list weighed_spot) : list (list weighed_spot) := rev' (fold_left (fun ls x => [x] :: ls) l []).
+Definition merge_sorted (le : weighed_spot -> weighed_spot -> bool) (l : list weighed_spot) : list weighed_spot := merge_all le (Z.to_nat 64) (each_alone l).
 
 (* Of those kept, by their fields, the weights and profiles, the lightest first. *)
 Definition kept_list : Type := list (Z * list Z).
 Fixpoint covered (w : Z) (p : list Z) (l : kept_list) : bool :=
   match l with
   | [] => false
-  | y :: rest => if fst y <=? w then below (snd y) p || covered w p rest else false
+  | y :: rest => if fst y <=? w then nowhere_above (snd y) p || covered w p rest else false
   end.
-Definition covers (x : weighed) (under : list kept_list) (own : kept_list) : bool :=
-  existsb (fun y => (fst y <=? weight x) && below (snd y) (taken (spot_of x))) own
+Definition covers (x : weighed_spot) (under : list kept_list) (own : kept_list) : bool :=
+  existsb (fun y => (fst y <=? weight x) && nowhere_above (snd y) (taken (spot_of x))) own
   || existsb (covered (weight x) (taken (spot_of x))) under.
 
 (* Rows in the order of their fields; those with the same ones as the last row, whose fields are `now`, are in `own`, the last one
    first, and `under` has what is kept with fields nowhere larger. *)
-Fixpoint keep_rows (l : list weighed) (groups : list (list Z * kept_list)) (now : list Z) (under : list kept_list) (own : kept_list)
-    (kept : list weighed) : list weighed :=
+Fixpoint keep_rows (l : list weighed_spot) (groups : list (list Z * kept_list)) (now : list Z) (under : list kept_list) (own : kept_list)
+    (kept : list weighed_spot) : list weighed_spot :=
   match l with
   | [] => kept
   | x :: rest =>
@@ -168,7 +168,7 @@ Fixpoint keep_rows (l : list weighed) (groups : list (list Z * kept_list)) (now 
           else keep_rows rest groups now under (entry :: own) (x :: kept)
       | _ =>
           let groups' := (now, rev' own) :: groups in
-          let under' := map snd (filter (fun g => below (fst g) (fields_of x)) groups') in
+          let under' := map snd (filter (fun g => nowhere_above (fst g) (fields_of x)) groups') in
           if covers x under' [] then keep_rows rest groups' (fields_of x) under' [] kept
           else keep_rows rest groups' (fields_of x) under' [entry] (x :: kept)
       end
@@ -176,8 +176,8 @@ Fixpoint keep_rows (l : list weighed) (groups : list (list Z * kept_list)) (now 
 
 Definition needed (t : Z) (qs : list request) (l : list spot) : list spot :=
   let rows := rev' (fold_left (fun found x => weigh t qs x :: found) l []) in
-  let kept := rev' (keep_rows (in_turn by_fields rows) [] [] [] [] []) in
-  rev' (fold_left (fun found x => spot_of x :: found) (in_turn by_weight kept) []).
+  let kept := rev' (keep_rows (merge_sorted by_fields rows) [] [] [] [] []) in
+  rev' (fold_left (fun found x => spot_of x :: found) (merge_sorted by_weight kept) []).
 
 (* --- The search -------------------------------------------------------------------------- *)
 
@@ -218,17 +218,17 @@ End Search.
 Fixpoint future (qs : list request) (ss : list (list Z)) : list attempt :=
   match qs, ss with q :: qs', s :: ss' => map (Attempt q) s ++ future qs' ss' | _, _ => [] end.
 
-Definition served (t : Z) (Q : list item) (s : list Z) : Prop :=
+Definition starts_served (t : Z) (Q : list item) (s : list Z) : Prop :=
   Forall2 (fun x p => release (who x) <= p) Q s /\ Forall (fun p => t <= p) s.
 
 Definition still (x : spot) : list attempt := map fst (active x).
-Definition goes_on (M t : Z) (qs : list request) (x : spot) (ss : list (list Z)) : Prop :=
-  Forall2 (served t) (queues x) ss /\ forall r, t < r -> memory (still x) r + memory (future qs ss) r <= M.
+Definition may_follow (M t : Z) (qs : list request) (x : spot) (ss : list (list Z)) : Prop :=
+  Forall2 (starts_served t) (queues x) ss /\ forall r, t < r -> memory (still x) r + memory (future qs ss) r <= M.
 Definition whole_cost (qs : list request) (x : spot) (ss : list (list Z)) : Z := begun x + total start (future qs ss).
 
 Definition coming (t : Z) (Q : list item) : list item := filter (fun x => t <? release (who x)) Q.
-Fixpoint rising (Q : list item) : Prop :=
-  match Q with x :: rest => (forall y, In y rest -> release (who x) <= release (who y)) /\ rising rest | [] => True end.
+Fixpoint rising_queues (Q : list item) : Prop :=
+  match Q with x :: rest => (forall y, In y rest -> release (who x) <= release (who y)) /\ rising_queues rest | [] => True end.
 
 Lemma rev_forall2 {A B : Type} (R : A -> B -> Prop) l l' : Forall2 R l l' -> Forall2 R (rev l) (rev l').
 Proof.
@@ -267,7 +267,7 @@ Proof.
 Qed.
 
 (* What changes make of queues, the last one first. *)
-Inductive changed : Z -> list (list item) -> changes -> list (list item) -> Prop :=
+Inductive changed : Z -> list (list item) -> queue_changes -> list (list item) -> Prop :=
   | changed_none : changed 0 [] [] []
   | changed_keep n P l R Q : changed n P l R -> changed (n + 1) (Q :: P) l (Q :: R)
   | changed_one n P l R Q Q' : changed n P l R -> changed (n + 1) (Q :: P) ((n, Q') :: l) (Q' :: R).
@@ -310,7 +310,7 @@ Section Spots.
 
   Definition right_item (q : request) (x : item) : Prop := at_zero (who x) = q /\ 0 <= release (who x) /\ good x.
   Definition right_queue (t : Z) (s : spec) (Q : list item) : Prop :=
-    (forall x, In x Q -> right_item (fst s) x) /\ rising Q /\ coming t Q = coming t (snd s).
+    (forall x, In x Q -> right_item (fst s) x) /\ rising_queues Q /\ coming t Q = coming t (snd s).
   Definition right_run (t : Z) (y : run) : Prop :=
     In (at_zero (of (fst y))) qs /\ 0 <= release (of (fst y)) <= start (fst y) /\ start (fst y) < t < completion (fst y)
     /\ good (Item (of (fst y)) (snd y)).
@@ -492,11 +492,11 @@ Section Spots.
   Qed.
 
   Lemma choose_found t : forall ss Qs, Forall2 (right_queue t) ss Qs -> forall sts, (forall s, In s ss -> In (fst s) qs) ->
-    Forall2 (served t) Qs sts -> Forall ascending sts -> forall found n P R y, In y found -> changed n P (done y) R ->
+    Forall2 (starts_served t) Qs sts -> Forall ascending sts -> forall found n P R y, In y found -> changed n P (done y) R ->
     (forall j, nth j (used y) 0 + memory (future (map fst ss) (map (at_once_part t) sts)) (t + 1 + Z.of_nat j) <= M) ->
     exists z skips, In z (choose M t n (map shape (map fst ss)) Qs found) /\
       changed (n + Z.of_nat (length Qs)) (rev Qs ++ P) (done z) (rev skips ++ R) /\
-      Forall2 (served (t + 1)) skips (map (later_part t) sts) /\
+      Forall2 (starts_served (t + 1)) skips (map (later_part t) sts) /\
       (forall j, nth j (used z) 0 = nth j (used y) 0 + memory (future (map fst ss) (map (at_once_part t) sts)) (t + 1 + Z.of_nat j)) /\
       (forall r, memory (map fst (news z)) r = memory (map fst (news y)) r + memory (future (map fst ss) (map (at_once_part t) sts)) r) /\
       t * Z.of_nat (length (news z)) + total start (future (map fst ss) (map (later_part t) sts))
@@ -571,10 +571,10 @@ Section Spots.
     - destruct (IH ss Ha) as (H1 & s' & H2 & H3). split; [right; exact H1|]. exists s'. split; [right; exact H2|exact H3].
   Qed.
 
-  Lemma one_round t x ss : right_spot t x -> goes_on M t qs x ss -> Forall ascending ss ->
+  Lemma one_round t x ss : right_spot t x -> may_follow M t qs x ss -> Forall ascending ss ->
     (t < A \/ exists a, In a (still x ++ future qs ss) /\ runs a (t + 1) = true) ->
     exists y, In y (choose M t 0 (map shape qs) (queues x) [Partly [] (taken x) []]) /\ idle_choice A t y = false /\
-      goes_on M (t + 1) qs (followed t x y) (map (later_part t) ss) /\
+      may_follow M (t + 1) qs (followed t x y) (map (later_part t) ss) /\
       whole_cost qs (followed t x y) (map (later_part t) ss) = whole_cost qs x ss.
   Proof.
     intros (Hq & Ha & Hp) (Hserved & Hfits) Hasc Hrun.
@@ -639,7 +639,7 @@ Section Spots.
       apply (Permutation_in _ (Permutation_sym (insert_start_permutation p s))) in Hz as [<-|Hz]; [lia|apply H1, Hz].
   Qed.
 
-  Lemma insert_served p : forall Q x s, rising (x :: Q) -> release (who x) <= p ->
+  Lemma insert_served p : forall Q x s, rising_queues (x :: Q) -> release (who x) <= p ->
     Forall2 (fun x p => release (who x) <= p) Q s -> Forall2 (fun x p => release (who x) <= p) (x :: Q) (insert_code p s).
   Proof.
     induction Q as [|y Q IH]; intros x s Hx Hp H.
@@ -649,12 +649,12 @@ Section Spots.
       constructor; [specialize (H1 y (or_introl eq_refl)); lia|]. apply IH; [exact H2|lia|exact Hs].
   Qed.
 
-  Definition in_order (s : list Z) : list Z := fold_right insert_code [] s.
+  Definition starts_in_order (s : list Z) : list Z := fold_right insert_code [] s.
 
-  Lemma in_order_spec t Q s : rising Q -> served t Q s ->
-    served t Q (in_order s) /\ ascending (in_order s) /\ Permutation s (in_order s).
+  Lemma in_order_spec t Q s : rising_queues Q -> starts_served t Q s ->
+    starts_served t Q (starts_in_order s) /\ ascending (starts_in_order s) /\ Permutation s (starts_in_order s).
   Proof.
-    intros HQ [Hrel Hge]. unfold in_order.
+    intros HQ [Hrel Hge]. unfold starts_in_order.
     assert (H : Forall2 (fun x p => release (who x) <= p) Q (fold_right insert_code [] s) /\
         ascending (fold_right insert_code [] s) /\ Permutation s (fold_right insert_code [] s)).
     { clear Hge. revert HQ. induction Hrel as [|x p Q s Hx Hs IH]; intros HQ; cbn [fold_right]; [repeat constructor|].
@@ -670,16 +670,16 @@ Section Spots.
     inversion H; subst; cbn [future]; [constructor|]. apply Permutation_app; [apply Permutation_map; assumption|apply IH; assumption].
   Qed.
 
-  Lemma ordered t x ss : right_spot t x -> goes_on M t qs x ss -> exists ss', goes_on M t qs x ss' /\ Forall ascending ss' /\
+  Lemma goes_on_ordered t x ss : right_spot t x -> may_follow M t qs x ss -> exists ss', may_follow M t qs x ss' /\ Forall ascending ss' /\
     Permutation (future qs ss) (future qs ss').
   Proof.
     intros (Hq & _ & _) (Hserved & Hfits).
-    assert (H : exists ss', Forall2 (served t) (queues x) ss' /\ Forall ascending ss' /\ Forall2 (@Permutation Z) ss ss').
+    assert (H : exists ss', Forall2 (starts_served t) (queues x) ss' /\ Forall ascending ss' /\ Forall2 (@Permutation Z) ss ss').
     { clear Hfits. revert Hserved. generalize (queues x), ss, Hq. clear. induction specs as [|sp sps IH]; intros Qs ss Hq Hs.
       - inversion Hq. subst. inversion Hs. subst. exists []. repeat constructor.
       - inversion Hq as [|? Q ? Qs' (_ & Hrise & _) Hq']. subst. inversion Hs as [|? s ? ss' Hserved Hs']. subst.
         destruct (IH Qs' ss' Hq' Hs') as (rest & H1 & H2 & H3). destruct (in_order_spec t Q s Hrise Hserved) as (H4 & H5 & H6).
-        exists (in_order s :: rest). split; [constructor; assumption|split; constructor; assumption]. }
+        exists (starts_in_order s :: rest). split; [constructor; assumption|split; constructor; assumption]. }
     destruct H as (ss' & H1 & H2 & H3). pose proof (future_permutation qs _ _ H3) as Hperm.
     exists ss'. split; [|split; assumption]. split; [exact H1|]. intros r Hr. specialize (Hfits r Hr). unfold memory in *.
     rewrite <- (total_permutation _ _ _ Hperm). exact Hfits.
@@ -694,19 +694,19 @@ Section Spots.
     induction ks as [|q ks IH]; intros [|s ss]; cbn [map future]; try reflexivity. rewrite map_app, IH, !map_map. reflexivity.
   Qed.
 
-  Lemma goes_on_valid t x ss : right_spot t x -> goes_on M t qs x ss -> 0 <= t ->
+  Lemma goes_on_valid t x ss : right_spot t x -> may_follow M t qs x ss -> 0 <= t ->
     forall a, In a (still x ++ future qs ss) -> valid_request (of a) /\ 0 <= start a.
   Proof.
     intros (_ & Ha & _) (Hserved & _) Ht a Hin. apply in_app_or in Hin as [Hin|Hin].
     - apply in_map_iff in Hin as (y & <- & Hy). destruct (Ha y Hy) as (H1 & H2 & _). split; [apply in_valid, H1|lia].
     - apply in_future in Hin as (H1 & s & Hs & Hp). split; [split; apply Hqs, H1|].
-      assert (H : exists Q, served t Q s).
+      assert (H : exists Q, starts_served t Q s).
       { clear -Hserved Hs. induction Hserved as [|Q s' Qs ss H _ IH]; [destruct Hs|]. destruct Hs as [<-|Hs]; [eauto|apply IH, Hs]. }
       destruct H as (Q & _ & Hge). rewrite Forall_forall in Hge. specialize (Hge _ Hp). lia.
   Qed.
 
-  Lemma shifted t x ss r : 0 <= t -> right_spot t x -> goes_on M t qs x ss -> Z.max A t + 1 <= r ->
-    (forall a, In a (still x ++ future qs ss) -> runs a r = false) -> goes_on M t qs x (map (map (earlier_start r)) ss).
+  Lemma shifted t x ss r : 0 <= t -> right_spot t x -> may_follow M t qs x ss -> Z.max A t + 1 <= r ->
+    (forall a, In a (still x ++ future qs ss) -> runs a r = false) -> may_follow M t qs x (map (map (earlier_start r)) ss).
   Proof.
     intros Ht Hx Hgo Hr Hidle. pose proof (goes_on_valid t x ss Hx Hgo Ht) as Hvalid. destruct Hx as (Hq & Ha & _). destruct Hgo as (Hserved & Hfits).
     split.
@@ -736,8 +736,8 @@ Section Spots.
       eapply Z.le_trans; [exact Hle|]. rewrite memory_app. destruct (Z.ltb_spec r' r); apply Hfits; lia.
   Qed.
 
-  Lemma settled t x : 0 <= t -> right_spot t x -> forall n ss, (Z.to_nat (total start (future qs ss)) <= n)%nat -> goes_on M t qs x ss ->
-    exists ss', goes_on M t qs x ss' /\ busy_after (Z.max A t) (still x ++ future qs ss') /\
+  Lemma settled t x : 0 <= t -> right_spot t x -> forall n ss, (Z.to_nat (total start (future qs ss)) <= n)%nat -> may_follow M t qs x ss ->
+    exists ss', may_follow M t qs x ss' /\ busy_after (Z.max A t) (still x ++ future qs ss') /\
       total start (future qs ss') <= total start (future qs ss).
   Proof.
     intros Ht Hx. induction n as [|n IH]; intros ss Hn Hgo;
@@ -767,7 +767,7 @@ Section Spots.
 
   (* --- Lemma 8 --- *)
 
-  Lemma rising_parts t Q : rising Q -> Q = filter (fun x => release (who x) <=? t) Q ++ coming t Q.
+  Lemma rising_parts t Q : rising_queues Q -> Q = filter (fun x => release (who x) <=? t) Q ++ coming t Q.
   Proof.
     unfold coming. induction Q as [|x Q IH]; intros H; [reflexivity|]. destruct H as [H1 H2]. specialize (IH H2). cbn [filter].
     destruct (Z.leb_spec (release (who x)) t), (Z.ltb_spec t (release (who x))); try lia; cbn [app]; [f_equal; exact IH|].
@@ -801,10 +801,10 @@ Section Spots.
     destruct (IH ss ss' ltac:(lia)) as [H1 H2]. rewrite !memory_app, !total_app, map_app, memory_app, total_app. lia.
   Qed.
 
-  Lemma waiting_and_coming t : forall sps Qs ss, Forall2 (right_queue t) sps Qs -> Forall2 (served t) Qs ss ->
+  Lemma waiting_and_coming t : forall sps Qs ss, Forall2 (right_queue t) sps Qs -> Forall2 (starts_served t) Qs ss ->
     exists sw sc, ss = both sw sc /\ length sw = length sc /\
       map (fun s => Z.of_nat (length s)) sw = map (ready_of t) Qs /\ Forall (Forall (fun p => t <= p)) sw /\
-      Forall2 (fun sp s => served t (coming t (snd sp)) s) sps sc.
+      Forall2 (fun sp s => starts_served t (coming t (snd sp)) s) sps sc.
   Proof.
     intros sps Qs ss H. revert ss. induction H as [|sp Q sps Qs (H1 & H2 & H3) H IH]; intros ss Hs; inversion Hs as [|? s ? ss' [Hrel Hge] Hs']; subst.
     - exists [], []. repeat constructor.
@@ -818,7 +818,7 @@ Section Spots.
 
   Lemma joined t : forall sps Qs sw sc, Forall2 (right_queue t) sps Qs ->
     map (fun s => Z.of_nat (length s)) sw = map (ready_of t) Qs -> Forall (Forall (fun p => t <= p)) sw ->
-    Forall2 (fun sp s => served t (coming t (snd sp)) s) sps sc -> Forall2 (served t) Qs (both sw sc).
+    Forall2 (fun sp s => starts_served t (coming t (snd sp)) s) sps sc -> Forall2 (starts_served t) Qs (both sw sc).
   Proof.
     intros sps Qs sw sc H. revert sw sc. induction H as [|sp Q sps Qs (H1 & H2 & H3) H IH]; intros [|s sw] sc Hw Hsw Hsc;
       cbn [map] in Hw; try discriminate; inversion Hsc as [|? s' ? sc' [Hrel Hge] Hsc']; subst; [constructor|].
@@ -844,14 +844,14 @@ Section Spots.
   Lemma fields_length : forall ks last sum ws, length ks = length ws -> length (fields_from last sum ks ws) = length ks.
   Proof. induction ks as [|q ks IH]; intros last sum [|w ws] H; cbn [length fields_from] in *; try discriminate; [reflexivity|]. cbv zeta. cbn [length]. rewrite IH; lia. Qed.
 
-  Lemma below_forall2 : forall p p', length p = length p' -> below p p' = true <-> Forall2 Z.le p p'.
+  Lemma below_forall2 : forall p p', length p = length p' -> nowhere_above p p' = true <-> Forall2 Z.le p p'.
   Proof.
-    induction p as [|x p IH]; intros [|y p'] H; cbn [length below] in *; try discriminate; [split; [constructor|reflexivity]|].
+    induction p as [|x p IH]; intros [|y p'] H; cbn [length nowhere_above] in *; try discriminate; [split; [constructor|reflexivity]|].
     rewrite andb_true_iff, (IH p') by lia. split; [intros [H1 H2]; constructor; [lia|exact H2]|].
     intros H1. inversion H1. subst. split; [lia|assumption].
   Qed.
 
-  Lemma below_rev p p' : below (rev' p) (rev' p') = true -> length p = length p' -> below p p' = true.
+  Lemma below_rev p p' : nowhere_above (rev' p) (rev' p') = true -> length p = length p' -> nowhere_above p p' = true.
   Proof.
     unfold rev'. rewrite <- !rev_alt. intros H Hlen. apply below_forall2; [exact Hlen|]. apply below_forall2 in H; [|rewrite !rev_length; exact Hlen].
     apply rev_forall2 in H. rewrite !rev_involutive in H. exact H.
@@ -870,7 +870,7 @@ Section Spots.
     Forall (fun a => prompt (of a) = last /\ longest <= output (of a) /\ 0 <= prompt (of a) /\ t <= start a) pool ->
     Z.of_nat (length pool) = sum' - sum -> length ws = length ks -> length sw' = length ks -> Forall (fun w => 0 <= w) ws ->
     Forall (Forall (fun p => t <= p)) sw' ->
-    below (fields_from last sum ks ws) (fields_from last sum' ks (map (fun s => Z.of_nat (length s)) sw')) = true ->
+    nowhere_above (fields_from last sum ks ws) (fields_from last sum' ks (map (fun s => Z.of_nat (length s)) sw')) = true ->
     exists sw, map (fun s => Z.of_nat (length s)) sw = ws /\ Forall (Forall (fun p => t <= p)) sw /\
       (forall r, memory (future ks sw) r <= memory pool r + memory (future ks sw') r) /\
       total start (future ks sw) + t * (Z.of_nat (length pool) + total (fun s => Z.of_nat (length s)) sw' - total (fun w => w) ws)
@@ -884,7 +884,7 @@ Section Spots.
       + assert (t * Z.of_nat (length pool) <= total start pool); [|lia]. apply total_starts_ge. eapply Forall_impl; [|exact Hpool].
         cbv beta. intros a Ha. apply Ha.
     - inversion Hw as [|? ? Hw0 Hw']. subst. inversion Hsw as [|? ? Hs' Hsw'']. subst. destruct Hord as [Hlong Hord].
-      cbn [map fields_from below] in Hbelow. cbv zeta in Hbelow. apply andb_true_iff in Hbelow as [Hfield Hbelow].
+      cbn [map fields_from nowhere_above] in Hbelow. cbv zeta in Hbelow. apply andb_true_iff in Hbelow as [Hfield Hbelow].
       set (pool0 := if prompt q =? last then pool else []) in *.
       set (all := pool0 ++ map (Attempt q) s').
       assert (Hq : 0 <= prompt q) by (apply Hks; left; reflexivity).
@@ -935,20 +935,20 @@ Section Spots.
           replace (Z.of_nat (length all - c)) with (Z.of_nat (length pool0) + Z.of_nat (length s') - w) in H4 by (unfold c in *; lia). lia.
   Qed.
 
-  Lemma below_spec p p' : below p p' = true -> (forall j, 0 <= nth j p' 0) -> forall j, nth j p 0 <= nth j p' 0.
+  Lemma below_spec p p' : nowhere_above p p' = true -> (forall j, 0 <= nth j p' 0) -> forall j, nth j p 0 <= nth j p' 0.
   Proof.
     revert p'. induction p as [|x p IH]; intros p' H Hpos j; [destruct j; apply Hpos|].
-    destruct p' as [|y p']; cbn [below] in H; [discriminate|]. apply andb_true_iff in H as [H1 H2].
+    destruct p' as [|y p']; cbn [nowhere_above] in H; [discriminate|]. apply andb_true_iff in H as [H1 H2].
     destruct j as [|j]; cbn [nth]; [lia|]. apply IH; [exact H2|]. intros i. apply (Hpos (S i)).
   Qed.
 
-  Definition beside (t : Z) (x y : spot) : Prop :=
+  Definition no_worse_spot (t : Z) (x y : spot) : Prop :=
     begun x + t * total (ready_of t) (queues x) <= begun y + t * total (ready_of t) (queues y) /\
-    below (fields_at t qs x) (fields_at t qs y) = true /\
-    below (taken x) (taken y) = true.
+    nowhere_above (fields_at t qs x) (fields_at t qs y) = true /\
+    nowhere_above (taken x) (taken y) = true.
 
-  Lemma superfluous t x y ss : orderly (-1) 0 qs -> right_spot t x -> right_spot t y -> beside t x y -> goes_on M t qs y ss ->
-    exists ss', goes_on M t qs x ss' /\ whole_cost qs x ss' <= whole_cost qs y ss.
+  Lemma superfluous t x y ss : orderly (-1) 0 qs -> right_spot t x -> right_spot t y -> no_worse_spot t x y -> may_follow M t qs y ss ->
+    exists ss', may_follow M t qs x ss' /\ whole_cost qs x ss' <= whole_cost qs y ss.
   Proof.
     intros Hord (Hqx & Hax & Hpx) (Hqy & Hay & Hpy) (Hweight & Hfields & Htaken) (Hserved & Hfits).
     destruct (waiting_and_coming t specs (queues y) ss Hqy Hserved) as (sw' & sc & -> & Hlen & Hw' & Hsw' & Hsc).
@@ -986,7 +986,7 @@ Section Spots.
 
   Lemma in_merged le l : forall l' found x, In x l \/ In x l' \/ In x found <-> In x (merged le l l' found).
   Proof.
-    assert (Happ : forall (l found : list weighed) x, In x (rev_append found l) <-> In x l \/ In x found).
+    assert (Happ : forall (l found : list weighed_spot) x, In x (rev_append found l) <-> In x l \/ In x found).
     { intros k found x. rewrite rev_append_rev, in_app_iff, <- in_rev. tauto. }
     induction l as [|a l IH]; intros l'.
     - intros found x. destruct l'; cbn [merged]; rewrite Happ; cbn [In]; tauto.
@@ -1003,7 +1003,7 @@ Section Spots.
   Lemma in_merge_pairs le : forall n ls found x, (length ls <= n)%nat ->
     In x (concat ls) \/ In x (concat found) <-> In x (concat (merge_pairs le ls found)).
   Proof.
-    assert (Hrev : forall (ls : list (list weighed)) x, In x (concat (rev' ls)) <-> In x (concat ls)).
+    assert (Hrev : forall (ls : list (list weighed_spot)) x, In x (concat (rev' ls)) <-> In x (concat ls)).
     { intros ls x. rewrite !in_concat. split; intros (y & Hy & Hx); exists y; (split; [apply in_rev'; exact Hy|exact Hx]). }
     induction n as [|n IH]; intros [|a [|b ls]] found x Hlen; cbn [length merge_pairs] in *; try lia;
       try (rewrite Hrev; cbn [concat]; rewrite ?in_app_iff; cbn [In]; tauto).
@@ -1024,43 +1024,43 @@ Section Spots.
     rewrite H. cbn [In]. tauto.
   Qed.
 
-  Lemma in_in_turn le l x : In x (in_turn le l) <-> In x l.
+  Lemma in_in_turn le l x : In x (merge_sorted le l) <-> In x l.
   Proof.
-    unfold in_turn. rewrite <- in_merge_all, in_concat. unfold each_alone. split.
+    unfold merge_sorted. rewrite <- in_merge_all, in_concat. unfold each_alone. split.
     - intros (y & Hy & Hx). apply in_collected, in_map_iff in Hy as (z & <- & Hz). destruct Hx as [<-|[]]. exact Hz.
     - intros Hx. exists [x]. split; [apply in_collected, in_map_iff; exists x; auto|left; reflexivity].
   Qed.
 
   (* What is kept, whose fields are nowhere larger. *)
-  Definition lists_kept (fields : list Z) (l : kept_list) (kept : list weighed) : Prop :=
-    forall y, In y l -> exists z, In z kept /\ below (fields_of z) fields = true /\ weight z = fst y /\ taken (spot_of z) = snd y.
+  Definition lists_kept (fields : list Z) (l : kept_list) (kept : list weighed_spot) : Prop :=
+    forall y, In y l -> exists z, In z kept /\ nowhere_above (fields_of z) fields = true /\ weight z = fst y /\ taken (spot_of z) = snd y.
 
   Lemma lists_more fields l kept x : lists_kept fields l kept -> lists_kept fields l (x :: kept).
   Proof. intros H y Hy. destruct (H y Hy) as (z & Hz & Hrest). exists z. split; [right; exact Hz|exact Hrest]. Qed.
 
-  Lemma below_trans : forall p p' p'', below p p' = true -> below p' p'' = true -> below p p'' = true.
+  Lemma below_trans : forall p p' p'', nowhere_above p p' = true -> nowhere_above p' p'' = true -> nowhere_above p p'' = true.
   Proof.
-    induction p as [|x p IH]; intros [|y p'] [|z p''] H1 H2; cbn [below] in *; try discriminate; try reflexivity.
+    induction p as [|x p IH]; intros [|y p'] [|z p''] H1 H2; cbn [nowhere_above] in *; try discriminate; try reflexivity.
     apply andb_true_iff in H1 as [H1 H3]. apply andb_true_iff in H2 as [H2 H4]. apply andb_true_iff. split; [lia|apply (IH p'); assumption].
   Qed.
 
-  Lemma below_refl p : below p p = true.
-  Proof. induction p as [|x p IH]; [reflexivity|]. cbn [below]. rewrite Z.leb_refl. exact IH. Qed.
+  Lemma below_refl p : nowhere_above p p = true.
+  Proof. induction p as [|x p IH]; [reflexivity|]. cbn [nowhere_above]. rewrite Z.leb_refl. exact IH. Qed.
 
-  Lemma covered_spec w p l : covered w p l = true -> exists y, In y l /\ fst y <= w /\ below (snd y) p = true.
+  Lemma covered_spec w p l : covered w p l = true -> exists y, In y l /\ fst y <= w /\ nowhere_above (snd y) p = true.
   Proof.
     induction l as [|y l IH]; cbn [covered]; [discriminate|]. destruct (Z.leb_spec (fst y) w); [|discriminate]. intros E.
     apply orb_true_iff in E as [E|E]; [exists y; split; [left; reflexivity|auto]|]. destruct (IH E) as (z & Hz & Hrest).
     exists z. split; [right; exact Hz|exact Hrest].
   Qed.
 
-  Definition lighter (x y : weighed) : Prop :=
-    weight x <= weight y /\ below (fields_of x) (fields_of y) = true /\ below (taken (spot_of x)) (taken (spot_of y)) = true.
+  Definition lighter (x y : weighed_spot) : Prop :=
+    weight x <= weight y /\ nowhere_above (fields_of x) (fields_of y) = true /\ nowhere_above (taken (spot_of x)) (taken (spot_of y)) = true.
 
   Lemma covers_spec x under own kept : (forall l, In l under -> lists_kept (fields_of x) l kept) -> lists_kept (fields_of x) own kept ->
     covers x under own = true -> exists z, In z kept /\ lighter z x.
   Proof.
-    intros Hunder Hown E. assert (H : exists l y, (l = own \/ In l under) /\ In y l /\ fst y <= weight x /\ below (snd y) (taken (spot_of x)) = true).
+    intros Hunder Hown E. assert (H : exists l y, (l = own \/ In l under) /\ In y l /\ fst y <= weight x /\ nowhere_above (snd y) (taken (spot_of x)) = true).
     { unfold covers in E. apply orb_true_iff in E as [E|E].
       - apply existsb_exists in E as (y & Hy & E). apply andb_true_iff in E as [E1 E2]. exists own, y. repeat split; auto. lia.
       - apply existsb_exists in E as (l & Hl & E). apply covered_spec in E as (y & Hy & E1 & E2). exists l, y. auto. }
@@ -1077,7 +1077,7 @@ Section Spots.
     induction l as [|x l IH]; intros groups now under own kept Hgroups Hunder Hown; cbn [keep_rows]; [split; [auto|split; [intros x []|auto]]|].
     assert (Hentry : lists_kept (fields_of x) [(weight x, taken (spot_of x))] (x :: kept)).
     { intros y [<-|[]]. exists x. split; [left; reflexivity|]. split; [apply below_refl|auto]. }
-    assert (Hcons : forall (k k' : list weighed), (forall z, In z k -> In z k') /\ (forall y, In y l -> exists z, In z k' /\ lighter z y) /\ (forall z, In z k' -> In z k \/ In z l) ->
+    assert (Hcons : forall (k k' : list weighed_spot), (forall z, In z k -> In z k') /\ (forall y, In y l -> exists z, In z k' /\ lighter z y) /\ (forall z, In z k' -> In z k \/ In z l) ->
         forall w, (exists z, In z k' /\ lighter z x) -> (forall z, In z w -> In z k) -> (forall z, In z k -> In z w \/ z = x) ->
         (forall z, In z w -> In z k') /\ (forall y, In y (x :: l) -> exists z, In z k' /\ lighter z y) /\ (forall z, In z k' -> In z w \/ In z (x :: l))).
     { intros k k' (H1 & H2 & H3) w Hx Hw Hw'. split; [intros z Hz; apply H1, Hw, Hz|]. split.
@@ -1086,11 +1086,11 @@ Section Spots.
     assert (Hmore : forall (groups : list (list Z * kept_list)), (forall g, In g groups -> lists_kept (fst g) (snd g) kept) -> forall g, In g groups -> lists_kept (fst g) (snd g) (x :: kept)).
     { intros gs H g Hg. apply lists_more, H, Hg. }
     assert (Hnext : forall groups', (forall g, In g groups' -> lists_kept (fst g) (snd g) kept) ->
-        forall k, In k (map snd (filter (fun g => below (fst g) (fields_of x)) groups')) -> lists_kept (fields_of x) k kept).
+        forall k, In k (map snd (filter (fun g => nowhere_above (fst g) (fields_of x)) groups')) -> lists_kept (fields_of x) k kept).
     { intros groups' H k Hk. apply in_map_iff in Hk as (g & <- & Hg). apply filter_In in Hg as [Hg Hb].
       intros y Hy. destruct (H g Hg y Hy) as (z & Hz & Hf & Hrest). exists z. split; [exact Hz|]. split; [apply (below_trans _ (fst g)); assumption|exact Hrest]. }
     assert (Hthen : forall groups', (forall g, In g groups' -> lists_kept (fst g) (snd g) kept) ->
-      let under' := map snd (filter (fun g => below (fst g) (fields_of x)) groups') in
+      let under' := map snd (filter (fun g => nowhere_above (fst g) (fields_of x)) groups') in
       let all := if covers x under' [] then keep_rows l groups' (fields_of x) under' [] kept
         else keep_rows l groups' (fields_of x) under' [(weight x, taken (spot_of x))] (x :: kept) in
       (forall z, In z kept -> In z all) /\ (forall y, In y (x :: l) -> exists z, In z all /\ lighter z y) /\ (forall z, In z all -> In z kept \/ In z (x :: l))).
@@ -1115,12 +1115,12 @@ Section Spots.
     - apply Hthen. intros g [<-|Hg]; [cbn [fst snd]; intros y Hy; apply Hown, (proj1 (in_rev' own y)), Hy|apply Hgroups, Hg].
   Qed.
 
-  Lemma needed_spec t l : (forall x, In x l -> exists z, In z (needed t qs l) /\ beside t z x) /\ (forall z, In z (needed t qs l) -> In z l).
+  Lemma needed_spec t l : (forall x, In x l -> exists z, In z (needed t qs l) /\ no_worse_spot t z x) /\ (forall z, In z (needed t qs l) -> In z l).
   Proof.
-    unfold needed. set (k := in_turn by_fields _).
+    unfold needed. set (k := merge_sorted by_fields _).
     assert (Hk : forall x, In x k <-> In x (map (weigh t qs) l)) by (intros x; unfold k; rewrite in_in_turn; apply in_collected).
     destruct (keep_rows_spec k [] [] [] [] []) as (_ & H2 & H3); [intros g []|intros g []|intros g []|].
-    assert (Hall : forall z, In z (rev' (fold_left (fun found x => spot_of x :: found) (in_turn by_weight (rev' (keep_rows k [] [] [] [] []))) []))
+    assert (Hall : forall z, In z (rev' (fold_left (fun found x => spot_of x :: found) (merge_sorted by_weight (rev' (keep_rows k [] [] [] [] []))) []))
         <-> In z (map spot_of (keep_rows k [] [] [] [] []))).
     { intros z. rewrite in_collected, !in_map_iff. split; intros (y & Ey & Hy); exists y; (split; [exact Ey|]); [rewrite in_in_turn, in_rev' in Hy|rewrite in_in_turn, in_rev']; exact Hy. }
     split.
@@ -1135,7 +1135,7 @@ Section Spots.
   (* --- The search --- *)
 
   Context {V : Type} (outputs low limit : Z) (view : Z -> V) (hopeful : V -> spot -> bool) (Hord : orderly (-1) 0 qs).
-  Context (Hhope : forall t x ss, 1 <= t -> right_spot t x -> goes_on M t qs x ss -> busy_after (Z.max A t) (still x ++ future qs ss) ->
+  Context (Hhope : forall t x ss, 1 <= t -> right_spot t x -> may_follow M t qs x ss -> busy_after (Z.max A t) (still x ++ future qs ss) ->
     whole_cost qs x ss + outputs < low -> hopeful (view t) x = true).
 
   Lemma look_on_keeps t ahead x : forall ys found, (fst found = true -> fst (fold_left (look_on A outputs low hopeful t ahead x) ys found) = true) /\
@@ -1202,7 +1202,7 @@ Section Spots.
     apply look_on_only in H as [H|(y & Hy & H)]; [left; exact H|]. apply (proj1 (in_rev' _ y)) in Hy. right. exists a, y. split; [left; reflexivity|auto].
   Qed.
 
-  Lemma unfinished_later t x ss : finished x = false -> goes_on M t qs x ss -> right_spot t x -> exists a, In a (future qs ss) /\ t <= start a.
+  Lemma unfinished_later t x ss : finished x = false -> may_follow M t qs x ss -> right_spot t x -> exists a, In a (future qs ss) /\ t <= start a.
   Proof.
     intros Hf (Hserved & _) (Hq & _). unfold finished in Hf.
     assert (Hlen : length (queues x) = length qs) by (unfold qs; rewrite map_length; symmetry; apply (forall2_same_length _ _ _ Hq)).
@@ -1213,7 +1213,7 @@ Section Spots.
     - inversion Hrel as [|? p ? s' Hp Hs]. subst. inversion Hge. subst. exists (Attempt q p). split; [left; reflexivity|assumption].
   Qed.
 
-  Lemma finished_cost x ss t : finished x = true -> goes_on M t qs x ss -> whole_cost qs x ss = begun x.
+  Lemma finished_cost x ss t : finished x = true -> may_follow M t qs x ss -> whole_cost qs x ss = begun x.
   Proof.
     intros Hf (Hserved & _). unfold whole_cost. assert (total start (future qs ss) = 0); [|lia].
     unfold finished in Hf. revert Hf. generalize qs. clear -Hserved. induction Hserved as [|Q s Qs ss [Hrel _] H IH]; intros [|q ks] Hf; try reflexivity.
@@ -1222,14 +1222,14 @@ Section Spots.
 
   Lemma nothing_cheaper_sound : forall fuel t l n, 0 <= t -> nothing_cheaper M A outputs low limit qs view hopeful fuel t l n = true ->
     (forall x, In x l -> right_spot t x /\ finished x = false) ->
-    forall x ss, In x l -> goes_on M t qs x ss -> low <= whole_cost qs x ss + outputs.
+    forall x ss, In x l -> may_follow M t qs x ss -> low <= whole_cost qs x ss + outputs.
   Proof.
     induction fuel as [|fuel IH]; intros t l n Ht Hnone Hright x ss Hx Hgo; [destruct l; [destruct Hx|discriminate]|].
     destruct (Z.le_gt_cases low (whole_cost qs x ss + outputs)) as [|Hless]; [assumption|exfalso].
     destruct (Hright x Hx) as [Hspot Hunf].
     (* it may be in order, without idle rounds *)
     destruct (settled t x Ht Hspot _ ss (le_n _) Hgo) as (ss1 & Hgo1 & Hbusy1 & Hcost1).
-    destruct (ordered t x ss1 Hspot Hgo1) as (ss2 & Hgo2 & Hasc & Hperm).
+    destruct (goes_on_ordered t x ss1 Hspot Hgo1) as (ss2 & Hgo2 & Hasc & Hperm).
     assert (Hcost2 : whole_cost qs x ss2 + outputs < low).
     { unfold whole_cost in *. rewrite <- (total_permutation start _ _ Hperm). lia. }
     assert (Hrun : t < A \/ exists a, In a (still x ++ future qs ss2) /\ runs a (t + 1) = true).
