@@ -119,7 +119,7 @@ Definition by_weight (x y : weighed_spot) : bool :=
     end
   else weight x <? weight y.
 
-(* Lists in order become one; none of them is rare, so no function here calls itself but at its end. *)
+(* Lists in order become one; they may be long, so these functions call themselves at their end only. *)
 Fixpoint merged (le : weighed_spot -> weighed_spot -> bool) (l : list weighed_spot) : list weighed_spot -> list weighed_spot -> list weighed_spot :=
   fix go (l' found : list weighed_spot) : list weighed_spot :=
     match l, l' with
