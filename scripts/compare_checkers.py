@@ -3,7 +3,7 @@
     make -C proofs/coq checker
     python scripts/compare_checkers.py [--count N] [--seed K] [--program FILE]
 
-Both check every shipped certificate, those that `kvopt.solve` makes of 50 small instances with
+Both check every shipped certificate, those that `kvopt.solve` makes of 100 small instances with
 releases and of 40 with long runs, and 2 N certificates of tiny instances with something changed,
 half of them with releases.  Printed are, for each rule, on how many they agree, and their processor
 times; then each file on which they do not.  The exit code is 1 if there is one, or if the verified
@@ -56,6 +56,7 @@ RULES = (
     "propagation",
     "aggregate-state",
     "batch-state",
+    "dominance",
     "event-order",
 )
 """Those that the verified checker knows."""
@@ -65,7 +66,7 @@ MOST_EXAMPLES = 2_000
 
 RELEASED = (
     *("exhaustive", "busy-time", "linear-duals", "demand-duals"),
-    *("batch-state", "event-order"),
+    *("batch-state", "dominance", "event-order"),
 )
 """Those that it knows with releases."""
 
@@ -165,10 +166,14 @@ def row_name(content: dict[str, Any]) -> str | None:
 
 
 def solved(count: int, seed: int) -> Iterator[dict[str, Any]]:
-    """Certificates of small instances with releases, as `kvopt.solve` makes them."""
+    """Certificates of small instances with releases, as `kvopt.solve` makes them.
+
+    Every other one is large enough for a search through time, the rule dominance, to be needed.
+    """
     rng = random.Random(seed)
-    for _ in range(count):
-        instance = random_released_instance(rng, most=8, latest=5)
+    for number in range(count):
+        sizes = ({"latest": 5, "most": 8}, {"latest": 30, "most": 12, "memory": 16})[number % 2]
+        instance = random_released_instance(rng, **sizes)
         yield certificate(solve(instance, math.inf, certify=True))
 
 
@@ -239,7 +244,7 @@ def main(arguments: list[str] | None = None) -> int:
     different += sum(row.narrower for row in shipped.values())
 
     fresh: defaultdict[str, Row] = defaultdict(Row)
-    for content in itertools.chain(solved(50, given.seed), solved_by_events(40, given.seed)):
+    for content in itertools.chain(solved(100, given.seed), solved_by_events(40, given.seed)):
         if (name := row_name(content)) is not None:
             compare(given.program, [certificate_text(content).encode()], fresh[name])
     different += report("new certificates", fresh)

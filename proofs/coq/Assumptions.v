@@ -5,7 +5,7 @@
 
 From Kvopt Require Import Model Sums Staircase Completions Pipeline Spacing Prices Area
   BusyTime Staggered Paths PathCheck Phases
-  BusyCheck Exhaustive Blocks BatchState Upper FirstCompletion LinearDuals Propagation StartRows ConvexCosts EventOrder Checker Slices SlicesTable
+  BusyCheck Exhaustive Blocks BatchState Dominance Upper FirstCompletion LinearDuals Propagation StartRows ConvexCosts EventOrder Checker Slices SlicesTable
   Sequences SequencesTable
   MixedSvf MixedFamily AreaBatches AreaBatchesRatio AreaBatchesRun Classes Potential Reading Report.
 
@@ -70,6 +70,7 @@ Definition every_theorem := (
   @blocks_sound,
   @released_sound,
   @batch_sound,
+  @dominance_sound,
   @schedule_cost_sound,
   @first_completion_rows,
   @duals_sound,

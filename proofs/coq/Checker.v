@@ -4,7 +4,7 @@
    `claim`, which speaks of Model.v only. *)
 
 From Coq Require Import ZArith List Lia Bool Permutation.
-From Kvopt Require Import EventOrder Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks BatchState Upper
+From Kvopt Require Import EventOrder Model Sums Prices PathCheck Types BusyCheck Exhaustive Blocks BatchState Dominance Upper
   FirstCompletion LinearDuals Propagation.
 Import ListNotations.
 Open Scope Z_scope.
@@ -21,7 +21,8 @@ Inductive evidence :=
   | DemandDuals (scale : Z) (duals : list (request * Z))
   | Blocks (scale : Z) (on_memory : list (Z * Z)) (blocks : list (list (request * Z)))
   | BatchState (scale horizon : Z) (duals : list (request * Z)) (nodes : Z)
-  | EventOrder (scale : Z) (prices : list node_duals) (nodes : event_tree).
+  | EventOrder (scale : Z) (prices : list node_duals) (nodes : event_tree)
+  | Dominance (scale horizon : Z) (sets : list (Z * list (request * Z))) (nodes : Z).
 
 (* The memory; groups of like requests, in their order; the lower bound; the upper bound with
    starts, if there is one; the proof. *)
@@ -207,6 +208,14 @@ Definition batches_ok (scale horizon : Z) (duals : list (request * Z)) (nodes : 
   within 1 max_number scale && within 1 1000000 horizon && within 0 50000000 nodes
   && forallb (fun x => snd x <=? scale * horizon) duals.
 
+(* Sets of duals begin later and later, the first at time 0. *)
+Definition dominance_ok (M scale horizon : Z) (sets : list (Z * list (request * Z))) (nodes : Z) (types : list (request * Z)) : bool :=
+  within 1 max_number scale && within 1 1000000 horizon && within 0 20000000 nodes
+  && (total (fun x => snd x) types <=? 1000) && profiles_ok M types
+  && within 1 100 (Z.of_nat (length sets)) && (fst (hd (1, []) sets) =? 0)
+  && ascend (map (fun s => [fst s]) sets) && forallb (fun s => within 0 1000000 (fst s)) sets
+  && forallb (fun s => forallb (fun x => within (- max_number) max_number (snd x)) (snd s)) sets.
+
 (* --- The checker ------------------------------------------------------------------------- *)
 
 (* The covers of a level, (level, time, dual), for times 0, 1, .... *)
@@ -253,6 +262,9 @@ Definition proved (M : Z) (groups types : list (request * Z)) (low : Z) (p : evi
   | BatchState scale horizon duals nodes =>
       (if batches_ok scale horizon duals nodes
        then batch_bound M scale duals types low nodes else None, 0)
+  | Dominance scale horizon sets nodes =>
+      (if dominance_ok M scale horizon sets nodes types
+       then dominance_bound M scale horizon sets types low nodes else None, 0)
   | EventOrder scale prices nodes =>
       (if events_ok scale groups types prices nodes then events_bound M scale prices (expand groups) nodes else None, 0)
   end.
@@ -307,7 +319,7 @@ Lemma proved_sound M groups types bound low p looked_at l :
   Permutation (expand groups) (expand types) -> schedule M (expand groups) l -> bound <= cost l.
 Proof.
   intros H Hperm Hl. set (requests := expand groups) in *. destruct p as [slots|most|scale nodes|scale horizon cutoff nodes|scale starts duals covers moments|scale duals|
-    scale on_memory blocks|scale horizon duals nodes|scale prices nodes];
+    scale on_memory blocks|scale horizon duals nodes|scale prices nodes|scale horizon sets nodes];
     cbn [proved] in H.
   - inversion H. apply (busy_sound slots M types bound requests l); assumption.
   - destruct (search_ok M types most); [|discriminate].
@@ -329,6 +341,8 @@ Proof.
     apply (batch_sound M scale duals types low nodes bound requests l E); assumption.
   - destruct (events_ok _ _ _); [|discriminate]. inversion H as [[E E']].
     apply (events_sound M scale prices requests nodes bound l E Hl).
+  - destruct (dominance_ok _ _ _ _ _ _); [|discriminate]. inversion H as [[E E']].
+    apply (dominance_sound M scale horizon sets types low nodes bound requests l E); assumption.
 Qed.
 
 (* What the checker accepts is true. *)

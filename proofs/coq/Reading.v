@@ -236,6 +236,13 @@ Fixpoint events_from (place : string) (depth : nat) (l : list json) : result (ev
 Definition prices_from : reader node_duals := fun place j =>
   let! o := fields place duals_keys ["first_completion"] j in duals_of o.
 
+(* A set of duals, and the time from which on it is used. *)
+Definition dual_set_of : reader (Z * list (request * Z)) := fun place j =>
+  let! o := fields place ["from"; "duals"] [] j in
+  let! begin := get o "from" integer in
+  let! duals := get o "duals" (several (with_number true)) in
+  Read (begin, duals).
+
 (* --- Proofs: for each rule its keys, and how they are read ------------------------------- *)
 
 Definition rule_table (released : bool) : list (string * (list string * (object -> result evidence))) := [
@@ -276,6 +283,12 @@ Definition rule_table (released : bool) : list (string * (list string * (object 
     let! duals := get o "duals" (several (with_number released)) in
     let! nodes := get o "nodes" integer in
     Read (BatchState scale horizon duals nodes)));
+  ("dominance", (["scale"; "horizon"; "duals"; "nodes"], fun o =>
+    let! scale := get o "scale" integer in
+    let! horizon := get o "horizon" integer in
+    let! sets := get o "duals" (several dual_set_of) in
+    let! nodes := get o "nodes" integer in
+    Read (Dominance scale horizon sets nodes)));
   ("event-order", (["scale"; "tree"], fun o =>
     let! scale := get o "scale" integer in
     let! prices := get_or [] o "prices" (several prices_from) in

@@ -51,11 +51,11 @@ BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights"
 EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
 EVERY_RULE = (
     *(SOUND, BUSY_TIME, EXHAUSTIVE, {**PROPAGATION, "lower_bound": 12}),
-    *(AGGREGATE_STATE, BATCH_STATE, DEMAND_DUALS, BLOCKS, EVENT_ORDER),
+    *(AGGREGATE_STATE, BATCH_STATE, DOMINANCE, DEMAND_DUALS, BLOCKS, EVENT_ORDER),
 )
 
 
-PROVED_WITH_RELEASES = {*WITH_RELEASES, "event-order"} - {"dominance"}
+PROVED_WITH_RELEASES = {*WITH_RELEASES, "event-order"}
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_both_checkers_agree(program: Path) -> None:
     )
     assert run.returncode == 0, run.stdout + run.stderr
     lines = [line for line in run.stdout.splitlines() if " files: " in line]
-    assert len(lines) >= 28  # 8 of shipped files, 4 of new ones, 16 of changed ones
+    assert len(lines) >= 31  # 8 of shipped files, 5 of new ones, 18 of changed ones
     assert all(" 0 differ" in line for line in lines)
 
 
@@ -120,7 +120,10 @@ def test_rules_that_are_not_proved_for_releases_refuse_them(
 ) -> None:
     late, rule = later(content), content["proof"]["rule"]
     reason = answer(program, json.dumps(late))
-    if rule in PROVED_WITH_RELEASES:
+    if rule == "dominance":
+        assert reason == "proof: does not prove the lower bound"
+        assert "must name each prompt, output and release once" in refusal(json.dumps(late))
+    elif rule in PROVED_WITH_RELEASES:
         named = "duals" in content["proof"]  # for each release
         assert reason == ("proof.duals: must hold lists of 4 integers" if named else "")
         assert ("must hold 4 integers" in refusal(json.dumps(late))) == named
@@ -137,8 +140,6 @@ def test_starts_are_not_before_releases(program: Path) -> None:
 def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> None:
     rules = set()
     for content in released_examples(12, seed=21):
-        if content["proof"]["rule"] == "dominance":
-            continue  # that only the one in Python knows
         assert answer(program, json.dumps(content)) == ""
         rules.add(content["proof"]["rule"])
         if content["lower_bound"] == content["upper_bound"]:
@@ -148,10 +149,53 @@ def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> Non
     assert rules == PROVED_WITH_RELEASES
 
 
-def test_rules_that_only_the_one_in_python_knows_are_refused(program: Path) -> None:
-    assert refusal(json.dumps(DOMINANCE)) == ""
-    reason = "proof.rule: is not one that this checker proves"
-    assert answer(program, json.dumps(DOMINANCE)) == reason
+def nodes_needed(text: str, most: int) -> int:
+    """Return the least `nodes` with which the checker in Python accepts a search through time."""
+    content, least = json.loads(text), 0
+    while least < most:
+        content["proof"]["nodes"] = middle = (least + most) // 2
+        least, most = (middle + 1, most) if refusal(json.dumps(content)) else (least, middle)
+    return least
+
+
+def test_searches_through_time_keep_the_same_number_of_nodes(program: Path) -> None:
+    compared = set()
+    for content in released_examples(10, seed=22):
+        if content["proof"]["rule"] != "dominance":
+            continue
+        needed = nodes_needed(json.dumps(content), content["proof"]["nodes"])
+        compared.add(needed)
+        enough = {**content, "proof": {**content["proof"], "nodes": needed}}
+        assert answer(program, json.dumps(enough)) == ""
+        if needed:
+            few = {**content, "proof": {**content["proof"], "nodes": needed - 1}}
+            assert answer(program, json.dumps(few)) == "proof: does not prove the lower bound"
+    assert len(compared) > 5
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"duals": []}, ""),
+        ({"duals": [{"from": 1, "duals": [[0, 1, 0, 2], [1, 4, 0, 9]]}]}, ""),
+        ({"duals": [{"from": 0, "duals": [[0, 1, 0, 2]]}]}, ""),
+        ({"duals": [{"from": 0, "duals": [[0, 1, 0, 2], [1, 4, 0, 13]]}]}, ""),
+        ({"duals": [{"duals": []}]}, ".duals: has no 'from'"),
+        ({"duals": [{"from": 0, "duals": [[0, 1, 2]]}]}, ".duals: must hold lists of 4 integers"),
+        ({"nodes": -1}, ""),
+        ({"horizon": 0}, ""),
+        ({"scale": 10**18}, ""),
+        ({"more": 1}, ': has an unknown key "more"'),
+    ],
+)
+def test_wrong_proofs_by_dominance_are_refused(
+    program: Path, change: dict[str, Any], reason: str
+) -> None:
+    text = json.dumps({**DOMINANCE, "proof": {**DOMINANCE["proof"], **change}})
+    assert refusal(text)
+    said = answer(program, text)
+    assert said.startswith("proof")
+    assert said.endswith(reason or ": does not prove the lower bound")
 
 
 @pytest.mark.parametrize(
@@ -324,6 +368,7 @@ def test_a_budget_bounds_steps_and_memory(program: Path, tmp_path: Path) -> None
         (wide, {"rule": "demand-duals", "scale": 1, "duals": [[2, 4, 90]]}),
         (wide, {"rule": "blocks", "scale": 1, "memory": [[9, 1]], "blocks": [[[2, 4, 90]]]}),
         (late, {**BATCH_STATE["proof"], "horizon": 10**6, "duals": [[0, 9, 10**6]]}),
+        (late, {**DOMINANCE["proof"], "duals": [{"from": 0, "duals": [[0, 9, 0, 9]]}]}),
     ]
     for instance, proof in hostile:
         content = repaired({**SOUND, "instance": instance, "lower_bound": 40, "proof": proof})
