@@ -53,7 +53,7 @@ Definition batches_of (M : Z) (shapes : list request) : option (numbers_of_batch
   let (N, n) := all_batches (Z.to_nat (M + 1)) [([], (M, batch_members (M + 1) shapes))] (KeyMap.add [] 0 (KeyMap.empty _)) 1 in
   if most_batches <? n then None
   else
-    match graph_of M (M + 1) 1 0 0 (shape_kinds (M + 1) (KeyMap.empty _) shapes) (tabulate n (fun _ => 0)) (Vector [n]) N n with
+    match graph_of M (M + 1) 1 1 1 (shape_kinds (M + 1) (KeyMap.empty _) shapes) (tabulate n (fun _ => 1)) (Vector [n; n]) N n with
     | Some G => Some (N, G)
     | None => None
     end.
@@ -93,7 +93,7 @@ Section Costs.
   Let W := M + 1.
   Let kinds := shape_kinds W F shapes.
   Context (HD : 1 <= D) (HA : 0 <= A)
-    (HG : graph_of M W 1 0 0 (shape_kinds W (KeyMap.empty _) shapes) (tabulate n (fun _ => 0)) (Vector [n]) N n = Some G)
+    (HG : graph_of M W 1 1 1 (shape_kinds W (KeyMap.empty _) shapes) (tabulate n (fun _ => 1)) (Vector [n; n]) N n = Some G)
     (Hshapes : forall q, In q shapes -> 0 <= prompt q < W /\ 1 <= output q /\ release q = 0)
     (Hsmall : forall q x, In q shapes -> In x (steps_of F q) -> snd x <= D * H).
 
@@ -102,6 +102,24 @@ Section Costs.
   Context (Ht0 : 0 <= t0) (Hin : forall a, In a l -> In (of a) shapes) (Hstart : forall a, In a l -> 0 <= start a)
     (Hfits : forall r, t0 < r -> memory l r <= M).
   Let types := map (fun q => (q, 0)) shapes.
+
+  (* All batches may be there at time 1, so none is missing. *)
+  Lemma all_links h i : KeyMap.find h N = Some i -> 0 <= i < n /\ (h = [] \/ i <> root G) /\
+    (exists b, KeyMap.find (before W h) N = Some b /\ 0 <= b < n /\ In i (at_place [] (nexts G) b)) /\
+    forall m k, nth_error (shape_kinds W (KeyMap.empty _) shapes) m = Some k -> tokens_of W h + size k <= M ->
+      exists j, KeyMap.find (insert_code (code k) h) N = Some j /\ i < j < n /\
+        In (Z.of_nat m, j) (at_place [] (larger G) i) /\ In (Z.of_nat m, i) (at_place [] (smaller G) j).
+  Proof.
+    intros Hi. destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (Hrange & Hnot & (Hsome & Hall) & Hmore & _).
+    assert (Hlate : at_place (-1) (lates G) i = 1).
+    { pose proof (graph_lates _ _ _ _ _ _ _ _ _ _ _ HG) as ->. exact (at_tabulate (-1) n (fun _ => 1) i Hrange). }
+    split; [exact Hrange|]. split; [exact Hnot|]. split.
+    - destruct (Hsome ltac:(lia)) as (b & Hb). exists b. split; [exact Hb|]. destruct (Hall b Hb) as (H1 & H2 & _). auto.
+    - intros m k Hm Hfit. destruct (Hmore m k Hm Hfit) as (Hex & Hlinks).
+      assert (Hlast : last_completion 1 1 k = 1).
+      { unfold shape_kinds in Hm. apply nth_error_In in Hm. apply in_map_iff in Hm as (q & <- & _). reflexivity. }
+      destruct (Hex ltac:(lia)) as (j & Hj). exists j. split; [exact Hj|]. destruct (Hlinks j Hj) as (H1 & H2 & H3 & _). auto.
+  Qed.
 
   Lemma costs_shapes : map fst types = shapes.
   Proof. unfold types. rewrite map_map. apply map_id. Qed.
@@ -193,7 +211,7 @@ Section Costs.
     destruct (ends a t) eqn:E; [|exists i; exact Hi]. cbn [map sorted fold_right]. fold (completing_codes t k).
     assert (Ha : In a l) by (rewrite El; apply in_or_app; right; left; reflexivity).
     destruct (shape_place _ (Hin a Ha)) as (m & k0 & k1 & Hm & _ & Hcode & Hsize & _).
-    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ i Hi) as (_ & _ & _ & Hmore & _).
+    destruct (all_links _ i Hi) as (_ & _ & _ & Hmore).
     destruct (Hmore m k0 Hm) as (j & Hj & _).
     - rewrite Hsize. apply some_fit; [exact Ht|eauto|exact E].
     - exists j. rewrite (completing_code t a Ha E), <- Hcode. exact Hj.
@@ -210,7 +228,7 @@ Section Costs.
       { rewrite costs_batch. apply numbered_completing; [lia| |exists []; reflexivity].
         apply (IH (t + 1)); [lia|]. intros a Ha. specialize (Hall a Ha). lia. }
       split; [|exact Hb]. destruct Hb as (i & Hi).
-      destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ i Hi) as (_ & _ & (b & Hb & _) & _).
+      destruct (all_links _ i Hi) as (_ & _ & (b & Hb & _) & _).
       rewrite costs_before in Hb. exists b. exact Hb.
   Qed.
 
@@ -247,7 +265,7 @@ Section Costs.
   Lemma row_range h i : KeyMap.find h N = Some i -> 0 <= i < how_many G.
   Proof.
     intros Hi. destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (_ & -> & _).
-    apply (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ _ Hi).
+    apply (all_links _ _ Hi).
   Qed.
 
   Section Row.
@@ -264,7 +282,7 @@ Section Costs.
 
   Lemma row_round h v : row_entry T h v -> h <> [] \/ before W h <> [] \/ t < A -> row_entry T' (before W h) v.
   Proof.
-    intros (i & Hi & Hv) Hidle. destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & Hnot & (b & Hb & _ & Hnext & _) & _).
+    intros (i & Hi & Hv) Hidle. destruct (all_links h i Hi) as (_ & Hnot & (b & Hb & _ & Hnext) & _).
     destruct (graph_root _ _ _ _ _ _ _ _ _ _ _ HG) as (Hroot & _).
     exists b. split; [exact Hb|]. unfold T', row_before, rest_of. fold costs.
     edestruct (at_build beyond (how_many G)) as (below & -> & _); [apply (row_range _ _ Hb)|]. cbv zeta.
@@ -274,7 +292,7 @@ Section Costs.
         destruct (Z.eqb_spec i (root G)) as [Ei|]; [exfalso|reflexivity].
         destruct Hidle as [Hh|[Hh|Hh]]; [|clear Hnot|lia].
         - destruct Hnot; contradiction.
-        - destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ b Hb) as (_ & Hnot & _). destruct Hnot; contradiction. }
+        - destruct (all_links _ b Hb) as (_ & Hnot & _). destruct Hnot; contradiction. }
       pose proof (proj2 (least_next_spec T _ beyond) _ Hin') as Hle. rewrite E in *. lia.
     - eapply Z.le_trans; [apply least_smaller_spec|]. eapply Z.le_trans; [apply least_next_spec, Hnext|exact Hv].
   Qed.
@@ -283,12 +301,12 @@ Section Costs.
     row_entry T' h v -> row_entry T' (insert_code (output q * W + prompt q) h) (v + (D * t - w)).
   Proof.
     intros Hq Hw Hfit (i & Hi & Hv). destruct (shape_place q Hq) as (m & k0 & k & Hm0 & Hm & Hcode & Hsize & Hrun & Hsteps).
-    destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG h i Hi) as (_ & _ & _ & Hmore & _).
-    destruct (Hmore m k0 Hm0) as (j & Hj & Hij & _ & Hsmaller & _); [lia|]. rewrite Hcode in Hj.
+    destruct (all_links h i Hi) as (_ & _ & _ & Hmore).
+    destruct (Hmore m k0 Hm0 ltac:(lia)) as (j & Hj & Hij & _ & Hsmaller). rewrite Hcode in Hj.
     exists j. split; [exact Hj|]. unfold T', row_before, rest_of. fold costs.
     edestruct (at_build beyond (how_many G)) as (below & -> & Hbelow); [apply (row_range _ _ Hj)|]. cbv zeta.
     destruct (Z.eqb_spec j (root G)) as [E|E].
-    - destruct (batch_links _ _ _ _ _ _ _ _ _ _ _ HG _ j Hj) as (_ & [Hnil|Hne] & _); [|contradiction].
+    - destruct (all_links _ j Hj) as (_ & [Hnil|Hne] & _); [|contradiction].
       apply (f_equal (@length Z)) in Hnil. rewrite insert_length in Hnil. discriminate.
     - assert (Hcost : at_place None costs (Z.of_nat m) = Some (D * t - w)).
       { unfold costs. cbn [at_place]. destruct (Z.leb_spec 0 (Z.of_nat m)); [|lia]. rewrite Nat2Z.id.

@@ -260,6 +260,13 @@ Section Graph.
     destruct (all_found _ _ _) as [all|]; [|discriminate]. inversion HG. cbn [root how_many lates]. repeat split. lia.
   Qed.
 
+  Lemma graph_lates : lates G = ts.
+  Proof.
+    unfold graph_of in HG. destruct (KeyMap.find [] N) as [r|]; [|discriminate]. destruct bounds as [counts].
+    destruct (never_rising counts && _); [|discriminate].
+    destruct (all_found _ _ _) as [all|]; [|discriminate]. inversion HG. reflexivity.
+  Qed.
+
   Lemma batch_links h i : KeyMap.find h N = Some i -> 0 <= i < n /\ (h = [] \/ i <> root G) /\
     ((1 <= at_place (-1) (lates G) i -> exists b, KeyMap.find (before W h) N = Some b) /\
      forall b, KeyMap.find (before W h) N = Some b -> 0 <= b < n /\ In i (at_place [] (nexts G) b) /\ In b (at_place [] (priors G) i)

@@ -245,7 +245,7 @@ Section Hope.
   Definition good_item (x : item) : Prop := release (who x) <= A /\
     forall m d, nth_error ds m = Some d -> In (who x, at_place 0 (worths x) (Z.of_nat m)) d.
   Context (HD : 1 <= D) (HA : 0 <= A)
-    (HG : graph_of M (M + 1) 1 0 0 (shape_kinds (M + 1) (KeyMap.empty _) shapes) (tabulate n (fun _ => 0)) (Vector [n]) N n = Some G)
+    (HG : graph_of M (M + 1) 1 1 1 (shape_kinds (M + 1) (KeyMap.empty _) shapes) (tabulate n (fun _ => 1)) (Vector [n; n]) N n = Some G)
     (Hshapes : forall q, In q shapes -> 0 <= prompt q < M + 1 /\ 1 <= output q /\ release q = 0)
     (Hsmall : forall d x, In d ds -> In x d -> snd x <= D * H).
 
