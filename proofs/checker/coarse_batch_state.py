@@ -4,20 +4,21 @@ Let a request start at p, and look at every g-th round, shifted by f < g rounds:
     P = floor((p + f) / g),  x = p + f - g P,  q = floor((o + x) / g),  r = o + x - g q
 it runs at the q looks after time P, at the j-th of them with at least s + 1 + g (j - 1) tokens, at
 the last with g - 1 - x more, and then for r more rounds (lemma 1).  So for each shift a schedule is
-a *path* of the batch, known by these tokens and prompts: together M at most.  Who completes after a
-look has the whole batch beside him for r rounds: those who complete sooner are taken out before.
-So as (k, x), k = (s, o), one completes only from a batch B with (lemma 3)
-    sum of the tokens of B + (g - 1 - x) + |B| r  <=  M.
+a *path* of the batch, known by these tokens and prompts: together M at most.  Who completes after
+a look has the whole batch beside him for r rounds: those who complete sooner are taken out before.
+With b = o mod g, the *long* ones, q = floor(o / g) + 1, complete only if with the tokens of the
+batch B there is room for b - 1 more, the *short* ones for g - 1 + |B| b more (lemma 3).
 
-Let a completion of (k, x) at time t, after look t, cost D t - w.  Over all shifts the times P + q
-of a request add up to its completion time, and it has each x once (lemma 2).  So D times the
-cost of a schedule is at least g V + sum of n_k w over all k and x, V the cost of the cheapest path
-(theorem 4).  With q = 0 a request is never seen, and its w is 0.
+Let a completion at time t, after look t, cost D t - w.  Over all shifts the times P + q of a
+request add up to its completion time, and it is long b times (lemma 2).  So D times the cost of a
+schedule is at least g V + sum of n ((g - b) w + b w') over all types, V the cost of the cheapest
+path and w, w' the duals of the short and the long (theorem 4).  With q = 0 no look sees it, and w
+is 0.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from batch_table import BatchTable
 from budget import Budget
@@ -25,11 +26,21 @@ from instances import Types
 from limits import MAX_NUMBER
 from reading import Refused, fields, integer, listed, series
 
-MAX_GRID = 10**4
+MAX_GRID = 10**6
 MAX_HORIZON = 10**6
 MAX_COST = 2**62
 
-Variants = dict[tuple[int, int], list[tuple[int, int, int]]]  # (s, q): (r, g - 1 - x, dual) of each
+
+class Variant(NamedTuple):
+    """How a type may complete: the room it needs, by itself and for each who runs, and its dual."""
+
+    own: int
+    each: int
+    dual: int
+
+
+Variants = dict[tuple[int, int], list[Variant]]  # by (prompt, looks)
+Ends = list[list[tuple[int, int]]]  # for each batch: (batch after a completion, largest dual)
 
 
 def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
@@ -38,59 +49,52 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
     grid = integer(proof["grid"], 1, MAX_GRID, "proof.grid")
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     variants, value = read_variants(types, grid, proof["duals"], budget)
-    most = max((dual for those in variants.values() for _, _, dual in those), default=0)
+    most = max((one.dual for those in variants.values() for one in those), default=0)
     horizon = max(0, -(-most // scale))
     if horizon > MAX_HORIZON:
         raise Refused(f"proof.duals: some completion pays after time {MAX_HORIZON}")
+    if not variants:
+        return max(0, -(-value // scale))
     table = BatchTable(memory, list(variants), budget, grid)
-    done = completions(table, list(variants.values()), budget)
-    return max(0, -(-(value + grid * cheapest(table, done, scale, horizon, budget)) // scale))
+    ends = completions(table, list(variants.values()), budget)
+    return max(0, -(-(value + grid * cheapest(table, ends, scale, horizon, budget)) // scale))
 
 
 def read_variants(types: Types, grid: int, given: Any, budget: Budget) -> tuple[Variants, int]:
-    """Return what completes with which dual, by prompt and looks, and the sum of all duals."""
-    budget.spend(20 * grid * len(types))
-    budget.use(200 * grid * len(types))
+    """Return what completes, and the sum of all duals of all shifts."""
+    budget.spend(40 * len(types))
+    budget.use(1000 * len(types))
     variants: Variants = {}
     value, named = 0, []
     for entry in listed(given, "proof.duals"):
-        s, o, *duals = series(entry, 2 + grid, -MAX_NUMBER, "proof.duals")
+        s, o, short, long = series(entry, 4, -MAX_NUMBER, "proof.duals")
         named.append((s, o))
-        for x, dual in enumerate(duals):
-            looks, rest = divmod(o + x, grid)
-            if looks:
-                variants.setdefault((s, looks), []).append((rest, grid - 1 - x, dual))
-            elif dual:
-                raise Refused(f"proof.duals: {short_name(s, o)} has {dual} where no look sees it")
-        value += types.get((s, o), 0) * sum(duals)
+        looks, rest = divmod(o, grid)
+        if looks:
+            variants.setdefault((s, looks), []).append(Variant(grid - 1, rest, short))
+        if rest:
+            variants.setdefault((s, looks + 1), []).append(Variant(rest - 1, 0, long))
+        if (short and not looks) or (long and not rest):
+            raise Refused("proof.duals: must be 0 for what no look sees")
+        value += types.get((s, o), 0) * ((grid - rest) * short + rest * long)
     if named != sorted(types):
         raise Refused("proof.duals: must name each type once, ascending")
     return variants, value
 
 
-def short_name(prompt: int, output: int) -> str:
-    """Return how a type is written in messages."""
-    return f"prompt {prompt}, output {output}"
-
-
-def completions(
-    table: BatchTable, variants: list[list[tuple[int, int, int]]], budget: Budget
-) -> list[list[tuple[int, int]]]:
-    """Return for each batch (the batch after a completion, the largest dual with which it may be).
-
-    A variant may complete if what it holds more, and what all hold more until then, finds room.
-    """
+def completions(table: BatchTable, variants: list[list[Variant]], budget: Budget) -> Ends:
+    """Return what completions lead from each batch to which, with the largest dual each."""
     largest: dict[tuple[int, int, int], int | None] = {}
     found = []
     budget.spend(6 * table.completions)
-    budget.hold(80 * table.completions)
+    budget.hold(80 * table.completions + 80 * len(table.done))
     for running, room, done in zip(table.running, table.rooms, table.done):
         ends = []
         for rest, rank in done:
             if (key := (rank, running, room)) not in largest:
                 budget.spend(20 + 4 * len(variants[rank]))
-                budget.hold(200)
-                fits = [dual for r, more, dual in variants[rank] if more + running * r <= room]
+                budget.hold(300)
+                fits = [dual for own, each, dual in variants[rank] if own + running * each <= room]
                 largest[key] = max(fits, default=None)
             if (dual := largest[key]) is not None:
                 ends.append((rest, dual))
@@ -98,16 +102,15 @@ def completions(
     return found
 
 
-def cheapest(
-    table: BatchTable, done: list[list[tuple[int, int]]], scale: int, horizon: int, budget: Budget
-) -> int:
-    """Return a bound on the cost of all paths: that of the cheapest one up to the horizon.
+def cheapest(table: BatchTable, ends: Ends, scale: int, horizon: int, budget: Budget) -> int:
+    """Return the cost of the cheapest path, or less: all is free from the horizon on.
 
-    From the horizon on no completion costs less than 0.
+    No completion costs less than 0 there.
     """
     size = len(table.aged)
-    after = [0] * size  # costs-to-go at the look after time t, before its completions
-    tuples = list(zip(table.aged[1:], done[1:]))
+    after = [0] * size  # costs-to-go from look t + 1 on, before the completions of time t + 1
+    batches = list(zip(table.aged[1:], ends[1:]))
+    budget.hold(200 * size)
     for t in range(horizon - 1, -1, -1):
         budget.spend(10 * size + 3 * table.completions)
         starting = after
@@ -118,9 +121,9 @@ def cheapest(
             break
         now = scale * t
         after = [min(0, starting[0])]
-        for aged, ends in tuples:
+        for aged, those in batches:
             best = starting[aged] if aged >= 0 else MAX_COST
-            for rest, dual in ends:
+            for rest, dual in those:
                 if (through := after[rest] + now - dual) < best:
                     best = through
             after.append(best)

@@ -1,0 +1,104 @@
+"""The stage of coarse batch states: from a wide grid to as fine a one as there is room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kvopt.model.instance import Instance
+from kvopt.model.stopping import Stopping
+from kvopt.solver.params import CoarseBatchStateParams
+from kvopt.solver.relaxations.batch_state.costs_to_go import DualAscent
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
+from kvopt.solver.relaxations.coarse_batch_state.costs_to_go import (
+    CoarseCostsToGo,
+    first_duals,
+    refined,
+)
+from kvopt.solver.relaxations.coarse_batch_state.states import CoarseBatchStates
+from kvopt.solver.result import Bound
+from kvopt.solver.sizes import batch_states_fit, number_of_batch_states
+from kvopt.solver.stage import Incumbent
+
+__all__ = ["CoarseBatchState", "grids_for"]
+
+
+class CoarseBatchState:
+    """Lower bounds from batches seen every g-th round, where those of all rounds are too many.
+
+    Parameters
+    ----------
+    functions
+        The functions to use; by default the compiled ones.
+    """
+
+    name = "coarse-batch-state"
+    with_releases = False
+
+    def __init__(self, functions: Functions | None = None) -> None:
+        self.functions = functions
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether something is left to prove, and there is a grid to do it on."""
+        if state.closed or batch_states_fit(state):
+            return False
+        params = state.params.coarse_batch_state
+        return bool(grids_for(state.instance, state.makespan, params))
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Raise the bound grid by grid, each beginning with the duals of the one before."""
+        functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
+        params, common = state.params.coarse_batch_state, state.params.batch_state
+        before = None
+        for grid in grids_for(state.instance, state.makespan, params):
+            if state.closed or stop.over():
+                return
+            states = CoarseBatchStates(state.instance, grid)
+            guess = first_duals(states) if before is None else refined(*before, states)
+            horizon = int(common.horizon_factor * state.makespan / grid) + 2
+            costs = CoarseCostsToGo(states, horizon, functions)
+            value = DualAscent(costs, common, state.params.bundle).run([guess], stop)
+            if value is None:
+                return
+            bound = -(-value // costs.scale)
+            state.prove(Bound(bound, "coarse-batch-state", costs.content()))
+            before = states, costs.duals / costs.scale
+
+
+def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams) -> list[int]:
+    """Return the grids to look at, the widest first.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    makespan
+        The last round of a schedule.
+    params
+        How much there is room for.
+    """
+    longest = int(instance.outputs.max())
+    prompts = len(set(instance.prompts.tolist()))
+    fitting = []  # (grid, costs-to-go)
+    for grid in _ladder(longest):
+        steps = makespan // grid + 1
+        most = min(params.most_states, params.most_costs // steps)
+        if prompts * -(-longest // grid) * instance.memory > params.most_counting:
+            break
+        if (number := number_of_batch_states(instance, most, grid)) > most:
+            break
+        fitting.append((grid, number * steps))
+    chosen: list[int] = []
+    most_costs: float = params.most_costs
+    for grid, costs in reversed(fitting):
+        if costs <= most_costs and (not chosen or costs >= params.first_costs):
+            chosen.append(grid)
+            most_costs = costs / params.growth
+    return chosen[::-1]
+
+
+def _ladder(longest: int) -> Iterator[int]:
+    """Yield grids, from a third of the longest output down."""
+    grid = longest // 3
+    while grid > 1:
+        yield grid
+        grid = min(grid - 1, int(grid * 0.95))
