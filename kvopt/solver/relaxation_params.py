@@ -180,9 +180,9 @@ class CoarseBatchStateParams:
         Grids with fewer costs-to-go are not used to begin with.
     """
 
-    share: float = 0.5
+    share: float = 0.8
     most_states: int = 400_000
-    most_costs: int = 16_000_000
+    most_costs: int = 40_000_000
     most_counting: int = 2_000_000
     growth: float = 6.0
     first_costs: int = 100_000

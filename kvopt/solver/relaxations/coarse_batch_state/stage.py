@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
@@ -20,6 +21,9 @@ from kvopt.solver.sizes import batch_states_fit, number_of_batch_states
 from kvopt.solver.stage import Incumbent
 
 __all__ = ["CoarseBatchState", "grids_for"]
+
+MOST_SLOPE = 2
+"""Bounds rise at most so many times as fast as between the last two grids, by experience."""
 
 
 class CoarseBatchState:
@@ -49,8 +53,9 @@ class CoarseBatchState:
         functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
         before = None
-        for grid in grids_for(state.instance, state.makespan, params):
-            if state.closed or stop.over():
+        outlook = Outlook(grids := grids_for(state.instance, state.makespan, params))
+        for grid in grids:
+            if state.closed or stop.over() or outlook.best < state.bound.value:
                 return
             states = CoarseBatchStates(state.instance, grid)
             guess = first_duals(states) if before is None else refined(*before, states)
@@ -61,7 +66,36 @@ class CoarseBatchState:
                 return
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-batch-state", costs.content()))
+            outlook.add(grid, bound)
             before = states, costs.duals / costs.scale
+
+
+class Outlook:
+    """What the finest grid is likely to prove: bounds rise about linearly as grids shrink.
+
+    Parameters
+    ----------
+    grids
+        All grids, the finest last.
+
+    Attributes
+    ----------
+    best
+        The bound that is expected (rounds); infinite before two are known.
+    """
+
+    def __init__(self, grids: Sequence[int]) -> None:
+        self.finest = grids[-1]
+        self.best = math.inf
+        self._last: tuple[int, int] | None = None
+
+    def add(self, grid: int, bound: int) -> None:
+        """Take a bound into account."""
+        if self._last is not None:
+            wider, lower = self._last
+            slope = max(0.0, (bound - lower) / (wider - grid))
+            self.best = bound + MOST_SLOPE * slope * (grid - self.finest)
+        self._last = grid, bound
 
 
 def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams) -> list[int]:
