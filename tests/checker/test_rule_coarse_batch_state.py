@@ -191,7 +191,6 @@ FAULTS = [
     ("value + grid * cheapest", "value + (grid - 1) * cheapest"),
     ("if t == 0:", "if t == 1:"),
     ("if starting[larger] < starting[one]:", "if starting[larger] > starting[one]:"),
-    ("starting[aged] if aged >= 0 else MAX_COST", "starting[aged]"),
 ]
 
 
