@@ -278,7 +278,8 @@ def test_a_grid_of_one_is_the_rule_batch_state() -> None:
     rng = random.Random(7)
     for _ in range(150):
         instance = random_instance(rng)
-        types, proof = types_of(instance), {}
+        types = types_of(instance)
+        proof: dict[str, Any] = {}
         while proof.get("grid") != 1:
             proof = coarse_batch_state(instance, rng)
         duals = [[s, o, short] for s, o, short, _ in proof["duals"]]
@@ -313,7 +314,7 @@ HOSTILE = {
     "a late dual on a wide grid": hostile(100, [(0, 99, FAR, FAR)], 50),
     "many prompts": hostile(5770, [(s, o, FAR, w) for s, o, _, w in MANY], 1),
     "many prompts that no look sees mostly": hostile(5770, [(s, 1, 0, FAR) for s, *_ in MANY], 9),
-    "many types": hostile(10**5, [(50_000, o, FAR, 0) for o in range(1, 20_000)], 1),
+    "many types": hostile(10**5, [(50_000, o, FAR, 0) for o in range(1, 5_000)], 1),
     "many types that are alike": hostile(10**5, [(1, o, 0, FAR) for o in range(1, 20_000)], 50_000),
     "many first marks": hostile(12 * 1000, [(s, 1, FAR, 0) for s in range(990, 1001)], 1),
     "many first marks that nobody completes": hostile(
