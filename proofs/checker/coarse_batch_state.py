@@ -49,12 +49,10 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
     grid = integer(proof["grid"], 1, MAX_GRID, "proof.grid")
     scale = integer(proof["scale"], 1, MAX_NUMBER, "proof.scale")
     variants, value = read_variants(types, grid, proof["duals"], budget)
-    most = max((one.dual for those in variants.values() for one in those), default=0)
+    most = max(one.dual for those in variants.values() for one in those)
     horizon = max(0, -(-most // scale))
     if horizon > MAX_HORIZON:
         raise Refused(f"proof.duals: some completion pays after time {MAX_HORIZON}")
-    if not variants:
-        return max(0, -(-value // scale))
     table = BatchTable(memory, list(variants), budget, grid)
     ends = completions(table, list(variants.values()), budget)
     return max(0, -(-(value + grid * cheapest(table, ends, scale, horizon, budget)) // scale))

@@ -19,6 +19,7 @@ from certificate_texts import (
     AGGREGATE_STATE,
     BATCH_STATE,
     BLOCKS,
+    COARSE_BATCH_STATE,
     DEMAND_DUALS,
     DOMINANCE,
     EVENT_ORDER,
@@ -148,10 +149,13 @@ def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> Non
     assert rules == PROVED_WITH_RELEASES
 
 
-def test_rules_that_only_the_one_in_python_knows_are_refused(program: Path) -> None:
-    assert refusal(json.dumps(DOMINANCE)) == ""
+@pytest.mark.parametrize("content", [COARSE_BATCH_STATE, DOMINANCE])
+def test_rules_that_only_the_one_in_python_knows_are_refused(
+    program: Path, content: dict[str, Any]
+) -> None:
+    assert refusal(json.dumps(content)) == ""
     reason = "proof.rule: is not one that this checker proves"
-    assert answer(program, json.dumps(DOMINANCE)) == reason
+    assert answer(program, json.dumps(content)) == reason
 
 
 @pytest.mark.parametrize(
