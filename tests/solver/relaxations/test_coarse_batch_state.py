@@ -76,6 +76,16 @@ def test_the_checker_finds_what_the_solver_finds() -> None:
         assert not holds(instance, costs, bound + 1)
 
 
+def test_the_empty_path_costs_nothing() -> None:
+    """Where every path with a run is dearer, the duals alone are the bound."""
+    instance = Instance(8, [1, 1], [5, 5])
+    costs, _ = guessed(instance, 10, PLAIN)
+    duals = np.full(len(costs.duals), -3 * costs.scale)
+    value = costs.settle(duals)
+    assert value == costs.demand() < 0
+    assert not costs.completions().any()
+
+
 def test_with_a_grid_of_one_round_they_are_batch_states() -> None:
     rng = random.Random(4)
     for _ in range(10):

@@ -49,6 +49,8 @@ class CoarseCostsToGo(CostsToGo):
 
     def completions(self, now: int = 0, state: int = 0) -> IntArray:
         """Return how often each variant completes on the cheapest paths of all shifts."""
+        if now == 0 and self._cheapest > 0:  # the empty path costs less
+            return np.zeros(len(self.duals), dtype=np.int64)
         return self.states.grid * super().completions(now, state)
 
     def content(self, nodes: int = 0) -> dict[str, Any]:
@@ -77,7 +79,7 @@ class CoarseCostsToGo(CostsToGo):
         if cheapest == OVERFLOW:
             return None
         self._cheapest = int(cheapest)
-        return self.states.grid * self._cheapest + self.demand()
+        return self.states.grid * min(0, self._cheapest) + self.demand()
 
 
 def first_duals(states: CoarseBatchStates) -> FloatArray:
