@@ -409,6 +409,36 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
         companion.check_schedule(instance, starts, prices)
 
 
+@pytest.mark.parametrize("companion", ["coarse_batch_state"], indirect=True)
+@pytest.mark.parametrize("stronger", [{"more": 1}, {"each": 1}])
+def test_completions_that_need_more_room_are_refuted(
+    companion: ModuleType, stronger: dict[str, int]
+) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    path = companion.path_of(instance, [0, 4], 3, 0)
+    companion.check_path(5, 3, path)
+    with pytest.raises(AssertionError):
+        companion.check_path(5, 3, path, **stronger)
+
+
+@pytest.mark.parametrize("companion", ["coarse_batch_state"], indirect=True)
+def test_more_long_shifts_are_refuted(
+    companion: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    coarse = companion.Coarse(instance, 3, 1, {(1, 4): (2, 3)})
+    companion.check_schedule(instance, [0, 4], coarse)
+    coarse = companion.Coarse(instance, 3, 1, {(1, 4): (2, 3)})
+    monkeypatch.setattr(coarse, "constant", lambda: 2 * (2 * 3 + 2))  # b and g - b exchanged
+    with pytest.raises(AssertionError):
+        companion.check_schedule(instance, [0, 4], coarse)
+    right = companion.seen
+    wrong = lambda *given: right(*given)._replace(rest=0)  # noqa: E731
+    monkeypatch.setattr(companion, "seen", wrong)
+    with pytest.raises(AssertionError):
+        companion.check_looks((1, 4), 0, 3, 0)
+
+
 @pytest.mark.parametrize("companion", ["propagation"], indirect=True)
 def test_windows_that_end_too_early_are_refuted(companion: ModuleType) -> None:
     instance = Instance(9, [1, 1, 1], [6, 5, 4])

@@ -28,6 +28,7 @@ from kvopt.solver.relaxation_params import (
     AggregateStateParams,
     BatchStateParams,
     BundleParams,
+    CoarseBatchStateParams,
     DemandDualParams,
     GridProgramParams,
     TimeIndexedParams,
@@ -55,6 +56,7 @@ __all__ = [
     "BatchStateParams",
     "BranchAndBoundParams",
     "BundleParams",
+    "CoarseBatchStateParams",
     "DemandDualParams",
     "EventOrderParams",
     "ExhaustiveParams",
@@ -83,7 +85,7 @@ class SolverParams:
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
-    batch_state, demand_duals, time_indexed, grid_program, aggregate_state
+    batch_state, coarse_batch_state, demand_duals, time_indexed, grid_program, aggregate_state
         Those of the relaxations.
     bundle
         That of the bundle method.
@@ -105,6 +107,7 @@ class SolverParams:
     state_search: StateSearchParams = field(default_factory=StateSearchParams)
     exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)
     batch_state: BatchStateParams = field(default_factory=BatchStateParams)
+    coarse_batch_state: CoarseBatchStateParams = field(default_factory=CoarseBatchStateParams)
     bundle: BundleParams = field(default_factory=BundleParams)
     demand_duals: DemandDualParams = field(default_factory=DemandDualParams)
     branch_and_bound: BranchAndBoundParams = field(default_factory=BranchAndBoundParams)

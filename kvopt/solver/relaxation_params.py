@@ -9,6 +9,7 @@ __all__ = [
     "AggregateStateParams",
     "BatchStateParams",
     "BundleParams",
+    "CoarseBatchStateParams",
     "DemandDualParams",
     "GridProgramParams",
     "TimeIndexedParams",
@@ -155,6 +156,36 @@ class BatchStateParams:
         """Return the horizon for a best known schedule with this makespan (rounds)."""
         longer = math.ceil(self.horizon_factor * makespan)
         return max(makespan, min(longer, self.most_horizon))
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseBatchStateParams:
+    """Batch states seen every g-th round, where there are too many of them in all rounds.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    most_states
+        A grid with more batch states is not used; the checker takes no more than 400,000.
+    most_costs
+        Nor one with more costs-to-go, states times steps of the grid; the checker takes about a
+        microsecond for each.
+    most_counting
+        Nor one with more marks, looks and prompts, times tokens of memory: counting the states
+        takes some 40 nanoseconds for each.
+    growth
+        The next grid has at least so many times as many costs-to-go.
+    first_costs
+        Grids with fewer costs-to-go are not used to begin with.
+    """
+
+    share: float = 0.8
+    most_states: int = 400_000
+    most_costs: int = 40_000_000
+    most_counting: int = 2_000_000
+    growth: float = 6.0
+    first_costs: int = 100_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,7 @@ def batch_states_have_room(
     return number_of_batch_states(instance, most) <= most
 
 
-def number_of_batch_states(instance: Instance, most: float = math.inf) -> int:
+def number_of_batch_states(instance: Instance, most: float = math.inf, grid: int = 1) -> int:
     """Return how many multisets of tokens running requests may hold after a round.
 
     Parameters
@@ -79,10 +79,13 @@ def number_of_batch_states(instance: Instance, most: float = math.inf) -> int:
         The instance.
     most
         If there are more than this, some number above it is returned.
+    grid
+        The rounds after which the batch is seen again.
     """
     ways = [1] + [0] * instance.memory
     for prompt, longest in longest_outputs(instance).items():
-        for held in range(prompt + 1, prompt + longest + 1):
+        looks = -(-longest // grid)
+        for held in range(prompt + 1, prompt + 1 + looks * grid, grid):
             for tokens in range(held, instance.memory + 1):
                 ways[tokens] += ways[tokens - held]
             if sum(ways) > most:

@@ -20,6 +20,7 @@ from kvopt.solver.primal.annealing import Annealing
 from kvopt.solver.primal.list_schedules import ListSchedules
 from kvopt.solver.relaxations.aggregate_state.stage import AggregateState
 from kvopt.solver.relaxations.batch_state.stage import BatchState
+from kvopt.solver.relaxations.coarse_batch_state.stage import CoarseBatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.relaxations.time_indexed import TimeIndexed
@@ -55,6 +56,7 @@ PLAN: tuple[Step, ...] = (
     Step(EventOrder(), lambda params: params.event_order.share),
     Step(DemandDuals(many=False), lambda params: params.demand_duals.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share),
+    Step(CoarseBatchState(), lambda params: params.coarse_batch_state.share),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),
     Step(TimeIndexed(), lambda params: params.time_indexed.share),

@@ -21,6 +21,7 @@ import aggregate_state
 import batch_state
 import blocks
 import busy_time
+import coarse_batch_state
 import demand_duals
 import dominance
 import event_order
@@ -44,6 +45,7 @@ RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a 
     "propagation": propagation.prove,
     "aggregate-state": aggregate_state.prove,
     "batch-state": batch_state.prove,
+    "coarse-batch-state": coarse_batch_state.prove,
     "dominance": dominance.prove_at_once,
     "demand-duals": demand_duals.prove,
     "blocks": blocks.prove,

@@ -32,6 +32,7 @@ COMPANIONS = (
     "state_search",
     "aggregate_state",
     "batch_state",
+    "coarse_batch_state",
     "demand_duals",
     "propagation",
     "first_completion",

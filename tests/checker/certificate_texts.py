@@ -16,6 +16,7 @@ __all__ = [
     "AGGREGATE_STATE",
     "BATCH_STATE",
     "BLOCKS",
+    "COARSE_BATCH_STATE",
     "DEMAND_DUALS",
     "DOMINANCE",
     "EVENT_ORDER",
@@ -134,6 +135,18 @@ BATCH_STATE: dict[str, Any] = {
         "horizon": 9,
         "duals": [[0, 1, 4], [1, 4, 18]],
         "nodes": 100,
+    },
+}
+
+
+COARSE_BATCH_STATE: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 12,
+    "proof": {
+        "rule": "coarse-batch-state",
+        "grid": 3,
+        "scale": 1,
+        "duals": [[0, 1, 0, 1], [1, 4, 2, 3]],
     },
 }
 

@@ -35,6 +35,7 @@ from reading import Refused
 
 __all__ = [
     "assert_no_false_mutant_is_accepted",
+    "coarse_batch_state",
     "dominance_proof",
     "examples",
     "is_true",
@@ -128,6 +129,20 @@ def batch_state(instance: Instance, rng: random.Random, nodes: int) -> dict[str,
     return costs.content(nodes)
 
 
+def coarse_batch_state(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """Duals of looks and some waiting, or anything at all, on any grid."""
+    grid, scale = rng.choice([1, 2, 2, 3, 3, 4, 5, 8]), rng.randint(1, 5)
+    wait, noise = rng.choice([0, scale, 2 * scale, 4 * scale]), rng.choice([0, 0, 1, scale, 9])
+    rows = []
+    for s, o in sorted(types_of(instance)):
+        looks, rest = divmod(o, grid)
+        row = [scale * looks, scale * (looks + 1)]
+        for i, seen in enumerate((looks > 0, rest > 0)):
+            row[i] = (row[i] + wait // grid + rng.randint(-noise, noise)) * seen
+        rows.append([s, o, *row])
+    return {"rule": "coarse-batch-state", "grid": grid, "scale": scale, "duals": rows}
+
+
 def demand_duals(instance: Instance, rng: random.Random) -> dict[str, Any]:
     """Duals that were looked for, or anything at all."""
     found = demand_dual_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Stopping())
@@ -189,6 +204,7 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     yield aggregate_state(instance, rng)
     for nodes in (0, 10**4):
         yield batch_state(instance, rng, nodes)
+    yield coarse_batch_state(instance, rng)
     yield dominance_proof(instance, rng)
     yield demand_duals(instance, rng)
     if len(instance.types()) > 1:

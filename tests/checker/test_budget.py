@@ -14,6 +14,7 @@ from certificate_texts import (
     AGGREGATE_STATE,
     BATCH_STATE,
     BLOCKS,
+    COARSE_BATCH_STATE,
     DEMAND_DUALS,
     DOMINANCE,
     EVENT_ORDER,
@@ -32,7 +33,7 @@ BY_RULE: dict[str, dict[str, Any]] = {
     content["proof"]["rule"]: content
     for content in (
         *(SOUND, AGGREGATE_STATE, BATCH_STATE, BLOCKS, DEMAND_DUALS),
-        *(DOMINANCE, EVENT_ORDER, PROPAGATION),
+        *(COARSE_BATCH_STATE, DOMINANCE, EVENT_ORDER, PROPAGATION),
         {**SOUND, "proof": {"rule": "exhaustive", "states": 99}},
         {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}},
     )

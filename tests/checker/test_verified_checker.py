@@ -19,6 +19,7 @@ from certificate_texts import (
     AGGREGATE_STATE,
     BATCH_STATE,
     BLOCKS,
+    COARSE_BATCH_STATE,
     DEMAND_DUALS,
     DOMINANCE,
     EVENT_ORDER,
@@ -196,6 +197,12 @@ def test_wrong_proofs_by_dominance_are_refused(
     said = answer(program, text)
     assert said.startswith("proof")
     assert said.endswith(reason or ": does not prove the lower bound")
+
+
+def test_the_rule_that_only_the_one_in_python_knows_is_refused(program: Path) -> None:
+    text = json.dumps(COARSE_BATCH_STATE)
+    assert refusal(text) == ""
+    assert answer(program, text) == "proof.rule: is not one that this checker proves"
 
 
 @pytest.mark.parametrize(

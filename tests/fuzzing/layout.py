@@ -126,6 +126,20 @@ def batch_state(proof: Any, types: set[Kind]) -> None:
     whole(proof["nodes"], 0)
 
 
+def coarse_batch_state(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("grid", "scale", "duals"))
+    grid = whole(proof["grid"], 1)
+    expect(grid <= 10**6, "the grid is wide")
+    most = 10**6 * whole(proof["scale"], 1)
+    expect(isinstance(proof["duals"], list), "duals")
+    rows = [series(row, 4, None) for row in proof["duals"]]
+    expect([tuple(row[:2]) for row in rows] == sorted(types), "not each type once")
+    for _, output, short, long in rows:
+        expect(max(short, long) <= most, "a dual that pays too late")
+        expect(short == 0 or output >= grid, "a dual of what no look sees")
+        expect(long == 0 or output % grid > 0, "a dual of what no look sees")
+
+
 def dominance(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("scale", "horizon", "duals", "nodes"))
     most = whole(proof["scale"], 1) * whole(proof["horizon"], 1)
@@ -292,6 +306,7 @@ RULES: dict[str, Callable[[Any, set[Kind]], None]] = {
     "propagation": propagation,
     "aggregate-state": aggregate_state,
     "batch-state": batch_state,
+    "coarse-batch-state": coarse_batch_state,
     "dominance": dominance,
     "demand-duals": demand_duals,
     "blocks": blocks,

@@ -28,6 +28,7 @@ def dual_places(proof: Proof) -> list[Place]:
 
     for row in proof.get("duals", []):
         last_of(row["duals"] if isinstance(row, dict) else [row])
+        found.extend((row, 2) for _ in range("grid" in proof))  # the other variant
     for block in proof.get("blocks", []):
         last_of(block)
     last_of(proof.get("memory", []))
@@ -136,6 +137,8 @@ def change_horizon(proof: Proof, problem: Problem, rng: random.Random) -> None:
         proof["cutoff"] += by
     elif "horizon" in proof:
         proof["horizon"] += by
+    elif "grid" in proof and rng.random() < 0.7:
+        proof["grid"] += by
     elif "scale" in proof and rng.random() < 0.3:
         proof["scale"] += by
 

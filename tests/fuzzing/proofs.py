@@ -74,6 +74,18 @@ def batch_state(problem: Problem, rng: random.Random) -> Proof:
     return {**proof, "duals": duals, "nodes": nodes}
 
 
+def coarse_batch_state(problem: Problem, rng: random.Random) -> Proof:
+    """Duals by the looks that see a variant, with the share of the waiting on this grid."""
+    scale = some_scale(rng)
+    grid = rng.choice([1, 2, 2, 3, 3, 4, 5, 7, 11])
+    duals = []
+    for s, o, w in demand(problem, rng, scale):
+        looks, rest = divmod(o, grid)
+        late = (w - scale * o) // grid
+        duals.append([s, o, looks and scale * looks + late, rest and scale * (looks + 1) + late])
+    return {"rule": "coarse-batch-state", "grid": grid, "scale": scale, "duals": duals}
+
+
 def dominance(problem: Problem, rng: random.Random) -> Proof:
     """Duals of any kind, as the search proves all that is true."""
     scale = some_scale(rng)
@@ -215,6 +227,7 @@ BUILDERS: dict[str, Callable[[Problem, random.Random], Proof]] = {
     "propagation": propagation,
     "aggregate-state": aggregate_state,
     "batch-state": batch_state,
+    "coarse-batch-state": coarse_batch_state,
     "dominance": dominance,
     "demand-duals": demand_duals,
     "blocks": blocks,

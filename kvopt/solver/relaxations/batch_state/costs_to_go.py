@@ -66,12 +66,17 @@ class CostsToGo:
         self.horizon = horizon
         self.functions = functions
         self.scale = scale
-        self.duals: IntArray = np.zeros(len(states.types), dtype=np.int64)
+        self.duals: IntArray = np.zeros(len(self.counts), dtype=np.int64)
         self.values: Int32Array = np.empty((horizon + 1, size), dtype=np.int32)
         self._charges = self._charges_of(self.duals)
         self.room = Room(np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32))
         self._starting = np.empty(size, dtype=np.int64)
         self._promising = Promising(np.zeros(horizon + 2, dtype=np.int64), self.room.reached[:0])
+
+    @property
+    def counts(self) -> IntArray:
+        """How many requests have each dual, shape (types,)."""
+        return self.states.types.counts
 
     def settle(self, duals: IntArray) -> int | None:
         """Take duals over and compute the costs-to-go.
@@ -163,7 +168,7 @@ class CostsToGo:
 
     def demand(self) -> int:
         """Return what the duals of all requests add up to (multiples of 1 / scale rounds)."""
-        return int((self.states.types.counts * self.duals).sum())
+        return int((self.counts * self.duals).sum())
 
     def _take(self, duals: IntArray) -> None:
         self.duals = np.minimum(duals, self.scale * self.horizon)
@@ -296,7 +301,7 @@ class DualAscent:
         value = settle(np.rint(duals * costs.scale).astype(np.int64))
         if value is None:
             return -math.inf
-        slope = (costs.states.types.counts - costs.completions()).astype(np.float64)
+        slope = (costs.counts - costs.completions()).astype(np.float64)
         self._bundle.add(costs.duals / costs.scale, value / costs.scale, slope)
         return value / costs.scale
 

@@ -18,10 +18,10 @@ from kvopt.solver.relaxations.fluid_duals import fluid_duals
 from kvopt.solver.releases.marginal_duals import marginal_duals
 from kvopt.solver.sizes import longest_outputs
 
-__all__ = ["BatchStates"]
+__all__ = ["BatchStates", "Members"]
 
 
-class _Members(NamedTuple):
+class Members(NamedTuple):
     """What a batch state may consist of, by (tokens, prompt)."""
 
     tokens: IntArray
@@ -29,7 +29,7 @@ class _Members(NamedTuple):
     prompt: IntArray
     """Its prompt (tokens), shape (members,)."""
     aged: IntArray
-    """The same request a round later, or -1 if none runs so long, shape (members,)."""
+    """The same request when it is seen next, or -1 if none runs so long, shape (members,)."""
     first: IntArray
     """Each prompt, in its first round, prompts ascending, shape (prompts,)."""
     shape: IntArray
@@ -120,13 +120,13 @@ class BatchStates:
             state = int(self._parent[state])
         return tuple(reversed(pairs))
 
-    def _all_members(self) -> _Members:
+    def _all_members(self) -> Members:
         longest = longest_outputs(self.instance)
         pairs = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
         number = {pair: i for i, pair in enumerate(pairs)}
         lengths = zip(self.shapes.prompts.tolist(), self.shapes.outputs.tolist(), strict=True)
         shape_of = {(s + o, s): k for k, (s, o) in enumerate(lengths)}
-        return _Members(
+        return Members(
             np.array([b for b, _ in pairs]),
             np.array([s for _, s in pairs]),
             np.array([number.get((b + 1, s), -1) for b, s in pairs]),

@@ -1,0 +1,1 @@
+"""Lower bounds from batches seen every g-th round."""

@@ -1,0 +1,120 @@
+"""Coarse batches: what running requests hold at least, seen in every g-th round.
+
+A request is known by its prompt and by how many looks it has been through. Each type of request has
+two *variants*, as a look more or less sees it (proofs/text/coarse_batch_state.md, lemma 2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kvopt.model.instance import Instance, IntArray
+from kvopt.solver.arrays import Int32Array
+from kvopt.solver.relaxations.batch_state.states import BatchStates, Members
+from kvopt.solver.sizes import longest_outputs
+
+__all__ = ["CoarseBatchStates", "Variants"]
+
+
+class Variants(NamedTuple):
+    """The variants that some look sees, by type, the short one first."""
+
+    type: IntArray
+    """The type of request, shape (variants,)."""
+    long: IntArray
+    """1 for the long one, 0 for the short one, shape (variants,)."""
+    looks: IntArray
+    """How many looks see it, at least 1, shape (variants,)."""
+    own: IntArray
+    """The room that a completion needs (tokens), shape (variants,)."""
+    each: IntArray
+    """The room that it needs beside for each request that runs (tokens), shape (variants,)."""
+    counts: IntArray
+    """How many requests of how many shifts it stands for, shape (variants,)."""
+
+
+class CoarseBatchStates(BatchStates):
+    """All coarse batches of an instance, by ascending number of running requests.
+
+    Parameters
+    ----------
+    instance
+        The instance; its releases play no part.
+    grid
+        The distance of the looks, g >= 1 (rounds).
+
+    Attributes
+    ----------
+    variants
+        What completes.
+    choices
+        Which variants a completion of each class may be of, filled up with the number of
+        variants, shape (classes, most).  The classes are the shapes of `table`: completions that
+        take away the same tokens, beside as many others, with as much memory left.
+    """
+
+    def __init__(self, instance: Instance, grid: int) -> None:
+        self.grid = grid
+        self.variants = self._all_variants(instance)
+        super().__init__(instance)
+        classes, self.choices = self._classes()
+        self.table = self.table._replace(shape=classes)
+
+    def _all_variants(self, instance: Instance) -> Variants:
+        types, grid = instance.request_types(), self.grid
+        looks, rest = np.divmod(types.outputs, grid)
+        kind, long = np.nonzero(np.stack((looks > 0, rest > 0), axis=1))
+        rest = rest[kind]
+        return Variants(
+            kind,
+            long,
+            looks[kind] + long,
+            np.where(long, rest - 1, grid - 1),
+            np.where(long, 0, rest),
+            types.counts[kind] * np.where(long, rest, grid - rest),
+        )
+
+    def _all_members(self) -> Members:
+        """Return the marks; the shape of one is its own number if something completes so."""
+        grid, variants = self.grid, self.variants
+        looks = {s: -(-o // grid) for s, o in longest_outputs(self.instance).items()}
+        pairs = sorted((s + 1 + grid * j, s) for s, most in looks.items() for j in range(most))
+        number = {pair: i for i, pair in enumerate(pairs)}
+        prompts = self.types.prompts[variants.type]
+        held = prompts + 1 + grid * (variants.looks - 1)
+        completing = zip(held.tolist(), prompts.tolist(), strict=True)
+        self._mark = np.array([number[pair] for pair in completing], dtype=np.int64)
+        shape = np.full(len(pairs), -1)
+        shape[self._mark] = self._mark
+        return Members(
+            np.array([b for b, _ in pairs]),
+            np.array([s for _, s in pairs]),
+            np.array([number.get((b + grid, s), -1) for b, s in pairs]),
+            np.array([number[s + 1, s] for s in looks]),
+            shape,
+        )
+
+    def _classes(self) -> tuple[Int32Array, IntArray]:
+        """Return the class of each completion, and the variants that each class may be of."""
+        table, variants = self.table, self.variants
+        room = np.full(len(self), self.instance.memory)
+        for level in self._levels():
+            room[level] = room[self._parent[level]] - self._members.tokens[self._last[level]]
+        before = np.repeat(np.arange(len(self)), np.diff(table.first))
+        running = table.running[before].astype(np.int64)
+        enough = (running + 1) * (self.grid - 1)  # for every variant
+        keys = np.stack((table.shape, running, np.minimum(room[before], enough)))
+        distinct, index = np.unique(keys, axis=1, return_inverse=True)
+        of_mark = [np.flatnonzero(self._mark == mark) for mark in range(len(self._members.tokens))]
+        choices = []
+        for mark, beside, left in distinct.T.tolist():
+            those = of_mark[mark]
+            needed = variants.own[those] + beside * variants.each[those]
+            choices.append(those[needed <= left])
+        most = max(map(len, choices), default=0)
+        filled = np.full((len(choices), most + 1), len(variants.type))
+        for row, chosen in zip(filled, choices, strict=True):
+            row[: len(chosen)] = chosen
+        return index.reshape(-1).astype(np.int32), filled

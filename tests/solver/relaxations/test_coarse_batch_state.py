@@ -1,0 +1,175 @@
+"""Bounds from batches seen every g-th round; the rule's own tests are beside the checker's."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from small_instances import optimum_of, random_instance
+
+from kvopt import Instance, Stopping
+from kvopt.certificates.checker import verdicts
+from kvopt.certificates.write import certificate, certificate_text, certified_instance
+from kvopt.generate import generate_random
+from kvopt.model.formats import CERTIFICATE_FORMAT
+from kvopt.solver.params import CoarseBatchStateParams, SolverParams
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
+from kvopt.solver.relaxations.batch_state.states import BatchStates
+from kvopt.solver.relaxations.coarse_batch_state.costs_to_go import (
+    CoarseCostsToGo,
+    first_duals,
+    refined,
+)
+from kvopt.solver.relaxations.coarse_batch_state.stage import (
+    CoarseBatchState,
+    Outlook,
+    grids_for,
+)
+from kvopt.solver.relaxations.coarse_batch_state.states import CoarseBatchStates
+from kvopt.solver.sizes import number_of_batch_states
+from kvopt.solver.stage import Incumbent, run_alone
+
+PLAIN = BATCH_STATE_KERNEL.plain
+FEW = SolverParams(
+    coarse_batch_state=CoarseBatchStateParams(most_costs=500_000, first_costs=20_000)
+)
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Functions:
+    return BATCH_STATE_KERNEL.compiled()
+
+
+def guessed(instance: Instance, grid: int, functions: Functions) -> tuple[CoarseCostsToGo, int]:
+    """Costs-to-go for the first duals, and the bound times the scale."""
+    states = CoarseBatchStates(instance, grid)
+    costs = CoarseCostsToGo(states, instance.total_output // grid + 2, functions)
+    value = costs.settle((first_duals(states) * costs.scale).astype(np.int64))
+    assert value is not None
+    return costs, value
+
+
+def holds(instance: Instance, costs: CoarseCostsToGo, bound: int) -> bool:
+    """Tell whether the checker proves a bound by some duals."""
+    content = {
+        "format": CERTIFICATE_FORMAT,
+        "instance": certified_instance(instance),
+        "instance_sha256": instance.digest(),
+        "lower_bound": bound,
+        "proof": costs.content(),
+    }
+    (verdict,) = verdicts([certificate_text(content)])
+    return verdict.holds
+
+
+def test_the_checker_finds_what_the_solver_finds() -> None:
+    rng = random.Random(3)
+    for _ in range(12):
+        instance = random_instance(rng)
+        costs, value = guessed(instance, rng.randint(1, 5), PLAIN)
+        bound = max(0, -(-value // costs.scale))
+        assert bound <= optimum_of(instance)
+        assert holds(instance, costs, bound)
+        assert not holds(instance, costs, bound + 1)
+
+
+def test_the_empty_path_costs_nothing() -> None:
+    """Where every path with a run is dearer, the duals alone are the bound."""
+    instance = Instance(8, [1, 1], [5, 5])
+    costs, _ = guessed(instance, 10, PLAIN)
+    duals = np.full(len(costs.duals), -3 * costs.scale)
+    value = costs.settle(duals)
+    assert value == costs.demand() < 0
+    assert not costs.completions().any()
+
+
+def test_with_a_grid_of_one_round_they_are_batch_states() -> None:
+    rng = random.Random(4)
+    for _ in range(10):
+        instance = random_instance(rng)
+        coarse, value = guessed(instance, 1, PLAIN)
+        states = BatchStates(instance)
+        assert len(states) == len(coarse.states)
+        assert number_of_batch_states(instance) == len(states)
+        costs = CostsToGo(states, coarse.horizon, PLAIN, coarse.scale)
+        assert costs.settle(coarse.duals) == value
+
+
+def test_states_are_counted_before_they_are_made() -> None:
+    rng = random.Random(5)
+    for grid in (1, 2, 3, 7):
+        instance = random_instance(rng)
+        assert number_of_batch_states(instance, grid=grid) == len(CoarseBatchStates(instance, grid))
+
+
+def test_each_request_is_there_once_in_each_shift() -> None:
+    instance = Instance(40, [3, 3, 0], [12, 12, 7])
+    variants = CoarseBatchStates(instance, 5).variants
+    # Outputs of 7: two shifts see two looks, three see one; of 12, twice: two see 3, three 2.
+    assert variants.looks.tolist() == [1, 2, 2, 3]
+    assert variants.counts.tolist() == [3, 2, 6, 4]
+    assert int((variants.looks * variants.counts).sum()) == instance.total_output
+
+
+def test_what_no_look_sees_has_no_variant() -> None:
+    variants = CoarseBatchStates(Instance(9, [1, 1], [2, 4]), 4).variants
+    assert variants.looks.tolist() == [1, 1]
+    assert variants.counts.tolist() == [2, 4]
+
+
+def test_sixteen_chats(compiled: Functions) -> None:
+    instance = generate_random("real:requests=16:memory=1000", 1, 0)
+    starts = best_list_schedule(instance)
+    result = run_alone(CoarseBatchState(compiled), instance, starts, Stopping(60), FEW)
+    assert result.rule == "coarse-batch-state"
+    assert 0.85 * result.objective < result.lower_bound <= result.objective
+    (verdict,) = verdicts([certificate_text(certificate(result))])
+    assert verdict.holds
+
+
+def test_finer_grids_prove_more(compiled: Functions) -> None:
+    """With the duals of a wider grid a finer one begins about where that one ended."""
+    instance = generate_random("real:requests=16:memory=1000", 1, 2)
+    state = Incumbent(instance, FEW)
+    state.offer(best_list_schedule(instance))
+    bounds: list[int] = []
+    state.report = lambda result: bounds.append(result.lower_bound)
+    CoarseBatchState(compiled).run(state, Stopping(60))
+    assert bounds == sorted(set(bounds))
+    wide, fine = CoarseBatchStates(instance, 40), CoarseBatchStates(instance, 30)
+    costs = CoarseCostsToGo(wide, state.makespan // 40 + 2, compiled)
+    costs.settle((first_duals(wide) * costs.scale).astype(np.int64))
+    duals = refined(wide, costs.duals / costs.scale, fine)
+    assert duals.shape == fine.variants.looks.shape
+    assert np.allclose(refined(fine, duals, fine), duals, rtol=0.2, atol=1.0)
+
+
+def test_grids_have_room() -> None:
+    params = CoarseBatchStateParams()
+    chats = generate_random("real:requests=24:memory=1000", 1, 0)
+    grids = grids_for(chats, 2_300, params)
+    assert grids == sorted(grids, reverse=True)
+    assert len(grids) >= 2
+    for grid in grids:
+        number = number_of_batch_states(chats, grid=grid)
+        assert number <= params.most_states
+        assert number * (2_300 // grid + 1) <= params.most_costs
+    assert grids_for(Instance(10, [1], [2]), 2, params) == []
+    mixed = generate_random("real:kind=mixed:requests=200:memory=16384", 1, 0)
+    assert grids_for(mixed, 10**5, params) == []
+
+
+def test_the_outlook_needs_two_bounds() -> None:
+    outlook = Outlook([40, 30, 10])
+    outlook.add(40, 900)
+    assert outlook.best == np.inf
+    outlook.add(30, 1000)
+    assert outlook.best == 1000 + 2 * 10 * 20  # 10 for each round of the grid, at most twice that
+
+
+def test_it_is_not_run_where_batch_states_fit_or_nothing_is_left() -> None:
+    state = Incumbent(Instance(12, [1, 2], [3, 4]), SolverParams.usual())
+    assert not CoarseBatchState().applies(state)
