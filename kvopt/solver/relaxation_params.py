@@ -174,6 +174,9 @@ class CoarseBatchStateParams:
     most_counting
         Nor one with more marks, looks and prompts, times tokens of memory: counting the states
         takes some 40 nanoseconds for each.
+    most_lost
+        Looks see half a step of the grid less than a request holds; it is not run where that is
+        more than this part of the tokens that a request holds on average.
     growth
         The next grid has at least so many times as many costs-to-go.
     first_costs
@@ -184,6 +187,7 @@ class CoarseBatchStateParams:
     most_states: int = 400_000
     most_costs: int = 40_000_000
     most_counting: int = 2_000_000
+    most_lost: float = 0.04
     growth: float = 6.0
     first_costs: int = 100_000
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
@@ -21,9 +20,6 @@ from kvopt.solver.sizes import batch_states_fit, number_of_batch_states
 from kvopt.solver.stage import Incumbent
 
 __all__ = ["CoarseBatchState", "grids_for"]
-
-MOST_SLOPE = 2
-"""Bounds rise at most so many times as fast as between the last two grids, by experience."""
 
 
 class CoarseBatchState:
@@ -53,9 +49,8 @@ class CoarseBatchState:
         functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
         before = None
-        outlook = Outlook(grids := grids_for(state.instance, state.makespan, params))
-        for grid in grids:
-            if state.closed or stop.over() or outlook.best < state.bound.value:
+        for grid in grids_for(state.instance, state.makespan, params):
+            if state.closed or stop.over():
                 return
             states = CoarseBatchStates(state.instance, grid)
             guess = first_duals(states) if before is None else refined(*before, states)
@@ -66,40 +61,11 @@ class CoarseBatchState:
                 return
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-batch-state", costs.content()))
-            outlook.add(grid, bound)
             before = states, costs.duals / costs.scale
 
 
-class Outlook:
-    """What the finest grid is likely to prove: bounds rise about linearly as grids shrink.
-
-    Parameters
-    ----------
-    grids
-        All grids, the finest last.
-
-    Attributes
-    ----------
-    best
-        The bound that is expected (rounds); infinite before two are known.
-    """
-
-    def __init__(self, grids: Sequence[int]) -> None:
-        self.finest = grids[-1]
-        self.best = math.inf
-        self._last: tuple[int, int] | None = None
-
-    def add(self, grid: int, bound: int) -> None:
-        """Take a bound into account."""
-        if self._last is not None:
-            wider, lower = self._last
-            slope = max(0.0, (bound - lower) / (wider - grid))
-            self.best = bound + MOST_SLOPE * slope * (grid - self.finest)
-        self._last = grid, bound
-
-
 def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams) -> list[int]:
-    """Return the grids to look at, the widest first.
+    """Return the grids to look at, the widest first; none if even the finest loses too much.
 
     Parameters
     ----------
@@ -110,7 +76,7 @@ def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams)
     params
         How much there is room for.
     """
-    longest = int(instance.outputs.max())
+    longest, held = int(instance.outputs.max()), instance.total_area / instance.total_output
     prompts = len(set(instance.prompts.tolist()))
     fitting = []  # (grid, costs-to-go)
     for grid in _ladder(longest):
@@ -121,6 +87,8 @@ def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams)
         if (number := number_of_batch_states(instance, most, grid)) > most:
             break
         fitting.append((grid, number * steps))
+    if not fitting or fitting[-1][0] > 2 * params.most_lost * held:
+        return []
     chosen: list[int] = []
     most_costs: float = params.most_costs
     for grid, costs in reversed(fitting):
