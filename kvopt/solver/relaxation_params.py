@@ -166,6 +166,8 @@ class CoarseBatchStateParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
+    late_share
+        The same for few requests, where event order comes first and branch and bound follows.
     most_states
         A grid with more batch states is not used; the checker takes no more than 400,000.
     most_costs
@@ -184,6 +186,7 @@ class CoarseBatchStateParams:
     """
 
     share: float = 0.8
+    late_share: float = 0.3
     most_states: int = 400_000
     most_costs: int = 40_000_000
     most_counting: int = 2_000_000

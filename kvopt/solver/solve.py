@@ -58,6 +58,7 @@ PLAN: tuple[Step, ...] = (
     Step(CoarseBatchState(), lambda params: params.coarse_batch_state.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
+    Step(CoarseBatchState(late=True), lambda params: params.coarse_batch_state.late_share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),
     Step(TimeIndexed(), lambda params: params.time_indexed.share),
     Step(AggregateState(), lambda params: params.aggregate_state.share),

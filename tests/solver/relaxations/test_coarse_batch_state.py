@@ -123,7 +123,7 @@ def test_what_no_look_sees_has_no_variant() -> None:
 def test_sixteen_chats(compiled: Functions) -> None:
     instance = generate_random("real:requests=16:memory=1000", 1, 0)
     starts = best_list_schedule(instance)
-    result = run_alone(CoarseBatchState(compiled), instance, starts, Stopping(60), FEW)
+    result = run_alone(CoarseBatchState(compiled, late=True), instance, starts, Stopping(60), FEW)
     assert result.rule == "coarse-batch-state"
     assert 0.85 * result.objective < result.lower_bound <= result.objective
     (verdict,) = verdicts([certificate_text(certificate(result))])
@@ -167,3 +167,12 @@ def test_grids_have_room() -> None:
 def test_it_is_not_run_where_batch_states_fit_or_nothing_is_left() -> None:
     state = Incumbent(Instance(12, [1, 2], [3, 4]), SolverParams.usual())
     assert not CoarseBatchState().applies(state)
+
+
+def test_with_few_requests_event_order_comes_first() -> None:
+    for requests, late in ((16, True), (24, False)):
+        chats = generate_random(f"real:requests={requests}:memory=1000", 1, 0)
+        state = Incumbent(chats, SolverParams.usual())
+        state.offer(best_list_schedule(chats))
+        assert CoarseBatchState(late=late).applies(state)
+        assert not CoarseBatchState(late=not late).applies(state)

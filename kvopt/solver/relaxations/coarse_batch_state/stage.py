@@ -29,19 +29,25 @@ class CoarseBatchState:
     ----------
     functions
         The functions to use; by default the compiled ones.
+    late
+        Whether it is run where event order comes first, for few requests; otherwise where it does
+        not.
     """
 
-    name = "coarse-batch-state"
     with_releases = False
 
-    def __init__(self, functions: Functions | None = None) -> None:
+    def __init__(self, functions: Functions | None = None, late: bool = False) -> None:
         self.functions = functions
+        self.late = late
+        self.name = "coarse-batch-state, late" if late else "coarse-batch-state"
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether something is left to prove, and there is a grid to do it on."""
         if state.closed or batch_states_fit(state):
             return False
         params = state.params.coarse_batch_state
+        if self.late != (len(state.instance) <= state.params.event_order.most_requests):
+            return False
         return bool(grids_for(state.instance, state.makespan, params))
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
