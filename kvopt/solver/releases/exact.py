@@ -22,7 +22,7 @@ from kvopt.solver.params import BundleParams, ReleaseExactParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.search import Found
 from kvopt.solver.releases.beam import Beam, BeamTools
-from kvopt.solver.releases.beam_kernel import BEAM_KERNEL, Nodes
+from kvopt.solver.releases.beam_kernel import BEAM_KERNEL
 from kvopt.solver.releases.exact_kernel import (
     EXACT_KERNEL,
     ExactFunctions,
@@ -30,6 +30,7 @@ from kvopt.solver.releases.exact_kernel import (
     make_runs,
     taken_runs,
 )
+from kvopt.solver.releases.node_arrays import Nodes
 from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent
 

@@ -14,7 +14,7 @@ from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.relaxations.batch_state.kernel import StateTable, table_of_one
-from kvopt.solver.releases.beam_kernel import Nodes, Queues, make_nodes
+from kvopt.solver.releases.node_arrays import Nodes, Queues, make_nodes
 
 __all__ = ["EXACT_KERNEL", "ExactFunctions", "Runs", "make_runs", "taken_runs"]
 
