@@ -11,8 +11,9 @@ left out
   completion costs less than nothing, 0.  There may be several sets of duals, each of them
   from some time on; the last two that have begun are used;
 - beside which another node can do all that they can, for no more (lemma 8): the memory that its
-  runs will use is nowhere more; whoever waits can take the place of one who waits there, with the
-  same prompt and no less output; and its starts add up to no more, those who wait starting now.
+  runs will use is nowhere more, what nobody can use there counting as used; whoever waits can take
+  the place of one who waits there, with the same prompt and no less output; and its starts add up
+  to no more, those who wait starting now.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from packing import packed
 from pareto import least
 from reading import Refused, fields, integer, listed
 from release_duals import duals_in_order, read_prices
+from usable_memory import UsableMemory
 
 MAX_HORIZON = 10**6
 MAX_NODES = 20_000_000
@@ -110,6 +112,7 @@ class Search:
         self.charges, self.begins, self.rows = charges, begins, rows
         self.scale = charges[0].scale
         self.width, _, self.tops, self.spare, self.shapes = packed(memory, kinds, budget)
+        self.usable = UsableMemory(memory, kinds[0][0], self.width, budget)
         self.releases = [[a for a, _ in queue] for queue in charges[0].queues]
         self.latest = charges[0].latest
         field = sum(map(len, self.releases)).bit_length() + 1
@@ -229,9 +232,25 @@ class Search:
         """Return the nodes that no other makes superfluous."""
         unreleased = [sum(a > t for a in own) for own in self.releases]
         late = sum(n * unit for n, unit in zip(unreleased, self.unit))
-        rows = [
-            (node[0] + t * (sum(node[1]) - sum(unreleased)), node[2] - late, node[3], i)
-            for i, node in enumerate(nodes)
+        longest = max(output for _, output in self.kinds)
+        coming = [
+            (*kind, a - t, 1)
+            for kind, own in zip(self.kinds, self.releases)
+            for a in own
+            if t < a < t + longest
         ]
+        rows = []
+        for i, (starts, counts, left, profile, _, _, _) in enumerate(nodes):
+            self.budget.spend(6 * len(counts) + 4 * len(coming))
+            waiting = [
+                (*kind, 0, number - ahead)
+                for kind, number, ahead in zip(self.kinds, counts, unreleased)
+                if number > ahead
+            ]
+            rounds = profile.bit_length() // self.width + 1
+            users = sorted(waiting + [one for one in coming if one[2] < rounds])
+            full = self.usable.filled(profile, users)
+            cost = starts + t * sum(count for _, _, _, count in waiting)
+            rows.append((cost, left - late, profile, full, i))
         kept = least(rows, self.guards, self.tops, self.budget)
         return [nodes[i] for i in kept]

@@ -118,6 +118,7 @@ class ExactSearch:
         self.in_table = np.array([states.shapes.number_of(s, o) for s, o in lengths])
         self.at_once = int(states.table.running.max()) + 1
         self.type_of = states.types.index[self.beam.order]
+        self.names = np.random.default_rng(0).integers(1 << 40, size=len(queues.counts))
         self.steps = 0
         self.prices = [self._priced(0, costs)]
 
@@ -154,8 +155,9 @@ class ExactSearch:
         less = self.instance.total_output - self.instance.total_release
         beam = Beam(self.instance, self.params.most_nodes, self.tools, cutoff - less)
         runs, total = make_runs(1, len(beam.queues.counts), self.at_once), 0
+        compared = 0  # pairs of different sets of those who wait
         while beam.size:
-            steps = self.steps + self.params.node_steps * total
+            steps = self.steps + self.params.node_steps * total + 2 * compared
             if stop.over() or steps > self.params.checked_steps:
                 return Found(False, None, total)
             before = beam.nodes
@@ -167,6 +169,10 @@ class ExactSearch:
             self.functions.follow_runs(self.costs.states.table, *args, following)
             bounds = self._bounds(beam, nodes, following, size, stop)
             there = np.flatnonzero(bounds <= self._limit(beam))
+            sets = len(np.unique(nodes.begun[there] @ self.names))
+            if sets > self.params.most_sets:
+                return Found(False, None, total)
+            compared += sets * sets
             kept = beam.keep(nodes, there, beam.least_starts(nodes, there))
             runs = taken_runs(following, kept)
             total += len(kept)
@@ -195,7 +201,7 @@ class ExactSearch:
     def _steps(self, begin: int) -> int:
         """Return about what costs-to-go from a time on take the checker (steps)."""
         table = self.costs.states.table
-        for_each = 12 * len(table.aged) + 3 * len(table.completed)
+        for_each = 4 * len(table.aged) + len(table.completed)
         return (self.costs.horizon - begin) * for_each
 
     def _stretch(self, beam: Beam) -> int:
