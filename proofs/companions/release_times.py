@@ -214,7 +214,9 @@ def memory_use(instance: Instance, starts: Starts, t: int, rounds: int) -> list[
     return use
 
 
-def ways(instance: Instance, starts: Starts, choices: Sequence[Sequence[int | None]]) -> list[Starts]:
+def ways(
+    instance: Instance, starts: Starts, choices: Sequence[Sequence[int | None]]
+) -> list[Starts]:
     """Return all feasible starts, those of the requests without one from some choices."""
     rounds = int(instance.releases.max()) + 2 * instance.total_output + 12
     found: list[Starts] = [starts]
