@@ -256,6 +256,8 @@ class ReleaseExactParams:
     checked_steps, node_steps
         A search must take the checker no more than so many steps; a node takes about so many; half
         of the steps may go into costs-to-go of more duals.
+    set_share
+        Costs-to-go of duals that are found again may take so large a part of the steps each.
     more_nodes
         The checker may keep twice as many nodes as the search, and so many more.
     """
@@ -270,4 +272,5 @@ class ReleaseExactParams:
     most_sets: int = 6_000
     checked_steps: int = 750_000_000
     node_steps: int = 800
+    set_share: float = 0.04
     more_nodes: int = 1_000

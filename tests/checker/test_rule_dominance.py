@@ -113,7 +113,7 @@ def test_it_is_what_the_solver_computes() -> None:
         users, full = make_users(5), np.zeros(21, dtype=np.int32)
         for k, (prompt, output, delay, count) in enumerate(rows):
             users.prompt[k], users.output[k] = prompt, output
-            users.delay[k], users.count[k] = delay, count
+            users.delay[k], users.number[k] = delay, count
         room = np.zeros((3, 22), dtype=np.int64)
         fill_up(memory, least, profile, users, len(rows), room, full)
         width = packed(memory, [(least, 20)], Budget()).width

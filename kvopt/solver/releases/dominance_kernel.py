@@ -44,7 +44,7 @@ class Users(NamedTuple):
     """Outputs (tokens)."""
     delay: IntArray
     """From how many rounds on each may start."""
-    count: IntArray
+    number: IntArray
     """How many are alike."""
 
 
@@ -179,7 +179,7 @@ def pack(numbers: Int32Array, layout: Layout, words: IntArray, first: int) -> No
     for begin in range(0, numbers.shape[0], each):
         word = 0
         for j in range(begin, min(begin + each, numbers.shape[0])):
-            word |= np.int64(numbers[j]) << (layout.field * (j - begin))
+            word |= int(np.int64(numbers[j])) << (layout.field * (j - begin))
         words[first + begin // each] = word
 
 
@@ -227,13 +227,13 @@ def find_users(
     for k in range(begun.shape[0]):
         if ready[k] > begun[k]:
             users.prompt[size], users.output[size] = queues.prompt[k], queues.output[k]
-            users.delay[size], users.count[size] = 0, ready[k] - begun[k]
+            users.delay[size], users.number[size] = 0, ready[k] - begun[k]
             size += 1
     at = np.searchsorted(coming.release, now, side="right")
     while at < coming.release.shape[0] and coming.release[at] < now + rounds:
         k = coming.shape[at]
         users.prompt[size], users.output[size] = queues.prompt[k], queues.output[k]
-        users.delay[size], users.count[size] = coming.release[at] - now, 1
+        users.delay[size], users.number[size] = coming.release[at] - now, 1
         size += 1
         at += 1
     return size
@@ -285,7 +285,7 @@ def fill_up(
                 changes[begin] += 1
                 changes[min(begin + output, last)] -= 1
                 if begin + output <= last:
-                    ending[begin + output - 1] += users.count[u] * (prompt + output)
+                    ending[begin + output - 1] += users.number[u] * (prompt + output)
     passing = changes[:last].cumsum()
     full[:] = 0
     usable = memory

@@ -187,7 +187,8 @@ class ExactSearch:
         last = self.prices[-1].begin
         if size and beam.now >= last + self._stretch(beam) and not stop.over():
             there = np.flatnonzero(bounds <= self._limit(beam))
-            cheap = 2 * (self.steps + self._steps(beam.now)) <= self.params.checked_steps
+            steps, most = self._steps(beam.now), self.params.checked_steps
+            cheap = steps <= self.params.set_share * most and 2 * (self.steps + steps) <= most
             if cheap and len(there) >= self.params.retuned_nodes:
                 middle = there[np.argsort(bounds[there], kind="stable")[len(there) // 2]]
                 self.prices.append(self._retuned(beam.now, runs, int(middle), stop))
