@@ -8,6 +8,9 @@ there, so no more than U(r + 1) - 1 in r.  And whoever runs takes more than the 
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
+
 from budget import Budget
 
 User = tuple[int, int, int, int]  # prompt, output, how many rounds until it may start, how many
@@ -21,27 +24,30 @@ class UsableMemory:
         self.field = (1 << width) - 1
 
     def filled(self, profile: int, users: list[User]) -> int:
-        """Return the profile with the memory that none of the users, by prompt, can use."""
+        """Return the profile with the memory that none of the users, by output, can use."""
         bits = profile.bit_length()
         self.budget.spend(10 + (bits // self.width + 1) * (bits // 250))
         free = []  # in each round of the profile
         while profile:
             free.append(self.memory - (profile & self.field))
             profile >>= self.width
-        last, prompt = len(free), -1
-        self.budget.spend(10 * last + (4 + 3 * last) * len(users) // 2)
-        lengths: list[int] = []
+        last = len(free)
         ending, passing = [0] * last, [0] * (last + 1)
-        for s, output, delay, count in users:
-            if s != prompt:
-                prompt, lengths = s, self.lengths(free, s)
-            for begin in range(delay, last):
-                if output <= lengths[begin]:
-                    end = begin + output
-                    passing[begin] += 1
-                    if end <= last:
-                        ending[end - 1] += count * (s + output)
-                        passing[end] -= 1
+        self.budget.spend(9 * last + 6 * len(users))
+        for s, group in groupby(users, key=itemgetter(0)):
+            own, visited = list(group), 0
+            for begin, most in enumerate(self.lengths(free, s)):
+                for _, output, delay, count in own:
+                    visited += 1
+                    if output > most:
+                        break
+                    if delay <= begin:
+                        end = begin + output
+                        passing[begin] += 1
+                        if end <= last:
+                            ending[end - 1] += count * (s + output)
+                            passing[end] -= 1
+            self.budget.spend(2 * visited)
         for r in range(1, last):
             passing[r] += passing[r - 1]
         full, usable = 0, self.memory

@@ -25,7 +25,7 @@ FAULTS = (
     ("usable_memory", " + ending[r]", ""),
     ("usable_memory", "usable <= self.least or", "usable <= self.least + 1 or"),
     ("usable_memory", "r - begin + 1 <= free[r]", "r - begin + 2 <= free[r]"),
-    ("usable_memory", "range(delay, last)", "range(delay + 1, last)"),
+    ("usable_memory", "if delay <= begin", "if delay < begin"),
     ("usable_memory", "count * (s + output)", "s"),
     ("usable_memory", "passing[end] -= 1", "passing[end - 1] -= 1"),
     ("dominance", "if t < a < t + longest", "if t + longest < a"),
