@@ -30,7 +30,7 @@ from packing import packed
 from pareto import least
 from reading import Refused, fields, integer, listed
 from release_duals import duals_in_order, read_prices
-from usable_memory import UsableMemory
+from usable_memory import UsableMemory, User
 
 MAX_HORIZON = 10**6
 MAX_NODES = 20_000_000
@@ -169,7 +169,7 @@ class Search:
         for rank, (number, ahead) in enumerate(zip(counts, coming)):
             if number > ahead:
                 found += self.started(found, rank, number - ahead, t)
-        self.budget.spend(10 * len(counts) + (60 + self.wide) * len(found))
+        self.budget.spend(8 * len(counts) + (45 + self.wide) * len(found))
         self.budget.use((700 + self.size) * len(found))
         after = self.table.aged[batch]
         following = []
@@ -239,18 +239,37 @@ class Search:
             for a in own
             if t < a < t + longest
         ]
-        rows = []
-        for i, (starts, counts, left, profile, _, _, _) in enumerate(nodes):
-            self.budget.spend(6 * len(counts) + 4 * len(coming))
-            waiting = [
-                (*kind, 0, number - ahead)
-                for kind, number, ahead in zip(self.kinds, counts, unreleased)
-                if number > ahead
-            ]
+        cheapest: dict[tuple[int, int], int] = {}  # of those alike
+        for i, node in enumerate(nodes):
+            other = cheapest.setdefault(node[2:4], i)
+            if node[0] < nodes[other][0]:
+                cheapest[node[2:4]] = i
+        self.budget.spend(6 * len(nodes))
+        self.budget.use(200 * len(nodes))
+        rows, queues = [], {}
+        for i in cheapest.values():
+            starts, counts, left, profile, _, _, _ = nodes[i]
             rounds = profile.bit_length() // self.width + 1
-            users = sorted(waiting + [one for one in coming if one[2] < rounds])
+            known = queues.get((counts, rounds))
+            if known is None:
+                known = queues[counts, rounds] = self.users(counts, unreleased, coming, rounds)
+            users, waiting = known
+            self.budget.spend(10 + self.wide)
             full = self.usable.filled(profile, users)
-            cost = starts + t * sum(count for _, _, _, count in waiting)
-            rows.append((cost, left - late, profile, full, i))
+            rows.append((starts + t * waiting, left - late, profile, full, i))
         kept = least(rows, self.guards, self.tops, self.budget)
         return [nodes[i] for i in kept]
+
+    def users(
+        self, counts: tuple[int, ...], unreleased: list[int], coming: list[User], rounds: int
+    ) -> tuple[list[User], int]:
+        """Return who may use memory in so many rounds, by output, and how many wait."""
+        self.budget.spend(20 + 8 * len(counts) + 8 * len(coming))
+        self.budget.use(200 * (len(counts) + len(coming)))
+        waiting = [
+            (*kind, 0, number - ahead)
+            for kind, number, ahead in zip(self.kinds, counts, unreleased)
+            if number > ahead
+        ]
+        users = sorted(waiting + [one for one in coming if one[2] < rounds])
+        return users, sum(count for _, _, _, count in waiting)

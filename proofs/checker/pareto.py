@@ -26,7 +26,7 @@ def least(rows: list[Row], guards: int, tops: int, budget: Budget) -> list[int]:
     rows = sorted(rows)  # so whatever makes a row superfluous comes before it
     seconds: dict[int, list[int]] = {first: [] for _, first, _, _, _ in rows}
     narrow, wide = 1 + guards.bit_length() // 1_500, 1 + tops.bit_length() // 1_500
-    budget.spend(8 * len(rows) + narrow * len(seconds) * (len(seconds) + 10))
+    budget.spend(8 * len(rows) + narrow * len(seconds) * (len(seconds) + 12) * 3 // 4)
     budget.use(400 * len(rows) + 9 * len(seconds) ** 2)
     below, smaller = {}, []
     for first in sorted(seconds):
@@ -35,7 +35,7 @@ def least(rows: list[Row], guards: int, tops: int, budget: Budget) -> list[int]:
         below[first] = [own for other, own in smaller if (larger - other) & guards == guards]
     kept = []
     for _, first, second, raised, name in rows:
-        larger, steps, superfluous = raised | tops, 10 + len(below[first]), False
+        larger, steps, superfluous = raised | tops, 8 + len(below[first]) * 2 // 3, False
         for own in below[first]:
             if own and own[0] <= raised:
                 end = bisect_right(own, raised)

@@ -14,6 +14,7 @@ from released import bound
 from small_instances import optimum_of, random_released_instance
 
 import dominance
+import pareto
 import usable_memory
 from budget import Budget
 from kvopt import Instance
@@ -23,14 +24,19 @@ from reading import Refused
 
 FAULTS = (
     ("usable_memory", " + ending[r]", ""),
-    ("usable_memory", "usable <= self.least or", "usable <= self.least + 1 or"),
+    ("usable_memory", "if usable <= least:", "if usable <= least + 1:"),
     ("usable_memory", "r - begin + 1 <= free[r]", "r - begin + 2 <= free[r]"),
+    ("usable_memory", "if r > begin:", "if r > begin + 1:"),
+    ("usable_memory", "if most < shortest:", "if most <= shortest:"),
     ("usable_memory", "if delay <= begin", "if delay < begin"),
     ("usable_memory", "count * (s + output)", "s"),
     ("usable_memory", "passing[end] -= 1", "passing[end - 1] -= 1"),
+    ("pareto", "if (larger - other) & tops == tops:", "if other <= raised:"),
     ("dominance", "if t < a < t + longest", "if t + longest < a"),
     ("dominance", "(*kind, 0, number - ahead)", "(*kind, 1, number - ahead)"),
-)
+    ("dominance", "cheapest.setdefault(node[2:4], i)", "cheapest.setdefault(node[2:3], i)"),
+    ("dominance", "if node[0] < nodes[other][0]:", "if node[0] > nodes[other][0]:"),
+)  # fmt: skip
 """Module, a piece of its text, and what it is replaced by."""
 
 
@@ -64,6 +70,8 @@ def test_faults_in_it_prove_what_is_false(
     if name == "usable_memory":
         copy = with_fault(usable_memory, old, new)
         monkeypatch.setattr(dominance, "UsableMemory", copy.UsableMemory)
+    elif name == "pareto":
+        monkeypatch.setattr(dominance, "least", with_fault(pareto, old, new).least)
     else:
         copy = with_fault(dominance, old, new)
         monkeypatch.setattr(dominance, "Search", copy.Search)
@@ -72,6 +80,35 @@ def test_faults_in_it_prove_what_is_false(
 
 def test_without_a_fault_they_prove_nothing_false() -> None:
     assert not false_claim(200)
+
+
+def test_rows_are_left_out_beside_those_kept_that_are_nowhere_larger() -> None:
+    rng = random.Random(23)
+    width, left_out = 5, 0
+
+    def together(numbers: list[int]) -> int:
+        return sum(n << (width * j) for j, n in enumerate(numbers))
+
+    guards, tops = together([16] * 2), together([16] * 3)
+    for _ in range(300):
+        rows, numbers = [], []
+        for name in range(rng.randint(1, 25)):
+            first = [rng.randint(0, 3) for _ in range(2)]
+            second = [rng.randint(0, 5) for _ in range(3)]
+            raised = [n + rng.choice((0, 0, 1, 9)) for n in second]
+            cost = rng.randint(0, 3)
+            rows.append((cost, together(first), together(second), together(raised), name))
+            numbers.append((first, second, raised))
+        kept: list[int] = []
+        for *_, name in sorted(rows):
+            first, _, raised = numbers[name]
+            least = [*first, *raised]
+            smaller = ([*numbers[k][0], *numbers[k][1]] for k in kept)
+            if not any(all(a <= b for a, b in zip(one, least, strict=True)) for one in smaller):
+                kept.append(name)
+        assert pareto.least(rows, guards, tops, Budget()) == kept
+        left_out += len(rows) - len(kept)
+    assert left_out > 300
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ from kvopt.solver.releases.beam_kernel import BEAM_KERNEL
 from kvopt.solver.releases.exact_kernel import (
     EXACT_KERNEL,
     ExactFunctions,
+    InTable,
     Runs,
     make_runs,
     taken_runs,
@@ -113,9 +114,10 @@ class ExactSearch:
         self.beam = Beam(self.instance, 1, self.tools)
         states, queues = costs.states, self.beam.queues
         distinct = sorted(set(queues.prompt.tolist()))
-        self.row = np.searchsorted(distinct, queues.prompt)
+        row = np.searchsorted(distinct, queues.prompt)
         lengths = zip(queues.prompt.tolist(), queues.output.tolist(), strict=True)
-        self.in_table = np.array([states.shapes.number_of(s, o) for s, o in lengths])
+        shapes = np.array([states.shapes.number_of(s, o) for s, o in lengths])
+        self.places = InTable(row, shapes)
         self.at_once = int(states.table.running.max()) + 1
         self.type_of = states.types.index[self.beam.order]
         self.names = np.random.default_rng(0).integers(1 << 40, size=len(queues.counts))
@@ -157,7 +159,7 @@ class ExactSearch:
         runs, total = make_runs(1, len(beam.queues.counts), self.at_once), 0
         compared = 0  # pairs of different sets of those who wait
         while beam.size:
-            steps = self.steps + self.params.node_steps * total + 2 * compared
+            steps = self.steps + self.params.node_steps * total + compared
             if stop.over() or steps > self.params.checked_steps:
                 return Found(False, None, total)
             before = beam.nodes
@@ -165,7 +167,7 @@ class ExactSearch:
             if size > self.params.most_nodes:
                 return Found(False, None, total)
             following = make_runs(size, len(beam.queues.counts), self.at_once)
-            args = (beam.queues, self.row, self.in_table, beam.now, before, runs, nodes, size)
+            args = (beam.queues, self.places, beam.now, before, runs, nodes, size)
             self.functions.follow_runs(self.costs.states.table, *args, following)
             bounds = self._bounds(beam, nodes, following, size, stop)
             there = np.flatnonzero(bounds <= self._limit(beam))
