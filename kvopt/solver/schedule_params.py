@@ -270,7 +270,7 @@ class ReleaseExactParams:
     retuning_share: float = 0.04
     most_nodes: int = 200_000
     most_sets: int = 6_000
-    checked_steps: int = 770_000_000
-    node_steps: int = 1_400
+    checked_steps: int = 780_000_000
+    node_steps: int = 1_100
     set_share: float = 0.04
     more_nodes: int = 1_000

@@ -27,7 +27,7 @@ from charges import Charges
 from instances import Arrivals, Types
 from limits import MAX_NUMBER
 from packing import packed
-from pareto import least
+from pareto import Row, least
 from reading import Refused, fields, integer, listed
 from release_duals import duals_in_order, read_prices
 from usable_memory import UsableMemory, User
@@ -169,7 +169,7 @@ class Search:
         for rank, (number, ahead) in enumerate(zip(counts, coming)):
             if number > ahead:
                 found += self.started(found, rank, number - ahead, t)
-        self.budget.spend(8 * len(counts) + (45 + self.wide) * len(found))
+        self.budget.spend(8 * len(counts) + (40 + self.wide) * len(found))
         self.budget.use((700 + self.size) * len(found))
         after = self.table.aged[batch]
         following = []
@@ -229,7 +229,11 @@ class Search:
         return batch, paid
 
     def needed(self, nodes: list[Node], t: int) -> list[Node]:
-        """Return the nodes that no other makes superfluous."""
+        """Return the nodes that no other makes superfluous.
+
+        Of nodes with the same requests left and the same profile one with the least sum of starts
+        makes the others superfluous, so only that one is compared.
+        """
         unreleased = [sum(a > t for a in own) for own in self.releases]
         late = sum(n * unit for n, unit in zip(unreleased, self.unit))
         longest = max(output for _, output in self.kinds)
@@ -239,14 +243,15 @@ class Search:
             for a in own
             if t < a < t + longest
         ]
-        cheapest: dict[tuple[int, int], int] = {}  # of those alike
+        cheapest: dict[tuple[int, int], int] = {}
         for i, node in enumerate(nodes):
             other = cheapest.setdefault(node[2:4], i)
             if node[0] < nodes[other][0]:
                 cheapest[node[2:4]] = i
         self.budget.spend(6 * len(nodes))
         self.budget.use(200 * len(nodes))
-        rows, queues = [], {}
+        rows: list[Row] = []
+        queues: dict[tuple[tuple[int, ...], int], tuple[list[User], int]] = {}
         for i in cheapest.values():
             starts, counts, left, profile, _, _, _ = nodes[i]
             rounds = profile.bit_length() // self.width + 1

@@ -39,7 +39,7 @@ class UsableMemory:
         free, full, lengths = self.rooms.get(profile) or self.beside(profile)
         last = len(free)
         ending, passing = [0] * last, [0] * (last + 1)
-        self.budget.spend(10 + 5 * last + 3 * len(users) + last * (last * self.width // 10_000))
+        self.budget.spend(10 + 4 * last + 3 * len(users) + last * (last * self.width // 10_000))
         for s, group in groupby(users, key=itemgetter(0)):
             own, visited = list(group), 0
             fits = lengths.get(s)
@@ -59,7 +59,7 @@ class UsableMemory:
                         if end <= last:
                             ending[end - 1] += count * (s + output)
                             passing[end] -= 1
-            self.budget.spend(3 + len(fits) + 3 * visited)
+            self.budget.spend(3 + len(fits) + 5 * visited // 2)
         for r in range(1, last):
             passing[r] += passing[r - 1]
         least, width, usable = self.least, self.width, self.memory

@@ -159,7 +159,7 @@ class ExactSearch:
         runs, total = make_runs(1, len(beam.queues.counts), self.at_once), 0
         compared = 0  # pairs of different sets of those who wait
         while beam.size:
-            steps = self.steps + self.params.node_steps * total + compared
+            steps = self.steps + self.params.node_steps * total + 3 * compared // 4
             if stop.over() or steps > self.params.checked_steps:
                 return Found(False, None, total)
             before = beam.nodes
