@@ -36,6 +36,7 @@ MAX_HORIZON = 10**6
 MAX_NODES = 20_000_000
 MAX_SETS = 100  # of duals
 MAX_SEARCHED = 1_000  # requests
+MOST_QUEUES = 5_000  # that are kept at a time
 
 Running = tuple[tuple[int, int], ...]  # (completion time, rank) of each who runs
 Node = tuple[int, tuple[int, ...], int, int, int, Running, tuple[int, ...]]
@@ -257,6 +258,9 @@ class Search:
             rounds = profile.bit_length() // self.width + 1
             known = queues.get((counts, rounds))
             if known is None:
+                if len(queues) == MOST_QUEUES:
+                    queues.clear()
+                self.budget.use(200 * (len(counts) + len(coming)) * (len(queues) + 1))
                 known = queues[counts, rounds] = self.users(counts, unreleased, coming, rounds)
             users, waiting = known
             self.budget.spend(10 + self.wide)
@@ -270,7 +274,6 @@ class Search:
     ) -> tuple[list[User], int]:
         """Return who may use memory in so many rounds, by output, and how many wait."""
         self.budget.spend(20 + 8 * len(counts) + 8 * len(coming))
-        self.budget.use(200 * (len(counts) + len(coming)))
         waiting = [
             (*kind, 0, number - ahead)
             for kind, number, ahead in zip(self.kinds, counts, unreleased)
