@@ -549,6 +549,14 @@ def test_a_fluid_that_comes_too_late_is_refuted(companion: ModuleType) -> None:
         companion.check_busy_time(instance, starts, weights, late=True)
 
 
+@pytest.mark.parametrize("companion", ["release_times"], indirect=True)
+def test_memory_for_those_who_end_is_no_memory_that_nobody_can_use(companion: ModuleType) -> None:
+    instance = Instance(5, [0, 2], [1, 3], releases=[1, 0])
+    companion.check_dominance(instance, 2)
+    with pytest.raises(AssertionError):
+        companion.check_dominance(instance, 2, short_ones=False)
+
+
 MIXED_PHASES = Instance(21, [11, 20, 0], [3, 1, 12])
 POOL = Instance(23, [3, 2, 4, 4, 2, 1, 3, 1], [3, 2, 4, 1, 2, 1, 2, 1])
 LATE_CROWD = Instance(25, [0] * 4 + [24] * 10, [4] * 4 + [1] * 10)

@@ -251,22 +251,26 @@ class ReleaseExactParams:
         They are not if fewer nodes are left.
     steps, retuning_share
         Steps of the bundle method each time, and part of the search's time left for them.
-    most_nodes
-        Most nodes of one time.
+    most_nodes, most_sets
+        Most nodes of one time, and sets of requests that wait there.
     checked_steps, node_steps
         A search must take the checker no more than so many steps; a node takes about so many; half
         of the steps may go into costs-to-go of more duals.
+    set_share
+        Costs-to-go of duals that are found again may take so large a part of the steps each.
     more_nodes
         The checker may keep twice as many nodes as the search, and so many more.
     """
 
     searches: int = 2
-    share: float = 0.35
-    retunings: int = 12
-    retuned_nodes: int = 20
+    share: float = 0.45
+    retunings: int = 24
+    retuned_nodes: int = 2_000
     steps: int = 60
     retuning_share: float = 0.04
     most_nodes: int = 200_000
-    checked_steps: int = 700_000_000
-    node_steps: int = 1_200
+    most_sets: int = 6_000
+    checked_steps: int = 780_000_000
+    node_steps: int = 1_100
+    set_share: float = 0.04
     more_nodes: int = 1_000

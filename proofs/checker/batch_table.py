@@ -111,7 +111,7 @@ def costs_to_go(
     after = [0] * size
     kept = {}
     for t in range(horizon - 1, max(begin, 1) - 1, -1):
-        budget.spend(12 * size + 3 * table.completions + 10 * len(charges.most))
+        budget.spend(4 * size + table.completions + 10 * len(charges.most))
         starting = after
         for one, larger in table.joining:  # the largest first
             if starting[larger] < starting[one]:

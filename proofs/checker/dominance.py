@@ -11,8 +11,9 @@ left out
   completion costs less than nothing, 0.  There may be several sets of duals, each of them
   from some time on; the last two that have begun are used;
 - beside which another node can do all that they can, for no more (lemma 8): the memory that its
-  runs will use is nowhere more; whoever waits can take the place of one who waits there, with the
-  same prompt and no less output; and its starts add up to no more, those who wait starting now.
+  runs will use is nowhere more, what nobody can use there counting as used; whoever waits can take
+  the place of one who waits there, with the same prompt and no less output; and its starts add up
+  to no more, those who wait starting now.
 """
 
 from __future__ import annotations
@@ -26,14 +27,16 @@ from charges import Charges
 from instances import Arrivals, Types
 from limits import MAX_NUMBER
 from packing import packed
-from pareto import least
+from pareto import Row, least
 from reading import Refused, fields, integer, listed
 from release_duals import duals_in_order, read_prices
+from usable_memory import UsableMemory, User
 
 MAX_HORIZON = 10**6
 MAX_NODES = 20_000_000
 MAX_SETS = 100  # of duals
 MAX_SEARCHED = 1_000  # requests
+MOST_QUEUES = 5_000  # that are kept at a time
 
 Running = tuple[tuple[int, int], ...]  # (completion time, rank) of each who runs
 Node = tuple[int, tuple[int, ...], int, int, int, Running, tuple[int, ...]]
@@ -110,6 +113,7 @@ class Search:
         self.charges, self.begins, self.rows = charges, begins, rows
         self.scale = charges[0].scale
         self.width, _, self.tops, self.spare, self.shapes = packed(memory, kinds, budget)
+        self.usable = UsableMemory(memory, kinds[0][0], self.width, budget)
         self.releases = [[a for a, _ in queue] for queue in charges[0].queues]
         self.latest = charges[0].latest
         field = sum(map(len, self.releases)).bit_length() + 1
@@ -166,7 +170,7 @@ class Search:
         for rank, (number, ahead) in enumerate(zip(counts, coming)):
             if number > ahead:
                 found += self.started(found, rank, number - ahead, t)
-        self.budget.spend(10 * len(counts) + (60 + self.wide) * len(found))
+        self.budget.spend(8 * len(counts) + (40 + self.wide) * len(found))
         self.budget.use((700 + self.size) * len(found))
         after = self.table.aged[batch]
         following = []
@@ -226,12 +230,54 @@ class Search:
         return batch, paid
 
     def needed(self, nodes: list[Node], t: int) -> list[Node]:
-        """Return the nodes that no other makes superfluous."""
+        """Return the nodes that no other makes superfluous.
+
+        Of nodes with the same requests left and the same profile one with the least sum of starts
+        makes the others superfluous, so only that one is compared.
+        """
         unreleased = [sum(a > t for a in own) for own in self.releases]
         late = sum(n * unit for n, unit in zip(unreleased, self.unit))
-        rows = [
-            (node[0] + t * (sum(node[1]) - sum(unreleased)), node[2] - late, node[3], i)
-            for i, node in enumerate(nodes)
+        longest = max(output for _, output in self.kinds)
+        coming = [
+            (*kind, a - t, 1)
+            for kind, own in zip(self.kinds, self.releases)
+            for a in own
+            if t < a < t + longest
         ]
+        cheapest: dict[tuple[int, int], int] = {}
+        for i, node in enumerate(nodes):
+            other = cheapest.setdefault(node[2:4], i)
+            if node[0] < nodes[other][0]:
+                cheapest[node[2:4]] = i
+        self.budget.spend(6 * len(nodes))
+        self.budget.use(200 * len(nodes))
+        rows: list[Row] = []
+        queues: dict[tuple[tuple[int, ...], int], tuple[list[User], int]] = {}
+        for i in cheapest.values():
+            starts, counts, left, profile, _, _, _ = nodes[i]
+            rounds = profile.bit_length() // self.width + 1
+            known = queues.get((counts, rounds))
+            if known is None:
+                if len(queues) == MOST_QUEUES:
+                    queues.clear()
+                self.budget.use(200 * (len(counts) + len(coming)) * (len(queues) + 1))
+                known = queues[counts, rounds] = self.users(counts, unreleased, coming, rounds)
+            users, waiting = known
+            self.budget.spend(10 + self.wide)
+            full = self.usable.filled(profile, users)
+            rows.append((starts + t * waiting, left - late, profile, full, i))
         kept = least(rows, self.guards, self.tops, self.budget)
         return [nodes[i] for i in kept]
+
+    def users(
+        self, counts: tuple[int, ...], unreleased: list[int], coming: list[User], rounds: int
+    ) -> tuple[list[User], int]:
+        """Return who may use memory in so many rounds, by output, and how many wait."""
+        self.budget.spend(20 + 8 * len(counts) + 8 * len(coming))
+        waiting = [
+            (*kind, 0, number - ahead)
+            for kind, number, ahead in zip(self.kinds, counts, unreleased)
+            if number > ahead
+        ]
+        users = sorted(waiting + [one for one in coming if one[2] < rounds])
+        return users, sum(count for _, _, _, count in waiting)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import permutations
+from typing import NamedTuple
 
 from companions.checking import modules
 from companions.lower_bounds import Weights, memory_weights, slot_weights
@@ -171,6 +173,152 @@ def check_prices(instance: Instance, starts: Sequence[int], rng: random.Random) 
         assert bound(instance, proof) <= cost
 
 
+Starts = tuple[int | None, ...]
+"""When each request has started, None if it has not."""
+
+
+class Node(NamedTuple):
+    """What Lemma 8 says of a node, by brute force.
+
+    Attributes
+    ----------
+    runs
+        Memory in use in each round after t by those who have started.
+    waiting
+        Prompt and output of those who wait.
+    cost
+        The sum of the starts so far, those who wait starting now.
+    least
+        The least sum of all starts.
+    largest
+        The most that those use in each round after t who have yet to start.
+    usable
+        The bound on it.
+    """
+
+    runs: list[int]
+    waiting: list[tuple[int, int]]
+    cost: int
+    least: int
+    largest: list[int]
+    usable: list[int]
+
+
+def memory_use(instance: Instance, starts: Starts, t: int, rounds: int) -> list[int]:
+    """Return the memory in use in the rounds t + 1, t + 2, ..."""
+    use = [0] * rounds
+    for r, start in zip(instance, starts, strict=True):
+        if start is not None:
+            for j in range(max(1, t + 1 - start), r.output + 1):
+                use[start + j - t - 1] += r.prompt + j
+    return use
+
+
+def ways(
+    instance: Instance, starts: Starts, choices: Sequence[Sequence[int | None]]
+) -> list[Starts]:
+    """Return all feasible starts, those of the requests without one from some choices."""
+    rounds = int(instance.releases.max()) + 2 * instance.total_output + 12
+    found: list[Starts] = [starts]
+    for i, own in enumerate(choices):
+        found = [
+            new
+            for one in found
+            for start in own
+            if max(memory_use(instance, new := (*one[:i], start, *one[i + 1 :]), 0, rounds))
+            <= instance.memory
+        ]
+    return found
+
+
+def usable_memory(
+    instance: Instance, starts: Starts, t: int, runs: list[int], short_ones: bool
+) -> list[int]:
+    """Return the bounds U(r) on what those use who have yet to start, for the rounds after t.
+
+    Without `short_ones` who ends in a round is forgotten: that is to see the lemma fail.
+    """
+    rounds, memory = len(runs), instance.memory
+    passing, ending = [False] * rounds, [0] * rounds
+    for r, start in zip(instance, starts, strict=True):
+        if start is None:
+            for u in range(max(r.release, t), t + rounds - r.output + 1):
+                own = range(u - t, u - t + r.output)
+                if all(r.prompt + at - u + t + 1 <= memory - runs[at] for at in own):
+                    for at in own:
+                        passing[at] = True
+                    ending[own[-1]] += (r.prompt + r.output) * short_ones
+    bounds = [memory] * (rounds + 1)
+    for at in range(sum(map(bool, runs)) - 1, -1, -1):
+        bound = min(memory - runs[at], max(0, bounds[at + 1] - 1) + ending[at])
+        prompts = min(instance.prompts.tolist())
+        bounds[at] = bound if passing[at] and bound > prompts else 0
+    return bounds[:-1]
+
+
+def nodes_at(instance: Instance, t: int, short_ones: bool = True) -> list[Node]:
+    """Return all nodes of a time."""
+    rounds = int(instance.releases.max()) + instance.total_output + 1
+    nobody: Starts = (None,) * len(instance)
+    before = [[None, *range(r.release, t)] for r in instance]
+    found = []
+    for starts in ways(instance, nobody, before):
+        runs = memory_use(instance, starts, t, rounds + instance.total_output)
+        later = [
+            [start] if start is not None else range(max(r.release, t), t + rounds)
+            for r, start in zip(instance, starts, strict=True)
+        ]
+        on = ways(instance, starts, later)
+        uses = [memory_use(instance, one, t, len(runs)) for one in on]
+        waiting = [
+            (r.prompt, r.output)
+            for r, start in zip(instance, starts, strict=True)
+            if start is None and r.release <= t
+        ]
+        found.append(
+            Node(
+                runs,
+                waiting,
+                sum(start for start in starts if start is not None) + t * len(waiting),
+                min(sum(start for start in one if start is not None) for one in on),
+                [max(use[at] for use in uses) - own for at, own in enumerate(runs)],
+                usable_memory(instance, starts, t, runs, short_ones),
+            )
+        )
+    return found
+
+
+def takes_places(first: Node, second: Node) -> bool:
+    """Tell whether those who wait at one node can take places of those who wait at another."""
+    every = permutations(second.waiting, len(first.waiting))
+    found = any(
+        all(s == t and o <= p for (s, o), (t, p) in zip(first.waiting, images, strict=True))
+        for images in every
+    )
+    counted = all(
+        sum(s == t and p >= o for t, p in first.waiting)
+        <= sum(s == t and p >= o for t, p in second.waiting)
+        for s, o in first.waiting
+    )
+    assert found == counted
+    return found
+
+
+def check_dominance(instance: Instance, t: int, short_ones: bool = True) -> int:
+    """Lemma 8 on all pairs of nodes of a time; returns in how many more memory is in use."""
+    nodes = nodes_at(instance, t, short_ones)
+    more = 0
+    for second in nodes:
+        assert all(u >= most for u, most in zip(second.usable, second.largest, strict=True))
+        for first in nodes:
+            rounds = zip(first.runs, second.usable, strict=True)
+            fits = all(use <= instance.memory - usable for use, usable in rounds)
+            if first.cost <= second.cost and fits and takes_places(first, second):
+                assert first.least <= second.least
+                more += any(a > b for a, b in zip(first.runs, second.runs, strict=True))
+    return more
+
+
 def bound(instance: Instance, proof: dict[str, object]) -> int:
     """Return what the checker makes of a proof, about the total latency."""
     found = modules()
@@ -199,10 +347,20 @@ def check(instance: Instance, rng: random.Random) -> None:
         check_prices(instance, starts, rng)
 
 
+def tiny_instance(rng: random.Random) -> Instance:
+    """Return an instance of three requests, or two, and of a prompt or two."""
+    memory = rng.randint(4, 7)
+    prompts = [rng.choice([0, rng.randint(0, 2)]) for _ in range(rng.choice([2, 3, 3]))]
+    outputs = [rng.randint(1, min(4, memory - s)) for s in prompts]
+    return Instance(memory, prompts, outputs, releases=[rng.randint(0, 3) for _ in prompts])
+
+
 def main(fast: bool) -> None:
     rng = random.Random(41)
     for _ in range(60 if fast else 1000):
         check(random_instance(rng), rng)
+    tiny = [(tiny_instance(rng), rng.randint(1, 3)) for _ in range(40 if fast else 2000)]
+    assert sum(check_dominance(instance, t) for instance, t in tiny) > 10
     example = Instance(6, [2, 3, 3, 3], [4, 1, 1, 1], releases=[0, 1, 1, 1])
     known = best_list_schedule(example)
     assert solve_by_release_search(example, known, Stopping()).objective == 14

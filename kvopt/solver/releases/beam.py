@@ -18,15 +18,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray, Int32Array
 from kvopt.solver.params import ReleaseBeamParams
-from kvopt.solver.releases.beam_kernel import (
-    BEAM_KERNEL,
-    BeamFunctions,
-    Coming,
-    Nodes,
-    Queues,
-    make_nodes,
-    taken,
-)
+from kvopt.solver.releases.beam_kernel import BEAM_KERNEL, BeamFunctions
+from kvopt.solver.releases.node_arrays import Coming, Nodes, Queues, make_nodes, taken
 from kvopt.solver.stage import Incumbent, total_latency
 
 __all__ = ["Beam", "BeamTools", "ReleaseBeam", "beam_search"]
@@ -197,8 +190,9 @@ class Beam:
         cheap = (left > 0) & (nodes.starts[some] + self.now * left < self.cutoff)
         order = some[cheap][np.argsort(costs[cheap], kind="stable")]
         kept = np.empty(min(self.width, len(order)), dtype=np.int64)
-        args = (self.queues, self.now, len(kept), nodes, order, self._ready(), kept)
-        kept = kept[: self.functions.choose(*args) if len(kept) else 0]
+        requests = (self.queues, self._coming, self.now, self.instance.memory)
+        args = (len(kept), nodes, order, self._ready(), kept)
+        kept = kept[: self.functions.choose(*requests, *args) if len(kept) else 0]
         self.nodes, self.size = taken(nodes, kept), len(kept)
         self._layers.append(_Layer(self.nodes.begun, self.nodes.parent))
         return kept

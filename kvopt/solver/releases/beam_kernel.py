@@ -11,53 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import FloatArray, Int32Array
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.compiling import Kernel
+from kvopt.solver.releases.dominance_kernel import DOMINANCE_FUNCTIONS
+from kvopt.solver.releases.node_arrays import Coming, Nodes, Queues, make_nodes
 
-__all__ = ["BEAM_KERNEL", "BeamFunctions", "Coming", "Nodes", "Queues", "make_nodes", "taken"]
-
-
-class Queues(NamedTuple):
-    """The requests by shape (prompt, output), prompts ascending, then outputs descending."""
-
-    prompt: IntArray
-    """Prompt of each shape (tokens), shape (shapes,)."""
-    output: IntArray
-    """Its output (tokens), shape (shapes,)."""
-    leads: IntArray
-    """1 where a prompt begins, else 0, shape (shapes,)."""
-    by_area: IntArray
-    """The shapes by ascending area, shape (shapes,)."""
-    counts: IntArray
-    """Requests of each shape, shape (shapes,)."""
-    release: IntArray
-    """Releases of those of each shape, ascending (rounds), shape (shapes, most)."""
-
-
-class Coming(NamedTuple):
-    """Requests that are released later, by release, and what the fluid needs of all shapes."""
-
-    area: FloatArray
-    """Memory that a run of each shape takes over its rounds (tokens), shape (shapes,)."""
-    lag: FloatArray
-    """How long after its start the mean of that memory is (rounds), shape (shapes,)."""
-    release: IntArray
-    """Releases (rounds), shape (coming,)."""
-    shape: IntArray
-    """Shape of each, shape (coming,)."""
-
-
-class Nodes(NamedTuple):
-    """What may have happened by a time: requests of each shape start by ascending release."""
-
-    begun: Int32Array
-    """How many of each shape have started, shape (most, shapes)."""
-    profile: Int32Array
-    """Memory that they use in each coming round (tokens), shape (most, longest output)."""
-    starts: IntArray
-    """The sum of their starts (rounds), shape (most,)."""
-    parent: Int32Array
-    """The node a round before, shape (most,)."""
+__all__ = ["BEAM_KERNEL", "BeamFunctions"]
 
 
 def grow(
@@ -203,79 +162,6 @@ def estimate(
         costs[i] = total
 
 
-def choose(
-    queues: Queues,
-    now: int,
-    width: int,
-    nodes: Nodes,
-    order: IntArray,
-    ready: IntArray,
-    kept: IntArray,
-) -> int:
-    """Choose the first nodes of an order that none of those before makes superfluous.
-
-    A node does if it can do all that the other can, and costs no more
-    (proofs/text/release_times.md, lemma 8).
-
-    Parameters
-    ----------
-    queues
-        The requests.
-    now
-        The time (rounds).
-    width
-        How many are chosen at most.
-    nodes
-        The nodes.
-    order
-        Their numbers, the best first, shape (size,).
-    ready
-        How many of each shape are released by this time, shape (shapes,).
-    kept
-        Takes the numbers of those chosen, shape (width,) or more.
-
-    Returns
-    -------
-    int
-        How many are chosen.
-    """
-    shapes, rounds = queues.counts.shape[0], nodes.profile.shape[1]
-    longer = np.empty((width, shapes + rounds), dtype=np.int32)
-    costs = np.empty(width, dtype=np.int64)
-    own = np.empty(shapes + rounds, dtype=np.int32)
-    size = 0
-    for at in range(order.shape[0]):
-        i = order[at]
-        waiting = together = 0
-        for k in range(shapes):
-            together = ready[k] - nodes.begun[i, k] + (0 if queues.leads[k] == 1 else together)
-            own[k] = together
-            waiting += ready[k] - nodes.begun[i, k]
-        own[shapes:] = nodes.profile[i]
-        cost = nodes.starts[i] + now * waiting
-        needed = True
-        for other in range(size):
-            if costs[other] <= cost and is_below(longer[other], own):
-                needed = False
-                break
-        if needed:
-            longer[size] = own
-            costs[size] = cost
-            kept[size] = i
-            size += 1
-            if size == width:
-                break
-    return size
-
-
-def is_below(one: Int32Array, other: Int32Array) -> bool:
-    """Tell whether no element of one is above that of the other."""
-    j = 0
-    while j < one.shape[0] and one[j] <= other[j]:
-        j += 1
-    return bool(j == one.shape[0])
-
-
 class BeamFunctions(NamedTuple):
     """The functions that are called from outside the kernel, compiled or not."""
 
@@ -292,31 +178,13 @@ def warm_up(functions: BeamFunctions) -> None:
     nodes, following = make_nodes(1, 1, 1), make_nodes(4, 1, 1)
     size = functions.grow(queues, 0, 0, 1, 9, nodes, 1, following, one)
     functions.estimate(queues, coming, 1, 1.0, following, size, one, np.empty(size))
-    functions.choose(queues, 1, 4, following, np.arange(size), one, np.empty(4, dtype=np.int64))
-
-
-def make_nodes(most: int, shapes: int, rounds: int) -> Nodes:
-    """Return room for so many nodes; the first one has nothing begun."""
-    nodes = Nodes(
-        np.empty((most, shapes), dtype=np.int32),
-        np.empty((most, rounds), dtype=np.int32),
-        np.empty(most, dtype=np.int64),
-        np.empty(most, dtype=np.int32),
-    )
-    for array in nodes:
-        array[0] = 0
-    return nodes
-
-
-def taken(nodes: Nodes, kept: IntArray) -> Nodes:
-    """Return those of the nodes that are kept, by their numbers."""
-    begun, profile, starts, parent = nodes
-    return Nodes(begun[kept], profile[kept], starts[kept], parent[kept])
+    kept = np.empty(4, dtype=np.int64)
+    functions.choose(queues, coming, 1, 1, 4, following, np.arange(size), one, kept)
 
 
 BEAM_KERNEL = Kernel(
     "beam search over starts",
-    (fits, hold, grow, estimate, is_below, choose),
+    (fits, hold, grow, estimate, *DOMINANCE_FUNCTIONS),
     BeamFunctions,
     warm_up,
     error_model="numpy",

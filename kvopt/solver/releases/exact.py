@@ -22,14 +22,16 @@ from kvopt.solver.params import BundleParams, ReleaseExactParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.search import Found
 from kvopt.solver.releases.beam import Beam, BeamTools
-from kvopt.solver.releases.beam_kernel import BEAM_KERNEL, Nodes
+from kvopt.solver.releases.beam_kernel import BEAM_KERNEL
 from kvopt.solver.releases.exact_kernel import (
     EXACT_KERNEL,
     ExactFunctions,
+    InTable,
     Runs,
     make_runs,
     taken_runs,
 )
+from kvopt.solver.releases.node_arrays import Nodes
 from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent
 
@@ -112,11 +114,13 @@ class ExactSearch:
         self.beam = Beam(self.instance, 1, self.tools)
         states, queues = costs.states, self.beam.queues
         distinct = sorted(set(queues.prompt.tolist()))
-        self.row = np.searchsorted(distinct, queues.prompt)
+        row = np.searchsorted(distinct, queues.prompt)
         lengths = zip(queues.prompt.tolist(), queues.output.tolist(), strict=True)
-        self.in_table = np.array([states.shapes.number_of(s, o) for s, o in lengths])
+        shapes = np.array([states.shapes.number_of(s, o) for s, o in lengths])
+        self.places = InTable(row, shapes)
         self.at_once = int(states.table.running.max()) + 1
         self.type_of = states.types.index[self.beam.order]
+        self.names = np.random.default_rng(0).integers(1 << 40, size=len(queues.counts))
         self.steps = 0
         self.prices = [self._priced(0, costs)]
 
@@ -153,8 +157,9 @@ class ExactSearch:
         less = self.instance.total_output - self.instance.total_release
         beam = Beam(self.instance, self.params.most_nodes, self.tools, cutoff - less)
         runs, total = make_runs(1, len(beam.queues.counts), self.at_once), 0
+        compared = 0  # pairs of different sets of those who wait
         while beam.size:
-            steps = self.steps + self.params.node_steps * total
+            steps = self.steps + self.params.node_steps * total + 3 * compared // 4
             if stop.over() or steps > self.params.checked_steps:
                 return Found(False, None, total)
             before = beam.nodes
@@ -162,10 +167,14 @@ class ExactSearch:
             if size > self.params.most_nodes:
                 return Found(False, None, total)
             following = make_runs(size, len(beam.queues.counts), self.at_once)
-            args = (beam.queues, self.row, self.in_table, beam.now, before, runs, nodes, size)
+            args = (beam.queues, self.places, beam.now, before, runs, nodes, size)
             self.functions.follow_runs(self.costs.states.table, *args, following)
             bounds = self._bounds(beam, nodes, following, size, stop)
             there = np.flatnonzero(bounds <= self._limit(beam))
+            sets = len(np.unique(nodes.begun[there] @ self.names))
+            if sets > self.params.most_sets:
+                return Found(False, None, total)
+            compared += sets * sets
             kept = beam.keep(nodes, there, beam.least_starts(nodes, there))
             runs = taken_runs(following, kept)
             total += len(kept)
@@ -180,7 +189,8 @@ class ExactSearch:
         last = self.prices[-1].begin
         if size and beam.now >= last + self._stretch(beam) and not stop.over():
             there = np.flatnonzero(bounds <= self._limit(beam))
-            cheap = 2 * (self.steps + self._steps(beam.now)) <= self.params.checked_steps
+            steps, most = self._steps(beam.now), self.params.checked_steps
+            cheap = steps <= self.params.set_share * most and 2 * (self.steps + steps) <= most
             if cheap and len(there) >= self.params.retuned_nodes:
                 middle = there[np.argsort(bounds[there], kind="stable")[len(there) // 2]]
                 self.prices.append(self._retuned(beam.now, runs, int(middle), stop))
@@ -194,7 +204,7 @@ class ExactSearch:
     def _steps(self, begin: int) -> int:
         """Return about what costs-to-go from a time on take the checker (steps)."""
         table = self.costs.states.table
-        for_each = 12 * len(table.aged) + 3 * len(table.completed)
+        for_each = 4 * len(table.aged) + len(table.completed)
         return (self.costs.horizon - begin) * for_each
 
     def _stretch(self, beam: Beam) -> int:

@@ -14,9 +14,9 @@ from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.relaxations.batch_state.kernel import StateTable, table_of_one
-from kvopt.solver.releases.beam_kernel import Nodes, Queues, make_nodes
+from kvopt.solver.releases.node_arrays import Nodes, Queues, make_nodes
 
-__all__ = ["EXACT_KERNEL", "ExactFunctions", "Runs", "make_runs", "taken_runs"]
+__all__ = ["EXACT_KERNEL", "ExactFunctions", "InTable", "Runs", "make_runs", "taken_runs"]
 
 
 class Runs(NamedTuple):
@@ -34,6 +34,15 @@ class Runs(NamedTuple):
     """How many of each shape have completed, shape (most, shapes)."""
     total: IntArray
     """The sum of their completion times (rounds), shape (most,)."""
+
+
+class InTable(NamedTuple):
+    """Where the batch states have the shapes of the requests."""
+
+    row: IntArray
+    """The row of `StateTable.admitted` for the prompt of each shape, shape (shapes,)."""
+    shape: IntArray
+    """The shape as `StateTable.shape` numbers it, shape (shapes,)."""
 
 
 def make_runs(most: int, shapes: int, at_once: int) -> Runs:
@@ -60,8 +69,7 @@ def taken_runs(runs: Runs, kept: IntArray) -> Runs:
 def follow_runs(
     table: StateTable,
     queues: Queues,
-    row: IntArray,
-    in_table: IntArray,
+    places: InTable,
     now: int,
     before: Nodes,
     running: Runs,
@@ -77,10 +85,8 @@ def follow_runs(
         The batch states.
     queues
         The requests.
-    row
-        The row of `table.admitted` for the prompt of each shape, shape (shapes,).
-    in_table
-        The shape as `table.shape` numbers it, shape (shapes,).
+    places
+        Where the batch states have the shapes of the requests.
     now
         The time (rounds).
     before, running
@@ -102,7 +108,7 @@ def follow_runs(
         number = running.running[old]
         for k in range(shapes):
             for _ in range(nodes.begun[i, k] - before.begun[old, k]):
-                state = table.admitted[row[k], state]
+                state = table.admitted[places.row[k], state]
                 following.ends[i, number] = now - 1 + queues.output[k]
                 following.shape[i, number] = k
                 number += 1
@@ -116,7 +122,7 @@ def follow_runs(
             total += now
             following.completed[i, k] += 1
             for e in range(table.first[state], table.first[state + 1]):
-                if table.shape[e] == in_table[k]:
+                if table.shape[e] == places.shape[k]:
                     state = table.completed[e]
                     break
         following.state[i] = state
@@ -173,7 +179,8 @@ def warm_up(functions: ExactFunctions) -> None:
     before, nodes = make_nodes(1, 1, 1), make_nodes(1, 1, 1)
     runs, following = make_runs(1, 1, 1), make_runs(1, 1, 1)
     nodes.begun[0, 0] = 1
-    functions.follow_runs(table, queues, zero, zero, 1, before, runs, nodes, 1, following)
+    places = InTable(zero, zero)
+    functions.follow_runs(table, queues, places, 1, before, runs, nodes, 1, following)
     row = np.zeros(2, dtype=np.int32)
     functions.raise_bounds(1, 0, np.zeros((1, 2), dtype=np.int64), row, following, 1, zero.copy())
 
