@@ -11,9 +11,9 @@ left out
   completion costs less than nothing, 0.  There may be several sets of duals, each of them
   from some time on; the last two that have begun are used;
 - beside which another node can do all that they can, for no more (lemma 8): the memory that its
-  runs will use is nowhere more, what nobody can use there counting as used; whoever waits can take
-  the place of one who waits there, with the same prompt and no less output; and its starts add up
-  to no more, those who wait starting now.
+  runs will use is nowhere more; whoever waits can take the place of one who waits there, with the
+  same prompt and no less output; and its starts add up to no more, those who wait starting now.
+  If the proof says `usable`, memory that nobody can use there counts as used there.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from instances import Arrivals, Types
 from limits import MAX_NUMBER
 from packing import packed
 from pareto import Row, least
-from reading import Refused, fields, integer, listed
+from reading import Refused, fields, integer, listed, short
 from release_duals import duals_in_order, read_prices
 from usable_memory import UsableMemory, User
 
@@ -53,7 +53,10 @@ def prove_at_once(
 
 def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return `low`, a bound on the sum of the completion times, if the proof holds."""
-    fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"))
+    fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"), ("usable",))
+    usable = proof.get("usable", False)
+    if type(usable) is not bool:
+        raise Refused(f"proof.usable: must be true or false, got {short(usable)}")
     requests = sum(n for groups in arrivals.values() for _, n in groups)
     if requests > MAX_SEARCHED:
         raise Refused("proof: the instance is too large for this rule")
@@ -87,7 +90,7 @@ def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budg
         costs_to_go(table, charge, horizon, begin, end, budget)
         for charge, begin, end in zip(charges, begins, ends)
     ]
-    search = Search(memory, kinds, table, charges, begins, rows, budget)
+    search = Search(memory, kinds, table, charges, begins, rows, usable, budget)
     search.run(low, horizon, limit)
     return low
 
@@ -107,13 +110,14 @@ class Search:
         charges: list[Charges],
         begins: list[int],
         rows: list[dict[int, array[int]]],
+        usable: bool,
         budget: Budget,
     ) -> None:
         self.kinds, self.table, self.budget = kinds, table, budget
         self.charges, self.begins, self.rows = charges, begins, rows
         self.scale = charges[0].scale
         self.width, _, self.tops, self.spare, self.shapes = packed(memory, kinds, budget)
-        self.usable = UsableMemory(memory, kinds[0][0], self.width, budget)
+        self.usable = UsableMemory(memory, kinds[0][0], self.width, budget) if usable else None
         self.releases = [[a for a, _ in queue] for queue in charges[0].queues]
         self.latest = charges[0].latest
         field = sum(map(len, self.releases)).bit_length() + 1
@@ -264,7 +268,7 @@ class Search:
                 known = queues[counts, rounds] = self.users(counts, unreleased, coming, rounds)
             users, waiting = known
             self.budget.spend(10 + self.wide)
-            full = self.usable.filled(profile, users)
+            full = profile if self.usable is None else self.usable.filled(profile, users)
             rows.append((starts + t * waiting, left - late, profile, full, i))
         kept = least(rows, self.guards, self.tops, self.budget)
         return [nodes[i] for i in kept]

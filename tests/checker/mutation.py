@@ -167,7 +167,7 @@ def blocks(instance: Instance, rng: random.Random) -> dict[str, Any]:
     return DualSolution(demand, 0, None, relaxation.blocks, memory).content(instance)
 
 
-def dominance_proof(instance: Instance, rng: random.Random) -> dict[str, Any]:
+def dominance_proof(instance: Instance, rng: random.Random, usable: bool = False) -> dict[str, Any]:
     """An object "proof" of the rule "dominance" with any duals; it proves all that is true."""
     scale = rng.randint(1, 5)
     names = sorted({(r.prompt, r.output, r.release) for r in instance})
@@ -176,7 +176,8 @@ def dominance_proof(instance: Instance, rng: random.Random) -> dict[str, Any]:
         {"from": t, "duals": [[*row, rng.randint(-scale, 25 * scale)] for row in names]}
         for t in begins
     ]
-    return {"rule": "dominance", "scale": scale, "duals": sets, "horizon": 25, "nodes": 10**5}
+    proof = {"rule": "dominance", "scale": scale, "duals": sets, "horizon": 25, "nodes": 10**5}
+    return {**proof, "usable": True} if usable else proof
 
 
 def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[str, Any]]:

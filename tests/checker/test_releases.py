@@ -86,7 +86,7 @@ def test_dominance_loses_no_optimum_whatever_the_duals() -> None:
         latest = 0 if number % 8 == 0 else 10
         instance = random_released_instance(rng, latest=latest) if latest else at_once(rng)
         best = optimum_of(instance)
-        proof = dominance_proof(instance, rng)
+        proof = dominance_proof(instance, rng, usable=rng.random() < 0.5)
         assert bound(instance, proof, best) == best
         with pytest.raises(Refused, match=f"is {best + 1}, a schedule costs less$"):
             bound(instance, proof, best + 1)
@@ -119,6 +119,7 @@ def at_once(rng: random.Random) -> Instance:
         ({"horizon": 8}, "proof.duals[0]: is more than a completion at the horizon costs"),
         ({"nodes": 1}, "proof.nodes: the search takes more than 1"),
         ({"scale": 10**18}, "proof.horizon: is too large for the scale"),
+        ({"usable": 1}, "proof.usable: must be true or false, got 1"),
         ({"more": 1}, "proof: has an unknown key 'more'"),
     ],
 )

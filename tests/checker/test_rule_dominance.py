@@ -56,7 +56,7 @@ def false_claim(count: int) -> Instance | None:
         instance = random_released_instance(rng)
         best = optimum_of(instance)
         try:
-            bound(instance, dominance_proof(instance, rng), best + 1)
+            bound(instance, dominance_proof(instance, rng, usable=True), best + 1)
         except Refused:
             continue
         return instance

@@ -199,10 +199,21 @@ def test_wrong_proofs_by_dominance_are_refused(
     assert said.endswith(reason or ": does not prove the lower bound")
 
 
-def test_the_rule_that_only_the_one_in_python_knows_is_refused(program: Path) -> None:
-    text = json.dumps(COARSE_BATCH_STATE)
-    assert refusal(text) == ""
-    assert answer(program, text) == "proof.rule: is not one that this checker proves"
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (COARSE_BATCH_STATE, "proof.rule: is not one that this checker proves"),
+        (
+            {**DOMINANCE, "proof": {**DOMINANCE["proof"], "usable": True}},
+            'proof: has an unknown key "usable"',
+        ),
+    ],
+)
+def test_what_only_the_one_in_python_knows_is_refused(
+    program: Path, content: dict[str, Any], reason: str
+) -> None:
+    assert refusal(json.dumps(content)) == ""
+    assert answer(program, json.dumps(content)) == reason
 
 
 @pytest.mark.parametrize(

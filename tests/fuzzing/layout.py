@@ -141,7 +141,8 @@ def coarse_batch_state(proof: Any, types: set[Kind]) -> None:
 
 
 def dominance(proof: Any, types: set[Kind]) -> None:
-    exact(proof, ("scale", "horizon", "duals", "nodes"))
+    exact(proof, ("scale", "horizon", "duals", "nodes"), ("usable",))
+    expect(type(proof.get("usable", True)) is bool, "usable")
     most = whole(proof["scale"], 1) * whole(proof["horizon"], 1)
     whole(proof["nodes"], 0)
     expect(isinstance(proof["duals"], list) and len(proof["duals"]) >= 1, "sets of duals")

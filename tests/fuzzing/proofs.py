@@ -97,7 +97,8 @@ def dominance(problem: Problem, rng: random.Random) -> Proof:
             rows.append([s, o, *(release or [0]), min(w, scale * horizon)])
         sets.append({"from": t, "duals": rows})
     proof: Proof = {"rule": "dominance", "scale": scale, "horizon": horizon}
-    return {**proof, "duals": sets, "nodes": 100_000}
+    proof |= {"duals": sets, "nodes": 100_000}
+    return {**proof, "usable": True} if rng.random() < 0.5 else proof
 
 
 def aggregate_state(problem: Problem, rng: random.Random) -> Proof:
