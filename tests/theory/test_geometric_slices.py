@@ -105,6 +105,45 @@ def test_faults_make_literal_conditions_fail(
         check()
 
 
+WINDOW_FAULTS: dict[str, Callable[..., int]] = {
+    "lighter beyond the first power": lambda c, v, up, true=cells._window_weight: (
+        v if v > cells.UNIT else true(c, v, up=up)
+    ),
+    "one slot throughout": lambda c, v, up: v,
+    "windows that end early": lambda c, v, up: max(v - cells.UNIT // 2, v // 2),
+}
+
+
+def least_for_windows(growth: Fraction) -> Fraction:
+    """Return the least ratio, a multiple of 1 / 100, that the windows alone allow with SPS2."""
+    found = cells.powers(growth)
+    low, high = 100, 6000
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cells.window_holds(found, Fraction(middle, 100), two=True):
+            high = middle
+        else:
+            low = middle
+    return Fraction(high, 100)
+
+
+@pytest.mark.parametrize("fault", WINDOW_FAULTS)
+def test_faults_in_the_weight_of_windows_make_literal_conditions_fail(
+    companion: ModuleType, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows are looked at alone: the ratio over all prompts may be that of memory weights."""
+    growth = Fraction(161, 100)
+    # A window of 100 rounds, and a power at 0.62 of it, where carries are smallest.
+    case = companion.Case(growth, "alpha", Fraction(11, 8), 9950, 20001)
+    right = least_for_windows(growth)
+    companion.check_slot_case(case, "sps2", right)
+    monkeypatch.setattr(cells, "_window_weight", WINDOW_FAULTS[fault])
+    wrong = least_for_windows(growth)
+    assert wrong < right
+    with pytest.raises(AssertionError, match="carry"):
+        companion.check_slot_case(case, "sps2", wrong)
+
+
 def test_faults_in_tails_and_windows_are_noticed(
     companion: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
