@@ -49,7 +49,7 @@ POLICIES = {
     "gsa:alpha=1.57": (None, None),
     "gsa:alpha=2": (None, None),
     "gsa:early=yes": (None, None),
-    "gsa:alpha=1.655:spacing=tight": (None, None),
+    "gsa:alpha=1.64:spacing=tight": (None, None),
     "gsa:alpha=2.128:slices=area": (None, None),
     "gsa:alpha=2.128:slices=area:spacing=tight": (None, "gsa:slices=area:spacing=sps2|tight"),
     "gsa:slices=certified": (None, None),

@@ -73,7 +73,7 @@ class GSA(Policy):
     slices, orders and offsets: proofs/text/sharper_bounds.md, proofs/text/geometric_slices.md
     (16.09 at the default alpha), and from the slices for one prompt and memory:
     proofs/text/certified_slices.md.  With early=yes no request completes later if all are
-    released at time 0, and the ratio is at most 13.03 (proofs/text/early_release.md), which
+    released at time 0, and the ratio is at most 13.02 (proofs/text/early_release.md), which
     also has what is claimed with early=fits.  Nothing is claimed without drain.
 
     With mixed prompts [our reading] each phase uses the largest prompt among its

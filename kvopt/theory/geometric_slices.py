@@ -151,8 +151,14 @@ RULES: dict[tuple[str, str], Callable[[Exact, Fraction], bool]] = {
 
 def tail_keeps(ratio: Fraction, growth: Fraction, used: Fraction, kappa: Fraction) -> bool:
     """Return whether carries of kappa times the weight are kept at this growth of the weight."""
-    margin = kappa / growth - 1 / used
-    return margin > 0 and ratio * (1 - 1 / growth) + 1 / used - 1 / used**2 / margin >= kappa
+    carry, distance = kappa / growth, 1 / used
+    if carry <= distance:
+        return False
+    if carry >= 2 * distance:
+        after = carry - 2 * distance
+    else:
+        after = distance - distance**2 / (carry - distance)
+    return ratio * (1 - 1 / growth) + after >= kappa
 
 
 @functools.lru_cache(maxsize=4096)
@@ -163,12 +169,15 @@ def tail(ratio: Fraction, least: Fraction, most: Fraction, used: Fraction) -> Fr
     """
     proposed = float(ratio)
     for growth in (float(least), float(most)):
-        p = 1 / float(used)  # the carries that are kept solve kappa^2 - b kappa + c <= 0
-        b = float(ratio) * (1 - 1 / growth) + p * (growth + 1)
-        c = float(ratio) * (growth - 1) * p + 2 * growth * p * p
-        if b * b < 4 * c:
-            return None
-        proposed = min(proposed, (b + math.sqrt(b * b - 4 * c)) / 2)
+        p = 1 / float(used)
+        largest = float(ratio) - 2 * p * growth / (growth - 1)  # where kappa / growth >= 2 p
+        if largest < 2 * p * growth:  # else those kept solve kappa^2 - b kappa + c <= 0
+            b = float(ratio) * (1 - 1 / growth) + p * (growth + 1)
+            c = float(ratio) * (growth - 1) * p + 2 * growth * p * p
+            if b * b < 4 * c:
+                return None
+            largest = (b + math.sqrt(b * b - 4 * c)) / 2
+        proposed = min(proposed, largest)
     kappa = Fraction(math.floor(proposed * (1 - 1e-6) * 2**20), 2**20)
     kept = kappa <= ratio and all(tail_keeps(ratio, g, used, kappa) for g in (least, most))
     return kappa if kept else None

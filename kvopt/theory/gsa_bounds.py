@@ -220,8 +220,8 @@ GSA_COMPUTED = tuple(
         source=EARLY_SOURCE if "early" in variant else GEOMETRIC_SOURCE,
     )
     for variant, slices, spacing, alpha, constant in (
-        ("", "alpha", "sps", "1.57", "15.24"),
-        (":spacing=sps2|tight", "alpha", "sps2", "1.655", "12.71"),
+        ("", "alpha", "sps", "1.57", "15.22"),
+        (":spacing=sps2|tight", "alpha", "sps2", "1.64", "12.59"),
         (":slices=area", "area", "sps", "2.128", "15.64"),
         (":early=yes", "alpha", "sps", "1.77", "13.02"),
     )

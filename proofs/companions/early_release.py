@@ -16,10 +16,10 @@ from kvopt.theory.quadratic import GOLDEN_RATIO, Exact
 from kvopt.theory.slice_plans import Weights, weights_to_try
 
 TABLE: dict[Exact, str] = {
-    Fraction(161, 100): "13.78",
-    GOLDEN_RATIO: "13.71",
+    Fraction(161, 100): "13.13",
+    GOLDEN_RATIO: "13.10",
     Fraction(177, 100): "13.02",
-    GSA_ALPHA: "13.03",
+    GSA_ALPHA: "13.02",
     Fraction(2): "13.95",
 }
 """The table of the document: growth factors and ratios with early release."""

@@ -137,6 +137,12 @@ def test_distances_in_a_cell(two: bool) -> None:
     assert not two or (1, False) in seen
 
 
+def least_after(carry: Exact, distance: Exact) -> Exact:
+    """Return c of lemma 8 of proofs/text/certified_slices.md: a least value for x >= 1."""
+    x = max(1, distance / (carry - distance))
+    return carry * x * x - distance * (x * x + 2 * x - 1)
+
+
 def literal_cell(
     growth: Exact, by_area: bool, ratio: Fraction, two: bool, cell: cells.Cell
 ) -> bool:
@@ -157,7 +163,7 @@ def literal_cell(
         distance = min(size, 2 * size - (1 - 2 * b) / y2) if two and k == 1 else size / k
         if carry <= distance:
             return False
-        carry = ratio * rise + distance - distance**2 / (carry - distance)
+        carry = ratio * rise + least_after(carry, distance)
     return carry >= Fraction(chain.last, cells.UNIT)
 
 
@@ -218,7 +224,7 @@ def literal_window(alpha: Exact, ratio: Fraction, two: bool, c: tuple[Fraction, 
         distance = min(v, 2 * v - 1 / c[1]) if two else v
         if carry <= distance:
             return 0
-        carry = ratio * (weight(v) - weight(before)) + distance - distance**2 / (carry - distance)
+        carry = ratio * (weight(v) - weight(before)) + least_after(carry, distance)
         carry = Fraction(math.floor(carry * 2**200), 2**200)
         if alpha * c[1] * v > 2 and carry < alpha * v:
             return 0  # M - s may come next

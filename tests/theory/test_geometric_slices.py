@@ -72,7 +72,9 @@ FAULTS: dict[str, tuple[str, Callable[..., object]]] = {
     "a slot too many": ("slots", lambda sigma, x, true=cells.slots: true(sigma, x) + 1),
     "carries without what was spent": (
         "_next_carry",
-        lambda ratio, carry, rise, distance: ratio.numerator * rise // ratio.denominator + distance,
+        lambda ratio, carry, rise, distance: (
+            ratio.numerator * rise // ratio.denominator + max(distance, carry - 2 * distance)
+        ),
     ),
     "carries that pay once": (
         "_next_carry",
@@ -88,8 +90,8 @@ def test_faults_make_literal_conditions_fail(
     companion: ModuleType, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What a wrong program claims does not survive the conditions of Lemma 2, taken literally."""
-    growth = Fraction(161, 100)
     spacing = "sps" if "slot" in fault else "sps2"
+    growth = Fraction(161 if spacing == "sps" else 164, 100)
     right = geometric_bound(growth, "alpha", spacing)
     monkeypatch.setattr(cells, *FAULTS[fault])
     wrong = geometric_bound.__wrapped__(growth, "alpha", spacing)
@@ -103,6 +105,48 @@ def test_faults_make_literal_conditions_fail(
 
     with pytest.raises(AssertionError):
         check()
+
+
+WINDOW_FAULTS: dict[str, Callable[..., int]] = {
+    "lighter beyond the first power": lambda c, v, up, true=cells._window_weight: (
+        v if v > cells.UNIT else true(c, v, up=up)
+    ),
+    "one slot throughout": lambda c, v, up: v,
+    "a slot that comes back": lambda c, v, up, true=cells._window_weight: (
+        v if c * v > cells.UNIT**2 else true(c, v, up=up)
+    ),
+    "windows that end early": lambda c, v, up: max(v - cells.UNIT // 2, v // 2),
+}
+
+
+def least_for_windows(growth: Fraction) -> Fraction:
+    """Return the least ratio, a multiple of 1 / 100, that the windows alone allow with SPS2."""
+    found = cells.powers(growth)
+    low, high = 100, 6000
+    while high - low > 1:
+        middle = (low + high) // 2
+        if cells.window_holds(found, Fraction(middle, 100), two=True):
+            high = middle
+        else:
+            low = middle
+    return Fraction(high, 100)
+
+
+@pytest.mark.parametrize("fault", WINDOW_FAULTS)
+def test_faults_in_the_weight_of_windows_make_literal_conditions_fail(
+    companion: ModuleType, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows are looked at alone: the ratio over all prompts may be that of memory weights."""
+    growth = Fraction(161, 100)
+    # A window of 100 rounds, and a power at 0.62 of it, where carries are smallest.
+    case = companion.Case(growth, "alpha", Fraction(11, 8), 9950, 20001)
+    right = least_for_windows(growth)
+    companion.check_slot_case(case, "sps2", right)
+    monkeypatch.setattr(cells, "_window_weight", WINDOW_FAULTS[fault])
+    wrong = least_for_windows(growth)
+    assert wrong < right
+    with pytest.raises(AssertionError, match="carry"):
+        companion.check_slot_case(case, "sps2", wrong)
 
 
 def test_faults_in_tails_and_windows_are_noticed(
@@ -129,7 +173,7 @@ def test_bounds_by_growth() -> None:
     assert geometric_bound(Fraction(6, 5), "alpha", "sps") is None
     assert geometric_bound(Fraction(3), "alpha", "sps") is None
     assert geometric_bound(Fraction(2), "area", "tight") is None
-    assert geometric_bound(GSA_ALPHA, "alpha", "tight") == Fraction("13.48")
+    assert geometric_bound(GSA_ALPHA, "alpha", "tight") == Fraction("13.47")
     steep = gsa_bound_computed(Fraction(4), "alpha", "sps")
     assert steep == gsa_bound_sharper(Fraction(4), Fraction(1, 3))
     policies = ("gsa", "gsa-spec", "gsa:alpha=2", "gsa:alpha=phi:offset=random", "gsa:drain=no")
