@@ -191,7 +191,7 @@ class CoarseBatchStateParams:
     most_costs: int = 40_000_000
     most_counting: int = 2_000_000
     most_lost: float = 0.04
-    growth: float = 6.0
+    growth: float = 3.0
     first_costs: int = 100_000
 
 
