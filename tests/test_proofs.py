@@ -48,6 +48,7 @@ def test_every_document_has_a_companion() -> None:
 def test_the_diagram_is_up_to_date(companion: ModuleType) -> None:
     assert companion.diagram() in (PROOFS / "README.md").read_text()
     assert set(companion.SHORT) == set(COMPANIONS)
+    assert len(set(companion.SHORT.values())) == len(COMPANIONS)
     order = list(companion.statements())
     for key, needed in companion.NEEDS.items():  # acyclic: needs come first
         for other in needed.split():
