@@ -9,7 +9,6 @@ there, so no more than U(r + 1) - 1 in r.  And whoever runs takes more than the 
 from __future__ import annotations
 
 from itertools import groupby
-from operator import itemgetter
 
 from budget import Budget
 
@@ -40,7 +39,7 @@ class UsableMemory:
         last = len(free)
         ending, passing = [0] * last, [0] * (last + 1)
         self.budget.spend(10 + 4 * last + 3 * len(users) + last * (last * self.width // 10_000))
-        for s, group in groupby(users, key=itemgetter(0)):
+        for s, group in groupby(users, key=lambda user: user[0]):
             own, visited = list(group), 0
             fits = lengths.get(s)
             if fits is None:

@@ -110,10 +110,15 @@ def keep(name: str, fast: bool, counts: Counter[str]) -> None:
     write_text(COUNTS, json.dumps(ordered, indent=1) + "\n")
 
 
-def subject(check: Callable[..., Any]) -> str:
-    """Return the first line of what a check says of itself, without its full stop."""
+def subject(check: Callable[..., Any], name: str) -> str:
+    """Return the first line of what a check of a companion says of itself, without its full stop.
+
+    If it is that of another document, its name comes first.
+    """
     said = inspect.getdoc(check) or check.__name__.removeprefix("check_").replace("_", " ")
-    return said.partition("\n")[0].rstrip(".").replace("|", "/")
+    own = check.__module__.rpartition(".")[2]
+    other = f"{own}.md, " if own in COMPANIONS and own != name else ""
+    return other + said.partition("\n")[0].rstrip(".").replace("|", "/")
 
 
 def table() -> str:
@@ -124,7 +129,7 @@ def table() -> str:
         fast, full = runs.get("fast", {}), runs.get("full", {})
         for label in sorted(fast.keys() | full.keys()):
             cells = [f"{run[label]:,}" if label in run else "-" for run in (fast, full)]
-            lines.append(f"| {name} | {subject(checks[label])} | {' | '.join(cells)} |")
+            lines.append(f"| {name} | {subject(checks[label], name)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -173,7 +173,7 @@ def check(instance: Instance, areas: Fraction = Fraction(2), roots: bool = True)
 
 
 def check_numbers() -> None:
-    """Check the constants, and where area budget has less (theorem 14 there)."""
+    """Check where area budget has less (mixed_non_clairvoyant.md, theorem 14), and constants."""
     root2, root3 = (root_above(Fraction(k)) for k in (2, 3))
     assert 4 + 3 * root2 + root3 < OWN
 

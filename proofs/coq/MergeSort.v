@@ -31,20 +31,20 @@ Section Keys.
       end.
 
   (* Neighbours in one; lists stand in reverse order in what is found. *)
-  Fixpoint merge_pairs (lists found : list (list A)) : list (list A) :=
+  Fixpoint merge_two_by_two (lists found : list (list A)) : list (list A) :=
     match lists with
-    | l :: l' :: rest => merge_pairs rest (rev_append (merge_onto l l' []) [] :: found)
+    | l :: l' :: rest => merge_two_by_two rest (rev_append (merge_onto l l' []) [] :: found)
     | [l] => l :: found
     | [] => found
     end.
-  Fixpoint merge_all (rounds : nat) (lists : list (list A)) : list A :=
+  Fixpoint merge_rounds (rounds : nat) (lists : list (list A)) : list A :=
     match rounds, lists with
     | _, [l] => l
-    | S rounds', _ => merge_all rounds' (rev_append (merge_pairs lists []) [])
+    | S rounds', _ => merge_rounds rounds' (rev_append (merge_two_by_two lists []) [])
     | O, _ => concat lists
     end.
 
-  Definition sort (l : list A) : list A := merge_all (Z.to_nat 64) (rev_append (runs_from l [] []) []).
+  Definition sort (l : list A) : list A := merge_rounds (Z.to_nat 64) (rev_append (runs_from l [] []) []).
 
   (* --- They are the same --- *)
 
@@ -78,9 +78,9 @@ Section Keys.
   Qed.
 
   Lemma pairs_same n : forall lists found, (length lists <= n)%nat ->
-    Permutation (concat (merge_pairs lists found)) (concat lists ++ concat found).
+    Permutation (concat (merge_two_by_two lists found)) (concat lists ++ concat found).
   Proof.
-    induction n as [|n IH]; intros [|l [|l' lists]] found Hn; cbn [merge_pairs concat app length] in *; try lia; try reflexivity.
+    induction n as [|n IH]; intros [|l [|l' lists]] found Hn; cbn [merge_two_by_two concat app length] in *; try lia; try reflexivity.
     - rewrite app_nil_r. reflexivity.
     - rewrite IH by lia. cbn [concat]. rewrite rev_append_same, app_nil_r, merge_same, app_nil_r.
       rewrite app_assoc. apply Permutation_app_tail. rewrite (app_assoc l l'). apply Permutation_app_comm.
@@ -98,14 +98,14 @@ Section Keys.
   Lemma reversed_same (lists : list (list A)) : Permutation (concat (rev_append lists [])) (concat lists).
   Proof. apply concat_same. rewrite rev_append_rev, app_nil_r. apply Permutation_sym, Permutation_rev. Qed.
 
-  Lemma all_same rounds : forall lists, Permutation (merge_all rounds lists) (concat lists).
+  Lemma all_same rounds : forall lists, Permutation (merge_rounds rounds lists) (concat lists).
   Proof.
     assert (Hone : forall l : list A, Permutation l (concat [l])).
     { intros l. cbn [concat]. rewrite app_nil_r. apply Permutation_refl. }
-    assert (Hstep : forall lists, Permutation (concat (rev_append (merge_pairs lists []) [])) (concat lists)).
+    assert (Hstep : forall lists, Permutation (concat (rev_append (merge_two_by_two lists []) [])) (concat lists)).
     { intros lists. eapply Permutation_trans; [apply reversed_same|].
       eapply Permutation_trans; [apply (pairs_same _ _ _ (le_n _))|]. cbn [concat]. rewrite app_nil_r. apply Permutation_refl. }
-    induction rounds as [|n IH]; intros [|l [|l' lists]]; cbn [merge_all].
+    induction rounds as [|n IH]; intros [|l [|l' lists]]; cbn [merge_rounds].
     - apply Permutation_refl.
     - apply Hone.
     - apply Permutation_refl.

@@ -70,11 +70,11 @@ Section Check.
   Definition rest_at (rests : vector Z) (t : Z) : Z := at_place 0 rests (H - t).
 
   (* What is added to, and taken from, the prices of staircases that a start pays, at which times. *)
-  Definition changes (q : request) : list (Z * Z) :=
+  Definition stair_changes (q : request) : list (Z * Z) :=
     flat_map (fun x => let u := snd (fst x) in
       [(Z.max 0 (u - Z.max 0 (window M s_min (fst (fst x)) q) + 1), snd x); (Z.max 0 (u + 1), - snd x)]) stairs.
   Definition stairs_paid (q : request) : vector Z :=
-    let at_times := collect H (changes q) in
+    let at_times := collect H (stair_changes q) in
     build 0 H (fun below p => at_place 0 below (p - 1) + fold_left Z.add (at_place [] at_times p) 0).
 
   (* Types, their worth, and what starts pay. *)
@@ -147,7 +147,7 @@ Section Check.
     end.
 
   Definition first_table : table := tabulate size_of_tables (fun p => if p =? last_state then 0 else far).
-  Definition cheapest (late : Z) (rests : vector Z) (from : list (request * (Z * vector Z))) (prompts : list Z) : Z :=
+  Definition cheapest_of_all (late : Z) (rests : vector Z) (from : list (request * (Z * vector Z))) (prompts : list Z) : Z :=
     least_end late places_before places_after rests from prompts (Z.to_nat H) 0 first_table far.
 
   (* --- Proofs: what events cost --- *)
@@ -185,9 +185,9 @@ Section Check.
       if in_window M s_min (fst (fst x)) (snd (fst x)) (Attempt q p) then 1 else 0) stairs.
   Proof.
     intros Hp Hstairs.
-    assert (E : p < H -> at_place 0 (stairs_paid q) p = total (fun x => if fst x <=? p then snd x else 0) (changes q)).
+    assert (E : p < H -> at_place 0 (stairs_paid q) p = total (fun x => if fst x <=? p then snd x else 0) (stair_changes q)).
     { intros HpH. unfold stairs_paid. rewrite <- (Z2Nat.id p Hp) in *. set (n := Z.to_nat p) in *. clearbody n. clear Hp.
-      set (f := fun below p => at_place 0 below (p - 1) + fold_left Z.add (at_place [] (collect H (changes q)) p) 0).
+      set (f := fun below p => at_place 0 below (p - 1) + fold_left Z.add (at_place [] (collect H (stair_changes q)) p) 0).
       induction n as [|n IH].
       - destruct (at_build 0 H f (Z.of_nat 0) ltac:(lia)) as (below & -> & _). unfold f. rewrite sum_collected by lia. replace (at_place 0 below (Z.of_nat 0 - 1)) with 0 by (destruct below; reflexivity).
         rewrite Z.add_0_l. apply total_ext. intros x Hx. apply in_flat_map in Hx as (y & _ & Hx). cbn [In] in Hx.
@@ -205,7 +205,7 @@ Section Check.
         (Z.leb_spec (Z.max 0 (u - Z.max 0 (window M s_min m q) + 1)) p), (Z.leb_spec (Z.max 0 (u + 1)) p); cbn [andb]; lia. }
     rewrite (total_ext _ _ stairs (fun x _ => Hone x)).
     destruct (Z.lt_ge_cases p H) as [HpH|HpH].
-    - rewrite E by exact HpH. unfold changes. induction stairs as [|x l IH]; [reflexivity|].
+    - rewrite E by exact HpH. unfold stair_changes. induction stairs as [|x l IH]; [reflexivity|].
       cbn [flat_map app total fst snd]. rewrite IH by (intros y Hy; apply Hstairs; right; exact Hy). lia.
     - unfold stairs_paid. rewrite (total_ext _ (fun _ => 0)).
       + rewrite total_const, Z.mul_0_l. apply at_build_beyond. lia.
@@ -426,7 +426,7 @@ Section Check.
     rewrite at_tabulate by (unfold last_state; lia). unfold number_of. rewrite Z.mul_0_l, Z.add_0_r, Z.sub_0_r, Z.eqb_refl. lia.
   Qed.
 
-  Lemma cheapest_spec late : cheapest_path M requests s_min D H sigma w stairs kappa late (cheapest late rests prepared prompts).
+  Lemma cheapest_spec late : cheapest_path M requests s_min D H sigma w stairs kappa late (cheapest_of_all late rests prepared prompts).
   Proof.
     destruct (least_end_spec late (Z.to_nat H) 0 first_table far) as (_ & H1 & H2);
       [lia|f_equal; lia|lia|apply first_table_spec|].
@@ -477,7 +477,7 @@ Definition paths_bound (M : Z) (types : list (request * Z)) (p : path_proof) : o
     let from := prepared M s_min (map fst types) H w stairs in
     let late := late_cost D H sigma rests from in
     let far := beyond_paths M R H late (rest_at H rests 0) p types in
-    let V := cheapest M s_min R D H sigma kappa far late rests from
+    let V := cheapest_of_all M s_min R D H sigma kappa far late rests from
       (nodup Z.eq_dec (map (fun x => prompt (fst x)) types)) in
     Some (ceil_div (V + total (fun x => snd x * w (fst x)) types
       - total (fun x => fst (fst x) * snd x) stairs) D)
@@ -502,7 +502,7 @@ Proof.
   rewrite forallb_forall in Hstairs, Htypes.
   set (rests := sums_from H kappa) in *. set (from := prepared M s_min (map fst types) H w stairs) in *.
   set (late := late_cost D H sigma rests from) in *. set (far := beyond_paths _ _ _ _ _ _ _) in *.
-  set (V := cheapest _ _ _ _ _ _ _ _ _ _ _ _) in *.
+  set (V := cheapest_of_all _ _ _ _ _ _ _ _ _ _ _ _) in *.
   inversion Hresult as [Eresult]. clear Hresult Eresult.
   assert (Hcounts : forall x, In x types -> 0 <= snd x).
   { intros x Hx. specialize (Htypes x Hx). lia. }

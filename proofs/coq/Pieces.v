@@ -25,7 +25,7 @@ Definition changed_by (l : list event) (t : Z) : Z :=
 Lemma least_found_le found v : least_found found v <= v /\ forall u, found = Some u -> least_found found v <= u.
 Proof. destruct found as [u|]; cbn [least_found]; (split; [lia|]); intros u' E; inversion E; lia. Qed.
 
-Lemma scan_from_spec l : forall last c k found v, scan_least_from last c k l found = Some v ->
+Lemma scan_least_from_spec l : forall last c k found v, scan_least_from last c k l found = Some v ->
   (forall u, found = Some u -> v <= u) /\
   (forall e, In e l -> last <= time e) /\ forall t, last <= t -> v <= c + k * t + changed_by l t.
 Proof.
@@ -54,7 +54,7 @@ Qed.
 
 Lemma scan_least_spec l last c k v : scan_least last c k l = Some v ->
   (forall e, In e l -> last <= time e) /\ forall t, last <= t -> v <= c + k * t + changed_by l t.
-Proof. intros H. apply (scan_from_spec l last c k None v H). Qed.
+Proof. intros H. apply (scan_least_from_spec l last c k None v H). Qed.
 
 Lemma changed_by_app l l' t : changed_by (l ++ l') t = changed_by l t + changed_by l' t.
 Proof. apply total_app. Qed.

@@ -15,6 +15,7 @@ from small_instances import optimum_of, random_released_instance
 
 import dominance
 import pareto
+import start_search
 import usable_memory
 from budget import Budget
 from kvopt import Instance
@@ -32,10 +33,10 @@ FAULTS = (
     ("usable_memory", "count * (s + output)", "s"),
     ("usable_memory", "passing[end] -= 1", "passing[end - 1] -= 1"),
     ("pareto", "if (larger - other) & tops == tops:", "if other <= raised:"),
-    ("dominance", "if t < a < t + longest", "if t + longest < a"),
-    ("dominance", "(*kind, 0, number - ahead)", "(*kind, 1, number - ahead)"),
-    ("dominance", "cheapest.setdefault(node[2:4], i)", "cheapest.setdefault(node[2:3], i)"),
-    ("dominance", "if node[0] < nodes[other][0]:", "if node[0] > nodes[other][0]:"),
+    ("start_search", "if t < a < t + longest", "if t + longest < a"),
+    ("start_search", "(*kind, 0, number - ahead)", "(*kind, 1, number - ahead)"),
+    ("start_search", "cheapest.setdefault(node[2:4], i)", "cheapest.setdefault(node[2:3], i)"),
+    ("start_search", "if node[0] < nodes[other][0]:", "if node[0] > nodes[other][0]:"),
 )  # fmt: skip
 """Module, a piece of its text, and what it is replaced by."""
 
@@ -69,11 +70,11 @@ def test_faults_in_it_prove_what_is_false(
 ) -> None:
     if name == "usable_memory":
         copy = with_fault(usable_memory, old, new)
-        monkeypatch.setattr(dominance, "UsableMemory", copy.UsableMemory)
+        monkeypatch.setattr(start_search, "UsableMemory", copy.UsableMemory)
     elif name == "pareto":
-        monkeypatch.setattr(dominance, "least", with_fault(pareto, old, new).least)
+        monkeypatch.setattr(start_search, "least", with_fault(pareto, old, new).least)
     else:
-        copy = with_fault(dominance, old, new)
+        copy = with_fault(start_search, old, new)
         monkeypatch.setattr(dominance, "Search", copy.Search)
     assert false_claim(600)
 
