@@ -181,6 +181,9 @@ class CoarseBatchStateParams:
         more than this part of the tokens that a request holds on average.
     growth
         The next grid has at least so many times as many costs-to-go.
+    least_rise, early_rise
+        The ascent on a grid ends when the bound rises by less than this part: on the finest one,
+        and on the others, whose duals are only a beginning.
     first_costs
         Grids with fewer costs-to-go are not used to begin with.
     """
@@ -192,6 +195,8 @@ class CoarseBatchStateParams:
     most_counting: int = 2_000_000
     most_lost: float = 0.04
     growth: float = 3.0
+    least_rise: float = 2e-5
+    early_rise: float = 4e-4
     first_costs: int = 100_000
 
 

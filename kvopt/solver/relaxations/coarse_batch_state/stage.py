@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
@@ -55,14 +56,18 @@ class CoarseBatchState:
         functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
         before = None
-        for grid in grids_for(state.instance, state.makespan, params):
+        grids = grids_for(state.instance, state.makespan, params)
+        for grid in grids:
             if state.closed or stop.over():
                 return
             states = CoarseBatchStates(state.instance, grid)
             guess = first_duals(states) if before is None else refined(*before, states)
             horizon = int(common.horizon_factor * state.makespan / grid) + 2
             costs = CoarseCostsToGo(states, horizon, functions)
-            value = DualAscent(costs, common, state.params.bundle).run([guess], stop)
+            rise = params.least_rise if grid == grids[-1] else params.early_rise
+            bundle = replace(state.params.bundle, least_rise=rise)
+            ascent = DualAscent(costs, replace(common, least_rise=rise), bundle)
+            value = ascent.run([guess], stop)
             if value is None:
                 return
             bound = -(-value // costs.scale)
