@@ -13,7 +13,7 @@ left out
 - beside which another node can do all that they can, for no more (lemma 8): the memory that its
   runs will use is nowhere more; whoever waits can take the place of one who waits there, with the
   same prompt and no less output; and its starts add up to no more, those who wait starting now.
-  If the proof says `usable`, memory that nobody can use there counts as used there.
+  With `usable` memory that nobody can use there counts as used there.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from budget import Budget
 from charges import Charges
 from instances import Arrivals, Types
 from limits import MAX_NUMBER
-from reading import Refused, fields, integer, listed, short
+from reading import Refused, fields, integer, listed
 from release_duals import duals_in_order, read_prices
 from start_search import Search
 
@@ -46,9 +46,7 @@ def prove_at_once(
 def prove(memory: int, arrivals: Arrivals, low: int, proof: dict[str, Any], budget: Budget) -> int:
     """Return `low`, a bound on the sum of the completion times, if the proof holds."""
     fields(proof, "proof", ("rule", "scale", "horizon", "duals", "nodes"), ("usable",))
-    usable = proof.get("usable", False)
-    if type(usable) is not bool:
-        raise Refused(f"proof.usable: must be true or false, got {short(usable)}")
+    usable = integer(proof.get("usable", 0), 0, 1, "proof.usable") == 1
     requests = sum(n for groups in arrivals.values() for _, n in groups)
     if requests > MAX_SEARCHED:
         raise Refused("proof: the instance is too large for this rule")

@@ -51,42 +51,42 @@ Definition max_batches : Z := 8000000.
 Definition waiting_room : Type := KeyMap.t (list (list Z)).
 Definition waiting_at (t : Z) (later : waiting_room) : list (list Z) :=
   match KeyMap.find [t] later with Some l => l | None => [] end.
-Definition wait_for (t : Z) (h : list Z) (later : waiting_room) : waiting_room :=
-  if t <? 1 then later else KeyMap.add [t] (h :: waiting_at t later) later.
+Definition wait_for (first t : Z) (h : list Z) (later : waiting_room) : waiting_room :=
+  if t <? first then later else KeyMap.add [t] (h :: waiting_at t later) later.
 
-Definition grow_batch (D z t left : Z) (h : list Z) (x : list (list Z) * waiting_room) (k : kind) : list (list Z) * waiting_room :=
+Definition grow_batch (first D z t left : Z) (h : list Z) (x : list (list Z) * waiting_room) (k : kind) : list (list Z) * waiting_room :=
   if left <? size k then x
   else
     let last := last_completion D z k in
     let more := insert_code (code k) h in
-    if t <=? last then (more :: fst x, snd x) else (fst x, wait_for last more (snd x)).
+    if t <=? last then (more :: fst x, snd x) else (fst x, wait_for first last more (snd x)).
 
-Fixpoint batches_until (M W D z : Z) (kinds : list kind) (fuel : nat) (t : Z) (now : list (list Z)) (later : waiting_room)
+Fixpoint batches_until (first M W D z : Z) (kinds : list kind) (fuel : nat) (t : Z) (now : list (list Z)) (later : waiting_room)
     (n : Z) (found : KeyMap.t (Z * Z)) : KeyMap.t (Z * Z) :=
   match fuel with
   | O => found
   | S fuel' =>
       match now with
       | [] =>
-          if t <=? 1 then found
-          else batches_until M W D z kinds fuel' (t - 1) (waiting_at (t - 1) later) (KeyMap.remove [t - 1] later) n found
+          if t <=? first then found
+          else batches_until first M W D z kinds fuel' (t - 1) (waiting_at (t - 1) later) (KeyMap.remove [t - 1] later) n found
       | h :: now' =>
           match KeyMap.find h found with
-          | Some _ => batches_until M W D z kinds fuel' t now' later n found
+          | Some _ => batches_until first M W D z kinds fuel' t now' later n found
           | None =>
               if max_batches <? n then found
               else
-                let (more, later') := fold_left (grow_batch D z t (M - tokens_of W h) h) kinds
-                  (now', wait_for (t - 1) (before W h) later) in
-                batches_until M W D z kinds fuel' t more later' (n + 1) (KeyMap.add h (t, n) found)
+                let (more, later') := fold_left (grow_batch first D z t (M - tokens_of W h) h) kinds
+                  (now', wait_for first (t - 1) (before W h) later) in
+                batches_until first M W D z kinds fuel' t more later' (n + 1) (KeyMap.add h (t, n) found)
           end
       end
   end.
 
 (* Numbers, how many there are, the last time of each, and how many may be there at each time. *)
-Definition find_batches (M W D z top : Z) (kinds : list kind) : numbers_of_batches * (Z * (vector Z * vector Z)) :=
+Definition find_batches (first M W D z top : Z) (kinds : list kind) : numbers_of_batches * (Z * (vector Z * vector Z)) :=
   let order := KeyMap.fold (fun h x S => KeyMap.add [top - fst x; Z.of_nat (length h); snd x] (fst x, h) S)
-    (batches_until M W D z kinds (Z.to_nat (2 ^ 60)) top [[]] (KeyMap.empty _) 0 (KeyMap.empty _))
+    (batches_until first M W D z kinds (Z.to_nat (2 ^ 60)) top [[]] (KeyMap.empty _) 0 (KeyMap.empty _))
     (KeyMap.empty (Z * list Z)) in
   let '(N, (n, ts)) := KeyMap.fold (fun _ y x =>
       let '(N, (n, ts)) := x in (KeyMap.add (snd y) n N, (n + 1, fst y :: ts)))
@@ -167,6 +167,14 @@ Definition graph_of (M W D z top : Z) (kinds : list kind) (lates reach : vector 
       else None
   end.
 
+(* The graph of the batches that may be there at time `first` or later. *)
+Definition graph_from (first M W D z top : Z) (kinds : list kind) : option batch_graph :=
+  let '(N, (n, (lates, reach))) := find_batches first M W D z top kinds in graph_of M W D z top kinds lates reach N n.
+
+(* Those at time 0 are needed if somebody who runs for longer may be there at time 1. *)
+Definition some_graph (M W D z top : Z) (kinds : list kind) : option batch_graph :=
+  match graph_from 1 M W D z top kinds with Some G => Some G | None => graph_from 0 M W D z top kinds end.
+
 (* --- Proofs ------------------------------------------------------------------------------ *)
 
 Lemma insert_swap x y h : insert_code x (insert_code y h) = insert_code y (insert_code x h).
@@ -243,6 +251,15 @@ Proof.
   cbn [length] in Hij. destruct j as [|j]; [replace i with O by lia; lia|]. cbn [nth]. destruct i as [|i]; [|apply IH; [exact Hl|lia]].
   eapply Z.le_trans; [apply (IH Hl O j); lia|]. destruct l as [|y l]; [cbn [length] in Hij; lia|].
   cbn [never_rising nth] in *. apply andb_true_iff in H as [H _]. lia.
+Qed.
+
+Lemma some_graph_spec M W D z top kinds G : some_graph M W D z top kinds = Some G ->
+  exists N n lates reach, graph_of M W D z top kinds lates reach N n = Some G.
+Proof.
+  unfold some_graph, graph_from. destruct (find_batches 1 M W D z top kinds) as [N [n [lates reach]]].
+  destruct (graph_of _ _ _ _ _ _ lates reach N n) as [G'|] eqn:E.
+  - intros H. inversion H. subst G'. exists N, n, lates, reach. exact E.
+  - destruct (find_batches 0 M W D z top kinds) as [N' [n' [lates' reach']]]. intros H. exists N', n', lates', reach'. exact H.
 Qed.
 
 Section Graph.

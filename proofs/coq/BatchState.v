@@ -58,8 +58,7 @@ Definition costs_to_go (M D z : Z) (kinds : list kind) : option (Z * (list batch
   let last := (most_of (map dual kinds) + z) / D in
   if (last + 1) * M * (D * (last + 1) + farthest (map far kinds)) <=? max_path_cost then
     let top := Z.max 0 last + 1 in
-    let '(N, (n, (lates, reach))) := find_batches M (M + 1) D z top kinds in
-    match graph_of M (M + 1) D z top kinds lates reach N n with
+    match some_graph M (M + 1) D z top kinds with
     | None => None
     | Some G =>
         let (all, T) := batch_tables D z kinds G (Z.to_nat last)
@@ -477,8 +476,8 @@ Section Schedule.
   Proof.
     unfold costs_to_go. fold W. set (last := (most_of (map dual kinds) + z) / D).
     destruct (_ <=? max_path_cost); [|discriminate].
-    set (top := Z.max 0 last + 1). destruct (find_batches _ _ _ _ _ _) as [N0 [n0 [lates bounds]]].
-    destruct (graph_of M W D z top kinds lates bounds N0 n0) as [G'|] eqn:HG; [|discriminate].
+    set (top := Z.max 0 last + 1). destruct (some_graph M W D z top kinds) as [G'|] eqn:HG; [|discriminate].
+    apply some_graph_spec in HG as (N0 & n0 & lates & bounds & HG).
     destruct (batch_tables D z kinds G' (Z.to_nat last) _ []) as [all' S1] eqn:E.
     intros H. inversion H. subst all' G'. clear H.
     set (T := Z.of_nat (Z.to_nat last)).

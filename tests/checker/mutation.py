@@ -177,7 +177,7 @@ def dominance_proof(instance: Instance, rng: random.Random, usable: bool = False
         for t in begins
     ]
     proof = {"rule": "dominance", "scale": scale, "duals": sets, "horizon": 25, "nodes": 10**5}
-    return {**proof, "usable": True} if usable else proof
+    return {**proof, "usable": 1} if usable else proof
 
 
 def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[str, Any]]:

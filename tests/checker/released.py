@@ -76,6 +76,9 @@ def released_examples(count: int, seed: int) -> Iterator[dict[str, Any]]:
         assert best == optimum_of(instance)
         content = {**certificate(run_alone(BatchState(), instance, known, Stopping()))}
         assert (content["lower_bound"], content["upper_bound"]) == (best, best)
+        if content["proof"].get("usable"):  # without, for checkers that do not know it
+            content["proof"] = {**content["proof"], "nodes": 10**6}
+            del content["proof"]["usable"]
         yield content
         one, late = checked(instance), instance.total_release
         states = searched(one.memory, one.arrivals, best + late, 10**6, Budget())

@@ -119,7 +119,7 @@ def at_once(rng: random.Random) -> Instance:
         ({"horizon": 8}, "proof.duals[0]: is more than a completion at the horizon costs"),
         ({"nodes": 1}, "proof.nodes: the search takes more than 1"),
         ({"scale": 10**18}, "proof.horizon: is too large for the scale"),
-        ({"usable": 1}, "proof.usable: must be true or false, got 1"),
+        ({"usable": 2}, "proof.usable: must be an integer from 0 to 1, got 2"),
         ({"more": 1}, "proof: has an unknown key 'more'"),
     ],
 )

@@ -204,7 +204,7 @@ def test_wrong_proofs_by_dominance_are_refused(
     [
         (COARSE_BATCH_STATE, "proof.rule: is not one that this checker proves"),
         (
-            {**DOMINANCE, "proof": {**DOMINANCE["proof"], "usable": True}},
+            {**DOMINANCE, "proof": {**DOMINANCE["proof"], "usable": 1}},
             'proof: has an unknown key "usable"',
         ),
     ],

@@ -142,7 +142,7 @@ def coarse_batch_state(proof: Any, types: set[Kind]) -> None:
 
 def dominance(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("scale", "horizon", "duals", "nodes"), ("usable",))
-    expect(type(proof.get("usable", True)) is bool, "usable")
+    expect(whole(proof.get("usable", 0), 0) <= 1, "usable")
     most = whole(proof["scale"], 1) * whole(proof["horizon"], 1)
     whole(proof["nodes"], 0)
     expect(isinstance(proof["duals"], list) and len(proof["duals"]) >= 1, "sets of duals")

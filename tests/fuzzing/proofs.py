@@ -98,7 +98,7 @@ def dominance(problem: Problem, rng: random.Random) -> Proof:
         sets.append({"from": t, "duals": rows})
     proof: Proof = {"rule": "dominance", "scale": scale, "horizon": horizon}
     proof |= {"duals": sets, "nodes": 100_000}
-    return {**proof, "usable": True} if rng.random() < 0.5 else proof
+    return {**proof, "usable": 1} if rng.random() < 0.5 else proof
 
 
 def aggregate_state(problem: Problem, rng: random.Random) -> Proof:

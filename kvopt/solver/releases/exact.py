@@ -142,7 +142,7 @@ class ExactSearch:
                 for one in self.prices
             ],
             "nodes": 2 * nodes + self.params.more_nodes,
-            "usable": True,
+            "usable": 1,
         }
 
     def run(self, cutoff: int, stop: Stopping) -> Found:
