@@ -238,7 +238,8 @@ def size_table(rows: list[Row]) -> str:
     for key in sorted(groups, key=lambda key: (kinds.index(key[0]), *key[1:3], key[3] != "solve")):
         kind, requests, memory, solver = key
         group = groups[key]
-        gaps = [1 - Fraction(row["lower_bound"], row["objective"]) for row in group]
+        low = [row.get("certified", row["lower_bound"]) for row in group]
+        gaps = [1 - Fraction(a, row["objective"]) for a, row in zip(low, group, strict=True)]
         ended = [row for row in group if "rule" in row]
         rules = Counter(row["rule"] for row in ended).most_common()
         certificates = (
