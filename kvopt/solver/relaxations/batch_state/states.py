@@ -18,7 +18,7 @@ from kvopt.solver.relaxations.fluid_duals import fluid_duals
 from kvopt.solver.releases.marginal_duals import marginal_duals
 from kvopt.solver.sizes import longest_outputs
 
-__all__ = ["BatchStates", "Members"]
+__all__ = ["BatchStates", "Members", "members_of"]
 
 
 class Members(NamedTuple):
@@ -34,6 +34,29 @@ class Members(NamedTuple):
     """Each prompt, in its first round, prompts ascending, shape (prompts,)."""
     shape: IntArray
     """The shape of what may complete so, or -1, shape (members,)."""
+
+
+def members_of(seen: dict[int, int], step: int, shape_of: dict[tuple[int, int], int]) -> Members:
+    """Return what a batch state may consist of.
+
+    Parameters
+    ----------
+    seen
+        How often a request of each prompt is seen at most, prompts ascending.
+    step
+        The rounds from one time to the next.
+    shape_of
+        The shape of what may complete with so many tokens and such a prompt.
+    """
+    pairs = sorted((s + 1 + step * j, s) for s, most in seen.items() for j in range(most))
+    number = {pair: i for i, pair in enumerate(pairs)}
+    return Members(
+        np.array([b for b, _ in pairs]),
+        np.array([s for _, s in pairs]),
+        np.array([number.get((b + step, s), -1) for b, s in pairs]),
+        np.array([number[s + 1, s] for s in seen]),
+        np.array([shape_of.get(pair, -1) for pair in pairs]),
+    )
 
 
 class BatchStates:
@@ -121,18 +144,9 @@ class BatchStates:
         return tuple(reversed(pairs))
 
     def _all_members(self) -> Members:
-        longest = longest_outputs(self.instance)
-        pairs = sorted((s + j, s) for s, o in longest.items() for j in range(1, o + 1))
-        number = {pair: i for i, pair in enumerate(pairs)}
         lengths = zip(self.shapes.prompts.tolist(), self.shapes.outputs.tolist(), strict=True)
         shape_of = {(s + o, s): k for k, (s, o) in enumerate(lengths)}
-        return Members(
-            np.array([b for b, _ in pairs]),
-            np.array([s for _, s in pairs]),
-            np.array([number.get((b + 1, s), -1) for b, s in pairs]),
-            np.array([number[s + 1, s] for s in longest]),
-            np.array([shape_of.get(pair, -1) for pair in pairs]),
-        )
+        return members_of(longest_outputs(self.instance), 1, shape_of)
 
     def _grow(self) -> None:
         """Enumerate the states: each is its parent and a last member, no smaller than the others.

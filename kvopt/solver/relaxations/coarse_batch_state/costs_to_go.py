@@ -68,10 +68,10 @@ class CoarseCostsToGo(CostsToGo):
 
     def _charges_of(self, duals: IntArray) -> Charges:
         """Return what completions cost at each time: those of each class by its best variant."""
-        choices = self.states.choices
-        best = choices[np.arange(len(choices)), np.append(duals, -NEVER)[choices].argmax(axis=1)]
+        choices, filled = self.states.choices, np.append(duals, -NEVER)
+        best = choices[np.arange(len(choices)), filled[choices].argmax(axis=1)]
         times = self.scale * np.arange(len(self.values))
-        cost = np.minimum(times[:, None] - np.append(duals, -NEVER)[best], NEVER)
+        cost = np.minimum(times[:, None] - filled[best], NEVER)
         variant = np.minimum(best, len(duals) - 1)  # any will do where none may complete
         return Charges(cost, np.ascontiguousarray(np.broadcast_to(variant, cost.shape)), 0)
 

@@ -44,19 +44,16 @@ class CoarseBatchState:
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether something is left to prove, and there is a grid to do it on."""
-        if state.closed or batch_states_fit(state):
+        few = len(state.instance) <= state.params.event_order.most_requests
+        if state.closed or self.late != few or batch_states_fit(state):
             return False
-        params = state.params.coarse_batch_state
-        if self.late != (len(state.instance) <= state.params.event_order.most_requests):
-            return False
-        return bool(grids_for(state.instance, state.makespan, params))
+        return bool(self._grids(state))
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Raise the bound grid by grid, each beginning with the duals of the one before."""
         functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
-        before = None
-        grids = grids_for(state.instance, state.makespan, params)
+        before, grids = None, self._grids(state)
         for grid in grids:
             if state.closed or stop.over():
                 return
@@ -73,6 +70,16 @@ class CoarseBatchState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-batch-state", costs.content()))
             before = states, costs.duals / costs.scale
+
+    @staticmethod
+    def _grids(state: Incumbent) -> list[int]:
+        """Return the grids to look at; they are found once for a makespan."""
+        key = f"grids of coarse batch states up to {state.makespan}"
+        if key not in state.cache:
+            params = state.params.coarse_batch_state
+            state.cache[key] = grids_for(state.instance, state.makespan, params)
+        grids: list[int] = state.cache[key]
+        return grids
 
 
 def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams) -> list[int]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.arrays import Int32Array
-from kvopt.solver.relaxations.batch_state.states import BatchStates, Members
+from kvopt.solver.relaxations.batch_state.states import BatchStates, Members, members_of
 from kvopt.solver.sizes import longest_outputs
 
 __all__ = ["CoarseBatchStates", "Variants"]
@@ -77,24 +77,15 @@ class CoarseBatchStates(BatchStates):
         )
 
     def _all_members(self) -> Members:
-        """Return the marks; the shape of one is its own number if something completes so."""
+        """Return the marks; what completes with one has its number as a shape."""
         grid, variants = self.grid, self.variants
-        looks = {s: -(-o // grid) for s, o in longest_outputs(self.instance).items()}
-        pairs = sorted((s + 1 + grid * j, s) for s, most in looks.items() for j in range(most))
-        number = {pair: i for i, pair in enumerate(pairs)}
         prompts = self.types.prompts[variants.type]
         held = prompts + 1 + grid * (variants.looks - 1)
-        completing = zip(held.tolist(), prompts.tolist(), strict=True)
-        self._mark = np.array([number[pair] for pair in completing], dtype=np.int64)
-        shape = np.full(len(pairs), -1)
-        shape[self._mark] = self._mark
-        return Members(
-            np.array([b for b, _ in pairs]),
-            np.array([s for _, s in pairs]),
-            np.array([number.get((b + grid, s), -1) for b, s in pairs]),
-            np.array([number[s + 1, s] for s in looks]),
-            shape,
-        )
+        marks, index = np.unique(np.stack((held, prompts)), axis=1, return_inverse=True)
+        self._mark = index.reshape(-1)
+        shape_of = {(b, s): k for k, (b, s) in enumerate(marks.T.tolist())}
+        looks = {s: -(-o // grid) for s, o in longest_outputs(self.instance).items()}
+        return members_of(looks, grid, shape_of)
 
     def _classes(self) -> tuple[Int32Array, IntArray]:
         """Return the class of each completion, and the variants that each class may be of."""
@@ -107,7 +98,7 @@ class CoarseBatchStates(BatchStates):
         enough = (running + 1) * (self.grid - 1)  # for every variant
         keys = np.stack((table.shape, running, np.minimum(room[before], enough)))
         distinct, index = np.unique(keys, axis=1, return_inverse=True)
-        of_mark = [np.flatnonzero(self._mark == mark) for mark in range(len(self._members.tokens))]
+        of_mark = [np.flatnonzero(self._mark == mark) for mark in range(self._mark.max() + 1)]
         choices = []
         for mark, beside, left in distinct.T.tolist():
             those = of_mark[mark]
