@@ -1,6 +1,8 @@
+import importlib
 import os
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from coq_runs import COQ, Coq, make, table
@@ -35,3 +37,10 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def coq(built: Path) -> Coq:
     return Coq(built)
+
+
+@pytest.fixture
+def companion(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> ModuleType:
+    """Return the companion that a parameter names."""
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "proofs")
+    return importlib.import_module(f"companions.{request.param}")
