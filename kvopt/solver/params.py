@@ -87,8 +87,8 @@ class SolverParams:
         Those of the searches.
     batch_state, coarse_batch_state, demand_duals, time_indexed, grid_program, aggregate_state
         Those of the relaxations.
-    bundle
-        That of the bundle method.
+    bundle, coarse_bundle
+        Those of the bundle method, the second for coarse batch states.
 
     Examples
     --------
@@ -109,6 +109,7 @@ class SolverParams:
     batch_state: BatchStateParams = field(default_factory=BatchStateParams)
     coarse_batch_state: CoarseBatchStateParams = field(default_factory=CoarseBatchStateParams)
     bundle: BundleParams = field(default_factory=BundleParams)
+    coarse_bundle: BundleParams = field(default_factory=BundleParams.bold)
     demand_duals: DemandDualParams = field(default_factory=DemandDualParams)
     branch_and_bound: BranchAndBoundParams = field(default_factory=BranchAndBoundParams)
     time_indexed: TimeIndexedParams = field(default_factory=TimeIndexedParams)

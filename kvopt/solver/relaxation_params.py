@@ -50,6 +50,13 @@ class BundleParams:
     most_vain: int = 40
     least_rise: float = 2e-5
 
+    @classmethod
+    def bold(cls) -> BundleParams:
+        """Return numbers for duals that have to be the best: no search follows that mends them."""
+        return cls(
+            kept=60, first_step=0.05, good=0.3, longer=3.0, shorter=0.7, patience=8, most_vain=60
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class BatchStateParams:
@@ -183,7 +190,7 @@ class CoarseBatchStateParams:
         The next grid has at least so many times as many costs-to-go.
     least_rise, early_rise
         The ascent on a grid ends when the bound rises by less than this part: on the finest one,
-        and on the others, whose duals are only a beginning.
+        and on the others, whose duals are only a beginning.  They go before that of the bundle.
     first_costs
         Grids with fewer costs-to-go are not used to begin with.
     """
@@ -191,7 +198,7 @@ class CoarseBatchStateParams:
     share: float = 0.8
     late_share: float = 0.3
     most_states: int = 400_000
-    most_costs: int = 40_000_000
+    most_costs: int = 60_000_000
     most_counting: int = 2_000_000
     most_lost: float = 0.04
     growth: float = 3.0

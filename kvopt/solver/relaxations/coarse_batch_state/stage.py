@@ -62,7 +62,7 @@ class CoarseBatchState:
             horizon = int(common.horizon_factor * state.makespan / grid) + 2
             costs = CoarseCostsToGo(states, horizon, functions)
             rise = params.least_rise if grid == grids[-1] else params.early_rise
-            bundle = replace(state.params.bundle, least_rise=rise)
+            bundle = replace(state.params.coarse_bundle, least_rise=rise)
             ascent = DualAscent(costs, replace(common, least_rise=rise), bundle)
             value = ascent.run([guess], stop)
             if value is None:
