@@ -145,7 +145,7 @@ class Kernel(Generic[Functions]):
             # The cache on disk goes by this name, and must know the sources of all functions.
             copy.__qualname__ = f"{function.__qualname__}-{digest}"
             inner = function.__name__ not in self._exported._fields  # type: ignore[attr-defined]
-            options = dict(self._options, cache=cache, no_cpython_wrapper=inner)
+            options = dict(self._options, cache=cache, no_cpython_wrapper=inner, nogil=True)
             options["no_cfunc_wrapper"] = True
             options.update(getattr(function, "options_of_numba", {}))
             names[function.__name__] = njit(**options)(copy)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from kvopt.solver.combinatorial_bounds import CombinatorialBounds
 from kvopt.solver.event_order.stage import EventOrder
 from kvopt.solver.hindsight_stage import HindsightStage
 from kvopt.solver.params import SolverParams
-from kvopt.solver.primal.annealing import Annealing
+from kvopt.solver.primal.annealing import Annealing, searching_beside
 from kvopt.solver.primal.list_schedules import ListSchedules
 from kvopt.solver.relaxations.aggregate_state.stage import AggregateState
 from kvopt.solver.relaxations.batch_state.stage import BatchState
@@ -127,8 +128,9 @@ def solve(
     certify
         Whether to go on until a certificate can prove the lower end of the bracket.
     jobs
-        How many searches for schedules run at a time, in a thread each, where annealing applies.
-        With more than one the schedule depends on the clock.
+        How many threads there are where annealing applies: one for the stages, all others for a
+        search for schedules each, which goes on beside them.  With more than one the schedule
+        depends on the clock.
 
     Returns
     -------
@@ -160,7 +162,9 @@ def solve(
             part = share(state.params)
             if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
-            state.run(stage, limited.part(part * limited.left()))
+            own = limited.part(part * limited.left())
+            with nullcontext() if isinstance(stage, Annealing) else searching_beside(state, own):
+                state.run(stage, own)
     return replace(state.result(), termination=_termination(state, limited))
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import numpy as np
@@ -83,6 +84,9 @@ class Incumbent:
         The highest one with a proof that a certificate can hold.
     stages
         What the stages did that have been run.
+    found_beside
+        Schedules that other threads have found (starts in rounds, shape (n,) each).  They are taken
+        over by the thread that runs the stages, when it offers or proves something itself.
     """
 
     instance: Instance
@@ -97,6 +101,7 @@ class Incumbent:
         self.objective = total_latency(self.instance, self.starts)
         self.bound = self.certified = NOTHING
         self.stages: list[StageRecord] = []
+        self.found_beside: SimpleQueue[IntArray] = SimpleQueue()
         self._bounds: dict[str, Bound] = {}
         self._began = time.perf_counter()
         self._compiling = 0.0
@@ -139,7 +144,15 @@ class Incumbent:
         SolverError
             If they are cheaper, but not a feasible schedule, or cheaper than a bound allows.
         """
-        start = as_starts(self.instance, starts)
+        self.take_over()
+        return self._offer(as_starts(self.instance, starts))
+
+    def take_over(self) -> None:
+        """Offer the schedules that were found beside."""
+        while not self.found_beside.empty():
+            self._offer(self.found_beside.get())
+
+    def _offer(self, start: IntArray) -> bool:
         if total_latency(self.instance, start) >= self.objective:
             return False
         start, objective = recomputed(self.instance, start)
@@ -160,6 +173,7 @@ class Incumbent:
         SolverError
             If it exceeds the cost of the best schedule.
         """
+        self.take_over()
         if bound.value > self.objective:
             raise SolverError(
                 f"{self.instance!r}: a schedule costs {self.objective}, "

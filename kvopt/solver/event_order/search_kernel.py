@@ -590,6 +590,5 @@ EVENT_ORDER = Kernel(
     Functions,
     _warm_up,
     error_model="numpy",
-    nogil=True,
 )
 """All that the search compiles; see `kvopt.solver.compiling`."""

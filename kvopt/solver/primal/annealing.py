@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent, recomputed
 
-__all__ = ["Annealing", "AnnealingSearch", "improve", "search_of"]
+__all__ = ["Annealing", "AnnealingSearch", "improve", "search_of", "searching_beside"]
 
 
 class Annealing:
@@ -56,7 +57,8 @@ class Annealing:
     All its turns on an instance are one search, which goes on where it was: how far it gets
     depends on the time of all of them together.  Few requests are annealed as a whole, many window
     by window.  With several jobs there are as many searches, in a thread each, which go on from the
-    best schedule of all; which one that is depends on the clock.
+    best schedule of all; which one that is depends on the clock.  All but one of them go on while
+    other stages run (`searching_beside`).
 
     Parameters
     ----------
@@ -110,6 +112,46 @@ def _go_on(state: Incumbent, search: ScheduleSearch, stop: Stopping, lock: threa
         if search.chain():
             with lock:
                 state.offer(search.best_starts())
+
+
+@contextmanager
+def searching_beside(state: Incumbent, stop: Stopping) -> Iterator[None]:
+    """Let all searches but the first go on in threads of their own while a stage runs.
+
+    Without several jobs, or before the first turn of annealing, there is none.  What they find is
+    taken over when the stage offers or proves something, and at the end.
+
+    Parameters
+    ----------
+    state
+        What the stage works on.
+    stop
+        How long the stage may take.
+    """
+    searches = state.cache.get("annealing", [])[1:]
+    if not searches:
+        yield
+        return
+    ended = threading.Event()
+    with ThreadPoolExecutor(len(searches)) as threads:
+        others = [threads.submit(_go_on_beside, state, one, stop, ended) for one in searches]
+        try:
+            yield
+        finally:
+            ended.set()
+    state.take_over()
+    for other in others:
+        other.result()
+
+
+def _go_on_beside(
+    state: Incumbent, search: ScheduleSearch, stop: Stopping, ended: threading.Event
+) -> None:
+    """Hand over what a search finds, and let it go on from what others have found."""
+    while not (ended.is_set() or stop.over() or search.finished):
+        search.take(state.starts)
+        if search.chain():
+            state.found_beside.put(search.best_starts())
 
 
 def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch:

@@ -351,6 +351,5 @@ ANNEALING = Kernel(
     Functions,
     _warm_up,
     error_model="numpy",
-    nogil=True,
 )
 """All that simulated annealing compiles; see `kvopt.solver.compiling`."""

@@ -305,6 +305,5 @@ NEIGHBOURHOODS = Kernel(
     Functions,
     _warm_up,
     error_model="numpy",
-    nogil=True,
 )
 """All that large neighbourhoods compile; see `kvopt.solver.compiling`."""

@@ -430,6 +430,5 @@ WINDOWS = Kernel(
     Functions,
     _warm_up,
     error_model="numpy",
-    nogil=True,
 )
 """All that annealing of windows compiles; see `kvopt.solver.compiling`."""

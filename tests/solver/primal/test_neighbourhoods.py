@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from kvopt.model.errors import InputError
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.params import NeighbourhoodParams, SolverParams, WindowParams
 from kvopt.solver.primal.alternation import AlternatingSearch
-from kvopt.solver.primal.annealing import Annealing, search_of
+from kvopt.solver.primal.annealing import Annealing, search_of, searching_beside
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.primal.moves import lengths_of
 from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS, Loaded, tree_for
@@ -217,6 +218,54 @@ def test_what_goes_wrong_in_one_job_is_not_lost(monkeypatch: pytest.MonkeyPatch)
                 state.run(Annealing(), Stopping(0.1))
     with pytest.raises(InputError, match="jobs: must be at least 1, got 0"):
         solve(instance, 1, jobs=0)
+
+
+class Waiting:
+    """A stage that does nothing but wait until it may take over what was found beside it."""
+
+    name = "waiting"
+    with_releases = False
+
+    def applies(self, state: Incumbent) -> bool:
+        return True
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        while not stop.over() and state.found_beside.empty():
+            time.sleep(0.01)
+        state.take_over()
+
+
+def test_a_job_goes_on_beside_other_stages() -> None:
+    instance = generate_random("real:requests=90", 0, 4)
+    state = Incumbent(instance, SolverParams(), jobs=2)
+    state.offer(best_list_schedule(instance))
+    with searching_beside(state, Stopping(60)):  # there is no search yet
+        pass
+    state.run(Annealing(), Stopping(0.05))
+    first, second = state.cache["annealing"]
+    before, done = state.objective, first.evaluations
+    stop = Stopping(60)
+    with searching_beside(state, stop):
+        state.run(Waiting(), stop)
+        assert state.objective < before
+    assert not stop.over()
+    assert first.evaluations == done  # only the second went on, and it has ended
+    assert state.objective == int(second.best_starts().sum()) + instance.total_output
+    assert not violations(Schedule.from_starts(instance, state.starts))
+
+
+def test_what_goes_wrong_beside_a_stage_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    instance = generate_random("real:requests=90", 0, 4)
+    state = Incumbent(instance, SolverParams(), jobs=2)
+    state.offer(best_list_schedule(instance))
+    state.run(Annealing(), Stopping(0.05))
+
+    def fail() -> bool:
+        raise ValueError("on purpose")
+
+    monkeypatch.setattr(state.cache["annealing"][1], "chain", fail)
+    with pytest.raises(ValueError, match="on purpose"), searching_beside(state, Stopping(60)):
+        state.run(Waiting(), Stopping(0.05))
 
 
 def test_in_turn_with_annealing_no_request_starts_before_its_release() -> None:
