@@ -27,6 +27,45 @@ KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Space": " ", "End": "\ue010", "Home
 KEYS |= {"Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015"}
 
 
+LOW_CONTRAST = """
+const context = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+function parts(colour) {
+  context.clearRect(0, 0, 1, 1);
+  context.fillStyle = colour;
+  context.fillRect(0, 0, 1, 1);
+  const [r, g, b, a] = context.getImageData(0, 0, 1, 1).data;
+  return [r, g, b, a / 255];
+}
+const over = (top, ground) => [0, 1, 2].map(i => top[i] * top[3] + ground[i] * (1 - top[3]));
+function luminance(colour) {
+  const [r, g, b] = colour.map(v => v / 255).map(
+    v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4);
+  return .2126 * r + .7152 * g + .0722 * b;
+}
+function ground(element) {
+  const chain = [];
+  for (let one = element; one; one = one.parentElement) chain.unshift(one);
+  return chain.reduce(
+    (colour, one) => over(parts(getComputedStyle(one).backgroundColor), colour), [255, 255, 255]);
+}
+const found = [];
+const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (texts.nextNode()) {
+  const words = texts.currentNode.data.trim(), element = texts.currentNode.parentElement;
+  const look = getComputedStyle(element), box = element.getBoundingClientRect();
+  if (!words || !box.width || look.visibility === 'hidden' || element.closest('script, style'))
+    continue;
+  const below = ground(element), svg = element.namespaceURI.includes('svg');
+  const [a, b] = [over(parts(svg ? look.fill : look.color), below), below].map(luminance);
+  const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05), size = parseFloat(look.fontSize);
+  const large = size >= 24 || size >= 18.66 && +look.fontWeight >= 700;
+  if (ratio < (large ? 3 : 4.5)) found.push(`${ratio.toFixed(2)}: ${words.slice(0, 40)}`);
+}
+return found;
+"""
+"""The texts of a page whose contrast is below that of WCAG 2.2, level AA."""
+
+
 class Browser:
     """A browser with a fresh profile, whose downloads go into a folder.
 

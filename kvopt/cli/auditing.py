@@ -310,7 +310,7 @@ class _Audit:
                 f" outputs {groups}"
             )
         if standing and self.audited:
-            click.echo(f"\n{standing_table(standing)}")
+            click.echo(f"\n{standing_table(standing, width)}")
         if self.problems:
             click.echo("\nproblems:")
             for problem in self.problems:

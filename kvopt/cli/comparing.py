@@ -176,7 +176,7 @@ class _Compared:
         else:
             click.echo(self._laid_out(width))
             if standing and self.ratios:
-                click.echo(f"\n{standing_table(standing)}")
+                click.echo(f"\n{standing_table(standing, width)}")
             if self.open:
                 ended = ", ".join(f"{n} by: {why}" for why, n in sorted(self.open.items()))
                 click.echo(f"\nbrackets that did not close, and what ended them: {ended}")

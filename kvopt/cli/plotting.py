@@ -50,7 +50,7 @@ KINDS = ("memory", "gantt", "completions", "queue", "latency", "ratios")
 PICTURES_ONLY = ("queue", "latency")
 """Kinds that a page does not have."""
 
-MAX_RUNS = 16
+MAX_RUNS = 24
 """Up to this many schedules fit into a picture."""
 
 MAX_RATIOS = 300

@@ -15,7 +15,7 @@ from kvopt.model.errors import PolicyError, StoppedError, raised_text
 from kvopt.model.instance import Instance
 from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
-from kvopt.model.stopping import Stopping
+from kvopt.model.stopping import Stopping, checked_limit
 from kvopt.model.text import ShownAsText
 from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
@@ -105,13 +105,17 @@ class Ratio:
             "verdict": self.verdict.value,
         }
 
+    def text(self) -> str:
+        """Return the ratio with three decimals, or its bracket, rounded outwards."""
+        if self.low == self.high:
+            return f"{float(self.low):.3f}"
+        return f"{rounded_down(self.low, 3)}..{rounded_up(self.high, 3)}"
+
     def __str__(self) -> str:
-        low, high = rounded_down(self.low, 3), rounded_up(self.high, 3)
-        ratio = f"{float(self.low):.3f}" if self.low == self.high else f"{low}..{high}"
         bound = "no bound is claimed"
         if self.guarantee is not None:
             bound = f"{self.verdict.value}, bound {rounded_up(self.guarantee.bound, 2)}"
-        return f"{self.policy}: cost {self.cost}, ratio {ratio}, {bound}"
+        return f"{self.policy}: cost {self.cost}, ratio {self.text()}, {bound}"
 
     @property
     def verdict(self) -> Verdict:
@@ -200,9 +204,7 @@ class Comparison(ShownAsText):
         return frame_of(self.rows(), library)
 
     def __repr__(self) -> str:
-        shown = ", ".join(
-            f"{r.policy}: {rounded_down(r.low, 3)}..{rounded_up(r.high, 3)}" for r in self.ratios
-        )
+        shown = ", ".join(f"{r.policy}: {r.text()}" for r in self.ratios)
         return f"Comparison({self.optimum!r}, ratios={{{shown}}})"
 
     def __str__(self) -> str:
@@ -233,8 +235,10 @@ def compare(
         One or more policies, as objects or as written on the command line, "all" included.
     time_limit
         How long it may take (seconds).  Each policy gets an equal part of what is left, another
-        such part being the solver's; what one does not need is left to those after it.  All
-        policies together may take half a second, however short the limit is.
+        such part being the solver's; what one does not need is left to those after it.  What is
+        proved about its run may take half of all that is left: a bound that holds for every
+        instance is computed when it is first needed.  All policies together may take half a
+        second, however short the limit is.
     stop
         Further limits: of time, of nodes, an end from outside.  After an interruption policies
         that were not simulated are unfinished, and the bracket is what is known by then.
@@ -261,7 +265,7 @@ def compare(
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
     chosen = policies_of(policies)
     whole = stop or Stopping()
-    limited = whole.part(Stopping(time_limit).left())
+    limited = whole.part(checked_limit(time_limit, "time_limit"))
     runs: list[tuple[Policy, Schedule, Guarantee | None]] = []
     seconds: list[float] = []
     unfinished: list[Unfinished] = []
@@ -272,7 +276,7 @@ def compare(
         try:
             schedule = simulate(instance, policy, stop=part)
             took = time.perf_counter() - part.uncharged_seconds - began
-            guarantee = _guarantee(policy, instance, part)
+            guarantee = _guarantee(policy, instance, whole.part(_for_guarantee(limited, part)))
         except StoppedError as error:
             if all_needed:
                 raise
@@ -292,6 +296,11 @@ def compare(
     ratios = tuple(_ratio(*run, optimum) for run in runs)
     schedules = tuple(schedule for _, schedule, _ in runs)
     return Comparison(instance, optimum, schedules, ratios, tuple(unfinished), tuple(seconds))
+
+
+def _for_guarantee(limited: Stopping, part: Stopping) -> float:
+    """Return how long a guarantee may take (seconds): more than what a policy's part has left."""
+    return max(limited.left() / 2, part.left())
 
 
 def _ratio(

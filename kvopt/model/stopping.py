@@ -11,7 +11,24 @@ from numbers import Real
 
 from kvopt.model.errors import InputError
 
-__all__ = ["Stopping"]
+__all__ = ["Stopping", "checked_limit"]
+
+
+def checked_limit(value: float, name: str) -> float:
+    """Return a limit that was handed in under this name.
+
+    Raises
+    ------
+    InputError
+        If it is negative or nan.
+    TypeError
+        If it is not a number.
+    """
+    if not isinstance(value, Real):
+        raise TypeError(f"{name}: must be a number, got {value!r}")
+    if not value >= 0:  # nor nan
+        raise InputError(f"{name}: must be a number >= 0, got {value!r}")
+    return value
 
 
 class Stopping:
@@ -52,11 +69,8 @@ class Stopping:
         stopped: Callable[[], bool] = lambda: False,
         node_limit: float = math.inf,
     ) -> None:
-        for name, value in (("seconds", seconds), ("node_limit", node_limit)):
-            if not isinstance(value, Real):
-                raise TypeError(f"{name}: must be a number, got {value!r}")
-            if not value >= 0:  # nor nan
-                raise InputError(f"{name}: must be a number >= 0, got {value!r}")
+        checked_limit(seconds, "seconds")
+        checked_limit(node_limit, "node_limit")
         self._whole = self  # what all this is a part of
         self._above: Stopping | None = None  # what it is a part of
         self._counter = self  # which counts the nodes of its parts

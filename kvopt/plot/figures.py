@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from kvopt.model.errors import InputError
+from kvopt.plot.fitting import bend_for_log, drop_numbers_outside, fit_legend, fit_rows
 from kvopt.plot.fonts import use_fonts_for
 from kvopt.plot.look import DPI, FEW, TIME, WIDTH, instances_text, style, time_axis
 from kvopt.plot.pictures import MAX_BARS, plot_completions, plot_gantt, plot_memory, plot_running
-from kvopt.plot.ratio_pictures import Group, plot_causes, plot_ratios
+from kvopt.plot.ratio_pictures import RATIO, Group, plot_causes, plot_ratios
 from kvopt.plot.serving_pictures import distributions_of, plot_distribution, plot_queue
 from kvopt.plot.shapes import RatioBar, Run, instances_of, lanes
 
@@ -115,6 +118,11 @@ def rendered(
         Its size, and how time runs.
     tell
         Called with one line if no font that is installed has all its characters.
+
+    Raises
+    ------
+    InputError
+        If the size is too small for what is to be drawn.
     """
     form = form or Format()
     out = io.BytesIO()
@@ -125,10 +133,30 @@ def rendered(
         timed = [ax for ax in figure.axes if TIME in ax.get_xlabel()]
         for ax, end in [(ax, ax.get_xlim()[1]) for ax in timed]:
             _set_time(ax, end, form)
+        if form.log_time:
+            for ax in figure.axes:
+                bend_for_log(ax, ax.get_xlim()[1])
+        _fit(figure, form)
         if missing := use_fonts_for(figure):
             tell(f"no font that is installed has {missing}; boxes are drawn instead")
         figure.savefig(out, format=file_type, metadata=STAMPS[file_type], dpi=form.dpi)
     return out.getvalue()
+
+
+def _fit(figure: Figure, form: Format) -> None:
+    """Make everything fit into the figure."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "constrained_layout not applied")
+        try:
+            if form.log_time or form.until is not None:
+                drop_numbers_outside(figure)
+            fit_legend(figure)
+            for ax in figure.axes:
+                if RATIO in ax.get_xlabel():
+                    fit_rows(figure, ax)
+            figure.draw_without_rendering()
+        except UserWarning:
+            raise InputError("--size: is too small for what is to be drawn") from None
 
 
 def _set_time(ax: Axes, end: float, form: Format) -> None:

@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
     from kvopt.adversary.attribution import Attribution
 
-__all__ = ["Group", "arranged", "plot_causes", "plot_ratios"]
+__all__ = ["RATIO", "Group", "arranged", "plot_causes", "plot_ratios"]
 
 
 Group = Literal["instance", "policy"]
 """What rows stand together by."""
+
+
+RATIO = "cost / optimum"
+"""How the label of an axis of ratios begins."""
 
 
 def arranged(
@@ -140,7 +144,7 @@ def _ratio_axis(ax: Axes, end: float) -> None:
     ax.set_xticks([], minor=True)
     ax.grid(axis="x", linewidth=0.4, color="#BBBBBB")
     ax.set_axisbelow(True)
-    ax.set_xlabel("cost / optimum (logarithmic)")
+    ax.set_xlabel(f"{RATIO} (logarithmic)")
 
 
 def _brackets(ax: Axes, bars: Sequence[RatioBar], rows: Sequence[float]) -> None:

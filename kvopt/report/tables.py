@@ -51,7 +51,7 @@ INDENT = "  "
 """What stands before the rows of a group."""
 
 NAME_WIDTH = 22
-"""Longest name of an instance in the table of how policies stand (characters)."""
+"""Longest name of an instance in the narrow table of how policies stand (characters)."""
 
 STANDING_LEGEND = """\
 paper, proved: bounds for all instances of one prompt length, the paper's at
@@ -137,17 +137,20 @@ def grouped_table(
     return "\n".join(text)
 
 
-def standing_table(standings: Sequence[Standing]) -> str:
-    """Return how policies stand as a text table; upper bounds rounded up, ratios seen outwards."""
+def standing_table(standings: Sequence[Standing], width: int | None = None) -> str:
+    """Return how policies stand as a text table; upper bounds rounded up, ratios seen outwards.
+
+    Names of instances are whole if any width will do, else short enough for 80 columns.
+    """
+    longest = CELL if width is None else NAME_WIDTH
     rows = []
     for one in standings:
         published, record = one.published, one.record
-        seen = one.instance or "-"
         rows.append(
             [
                 one.policy,
                 "-" if one.largest is None else ratio_text(one.largest),
-                seen if len(seen) <= NAME_WIDTH else f"{seen[: NAME_WIDTH - 3]}...",
+                one_line(one.instance or "-", longest),
                 "-" if published is None else rounded_up(published, 2),
                 rounded_up(one.bound.bound, 2),
                 "-" if record is None else rounded_down(record.ratio, 2),
@@ -199,9 +202,7 @@ def optimum_text(result: Bracket) -> str:
 
 def ratio_text(ratio: Ratio) -> str:
     """Write a ratio with three decimals, or its bracket as low..high, rounded outwards."""
-    if ratio.low == ratio.high:
-        return decimal(ratio.low)
-    return f"{rounded_down(ratio.low, 3)}..{rounded_up(ratio.high, 3)}"
+    return ratio.text()
 
 
 def bound_texts(ratio: Ratio) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from kvopt.model.errors import InputError
 from kvopt.model.instance import Instance
-from kvopt.model.stopping import Stopping
+from kvopt.model.stopping import Stopping, checked_limit
 from kvopt.solver.branch_and_bound.stage import BranchAndBound
 from kvopt.solver.combinatorial_bounds import CombinatorialBounds
 from kvopt.solver.event_order.stage import EventOrder
@@ -150,7 +150,7 @@ def solve(
         raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
     if jobs < 1:
         raise InputError(f"jobs: must be at least 1, got {jobs}")
-    limited = (stop or Stopping()).part(Stopping(time_limit).left())
+    limited = (stop or Stopping()).part(checked_limit(time_limit, "time_limit"))
     plan = plan_for(instance) if plan is None else plan
     state = Incumbent(instance, params or SolverParams.usual(), certify, report, jobs)
     for starts in known:

@@ -231,3 +231,11 @@ def sections(results: Results) -> Iterator[str]:
         " Azure LLM inference traces 2023 (conversation and code; Patel et al., Splitwise, ISCA"
         " 2024; CC-BY-4.0). Nothing of them is in this repository but these results."
     )
+    yield (
+        "DIR holds three files packed by gzip: `lmsys_lengths.csv.gz` has the columns"
+        " `prompt_tokens` and `output_tokens`, here the first 20,000 rows of"
+        " `datasets/traces/lmsys.csv` of [NanoFlow](https://github.com/efeslab/Nanoflow), renamed;"
+        " `azure_conv.csv.gz` and `azure_code.csv.gz` are files of"
+        " [AzurePublicDataset](https://github.com/Azure/AzurePublicDataset) as published, here the"
+        " first 10,000 rows of the conversations and all of the code."
+    )

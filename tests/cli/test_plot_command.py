@@ -126,7 +126,7 @@ def test_command_takes_what_ratio_prints(folder: Path, capsys: pytest.CaptureFix
         ("bad_ratio_high.json -o x.png", "rows[0].ratio_high: must be a fraction"),
         ("bad_bound.json -o x.png", "rows[0].bound: must be null or a number"),
         ("bad_verdict.json -o x.png", "rows[0].verdict: must be one of within, violates"),
-        (f"{'best.json ' * 17}-o x.png", "FILE: must make at most 16 schedules together, got 17"),
+        (f"{'best.json ' * 25}-o x.png", "FILE: must make at most 24 schedules together, got 25"),
         (f"{'ratios.json ' * 301}-o x.png", "FILE: must hold at most 300 ratios together"),
     ],
 )

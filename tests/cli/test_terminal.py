@@ -7,6 +7,7 @@ import os
 import pty
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from command_line import Run
 
 from kvopt import Instance, read_instance, write_instance
 from kvopt.cli.terminal import width
+from kvopt.comparison.standing import Standing
+from kvopt.report.tables import standing_table
+from kvopt.theory.guarantee import Guarantee
 
 CODE = """
 import logging, sys
@@ -122,3 +126,19 @@ def test_the_end_says_how_gsa_and_gba_stand(run: Run, small: Path) -> None:
     answer = json.loads(run("audit", small, "--no-search", "--json")[1])
     specs = [one["policy"] for one in answer["standings"]]
     assert specs == ["gba", "gba:alpha=2", "gsa", "gsa:alpha=2"]
+
+
+def test_the_instance_of_the_largest_ratio_is_named_whole_or_told_from_others(
+    tmp_path: Path, run: Run
+) -> None:
+    name = "instances-of-one-long-name-that-differ-at-the-end-007"
+    file = tmp_path / f"{name}.json"
+    write_instance(file, Instance(12, [1] * 4, [3, 2, 5, 1], name))
+    code, out, _ = run("ratio", file, "--policy", "gsa")
+    assert code == 0
+    assert name in out.split("largest ratio")[1]
+    standing = Standing("gsa", name, None, Guarantee(Fraction(20), "derived", "test"), None)
+    narrow = standing_table([standing], 80)
+    assert name not in narrow
+    assert "-007" in narrow
+    assert max(map(len, narrow.splitlines())) <= 80

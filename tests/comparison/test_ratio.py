@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 import random
+import time
 from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from strategies import POLICY_SPECS, instances
 
-from kvopt import POLICIES, Instance, Ratio, Verdict, compare, policy_from_spec
+from kvopt import FCFS, POLICIES, InputError, Instance, Ratio, Verdict, compare, policy_from_spec
 from kvopt.comparison.rows import ratio_row
 from kvopt.model.rows import to_csv
 from kvopt.report.tables import bound_row, text_table
@@ -42,6 +43,34 @@ def test_verdicts_are_exact(
     cost: int, low: int, high: int, bound: Exact | None, verdict: Verdict
 ) -> None:
     assert ratio(cost, low, high, bound).verdict is verdict
+
+
+class SlowToProve(FCFS):
+    name = "slow-to-prove"
+
+    def guarantee(self, instance: Instance) -> Guarantee | None:
+        time.sleep(0.6)
+        return Guarantee(Fraction(100), "derived", "test")
+
+
+def test_what_is_proved_may_take_longer_than_the_run_of_a_policy() -> None:
+    many = [SlowToProve(), *["fcfs"] * 19]  # whose parts are about 0.2 seconds
+    comparison = compare(Instance(10, [2, 2], [3, 2]), many, 4)
+    assert not comparison.unfinished
+    assert comparison.ratios[0].verdict is Verdict.WITHIN
+
+
+def test_the_limit_is_named_as_the_caller_names_it() -> None:
+    with pytest.raises(TypeError, match="time_limit: must be a number, got '5'"):
+        compare(Instance(10, [2], [3]), "fcfs", "5")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="time_limit: must be a number >= 0, got -1"):
+        compare(Instance(10, [2], [3]), "fcfs", -1)
+
+
+def test_what_is_proved_has_a_limit() -> None:
+    comparison = compare(Instance(10, [2, 2], [3, 2]), [SlowToProve(), "fcfs"], 0.5)
+    assert [one.policy for one in comparison.ratios] == ["fcfs"]
+    assert "its guarantee: the time limit was reached" in comparison.unfinished[0].reason
 
 
 @settings(max_examples=60)

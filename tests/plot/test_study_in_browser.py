@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, DRIVER, Browser
+from browser import CHROMIUM, DRIVER, LOW_CONTRAST, Browser
 from study_pages import StudyPage
 
 from kvopt import Instance, read_schedule, violations, write_instance
@@ -321,6 +321,30 @@ def test_colours_and_widths(browser: Browser, width: int) -> None:
     browser.run(script, "")
     assert browser.run(ground) == light
     open_instance(browser, 2)
+    assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_texts_have_enough_contrast(browser: Browser, dark: bool) -> None:
+    browser.size(1600, 900, dark=dark)
+    open_instance(browser, 2)
+    assert browser.run(LOW_CONTRAST) == []
+    grey = "#aaa" if not dark else "#555"
+    browser.run(f"document.querySelector('h1').style.color = '{grey}'")
+    assert len(browser.run(LOW_CONTRAST)) == 1
+
+
+def test_names_are_told_apart_on_a_phone(browser: Browser) -> None:
+    """The number of an instance of a family is at the end of its name."""
+    browser.size(400, 900)
+    name = "model1-requests=8-memory=16-arrivals=poisson-load=0.9-9-000"
+    script = (
+        "const a = document.querySelector('#ratios tbody th a'); a.textContent = arguments[0];"
+        "const cell = document.querySelector('#ratios td.policy'); cell.textContent = arguments[1];"
+        "const words = document.createRange(); words.selectNodeContents(cell);"
+        "return [a.scrollHeight <= a.clientHeight + 1, words.getClientRects().length]"
+    )
+    assert browser.run(script, name, "svf-batches") == [True, 1]
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
 
 

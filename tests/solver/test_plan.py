@@ -60,8 +60,10 @@ def test_the_first_stages_run_whatever_the_limit() -> None:
 
 def test_limits_are_refused_if_they_are_none() -> None:
     for wrong in (-1, float("nan")):
-        with pytest.raises(InputError, match="seconds: must be a number >= 0"):
+        with pytest.raises(InputError, match="time_limit: must be a number >= 0"):
             solve(INSTANCE, wrong)
+    with pytest.raises(TypeError, match="time_limit: must be a number, got '5'"):
+        solve(INSTANCE, "5")  # type: ignore[arg-type]
 
 
 def test_known_schedules_count_and_are_checked() -> None:
