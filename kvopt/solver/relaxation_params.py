@@ -107,6 +107,15 @@ class BatchStateParams:
         The cutoff is raised by so much that the next search is expected to be so many times larger.
     climb_share
         Part of the time left for searches with a rising cutoff, before beams are tried again.
+    many_nodes
+        Where a search up to the best schedule is expected to keep more nodes than this, other
+        duals are looked for with which it keeps fewer,
+    first_sample, sample_growth
+        once a search has kept so many nodes, and again after one with so many times as many,
+    sampled_nodes
+        for so many of its nodes, roughly,
+    search_dual_steps, search_dual_share, remembered_steps
+        in so many steps of L-BFGS and this part of the time left at most; L-BFGS remembers so many.
     beam_share
         Part of the time left for each beam.
     first_beam_gap, first_beam_width
@@ -142,6 +151,13 @@ class BatchStateParams:
     time_nodes: int = 4_000_000
     growth: float = 5.0
     climb_share: float = 0.7
+    many_nodes: int = 3_000_000
+    first_sample: int = 200_000
+    sample_growth: int = 5
+    sampled_nodes: int = 1_500
+    search_dual_steps: int = 30
+    search_dual_share: float = 0.4
+    remembered_steps: int = 20
     beam_share: float = 0.3
     first_beam_gap: float = 0.003
     first_beam_width: int = 4_000
