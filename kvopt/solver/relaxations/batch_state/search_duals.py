@@ -66,6 +66,8 @@ def sampled(
     parts: list[tuple[Any, ...]] = []
 
     def watch(now: int, pool: Pool, size: int) -> None:
+        if not 0 < now <= costs.horizon:  # there are no costs-to-go, or they are 0
+            return
         number = random.binomial(size, share)
         chosen = random.choice(size, number, replace=False)
         time = np.full(number, now, dtype=np.int64)
