@@ -27,21 +27,18 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from cp_sat import CpSat
-from measurements import children_seconds, count_processor_time, read_rows
+from measurements import BestBounds, count_processor_time, read_rows
 
 from kvopt import Instance, Stopping, solve, write_instance
-from kvopt.certificates.checker import verdicts
 from kvopt.certificates.solve import solve_certified
-from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
-from kvopt.model.errors import SolverError
 from kvopt.model.instance import IntArray
 from kvopt.solver.hindsight_stage import HindsightStage
 from kvopt.solver.params import SolverParams
@@ -254,38 +251,6 @@ def size_table(rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def certified(result: Result, bounds: Iterable[Bound]) -> Row:
-    """Return how far certificates of a result go, by which rule, and what checking takes.
-
-    Only what the checker accepts at its usual budget counts.  Where it refuses the best bound as
-    too much work, the row says so, and the next best bound takes its place.
-
-    Parameters
-    ----------
-    result
-        The result.
-    bounds
-        The best bound of each rule.
-    """
-    row: Row = {}
-    for bound in sorted(bounds, key=lambda bound: bound.value, reverse=True):
-        text = certificate_text(certificate(result, bound))
-        began = children_seconds()
-        (verdict,) = verdicts([text])
-        if verdict.holds:
-            return row | {
-                "certified": bound.value,
-                "rule": bound.rule,
-                "bytes": len(text),
-                "check_seconds": children_seconds() - began,
-            }
-        if not verdict.over_budget:
-            raise SolverError(f"{result.instance!r}: the checker says: {verdict.reason}")
-        if not row:
-            row = {"refused": bound.value, "refused_rule": bound.rule, "because": verdict.reason}
-    raise SolverError(f"{result.instance!r}: the checker accepts no certificate")
-
-
 def certificate_table(rows: list[Row]) -> str:
     """Return what the certificates are like as a Markdown table."""
     lines = [
@@ -328,13 +293,9 @@ def measure(
         return None
     certifying = options.certify and name == "solve"
     known = best_list_schedule(instance)
-    bounds: dict[str, Bound] = {}
+    bounds = BestBounds()
     if certifying:
-
-        def note(found: Result) -> None:
-            bounds[found.certified.rule] = found.certified
-
-        result = solve_certified(instance, options.limit, known=[known], report=note)
+        result = solve_certified(instance, options.limit, known=[known], report=bounds.note)
     else:
         result = solvers()[name](instance, known, options.limit)
     row: Row = {
@@ -349,7 +310,8 @@ def measure(
         row["kind"] = next(kind for kind, *_ in REAL if f"kind={kind}:" in family)
         row |= {"requests": len(instance), "memory": instance.memory}
     if certifying:
-        row |= certified(result, [bound for bound in bounds.values() if bound.proof is not None])
+        content, certified = bounds.certified(result)
+        row |= {"certified": content["lower_bound"], "rule": content["proof"]["rule"], **certified}
     return row
 
 

@@ -114,6 +114,9 @@ class BatchStateParams:
         once a search has kept so many nodes, and again after one with so many times as many,
     sampled_nodes
         for so many of its nodes, roughly,
+    sample_margin
+        with states through which a path costs at most so much more than the cheapest one, in parts
+        of the bound, if there are more than few costs-to-go,
     search_dual_steps, search_dual_share, remembered_steps
         in so many steps of L-BFGS and this part of the time left at most; L-BFGS remembers so many.
     beam_share
@@ -128,7 +131,7 @@ class BatchStateParams:
     share: float = 0.9
     released_share: float = 0.75
     most_states: int = 400_000
-    most_costs: int = 130_000_000
+    most_costs: int = 165_000_000
     horizon_factor: float = 17 / 16
     most_horizon: int = 1_000_000
     ascent_share: float = 0.5
@@ -154,8 +157,9 @@ class BatchStateParams:
     many_nodes: int = 3_000_000
     first_sample: int = 200_000
     sample_growth: int = 5
-    sampled_nodes: int = 1_500
-    search_dual_steps: int = 30
+    sampled_nodes: int = 4_000
+    sample_margin: float = 0.015
+    search_dual_steps: int = 60
     search_dual_share: float = 0.4
     remembered_steps: int = 20
     beam_share: float = 0.3

@@ -103,33 +103,47 @@ def fewer_nodes(
     """
     from scipy.optimize import minimize
 
-    rate, rows = np.log(growth), np.arange(len(sample.time))
+    rate = np.log(growth)
+    places, which = np.unique(np.array([sample.time, sample.state]), axis=1, return_inverse=True)
+    before = costs.duals.copy()
+    settle = costs.settle
+    if costs.values.size > params.few_costs:
+        _choose(costs, params)
+        settle = costs.settle_chosen
     best: list[tuple[float, IntArray]] = []
 
     def falling(x: FloatArray) -> tuple[float, FloatArray]:
         """Return the logarithm of the weight of all nodes in rounds, and its gradient."""
         if stop.over():
             raise _Over
-        value = costs.settle(np.rint(x * costs.scale).astype(np.int64))
+        value = settle(np.rint(x * costs.scale).astype(np.int64))
         if value is None:
             return 1e18, np.zeros_like(x)
-        slopes = np.empty(sample.left.shape)
-        for row in rows.tolist():
-            slopes[row] = costs.completions(int(sample.time[row]), int(sample.state[row]))
-        ahead = sample.left @ costs.duals + costs.values[sample.time, sample.state]
-        bounds = sample.cost + ahead / costs.scale
+        ahead = np.array([costs.completions(*place) for place in places.T.tolist()])
+        slopes = sample.left - ahead[which]
+        to_go = sample.left @ costs.duals + costs.values[sample.time, sample.state]
+        bounds = sample.cost + to_go / costs.scale
         least = bounds.min()
         weights = np.exp(-rate * (bounds - least))
         total = weights.sum()
         height = float(np.log(total) / rate - least)
         if not best or height < best[0][0]:
             best[:] = [(height, costs.duals.copy())]
-        return height, (slopes - sample.left).T @ (weights / total)
+        return height, -slopes.T @ (weights / total)
 
     steps = params.search_dual_steps
     options = {"maxiter": steps, "maxfun": steps, "maxcor": params.remembered_steps}
-    before = costs.duals.copy()
     first, box = before / costs.scale, [(0, costs.horizon)] * len(before)
     with contextlib.suppress(_Over):
         minimize(falling, first, jac=True, method="L-BFGS-B", bounds=box, options=options)
     costs.settle(best[0][1] if best else before)
+
+
+def _choose(costs: CostsToGo, params: BatchStateParams) -> None:
+    """Leave out the states that cost more than nodes of any search will, or fewer if need be."""
+    duals = costs.duals.copy()
+    margin = params.sample_margin * (costs.settle(duals) or 0)
+    most = costs.values.size // params.promising_share
+    while not costs.choose(int(margin), most):
+        margin /= 2
+        costs.settle(duals)
