@@ -268,6 +268,19 @@ class DemandDualParams:
     relax_and_fix_share, blocks_share
         Which part of the stage's time goes into relax and fix, if there are several blocks; and
         which part of what is left after it into their duals.
+    ascent_share
+        Which part goes into the duals of a single block, before searches.
+    search_reach
+        Searches through profiles prove at most so much more than the duals (rounds).
+    most_kept
+        Costs-to-go that they may keep; 4 bytes each.
+    prepare_share
+        Part of the time left for finding these.
+    search_nodes, time_nodes
+        Most nodes of a search, and those of one time.
+    beam_width, wide_beam_width, beam_share
+        Nodes of a time that beams keep, before and after the searches, and the part of the time
+        left for each.
     """
 
     share: float = 0.9
@@ -292,6 +305,15 @@ class DemandDualParams:
     repaired_share: float = 0.1
     relax_and_fix_share: float = 0.25
     blocks_share: float = 0.6
+    ascent_share: float = 0.7
+    search_reach: int = 128
+    most_kept: int = 120_000_000
+    prepare_share: float = 0.5
+    search_nodes: int = 20_000_000
+    time_nodes: int = 1_000_000
+    beam_width: int = 1_000
+    wide_beam_width: int = 10_000
+    beam_share: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)
