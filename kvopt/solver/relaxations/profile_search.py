@@ -166,7 +166,7 @@ class ProfileSearch:
         below: int,
         width: int | None,
     ) -> tuple[_Nodes, IntArray, IntArray, bool]:
-        """Return the nodes after a round, from where and by what they come, and if all are there."""
+        """Return the nodes after a round, where from, by what group, and if those are all."""
         graph, demand, place = phase.graph, self.relaxation.demand, self.place
         degree = graph.first[nodes.profile + 1] - graph.first[nodes.profile]
         parent = np.repeat(np.arange(len(degree)), degree)
