@@ -43,18 +43,19 @@ def children_seconds() -> float:
 
 
 class BestBounds:
-    """The best bound of each rule that a solver has proved on the way.
+    """The best bound of each rule that a solver has proved on the way, with and without a search.
 
     Hand `note` to the solver to be called with what it knows so far.
     """
 
     def __init__(self) -> None:
-        self._bounds: dict[str, Bound] = {}
+        self._bounds: dict[tuple[str, bool], Bound] = {}
 
     def note(self, found: Result) -> None:
         """Take over the certified bound of a result."""
         if found.certified.proof is not None:
-            self._bounds[found.certified.rule] = found.certified
+            searched = bool(found.certified.proof.get("nodes"))
+            self._bounds[found.certified.rule, searched] = found.certified
 
     def certified(self, result: Result) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the best certificate of a result that the checker accepts, and a row about it.

@@ -307,7 +307,7 @@ class DemandDualParams:
     blocks_share: float = 0.6
     ascent_share: float = 0.7
     search_reach: int = 128
-    most_kept: int = 120_000_000
+    most_kept: int = 130_000_000
     prepare_share: float = 0.5
     search_nodes: int = 20_000_000
     time_nodes: int = 1_000_000
