@@ -1,4 +1,4 @@
-"""What measures share: the clock of the solver, and files with an object of JSON a line.
+"""What measures share: the clock of the solver, its certificates, and files of JSON by line.
 
 The files are read strictly, and refused in one line.
 """
@@ -12,13 +12,23 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from kvopt.model.errors import InputError
+from kvopt.certificates.checker import verdicts
+from kvopt.certificates.write import certificate, certificate_text
+from kvopt.model.errors import InputError, SolverError
 from kvopt.model.files import read_text
 from kvopt.model.formats import parsed
 from kvopt.model.instance import abridged
 from kvopt.model.text import NAME, one_line
+from kvopt.solver.result import Bound, Result
 
-__all__ = ["children_seconds", "count_processor_time", "read_objects", "read_rows", "refuse"]
+__all__ = [
+    "BestBounds",
+    "children_seconds",
+    "count_processor_time",
+    "read_objects",
+    "read_rows",
+    "refuse",
+]
 
 
 def count_processor_time() -> None:
@@ -30,6 +40,50 @@ def children_seconds() -> float:
     """Return the processor time of the checkers that have ended (seconds)."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+class BestBounds:
+    """The best bound of each rule that a solver has proved on the way, with and without a search.
+
+    Hand `note` to the solver to be called with what it knows so far.
+    """
+
+    def __init__(self) -> None:
+        self._bounds: dict[tuple[str, bool], Bound] = {}
+
+    def note(self, found: Result) -> None:
+        """Take over the certified bound of a result."""
+        if found.certified.proof is not None:
+            searched = bool(found.certified.proof.get("nodes"))
+            self._bounds[found.certified.rule, searched] = found.certified
+
+    def certified(self, result: Result) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return the best certificate of a result that the checker accepts, and a row about it.
+
+        Only what it accepts at its usual budget counts.  Where it refuses the best bound as too
+        much work, the row says so, and the next best one takes its place.
+
+        Returns
+        -------
+        content, row
+            The certificate; its length ("bytes") and what checking it takes ("check_seconds"), and
+            of the best one, if it is refused, the bound ("refused"), its rule and the reason.
+        """
+        row: dict[str, Any] = {}
+        for bound in sorted(self._bounds.values(), key=lambda bound: bound.value, reverse=True):
+            content = certificate(result, bound)
+            text = certificate_text(content)
+            began = children_seconds()
+            (verdict,) = verdicts([text])
+            if verdict.holds:
+                seconds = children_seconds() - began
+                return content, {"bytes": len(text), "check_seconds": seconds, **row}
+            if not verdict.over_budget:
+                raise SolverError(f"{result.instance!r}: the checker says: {verdict.reason}")
+            if not row:
+                row = {"refused": bound.value, "refused_rule": bound.rule}
+                row["because"] = verdict.reason
+        raise SolverError(f"{result.instance!r}: the checker accepts no certificate")
 
 
 def refuse(path: Path, number: int, reason: object) -> NoReturn:

@@ -498,6 +498,18 @@ def test_a_larger_bound_by_worth_is_refuted(companion: ModuleType) -> None:
 
 
 @pytest.mark.parametrize("companion", ["demand_duals"], indirect=True)
+def test_a_smaller_slack_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1, 0], [4, 4, 1])
+    for duals in ([2, 9], [0, 4]):
+        companion.check_search(instance, 13, duals, 1)
+    for wrong in (12, 14):
+        with pytest.raises(AssertionError):
+            companion.check_search(instance, wrong, [2, 9], 1)
+    with pytest.raises(AssertionError):
+        companion.check_search(instance, 13, [0, 4], 1, less=100)
+
+
+@pytest.mark.parametrize("companion", ["demand_duals"], indirect=True)
 def test_less_memory_paid_back_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1, 0], [4, 4, 1])
     prices = ([[0], [1]], [2, 18], {3: 1, 4: 1}, 2)

@@ -114,6 +114,18 @@ class BatchStateParams:
         The cutoff is raised by so much that the next search is expected to be so many times larger.
     climb_share
         Part of the time left for searches with a rising cutoff, before beams are tried again.
+    many_nodes
+        Where a search up to the best schedule is expected to keep more nodes than this, other
+        duals are looked for with which it keeps fewer,
+    first_sample, sample_growth
+        once a search has kept so many nodes, and again after one with so many times as many,
+    sampled_nodes
+        for so many of its nodes, roughly,
+    sample_margin
+        with states through which a path costs at most so much more than the cheapest one, in parts
+        of the bound, if there are more than few costs-to-go,
+    search_dual_steps, search_dual_share, remembered_steps
+        in so many steps of L-BFGS and this part of the time left at most; L-BFGS remembers so many.
     beam_share
         Part of the time left for each beam.
     first_beam_gap, first_beam_width
@@ -126,7 +138,7 @@ class BatchStateParams:
     share: float = 0.9
     released_share: float = 0.75
     most_states: int = 400_000
-    most_costs: int = 130_000_000
+    most_costs: int = 165_000_000
     horizon_factor: float = 17 / 16
     most_horizon: int = 1_000_000
     ascent_share: float = 0.5
@@ -149,6 +161,14 @@ class BatchStateParams:
     time_nodes: int = 4_000_000
     growth: float = 5.0
     climb_share: float = 0.7
+    many_nodes: int = 3_000_000
+    first_sample: int = 200_000
+    sample_growth: int = 5
+    sampled_nodes: int = 4_000
+    sample_margin: float = 0.015
+    search_dual_steps: int = 60
+    search_dual_share: float = 0.4
+    remembered_steps: int = 20
     beam_share: float = 0.3
     first_beam_gap: float = 0.003
     first_beam_width: int = 4_000
@@ -255,6 +275,19 @@ class DemandDualParams:
     relax_and_fix_share, blocks_share
         Which part of the stage's time goes into relax and fix, if there are several blocks; and
         which part of what is left after it into their duals.
+    ascent_share
+        Which part goes into the duals of a single block, before searches.
+    search_reach
+        Searches through profiles prove at most so much more than the duals (rounds).
+    most_kept
+        Costs-to-go that they may keep; 4 bytes each.
+    prepare_share
+        Part of the time left for finding these.
+    search_nodes, time_nodes
+        Most nodes of a search, and those of one time.
+    beam_width, wide_beam_width, beam_share
+        Nodes of a time that beams keep, before and after the searches, and the part of the time
+        left for each.
     """
 
     share: float = 0.9
@@ -279,6 +312,15 @@ class DemandDualParams:
     repaired_share: float = 0.1
     relax_and_fix_share: float = 0.25
     blocks_share: float = 0.6
+    ascent_share: float = 0.7
+    search_reach: int = 128
+    most_kept: int = 130_000_000
+    prepare_share: float = 0.5
+    search_nodes: int = 20_000_000
+    time_nodes: int = 1_000_000
+    beam_width: int = 1_000
+    wide_beam_width: int = 10_000
+    beam_share: float = 0.4
 
 
 @dataclass(frozen=True, slots=True)

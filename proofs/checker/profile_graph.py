@@ -40,6 +40,7 @@ ROUND_STEPS = 60  # of a round, beside its edges
 EDGE_BYTES = 120  # of an edge and a value, while paths are compared
 PROFILE_BYTES = 250  # of a profile and its number
 LOST = 10**99  # more than any path can cost
+LOWEST, HIGHEST = -(2**31), 2**31 - 1  # of what is kept of a cost-to-go
 
 Duals = dict[tuple[int, int], int]
 
@@ -60,14 +61,24 @@ class Graph(NamedTuple):
     entry: list[int]  # where the profiles of the phase before are
 
 
+class Row(NamedTuple):
+    """Costs-to-go at a time, base + above[place[x]] for profile x; LOWEST says nothing."""
+
+    place: list[int]
+    base: int
+    above: Any
+
+
 class Phase(NamedTuple):
-    """Rounds in which the same types may start."""
+    """Rounds in which the same types may start, and costs-to-go at them, if they are kept."""
 
     graph: Graph
+    chosen: list[tuple[int, int]]  # the types
     costs: Callable[[int], list[int]]  # of the groups at a time
     begin: int
     drained: int
     end: int
+    rows: dict[int, Row]
 
 
 def bound_of_blocks(
@@ -84,16 +95,22 @@ def bound_of_blocks(
 
 
 def cheapest_path(
-    memory: int, duals: Duals, costs: dict[tuple[int, int], list[int]], scale: int, budget: Budget
+    memory: int,
+    duals: Duals,
+    costs: dict[tuple[int, int], list[int]],
+    scale: int,
+    budget: Budget,
+    slack: int = 0,
+    keep: list[Phase] | None = None,
 ) -> int:
-    """Return the cost of the cheapest path that starts these types.
+    """Return the cost of the cheapest path that starts these types, none at more than `slack`.
 
-    Costs of starts go on with `scale` more for each round.
+    Costs of starts go on with `scale` more for each round.  The phases are put into `keep`.
     """
     last = {}
     for (s, o), dual in duals.items():
-        end = (dual - scale * o) // scale
-        pays = [t for t, cost in enumerate(costs[s, o]) if cost <= dual]
+        end = (dual + slack - scale * o) // scale
+        pays = [t for t, cost in enumerate(costs[s, o]) if cost <= dual + slack]
         last[s, o] = end if end >= len(costs[s, o]) else max(pays, default=-1)
 
     phases: list[Phase] = []
@@ -114,30 +131,34 @@ def cheapest_path(
             each = [(c[t] if t < len(c) else scale * t + late) - w for c, late, w in starts]
             return [sum(n * cost for n, cost in zip(group, each)) for group in groups]
 
-        phases.append(Phase(graph, now, begin, drained, end + 1))
+        phases.append(Phase(graph, chosen, now, begin, drained, end + 1, {}))
         begin = end + 1
+    if keep is not None:
+        keep += phases
 
     values = [0] * len(profiles)  # of the cheapest path on from each profile, after the last phase
     enter = list(range(len(profiles)))
-    for graph, costs_at, begin, drained, end in reversed(phases):
-        core, everything = graph.core, len(graph.profiles)
+    for phase in reversed(phases):
+        graph, core = phase.graph, phase.graph.core
+        paying = budget if keep is not None else None
         values = [values[x] for x in enter]
-        if drained < end:
-            values = [
-                *values_before(graph, costs_at, values[:core], drained, end),
-                *[-LOST] * (everything - core),
-            ]
-        values = values_before(graph, costs_at, values, begin, drained)
+        if phase.drained < phase.end:
+            values = values_before(phase, values[:core], phase.drained, phase.end, paying)
+            values += [-LOST] * (len(graph.profiles) - core)
+        values = values_before(phase, values, phase.begin, phase.drained, paying)
         enter = graph.entry
     return values[0]
 
 
 def values_before(
-    graph: Graph, costs: Callable[[int], list[int]], values: list[int], low: int, high: int
+    phase: Phase, values: list[int], low: int, high: int, paying: Budget | None
 ) -> list[int]:
-    """Return the costs-to-go of profiles at `low`, given those of all or the core at `high`."""
+    """Return the costs-to-go of profiles at `low`, given those of all or the core at `high`.
+
+    They are kept on the way if there is a budget to pay for that.
+    """
     # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
-    first, number = graph.first, len(values)
+    graph, first, number = phase.graph, phase.graph.first, len(values)
     degree = [first[x + 1] - first[x] for x in range(number)]
     order = sorted(range(number), key=lambda x: -degree[x])
     place = [0] * number
@@ -149,13 +170,19 @@ def values_before(
         ranks.append(([place[graph.after[e]] for e in own], [graph.group[e] for e in own]))
     values = [values[x] for x in order]
     for t in range(high - 1, low - 1, -1):
-        now = costs(t)
+        now = phase.costs(t)
         before = [values[x] for x in ranks[0][0]]  # nothing starts
         for after, which in ranks[1:]:
             before[: len(after)] = [
                 a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
             ]
         values = before
+        if paying is not None:
+            paying.spend(2 * number)
+            paying.hold(4 * number + 200)
+            base = values[place[0]]
+            above = [min(max(value - base, LOWEST), HIGHEST) for value in values]
+            phase.rows[t] = Row(place, base, array("i", above))
     return [values[i] for i in place]
 
 

@@ -145,6 +145,81 @@ def check_bound(instance: Instance, optimum: int, worth: list[int], scale: int) 
     return bound == optimum
 
 
+def search_finds(
+    instance: Instance, worth: list[int], scale: int, low: int, slack: int
+) -> tuple[bool, int]:
+    """Do the search of theorem 7 on plain profiles.
+
+    Returns whether it finds a schedule that costs less than `low`, and X - V(S).
+    """
+    kinds = tuple((r.prompt, r.output) for r, _ in instance.types())
+    counts = tuple(n for _, n in instance.types())
+    last = [(w + slack - scale * o) // scale for w, (_, o) in zip(worth, kinds, strict=True)]
+    spent = scale * (low - 1) - sum(n * w for n, w in zip(counts, worth, strict=True))
+
+    def ways(profile: Profile, t: int) -> list[tuple[Group, int, Profile]]:
+        found = []
+        for group, after in edges(instance.memory, kinds, profile):
+            if all(t <= end for c, end in zip(group, last, strict=True) if c):
+                costs = [scale * (t + o) - w for w, (_, o) in zip(worth, kinds, strict=True)]
+                found.append((group, sum(c * x for c, x in zip(group, costs, strict=True)), after))
+        return found
+
+    @functools.cache
+    def to_go(profile: Profile, t: int) -> int:
+        if t > max(last):
+            return 0
+        return min(cost + to_go(after, t + 1) for _, cost, after in ways(profile, t))
+
+    nodes = {((), (0,) * len(kinds)): 0}
+    for t in range(max(last) + 1):
+        later: dict[tuple[Profile, Group], int] = {}
+        for (profile, done), cost in nodes.items():
+            for group, more, after in ways(profile, t):
+                key = after, tuple(a + c for a, c in zip(done, group, strict=True))
+                fits = all(a <= n for a, n in zip(key[1], counts, strict=True))
+                if fits and cost + more + to_go(after, t + 1) <= spent:
+                    later[key] = min(cost + more, later.get(key, cost + more))
+        if any(done == counts and cost <= spent for (_, done), cost in later.items()):
+            return True, spent - to_go((), 0)
+        nodes = later
+    return False, spent - to_go((), 0)
+
+
+def check_search(
+    instance: Instance, optimum: int, worth: list[int], scale: int, less: int = 0
+) -> None:
+    """Theorem 7, and the checker, which takes no slack that is too small.
+
+    If the slack may be `less` than the theorem allows, it is wrong.
+    """
+    types = instance.types()
+    counts = {(r.prompt, r.output): n for r, n in types}
+    rows = sorted([r.prompt, r.output, w] for (r, _), w in zip(types, worth, strict=True))
+    proof: dict[str, Any] = {"rule": "demand-duals", "scale": scale, "duals": rows}
+    proved = checker().bound(instance.memory, counts, proof)
+    for low in (optimum, optimum + 1):
+        for slack in (0, scale, 6 * scale):
+            found, needed = search_finds(instance, worth, scale, low, slack)
+            if needed <= slack + less:
+                assert found == (low > optimum)
+            search = proof | {"slack": slack, "nodes": 10**6}
+            by = functools.partial(checker().bound, instance.memory, counts, search, low)
+            if low > proved and (found or needed > slack):
+                assert refused(by)
+            else:
+                assert by() == max(low, proved)
+
+
+def refused(by: Callable[[], int]) -> bool:
+    """Tell whether the checker refuses."""
+    try:
+        by()
+    except checker().Refused:
+        return True
+    return False
+
+
 def cheapest_of_part(
     memory: int, part: list[int], kinds: Kinds, costs: Callable[[int, int], int], last: list[int]
 ) -> int:
@@ -248,6 +323,8 @@ def main(fast: bool) -> None:
                 for r, _ in instance.types()
             ]
             tight += check_bound(instance, best.objective, worth, scale)
+            if number % 4 == 0:
+                check_search(instance, best.objective, worth, scale)
             check_schedule(instance, best.starts.tolist(), worth, scale)
             check_schedule(instance, list(random_feasible(instance, rng)), worth, scale)
             types = list(range(len(worth)))

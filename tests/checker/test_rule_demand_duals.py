@@ -37,3 +37,39 @@ def test_refuses_long_profiles() -> None:
     content = repaired({**DEMAND_DUALS, "instance": instance, "proof": proof})
     del content["starts"], content["upper_bound"]
     assert "the outputs are too long" in refusal(json.dumps(content))
+
+
+SEARCH = {**DEMAND_DUALS, "proof": {**DEMAND_DUALS["proof"], "slack": 30, "nodes": 10_000}}
+"""The same with a search, which proves no less."""
+
+
+def test_a_search_proves_the_optimum_and_no_more() -> None:
+    best = 13
+    poor = altered(("proof", "duals", 1, 2), 8, SEARCH)
+    for text in (json.dumps(SEARCH), poor):
+        content = json.loads(text)
+        content["lower_bound"] = best
+        assert refusal(json.dumps(content)) == ""
+        content["lower_bound"] = best + 1
+        del content["starts"], content["upper_bound"]
+        assert f"lower_bound: is {best + 1}, a schedule costs less" in refusal(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "reason"),
+    [
+        (("slack",), None, "proof: has no 'slack'"),
+        (("nodes",), None, "proof: has an unknown key 'slack'"),
+        (("slack",), -1, "proof.slack: must be an integer from 0"),
+        (("slack",), 0, "proof.slack: is less than what a start may cost"),
+        (("slack",), 10**30, "takes more than 800000000 steps"),
+        (("nodes",), 0, "proof.nodes: must be an integer from 1"),
+        (("nodes",), 1, "proof.nodes: the search takes more than 1"),
+        (("nodes",), 10**9, "proof.nodes: must be an integer from 1 to 50000000"),
+    ],
+)
+def test_refusals_of_searches_say_why(path: tuple[Any, ...], value: Any, reason: str) -> None:
+    poor = json.loads(altered(("proof", "duals", 1, 2), 4, SEARCH))
+    poor["lower_bound"] = 13
+    assert refusal(json.dumps(poor)) == ""
+    assert reason in refusal(altered(("proof", *path), value, poor))

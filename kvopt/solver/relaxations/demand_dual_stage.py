@@ -17,8 +17,9 @@ from kvopt.solver.primal.relax_and_fix import relax_and_fix
 from kvopt.solver.relaxations.blocks import Partition, partition
 from kvopt.solver.relaxations.demand_dual_ascent import DemandDualAscent
 from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, Descend
-from kvopt.solver.relaxations.demand_duals import DemandDualRelaxation, DualSolution
+from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, DualSolution
 from kvopt.solver.relaxations.profile_graph import number_of_sets
+from kvopt.solver.relaxations.profile_search import ProfileSearch
 from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
@@ -127,6 +128,8 @@ class _Search:
         if ascent is None:
             return None
         self._climb(ascent)
+        if len(ascent.relaxation.blocks) == 1 and self.best.demand_duals:
+            self._search(ascent.relaxation)
         return self.best if self.best.demand_duals else None
 
     def _partitions(self) -> list[Partition]:
@@ -171,17 +174,64 @@ class _Search:
 
     def _climb(self, ascent: DemandDualAscent) -> None:
         """Raise the bound until nothing can be gained, or the bracket is closed."""
-        if len(ascent.relaxation.blocks) > 1:
-            self.stop = self.stop.part(self.params.blocks_share * self.stop.left())
+        several = len(ascent.relaxation.blocks) > 1
+        share = self.params.blocks_share if several else self.params.ascent_share
+        stop = self.stop.part(share * self.stop.left())
         going = True
-        while going and self.cost + self.instance.total_output > self.best.bound:
-            before, going = self.best, ascent.step(self.stop)
+        while going and self.objective > self.best.bound:
+            before, going = self.best, ascent.step(stop)
             if ascent.repaired is not None:
                 self._keep(ascent.repaired)
             if ascent.bound > self.best.bound:
                 self.best = ascent.solution(self.best.starts)
             if self.best is not before:
                 self.report(self.best)
+
+    def _search(self, relaxation: DemandDualRelaxation) -> None:
+        """Close the bracket by searches through profiles and numbers, or nearly so."""
+        params, reach = self.params, self.params.search_reach
+        search: ProfileSearch | None = None
+        while self.objective > self.best.bound and search is None and reach > 0:
+            reach = min(reach, self.objective - self.best.bound)
+            duals = np.array(self.best.demand_duals, dtype=np.int64)
+            search = ProfileSearch(relaxation, duals, SCALE * reach, params)
+            if not search.prepare(self.stop.part(params.prepare_share * self.stop.left())):
+                search, reach = None, reach // 4
+        if search is None:
+            return
+        most = self.best.bound + reach
+        for width in (params.beam_width, None, params.wide_beam_width):
+            if width is None:
+                self._raise(search, most)
+            elif self.objective > self.best.bound:
+                part = self.stop.part(params.beam_share * self.stop.left())
+                found = search.run(min(self.objective, most), part, width)
+                if found.starts is not None:
+                    self._keep(found.starts)
+                    self.report(self.best)
+
+    def _raise(self, search: ProfileSearch, most: int) -> None:
+        """Raise the bound step by step, each twice as long, or half if that was too much."""
+        step = 1
+        while self.best.bound < min(self.objective, most) and not self.stop.over():
+            cutoff = min(self.best.bound + step, self.objective, most)
+            found = search.run(cutoff, self.stop)
+            if found.starts is not None:
+                self._keep(found.starts)
+            if found.finished:
+                bound = min(found.cost, self.objective)
+                self.best = dataclasses.replace(
+                    self.best, bound=bound, slack=search.slack, nodes=max(1, found.nodes)
+                )
+            elif step == 1:
+                return
+            self.report(self.best)
+            step = 2 * step if found.finished else step // 2
+
+    @property
+    def objective(self) -> int:
+        """The cost of the best schedule so far (rounds)."""
+        return self.cost + self.instance.total_output
 
     def _keep(self, starts: Starts) -> None:
         """Move starts earlier where they can, and keep them if they are the best so far."""

@@ -89,6 +89,9 @@ class DualSolution:
         The types of each block.
     linking_duals
         Dual of the memory in round r at place r (1 / SCALE); empty if there is one block.
+    slack, nodes
+        If a search through profiles proves the bound: what a start may cost there (1 / SCALE), and
+        how many nodes it keeps; else 0.
     """
 
     demand_duals: tuple[int, ...]
@@ -96,6 +99,8 @@ class DualSolution:
     starts: IntArray | None
     blocks: Partition = ()
     linking_duals: tuple[int, ...] = ()
+    slack: int = 0
+    nodes: int = 0
 
     @property
     def rule(self) -> str:
@@ -112,14 +117,16 @@ class DualSolution:
         """
         types = instance.request_types()
         if len(self.blocks) == 1:
-            return {"rule": "demand-duals", "scale": SCALE, "duals": types.rows(self.demand_duals)}
+            rows = types.rows(self.demand_duals)
+            found = {"slack": self.slack, "nodes": self.nodes} if self.nodes else {}
+            return {"rule": "demand-duals", "scale": SCALE, "duals": rows, **found}
         requests = types.requests
-        rows = [[r.prompt, r.output, w] for r, w in zip(requests, self.demand_duals, strict=True)]
+        blocks = [[r.prompt, r.output, w] for r, w in zip(requests, self.demand_duals, strict=True)]
         return {
             "rule": "blocks",
             "scale": SCALE,
             "memory": [[r, dual] for r, dual in enumerate(self.linking_duals) if dual > 0],
-            "blocks": [sorted(rows[k] for k in block) for block in self.blocks],
+            "blocks": [sorted(blocks[k] for k in block) for block in self.blocks],
         }
 
 
@@ -147,6 +154,8 @@ class DemandDualRelaxation:
     ----------
     demand
         How many requests of each type are to be served, shape (types,).
+    descend
+        The recursion.
     first_duals
         A first guess of the duals (1 / SCALE), shape (size,).
     units
@@ -169,7 +178,7 @@ class DemandDualRelaxation:
         )
         self.fixed = sorted(fixed or [])
         self.params = params or DemandDualParams()
-        self._descend = descend
+        self.descend = descend
         own = [k for block in self.blocks for k in block]
         self.demand = np.zeros(len(types), dtype=np.int64)
         self.demand[own] = types.counts[own]
@@ -371,7 +380,7 @@ class DemandDualRelaxation:
                 begin = max(low, end - length)
                 choices = np.zeros((end - begin, nodes), dtype=kind)
                 costs = self.costs(duals, begin, end)
-                self._descend(*arrays, graph.groups, costs, values[:nodes], other, choices)
+                self.descend(*arrays, graph.groups, costs, values[:nodes], other, choices)
                 pieces.append((phase, begin, choices))
         return pieces
 

@@ -8,6 +8,7 @@ that there is none (derived: proofs/text/batch_state.md, theorem 6).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.search_kernel import Demand, Pool, make_pool
 
 __all__ = ["Found", "can_search", "search"]
+
+
+Watch = Callable[[int, Pool, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ def search(
     stop: Stopping,
     width: int | None = None,
     params: BatchStateParams | None = None,
+    watch: Watch | None = None,
 ) -> Found:
     """Look for the cheapest schedule that costs less than `cutoff`.
 
@@ -81,21 +86,29 @@ def search(
         found, but nothing is proved, and a search that left out any counts as unfinished.
     params
         Limits of memory; by default the usual ones.
+    watch
+        Called with each time, the nodes of that time, and their number.
     """
-    return _Search(costs, cutoff, width, params or BatchStateParams()).run(stop)
+    return _Search(costs, cutoff, width, params or BatchStateParams(), watch).run(stop)
 
 
 class _Search:
     """A search in progress: the layers of nodes of the times so far."""
 
     def __init__(
-        self, costs: CostsToGo, cutoff: int, width: int | None, params: BatchStateParams
+        self,
+        costs: CostsToGo,
+        cutoff: int,
+        width: int | None,
+        params: BatchStateParams,
+        watch: Watch | None,
     ) -> None:
         counts = costs.states.shapes.counts
         place = np.concatenate([[1], np.cumprod(counts[:-1] + 1)])
         self.costs = costs
         self.width = width
         self.params = params
+        self.watch = watch
         self.first_pool = 1 << (params.first_pool - 1).bit_length()
         self.demand = _demand(costs, place)
         self.latest = int(costs.states.types.releases.max())
@@ -119,6 +132,8 @@ class _Search:
             kept = self.kept(pool, size)
             self.layers.append(_Layer(pool.state[:size].copy(), pool.parent[:size].copy(), kept))
             nodes += size
+            if self.watch is not None:
+                self.watch(len(self.layers) - 1, pool, size)
             stop.count(size)
             if nodes > self.params.search_nodes or stop.over():
                 return Found(False, None, nodes)

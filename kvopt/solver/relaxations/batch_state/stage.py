@@ -9,6 +9,7 @@ from kvopt.solver.relaxations.batch_state.costs_to_go import SCALE, CostsToGo, D
 from kvopt.solver.relaxations.batch_state.rate_kernel import RATE_KERNEL
 from kvopt.solver.relaxations.batch_state.rates import rate_duals
 from kvopt.solver.relaxations.batch_state.search import Found, can_search, search
+from kvopt.solver.relaxations.batch_state.search_duals import fewer_nodes, sampled
 from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
 from kvopt.solver.relaxations.batch_state.states import BatchStates
 from kvopt.solver.releases.exact import search_starts
@@ -85,6 +86,7 @@ class _Climb:
         self.costs = costs
         self.params = state.params.batch_state
         self.bound = bound
+        self.next_sample = self.params.first_sample
         self.prove(bound, 0)
 
     def prove(self, bound: int, nodes: int) -> None:
@@ -140,11 +142,37 @@ class _Climb:
                     ratio = max(1.01, (found.nodes / nodes) ** (1 / step))
                     fitting = int(math.log(max(self.params.growth, 1)) / math.log(ratio))
                     step = max(1, min(2 * step, fitting))  # small searches predict little
-                nodes = found.nodes
+                    nodes = self.change_duals(cutoff, found, ratio, stop)
+                else:
+                    nodes = found.nodes
             elif step > 1:
                 step = (step + 1) // 2
             else:
                 break
+
+    def change_duals(self, cutoff: int, found: Found, growth: float, stop: Stopping) -> int:
+        """Look for duals with which searches keep fewer nodes, where many more are to come.
+
+        Returns how many nodes a search with that cutoff keeps then.
+        """
+        params, costs = self.params, self.costs
+        missing = self.state.objective - cutoff
+        many = found.nodes * growth ** min(missing, 100) > params.many_nodes
+        if self.state.instance.has_releases or not many or found.nodes < self.next_sample:
+            return found.nodes
+        self.next_sample = params.sample_growth * found.nodes
+        part = stop.part(params.search_dual_share * stop.left())
+        sample = sampled(costs, cutoff, found, part, params)
+        before = costs.duals
+        if sample is None:
+            return found.nodes
+        fewer_nodes(costs, sample, growth, part, params)
+        again = self.search(cutoff, stop)
+        if again.finished and again.nodes < found.nodes:
+            self.prove(cutoff, again.nodes)
+            return again.nodes
+        costs.settle(before)
+        return found.nodes
 
     def finish(self, found: Found) -> None:
         """Take over what a search up to the best schedule has found, if it came to its end."""

@@ -1,0 +1,223 @@
+"""Search through memory profiles and the numbers that have started, bounded by costs-to-go.
+
+The duals of the demands bound what a schedule still costs from a time and a profile on; a node is
+a time, a profile, and how many requests of each type have started.  Those whose cost and
+cost-to-go exceed a cutoff are left out, so it finds the cheapest schedule below the cutoff or
+proves that there is none (derived: proofs/text/demand_duals.md, theorem 7).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kvopt.model.instance import IntArray
+from kvopt.model.stopping import Stopping
+from kvopt.solver.params import DemandDualParams
+from kvopt.solver.primal.path_repair import Starts
+from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, Phase
+
+__all__ = ["FoundStarts", "ProfileSearch"]
+
+LIMIT = (1 << 31) - 1
+"""What is kept of a cost-to-go is at most so large; the checker keeps as much."""
+
+
+class FoundStarts(NamedTuple):
+    """What a search has found."""
+
+    finished: bool
+    """Whether it came to its end, with no node left out for its number."""
+    starts: Starts | None
+    """The starts of the cheapest schedule below the cutoff, or None."""
+    cost: int
+    """Its cost (rounds), or the cutoff."""
+    nodes: int
+    """How many nodes it kept."""
+
+
+class _Nodes(NamedTuple):
+    """The nodes of one time."""
+
+    profile: IntArray
+    started: IntArray
+    cost: IntArray
+
+
+class ProfileSearch:
+    """Searches with some duals of the demands.
+
+    Parameters
+    ----------
+    relaxation
+        The relaxation, with all types in one block.
+    duals
+        The duals (1 / SCALE), shape (types,).
+    slack
+        No start may cost more than this (1 / SCALE).
+    params
+        The tuning numbers.
+
+    Attributes
+    ----------
+    value
+        The cost of the cheapest path and all duals together (1 / SCALE).
+    """
+
+    def __init__(
+        self,
+        relaxation: DemandDualRelaxation,
+        duals: IntArray,
+        slack: int,
+        params: DemandDualParams,
+    ) -> None:
+        self.relaxation, self.duals, self.slack, self.params = relaxation, duals, slack, params
+        self.place = np.concatenate([[1], np.cumprod(relaxation.demand[:-1] + 1)])
+        self.value = relaxation.constant(duals)
+        self._phases: list[Phase] = []
+        self._rows: dict[int, NDArray[np.int32]] = {}
+        self._bases: dict[int, int] = {}
+
+    def prepare(self, stop: Stopping) -> bool:
+        """Find all costs-to-go; tell whether there was room and time."""
+        most = np.prod((self.relaxation.demand + 1).astype(float))
+        found = self.relaxation.phases(self.duals + self.slack, stop)
+        if most >= 1 << 62 or found is None or not found[0]:
+            return False
+        self._phases = phases = found[0]
+        sections = [section for phase in phases for section in phase.sections()]
+        if sum(nodes * (high - low) for nodes, low, high in sections) > self.params.most_kept:
+            return False
+        values = np.zeros(len(phases[-1].graph.profiles), dtype=np.int64)
+        for number in range(len(phases) - 1, -1, -1):
+            if number + 1 < len(phases):
+                values = values[phases[number + 1].graph.entry]
+            if not self._pass_phase(phases[number], values, stop):
+                return False
+        self.value += int(values[phases[0].graph.entry[0]])
+        return True
+
+    def _pass_phase(self, phase: Phase, values: IntArray, stop: Stopping) -> bool:
+        """Change costs-to-go after a phase into those at its begin; keep all on the way."""
+        graph = phase.graph
+        kind: Any = np.uint8 if np.diff(graph.first).max() < 1 << 8 else np.uint32
+        for nodes, low, high in phase.sections():
+            if high <= phase.end:
+                values[graph.core :] = -(1 << 61)
+            edges = int(graph.first[nodes])
+            row, other = values[:nodes], np.empty(nodes, dtype=np.int64)
+            choices = np.empty((1, nodes), dtype=kind)
+            parts = graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges]
+            costs = self.relaxation.costs(self.duals, low, high)
+            for t in range(high - 1, low - 1, -1):
+                if stop.over():
+                    return False
+                one = costs[t - low : t - low + 1]
+                self.relaxation.descend(*parts, graph.groups, one, row, other, choices)
+                self._bases[t] = int(row[0])
+                self._rows[t] = np.clip(row - row[0], -LIMIT - 1, LIMIT).astype(np.int32)
+        return True
+
+    def run(self, cutoff: int, stop: Stopping, width: int | None = None) -> FoundStarts:
+        """Look for the cheapest schedule that costs less than a cutoff.
+
+        Parameters
+        ----------
+        cutoff
+            The cutoff (rounds), at most so large that no start may cost more than the slack.
+        stop
+            How long it may take.
+        width
+            Keep only so many of the most promising nodes of each time.
+        """
+        relaxation, params = self.relaxation, self.params
+        constant = relaxation.constant(self.duals)
+        below = SCALE * (cutoff - 1) - constant
+        everyone = int((self.place * relaxation.demand).sum())
+        nodes = _Nodes(*(np.zeros(1, dtype=np.int64) for _ in range(3)))
+        taken: list[tuple[int, Phase, IntArray, IntArray]] = []
+        end: tuple[int, int] | None = None
+        kept, whole = 0, True
+        for number, phase in enumerate(self._phases):
+            nodes = nodes._replace(profile=phase.graph.entry[nodes.profile].astype(np.int64))
+            later = self._phases[number + 1] if number + 1 < len(self._phases) else None
+            for t in range(phase.begin, phase.end + 1):
+                nodes, parent, group, few = self._passed(nodes, phase, later, t, below, width)
+                whole &= few
+                taken.append((t, phase, parent, group))
+                kept += len(parent)
+                if kept > params.search_nodes or len(parent) > params.time_nodes or stop.over():
+                    return FoundStarts(False, self._traced(taken, end), cutoff, kept)
+                done = np.flatnonzero((nodes.started == everyone) & (nodes.cost <= below))
+                if len(done):
+                    i = int(done[nodes.cost[done].argmin()])
+                    end, below = (len(taken) - 1, i), int(nodes.cost[i]) - 1
+                    cutoff = (int(nodes.cost[i]) + constant) // SCALE
+        return FoundStarts(whole, self._traced(taken, end), cutoff, kept)
+
+    def _passed(
+        self,
+        nodes: _Nodes,
+        phase: Phase,
+        later: Phase | None,
+        t: int,
+        below: int,
+        width: int | None,
+    ) -> tuple[_Nodes, IntArray, IntArray, bool]:
+        """Return the nodes after a round, where from, by what group, and if those are all."""
+        graph, demand, place = phase.graph, self.relaxation.demand, self.place
+        degree = graph.first[nodes.profile + 1] - graph.first[nodes.profile]
+        parent = np.repeat(np.arange(len(degree)), degree)
+        begins = np.repeat(graph.first[nodes.profile] - (np.cumsum(degree) - degree), degree)
+        edge = begins + np.arange(len(parent))
+        group, profile = graph.group[edge], graph.target[edge].astype(np.int64)
+        cost = nodes.cost[parent]
+        cost += (graph.groups @ self.relaxation.costs(self.duals, t, t + 1)[0])[group]
+        bound = cost + self._to_go(profile, phase, later, t + 1)
+        chosen = np.flatnonzero(bound <= below)
+        parent, group = parent[chosen], group[chosen]
+        before = nodes.started[parent, None] // place % (demand + 1)
+        fits = (before + graph.groups[group] <= demand).all(axis=1)
+        chosen, parent, group = chosen[fits], parent[fits], group[fits]
+        started = nodes.started[parent] + (graph.groups @ place)[group]
+        profile, cost, bound = profile[chosen], cost[chosen], bound[chosen]
+        order = np.lexsort((cost, started, profile))
+        first = np.ones(len(order), dtype=bool)
+        first[1:] = np.diff(profile[order]) != 0
+        first[1:] |= np.diff(started[order]) != 0
+        order = order[first]
+        few = width is None or len(order) <= width
+        if width is not None and not few:
+            order = order[np.sort(np.argpartition(bound[order], width)[:width])]
+        found = _Nodes(profile[order], started[order], cost[order])
+        return found, parent[order].astype(np.int32), group[order], few
+
+    def _to_go(self, profile: IntArray, phase: Phase, later: Phase | None, t: int) -> IntArray:
+        """Return the costs-to-go of profiles of a phase at a time."""
+        if t > phase.end:
+            if later is None:
+                return np.zeros(len(profile), dtype=np.int64)
+            profile = later.graph.entry[profile].astype(np.int64)
+        row = self._rows[t]
+        found = np.full(len(profile), LIMIT, dtype=np.int64)  # lemma 5: all are in the core then
+        known = profile < len(row)
+        found[known] = row[profile[known]]
+        return found + self._bases[t]
+
+    def _traced(
+        self, taken: list[tuple[int, Phase, IntArray, IntArray]], end: tuple[int, int] | None
+    ) -> Starts | None:
+        """Return the starts on the way to a node."""
+        if end is None:
+            return None
+        step, i = end
+        starts: Starts = []
+        while step >= 0:
+            t, phase, parent, group = taken[step]
+            for k, n in enumerate(phase.graph.groups[group[i]].tolist()):
+                starts += [(t, k)] * n
+            i = int(parent[i])
+            step -= 1
+        return sorted(starts)
