@@ -20,8 +20,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bench_exact import certified, warm_up
-from measurements import count_processor_time, read_rows
+from bench_exact import warm_up
+from measurements import BestBounds, count_processor_time, read_rows
 from paper.markdown import markdown_table
 from paper.settings import SPECULATIVE
 from reproduce_paper import plans, sample
@@ -45,14 +45,15 @@ def measure(traces: Path, sizes: list[int], limit: float, store: Path) -> None:
             instance, _ = sample(traces, plan.setting, size, 0)
             speculative = SPECULATIVE[plan.setting.rounded]
             began = time.perf_counter()
-            result = solve_certified(instance, limit)
+            bounds = BestBounds()
+            result = solve_certified(instance, limit, report=bounds.note)
             row: dict[str, Any] = {
                 "setting": plan.setting.words,
                 "requests": size,
                 "objective": result.objective,
                 "lower_bound": result.lower_bound,
                 "seconds": round(time.perf_counter() - began, 1),
-                **certified(result),
+                **bounds.row(result),
                 "gsa-spec": cost(instance, speculative),
             }
             row |= {policy: cost(instance, policy) for policy in POLICIES}

@@ -310,8 +310,7 @@ def measure(
         row["kind"] = next(kind for kind, *_ in REAL if f"kind={kind}:" in family)
         row |= {"requests": len(instance), "memory": instance.memory}
     if certifying:
-        content, certified = bounds.certified(result)
-        row |= {"certified": content["lower_bound"], "rule": content["proof"]["rule"], **certified}
+        row |= bounds.row(result)
     return row
 
 

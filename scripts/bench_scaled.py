@@ -19,8 +19,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from bench_exact import certified, mean, percent, warm_up
-from measurements import count_processor_time, read_rows
+from bench_exact import mean, percent, warm_up
+from measurements import BestBounds, count_processor_time, read_rows
 from paper.markdown import markdown_table
 
 from kvopt import Instance
@@ -40,14 +40,15 @@ def multiplied(instance: Instance, scale: int) -> Instance:
 def measure(requests: int, number: int, scale: int, limit: float) -> dict[str, Any]:
     """Solve one instance at one scale."""
     instance = generate_random(f"small:requests={requests}", SEED, number)
-    result = solve_certified(multiplied(instance, scale), limit)
+    bounds = BestBounds()
+    result = solve_certified(multiplied(instance, scale), limit, report=bounds.note)
     return {
         "requests": requests,
         "number": number,
         "scale": scale,
         "objective": result.objective,
         "seconds": round(result.seconds, 3),
-        **certified(result),
+        **bounds.row(result),
     }
 
 

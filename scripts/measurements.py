@@ -85,6 +85,11 @@ class BestBounds:
                 row["because"] = verdict.reason
         raise SolverError(f"{result.instance!r}: the checker accepts no certificate")
 
+    def row(self, result: Result) -> dict[str, Any]:
+        """Return what `certified` tells, with the bound ("certified") and its rule ("rule")."""
+        content, more = self.certified(result)
+        return {"certified": content["lower_bound"], "rule": content["proof"]["rule"], **more}
+
 
 def refuse(path: Path, number: int, reason: object) -> NoReturn:
     """End the program with one line about a line of a file, and exit code 2."""
