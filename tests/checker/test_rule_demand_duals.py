@@ -14,8 +14,8 @@ import demand_duals
 from budget import MEGABYTE, Budget
 from instances import Types
 from kvopt import Instance
-from profile_graph import cheapest_path
-from profile_search import Search
+from profile_graph import Graph, cheapest_path
+from profile_search import Search, entered
 from reading import Refused
 
 
@@ -143,3 +143,18 @@ def test_fields_that_are_61_bits_apart_share_no_hashes() -> None:
     units = searched(counts, Budget()).units
     numbers = [a * units[0, 1] + b * units[4, 1] for a in range(30) for b in range(30)]
     assert len(set(map(hash, numbers))) == len(numbers)
+
+
+@pytest.mark.parametrize("costs", [(3, 1), (1, 3)])
+def test_of_profiles_that_become_one_the_cheapest_path_is_kept(costs: tuple[int, int]) -> None:
+    graph = Graph([0], [], [], [], [], 1, entry=[0, 0])
+    assert entered({0: {5: costs[0]}, 1: {5: costs[1]}}, graph) == {0: {5: 1}}
+
+
+def test_a_search_keeps_as_many_nodes_as_costs_to_go_ask_for_all_times_together() -> None:
+    types = {(0, 1): 6, (1, 3): 4, (2, 2): 5}
+    proof = {"rule": "demand-duals", "scale": 1, "duals": [[0, 1, 4], [1, 3, 9], [2, 2, 7]]}
+    proof |= {"slack": 40, "nodes": 932}
+    assert demand_duals.prove(9, types, 60, proof, Budget()) == 60
+    with pytest.raises(Refused, match="the search takes more than 931"):
+        demand_duals.prove(9, types, 60, proof | {"nodes": 931}, Budget())
