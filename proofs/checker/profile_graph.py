@@ -38,6 +38,7 @@ from reading import integer
 EDGE_STEPS = 25  # to find an edge of a graph
 ROUND_STEPS = 60  # of a round, beside its edges
 EDGE_BYTES = 120  # of an edge and a value, while paths are compared
+ROW_BYTES = 320  # of a row of costs-to-go, beside these
 PROFILE_BYTES = 250  # of a profile and its number
 LOST = 10**99  # more than any path can cost
 LOWEST, HIGHEST = -(2**31), 2**31 - 1  # of what is kept of a cost-to-go
@@ -179,7 +180,7 @@ def values_before(
         values = before
         if paying is not None:
             paying.spend(2 * number)
-            paying.hold(4 * number + 200)
+            paying.hold(4 * number + ROW_BYTES)
             base = values[place[0]]
             above = [min(max(value - base, LOWEST), HIGHEST) for value in values]
             phase.rows[t] = Row(place, base, array("i", above))

@@ -13,14 +13,15 @@ where all have started, would be found.
 
 from __future__ import annotations
 
-from budget import Budget
+from budget import LARGE, Budget
 from instances import Types
 from profile_graph import LOWEST, Duals, Graph, Phase, cheapest_path
 from reading import Refused
 
 Nodes = dict[int, dict[int, int]]  # by profile and who has yet to start: costs
 
-NODE_BYTES = 200
+NODE_BYTES = 200  # of a node, beside the integer that says who has yet to start
+PROFILE_BYTES = 400  # of a profile that has nodes
 
 
 def prove(
@@ -54,15 +55,25 @@ class Search:
 
     How many of each type have yet to start is one integer, with a field for each type; the top
     bits of all fields, the guards, are set, and one that is lost says that not so many were left.
+    Long integers whose fields are 61 bits apart would share their hashes (2^61 = 1 there), so
+    above the fields each type adds a number that no file can know.
     """
 
     def __init__(self, counts: Types, below: int, limit: int, budget: Budget) -> None:
-        self.counts, self.below, self.limit, self.budget = counts, below, limit, budget
+        self.counts, self.below, self.budget = counts, below, budget
+        self.nodes = self.limit = limit  # in all, and still to come
         self.units: dict[tuple[int, int], int] = {}
+        size = sum(count.bit_length() + 1 for count in counts.values())
+        self.large = 1 + size // 1_000  # steps for one with such an integer
+        self.bytes = size // 7
+        budget.spend(5 * len(counts) * self.large)
+        budget.hold(len(counts) * (LARGE + self.bytes))
         self.guards = self.everyone = place = 0
         for kind, count in counts.items():
             self.units[kind] = 1 << place
-            self.everyone += count << place
+            if size > 60:
+                self.units[kind] += abs(hash(f"{kind}")) << size
+            self.everyone += count * self.units[kind]
             place += count.bit_length()
             self.guards |= 1 << place
             place += 1
@@ -70,18 +81,12 @@ class Search:
     def run(self, phases: list[Phase]) -> bool:
         """Return whether a schedule costs at most `below`; refuse if that takes too many nodes."""
         nodes: Nodes = {0: {self.guards | self.everyone: 0}}
-        looked_at = 0
         for number, phase in enumerate(phases):
             nodes = entered(nodes, phase.graph)
             takes = self.taken(phase)
             later = phases[number + 1] if number + 1 < len(phases) else None
             for t in range(phase.begin, phase.end):
                 nodes = self.passed(nodes, phase, later, t, takes)
-                here = sum(map(len, nodes.values()))
-                self.budget.use(NODE_BYTES * here)
-                looked_at += here
-                if looked_at > self.limit:
-                    raise Refused(f"proof.nodes: the search takes more than {self.limit}")
                 for those in nodes.values():
                     if those.pop(self.guards, self.below + 1) <= self.below:
                         return True
@@ -92,12 +97,14 @@ class Search:
 
         Nothing starts in group 0.
         """
+        groups = phase.graph.groups
+        self.budget.spend(5 * len(groups) * (1 + len(phase.chosen)) * self.large)
+        self.budget.hold(len(groups) * (LARGE + self.bytes))
         takes = []
-        for group in phase.graph.groups:
+        for group in groups:
             some = list(zip(group, phase.chosen))
             fits = all(n <= self.counts[kind] for n, kind in some)
             takes.append(sum(n * self.units[kind] for n, kind in some) if fits else 0)
-        self.budget.spend(5 * len(takes) * (1 + len(phase.chosen)))
         return takes
 
     def passed(
@@ -106,10 +113,11 @@ class Search:
         """Return the nodes after a round."""
         graph, guards, after = phase.graph, self.guards, {}
         costs = phase.costs(t)
+        before = found = sum(map(len, nodes.values()))
         self.budget.spend(20 + len(takes) * (3 + len(phase.chosen)))
         for one, those in nodes.items():
             edges = range(graph.first[one], graph.first[one + 1])
-            self.budget.spend(len(edges) * (20 + 6 * len(those)))
+            self.budget.spend(len(edges) * (20 + 6 * len(those) * self.large))
             for edge in edges:
                 to, which = graph.after[edge], graph.group[edge]
                 take, cost = takes[which], costs[which]
@@ -117,11 +125,17 @@ class Search:
                     continue
                 most = self.below - to_go(phase, later, t + 1, to)
                 there = after.setdefault(to, {})
+                found -= len(there)
                 for who, spent in those.items():
                     new, more = who - take, spent + cost
                     if more <= most and new & guards == guards:
                         if more < there.get(new, more + 1):
                             there[new] = more
+                found += len(there)
+                self.budget.use(found * (NODE_BYTES + self.bytes) + PROFILE_BYTES * len(after))
+                if found - before > self.limit:
+                    raise Refused(f"proof.nodes: the search takes more than {self.nodes}")
+        self.limit -= found - before
         return {one: those for one, those in after.items() if those}
 
 
