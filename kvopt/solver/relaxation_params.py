@@ -199,7 +199,10 @@ class CoarseBatchStateParams:
         A grid with more batch states is not used; the checker takes no more than 400,000.
     most_costs
         Nor one with more costs-to-go, states times steps of the grid; the checker takes about a
-        microsecond for each, and stops by default where there are some 45 million.
+        microsecond for each.
+    most_steps
+        The finest grid becomes wider until the checker needs no more steps than this; by default it
+        stops after 800 million.
     most_counting
         Nor one with more marks, looks and prompts, times tokens of memory: counting the states
         takes some 40 nanoseconds for each.
@@ -219,6 +222,7 @@ class CoarseBatchStateParams:
     late_share: float = 0.3
     most_states: int = 400_000
     most_costs: int = 40_000_000
+    most_steps: int = 750_000_000
     most_counting: int = 2_000_000
     most_lost: float = 0.04
     growth: float = 3.0

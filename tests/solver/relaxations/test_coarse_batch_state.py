@@ -130,6 +130,31 @@ def test_sixteen_chats(compiled: Functions) -> None:
     assert verdict.holds
 
 
+def test_the_finest_grid_is_wider_where_the_checker_would_take_too_long(
+    compiled: Functions,
+) -> None:
+    instance = generate_random("real:requests=16:memory=1000", 1, 1)
+    starts = best_list_schedule(instance)
+    finest = []
+    for most_steps in (10**9, 4_000_000):
+        params = replace(
+            FEW, coarse_batch_state=replace(FEW.coarse_batch_state, most_steps=most_steps)
+        )
+        result = run_alone(
+            CoarseBatchState(compiled, late=True), instance, starts, Stopping(60), params
+        )
+        assert result.certified.proof is not None
+        states = CoarseBatchStates(instance, result.certified.proof["grid"])
+        duals = max(max(row[2:]) for row in result.certified.proof["duals"])
+        looks = -(-duals // result.certified.proof["scale"])
+        assert states.steps_to_check(looks) <= most_steps
+        finest.append(states.grid)
+        bound = certificate_text(certificate(result, result.certified))
+        (verdict,) = verdicts([bound], limits=("--max-steps", str(2 * most_steps)))
+        assert verdict.holds, verdict.reason
+    assert finest[0] < finest[1]
+
+
 def test_finer_grids_prove_more(compiled: Functions) -> None:
     """With the duals of a wider grid a finer one begins about where that one ended."""
     instance = generate_random("real:requests=16:memory=1000", 1, 2)

@@ -54,14 +54,17 @@ class CoarseBatchState:
         functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
         before, grids = None, self._grids(state)
-        for grid in grids:
+        for number, grid in enumerate(grids):
             if state.closed or stop.over():
                 return
             states = CoarseBatchStates(state.instance, grid)
-            guess = first_duals(states) if before is None else refined(*before, states)
             horizon = int(common.horizon_factor * state.makespan / grid) + 2
+            while states.steps_to_check(horizon) > params.most_steps:
+                states = CoarseBatchStates(state.instance, states.grid + 1)
+                horizon = int(common.horizon_factor * state.makespan / states.grid) + 2
+            guess = first_duals(states) if before is None else refined(*before, states)
             costs = CoarseCostsToGo(states, horizon, functions)
-            rise = params.least_rise if grid == grids[-1] else params.early_rise
+            rise = params.least_rise if number == len(grids) - 1 else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
             ascent = DualAscent(costs, replace(common, least_rise=rise), bundle)
             value = ascent.run([guess], stop)
