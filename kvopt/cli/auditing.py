@@ -403,6 +403,7 @@ def _sentence(summary: dict[str, Any]) -> str:
     ended = ", ".join(f"{count} ended by: {why}" for why, count in summary["open"].items())
     ended = ended and f" ({ended})"
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
+    verdicts = verdicts or "none"
     certificates = summary["certificates"]
     held = (
         f", {counted(certificates, 'certificate holds', 'certificates hold')}"

@@ -136,7 +136,9 @@ class _Compared:
         if any(ratio.verdict is Verdict.VIOLATES for ratio in found.ratios):
             self.codes.append(FAILED)
         if complete:
-            self.notes += [f"{one_line(name, NAME)}: {one.reason}" for one in found.unfinished]
+            reasons = [ratio.reason for ratio in found.ratios]
+            reasons += [one.reason for one in found.unfinished]
+            self.notes += [f"{one_line(name, NAME)}: {reason}" for reason in reasons if reason]
         for problem in found.problems:
             self._fail(name, problem, FAILED)
 

@@ -225,10 +225,10 @@ def ratio_cells(
         What is to be said beside all verdicts, as that they were cut short; None for nothing.
     """
     more = "" if reason is None else f", {reason}"
-    cells = [
-        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value + more]
-        for r in ratios
-    ]
+    cells = []
+    for r in ratios:
+        verdict = r.verdict.value + (", bound cut short" if r.reason else "") + more
+        cells.append([r.policy, str(r.cost), ratio_text(r), *bound_texts(r), verdict])
     undecided = Verdict.UNDECIDED.value + more
     return cells + [[one.policy, "-", "-", "-", "", undecided] for one in unfinished]
 
