@@ -169,7 +169,8 @@ def generate(family: str, count: int, seed: int, time_limit: float | None, outpu
     from kvopt.generate import family_from_spec, generate_random
 
     seconds = math.inf if time_limit is None else time_limit
-    with interruptible(seconds) as limit:
+    one = count == 1 and not output.is_dir()
+    with interruptible(seconds, at_once=one) as limit:
         try:
             found = run_within(limit, lambda: family_from_spec(family))
             if not isinstance(found, str):
@@ -177,7 +178,7 @@ def generate(family: str, count: int, seed: int, time_limit: float | None, outpu
                     raise InputError(f"--count: must be 1 for {family}, got {count}")
                 write_instance(output / f"{found.name}.json" if output.is_dir() else output, found)
                 return DONE
-            if count == 1 and not output.is_dir():
+            if one:
                 write_instance(output, run_within(limit, lambda: generate_random(found, seed, 0)))
                 return DONE
         except StoppedError:

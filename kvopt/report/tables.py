@@ -58,7 +58,7 @@ paper, proved: bounds for all instances of one prompt length, the paper's at
 this alpha and the sharpest; known: reached on the worst instance that ships."""
 """What the columns of the table of how policies stand mean."""
 
-NO_LARGEST = "No largest ratio: no run here is on an instance that the bounds are about."
+NO_LARGEST = "No largest ratio: no bound is claimed for any run of the policy here."
 """What is said below that table where it has no largest ratio of a policy."""
 
 SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
