@@ -13,11 +13,14 @@ from kvopt import (
     GSA,
     Instance,
     Schedule,
+    best_lower_bound,
     compare,
+    metrics,
     policy_from_spec,
     read_instance,
     simulate,
     solve,
+    violations,
     write_instance,
 )
 
@@ -47,6 +50,15 @@ def test_paths_policies_and_limits_as_people_have_them(tmp_path: Path) -> None:
         (lambda: compare(INSTANCE, [3]), "policy: must be a Policy or its name as a str, got 3"),
         (lambda: compare(INSTANCE, 3), "policy: must be a Policy or its name as a str, got 3"),
         (lambda: policy_from_spec(3), "policy: must be a str, got 3"),
+        (lambda: solve(INSTANCE, stop=3), "stop: must be a Stopping, got int"),
+        (lambda: compare(INSTANCE, "gsa", stop=3), "stop: must be a Stopping, got int"),
+        (lambda: simulate(INSTANCE, "gsa", stop=3), "stop: must be a Stopping, got int"),
+        (lambda: solve(INSTANCE, params={}), "params: must be a SolverParams, got dict"),
+        (lambda: solve(INSTANCE, True), "time_limit: must be a number, got True"),
+        (lambda: compare(INSTANCE, "gsa", True), "time_limit: must be a number, got True"),
+        (lambda: metrics(INSTANCE), "schedule: must be a Schedule, got Instance"),
+        (lambda: violations(INSTANCE), "schedule: must be a Schedule, got Instance"),
+        (lambda: best_lower_bound(3), "instance: must be an Instance, got int"),
     ],
 )
 def test_a_wrong_type_is_told_apart(call: Any, message: str) -> None:

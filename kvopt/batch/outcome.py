@@ -122,7 +122,8 @@ def ratio_from_dict(row: Mapping[str, Any]) -> Ratio:
         texts = (row["bound_status"], _text(row["bound_source"]), _text(row["bound_name"]))
         guarantee = Guarantee(_exact(row["bound"]), *texts, published, expected)
     cost, lower, upper = (_whole(row[key]) for key in ("cost", "lower_bound", "upper_bound"))
-    ratio = Ratio(_text(row["policy"]), cost, lower, upper, guarantee)
+    reason = _or_none(row["reason"], _text)
+    ratio = Ratio(_text(row["policy"]), cost, lower, upper, guarantee, reason)
     if ratio.to_dict() != dict(row):
         raise ValueError("a ratio does not follow from its costs")
     return ratio

@@ -20,6 +20,7 @@ from kvopt.certificates.write import (
 )
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
+from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import KvoptError, SolverError, StoppedError
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
@@ -32,6 +33,9 @@ from kvopt.solver.result import Result
 from kvopt.solver.solve import solve
 
 __all__ = ["Found", "Solved", "Task", "Work", "code_of", "do"]
+
+GRACE_SECONDS = 3.0
+"""So long after an interruption an instance may take to end in good order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +155,15 @@ def do(task: Task, stop: Stopping) -> Found:
     Raises
     ------
     StoppedError
-        If an interruption has ended a checker or a solver, so that nothing was found.
+        If an interruption has ended a checker or a solver, or has broken the work off that did
+        not end soon after it, so that nothing was found.
     KvoptError
         If something else is wrong with the instance.
     """
     work = {"solve": _solve, "ratio": _ratio, "audit": _audit}[task.work.command]
     try:
-        content = work(task, stop)
+        interrupted = Stopping(stopped=lambda: stop.interrupted)
+        content = run_within(interrupted, lambda: work(task, stop), GRACE_SECONDS)
     except KvoptError:
         if stop.interrupted:  # the signal may have ended a checker or solver, too
             raise StoppedError(BROKEN_OFF) from None

@@ -36,7 +36,7 @@ from kvopt.cli.options import (
     table_forms,
     time_limit_option,
 )
-from kvopt.cli.terminal import progress_bar, width
+from kvopt.cli.terminal import folded, progress_bar, width
 from kvopt.comparison.ratio import Verdict
 from kvopt.comparison.records import ClaimedRecord, problems_with, read_records, worst_known
 from kvopt.comparison.rows import ratio_row, ratio_rows, reason_row
@@ -263,7 +263,7 @@ class _Audit:
             print_json(self._as_object(summary, standing))
         elif form == "text":
             self._print(standing, table, width)
-            click.echo(_sentence(summary))
+            click.echo(folded(_sentence(summary), width))
         else:
             click.echo(to_csv(rows) if form == "csv" else table.markup(form), nl=form != "csv")
             for problem in self.problems:
@@ -403,6 +403,7 @@ def _sentence(summary: dict[str, Any]) -> str:
     ended = ", ".join(f"{count} ended by: {why}" for why, count in summary["open"].items())
     ended = ended and f" ({ended})"
     verdicts = ", ".join(f"{count} {verdict}" for verdict, count in summary["verdicts"].items())
+    verdicts = verdicts or "none"
     certificates = summary["certificates"]
     held = (
         f", {counted(certificates, 'certificate holds', 'certificates hold')}"

@@ -35,7 +35,7 @@ from kvopt.cli.options import (
     table_forms,
     time_limit_option,
 )
-from kvopt.cli.terminal import width
+from kvopt.cli.terminal import folded, width
 from kvopt.model.errors import InputError, KvoptError
 from kvopt.model.rows import to_csv
 from kvopt.model.text import NAME, one_line
@@ -136,7 +136,9 @@ class _Compared:
         if any(ratio.verdict is Verdict.VIOLATES for ratio in found.ratios):
             self.codes.append(FAILED)
         if complete:
-            self.notes += [f"{one_line(name, NAME)}: {one.reason}" for one in found.unfinished]
+            reasons = [ratio.reason for ratio in found.ratios]
+            reasons += [one.reason for one in found.unfinished]
+            self.notes += [f"{one_line(name, NAME)}: {reason}" for reason in reasons if reason]
         for problem in found.problems:
             self._fail(name, problem, FAILED)
 
@@ -179,7 +181,8 @@ class _Compared:
                 click.echo(f"\n{standing_table(standing, width)}")
             if self.open:
                 ended = ", ".join(f"{n} by: {why}" for why, n in sorted(self.open.items()))
-                click.echo(f"\nbrackets that did not close, and what ended them: {ended}")
+                said = f"brackets that did not close, and what ended them: {ended}"
+                click.echo(f"\n{folded(said, width)}")
         for problem in self.notes:
             complain(problem, DONE)
 

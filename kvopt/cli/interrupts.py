@@ -124,6 +124,13 @@ class Limit(Stopping):
         """What happened, as one word."""
         return "terminated" if self.code == TERMINATED else "interrupted"
 
+    @property
+    def end(self) -> tuple[str, int]:
+        """What ended work that was broken off, in words, and the exit code for that."""
+        if self.interrupted:
+            return self.what, self.code
+        return "the time limit was reached", FAILED
+
 
 @contextmanager
 def interruptible(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import textwrap
 from pathlib import Path
@@ -10,17 +11,19 @@ from typing import Any
 import click
 
 from kvopt.cli import options
-from kvopt.cli.interrupts import DONE
+from kvopt.cli.interrupts import DONE, interruptible
 from kvopt.cli.options import (
     TOKENS,
     as_json,
     as_wide,
+    complain,
     output_file,
     print_json,
     table_form,
     table_forms,
 )
-from kvopt.model.errors import InputError
+from kvopt.model.breaking_off import run_within
+from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.rows import to_csv
 from kvopt.policies import POLICIES
 from kvopt.policies.policy import parameter_text, parameters
@@ -62,9 +65,17 @@ def bounds(alpha: Exact | None, wide: bool) -> int:
 @click.option(
     "--spacing", type=click.Choice(list(SPACINGS)), default="sps", help="Distance of starts."
 )
+@options.time_limit_option(None, "the computation may take; no limit by default")
 @click.option("-o", "--output", type=output_file, help="Write the certificate to this file.")
 @as_json
-def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json: bool) -> int:
+def slices(
+    memory: int,
+    prompt: int,
+    spacing: str,
+    time_limit: float | None,
+    output: Path | None,
+    as_json: bool,
+) -> int:
     """Find slices for GSA with a proved ratio, and certify it.
 
     These are the slices of gsa:slices=certified; `kvopt verify` checks the certificate.
@@ -76,7 +87,12 @@ def slices(memory: int, prompt: int, spacing: str, output: Path | None, as_json:
 
     if prompt >= memory:
         raise InputError(f"prompt: must be less than the memory {memory}, got {prompt}")
-    plan = best_plan(prompt, memory, spacing)
+    with interruptible(math.inf if time_limit is None else time_limit, at_once=True) as limit:
+        try:
+            plan = run_within(limit, lambda: best_plan(prompt, memory, spacing))
+        except StoppedError:
+            what, code = limit.end
+            return complain(f"{what}; no slices were found", code)
     content = plan_to_json(plan)
     if output is not None:
         write_text(output, text_of(content))

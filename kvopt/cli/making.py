@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,19 @@ import click
 
 from kvopt.cli.arrival_options import arrival_options, arrivals_from
 from kvopt.cli.completion import families, formats
-from kvopt.cli.interrupts import DONE, interruptible
-from kvopt.cli.options import PATH, TOKENS, complain, note, output_file, output_path
+from kvopt.cli.interrupts import DONE, Limit, interruptible
+from kvopt.cli.options import (
+    PATH,
+    TOKENS,
+    complain,
+    note,
+    output_file,
+    output_path,
+    time_limit_option,
+)
 from kvopt.cli.terminal import status_line
-from kvopt.model.errors import InputError
+from kvopt.model.breaking_off import run_within
+from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.files import write_instance
 from kvopt.model.instance import MAX_REQUESTS, MAX_TOKENS
 
@@ -55,9 +66,16 @@ COUNT = click.IntRange(0, 2**63 - 1)
 )
 @arrival_options
 @click.option("--name", default="", help="Name of the instance; by default that of the file.")
+@time_limit_option(None, "reading may take; no limit by default")
 @click.option("-o", "--output", type=output_file, required=True, help="The instance file to write.")
 def import_(
-    format_name: str, file: Path, memory: int, name: str, output: Path, **selection: Any
+    format_name: str,
+    file: Path,
+    memory: int,
+    name: str,
+    time_limit: float | None,
+    output: Path,
+    **selection: Any,
 ) -> int:
     """Make an instance of a request trace: FILE, plain or gzip, of any size.
 
@@ -89,16 +107,25 @@ def import_(
     --sample.
     A sample is uniform and without replacement, the same for the same seed.
     """  # noqa: D301 - a backspace tells click to keep the lines that follow
-    from kvopt.traces import FORMATS, Selection, import_trace
+    from kvopt.traces import FORMATS, Import, Selection, import_trace
 
     known = {format.name: format for format in FORMATS}
     if format_name not in known:
         raise InputError(f"FORMAT: must be one of {', '.join(known)}, got {format_name!r}")
     format, chosen = known[format_name], Selection(arrivals=arrivals_from(selection), **selection)
-    with interruptible(at_once=True), status_line("importing") as status:
-        imported = import_trace(
-            format, file, memory, chosen, name, lambda rows: status(f"{rows:,} rows read")
-        )
+    seconds = math.inf if time_limit is None else time_limit
+    with interruptible(seconds, at_once=True) as limit, status_line("importing") as status:
+
+        def read() -> Import:
+            return import_trace(
+                format, file, memory, chosen, name, lambda rows: status(f"{rows:,} rows read")
+            )
+
+        try:
+            imported = run_within(limit, read)
+        except StoppedError:
+            what, code = limit.end
+            return complain(f"{what}; nothing was written", code)
     write_instance(output, imported.instance)
     after = f" after the first {chosen.skip}" if chosen.skip else ""
     failures = f", {imported.failures} failures left out" if format.failures else ""
@@ -116,6 +143,7 @@ def import_(
 @click.argument("family", shell_complete=families)
 @click.option("--count", type=click.IntRange(1, 100_000), default=1, show_default=True)
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, show_default=True)
+@time_limit_option(None, "for all instances; no limit by default")
 @click.option(
     "-o",
     "--output",
@@ -123,7 +151,7 @@ def import_(
     required=True,
     help="A file for one instance, a folder for more.",
 )
-def generate(family: str, count: int, seed: int, output: Path) -> int:
+def generate(family: str, count: int, seed: int, time_limit: float | None, output: Path) -> int:
     """Make instances of a FAMILY.
 
     Random families: tiny, small, model1, long, alike, real.  Parametric ones: two-point,
@@ -140,23 +168,40 @@ def generate(family: str, count: int, seed: int, output: Path) -> int:
     """
     from kvopt.generate import family_from_spec, generate_random
 
-    found = family_from_spec(family)
-    if not isinstance(found, str):
-        if count != 1:
-            raise InputError(f"--count: must be 1 for {family}, got {count}")
-        write_instance(output / f"{found.name}.json" if output.is_dir() else output, found)
-        return DONE
-    if count == 1 and not output.is_dir():
-        write_instance(output, generate_random(found, seed, 0))
-        return DONE
+    seconds = math.inf if time_limit is None else time_limit
+    one = count == 1 and not output.is_dir()
+    with interruptible(seconds, at_once=one) as limit:
+        try:
+            found = run_within(limit, lambda: family_from_spec(family))
+            if not isinstance(found, str):
+                if count != 1:
+                    raise InputError(f"--count: must be 1 for {family}, got {count}")
+                write_instance(output / f"{found.name}.json" if output.is_dir() else output, found)
+                return DONE
+            if one:
+                write_instance(output, run_within(limit, lambda: generate_random(found, seed, 0)))
+                return DONE
+        except StoppedError:
+            what, code = limit.end
+            return complain(f"{what}; nothing was written", code)
+        return _generate_many(found, count, seed, output, limit)
+
+
+def _generate_many(family: str, count: int, seed: int, output: Path, limit: Limit) -> int:
+    """Write random instances into a folder, as many as there is time for."""
+    from kvopt.generate import generate_random
+
     try:
         output.mkdir(exist_ok=True)
     except OSError as error:
         raise InputError(f"{output}: cannot be made a folder: {error.strerror}") from None
-    with interruptible() as limit:
-        for number in range(count):
-            if limit.interrupted:
-                return complain(f"{limit.what}; {number} of {count} files were made", limit.code)
-            instance = generate_random(found, seed, number)
+    made = 0
+    try:
+        while made < count:
+            instance = run_within(limit, partial(generate_random, family, seed, made))
             write_instance(output / f"{instance.name}.json", instance)
+            made += 1
+    except StoppedError:
+        what, code = limit.end
+        return complain(f"{what}; {made} of {count} files were made", code)
     return DONE

@@ -48,6 +48,8 @@ class FilePath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """Return the path; raise InputError if no file can have it."""
+        if value == "":  # Path makes the current folder of it
+            raise click.BadParameter("must not be empty")
         try:
             with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
                 os.lstat(value)

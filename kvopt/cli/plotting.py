@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from kvopt.cli.completion import PolicyText
-from kvopt.cli.interrupts import DONE, interruptible
+from kvopt.cli.interrupts import DONE, FAILED, interruptible
 from kvopt.cli.options import PATH, complain, label, note, output_file, time_limit_option
 from kvopt.cli.picture_options import check_looks, format_of, picture_options
 from kvopt.cli.terminal import progress_bar
@@ -116,7 +116,7 @@ def plot(
         raise InputError("--policy: must come with an instance to run on, got none among the files")
     if kind == "ratios" or (ratios and kind is None and file_type != TRACE):
         check_looks(looks, "ratios", file_type)
-        bars, code = _ratios(contents, policies or [], time_limit or 10.0)
+        bars, code = _ratios(contents, policies or [], 10.0 if time_limit is None else time_limit)
         if not code:
             _draw_ratios(bars, looks, form, output, file_type)
         return code
@@ -127,7 +127,7 @@ def plot(
         count = sum(len(policies or []) if isinstance(c, Instance) else 1 for _, c in contents)
         kind = "gantt" if count == 1 else "completions"
     check_looks(looks, kind, file_type)
-    runs = _runs(contents, policies or [], time_limit or math.inf)
+    runs = _runs(contents, policies or [], math.inf if time_limit is None else time_limit)
     if file_type == TRACE:
         from kvopt.plot.trace_events import trace_text
 
@@ -164,11 +164,15 @@ def _ratios(
                     return [], complain(f"{limit.what}; nothing was drawn", limit.code)
                 name = label(content, file)
                 bars += [ratio_bar(name, r) for r in comparison.ratios]
-                for one in comparison.unfinished:
-                    complain(f"{name}: {one.reason}", DONE)
+                reasons = [ratio.reason for ratio in comparison.ratios]
+                reasons += [one.reason for one in comparison.unfinished]
+                for reason in filter(None, reasons):
+                    complain(f"{name}: {reason}", DONE)
             else:
                 bars += content
             advance_to(i + 1)
+    if not bars:
+        return [], complain("no ratio is known; nothing was drawn", FAILED)
     if len(bars) > MAX_RATIOS:
         raise InputError(f"FILE: must hold at most {MAX_RATIOS} ratios together, got {len(bars)}")
     return bars, DONE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from functools import partial
 from pathlib import Path
 
 import click
@@ -20,6 +21,7 @@ from kvopt.cli.options import (
 )
 from kvopt.cli.terminal import progress_bar
 from kvopt.comparison.study import Studied, Study, Unstudied, study_instance
+from kvopt.model.breaking_off import run_within
 from kvopt.model.errors import InputError, StoppedError
 from kvopt.model.files import STDOUT, write_text
 from kvopt.model.instance import abridged
@@ -58,7 +60,8 @@ def report(paths: tuple[Path, ...], output: Path, policies: list[Policy], time_l
                 found.append(Unstudied(name, file, str(instance)))
             else:
                 try:
-                    one = study_instance(name, file, instance, chosen, time_limit, limit)
+                    arguments = (name, file, instance, chosen, time_limit, limit)
+                    one = run_within(limit, partial(study_instance, *arguments))
                 except StoppedError:
                     break
                 if limit.interrupted:

@@ -155,7 +155,8 @@ def search(
         if picture is not None:
             report.draw(picture)
         if limit.interrupted:
-            complain(f"{limit.what}; {counted(complete, 'unit')} of work were done", limit.code)
+            done = counted(complete, "unit of work was", "units of work were")
+            complain(f"{limit.what}; {done} done", limit.code)
         evaluations = sum(unit.evaluations for unit in units)
         ended = _termination(limit, configuration, complete, restarts)
         if as_json:
@@ -170,7 +171,7 @@ def search(
             )
         else:
             click.echo(report.text(), err=beside)
-            searched = f"searched     {evaluations} instances in {len(units)} units"
+            searched = f"searched     {evaluations} instances in {counted(len(units), 'unit')}"
             if resumed:
                 searched += f", {resumed} of them from the store"
             click.echo(f"{searched}; ended by: {ended}", err=beside)

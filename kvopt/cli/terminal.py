@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from kvopt.model.text import NAME, one_line
 
 __all__ = [
     "announce_compiling",
+    "folded",
     "is_quiet",
     "progress_bar",
     "quiet_option",
@@ -75,6 +77,11 @@ def width(wide: bool) -> int | None:
         Whether --wide was given; then, and on a pipe or in a file, any width will do.
     """
     return None if wide or not sys.stdout.isatty() else shutil.get_terminal_size().columns
+
+
+def folded(text: str, width: int | None) -> str:
+    """Return a text in lines that are as wide as that (characters), None for one line."""
+    return text if width is None else textwrap.fill(text, max(width, 20))
 
 
 @contextmanager

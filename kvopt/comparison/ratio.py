@@ -11,11 +11,11 @@ from typing import Any
 
 from kvopt.certificates.solve import solve_certified
 from kvopt.model.breaking_off import run_within
-from kvopt.model.errors import PolicyError, StoppedError, raised_text
+from kvopt.model.errors import PolicyError, StoppedError, raised_text, require
 from kvopt.model.instance import Instance
 from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.schedule import Schedule
-from kvopt.model.stopping import Stopping, checked_limit
+from kvopt.model.stopping import Stopping, checked_limit, checked_stop
 from kvopt.model.text import ShownAsText
 from kvopt.policies import Policy, PolicyLike, policies_of, spec_of
 from kvopt.simulation.simulate import simulate
@@ -56,6 +56,9 @@ class Ratio:
         the cheapest one known, so it is at most `cost`.
     guarantee
         What is proved for the policy on this instance, or None.
+    reason
+        Why there is no guarantee although one might be claimed: there was no time to compute
+        it.  None if it is known what is claimed.
     """
 
     policy: str
@@ -63,6 +66,7 @@ class Ratio:
     lower_bound: int
     upper_bound: int
     guarantee: Guarantee | None
+    reason: str | None = None
 
     @property
     def low(self) -> Fraction:
@@ -103,6 +107,7 @@ class Ratio:
             "published_bound": None if published is None else format_exact(published),
             "published_bound_float": None if published is None else float(published),
             "verdict": self.verdict.value,
+            "reason": self.reason,
         }
 
     def text(self) -> str:
@@ -113,6 +118,8 @@ class Ratio:
 
     def __str__(self) -> str:
         bound = "no bound is claimed"
+        if self.reason is not None:
+            bound += f" ({self.reason})"
         if self.guarantee is not None:
             bound = f"{self.verdict.value}, bound {rounded_up(self.guarantee.bound, 2)}"
         return f"{self.policy}: cost {self.cost}, ratio {self.text()}, {bound}"
@@ -237,8 +244,8 @@ def compare(
         How long it may take (seconds).  Each policy gets an equal part of what is left, another
         such part being the solver's; what one does not need is left to those after it.  What is
         proved about its run may take half of all that is left: a bound that holds for every
-        instance is computed when it is first needed.  All policies together may take half a
-        second, however short the limit is.
+        instance is computed when it is first needed.  If that is not enough, nothing is claimed
+        of the run.  All policies together may take half a second, however short the limit is.
     stop
         Further limits: of time, of nodes, an end from outside.  After an interruption policies
         that were not simulated are unfinished, and the bracket is what is known by then.
@@ -253,7 +260,7 @@ def compare(
     Raises
     ------
     TypeError
-        If the instance or a policy is something else.
+        If the instance, a policy or a limit is something else.
     PolicyError
         If a policy misbehaves.
     StoppedError
@@ -261,12 +268,11 @@ def compare(
     InputError
         If a policy is unknown, or the limit is negative or not a number.
     """
-    if not isinstance(instance, Instance):
-        raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
+    require(instance, Instance, "instance")
     chosen = policies_of(policies)
-    whole = stop or Stopping()
+    whole = checked_stop(stop)
     limited = whole.part(checked_limit(time_limit, "time_limit"))
-    runs: list[tuple[Policy, Schedule, Guarantee | None]] = []
+    runs: list[tuple[Policy, Schedule, Guarantee | None, str | None]] = []
     seconds: list[float] = []
     unfinished: list[Unfinished] = []
     for number, policy in enumerate(chosen):
@@ -276,7 +282,8 @@ def compare(
         try:
             schedule = simulate(instance, policy, stop=part)
             took = time.perf_counter() - part.uncharged_seconds - began
-            guarantee = _guarantee(policy, instance, whole.part(_for_guarantee(limited, part)))
+            limit = whole.part(_for_guarantee(limited, part))
+            guarantee, reason = _guarantee(policy, instance, limit)
         except StoppedError as error:
             if all_needed:
                 raise
@@ -286,15 +293,15 @@ def compare(
                 raise
             on_error(error)
         else:
-            runs.append((policy, schedule, guarantee))
+            runs.append((policy, schedule, guarantee, reason))
             seconds.append(took)
     # The completing attempts of a run are a feasible schedule of the same cost, unless they
     # go on with tokens of killed ones.
-    known = [schedule.starts() for _, schedule, _ in runs if not schedule.keeps_tokens]
+    known = [schedule.starts() for _, schedule, *_ in runs if not schedule.keeps_tokens]
     solver = solve_certified if certify else solve
     optimum = solver(instance, limited.left(), stop=limited, known=known)
     ratios = tuple(_ratio(*run, optimum) for run in runs)
-    schedules = tuple(schedule for _, schedule, _ in runs)
+    schedules = tuple(schedule for _, schedule, *_ in runs)
     return Comparison(instance, optimum, schedules, ratios, tuple(unfinished), tuple(seconds))
 
 
@@ -304,7 +311,11 @@ def _for_guarantee(limited: Stopping, part: Stopping) -> float:
 
 
 def _ratio(
-    policy: Policy, schedule: Schedule, guarantee: Guarantee | None, optimum: Result
+    policy: Policy,
+    schedule: Schedule,
+    guarantee: Guarantee | None,
+    reason: str | None,
+    optimum: Result,
 ) -> Ratio:
     """Compare a run with the optimum of its model.
 
@@ -318,23 +329,25 @@ def _ratio(
         by_memory, _ = busy_time_bounds(instance)
         lower = max(total_output_bound(instance), by_memory)
         upper = min(cost, upper)
-    return Ratio(spec_of(policy), cost, lower, upper, guarantee)
+    return Ratio(spec_of(policy), cost, lower, upper, guarantee, reason)
 
 
-def _guarantee(policy: Policy, instance: Instance, stop: Stopping) -> Guarantee | None:
-    """Ask a policy, which may be a user's own, for what is proved about it.
+def _guarantee(
+    policy: Policy, instance: Instance, stop: Stopping
+) -> tuple[Guarantee | None, str | None]:
+    """Ask a policy, which may be a user's own, for what is proved about it; or say why not.
 
     Every theorem is about requests that are all released at time 0: else there is no claim.
     """
     if instance.has_releases:
-        return None
+        return None, None
     try:
         guarantee = run_within(stop, lambda: policy.guarantee(instance))
     except StoppedError as error:
-        raise StoppedError(f"policy {policy.name}: its guarantee: {error}") from None
+        return None, f"policy {policy.name}: its guarantee: {error}"
     except Exception as error:
         reason = f"its guarantee raises {raised_text(error)}"
         raise PolicyError(policy.name, None, 1, reason) from error
     if guarantee is not None and not isinstance(guarantee, Guarantee):
         raise PolicyError(policy.name, None, 1, f"its guarantee is {guarantee!r}")
-    return guarantee
+    return guarantee, None

@@ -45,8 +45,11 @@ def ratio_rows(
     reason
         What is to be said of all of them, as that they were cut short; None for nothing.
     """
-    rows = [ratio_row(instance, ratio) | {"reason": reason} for ratio in ratios]
     before = "" if reason is None else f"{reason}: "
+    rows = []
+    for ratio in ratios:
+        own = reason if ratio.reason is None else before + ratio.reason
+        rows.append(ratio_row(instance, ratio) | {"reason": own})
     return rows + [
         reason_row(instance, before + one.reason, one.policy, optimum) for one in unfinished
     ]
@@ -54,7 +57,7 @@ def ratio_rows(
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:
     """Return a ratio as a JSON object; exact numbers are strings, the nearest float beside them."""
-    return {"instance": instance, **ratio.to_dict(), "reason": None}
+    return {"instance": instance, **ratio.to_dict()}
 
 
 def reason_row(

@@ -35,6 +35,20 @@ class InputError(KvoptError):
         return type(self)(f"{one_line(place, NAME)}: {self}")
 
 
+def require(value: object, kind: type, name: str) -> None:
+    """Refuse what was handed in under a name, unless it is of this kind.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        got = type(value).__name__
+        raise TypeError(f"{name}: must be {article} {kind.__name__}, got {got}")
+
+
 class PolicyError(KvoptError):
     """A policy took a decision that the model does not allow.
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from itertools import pairwise
 
+from kvopt.model.errors import require
 from kvopt.model.schedule import Attempt, Schedule
 
 __all__ = ["Violation", "violations"]
@@ -59,7 +60,13 @@ def violations(schedule: Schedule) -> list[Violation]:
     list of Violation
         Empty if and only if the schedule is feasible.  An overflow of memory is
         reported once for each maximal range of rounds.
+
+    Raises
+    ------
+    TypeError
+        If it is no schedule.
     """
+    require(schedule, Schedule, "schedule")
     prompts = schedule.instance.prompts.tolist()
     outputs = schedule.instance.outputs.tolist()
     releases = schedule.instance.releases.tolist()

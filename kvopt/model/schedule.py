@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from kvopt.model.errors import KvoptError
-from kvopt.model.instance import Instance, IntArray
+from kvopt.model.errors import InputError, KvoptError
+from kvopt.model.instance import Instance, IntArray, abridged
 from kvopt.model.memory_profile import MemoryProfile, peak_memory
 from kvopt.model.rows import frame_of, to_csv
 from kvopt.model.text import ShownAsText
 
-__all__ = ["Attempt", "Schedule", "exact_sum", "kept_tokens"]
+__all__ = ["Attempt", "Schedule", "exact_sum", "kept_tokens", "whole_numbers"]
 
 
 COLUMNS = ("request", "start", "end", "killed", "tokens")
@@ -89,10 +89,11 @@ class Schedule(ShownAsText):
         killed: ArrayLike,
         tokens: ArrayLike | None = None,
     ) -> None:
-        columns = [np.asarray(c, dtype=np.int64) for c in (request, start, end)]
+        given = {"request": request, "start": start, "end": end}
+        columns = [whole_numbers(column, name) for name, column in given.items()]
         columns.append(np.asarray(killed, dtype=np.bool_))
         if tokens is not None:
-            columns.append(np.asarray(tokens, dtype=np.int64))
+            columns.append(whole_numbers(tokens, "tokens"))
         later = np.diff(columns[1])
         if (later < 0).any() or ((later == 0) & (np.diff(columns[0]) < 0)).any():
             order = order_by(columns[1], columns[0])
@@ -121,9 +122,15 @@ class Schedule(ShownAsText):
             The instance.
         starts
             Start time of each request in instance order (rounds), shape (n,).
+
+        Raises
+        ------
+        InputError
+            If they are not n whole numbers.
         """
-        start = np.asarray(starts, dtype=np.int64)
-        n = len(instance)
+        start, n = whole_numbers(starts, "starts"), len(instance)
+        if start.shape != (n,):
+            raise InputError(f"starts: must be {n} numbers, one for each request, got {starts!r}")
         return cls(instance, np.arange(n), start, start + instance.outputs, np.zeros(n, np.bool_))
 
     def __len__(self) -> int:
@@ -309,3 +316,22 @@ def order_by(first: IntArray, second: IntArray) -> IntArray:
 def exact_sum(values: IntArray) -> int:
     """Return the sum of an integer array as a Python int, without overflow."""
     return (int((values >> 32).sum()) << 32) + int((values & 0xFFFFFFFF).sum())
+
+
+def whole_numbers(values: ArrayLike, name: str) -> IntArray:
+    """Return a column of whole numbers; floats that are whole will do.
+
+    Raises
+    ------
+    InputError
+        If they are something else, or do not fit into 64 bits.
+    """
+    try:
+        given = np.asarray(values)
+        with np.errstate(invalid="ignore"):  # nan and what is too large
+            whole = given.astype(np.int64)
+        if given.dtype.kind in "iu" or not given.size or np.array_equal(whole, given):
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{name}: must be whole numbers, got {abridged(values)}")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Real
 
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, require
 
-__all__ = ["Stopping", "checked_limit"]
+__all__ = ["Stopping", "checked_limit", "checked_stop"]
 
 
 def checked_limit(value: float, name: str) -> float:
@@ -24,7 +24,7 @@ def checked_limit(value: float, name: str) -> float:
     TypeError
         If it is not a number.
     """
-    if not isinstance(value, Real):
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name}: must be a number, got {value!r}")
     if not value >= 0:  # nor nan
         raise InputError(f"{name}: must be a number >= 0, got {value!r}")
@@ -162,3 +162,17 @@ class Stopping:
             while one is not None:
                 one._end += seconds
                 one = one._above
+
+
+def checked_stop(stop: Stopping | None) -> Stopping:
+    """Return what was handed in as `stop`, or one without limits for None.
+
+    Raises
+    ------
+    TypeError
+        If it is something else.
+    """
+    if stop is None:
+        return Stopping()
+    require(stop, Stopping, "stop")
+    return stop

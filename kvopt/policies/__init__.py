@@ -14,9 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias, cast
 
-from kvopt.model.errors import InputError, raised_text
+from kvopt.model.breaking_off import BrokenOff, run_within
+from kvopt.model.errors import InputError, StoppedError, raised_text
 from kvopt.model.instance import abridged
 from kvopt.model.spec import parse_values, split_spec
+from kvopt.model.stopping import Stopping
 from kvopt.policies.a_max import AMax
 from kvopt.policies.a_min import AMin
 from kvopt.policies.alpha_protection import AlphaProtection
@@ -96,6 +98,9 @@ PolicyLike: TypeAlias = Policy | str
 NEEDED = ("name", "clairvoyant", "run", "guarantee")
 """What a policy has to have."""
 
+LOADING_SECONDS = 60.0
+"""So long importing and making a user's own policy may take."""
+
 
 def policy_from_spec(spec: str) -> Policy:
     """Make a policy from how it is written on the command line.
@@ -128,7 +133,14 @@ def policy_from_spec(spec: str) -> Policy:
     if not colon or "=" in class_name:
         names = ", ".join(known)
         raise InputError(f"policy: must be one of {names} or module:Class, got {abridged(name)}")
-    return _made(_users_own(name, class_name), f"{name}:{class_name}", rest)
+    place = f"{name}:{class_name}"
+    try:
+        return run_within(
+            Stopping(LOADING_SECONDS), lambda: _made(_users_own(name, class_name), place, rest)
+        )
+    except StoppedError:
+        limit = f"{LOADING_SECONDS:g} seconds"
+        raise InputError(f"policy {place}: cannot be loaded within {limit}") from None
 
 
 def policy_of(policy: PolicyLike) -> Policy:
@@ -194,7 +206,7 @@ def _users_own(module: str, name: str) -> type[Policy]:
         policy = getattr(importlib.import_module(module), name)
     except AttributeError:
         raise InputError(f"{place}: module has no such class") from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenOff):
         raise
     except BaseException as error:  # whatever the user's module does on import
         absent = isinstance(error, ModuleNotFoundError) and error.name == module

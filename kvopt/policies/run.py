@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kvopt.model.errors import require
 from kvopt.model.instance import Instance
 from kvopt.model.schedule import Schedule
-from kvopt.model.stopping import Stopping
+from kvopt.model.stopping import Stopping, checked_stop
 from kvopt.policies import PolicyLike, policy_of
 from kvopt.simulation.simulate import simulate as simulate_policy
 
@@ -36,7 +37,7 @@ def simulate(
     Raises
     ------
     TypeError
-        If the instance or the policy is something else.
+        If the instance, the policy or `stop` is something else.
     InputError
         If the policy is unknown.
     PolicyError
@@ -50,6 +51,5 @@ def simulate(
     >>> simulate(Instance(10, [2, 2], [3, 5]), "gsa").total_completion_time()
     14
     """
-    if not isinstance(instance, Instance):
-        raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
-    return simulate_policy(instance, policy_of(policy), progress, stop=stop)
+    require(instance, Instance, "instance")
+    return simulate_policy(instance, policy_of(policy), progress, stop=checked_stop(stop))

@@ -87,7 +87,7 @@ class Row:
     cells
         A cell for each of `COLUMNS`.
     reason
-        Why there is no ratio; empty if there is one.
+        Why there is no ratio, or no bound beside it; empty if there is nothing to say.
     proved
         Whether the optimum is proved.
     """
@@ -118,7 +118,7 @@ def rows(study: Study) -> list[Row]:
                 *_bound_cells(ratio),
                 Cell(ratio.verdict.value),
             )
-            found.append(Row(number, ratio.policy, cells, proved=proved))
+            found.append(Row(number, ratio.policy, cells, one_line(ratio.reason or ""), proved))
         for left in one.comparison.unfinished:
             none = (Cell("-"), Cell("-"), Cell("-"), Cell(""), Cell(Verdict.UNDECIDED.value))
             cells = (*_first_cells(one, left.policy), *none)

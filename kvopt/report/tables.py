@@ -58,7 +58,7 @@ paper, proved: bounds for all instances of one prompt length, the paper's at
 this alpha and the sharpest; known: reached on the worst instance that ships."""
 """What the columns of the table of how policies stand mean."""
 
-NO_LARGEST = "No largest ratio: no run here is on an instance that the bounds are about."
+NO_LARGEST = "No largest ratio: no bound is claimed for any run of the policy here."
 """What is said below that table where it has no largest ratio of a policy."""
 
 SHORT_REGIMES = {"general": "general", "large memory": "large M", "expected": "mean"}
@@ -225,10 +225,10 @@ def ratio_cells(
         What is to be said beside all verdicts, as that they were cut short; None for nothing.
     """
     more = "" if reason is None else f", {reason}"
-    cells = [
-        [r.policy, str(r.cost), ratio_text(r), *bound_texts(r), r.verdict.value + more]
-        for r in ratios
-    ]
+    cells = []
+    for r in ratios:
+        verdict = r.verdict.value + (", bound cut short" if r.reason else "") + more
+        cells.append([r.policy, str(r.cost), ratio_text(r), *bound_texts(r), verdict])
     undecided = Verdict.UNDECIDED.value + more
     return cells + [[one.policy, "-", "-", "-", "", undecided] for one in unfinished]
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, require
 from kvopt.model.instance import IntArray
 from kvopt.model.milliseconds import exact_number
 from kvopt.model.rows import frame_of, to_csv
@@ -260,6 +260,7 @@ def metrics(schedule: Schedule, timeline: Timeline | None = None) -> Metrics:
     >>> measured.goodput(ttft=1, tpot="1.5")
     0.5
     """
+    require(schedule, Schedule, "schedule")
     instance, n = schedule.instance, len(schedule.instance)
     completion = schedule.completion_times()
     start = completion.copy()

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from kvopt.model.errors import require
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.busy_time_weights import (
@@ -53,7 +54,14 @@ class LowerBound:
 
 
 def best_lower_bound(instance: Instance) -> LowerBound:
-    """Return the best lower bound on the total latency that takes no search."""
+    """Return the best lower bound on the total latency that takes no search.
+
+    Raises
+    ------
+    TypeError
+        If the instance is something else.
+    """
+    require(instance, Instance, "instance")
     memory, slots = busy_time_bounds(instance)
     bounds = [LowerBound(total_output_bound(instance), "total output")]
     if not instance.has_releases:

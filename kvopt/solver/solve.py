@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from numpy.typing import ArrayLike
 
-from kvopt.model.errors import InputError
+from kvopt.model.errors import InputError, require
 from kvopt.model.instance import Instance
-from kvopt.model.stopping import Stopping, checked_limit
+from kvopt.model.stopping import Stopping, checked_limit, checked_stop
 from kvopt.solver.branch_and_bound.stage import BranchAndBound
 from kvopt.solver.combinatorial_bounds import CombinatorialBounds
 from kvopt.solver.event_order.stage import EventOrder
@@ -140,19 +140,20 @@ def solve(
     Raises
     ------
     TypeError
-        If the instance is no Instance, or the limit no number.
+        If the instance is no Instance, the limit no number, or another argument something else.
     InputError
         If the limit is negative or not a number, or there is no job.
     SolverError
         If something that was known, or that a stage finds, is not feasible.
     """
-    if not isinstance(instance, Instance):
-        raise TypeError(f"instance: must be an Instance, got {type(instance).__name__}")
+    require(instance, Instance, "instance")
+    params = SolverParams.usual() if params is None else params
+    require(params, SolverParams, "params")
     if jobs < 1:
         raise InputError(f"jobs: must be at least 1, got {jobs}")
-    limited = (stop or Stopping()).part(checked_limit(time_limit, "time_limit"))
+    limited = checked_stop(stop).part(checked_limit(time_limit, "time_limit"))
     plan = plan_for(instance) if plan is None else plan
-    state = Incumbent(instance, params or SolverParams.usual(), certify, report, jobs)
+    state = Incumbent(instance, params, certify, report, jobs)
     for starts in known:
         state.offer(starts)
     for number, (stage, share, always) in enumerate(plan):

@@ -16,11 +16,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kvopt.model.errors import SolverError
+from kvopt.model.errors import InputError, SolverError
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import first_overflow
 from kvopt.model.request_types import RequestTypes
-from kvopt.model.schedule import exact_sum
+from kvopt.model.schedule import exact_sum, whole_numbers
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import SolverParams
 from kvopt.solver.result import NOTHING, Bound, Result, StageRecord
@@ -325,7 +325,10 @@ def as_starts(instance: Instance, starts: ArrayLike) -> IntArray:
     SolverError
         If they are not n times >= 0, or one is before the release of its request.
     """
-    start = np.array(starts, dtype=np.int64)
+    try:
+        start = whole_numbers(starts, "starts").copy()
+    except InputError as error:
+        raise SolverError(f"{instance!r}: {error}") from None
     if start.shape != (len(instance),) or (start < 0).any():
         raise SolverError(f"{instance!r}: the starts are not {len(instance)} times >= 0")
     if (early := start < instance.releases).any():

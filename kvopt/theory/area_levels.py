@@ -172,7 +172,8 @@ class AreaBudget:
         counts = np.bincount(kinds, minlength=len(self._values))
         there = np.flatnonzero(counts)
         prompts, counts = self._values[there], counts[there]
-        longest = np.minimum(self.memory - prompts, self._rounds_of(stage))
+        most = min(self._rounds_of(stage), self.memory)  # which fits into 64 bits
+        longest = np.minimum(self.memory - prompts, most)
         budget = self._area_of(stage)
         low, high = 0, int(areas(prompts, longest).max())  # the largest area is in between
         while low < high:

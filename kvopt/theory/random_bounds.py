@@ -74,16 +74,15 @@ def gsa_expected_bound(
 
 
 def log_below(x: Exact) -> Fraction:
-    """Return a rational number at most 10^-15 below the natural logarithm of x > 1.
+    """Return a positive rational number at most 10^-15 below the natural logarithm of x > 1.
 
     With x = 2^n y, 1 <= y < 2, that is n ln 2 + ln y, each from below by the partial sums of
     ln y = 2 (z + z^3 / 3 + z^5 / 5 + ...), z = (y - 1) / (y + 1).
     """
-    unit = 1 << 80
+    bits = 80 + max(0, math.floor(1 / (x - 1)).bit_length() - 40)  # more where x is close to 1
+    unit = 1 << bits
     scaled = math.floor(x * unit)
-    doublings = scaled.bit_length() - 81
-    if doublings < 0:  # x - 1 is less than 2^-80
-        return Fraction(0)
+    doublings = scaled.bit_length() - bits - 1
 
     def series(numerator: int, denominator: int) -> int:
         power = (numerator - denominator) * unit // (numerator + denominator)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from kvopt import Instance
 from kvopt.batch.finished import Finished
 from kvopt.batch.outcome import Outcome
 from kvopt.batch.run import Done, run_batch
-from kvopt.batch.tasks import Solved, Work
+from kvopt.batch.tasks import Solved, Task, Work, do
 from kvopt.certificates.checker import verdicts
 from kvopt.comparison.ratio import compare
 from kvopt.generate import generate_random
+from kvopt.model.errors import StoppedError
 from kvopt.model.stopping import Stopping
 from kvopt.parallel.executors import workers_from_spec
 
@@ -191,3 +193,17 @@ def test_parts_may_count_their_own_nodes() -> None:
     shared = whole.part(60)
     shared.count(10)
     assert whole.over()
+
+
+def test_what_does_not_end_soon_after_an_interruption_is_broken_off(monkeypatch: Any) -> None:
+    def slow(*_: object, **__: object) -> None:
+        stop.interrupt()
+        time.sleep(30)
+
+    stop = Stopping()
+    monkeypatch.setattr("kvopt.batch.tasks.compare", slow)
+    monkeypatch.setattr("kvopt.batch.tasks.GRACE_SECONDS", 0.1)
+    began = time.perf_counter()
+    with pytest.raises(StoppedError):
+        do(Task(Work("ratio", 60, ("fcfs",)), Instance(5, [1], [4])), stop)
+    assert time.perf_counter() - began < 15

@@ -339,3 +339,23 @@ def test_no_module_of_the_current_folder_is_imported(run: Run, name: str) -> Non
     for command in READERS:
         assert run(command[0], good, *command[1:])[0] == 0
     assert os.getcwd() not in sys.path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("solve",),
+        ("simulate", "--policy", "gsa"),
+        ("ratio", "--policy", "gsa"),
+        ("audit",),
+        ("report", "-o", "x.html"),
+        ("verify",),
+        ("plot", "-o", "x.png"),
+        ("import", "lengths", "--memory", 9, "-o", "x.json"),
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(run: Run, command: tuple[object, ...]) -> None:
+    code, out, err = run(*command, "")
+    assert (code, out) == (2, "")
+    assert "must not be empty" in err
+    assert err.count("\n") == 1

@@ -335,3 +335,21 @@ def test_a_signal_ends_a_policy_that_never_does(
     assert process.returncode == code
     assert err.startswith(f"kvopt: {word}")
     assert err.count("\n") == 1
+
+
+@SIGNALS
+@pytest.mark.parametrize("place", ["generate.generate_random", "cli.making.write_instance"])
+def test_a_signal_ends_generate_within_a_file(
+    run: Run, monkeypatch: Any, place: str, number: int, code: int, word: str
+) -> None:
+    def slow(*_: object) -> None:
+        signal.raise_signal(number)
+        time.sleep(20)
+
+    monkeypatch.setattr(f"kvopt.{place}", slow)
+    began = time.perf_counter()
+    found, out, err = run("generate", "model1", "-o", "x.json")
+    assert (found, out) == (code, "")
+    assert err.startswith(f"kvopt: {word}")
+    assert time.perf_counter() - began < 15
+    assert not Path("x.json").exists()

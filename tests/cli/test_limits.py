@@ -55,7 +55,7 @@ class Raises(Base):
         yield
 """
 
-ENDLESS = ("Spins", "Sleeps", "Thrashes", "Claims")
+ENDLESS = ("Spins", "Sleeps", "Thrashes")
 
 LATE = 20
 """Seconds after which a limit of a second has certainly not been kept."""
@@ -89,6 +89,26 @@ def test_ratio_keeps_what_is_done_beside_an_endless_policy(
     assert "the time limit was reached" in late["reason"]
     assert err == f"kvopt: twelve: {late['reason']}\n"
     assert list(done) == list(late)
+
+
+def test_a_run_is_kept_whose_guarantee_is_cut_short(run: Run, small: Path, own: str) -> None:
+    began = time.perf_counter()
+    spec = f"{own}:Claims"
+    options = ("--policy", f"fcfs,{spec}", "--time-limit", 1)
+    code, out, err = run("ratio", small, *options, "--json")
+    assert code == 0
+    assert time.perf_counter() - began < LATE
+    done, cut = json.loads(out)["rows"]
+    assert (done["policy"], done["reason"], done["verdict"]) == ("fcfs", None, "no claim")
+    assert (cut["policy"], cut["bound"], cut["verdict"]) == (spec, None, "no claim")
+    assert done["cost"] <= cut["cost"]
+    assert float(cut["ratio_low_float"]) >= 1
+    assert cut["reason"].endswith("its guarantee: the time limit was reached")
+    assert err == f"kvopt: twelve: {cut['reason']}\n"
+    assert list(done) == list(cut)
+    for command in (("ratio",), ("audit", "--no-search")):
+        code, out, _ = run(*command, small, *options)
+        assert (code, "no claim, bound cut short" in out) == (0, True)
 
 
 def test_audit_keeps_what_is_done_beside_an_endless_policy(run: Run, small: Path, own: str) -> None:
@@ -179,3 +199,46 @@ def test_rows_without_a_ratio_are_left_out_of_pictures(run: Run, small: Path) ->
     _, out, _ = run("ratio", "set", "--policy", "fcfs", "--json")
     Path("rows.json").write_text(out)
     assert run("plot", "rows.json", "-o", "rows.html")[0] == 0
+
+
+def test_a_picture_of_no_ratio_is_not_drawn(run: Run, small: Path, own: str) -> None:
+    options = ("--policy", f"{own}:Spins", "--kind", "ratios", "--time-limit", 0.5)
+    code, _, err = run("plot", small, *options, "-o", "x.png")
+    assert code == 1
+    assert err.endswith("kvopt: no ratio is known; nothing was drawn\n")
+    assert not Path("x.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "end"),
+    [
+        (("generate", "long", "--count", 100_000, "-o", "set"), " of 100000 files were made"),
+        (("generate", "long:requests=1000000:memory=1000000", "-o", "x"), "nothing was written"),
+        (("import", "lengths", "long.csv", "--memory", 9, "-o", "x"), "nothing was written"),
+        (("slices", "--memory", 10**9, "-o", "x"), "no slices were found"),
+    ],
+)
+def test_what_makes_files_has_a_limit(
+    run: Run, tmp_path: Path, command: tuple[object, ...], end: str
+) -> None:
+    (tmp_path / "long.csv").write_text("prompt_tokens,output_tokens\n" + "1,2\n" * 2_000_000)
+    began = time.perf_counter()
+    code, out, err = run(*command, "--time-limit", 0.001)
+    assert (code, out) == (1, "")
+    assert time.perf_counter() - began < LATE
+    assert err.startswith("kvopt: the time limit was reached; ")
+    assert err.endswith(f"{end}\n")
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize("text", ["while True:\n    pass\n", OWN + "    def __init__(self):\n"])
+def test_loading_a_policy_has_a_limit(
+    run: Run, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr("kvopt.policies.LOADING_SECONDS", 0.2)
+    name = "loads_" + tmp_path.name.translate(str.maketrans("-[]", "___"))
+    if text.endswith(":\n"):
+        text += "        while True:\n            pass\n"
+    (tmp_path / f"{name}.py").write_text(text)
+    code, _, err = run("simulate", small, "--policy", f"{name}:Raises")
+    assert (code, err) == (2, f"kvopt: policy {name}:Raises: cannot be loaded within 0.2 seconds\n")

@@ -104,3 +104,8 @@ def test_slices_prints_no_less_than_is_proved(run: Run) -> None:
     bound = parsed(run("slices", "--memory", 100, "--json"))["bound_float"]
     assert float(shown.split()[-1]) >= bound
     assert run("verify", "slices.json")[0] == 0
+
+
+def test_bounds_at_a_factor_next_to_1(run: Run) -> None:
+    rows = parsed(run("bounds", "--alpha", f"{10**27 + 1}/{10**27}", "--json"))["bounds"]
+    assert all(row["bound"] is None or row["bound_float"] > 0 for row in rows)

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from strategies import POLICY_SPECS, instances
 
 from kvopt import FCFS, POLICIES, InputError, Instance, Ratio, Verdict, compare, policy_from_spec
+from kvopt.batch.outcome import Outcome
 from kvopt.comparison.rows import ratio_row
 from kvopt.model.rows import to_csv
 from kvopt.report.tables import bound_row, text_table
@@ -69,8 +70,15 @@ def test_the_limit_is_named_as_the_caller_names_it() -> None:
 
 def test_what_is_proved_has_a_limit() -> None:
     comparison = compare(Instance(10, [2, 2], [3, 2]), [SlowToProve(), "fcfs"], 0.5)
-    assert [one.policy for one in comparison.ratios] == ["fcfs"]
-    assert "its guarantee: the time limit was reached" in comparison.unfinished[0].reason
+    slow, fast = comparison.ratios
+    assert not comparison.unfinished
+    assert slow.reason is not None
+    assert slow.reason.endswith(": its guarantee: the time limit was reached")
+    assert (slow.cost, slow.low, slow.verdict) == (fast.cost, fast.low, Verdict.NO_CLAIM)
+    assert fast.reason is None
+    assert [row["reason"] for row in comparison.rows()] == [slow.reason, None]
+    assert f"no bound is claimed ({slow.reason})" in str(comparison)
+    assert Outcome.from_dict(Outcome.of(comparison).to_dict()).ratios == comparison.ratios
 
 
 @settings(max_examples=60)

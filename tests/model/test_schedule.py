@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances
 
-from kvopt import Attempt, Instance, KvoptError, Schedule
+from kvopt import Attempt, InputError, Instance, KvoptError, Schedule, SolverError, solve
 from kvopt.model.schedule import exact_sum, order_by
 
 INSTANCE = Instance(10, [2, 2], [3, 5])
@@ -64,3 +67,20 @@ def test_order_by_two_keys(pairs: list[tuple[int, int]]) -> None:
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     order = sorted(range(len(pairs)), key=lambda i: pairs[i])
     assert order_by(first, second).tolist() == order
+
+
+@pytest.mark.parametrize("starts", [[0, 0.5], [0, "x"], [0, None], [0, math.nan], [0, 2**70]])
+def test_times_that_are_no_whole_numbers_are_not_made_some(starts: list[Any]) -> None:
+    with pytest.raises(InputError, match="starts: must be whole numbers, got"):
+        Schedule.from_starts(INSTANCE, starts)
+    with pytest.raises(InputError, match="start: must be whole numbers, got"):
+        Schedule(INSTANCE, [0, 1], starts, [3, 5], [False, False])
+    with pytest.raises(SolverError, match="starts: must be whole numbers, got"):
+        solve(INSTANCE, known=[starts])
+
+
+def test_as_many_times_as_requests() -> None:
+    with pytest.raises(InputError, match="starts: must be 2 numbers, one for each request"):
+        Schedule.from_starts(INSTANCE, [0])
+    floats = np.array([0.0, 3.0])
+    assert Schedule.from_starts(INSTANCE, floats) == Schedule.from_starts(INSTANCE, [0, 3])

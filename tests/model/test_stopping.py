@@ -22,9 +22,11 @@ def test_limits_that_are_none_are_refused(seconds: float) -> None:
 
 
 def test_what_is_no_number_is_a_type_error() -> None:
-    for wrong in (Stopping(), "5", None):
+    for wrong in (Stopping(), "5", None, True, False):
         with pytest.raises(TypeError, match="seconds: must be a number, got"):
             Stopping(wrong)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="node_limit: must be a number, got"):
+            Stopping(node_limit=wrong)  # type: ignore[arg-type]
 
 
 def test_parts_end_with_the_whole() -> None:

@@ -128,3 +128,10 @@ def test_sums_beyond_64_bits_are_exact() -> None:
     (slice,) = set(budget.slices(30, np.arange(30)).tolist())
     area = slice * (slice + 1) // 2
     assert 30 * area <= memory * 2**30 < 30 * (area + slice + 1)
+
+
+def test_factors_beyond_64_bits() -> None:
+    huge = policy_from_spec(f"area-budget:alpha={2**70}")
+    large = policy_from_spec(f"area-budget:alpha={2**60}")
+    instance = Instance(10, [2, 1, 2], [3, 5, 4])
+    assert simulate(instance, huge) == simulate(instance, large)
