@@ -20,6 +20,9 @@ LOOK_SECONDS = 0.02
 AGAIN_SECONDS = 0.5
 """After this time the exception is raised again, if the work goes on."""
 
+MOST_LOOKS = 100
+"""How often a signal on its way is waited for; it arrives with the first call of the system."""
+
 T = TypeVar("T")
 
 
@@ -106,7 +109,9 @@ class _Watch:
         if not self._signals:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), None)
             return
-        while self._on_its_way:  # it must not meet the handler of others
+        for _ in range(MOST_LOOKS):  # it must not meet the handler of others
+            if not self._on_its_way:
+                break
             signal.sigpending()
         if signal.getsignal(signal.SIGALRM) == self._receive:
             signal.signal(signal.SIGALRM, self._before or signal.SIG_DFL)
@@ -123,7 +128,7 @@ class _Watch:
         if not self._signals:
             error = ctypes.py_object(self.error)
             ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), error)
-        elif not self._on_its_way:
+        else:  # even if it is on its way: that of a watch within this one takes it along
             self._on_its_way = True
             signal.pthread_kill(self._thread, signal.SIGALRM)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -92,3 +94,36 @@ def test_short_limits_end_nothing_else() -> None:
         with contextlib.suppress(StoppedError):
             run_within(Stopping(0.021), lambda i=i: time.sleep(0.02 + i * 4e-5))  # type: ignore[misc]
         time.sleep(0)
+
+
+NESTED = """
+import threading
+from kvopt.model.breaking_off import run_within
+from kvopt.model.errors import StoppedError
+from kvopt.model.stopping import Stopping
+
+def spin():
+    while True:
+        pass
+
+def work(stop):
+    try:
+        run_within(stop, spin)
+    except StoppedError:
+        spin()
+
+for _ in range(20):
+    stop = Stopping()
+    threading.Timer(0.05, stop.interrupt).start()
+    try:
+        run_within(stop, lambda: work(stop))
+    except StoppedError as error:
+        assert str(error) == "interrupted"
+    else:
+        raise AssertionError
+"""
+
+
+def test_both_of_two_watches_break_off() -> None:
+    """Both send a signal at about the same time, and the system makes one of two that wait."""
+    subprocess.run([sys.executable, "-c", NESTED], check=True, timeout=100)
