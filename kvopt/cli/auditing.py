@@ -418,7 +418,9 @@ def _sentence(summary: dict[str, Any]) -> str:
         STOPPED_EARLY: summary["stopped_early"],
     }
     result = ", ".join(f"{number} {what}" for what, number in found.items() if number)
-    result = result or "all well"
+    if not result:
+        undecided = Verdict.UNDECIDED.value in summary["verdicts"]
+        result = "nothing wrong, but not all decided" if undecided else "all well"
     return (
         f"{counted(summary['instances'], 'instance')},"
         f" {counted(summary['optimal'], 'optimum', 'optima')} proved"

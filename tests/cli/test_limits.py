@@ -117,9 +117,12 @@ def test_audit_keeps_what_is_done_beside_an_endless_policy(run: Run, small: Path
     (found,) = answer["instances"]
     assert [row["verdict"] for row in found["ratios"]] == ["within", "undecided"]
     assert answer["summary"]["verdicts"] == {"undecided": 1, "within": 1}
-    code, out, _ = run("audit", small, *options)
+    code, out, err = run("audit", small, *options)
     assert code == 0
     assert f"{own}:Spins" in out
+    said = " ".join((out + err).split())  # the sentence is folded
+    assert "1 within; nothing wrong, but not all decided" in said
+    assert "all well" not in said
 
 
 @pytest.mark.parametrize("policy", ["Spins", "Sleeps", "Thrashes"])
