@@ -109,3 +109,8 @@ def test_what_is_proved_with_them_is_checked(instance: Instance) -> None:
     assert proofs[1] is not None
     assert np.any(np.array(proofs[0]["duals"]) != np.array(proofs[1]["duals"]))
     assert proofs[1]["nodes"] < proofs[0]["nodes"]
+
+
+def test_without_time_there_is_no_sample(costs: CostsToGo) -> None:
+    found = search(costs, OPTIMUM, Stopping())
+    assert sampled(costs, OPTIMUM, found, Stopping(0), BatchStateParams()) is None

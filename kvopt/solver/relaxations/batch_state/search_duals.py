@@ -74,6 +74,8 @@ def sampled(
         parts.append((time, pool.state[chosen], pool.done[chosen], pool.cost[chosen]))
 
     search(costs, cutoff, stop, params=params, watch=watch)
+    if not parts:  # it was over before the first round
+        return None
     time, state, packed, cost = (np.concatenate(part) for part in zip(*parts, strict=True))
     if not len(time):
         return None
