@@ -122,7 +122,7 @@ class _Compared:
     def _add(self, name: str, found: Outcome, complete: bool) -> None:
         """Add the rows of an instance of a given name, which may have been cut short."""
         from kvopt.comparison.ratio import Verdict
-        from kvopt.comparison.rows import ratio_rows
+        from kvopt.comparison.rows import ratio_rows, reasons_of
         from kvopt.report.tables import optimum_text, ratio_cells
 
         optimum = optimum_text(found)
@@ -136,9 +136,8 @@ class _Compared:
         if any(ratio.verdict is Verdict.VIOLATES for ratio in found.ratios):
             self.codes.append(FAILED)
         if complete:
-            reasons = [ratio.reason for ratio in found.ratios]
-            reasons += [one.reason for one in found.unfinished]
-            self.notes += [f"{one_line(name, NAME)}: {reason}" for reason in reasons if reason]
+            reasons = reasons_of(found.ratios, found.unfinished)
+            self.notes += [f"{one_line(name, NAME)}: {reason}" for reason in reasons]
         for problem in found.problems:
             self._fail(name, problem, FAILED)
 

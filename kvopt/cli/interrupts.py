@@ -73,7 +73,7 @@ class Limit(Stopping):
     Parameters
     ----------
     seconds
-        Wall-clock time it lasts (seconds).
+        Wall-clock time it lasts (seconds), None for no end.
     node_limit
         Number of nodes after which searches stop.
     at_once
@@ -134,7 +134,7 @@ class Limit(Stopping):
 
 @contextmanager
 def interruptible(
-    seconds: float = math.inf, node_limit: float = math.inf, *, at_once: bool = False
+    seconds: float | None = None, node_limit: float = math.inf, *, at_once: bool = False
 ) -> Iterator[Limit]:
     """Provide a limit that SIGINT and SIGTERM end in good order; a second signal kills.
 
@@ -149,7 +149,7 @@ def interruptible(
     at_once
         Whether the first signal raises `Ended`, for work that does not ask whether to stop.
     """
-    limit = Limit(seconds, node_limit, at_once)
+    limit = Limit(math.inf if seconds is None else seconds, node_limit, at_once)
     with _handled(limit.receive):
         yield limit
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 import textwrap
 from pathlib import Path
@@ -87,7 +86,7 @@ def slices(
 
     if prompt >= memory:
         raise InputError(f"prompt: must be less than the memory {memory}, got {prompt}")
-    with interruptible(math.inf if time_limit is None else time_limit, at_once=True) as limit:
+    with interruptible(time_limit, at_once=True) as limit:
         try:
             plan = run_within(limit, lambda: best_plan(prompt, memory, spacing))
         except StoppedError:

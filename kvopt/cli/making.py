@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -113,8 +112,7 @@ def import_(
     if format_name not in known:
         raise InputError(f"FORMAT: must be one of {', '.join(known)}, got {format_name!r}")
     format, chosen = known[format_name], Selection(arrivals=arrivals_from(selection), **selection)
-    seconds = math.inf if time_limit is None else time_limit
-    with interruptible(seconds, at_once=True) as limit, status_line("importing") as status:
+    with interruptible(time_limit, at_once=True) as limit, status_line("importing") as status:
 
         def read() -> Import:
             return import_trace(
@@ -168,9 +166,8 @@ def generate(family: str, count: int, seed: int, time_limit: float | None, outpu
     """
     from kvopt.generate import family_from_spec, generate_random
 
-    seconds = math.inf if time_limit is None else time_limit
     one = count == 1 and not output.is_dir()
-    with interruptible(seconds, at_once=one) as limit:
+    with interruptible(time_limit, at_once=one) as limit:
         try:
             found = run_within(limit, lambda: family_from_spec(family))
             if not isinstance(found, str):

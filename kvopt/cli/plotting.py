@@ -151,6 +151,7 @@ def _ratios(
 ) -> tuple[list[RatioBar], int]:
     """Return the rows given, and those of the policies on the instances given; and exit code."""
     from kvopt.comparison.ratio import compare
+    from kvopt.comparison.rows import reasons_of
     from kvopt.plot.shapes import ratio_bar
 
     bars: list[RatioBar] = []
@@ -164,9 +165,7 @@ def _ratios(
                     return [], complain(f"{limit.what}; nothing was drawn", limit.code)
                 name = label(content, file)
                 bars += [ratio_bar(name, r) for r in comparison.ratios]
-                reasons = [ratio.reason for ratio in comparison.ratios]
-                reasons += [one.reason for one in comparison.unfinished]
-                for reason in filter(None, reasons):
+                for reason in reasons_of(comparison.ratios, comparison.unfinished):
                     complain(f"{name}: {reason}", DONE)
             else:
                 bars += content

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ def simulate(
     what = f"simulating {spec_of(policy)}"
     try:
         with (
-            interruptible(math.inf if time_limit is None else time_limit) as limit,
+            interruptible(time_limit) as limit,
             progress_bar(what, len(instance)) as advance_to,
         ):
             schedule, measured = wanted.run(instance, policy, advance_to, limit)

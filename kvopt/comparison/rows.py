@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from kvopt.comparison.ratio import Ratio, Unfinished, Verdict
 
-__all__ = ["Bracket", "ratio_row", "ratio_rows", "reason_row"]
+__all__ = ["Bracket", "ratio_row", "ratio_rows", "reason_row", "reasons_of"]
 
 NO_RATIO = Ratio("", 1, 1, 1, None)
 """Any ratio: it gives the keys of a row."""
@@ -53,6 +53,12 @@ def ratio_rows(
     return rows + [
         reason_row(instance, before + one.reason, one.policy, optimum) for one in unfinished
     ]
+
+
+def reasons_of(ratios: Iterable[Ratio], unfinished: Iterable[Unfinished]) -> list[str]:
+    """Return why policies have no bound or no ratio, as far as there is something to say."""
+    given = [ratio.reason for ratio in ratios if ratio.reason is not None]
+    return given + [one.reason for one in unfinished]
 
 
 def ratio_row(instance: str, ratio: Ratio) -> dict[str, Any]:

@@ -91,32 +91,22 @@ class Annealing:
         while len(searches) < state.jobs:
             searches.append(search_of(state, stop, len(searches)))
         part = stop.part(state.params.annealing.seconds)  # from now on: compiling is not charged
-        lock = threading.Lock()
-        with ThreadPoolExecutor(state.jobs) as threads:
-            try:
-                others = [
-                    threads.submit(_go_on, state, search, part, lock) for search in searches[1:]
-                ]
-                _go_on(state, searches[0], part, lock)
-            except BaseException:
-                part.interrupt()
-                raise
-        for other in others:
-            other.result()
+        with searching_beside(state, part):
+            _go_on(state, searches[0], part)
 
 
-def _go_on(state: Incumbent, search: ScheduleSearch, stop: Stopping, lock: threading.Lock) -> None:
+def _go_on(state: Incumbent, search: ScheduleSearch, stop: Stopping) -> None:
     """Offer what a search finds, and let it go on from what others have found."""
     while not (stop.over() or search.finished or state.bound.value == state.objective):
+        state.take_over()
         search.take(state.starts)
         if search.chain():
-            with lock:
-                state.offer(search.best_starts())
+            state.offer(search.best_starts())
 
 
 @contextmanager
 def searching_beside(state: Incumbent, stop: Stopping) -> Iterator[None]:
-    """Let all searches but the first go on in threads of their own while a stage runs.
+    """Let all searches but the first go on in threads of their own while something else runs.
 
     Without several jobs, or before the first turn of annealing, there is none.  What they find is
     taken over when the stage offers or proves something, and at the end.

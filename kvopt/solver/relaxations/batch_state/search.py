@@ -21,7 +21,7 @@ from kvopt.solver.params import BatchStateParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.search_kernel import Demand, Pool, make_pool
 
-__all__ = ["Found", "can_search", "search"]
+__all__ = ["Found", "can_search", "place_values", "search"]
 
 
 Watch = Callable[[int, Pool, int], None]
@@ -92,6 +92,11 @@ def search(
     return _Search(costs, cutoff, width, params or BatchStateParams(), watch).run(stop)
 
 
+def place_values(counts: IntArray) -> IntArray:
+    """Return the place value of the completions of each shape in `Pool.done`, shape (shapes,)."""
+    return np.concatenate([[1], np.cumprod(counts[:-1] + 1)])
+
+
 class _Search:
     """A search in progress: the layers of nodes of the times so far."""
 
@@ -104,7 +109,7 @@ class _Search:
         watch: Watch | None,
     ) -> None:
         counts = costs.states.shapes.counts
-        place = np.concatenate([[1], np.cumprod(counts[:-1] + 1)])
+        place = place_values(counts)
         self.costs = costs
         self.width = width
         self.params = params

@@ -20,7 +20,7 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import BatchStateParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
-from kvopt.solver.relaxations.batch_state.search import Found, search
+from kvopt.solver.relaxations.batch_state.search import Found, place_values, search
 from kvopt.solver.relaxations.batch_state.search_kernel import Pool
 
 __all__ = ["Sample", "fewer_nodes", "sampled"]
@@ -80,8 +80,7 @@ def sampled(
     if not len(time):
         return None
     counts = costs.counts
-    place = np.concatenate([[1], np.cumprod(counts[:-1] + 1)])
-    done = packed[:, None] // place % (counts + 1)
+    done = packed[:, None] // place_values(counts) % (counts + 1)
     return Sample(time, state, counts - done, (cost + done @ costs.duals) // costs.scale)
 
 

@@ -57,11 +57,7 @@ class CoarseBatchState:
         for number, grid in enumerate(grids):
             if state.closed or stop.over():
                 return
-            states = CoarseBatchStates(state.instance, grid)
-            horizon = int(common.horizon_factor * state.makespan / grid) + 2
-            while states.steps_to_check(horizon) > params.most_steps:
-                states = CoarseBatchStates(state.instance, states.grid + 1)
-                horizon = int(common.horizon_factor * state.makespan / states.grid) + 2
+            states, horizon = self._states(state, grid)
             guess = first_duals(states) if before is None else refined(*before, states)
             costs = CoarseCostsToGo(states, horizon, functions)
             rise = params.least_rise if number == len(grids) - 1 else params.early_rise
@@ -73,6 +69,17 @@ class CoarseBatchState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-batch-state", costs.content()))
             before = states, costs.duals / costs.scale
+
+    @staticmethod
+    def _states(state: Incumbent, grid: int) -> tuple[CoarseBatchStates, int]:
+        """Return the states on a grid, or on a wider one that the checker takes, and a horizon."""
+        params, common = state.params.coarse_batch_state, state.params.batch_state
+        while True:
+            states = CoarseBatchStates(state.instance, grid)
+            horizon = int(common.horizon_factor * state.makespan / grid) + 2
+            if states.steps_to_check(horizon) <= params.most_steps:
+                return states, horizon
+            grid += 1
 
     @staticmethod
     def _grids(state: Incumbent) -> list[int]:
