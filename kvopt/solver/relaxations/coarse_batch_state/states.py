@@ -135,16 +135,22 @@ class CoarseBatchStates(BatchStates):
         before = np.repeat(np.arange(len(self)), np.diff(table.first))
         running = table.running[before].astype(np.int64)
         enough = (running + 1) * (self.grid - 1)  # for every variant
-        keys = np.stack((table.shape, running, np.minimum(room[before], enough)))
-        distinct, index = np.unique(keys, axis=1, return_inverse=True)
+        left = np.minimum(room[before], enough)
+        sizes = (1 + int(running.max(initial=0)), 1 + int(left.max(initial=0)))
+        keys = (table.shape.astype(np.int64) * sizes[0] + running) * sizes[1] + left
+        distinct, index = np.unique(keys, return_inverse=True)
+        marks, others = np.divmod(distinct, sizes[0] * sizes[1])
+        beside, left = np.divmod(others, sizes[1])
         of_mark = [np.flatnonzero(self._mark == mark) for mark in range(self._mark.max() + 1)]
         choices = []
-        for mark, beside, left in distinct.T.tolist():
+        for mark, number, tokens in zip(
+            *map(np.ndarray.tolist, (marks, beside, left)), strict=True
+        ):
             those = of_mark[mark]
-            needed = variants.own[those] + beside * variants.each[those]
-            choices.append(those[needed <= left])
+            needed = variants.own[those] + number * variants.each[those]
+            choices.append(those[needed <= tokens])
         most = max(map(len, choices), default=0)
         filled = np.full((len(choices), most + 1), len(variants.type))
         for row, chosen in zip(filled, choices, strict=True):
             row[: len(chosen)] = chosen
-        return index.reshape(-1).astype(np.int32), filled
+        return index.astype(np.int32), filled
