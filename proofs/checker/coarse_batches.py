@@ -126,36 +126,24 @@ class CoarseBatches:
             For a mark, how many run, and what memory is left: the last time at which a completion
             pays, and the number of its dual; `NOBODY` if nobody may complete then.
         """
-        parent, last, children, sizes = self._parent, self._last, self._children, self._sizes
-        looks, older, room, budget = self._looks, self._older, self.room, self.budget
-        aged, lasts = array("i", [0]) * len(self), array("i", [horizon]) * len(self)
-        firsts = array("i", [0]) * len(self)
-        all_marks, all_rests = array("i"), array("i")  # of each batch, and what it is without one
+        looks, room, budget = self._looks, self.room, self.budget
+        self._aged = array("i", [0]) * len(self)
+        self._firsts = array("i", [0]) * len(self)
+        lasts = array("i", [horizon]) * len(self)
+        all_marks, all_rests = array("i"), array("i")
         for k in range(1, len(self.bounds) - 1):
             begin, end = self.bounds[k : k + 2]
             budget.spend((end - begin) * (40 + 12 * k))
             budget.use((end - begin) * RUN_BYTES * k)
-            above, above_marks, above_rests = self.bounds[k - 1], all_marks, all_rests
-            all_marks, all_rests = array("i"), array("i")
-            for i in range(begin, end):
-                p, mark = parent[i], last[i]
-                place = (p - above) * (k - 1)
-                all_marks.extend(above_marks[place : place + k - 1])
-                all_marks.append(mark)
-                rests = above_rests[place : place + k - 1]
-                all_rests.extend([children[rest] + mark - last[rest] for rest in rests])
-                all_rests.append(p)
-                firsts[i] = max(firsts[p], looks[mark])
-                old, place = aged[p], older[mark]
-                fits = min(old, place) >= 0 and place - last[old] < sizes[old]
-                aged[i] = children[old] + place - last[old] if fits else -1
+            all_marks, all_rests = self._members(k, all_marks, all_rests)
             known: dict[tuple[int, int], tuple[int, int]] = {}
             batches: dict[tuple[int, int], Group] = {}
             starts: dict[int, Group] = {}
             for i in range(end - 1, begin - 1, -1):  # the older ones first
-                place, left, first, before = (i - begin) * k, room[i], firsts[i], -1
-                lives = lasts[aged[i]] - 1 if aged[i] >= 0 else 0
-                row, smaller = [i, aged[i]], []
+                place, left, before = (i - begin) * k, room[i], -1
+                aged, first = self._aged[i], self._firsts[i]
+                lives = lasts[aged] - 1 if aged >= 0 else 0
+                row, smaller = [i, aged], []
                 marks, rests = all_marks[place : place + k], all_rests[place : place + k]
                 for mark, rest in zip(marks, rests):
                     if mark == before:  # those alike once
@@ -184,3 +172,26 @@ class CoarseBatches:
                         starts[first] = Group(first, 2)
                     starts[first].add(lives, (rest, i))
             yield Level(list(batches.values()), list(starts.values()))
+
+    def _members(self, k: int, above_marks: Any, above_rests: Any) -> tuple[Any, Any]:
+        """Return the marks of the batches of k who run, and what each batch is without one.
+
+        Those of the level above are given.  What the batches are a look later, and their first
+        looks, are noted.
+        """
+        parent, last, children, sizes = self._parent, self._last, self._children, self._sizes
+        aged, firsts, looks, older = self._aged, self._firsts, self._looks, self._older
+        all_marks, all_rests = array("i"), array("i")
+        for i in range(*self.bounds[k : k + 2]):
+            p, mark = parent[i], last[i]
+            place = (p - self.bounds[k - 1]) * (k - 1)
+            all_marks.extend(above_marks[place : place + k - 1])
+            all_marks.append(mark)
+            rests = above_rests[place : place + k - 1]
+            all_rests.extend([children[rest] + mark - last[rest] for rest in rests])
+            all_rests.append(p)
+            firsts[i] = max(firsts[p], looks[mark])
+            old, place = aged[p], older[mark]
+            fits = min(old, place) >= 0 and place - last[old] < sizes[old]
+            aged[i] = children[old] + place - last[old] if fits else -1
+        return all_marks, all_rests

@@ -249,7 +249,7 @@ BUGS: tuple[tuple[str, str, str], ...] = (
     ("coarse_batches", "if self.first <= look", "if self.first < look"),
     ("coarse_batches", "children[rest] + mark - last[rest] for", "children[rest] for"),
     ("coarse_batches", "place - last[old] < sizes[old]", "place - last[old] < sizes[old] - 1"),
-    ("coarse_batches", "lasts[aged[i]] - 1 if", "lasts[aged[i]] - 2 if"),
+    ("coarse_batches", "lasts[aged] - 1 if", "lasts[aged] - 2 if"),
     ("coarse_batches", "lives = max(lives, pays)", "lives = min(lives, pays)"),
     ("coarse_batches", "if lives < first:", "if lives <= first:"),
     ("coarse_batches", "if pays >= first:", "if pays > first:"),
