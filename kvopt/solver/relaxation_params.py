@@ -232,8 +232,8 @@ class CoarseBatchStateParams:
     checked_bytes: int = 880_000_000
     most_counting: int = 2_000_000
     most_lost: float = 0.04
-    growth: float = 3.0
-    least_rise: float = 2e-5
+    growth: float = 4.0
+    least_rise: float = 6e-5
     early_rise: float = 4e-4
     first_costs: int = 100_000
     few_costs: int = 1_000_000
