@@ -196,13 +196,15 @@ class CoarseBatchStateParams:
     late_share
         The same for few requests, where event order comes first and branch and bound follows.
     most_states
-        A grid with more batch states is not used; the checker takes no more than 400,000.
+        A grid with more batch states is not used; the checker takes no more than 4,000,000.
     most_costs
-        Nor one with more costs-to-go, states times steps of the grid; the checker takes about a
-        microsecond for each.
-    most_steps
-        The finest grid becomes wider until the checker needs no more steps than this; by default it
-        stops after 800 million.
+        Nor one with more states times steps of the grid.  About a tenth of them are looked at.
+    most_steps, most_bytes
+        The finest grid becomes wider until the checker needs no more steps and bytes than this with
+        the first duals there.
+    checked_steps, checked_bytes
+        A bound is not proved that takes the checker more; by default it stops after 800 million
+        steps, and at 900 million bytes.
     most_counting
         Nor one with more marks, looks and prompts, times tokens of memory: counting the states
         takes some 40 nanoseconds for each.
@@ -216,19 +218,25 @@ class CoarseBatchStateParams:
         and on the others, whose duals are only a beginning.  They go before that of the bundle.
     first_costs
         Grids with fewer costs-to-go are not used to begin with.
+    few_costs
+        Where more are looked at than this, most steps of the ascent look at promising ones only.
     """
 
     share: float = 0.8
     late_share: float = 0.3
-    most_states: int = 400_000
-    most_costs: int = 40_000_000
-    most_steps: int = 750_000_000
+    most_states: int = 1_500_000
+    most_costs: int = 200_000_000
+    most_steps: int = 500_000_000
+    most_bytes: int = 700_000_000
+    checked_steps: int = 780_000_000
+    checked_bytes: int = 880_000_000
     most_counting: int = 2_000_000
     most_lost: float = 0.04
-    growth: float = 3.0
-    least_rise: float = 2e-5
+    growth: float = 4.0
+    least_rise: float = 6e-5
     early_rise: float = 4e-4
     first_costs: int = 100_000
+    few_costs: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)

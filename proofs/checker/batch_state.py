@@ -18,10 +18,13 @@ looked for.  On the path of such a schedule no completion costs more than the
     slack  =  D (low - 1) - sum of n_k w_k - V :
 leave out that run and all others that cost more than 0; what remains costs V at least.  The
 *cost-to-go* of a time and a batch is that of the cheapest path on from there on which no
-completion costs more than the slack; there may be none.  A node is a time, a batch, and how many
-of each type have yet to complete; kept is the cheapest path to it.  Along the path of the
-schedule no node's cost and cost-to-go exceed D (low - 1) - sum of n_k w_k, and each is kept with
-no more than what it costs there, as it follows from one that is.  So its end would be found.
+completion costs more than the slack; there may be none.  Batches are left out that cost more from
+there on than the empty one and the slack: the completions so far of the schedule and the cost-to-go
+of the empty batch are V at least, as the runs of those who run can be left out.  A node is a time,
+a batch, and how many of each type have yet to complete; kept is the cheapest path to it.  Along the
+path of the schedule no node's cost and cost-to-go exceed D (low - 1) - sum of n_k w_k, and each is
+kept with no more than what it costs there, as it follows from one that is.  So its end would be
+found.
 
 With release times (text/release_times.md, theorem 5) a completion at t costs the bound D t less
 the largest dual of those who may have started at t - o (release_duals); nodes know which it is,
@@ -139,7 +142,7 @@ def costs_to_go(
         while ranks < len(duals) and scale * t - duals[ranks] <= slack:
             ranks += 1
         budget.spend(10 + 3 * len(found) + 10 * ranks)
-        found = completing(batches, costs, after, charges.least(t, ranks, slack))
+        found = completing(batches, costs, after, charges.least(t, ranks, slack), slack)
         if keep:
             budget.hold(200 + 12 * len(found))
             kept.append((array("i", found), array("q", [costs[one] for one in found])))
@@ -149,13 +152,14 @@ def costs_to_go(
 
 
 def completing(
-    batches: Batches, costs: list[int], after: dict[int, int], gains: list[int]
+    batches: Batches, costs: list[int], after: dict[int, int], gains: list[int], slack: int
 ) -> list[int]:
     """Enter the costs-to-go before the completions of a time; return the batches that have one.
 
     `after` are the costs after them; `gains` what completions cost, of the ranks that may be.
+    Batches that cost more from there on than the empty one and the slack are left out.
     """
-    ranks = len(gains)
+    ranks, most = len(gains), after[0] + slack
     levels: list[list[int]] = [[] for _ in range(1 + max(map(batches.running.__getitem__, after)))]
     for one, cost in after.items():
         costs[one] = cost
@@ -166,7 +170,10 @@ def completing(
         more = levels[i + 1] if i + 1 < len(levels) else []
         steps = 2 * len(level)
         for batch in level:
-            cost = costs[batch]
+            if (cost := costs[batch]) > most:
+                costs[batch] = MAX_COST
+                continue
+            found.append(batch)
             larger = grown[batch]
             if tried[batch] < ranks:
                 larger = batches.more(batch, ranks)
@@ -178,7 +185,6 @@ def completing(
                     if known == MAX_COST:
                         more.append(one)
         batches.budget.spend(2 * steps)
-        found += level
         if more and i + 1 == len(levels):
             levels.append(more)
     return found

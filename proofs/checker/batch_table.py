@@ -37,17 +37,15 @@ class BatchTable:
         For each batch: how many run, and what memory is left.
     """
 
-    def __init__(
-        self, memory: int, kinds: list[tuple[int, int]], budget: Budget, step: int = 1
-    ) -> None:
-        """Find all batches; in each of its rounds a request has `step` tokens more."""
+    def __init__(self, memory: int, kinds: list[tuple[int, int]], budget: Budget) -> None:
+        """Find all batches."""
         longest: dict[int, int] = {}
         for prompt, output in kinds:
             longest[prompt] = max(longest.get(prompt, 0), output)
         budget.spend(5 * sum(longest.values()))
         budget.use(200 * sum(longest.values()))
-        members = sorted((s + 1 + step * j, s) for s, o in longest.items() for j in range(o))
-        ranks = {(s + 1 + step * (o - 1), s): rank for rank, (s, o) in enumerate(kinds)}
+        members = sorted((s + 1 + j, s) for s, o in longest.items() for j in range(o))
+        ranks = {(s + o, s): rank for rank, (s, o) in enumerate(kinds)}
         batches: list[Batch] = [()]
         rooms, lasts = [memory], [0]
         at = 0
@@ -68,9 +66,9 @@ class BatchTable:
         budget.spend((8 * len(batches) + 2 * sum(map(len, batches))) * len(longest))
         budget.hold(8 * len(batches) * len(longest))
         number = {batch: i for i, batch in enumerate(batches)}
-        ends = {(s + 1 + step * (o - 1), s) for s, o in longest.items()}
+        ends = {(s + o, s) for s, o in longest.items()}
         self.aged = [
-            -1 if ends & set(batch) else number.get(tuple((b + step, s) for b, s in batch), -1)
+            -1 if ends & set(batch) else number.get(tuple((b + 1, s) for b, s in batch), -1)
             for batch in batches
         ]
         by_prompt = {

@@ -14,21 +14,27 @@ request add up to its completion time, and it is long b times (lemma 2).  So D t
 schedule is at least g V + sum of n ((g - b) w + b w') over all types, V the cost of the cheapest
 path and w, w' the duals of the short and the long (theorem 4).  With q = 0 no look sees it, and w
 is 0.
+
+On the cheapest path every completion pays, D t < w: runs whose completion does not can be left
+out.  Leave out the starts after a look, too: so a batch seen there *lives*, all who run can
+complete from there on, each while that pays (lemma 6).  No others are looked at, nor those with
+someone who has been through more looks than there were.
 """
 
 from __future__ import annotations
 
+from array import array
 from typing import Any, NamedTuple
 
-from batch_table import BatchTable
 from budget import Budget
+from coarse_batches import NOBODY, CoarseBatches, Pay
 from instances import Types
 from limits import MAX_NUMBER
 from reading import Refused, fields, integer, listed, series
 
 MAX_GRID = 10**6
 MAX_HORIZON = 10**6
-MAX_COST = 2**62
+NONE = 2**62  # more than any path costs
 
 
 class Variant(NamedTuple):
@@ -40,7 +46,6 @@ class Variant(NamedTuple):
 
 
 Variants = dict[tuple[int, int], list[Variant]]  # by (prompt, looks)
-Ends = list[list[tuple[int, int]]]  # for each batch: (batch after a completion, largest dual)
 
 
 def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Budget) -> int:
@@ -53,9 +58,8 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
     horizon = max(0, -(-most // scale))
     if horizon > MAX_HORIZON:
         raise Refused(f"proof.duals: some completion pays after time {MAX_HORIZON}")
-    table = BatchTable(memory, list(variants), budget, grid)
-    ends = completions(table, list(variants.values()), budget)
-    return max(0, -(-(value + grid * cheapest(table, ends, scale, horizon, budget)) // scale))
+    value += grid * cheapest(memory, variants, grid, scale, horizon, budget)
+    return max(0, -(-value // scale))
 
 
 def read_variants(types: Types, grid: int, given: Any, budget: Budget) -> tuple[Variants, int]:
@@ -80,49 +84,65 @@ def read_variants(types: Types, grid: int, given: Any, budget: Budget) -> tuple[
     return variants, value
 
 
-def completions(table: BatchTable, variants: list[list[Variant]], budget: Budget) -> Ends:
-    """Return what completions lead from each batch to which, with the largest dual each."""
-    largest: dict[tuple[int, int, int], int | None] = {}
-    found = []
-    budget.spend(6 * table.completions)
-    budget.hold(80 * table.completions + 80 * len(table.done))
-    for running, room, done in zip(table.running, table.rooms, table.done):
-        ends = []
-        for rest, rank in done:
-            if (key := (rank, running, room)) not in largest:
-                budget.spend(20 + 4 * len(variants[rank]))
-                budget.hold(300)
-                fits = [dual for own, each, dual in variants[rank] if own + running * each <= room]
-                largest[key] = max(fits, default=None)
-            if (dual := largest[key]) is not None:
-                ends.append((rest, dual))
-        found.append(ends)
-    return found
+def cheapest(
+    memory: int, variants: Variants, grid: int, scale: int, horizon: int, budget: Budget
+) -> int:
+    """Return the cost of the cheapest path; no completion pays from the horizon on."""
+    looks: dict[int, int] = {}
+    for s, q in variants:
+        looks[s] = max(looks.get(s, 0), q)
+    batches = CoarseBatches(memory, looks, grid, budget)
+    duals, pay = payments(batches, variants, grid, scale)
+    if horizon * len(batches.bounds) * duals[-1] > NONE:
+        raise Refused("proof.duals: has duals that are too large")
+    budget.spend((20 + 2 * len(duals)) * horizon)
+    levels = list(batches.living(horizon, pay))
+    for level in levels:
+        for group in (*level.batches, *level.starts):
+            budget.spend(20 * horizon)
+            group.sort()
+    # Costs-to-go from look t + 1 on, before the completions of t + 1; then those of look t.
+    after = array("q", [0]) + array("q", [NONE]) * len(batches)
+    costs = array("q", after)
+    for t in range(horizon - 1, 0, -1):
+        costs[0] = min(0, after[0])
+        charges = [scale * t - dual for dual in duals]
+        for level in levels:
+            for group in level.batches:
+                batch, aged, *ends = group.at(t)
+                if not batch:
+                    continue
+                best = [after[one] for one in aged]
+                for rests, numbers in zip(ends[::2], ends[1::2]):
+                    best = [
+                        cost if cost < (through := costs[rest] + charges[number]) else through
+                        for cost, rest, number in zip(best, rests, numbers)
+                    ]
+                for one, cost in zip(batch, best):
+                    costs[one] = cost
+        for level in reversed(levels):
+            for group in level.starts:
+                for one, larger in zip(*group.at(t)):
+                    if costs[larger] < costs[one]:
+                        costs[one] = costs[larger]
+        after, costs = costs, after
+    return after[0]
 
 
-def cheapest(table: BatchTable, ends: Ends, scale: int, horizon: int, budget: Budget) -> int:
-    """Return the cost of the cheapest path, or less: all is free from the horizon on.
+def payments(
+    batches: CoarseBatches, variants: Variants, grid: int, scale: int
+) -> tuple[list[int], Pay]:
+    """Return all duals, and what tells which one a completion has, and how long it pays."""
+    duals = sorted({one.dual for those in variants.values() for one in those})
+    number = {dual: i for i, dual in enumerate(duals)}
+    of_mark: list[list[Variant]] = [[] for _ in batches.marks]
+    for (s, q), those in variants.items():
+        of_mark[batches.marks[s + 1 + grid * (q - 1), s]] = those
 
-    No completion costs less than 0 there.
-    """
-    size = len(table.aged)
-    after = [0] * size  # costs-to-go from look t + 1 on, before the completions of time t + 1
-    batches = list(zip(table.aged[1:], ends[1:]))
-    budget.hold(200 * size)
-    for t in range(horizon - 1, -1, -1):
-        budget.spend(10 * size + 3 * table.completions)
-        starting = after
-        for one, larger in table.joining:  # the largest first
-            if starting[larger] < starting[one]:
-                starting[one] = starting[larger]
-        if t == 0:
-            break
-        now = scale * t
-        after = [min(0, starting[0])]
-        for aged, those in batches:
-            best = starting[aged] if aged >= 0 else MAX_COST
-            for rest, dual in those:
-                if (through := after[rest] + now - dual) < best:
-                    best = through
-            after.append(best)
-    return min(0, after[0])
+    def pay(mark: int, running: int, room: int) -> tuple[int, int]:
+        batches.budget.spend(20 + 4 * len(of_mark[mark]))
+        batches.budget.hold(300)
+        fits = [dual for own, each, dual in of_mark[mark] if own + running * each <= room]
+        return ((max(fits) - 1) // scale, number[max(fits)]) if fits else NOBODY
+
+    return duals, pay

@@ -168,8 +168,9 @@ def values_before(
     ranks = []  # the first edges of all, the second of all who have one, ...: to where, with what
     for i in range(degree[order[0]]):
         own = [first[x] + i for x in order if i < degree[x]]
-        ranks.append(([place[graph.after[e]] for e in own], [graph.group[e] for e in own]))
-    values = [values[x] for x in order]
+        after = array("i", [place[graph.after[e]] for e in own])
+        ranks.append((after, array("i", [graph.group[e] for e in own])))
+    values = dense([values[x] for x in order])
     for t in range(high - 1, low - 1, -1):
         now = phase.costs(t)
         before = [values[x] for x in ranks[0][0]]  # nothing starts
@@ -177,14 +178,29 @@ def values_before(
             before[: len(after)] = [
                 a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
             ]
-        values = before
+        values = dense(before)
         if paying is not None:
             paying.spend(2 * number)
             paying.hold(4 * number + ROW_BYTES)
             base = values[place[0]]
-            above = [min(max(value - base, LOWEST), HIGHEST) for value in values]
-            phase.rows[t] = Row(place, base, array("i", above))
+            phase.rows[t] = Row(place, base, clipped([value - base for value in values]))
     return [values[i] for i in place]
+
+
+def clipped(values: list[int]) -> Any:
+    """Return integers of 32 bits, the nearest ones."""
+    try:
+        return array("i", values)
+    except OverflowError:
+        return array("i", [min(max(value, LOWEST), HIGHEST) for value in values])
+
+
+def dense(values: list[int]) -> Any:
+    """Return integers side by side in memory, where they have 64 bits at most: it is faster."""
+    try:
+        return array("q", values)
+    except OverflowError:
+        return values
 
 
 def profile_graph(

@@ -139,6 +139,9 @@ class Coarse:
         self.firsts = sorted({(s + 1, s) for s, _ in self.counts})
         self.last = max(max(pair) for pair in worth.values()) // scale
         self.label = functools.cache(self._label)
+        self.lives = functools.cache(self._lives)
+        self.last_look = functools.cache(self._last_look)
+        self.living_label = functools.cache(self._living_label)
 
     def dual(self, kind: Kind, looks: int) -> int:
         """Return w of the variant that so many looks see."""
@@ -175,6 +178,44 @@ class Coarse:
         ways = [FAR if batch else 0]
         ways += [cost + self.label(t, left) for cost, left in self.completed(batch, t)]
         ways += [self.label(t + 1, new) for new in self.looked(batch)]
+        return min(ways)
+
+    def aged(self, batch: Batch) -> Batch | None:
+        """Return a batch a look later, if nobody starts, or None if that is no coarse batch."""
+        older = tuple((tokens + self.grid, s) for tokens, s in batch)
+        return older if sum(tokens for tokens, _ in older) <= self.memory else None
+
+    def _lives(self, batch: Batch, t: int) -> bool:
+        """Whether all of a batch can complete after look t, each while that pays."""
+        if t > self.last or not batch:
+            return not batch
+        if any(cost < 0 and self.lives(left, t) for cost, left in self.completed(batch, t)):
+            return True
+        older = self.aged(batch)
+        return older is not None and self.lives(older, t + 1)
+
+    def _last_look(self, batch: Batch) -> int:
+        """Return L of Lemma 6, or -1 if it is less."""
+        if not batch:
+            return FAR
+        found = [-1]
+        for worth, left in self.completed(batch, 0):  # at time 0 it costs minus the dual
+            found.append(min(self.last_look(left), -(worth // self.scale) - 1))
+        older = self.aged(batch)
+        if older is not None:
+            found.append(self.last_look(older) - 1)
+        return max(found)
+
+    def _living_label(self, t: int, batch: Batch) -> int:
+        """Return what `label` does, for paths that see living batches only."""
+        through = max((1 + (tokens - s - 1) // self.grid for tokens, s in batch), default=0)
+        assert through <= t
+        if t > self.last:
+            return 0 if not batch else FAR
+        ways = [FAR if batch else 0]
+        ways += [cost + self.living_label(t, left) for cost, left in self.completed(batch, t)]
+        following = self.looked(batch)
+        ways += [self.living_label(t + 1, new) for new in following if self.lives(new, t + 1)]
         return min(ways)
 
     def constant(self) -> int:
@@ -216,8 +257,24 @@ def random_duals(instance: Instance, grid: int, rng: random.Random) -> Coarse:
     return Coarse(instance, grid, scale, worth)
 
 
+def check_living(path: Sequence[Run], coarse: Coarse) -> None:
+    """Lemma 6, for the batches of a path on which all completions pay."""
+    for t in range(1, max((run.start + run.looks for run in path), default=0) + 1):
+        batch = sorted(
+            (run.kind[0] + 1 + coarse.grid * (t - run.start - 1), run.kind[0])
+            for run in path
+            if run.start < t <= run.start + run.looks
+        )
+        assert coarse.lives(tuple(batch), t)
+        for number in range(len(batch)):
+            for some in set(itertools.combinations(batch, number)):
+                for look in range(1, coarse.last + 3):
+                    assert coarse.lives(some, look) == (look <= coarse.last_look(some))
+                assert coarse.last_look(some) >= t
+
+
 def check_schedule(instance: Instance, starts: Sequence[int], coarse: Coarse) -> None:
-    """Lemmas 1 to 3 and 5, and Theorem 4, link by link."""
+    """Lemmas 1 to 3, 5 and 6, and Theorem 4, link by link."""
     grid, total = coarse.grid, sum(starts) + instance.total_output
     cheapest = coarse.label(0, ())
     sums = 0
@@ -235,9 +292,11 @@ def check_schedule(instance: Instance, starts: Sequence[int], coarse: Coarse) ->
             check_path(instance.memory, grid, path[:i] + path[i + 1 :])
         cost = sum(map(coarse.cost, path))
         assert cheapest <= sum(min(0, coarse.cost(run)) for run in path) <= cost
+        check_living([run for run in path if coarse.cost(run) < 0], coarse)
         sums += cost + coarse.scale * unseen
     assert sums == coarse.scale * total - coarse.constant()
     assert coarse.bound() <= total
+    assert coarse.living_label(0, ()) == cheapest
 
 
 def main(fast: bool) -> None:

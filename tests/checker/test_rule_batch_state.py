@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
+import random
+from pathlib import Path
 from typing import Any
 
 import pytest
 from certificate_texts import BATCH_STATE, refusal, repaired
+from mutation import batch_state
+from small_instances import optimum_of, random_instance, types_of
 
+import batch_state as module
+from budget import Budget
 from claims import check
+from kvopt import Instance
+from reading import Refused
 
 
 @pytest.mark.parametrize(
@@ -63,3 +71,36 @@ def test_a_schedule_that_is_cheaper_refutes_a_bound() -> None:
     check(json.dumps(content))
     content["lower_bound"] = 14
     assert "lower_bound: is 14, a schedule costs less" in refusal(json.dumps(content))
+
+
+def outcomes(source: str, cases: list[tuple[Instance, int, dict[str, Any]]]) -> list[int | str]:
+    """What a checker with this source finds: the bound, or why it refuses."""
+    names: dict[str, Any] = {"__name__": "batch_state"}
+    exec(compile(source, "batch_state", "exec"), names)
+    found: list[int | str] = []
+    for instance, low, proof in cases:
+        try:
+            given = (instance.memory, types_of(instance), low, proof, Budget())
+            found.append(names["prove"](*given))
+        except Refused as refused:
+            found.append(str(refused))
+    return found
+
+
+def test_batches_that_are_left_out_change_no_verdict() -> None:
+    rng = random.Random(12)
+    cases = []
+    for _ in range(60):
+        instance = random_instance(rng)
+        best = optimum_of(instance)
+        proof = batch_state(instance, rng, 10**6)
+        cases += [(instance, low, proof) for low in (best - 1, best, best + 1)]
+    source = Path(module.__file__ or "").read_text()
+    text = "after[0] + slack"
+    assert source.count(text) == 1
+    found = outcomes(source, cases)
+    assert found == outcomes(source.replace(text, "MAX_COST"), cases)
+    refuted = [text for text in found if str(text).endswith("a schedule costs less")]
+    assert len(refuted) > 40
+    assert found != outcomes(source.replace(text, "after[0] + slack // 4"), cases)
+    assert found != outcomes(source.replace(text, "min(0, after[0] + slack)"), cases)

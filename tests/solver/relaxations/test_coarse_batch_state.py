@@ -17,13 +17,14 @@ from kvopt.model.formats import CERTIFICATE_FORMAT
 from kvopt.solver.params import CoarseBatchStateParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
-from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
+from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL
 from kvopt.solver.relaxations.batch_state.states import BatchStates
 from kvopt.solver.relaxations.coarse_batch_state.costs_to_go import (
     CoarseCostsToGo,
     first_duals,
     refined,
 )
+from kvopt.solver.relaxations.coarse_batch_state.kernel import COARSE_KERNEL, Functions
 from kvopt.solver.relaxations.coarse_batch_state.stage import (
     CoarseBatchState,
     grids_for,
@@ -32,7 +33,7 @@ from kvopt.solver.relaxations.coarse_batch_state.states import CoarseBatchStates
 from kvopt.solver.sizes import number_of_batch_states
 from kvopt.solver.stage import Incumbent, run_alone
 
-PLAIN = BATCH_STATE_KERNEL.plain
+PLAIN = COARSE_KERNEL.plain
 FEW = SolverParams(
     coarse_batch_state=CoarseBatchStateParams(most_costs=500_000, first_costs=20_000, most_lost=1.0)
 )
@@ -40,7 +41,7 @@ FEW = SolverParams(
 
 @pytest.fixture(scope="module")
 def compiled() -> Functions:
-    return BATCH_STATE_KERNEL.compiled()
+    return COARSE_KERNEL.compiled()
 
 
 def guessed(instance: Instance, grid: int, functions: Functions) -> tuple[CoarseCostsToGo, int]:
@@ -52,7 +53,9 @@ def guessed(instance: Instance, grid: int, functions: Functions) -> tuple[Coarse
     return costs, value
 
 
-def holds(instance: Instance, costs: CoarseCostsToGo, bound: int) -> bool:
+def holds(
+    instance: Instance, costs: CoarseCostsToGo, bound: int, limits: tuple[str, ...] = ()
+) -> bool:
     """Tell whether the checker proves a bound by some duals."""
     content = {
         "format": CERTIFICATE_FORMAT,
@@ -61,7 +64,7 @@ def holds(instance: Instance, costs: CoarseCostsToGo, bound: int) -> bool:
         "lower_bound": bound,
         "proof": costs.content(),
     }
-    (verdict,) = verdicts([certificate_text(content)])
+    (verdict,) = verdicts([certificate_text(content)], limits=limits)
     return verdict.holds
 
 
@@ -94,7 +97,8 @@ def test_with_a_grid_of_one_round_they_are_batch_states() -> None:
         states = BatchStates(instance)
         assert len(states) == len(coarse.states)
         assert number_of_batch_states(instance) == len(states)
-        costs = CostsToGo(states, coarse.horizon, PLAIN, coarse.scale)
+        fine = BATCH_STATE_KERNEL.plain
+        costs = CostsToGo(states, coarse.horizon, fine, coarse.scale)
         assert costs.settle(coarse.duals) == value
 
 
@@ -136,23 +140,91 @@ def test_the_finest_grid_is_wider_where_the_checker_would_take_too_long(
     instance = generate_random("real:requests=16:memory=1000", 1, 1)
     starts = best_list_schedule(instance)
     finest = []
-    for most_steps in (10**9, 4_000_000):
+    for most_steps in (10**9, 1_000_000):
         params = replace(
-            FEW, coarse_batch_state=replace(FEW.coarse_batch_state, most_steps=most_steps)
+            FEW,
+            coarse_batch_state=replace(
+                FEW.coarse_batch_state, most_steps=most_steps, checked_steps=2 * most_steps
+            ),
         )
         result = run_alone(
             CoarseBatchState(compiled, late=True), instance, starts, Stopping(60), params
         )
         assert result.certified.proof is not None
         states = CoarseBatchStates(instance, result.certified.proof["grid"])
-        duals = max(max(row[2:]) for row in result.certified.proof["duals"])
-        looks = -(-duals // result.certified.proof["scale"])
-        assert states.steps_to_check(looks) <= most_steps
         finest.append(states.grid)
         bound = certificate_text(certificate(result, result.certified))
         (verdict,) = verdicts([bound], limits=("--max-steps", str(2 * most_steps)))
         assert verdict.holds, verdict.reason
     assert finest[0] < finest[1]
+
+
+def test_the_checker_takes_no_more_than_is_reckoned(compiled: Functions) -> None:
+    for family, grid in (
+        ("real:requests=16:memory=1000", 20),
+        ("real:requests=24:memory=1000", 30),
+    ):
+        instance = generate_random(family, 1, 3)
+        costs, value = guessed(instance, grid, compiled)
+        steps, size = costs.states.to_check(costs._lives.last)
+        assert costs.can_be_checked(steps, size)
+        assert not costs.can_be_checked(steps - 1, size)
+        assert not costs.can_be_checked(steps, size - 1)
+        limits = ("--max-steps", str(steps), "--max-memory", str(1 + size // 10**6))
+        assert holds(instance, costs, max(0, -(-value // costs.scale)), limits)
+        tight = ("--max-steps", str(steps // 3))
+        assert not holds(instance, costs, max(0, -(-value // costs.scale)), tight)
+
+
+def test_what_the_checker_would_refuse_is_not_proved(compiled: Functions) -> None:
+    """The duals of the ascent ask for more than the first ones did."""
+    instance = generate_random("real:requests=16:memory=1000", 1, 0)
+    starts = best_list_schedule(instance)
+    for limit in ({"checked_steps": 1_000}, {"checked_bytes": 1_000}):
+        params = replace(FEW, coarse_batch_state=replace(FEW.coarse_batch_state, **limit))
+        stage = CoarseBatchState(compiled, late=True)
+        result = run_alone(stage, instance, starts, Stopping(60), params)
+        assert result.rule != "coarse-batch-state"
+        assert result.certified.rule != "coarse-batch-state"
+
+
+def test_completions_of_the_cheapest_path_are_a_slope() -> None:
+    """For other duals the bound is no more than what this path promises."""
+    rng = random.Random(8)
+    higher = 0
+    for _ in range(40):
+        instance = random_instance(rng)
+        costs, value = guessed(instance, rng.randint(1, 4), PLAIN)
+        duals, slope = costs.duals, costs.counts - costs.completions()
+        for _ in range(5):
+            change = np.array([rng.randint(-300, 300) for _ in duals])
+            other = costs.settle(duals + change)
+            assert other is not None
+            assert other <= value + int(slope @ (costs.duals - duals))
+            higher += other > value
+    assert higher > 20
+
+
+@pytest.mark.parametrize("plain", [True, False])
+def test_promising_batches_prove_the_same_near_the_duals(plain: bool, compiled: Functions) -> None:
+    rng = random.Random(9)
+    fewer = 0
+    for _ in range(30):
+        instance = random_instance(rng)
+        costs, value = guessed(instance, rng.randint(1, 4), PLAIN if plain else compiled)
+        duals, size = costs.duals, costs.size
+        if not size:
+            continue
+        assert costs.choose(0, size)
+        fewer += int(costs._chosen.begins[-1]) < size
+        assert costs.settle_chosen(duals) == value
+        margin = 150 * costs.scale  # more than any of these paths costs
+        assert not costs.choose(margin, size - 1)
+        assert costs.choose(margin, size)
+        assert int(costs._chosen.begins[-1]) <= size
+        near = duals + np.array([rng.randint(-20, 20) for _ in duals])
+        assert costs.settle_chosen(near) >= (costs.settle(near) or 0)
+    assert fewer > 10
 
 
 def test_finer_grids_prove_more(compiled: Functions) -> None:

@@ -78,6 +78,11 @@ class CostsToGo:
         """How many requests have each dual, shape (types,)."""
         return self.states.types.counts
 
+    @property
+    def size(self) -> int:
+        """How many costs-to-go there are."""
+        return self.values.size
+
     def settle(self, duals: IntArray) -> int | None:
         """Take duals over and compute the costs-to-go.
 
@@ -248,7 +253,7 @@ class DualAscent:
         if len(guesses) > 1:
             costs.settle(self._best_duals)
         self._bundle.move(self._best_duals / costs.scale, self.best)
-        if costs.values.size <= self.params.few_costs:
+        if costs.size <= self.params.few_costs:
             self._climb(costs.settle, stop)
         else:
             self._climb_by_promising(stop)
@@ -258,7 +263,7 @@ class DualAscent:
         """Take most steps with promising states only, and look at all states in between."""
         costs, params, bundle = self.costs, self.params, self._bundle
         margin = params.first_margin
-        most = costs.values.size // params.promising_share
+        most = costs.size // params.promising_share
         while not stop.over():
             before = self.best
             while not costs.choose(int(costs.scale * margin * abs(self.best)), most):

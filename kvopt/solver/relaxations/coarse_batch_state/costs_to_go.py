@@ -13,8 +13,8 @@ import numpy as np
 from kvopt.model.instance import IntArray, Request
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
-from kvopt.solver.relaxations.batch_state.kernel import NEVER, OVERFLOW, Charges
-from kvopt.solver.relaxations.batch_state.search_kernel import Functions
+from kvopt.solver.relaxations.batch_state.kernel import NEVER, OVERFLOW, Room
+from kvopt.solver.relaxations.coarse_batch_state.kernel import Functions, Gains, Lives, Seen
 from kvopt.solver.relaxations.coarse_batch_state.states import CoarseBatchStates
 from kvopt.solver.relaxations.fluid_duals import fluid_duals
 
@@ -25,33 +25,86 @@ SCALE = 1 << 8
 
 
 class CoarseCostsToGo(CostsToGo):
-    """The costs-to-go of all coarse batches for some duals, one for each variant.
+    """The costs-to-go of all coarse batches that live, for some duals, one for each variant.
 
     Parameters
     ----------
     states
         The coarse batches.
     horizon
-        No dual exceeds this (steps of the grid); from then on costs-to-go are 0.
+        No dual exceeds this (steps of the grid).
     functions
         Compiled or plain functions.
     """
 
-    states: CoarseBatchStates
-
     def __init__(self, states: CoarseBatchStates, horizon: int, functions: Functions) -> None:
-        super().__init__(states, horizon, functions, SCALE)
+        size = len(states)
+        self.states: CoarseBatchStates = states
+        self.horizon = horizon
+        self.scale = SCALE
+        self.duals = np.zeros(len(self.counts), dtype=np.int64)
+        self.room = Room(np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32))
+        self._coarse = functions
+        last = np.empty(size, dtype=np.int32)
+        self._lives = Lives(states.first, last, states.levels)
+        self._living = _no_batches(0)
+        self._chosen = _no_batches(0)
+        self._seen = self._living
+        self._rows = np.empty((2, size), dtype=np.int32)
+        self._take(self.duals)
 
     @property
     def counts(self) -> IntArray:
         """How many requests have each dual, shape (variants,)."""
         return self.states.variants.counts
 
+    @property
+    def size(self) -> int:
+        """How many batches live, over all looks."""
+        return int(self._living.begins[-1])
+
+    @property
+    def looks(self) -> int:
+        """The last look after which a completion pays."""
+        return max(0, -(-int(self.duals.max()) // self.scale) - 1)
+
+    def settle(self, duals: IntArray) -> int | None:
+        """Take duals over, find out which batches live, and compute their costs-to-go."""
+        self._take(duals)
+        begins = np.empty(self.looks + 2, dtype=np.int64)
+        size = self._coarse.find_lives(self.states.table, self._gains, self._lives, begins)
+        if size > len(self._living.batch):
+            self._living = _no_batches(size + size // 8)
+        self._seen = self._living = self._living._replace(begins=begins)
+        self._coarse.list_living(self._lives, self._living)
+        return self._filled()
+
+    def choose(self, margin: int, most: int) -> bool:
+        """Leave out the batches through which paths cost more than others."""
+        if len(self._chosen.batch) != most:
+            self._chosen = _no_batches(most)
+        self._chosen = self._chosen._replace(begins=np.empty_like(self._living.begins))
+        args = (self._gains, self._living, self._cheapest + margin, self._chosen)
+        return self._coarse.choose_seen(self.states.table, *args) >= 0
+
+    def settle_chosen(self, duals: IntArray) -> int | None:
+        """Do as `settle`, for paths through the batches that were chosen; this is no bound."""
+        self._take(duals)
+        self._seen = self._chosen
+        return self._filled()
+
     def completions(self, now: int = 0, state: int = 0) -> IntArray:
         """Return how often each variant completes on the cheapest paths of all shifts."""
-        if now == 0 and self._cheapest > 0:  # the empty path costs less
-            return np.zeros(len(self.duals), dtype=np.int64)
-        return self.states.grid * super().completions(now, state)
+        done = np.zeros(len(self._best), dtype=np.int64)
+        args = (self._gains, self._seen, self.room, self._rows[0], done)
+        self._coarse.follow_seen(self.states.table, *args)
+        each = np.bincount(self._best, done, len(self.duals) + 1)[:-1]
+        return self.states.grid * each.astype(np.int64)
+
+    def can_be_checked(self, most_steps: int, most_bytes: int) -> bool:
+        """Tell whether the checker can do with so many steps and bytes, with the settled duals."""
+        steps, size = self.states.to_check(self._lives.last)
+        return steps <= most_steps and size <= most_bytes
 
     def content(self, nodes: int = 0) -> dict[str, Any]:
         """Return the object "proof" of a certificate."""
@@ -66,20 +119,27 @@ class CoarseCostsToGo(CostsToGo):
             "duals": sorted(rows.tolist()),
         }
 
-    def _charges_of(self, duals: IntArray) -> Charges:
-        """Return what completions cost at each time: those of each class by its best variant."""
-        choices, filled = self.states.choices, np.append(duals, -NEVER)
-        best = choices[np.arange(len(choices)), filled[choices].argmax(axis=1)]
-        times = self.scale * np.arange(len(self.values))
-        cost = np.minimum(times[:, None] - filled[best], NEVER)
-        variant = np.minimum(best, len(duals) - 1)  # any will do where none may complete
-        return Charges(cost, np.ascontiguousarray(np.broadcast_to(variant, cost.shape)), 0)
+    def _take(self, duals: IntArray) -> None:
+        self.duals = np.minimum(duals, self.scale * self.horizon)
+        choices, filled = self.states.choices, np.append(self.duals, -NEVER)
+        self._best: IntArray = choices[np.arange(len(choices)), filled[choices].argmax(axis=1)]
+        self._gains = Gains(filled[self._best], self.scale)
+
+    def _filled(self) -> int | None:
+        args = (self._gains, self._seen, *self._rows)
+        return self._value(self._coarse.fill_seen(self.states.table, *args))
 
     def _value(self, cheapest: int) -> int | None:
         if cheapest == OVERFLOW:
             return None
         self._cheapest = int(cheapest)
-        return self.states.grid * min(0, self._cheapest) + self.demand()
+        return self.states.grid * self._cheapest + self.demand()
+
+
+def _no_batches(room: int) -> Seen:
+    """Return room for so many batches of all looks."""
+    empty = np.zeros(2, dtype=np.int64)
+    return Seen(empty, np.empty(room, dtype=np.int32), np.empty(room, dtype=np.int32))
 
 
 def first_duals(states: CoarseBatchStates) -> FloatArray:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import CoarseBatchStateParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import DualAscent
-from kvopt.solver.relaxations.batch_state.search_kernel import BATCH_STATE_KERNEL, Functions
 from kvopt.solver.relaxations.coarse_batch_state.costs_to_go import (
     CoarseCostsToGo,
     first_duals,
     refined,
 )
+from kvopt.solver.relaxations.coarse_batch_state.kernel import COARSE_KERNEL, Functions
 from kvopt.solver.relaxations.coarse_batch_state.states import CoarseBatchStates
 from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit, number_of_batch_states
@@ -51,34 +54,50 @@ class CoarseBatchState:
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Raise the bound grid by grid, each beginning with the duals of the one before."""
-        functions = self.functions or BATCH_STATE_KERNEL.compiled(stop)
+        functions = self.functions or COARSE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
         before, grids = None, self._grids(state)
         for number, grid in enumerate(grids):
             if state.closed or stop.over():
                 return
-            states, horizon = self._states(state, grid)
-            guess = first_duals(states) if before is None else refined(*before, states)
-            costs = CoarseCostsToGo(states, horizon, functions)
+            costs = self._begun(state, grid, before, functions)
+            if costs is None:
+                return
             rise = params.least_rise if number == len(grids) - 1 else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
-            ascent = DualAscent(costs, replace(common, least_rise=rise), bundle)
-            value = ascent.run([guess], stop)
-            if value is None:
+            own = replace(common, least_rise=rise, few_costs=params.few_costs)
+            ascent = DualAscent(costs, own, bundle)
+            value = ascent.run([costs.duals / costs.scale], stop)
+            if value is None or not costs.can_be_checked(
+                params.checked_steps, params.checked_bytes
+            ):
                 return
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-batch-state", costs.content()))
-            before = states, costs.duals / costs.scale
+            before = costs.states, costs.duals / costs.scale
 
     @staticmethod
-    def _states(state: Incumbent, grid: int) -> tuple[CoarseBatchStates, int]:
-        """Return the states on a grid, or on a wider one that the checker takes, and a horizon."""
+    def _begun(
+        state: Incumbent,
+        grid: int,
+        before: tuple[CoarseBatchStates, FloatArray] | None,
+        functions: Functions,
+    ) -> CoarseCostsToGo | None:
+        """Return costs-to-go on a grid, or on a wider one that the checker takes.
+
+        They are those of the first duals, or of those from before; None if one of them does not
+        fit into 32 bits.
+        """
         params, common = state.params.coarse_batch_state, state.params.batch_state
         while True:
             states = CoarseBatchStates(state.instance, grid)
             horizon = int(common.horizon_factor * state.makespan / grid) + 2
-            if states.steps_to_check(horizon) <= params.most_steps:
-                return states, horizon
+            guess = first_duals(states) if before is None else refined(*before, states)
+            costs = CoarseCostsToGo(states, horizon, functions)
+            if costs.settle(np.rint(guess * costs.scale).astype(np.int64)) is None:
+                return None
+            if costs.can_be_checked(params.most_steps, params.most_bytes):
+                return costs
             grid += 1
 
     @staticmethod

@@ -53,18 +53,45 @@ class CoarseBatchStates(BatchStates):
         Which variants a completion of each class may be of, filled up with the number of
         variants, shape (classes, most).  The classes are the shapes of `table`: completions that
         take away the same tokens, beside as many others, with as much memory left.
+    first
+        The first look at which each batch may be seen, shape (states,).
     """
 
     def __init__(self, instance: Instance, grid: int) -> None:
         self.grid = grid
         self.variants = self._all_variants(instance)
         super().__init__(instance)
+        self.first = self._first_looks()
         classes, self.choices = self._classes()
         self.table = self.table._replace(shape=classes)
 
-    def steps_to_check(self, horizon: int) -> int:
-        """Return about how many steps of its budget the checker takes for so many looks."""
-        return horizon * (10 * len(self) + 3 * len(self.table.completed))
+    @property
+    def levels(self) -> IntArray:
+        """Where the batches of 0, 1, 2, ... who run begin, and their number."""
+        return np.array(self._bounds)
+
+    def to_check(self, last: Int32Array) -> tuple[int, int]:
+        """Return how many steps and bytes of its budget the checker takes, or a little more.
+
+        Parameters
+        ----------
+        last
+            The last look at which each batch lives, shape (states,).
+        """
+        table = self.table
+        looks = np.maximum(last.astype(np.int64) - self.first + 1, 0)
+        starts = np.bincount(table.admitted[table.admitted >= 0], minlength=len(self))
+        width = 5 + 2 * (np.diff(table.first) + starts)
+        sizes = np.diff(self.levels)
+        running = np.arange(len(sizes))
+        groups = (running[table.running] * (1 + self.first.max()) + self.first) * 10**6 + width
+        number = 2 * len(np.unique(groups[looks > 0]))
+        rooms = len(self._members.tokens) * len(sizes) * self.instance.memory
+        rooms = min(rooms, len(table.completed))  # for which a completion is looked up
+        steps = (sizes * (60 + 12 * running)).sum() + (20 * (looks > 0) + looks * width).sum()
+        steps += (20 + 20 * number + 2 * len(self.variants.type)) * int(last.max()) + 60 * rooms
+        held = ((looks > 0) * (60 + 9 * width)).sum() + (10 * sizes * running).max()
+        return int(steps), int(held) + 70 * len(self) + 300 * rooms
 
     def _all_variants(self, instance: Instance) -> Variants:
         types, grid = instance.request_types(), self.grid
@@ -91,6 +118,14 @@ class CoarseBatchStates(BatchStates):
         looks = {s: -(-o // grid) for s, o in longest_outputs(self.instance).items()}
         return members_of(looks, grid, shape_of)
 
+    def _first_looks(self) -> Int32Array:
+        """Return the first look at which each batch may be seen."""
+        looks = 1 + (self._members.tokens - self._members.prompt - 1) // self.grid
+        first = np.ones(len(self), dtype=np.int32)
+        for level in self._levels():
+            first[level] = np.maximum(first[self._parent[level]], looks[self._last[level]])
+        return first
+
     def _classes(self) -> tuple[Int32Array, IntArray]:
         """Return the class of each completion, and the variants that each class may be of."""
         table, variants = self.table, self.variants
@@ -100,16 +135,22 @@ class CoarseBatchStates(BatchStates):
         before = np.repeat(np.arange(len(self)), np.diff(table.first))
         running = table.running[before].astype(np.int64)
         enough = (running + 1) * (self.grid - 1)  # for every variant
-        keys = np.stack((table.shape, running, np.minimum(room[before], enough)))
-        distinct, index = np.unique(keys, axis=1, return_inverse=True)
+        left = np.minimum(room[before], enough)
+        sizes = (1 + int(running.max(initial=0)), 1 + int(left.max(initial=0)))
+        keys = (table.shape.astype(np.int64) * sizes[0] + running) * sizes[1] + left
+        distinct, index = np.unique(keys, return_inverse=True)
+        marks, others = np.divmod(distinct, sizes[0] * sizes[1])
+        beside, left = np.divmod(others, sizes[1])
         of_mark = [np.flatnonzero(self._mark == mark) for mark in range(self._mark.max() + 1)]
         choices = []
-        for mark, beside, left in distinct.T.tolist():
+        for mark, number, tokens in zip(
+            *map(np.ndarray.tolist, (marks, beside, left)), strict=True
+        ):
             those = of_mark[mark]
-            needed = variants.own[those] + beside * variants.each[those]
-            choices.append(those[needed <= left])
+            needed = variants.own[those] + number * variants.each[those]
+            choices.append(those[needed <= tokens])
         most = max(map(len, choices), default=0)
         filled = np.full((len(choices), most + 1), len(variants.type))
         for row, chosen in zip(filled, choices, strict=True):
             row[: len(chosen)] = chosen
-        return index.reshape(-1).astype(np.int32), filled
+        return index.astype(np.int32), filled
