@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -36,8 +36,7 @@ FEW = 64
 """Up to so many quotients are added up one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+class Weights(NamedTuple):
     """The weights w_1..w_o of the rounds of a request, summed up.
 
     Parameters
@@ -131,7 +130,7 @@ def sum_of_quotients(numerators: list[int], denominators: list[int], places: int
         return sum((above << places) // below for above, below in pairs)
     below = np.array(denominators, dtype=np.int64)
     whole, rest = np.divmod(np.array(numerators, dtype=np.int64), below)
-    total = sum(whole.tolist())
+    total: int = sum(whole.tolist())
     while places > 0:
         bits = min(step, places)
         whole, rest = np.divmod(rest << bits, below)
