@@ -37,7 +37,7 @@ __all__ = [
 LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
 """What the checker may take for a certificate of one's own, if its usual budget does not do."""
 
-LEAST_CHECK_SECONDS = 1.0
+LEAST_CHECK_SECONDS = 0.5
 """So long the check of a certificate may take, however short the limit of an instance is."""
 
 CHECK_SHARE = 0.05
