@@ -83,8 +83,8 @@ def list_schedules(
 ) -> Iterator[IntArray]:
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
-    The first are pipelines and the classes of GBA, which cost array work only.  Then the requests
-    are listed by output length, by area, by peak and by the batches of Sorted-F; each list is
+    The first are pipelines and the classes of GBA, which cost array work only; with many requests
+    the list by area comes before them.  Then the requests are listed by output length, by area, by peak and by the batches of Sorted-F; each list is
     placed as early as possible in list order, staggered, and as early as possible with gaps
     filled; and in the end the requests of all of these are moved to earlier starts.  So no
     clairvoyant policy is cheaper: MC-SF, SVF, Sorted-F, the SPT pipeline and GBA are among these,
@@ -105,19 +105,26 @@ def list_schedules(
     refuse_releases(instance, "what clairvoyant policies do with all requests at once")
     params = params or ListScheduleParams()
     prompts, outputs, memory = instance.prompts, instance.outputs, instance.memory
+    place = _placer(instance, stop, params, windows or WindowParams())
+    placed, ways = [], []
+
+    def of_policies() -> Iterator[IntArray]:
+        for order in _policy_orders(instance, stop):
+            ways.append(place(order))
+            if (starts := next(ways[-1], None)) is not None:
+                placed.append(starts)
+                yield starts
+
+    by_rule = of_policies()
+    if len(instance) >= params.compiled_requests:  # with little time the best rule comes first
+        yield from itertools.islice(by_rule, 1)
     yield pipelined(instance)
     yield pipeline_starts(prompts, outputs, memory)
     largest = geometric_slices(GBA_ALPHA, Fraction(1))
     classes = class_starts(prompts, outputs, memory, largest, sps_spacing)
     yield classes
     small = len(instance) <= params.gap_filling_requests
-    place = _placer(instance, stop, params, windows or WindowParams())
-    placed, ways = [], []
-    for order in _policy_orders(instance, stop):
-        ways.append(place(order))
-        if (starts := next(ways[-1], None)) is not None:
-            placed.append(starts)
-            yield starts
+    yield from by_rule
     if not stop.over():
         ways += [place(order) for order in _lists(instance)]
     for starts in itertools.chain.from_iterable(ways):
