@@ -29,8 +29,9 @@ from kvopt.generate import generate_random
 from kvopt.solver.params import GridProgramParams
 from kvopt.solver.primal.list_schedules import list_schedules
 from kvopt.solver.relaxations.grid_program.piecewise import piecewise_bound
+from kvopt.solver.releases.list_schedules import dispatched
 from kvopt.solver.solve import RELEASE_PLAN
-from kvopt.theory.ordering import area_order, in_order_cost
+from kvopt.theory.ordering import area_order, areas, in_order_cost
 
 T = TypeVar("T")
 
@@ -107,6 +108,20 @@ def test_a_limit_of_calls_is_kept_and_the_best_rules_are_among_what_is_found(
     assert made < 1.05 * limit
     assert result.objective == best.objective
     assert result.lower_bound == best.lower_bound
+
+
+def test_one_rule_is_placed_however_little_time_there_is() -> None:
+    for spec in (MIXED, ARRIVING):
+        instance = generate_random(spec.format(2_000), 1, 0)
+        late = instance.has_releases
+        key = instance.outputs if late else areas(instance.prompts, instance.outputs)
+        starts = dispatched(instance, key, Stopping())
+        assert starts is not None
+        cost = int((starts + instance.outputs - instance.releases).sum())
+        assert solve(instance, 0).objective <= cost
+        stop = Stopping()
+        stop.interrupt()
+        assert solve(instance, 0, stop=stop).objective > cost
 
 
 def test_shortest_volume_first_is_placed_first() -> None:

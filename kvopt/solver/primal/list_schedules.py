@@ -24,7 +24,7 @@ from kvopt.solver.primal.window_annealing import (
     rounds_needed,
 )
 from kvopt.solver.primal.window_kernel import WINDOWS
-from kvopt.solver.releases.dispatch_kernel import dispatched_by_rank
+from kvopt.solver.releases.dispatch_kernel import dispatched_at_least
 from kvopt.solver.stage import Incumbent, refuse_releases
 from kvopt.theory.batches import batch_order
 from kvopt.theory.classes import class_starts, pulled_beside
@@ -84,12 +84,12 @@ def list_schedules(
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
     The first are pipelines and the classes of GBA, which cost array work only; with many requests
-    the list by area comes before them.  Then the requests are listed by output length, by area, by peak and by the batches of Sorted-F; each list is
-    placed as early as possible in list order, staggered, and as early as possible with gaps
-    filled; and in the end the requests of all of these are moved to earlier starts.  So no
-    clairvoyant policy is cheaper: MC-SF, SVF, Sorted-F, the SPT pipeline and GBA are among these,
-    and GBA-D up to some number of requests.  With many requests the lists are placed by compiled
-    code, and no request is moved.
+    the list by area comes before them, even if `stop` is over.  Then the requests are listed by
+    output length, by area, by peak and by the batches of Sorted-F; each list is placed as early as
+    possible in list order, staggered, and as early as possible with gaps filled; and in the end the
+    requests of all of these are moved to earlier starts.  So no clairvoyant policy is cheaper:
+    MC-SF, SVF, Sorted-F, the SPT pipeline and GBA are among these, and GBA-D up to some number of
+    requests.  With many requests the lists are placed by compiled code, and no request is moved.
 
     Parameters
     ----------
@@ -107,16 +107,17 @@ def list_schedules(
     prompts, outputs, memory = instance.prompts, instance.outputs, instance.memory
     place = _placer(instance, stop, params, windows or WindowParams())
     placed, ways = [], []
+    many = len(instance) >= params.compiled_requests
 
     def of_policies() -> Iterator[IntArray]:
-        for order in _policy_orders(instance, stop):
+        for order in _policy_orders(instance, stop, one=many):
             ways.append(place(order))
             if (starts := next(ways[-1], None)) is not None:
                 placed.append(starts)
                 yield starts
 
     by_rule = of_policies()
-    if len(instance) >= params.compiled_requests:  # with little time the best rule comes first
+    if many:  # with little time the best rule comes first
         yield from itertools.islice(by_rule, 1)
     yield pipelined(instance)
     yield pipeline_starts(prompts, outputs, memory)
@@ -151,7 +152,7 @@ def _placer(
 
     def place(order: Sequence[int]) -> Iterator[IntArray | None]:
         if many:
-            yield dispatched_by_rank(instance, np.array(order), stop)
+            yield dispatched_at_least(instance, np.array(order), stop)
         else:
             yield earliest_fit(instance, order, stop, in_order=True)
         yield staggered_fit(instance, order, stop, params)
@@ -195,7 +196,7 @@ class CompiledLists:
     def placed(self, order: Sequence[int]) -> Iterator[IntArray | None]:
         """Yield the list in order, staggered, and with gaps filled."""
         places = np.array(order, dtype=np.int64)
-        yield dispatched_by_rank(self.instance, places, self.stop)
+        yield dispatched_at_least(self.instance, places, self.stop)
         for delays in (AS_BEFORE, WITHOUT_DELAYS):
             if self.stop.over():
                 return
@@ -228,8 +229,8 @@ class CompiledLists:
         return line.starts()
 
 
-def _policy_orders(instance: Instance, stop: Stopping) -> Iterator[tuple[int, ...]]:
-    """Yield the orders of SVF, MC-SF and Sorted-F, each once, until it is over."""
+def _policy_orders(instance: Instance, stop: Stopping, one: bool) -> Iterator[tuple[int, ...]]:
+    """Yield the orders of SVF, MC-SF and Sorted-F, each once, until it is over; at least `one`."""
     prompts, outputs = instance.prompts, instance.outputs
     rules: tuple[Callable[[], Sequence[int]], ...] = (
         lambda: area_order(prompts, outputs).tolist(),
@@ -238,7 +239,7 @@ def _policy_orders(instance: Instance, stop: Stopping) -> Iterator[tuple[int, ..
     )
     seen: set[tuple[int, ...]] = set()
     for rule in rules:
-        if stop.over():
+        if stop.over() and (seen or not one):
             return
         order = tuple(rule())
         if order not in seen:

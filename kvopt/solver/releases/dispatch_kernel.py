@@ -16,7 +16,18 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.compiling import Kernel
 
-__all__ = ["DISPATCH_KERNEL", "DispatchFunctions", "Dispatched", "Queued", "dispatched_by_rank"]
+__all__ = [
+    "DISPATCH_KERNEL",
+    "DispatchFunctions",
+    "Dispatched",
+    "Queued",
+    "dispatched_at_least",
+    "dispatched_by_rank",
+]
+
+LEAST_SECONDS = 0.3
+"""So long a schedule may take that is to be known however short the limit is; 100,000 requests take
+some hundredths of a second."""
 
 STEPS_AT_ONCE = 1_000
 """Requests or times that are looked at between two looks at the limit."""
@@ -249,3 +260,16 @@ def dispatched_by_rank(
             starts[by_rank] = done.starts
             return starts
     return None
+
+
+def dispatched_at_least(instance: Instance, by_rank: IntArray, stop: Stopping) -> IntArray | None:
+    """Return the same as `dispatched_by_rank`, which may take `LEAST_SECONDS` in any case.
+
+    Parameters are as there; None also after an interruption.
+    """
+    if stop.interrupted:
+        return None
+    functions = DISPATCH_KERNEL.compiled(stop)
+    seconds = max(stop.left(), LEAST_SECONDS)
+    least = Stopping(seconds, stopped=lambda: stop.interrupted)
+    return dispatched_by_rank(instance, by_rank, least, functions)

@@ -12,7 +12,7 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import ListScheduleParams
 from kvopt.solver.primal.list_schedules import earliest_fit, pulled_forward
-from kvopt.solver.releases.dispatch_kernel import dispatched_by_rank
+from kvopt.solver.releases.dispatch_kernel import dispatched_at_least, dispatched_by_rank
 from kvopt.solver.stage import Incumbent
 
 __all__ = ["ReleaseLists", "dispatched", "released_list_schedules"]
@@ -56,8 +56,12 @@ def released_list_schedules(
     types = instance.request_types()
     areas = types.areas[types.index]
     placed: list[IntArray] = []
+    many = len(instance) >= params.compiled_requests
     for key in (instance.outputs, areas, instance.releases):
-        starts = dispatched(instance, key, stop, params.compiled_requests)
+        if many and key is instance.outputs:  # however little time there is
+            starts = dispatched_at_least(instance, np.argsort(key, kind="stable"), stop)
+        else:
+            starts = dispatched(instance, key, stop, params.compiled_requests)
         if starts is not None:
             placed.append(starts)
             yield starts
