@@ -12,11 +12,13 @@ import numpy as np
 from kvopt.batch.outcome import Outcome
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import (
-    LEAST_CHECK_SECONDS,
     certificate,
     certificate_text,
     certified_instance,
     checked,
+    seconds_to_solve,
+    stop_of_check,
+    with_check,
 )
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
@@ -191,13 +193,16 @@ def _audit(task: Task, stop: Stopping) -> dict[str, Any]:
 
 def _solve(task: Task, stop: Stopping) -> dict[str, Any]:
     work = task.work
-    limited = stop.part(math.inf, work.node_limit)
+    together = with_check(stop, work.time_limit)
+    limited = together.part(math.inf, work.node_limit)
     solver = solve_certified if work.certify else solve
-    result = solver(task.instance, work.time_limit, stop=limited, params=work.params)
+    seconds = work.time_limit
+    if work.certificates:
+        seconds = seconds_to_solve(seconds, len(task.instance))
+    result = solver(task.instance, seconds, stop=limited, params=work.params)
     content, note = None, ""
     if work.certificates:
-        part = stop.part(max(work.time_limit, LEAST_CHECK_SECONDS))
-        content, note = _certificate(result, part)
+        content, note = _certificate(result, stop_of_check(stop, together))
     return {"facts": result.to_dict(), "certificate": content, "note": note}
 
 

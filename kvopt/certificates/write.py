@@ -8,6 +8,7 @@ of the solver have proved, and the checker has accepted what is written.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +28,58 @@ __all__ = [
     "certified_instance",
     "checked",
     "checked_certificate",
+    "seconds_to_solve",
+    "stop_of_check",
+    "with_check",
     "write_certificate",
 ]
 
 LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
 """What the checker may take for a certificate of one's own, if its usual budget does not do."""
 
-LEAST_CHECK_SECONDS = 10.0
+LEAST_CHECK_SECONDS = 0.5
 """So long the check of a certificate may take, however short the limit of an instance is."""
+
+CHECK_SHARE = 0.05
+"""Part of a time limit that is kept for the check of a certificate; it may exceed the limit by as
+much."""
+
+CHECK_SECONDS_EACH = 3e-5
+"""So much more of it is kept for each request (seconds), up to half of the limit in all."""
+
+
+def seconds_to_solve(time_limit: float, requests: int) -> float:
+    """Return how long a solver may take whose certificate is checked within the limit (seconds).
+
+    Parameters
+    ----------
+    time_limit
+        How long it may take together (seconds).
+    requests
+        Number of requests, on which the time of the check depends.
+    """
+    if math.isinf(time_limit):
+        return time_limit
+    kept = CHECK_SHARE * time_limit + CHECK_SECONDS_EACH * requests
+    return time_limit - min(time_limit / 2, kept)
+
+
+def with_check(stop: Stopping, time_limit: float) -> Stopping:
+    """Return the limit of solving and the check together, from now on."""
+    return stop.part((1 + CHECK_SHARE) * time_limit)
+
+
+def stop_of_check(stop: Stopping, together: Stopping) -> Stopping:
+    """Return when the check is to end: with all of it, but not before `LEAST_CHECK_SECONDS`.
+
+    Parameters
+    ----------
+    stop
+        Further limits.
+    together
+        What `with_check` returned before solving.
+    """
+    return stop.part(max(together.left(), LEAST_CHECK_SECONDS))
 
 
 def certified_instance(instance: Instance) -> dict[str, Any]:

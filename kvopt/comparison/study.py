@@ -10,10 +10,12 @@ from pathlib import Path
 
 from kvopt.certificates.checker import Verdict as CheckerVerdict
 from kvopt.certificates.write import (
-    LEAST_CHECK_SECONDS,
     certificate,
     certificate_text,
     checked,
+    seconds_to_solve,
+    stop_of_check,
+    with_check,
 )
 from kvopt.comparison.audit import problems_of
 from kvopt.comparison.ratio import Comparison, Ratio, compare
@@ -208,8 +210,7 @@ def study_instance(
     policies
         The policies.
     time_limit
-        How long it may take (seconds); the check of the certificate may take as long again, or
-        `kvopt.certificates.write.LEAST_CHECK_SECONDS`.
+        How long it may take (seconds), with the check of the certificate.
     stop
         Further limits, an end from outside among them.
 
@@ -223,12 +224,14 @@ def study_instance(
     def misbehaved(error: PolicyError) -> None:
         problems.append(str(error))
 
+    together = with_check(stop, time_limit)
+    seconds = seconds_to_solve(time_limit, len(instance))
     try:
         comparison = compare(
-            instance, policies, time_limit, stop=stop, on_error=misbehaved, certify=True
+            instance, policies, seconds, stop=together, on_error=misbehaved, certify=True
         )
         problems += problems_of(comparison)
-        certified = _certified(comparison, stop.part(max(time_limit, LEAST_CHECK_SECONDS)))
+        certified = _certified(comparison, stop_of_check(stop, together))
     except KvoptError as error:
         if stop.interrupted:  # the signal may have ended the checker, too
             raise StoppedError("interrupted") from None

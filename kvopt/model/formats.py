@@ -14,7 +14,17 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.errors import InputError
-from kvopt.model.instance import MAX_END, MAX_TIME, Instance, abridged, check_integer, runs
+from kvopt.model.instance import (
+    MAX_END,
+    MAX_REQUESTS,
+    MAX_TIME,
+    MAX_TOKENS,
+    Instance,
+    IntArray,
+    abridged,
+    check_integer,
+    runs,
+)
 from kvopt.model.milliseconds import checked_ms, ms_number
 from kvopt.model.schedule import Schedule
 
@@ -104,9 +114,18 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
     _check_format(content, INSTANCE_FORMATS, prefix)
     given = _object(content, prefix, required, {"format", "name", "comment", "source"})
     latest = MAX_TIME if given.get("format") == INSTANCE_FORMAT_WITH_RELEASES else 0
+    texts = {key: given.get(key, "") for key in ("name", "comment", "source")}
+    entries = _list(given["requests"], f"{prefix}requests")
+    columns = _columns(entries, given["memory"], latest)
+    if columns is not None:
+        prompts, outputs, releases = columns
+        try:
+            return Instance(given["memory"], prompts, outputs, **texts, releases=releases)
+        except InputError as error:
+            raise InputError(f"{prefix}{error}") from None
     optional = {"count", "release", "arrival_ms"}
     groups, arrivals, arrive = [], [], False
-    for g, entry in enumerate(_list(given["requests"], f"{prefix}requests")):
+    for g, entry in enumerate(entries):
         place = f"{prefix}requests[{g}]."
         entry = _object(entry, place, {"prompt", "output"}, optional)
         _check_release(release := entry.get("release", 0), f"{place}release", latest)
@@ -118,7 +137,6 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
         groups.append((entry["prompt"], entry["output"], entry.get("count", 1), release))
         arrive = arrive or "arrival_ms" in entry
         arrivals.append(checked_ms(entry.get("arrival_ms", 0), f"{place}arrival_ms"))
-    texts = {key: given.get(key, "") for key in ("name", "comment", "source")}
     try:
         instance = Instance.from_groups(given["memory"], groups, **texts)
     except InputError as error:
@@ -126,6 +144,46 @@ def instance_from_json(content: object, prefix: str = "") -> Instance:
     if not arrive:
         return instance
     return instance.with_arrivals(np.repeat(arrivals, [count for _, _, count, _ in groups]))
+
+
+def _columns(
+    entries: list[Any], memory: object, latest: int
+) -> tuple[IntArray, IntArray, IntArray] | None:
+    """Return prompts, outputs and releases of the requests of an instance file, shape (n,) each.
+
+    None where each entry has to be looked at: some number may be out of range, a field be missing
+    or unknown, or there are arrival times.  So whoever has many requests need not wait.
+
+    Parameters
+    ----------
+    entries
+        The requests.
+    memory
+        The memory budget (tokens).
+    latest
+        The latest release that the format of the file allows (rounds).
+    """
+    if set(map(type, entries)) != {dict} or type(memory) is not int:
+        return None
+    try:
+        lengths = [(entry["prompt"], entry["output"]) for entry in entries]
+    except KeyError:
+        return None
+    columns = list(zip(*lengths, strict=True))
+    fields = 2 * len(entries)
+    for name, usual in (("count", 1), ("release", 0)):
+        columns.append(tuple([entry.get(name, usual) for entry in entries]))
+        fields += sum([name in entry for entry in entries])
+    if sum(map(len, entries)) != fields or any(set(map(type, c)) != {int} for c in columns):
+        return None
+    ranges = ((0, MAX_TOKENS), (1, MAX_TOKENS), (1, MAX_REQUESTS), (0, latest))
+    if any(min(c) < low or max(c) > high for c, (low, high) in zip(columns, ranges, strict=True)):
+        return None
+    prompts, outputs, counts, releases = (np.array(c, dtype=np.int64) for c in columns)
+    if sum(columns[2]) > MAX_REQUESTS or int((prompts + outputs).max()) > memory:
+        return None
+    prompts, outputs, releases = (np.repeat(c, counts) for c in (prompts, outputs, releases))
+    return prompts, outputs, releases
 
 
 def schedule_to_json(schedule: Schedule) -> dict[str, Any]:
@@ -210,12 +268,25 @@ def laid_out(value: object, indent: str) -> str:
     """Return JSON with one line for each key and each element of a list."""
     inner = indent + "  "
     if isinstance(value, list) and value:
-        lines = [inner + json.dumps(v) for v in value]
-        return "[\n" + ",\n".join(lines) + "\n" + indent + "]"
+        return f"[\n{inner}{_lines(value, inner)}\n{indent}]"
     if isinstance(value, dict):
         lines = [f"{inner}{json.dumps(k)}: {laid_out(v, inner)}" for k, v in value.items()]
         return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
     return json.dumps(value)
+
+
+def _lines(values: list[Any], indent: str) -> str:
+    """Return the elements of a list as JSON, a line for each, all but the first indented.
+
+    Where every element is an object, or every one a list, and none holds another, all are written
+    at once: then each bracket that opens one begins an element.
+    """
+    for kind, opens, closes in ((dict, "{", "}"), (list, "[", "]")):
+        if all(isinstance(value, kind) for value in values):
+            text = json.dumps(values)[1:-1]
+            if text.count(opens) == len(values):
+                return text.replace(f"{closes}, {opens}", f"{closes},\n{indent}{opens}")
+    return f",\n{indent}".join([json.dumps(value) for value in values])
 
 
 def _object(

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
 
 from kvopt.model.instance import Instance, Request
 
@@ -19,6 +21,7 @@ __all__ = [
     "memory_weights",
     "slot_weights",
     "sum_of_deltas",
+    "sum_of_quotients",
     "twelve_moments",
 ]
 
@@ -26,9 +29,14 @@ PLACES = 64
 """Binary places of the fractions that are added up.  Each is rounded down: the sum is still a lower
 bound, and has no common denominator of thousands of digits."""
 
+BITS = 62
+"""Whole numbers of so many bits are worked on in arrays."""
 
-@dataclass(frozen=True, slots=True)
-class Weights:
+FEW = 64
+"""Up to so many quotients are added up one by one."""
+
+
+class Weights(NamedTuple):
     """The weights w_1..w_o of the rounds of a request, summed up.
 
     Parameters
@@ -46,8 +54,10 @@ class Weights:
 
 def memory_weights(instance: Instance) -> list[Weights]:
     """Return the weights s + j of the rounds of each type, in units of 1 / M, shape (types,)."""
-    requests = instance.request_types().requests
-    return [Weights(r.area, twelve_moments(r.prompt, r.output), 12) for r in requests]
+    types = instance.request_types()
+    columns = (types.areas, types.prompts, types.outputs)
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [Weights(area, twelve_moments(s, o), 12) for area, s, o in rows]
 
 
 def slot_weights(instance: Instance, most: int) -> tuple[list[Weights], int] | None:
@@ -55,11 +65,11 @@ def slot_weights(instance: Instance, most: int) -> tuple[list[Weights], int] | N
 
     None if more than `most` requests might run at once.
     """
-    requests = instance.request_types().requests
-    unit = min(r.prompt for r in requests) + 1
+    unit = int(instance.prompts.min()) + 1
     if instance.memory // unit > most:
         return None
     scale = math.lcm(*range(1, instance.memory // unit + 1))
+    requests = instance.request_types().requests
     return [_slot_weights(r, instance.memory, unit, scale) for r in requests], scale
 
 
@@ -94,8 +104,36 @@ def sum_of_deltas(instance: Instance, weights: Sequence[Weights]) -> int:
         Those of each type, shape (types,).
     """
     types = instance.request_types()
-    total = 0
-    for request, count, w in zip(types.requests, types.counts.tolist(), weights, strict=True):
-        numerator = count * (request.output * w.weight * w.unit - w.moment)
-        total += (numerator << PLACES) // (w.weight * w.unit)
+    columns = (types.outputs.tolist(), types.counts.tolist(), weights)
+    rows = list(zip(*columns, strict=True))
+    return sum_of_quotients(
+        [count * (output * w.weight * w.unit - w.moment) for output, count, w in rows],
+        [w.weight * w.unit for w in weights],
+        PLACES,
+    )
+
+
+def sum_of_quotients(numerators: list[int], denominators: list[int], places: int) -> int:
+    """Return the sum of quotients in units of 2^-places, each of them rounded down.
+
+    Parameters
+    ----------
+    numerators, denominators
+        As many of the one, >= 0, as of the other, >= 1.
+    places
+        Binary places.
+    """
+    largest = max(denominators, default=1)
+    step = BITS - largest.bit_length()  # so many places of a quotient fit beside a remainder
+    if len(numerators) <= FEW or step < 1 or max(numerators).bit_length() > BITS:
+        pairs = zip(numerators, denominators, strict=True)
+        return sum((above << places) // below for above, below in pairs)
+    below = np.array(denominators, dtype=np.int64)
+    whole, rest = np.divmod(np.array(numerators, dtype=np.int64), below)
+    total: int = sum(whole.tolist())
+    while places > 0:
+        bits = min(step, places)
+        whole, rest = np.divmod(rest << bits, below)
+        total = (total << bits) + sum(whole.tolist())
+        places -= bits
     return total

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from kvopt.model.instance import Instance
 from kvopt.solver.params import BatchStateParams
 from kvopt.solver.window_covers import COVER_LEVELS, cover_windows
@@ -95,10 +97,12 @@ def number_of_batch_states(instance: Instance, most: float = math.inf, grid: int
 
 def longest_outputs(instance: Instance) -> dict[int, int]:
     """Return the longest output of each prompt, prompts ascending."""
-    longest: dict[int, int] = {}
-    for request, _ in sorted(instance.types()):
-        longest[request.prompt] = max(longest.get(request.prompt, 0), request.output)
-    return longest
+    types = instance.request_types()
+    order = np.lexsort((types.outputs, types.prompts))
+    prompts = types.prompts[order]
+    last = np.append(np.diff(prompts) > 0, True)
+    longest = types.outputs[order][last]
+    return dict(zip(prompts[last].tolist(), longest.tolist(), strict=True))
 
 
 def program_size(instance: Instance, upper_bound: int) -> tuple[int, int]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import feasible_starts, instances, schedules
 
 from kvopt import Attempt, Instance, Schedule, violations
+from kvopt.model.feasibility import _accepted_at_once
 
 INSTANCE = Instance(10, [2, 2], [3, 5])
 GOOD = [Attempt(0, 0, 3), Attempt(1, 0, 2, killed=True), Attempt(1, 3, 8)]
@@ -76,6 +78,25 @@ def test_accepts_every_feasible_schedule(data: st.DataObject) -> None:
     starts = data.draw(feasible_starts(instance))
     schedule = Schedule.from_starts(instance, starts)
     assert feasible_by_definition(schedule)
+    assert violations(schedule) == []
+
+
+@given(schedules())
+def test_arrays_of_many_attempts_agree_with_the_loops(schedule: Schedule) -> None:
+    by_loops = violations(schedule)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kvopt.model.feasibility.MANY", 0)
+        assert violations(schedule) == by_loops
+    if len(schedule):
+        assert _accepted_at_once(schedule) == (not by_loops)
+
+
+def test_arrays_leave_what_is_too_large_for_them_to_the_loops() -> None:
+    late = 10**17
+    schedule = Schedule.from_starts(
+        Instance(8, [1] * 99, [2] * 99), [late + 3 * i for i in range(99)]
+    )
+    assert not _accepted_at_once(schedule)
     assert violations(schedule) == []
 
 

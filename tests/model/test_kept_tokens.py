@@ -14,6 +14,7 @@ from policy_runs import run
 from strategies import instances
 
 from kvopt import InputError, Instance, KvoptError, Schedule, read_schedule, violations
+from kvopt.model.feasibility import _accepted_at_once
 from kvopt.model.files import read_any, write_schedule
 from kvopt.model.formats import schedule_from_json, schedule_to_json
 from kvopt.model.schedule import kept_tokens
@@ -59,6 +60,8 @@ def test_a_request_goes_on_with_its_tokens() -> None:
 def test_the_checker_rejects_changed_rows(row: int, wrong: list[Any], rule: str) -> None:
     rows = [wrong if r == row else ROWS[r] for r in range(3)]
     assert rule in rules(rows)
+    assert not _accepted_at_once(schedule_of(rows))
+    assert _accepted_at_once(schedule_of(ROWS))
 
 
 def test_the_same_rows_without_tokens_are_infeasible() -> None:

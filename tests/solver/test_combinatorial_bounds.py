@@ -4,12 +4,15 @@ from fractions import Fraction
 from math import ceil
 
 import numpy as np
+import pytest
 from companions.checking import checker
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from strategies import instances
 
 from kvopt import Instance, Stopping, best_lower_bound, solve
 from kvopt.generate import generate_random
+from kvopt.solver.busy_time_weights import sum_of_quotients
 from kvopt.solver.combinatorial_bounds import (
     CombinatorialBounds,
     area_bound,
@@ -52,6 +55,23 @@ def test_bounds_agree_with_their_formulas(instance: Instance) -> None:
         busy_time_bound(instance),
         slot_bound(instance) or 0,
     )
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2**62), st.integers(1, 2**61)), max_size=90),
+    st.integers(0, 70),
+    st.sampled_from([1, 2**30, 2**58]),
+)
+def test_quotients_are_added_up_exactly_in_arrays_too(
+    pairs: list[tuple[int, int]], places: int, smaller: int
+) -> None:
+    above = [numerator // smaller for numerator, _ in pairs]
+    below = [1 + denominator // smaller for _, denominator in pairs]
+    expected = sum((a << places) // b for a, b in zip(above, below, strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        for few in (0, 100):
+            patch.setattr("kvopt.solver.busy_time_weights.FEW", few)
+            assert sum_of_quotients(above, below, places) == expected
 
 
 def busy_time(instance: Instance, weights: list[list[Fraction]]) -> Fraction:

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 
@@ -14,15 +15,16 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.request_types import RequestTypes
 from kvopt.model.schedule import exact_sum
 from kvopt.model.stopping import Stopping
+from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import ListScheduleParams, WindowParams
 from kvopt.solver.primal.window_annealing import (
     AS_BEFORE,
-    IN_ORDER,
     WITHOUT_DELAYS,
     Line,
     rounds_needed,
 )
 from kvopt.solver.primal.window_kernel import WINDOWS
+from kvopt.solver.releases.dispatch_kernel import dispatched_at_least
 from kvopt.solver.stage import Incumbent, refuse_releases
 from kvopt.theory.batches import batch_order
 from kvopt.theory.classes import class_starts, pulled_beside
@@ -81,13 +83,13 @@ def list_schedules(
 ) -> Iterator[IntArray]:
     """Yield the starts of a few quick schedules (rounds), shape (n,) each, one at a time.
 
-    The first are pipelines and the classes of GBA, which cost array work only.  Then the requests
-    are listed by output length, by area, by peak and by the batches of Sorted-F; each list is
-    placed as early as possible in list order, staggered, and as early as possible with gaps
-    filled; and in the end the requests of all of these are moved to earlier starts.  So no
-    clairvoyant policy is cheaper: MC-SF, SVF, Sorted-F, the SPT pipeline and GBA are among these,
-    and GBA-D up to some number of requests.  With many requests the lists are placed by compiled
-    code, and no request is moved.
+    The first are pipelines and the classes of GBA, which cost array work only; with many requests
+    the list by area comes before them, even if `stop` is over.  Then the requests are listed by
+    output length, by area, by peak and by the batches of Sorted-F; each list is placed as early as
+    possible in list order, staggered, and as early as possible with gaps filled; and in the end the
+    requests of all of these are moved to earlier starts.  So no clairvoyant policy is cheaper:
+    MC-SF, SVF, Sorted-F, the SPT pipeline and GBA are among these, and GBA-D up to some number of
+    requests.  With many requests the lists are placed by compiled code, and no request is moved.
 
     Parameters
     ----------
@@ -103,20 +105,29 @@ def list_schedules(
     refuse_releases(instance, "what clairvoyant policies do with all requests at once")
     params = params or ListScheduleParams()
     prompts, outputs, memory = instance.prompts, instance.outputs, instance.memory
+    place = _placer(instance, stop, params, windows or WindowParams())
+    placed, ways = [], []
+    many = len(instance) >= params.compiled_requests
+
+    def of_policies() -> Iterator[IntArray]:
+        for order in _policy_orders(instance, stop, one=many):
+            ways.append(place(order))
+            if (starts := next(ways[-1], None)) is not None:
+                placed.append(starts)
+                yield starts
+
+    by_rule = of_policies()
+    if many:  # with little time the best rule comes first
+        yield from itertools.islice(by_rule, 1)
     yield pipelined(instance)
     yield pipeline_starts(prompts, outputs, memory)
     largest = geometric_slices(GBA_ALPHA, Fraction(1))
     classes = class_starts(prompts, outputs, memory, largest, sps_spacing)
     yield classes
     small = len(instance) <= params.gap_filling_requests
-    place = _placer(instance, stop, params, windows or WindowParams())
-    placed = []
-    ways = [place(order) for order in _policy_orders(instance, stop)]
-    for way in ways:
-        if (starts := next(way, None)) is not None:
-            placed.append(starts)
-            yield starts
-    ways += [place(order) for order in _lists(instance)]
+    yield from by_rule
+    if not stop.over():
+        ways += [place(order) for order in _lists(instance)]
     for starts in itertools.chain.from_iterable(ways):
         if starts is not None:
             placed.append(starts)
@@ -133,13 +144,17 @@ def _placer(
     instance: Instance, stop: Stopping, params: ListScheduleParams, windows: WindowParams
 ) -> Callable[[Sequence[int]], Iterator[IntArray | None]]:
     """Return a function that places a list in several ways, yielding None for what is not done."""
-    if len(instance) >= params.compiled_requests:
+    many = len(instance) >= params.compiled_requests
+    if many:
         compiled = CompiledLists.of(instance, stop, windows)
         if compiled is not None:
             return compiled.placed
 
     def place(order: Sequence[int]) -> Iterator[IntArray | None]:
-        yield earliest_fit(instance, order, stop, in_order=True)
+        if many:
+            yield dispatched_at_least(instance, np.array(order), stop)
+        else:
+            yield earliest_fit(instance, order, stop, in_order=True)
         yield staggered_fit(instance, order, stop, params)
         if len(instance) <= params.gap_filling_requests:
             yield earliest_fit(instance, order, stop, in_order=False)
@@ -167,10 +182,8 @@ class CompiledLists:
     ) -> None:
         self.instance = instance
         self.stop = stop
-        self._line = Line(instance, rounds, params, WINDOWS.compiled(stop))
-        types = instance.request_types()
-        spacing = [_pipeline_spacing(request, instance.memory) for request in types.requests]
-        self._spacing = np.array(spacing)[types.index]
+        self._rounds = rounds
+        self._params = params
 
     @classmethod
     def of(cls, instance: Instance, stop: Stopping, params: WindowParams) -> CompiledLists | None:
@@ -183,13 +196,28 @@ class CompiledLists:
     def placed(self, order: Sequence[int]) -> Iterator[IntArray | None]:
         """Yield the list in order, staggered, and with gaps filled."""
         places = np.array(order, dtype=np.int64)
-        for delays in (IN_ORDER, AS_BEFORE, WITHOUT_DELAYS):
+        yield dispatched_at_least(self.instance, places, self.stop)
+        for delays in (AS_BEFORE, WITHOUT_DELAYS):
+            if self.stop.over():
+                return
             self._line.list(places)
             if delays == AS_BEFORE:
-                targets = np.cumsum(self._spacing[places])
+                targets = np.cumsum(self._spacings[places])
                 self._line.placed.start[0] = 0
                 self._line.placed.start[1:] = targets[:-1]
             yield self._starts(delays)
+
+    @cached_property
+    def _line(self) -> Line:
+        """Room for schedules in the making, which is not needed for the first ways."""
+        functions = WINDOWS.compiled(self.stop)
+        return Line(self.instance, self._rounds, self._params, functions)
+
+    @cached_property
+    def _spacings(self) -> FloatArray:
+        """Return how far apart copies of each request are (rounds), shape (n,)."""
+        types = self.instance.request_types()
+        return _pipeline_spacings(types, self.instance.memory)[types.index]
 
     def _starts(self, delays: int) -> IntArray | None:
         """Place all requests; None if there is no room or time is over."""
@@ -201,15 +229,22 @@ class CompiledLists:
         return line.starts()
 
 
-def _policy_orders(instance: Instance, stop: Stopping) -> list[tuple[int, ...]]:
-    """Return the orders of SVF, MC-SF and Sorted-F, each once."""
+def _policy_orders(instance: Instance, stop: Stopping, one: bool) -> Iterator[tuple[int, ...]]:
+    """Yield the orders of SVF, MC-SF and Sorted-F, each once, until it is over; at least `one`."""
     prompts, outputs = instance.prompts, instance.outputs
-    orders = [
-        area_order(prompts, outputs).tolist(),
-        length_order(outputs).tolist(),
-        batch_order(prompts, outputs, instance.memory, stop),
-    ]
-    return list(dict.fromkeys(map(tuple, orders)))
+    rules: tuple[Callable[[], Sequence[int]], ...] = (
+        lambda: area_order(prompts, outputs).tolist(),
+        lambda: length_order(outputs).tolist(),
+        lambda: batch_order(prompts, outputs, instance.memory, stop),
+    )
+    seen: set[tuple[int, ...]] = set()
+    for rule in rules:
+        if stop.over() and (seen or not one):
+            return
+        order = tuple(rule())
+        if order not in seen:
+            seen.add(order)
+            yield order
 
 
 def _lists(instance: Instance) -> list[tuple[int, ...]]:
@@ -325,7 +360,8 @@ def staggered_fit(
 def _spacings(types: RequestTypes, memory: int, params: ListScheduleParams) -> list[float]:
     """Return how far apart the starts of each type are (rounds)."""
     if len(types) > params.bisected_types:
-        return [_pipeline_spacing(request, memory) for request in types.requests]
+        spacings: list[float] = _pipeline_spacings(types, memory).tolist()
+        return spacings
     return [tightest_spacing(request, memory, params) for request in types.requests]
 
 
@@ -349,6 +385,21 @@ def tightest_spacing(
         else:
             low = middle
     return high
+
+
+def _pipeline_spacings(types: RequestTypes, memory: int) -> FloatArray:
+    """Return `_pipeline_spacing` of each type (rounds), shape (types,).
+
+    The slots are those of `kvopt.theory.pipeline.sps_slots`, by its search in arrays.
+    """
+    prompts, outputs = types.prompts, types.outputs
+    low, high = np.ones_like(outputs), np.full_like(outputs, memory)
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        doubled = middle * outputs + outputs + middle - np.gcd(outputs, middle)
+        fits = middle * prompts + doubled // 2 <= memory
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
+    return outputs / low
 
 
 def _pipeline_spacing(request: Request, memory: int) -> float:

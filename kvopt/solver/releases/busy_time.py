@@ -16,6 +16,7 @@ from kvopt.solver.busy_time_weights import (
     memory_weights,
     slot_weights,
     sum_of_deltas,
+    sum_of_quotients,
 )
 
 __all__ = ["fluid_busy_times", "released_busy_time_bound", "released_slot_bound"]
@@ -69,15 +70,18 @@ def fluid_busy_times(requests: Iterable[tuple[int, int, int]], capacity: int, pl
         Binary places of the result.
     """
     waiting: list[tuple[int, int]] = []  # (weight of each, weight left of all that are alike)
-    now = doubled = 0  # time in units of 1 / capacity
+    now = 0  # time in units of 1 / capacity
+    doubled: list[int] = []  # twice the mean busy times, times the denominators
+    denominators: list[int] = []
 
     def serve(until: float) -> None:
         """Serve the smallest first until a time or the end."""
-        nonlocal now, doubled
+        nonlocal now
         while waiting and now < until:
             weight, left = waiting[0]
             taken = int(min(left, until - now))
-            doubled += ((2 * now + taken) * taken << places) // (weight * capacity)
+            doubled.append((2 * now + taken) * taken)
+            denominators.append(weight * capacity)
             now += taken
             if taken < left:
                 heapq.heapreplace(waiting, (weight, left - taken))
@@ -89,4 +93,4 @@ def fluid_busy_times(requests: Iterable[tuple[int, int, int]], capacity: int, pl
         now = max(now, release * capacity)
         heapq.heappush(waiting, (weight, weight * count))
     serve(math.inf)
-    return doubled // 2
+    return sum_of_quotients(doubled, denominators, places) // 2

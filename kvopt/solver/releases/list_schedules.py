@@ -12,6 +12,7 @@ from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import ListScheduleParams
 from kvopt.solver.primal.list_schedules import earliest_fit, pulled_forward
+from kvopt.solver.releases.dispatch_kernel import dispatched_at_least, dispatched_by_rank
 from kvopt.solver.stage import Incumbent
 
 __all__ = ["ReleaseLists", "dispatched", "released_list_schedules"]
@@ -55,8 +56,12 @@ def released_list_schedules(
     types = instance.request_types()
     areas = types.areas[types.index]
     placed: list[IntArray] = []
+    many = len(instance) >= params.compiled_requests
     for key in (instance.outputs, areas, instance.releases):
-        starts = dispatched(instance, key, stop)
+        if many and key is instance.outputs:  # however little time there is
+            starts = dispatched_at_least(instance, np.argsort(key, kind="stable"), stop)
+        else:
+            starts = dispatched(instance, key, stop, params.compiled_requests)
         if starts is not None:
             placed.append(starts)
             yield starts
@@ -75,7 +80,9 @@ def released_list_schedules(
         yield pulled_forward(instance, starts, stop, params.passes)
 
 
-def dispatched(instance: Instance, key: IntArray, stop: Stopping) -> IntArray | None:
+def dispatched(
+    instance: Instance, key: IntArray, stop: Stopping, compiled_requests: int | None = None
+) -> IntArray | None:
     """Start at each time the first of what is released and waits, as soon as it fits.
 
     Parameters
@@ -86,12 +93,19 @@ def dispatched(instance: Instance, key: IntArray, stop: Stopping) -> IntArray | 
         Requests of a smaller key come first, of one key in their order, shape (n,).
     stop
         How long it may take.
+    compiled_requests
+        From so many requests on compiled code does it; by default as in `ListScheduleParams`.
 
     Returns
     -------
     ndarray of int64, shape (n,), or None
         Start times in instance order (rounds); None if `stop` was over first.
     """
+    if compiled_requests is None:
+        compiled_requests = ListScheduleParams().compiled_requests
+    if len(instance) >= compiled_requests:
+        by_rank = np.argsort(key, kind="stable")
+        return None if stop.over() else dispatched_by_rank(instance, by_rank, stop)
     profile = LiveProfile(instance.memory)
     prompts, outputs = instance.prompts.tolist(), instance.outputs.tolist()
     releases, keys = instance.releases.tolist(), key.tolist()

@@ -24,6 +24,9 @@ from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["PiecewiseBound", "piecewise_bound"]
 
+LOOK_EVERY = 64
+"""Types between two looks at the limit."""
+
 
 class PiecewiseBound(NamedTuple):
     """A bound (rounds) and the object "proof" of a certificate of it."""
@@ -66,6 +69,8 @@ def piecewise_bound(
         highs.addRow(-np.inf, 1.0, 0, [], [])
     ends = []
     for k, (s, o) in enumerate(zip(types.prompts.tolist(), types.outputs.tolist(), strict=True)):
+        if k % LOOK_EVERY == 0 and stop.over():
+            return None
         own = {m: each[k] for m, each in windows.items()}
         times = np.array(_ends(o, own, rows))
         ends.append(times)
@@ -92,7 +97,9 @@ def piecewise_bound(
     for scale in (1, 1 << params.piecewise_bits):
         duals = [round(p * scale) for p in prices.tolist()]
         kept = [(m, at, p) for (m, at), p in zip(rows, duals, strict=True) if p]
-        value = _value(instance, windows, ends, kept, scale)
+        value = _value(instance, windows, ends, kept, scale, stop)
+        if value is None:
+            return None
         memory = [[r, p] for m, r, p in kept if m == 0]
         covers = [[m, u, p] for m, u, p in kept if m > 0]
         leaf = {"memory": memory, "covers": covers, "branch": []}
@@ -150,8 +157,12 @@ def _value(
     ends: Sequence[IntArray],
     rows: Sequence[tuple[int, int, int]],
     scale: int,
-) -> int:
-    """Return what duals (level, time, dual) prove, in multiples of 1 / scale, exactly."""
+    stop: Stopping,
+) -> int | None:
+    """Return what duals (level, time, dual) prove, in multiples of 1 / scale, exactly.
+
+    None if time is over.
+    """
     by_level: dict[int, list[tuple[int, int]]] = {0: []}
     for m, at, p in rows:
         by_level.setdefault(m, []).append((at, p))
@@ -162,6 +173,8 @@ def _value(
     types = instance.request_types()
     numbers = (types.prompts.tolist(), types.outputs.tolist(), types.counts.tolist())
     for k, (s, o, count) in enumerate(zip(*numbers, strict=True)):
+        if k % LOOK_EVERY == 0 and stop.over():
+            return None
         costs = []
         for t in ends[k].tolist():
             i, j = bisect_right(times_of[0], t), bisect_right(times_of[0], t + o)
