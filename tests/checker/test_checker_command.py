@@ -53,7 +53,7 @@ def test_nothing_else_lies_in_the_folder() -> None:
 
 def test_it_can_be_read_in_one_sitting() -> None:
     lines = {file.stem: code_lines(file.read_text()) for file in CHECKER.glob("*.py")}
-    assert sum(lines[name] for name in CORE) < 1_140
+    assert sum(lines[name] for name in CORE) < 1_150
     assert max(lines.values()) < 200
 
 
