@@ -18,7 +18,6 @@ from kvopt.certificates.write import (
     checked,
     seconds_to_solve,
     stop_of_check,
-    with_check,
 )
 from kvopt.comparison.audit import audit_instance
 from kvopt.comparison.ratio import compare
@@ -193,8 +192,7 @@ def _audit(task: Task, stop: Stopping) -> dict[str, Any]:
 
 def _solve(task: Task, stop: Stopping) -> dict[str, Any]:
     work = task.work
-    together = with_check(stop, work.time_limit)
-    limited = together.part(math.inf, work.node_limit)
+    limited = stop.part(math.inf, work.node_limit)
     solver = solve_certified if work.certify else solve
     seconds = work.time_limit
     if work.certificates:
@@ -202,7 +200,7 @@ def _solve(task: Task, stop: Stopping) -> dict[str, Any]:
     result = solver(task.instance, seconds, stop=limited, params=work.params)
     content, note = None, ""
     if work.certificates:
-        content, note = _certificate(result, stop_of_check(stop, together))
+        content, note = _certificate(result, stop_of_check(stop, work.time_limit))
     return {"facts": result.to_dict(), "certificate": content, "note": note}
 
 

@@ -30,26 +30,24 @@ __all__ = [
     "checked_certificate",
     "seconds_to_solve",
     "stop_of_check",
-    "with_check",
     "write_certificate",
 ]
 
 LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
 """What the checker may take for a certificate of one's own, if its usual budget does not do."""
 
-LEAST_CHECK_SECONDS = 0.5
+LEAST_CHECK_SECONDS = 2.0
 """So long the check of a certificate may take, however short the limit of an instance is."""
 
 CHECK_SHARE = 0.05
-"""Part of a time limit that is kept for the check of a certificate; it may exceed the limit by as
-much."""
+"""Part of a time limit that is kept for the check of a certificate."""
 
 CHECK_SECONDS_EACH = 3e-5
 """So much more of it is kept for each request (seconds), up to half of the limit in all."""
 
 
 def seconds_to_solve(time_limit: float, requests: int) -> float:
-    """Return how long a solver may take whose certificate is checked within the limit (seconds).
+    """Return how long a solver may take, so that most checks end within the limit (seconds).
 
     Parameters
     ----------
@@ -64,22 +62,20 @@ def seconds_to_solve(time_limit: float, requests: int) -> float:
     return time_limit - min(time_limit / 2, kept)
 
 
-def with_check(stop: Stopping, time_limit: float) -> Stopping:
-    """Return the limit of solving and the check together, from now on."""
-    return stop.part((1 + CHECK_SHARE) * time_limit)
+def stop_of_check(stop: Stopping, time_limit: float) -> Stopping:
+    """Return when the check of one of many certificates is to end.
 
-
-def stop_of_check(stop: Stopping, together: Stopping) -> Stopping:
-    """Return when the check is to end: with all of it, but not before `LEAST_CHECK_SECONDS`.
+    A certificate that nobody has checked is worth little, so it may go on beyond the time limit,
+    for as long again and `LEAST_CHECK_SECONDS` at least.
 
     Parameters
     ----------
     stop
         Further limits.
-    together
-        What `with_check` returned before solving.
+    time_limit
+        That of the instance (seconds).
     """
-    return stop.part(max(together.left(), LEAST_CHECK_SECONDS))
+    return stop.part(max(time_limit, LEAST_CHECK_SECONDS))
 
 
 def certified_instance(instance: Instance) -> dict[str, Any]:

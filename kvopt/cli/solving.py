@@ -102,7 +102,7 @@ def _solve_one(
     file: Path, work: Work, certificate: Path | None, output: Path | None, jobs: int
 ) -> int:
     """Solve one instance, and tell how it went."""
-    from kvopt.certificates.write import seconds_to_solve, stop_of_check, with_check
+    from kvopt.certificates.write import seconds_to_solve
     from kvopt.cli.solving_many import show_row
     from kvopt.report.tables import solve_object, stage_rows
 
@@ -112,7 +112,6 @@ def _solve_one(
     beside = reports_beside(form != "text", output, certificate)
     instance = read_instance(file)
     with interruptible(node_limit=work.node_limit) as limit:
-        together = with_check(limit, work.time_limit)
         seconds = work.time_limit
         if certificate is not None:
             seconds = seconds_to_solve(seconds, len(instance))
@@ -121,7 +120,7 @@ def _solve_one(
             result = _solver(work.certify)(
                 instance,
                 seconds,
-                stop=together,
+                stop=limit,
                 params=work.params,
                 report=history.add,
                 jobs=jobs,
@@ -130,7 +129,7 @@ def _solve_one(
         if output is not None:
             write_schedule(output, result.schedule)
         if certificate is not None:
-            _write_certificate(certificate, result, stop_of_check(limit, together))
+            _write_certificate(certificate, result, limit)
         if form == "json":
             answer = {**solve_object(result), "instance": label(instance, file)}
             print_json({**answer, "stages": stage_rows(result), "history": history.rows})

@@ -15,7 +15,6 @@ from kvopt.certificates.write import (
     checked,
     seconds_to_solve,
     stop_of_check,
-    with_check,
 )
 from kvopt.comparison.audit import problems_of
 from kvopt.comparison.ratio import Comparison, Ratio, compare
@@ -210,7 +209,8 @@ def study_instance(
     policies
         The policies.
     time_limit
-        How long it may take (seconds), with the check of the certificate.
+        How long it may take (seconds); most checks of certificates end within it, and one may
+        take as long again (`kvopt.certificates.write.stop_of_check`).
     stop
         Further limits, an end from outside among them.
 
@@ -224,14 +224,13 @@ def study_instance(
     def misbehaved(error: PolicyError) -> None:
         problems.append(str(error))
 
-    together = with_check(stop, time_limit)
     seconds = seconds_to_solve(time_limit, len(instance))
     try:
         comparison = compare(
-            instance, policies, seconds, stop=together, on_error=misbehaved, certify=True
+            instance, policies, seconds, stop=stop, on_error=misbehaved, certify=True
         )
         problems += problems_of(comparison)
-        certified = _certified(comparison, stop_of_check(stop, together))
+        certified = _certified(comparison, stop_of_check(stop, time_limit))
     except KvoptError as error:
         if stop.interrupted:  # the signal may have ended the checker, too
             raise StoppedError("interrupted") from None
