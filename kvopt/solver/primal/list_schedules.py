@@ -17,6 +17,7 @@ from kvopt.model.schedule import exact_sum
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import ListScheduleParams, WindowParams
+from kvopt.solver.primal.dispatch_kernel import dispatched_at_least
 from kvopt.solver.primal.window_annealing import (
     AS_BEFORE,
     WITHOUT_DELAYS,
@@ -24,7 +25,6 @@ from kvopt.solver.primal.window_annealing import (
     rounds_needed,
 )
 from kvopt.solver.primal.window_kernel import WINDOWS
-from kvopt.solver.releases.dispatch_kernel import dispatched_at_least
 from kvopt.solver.stage import Incumbent, refuse_releases
 from kvopt.theory.batches import batch_order
 from kvopt.theory.classes import class_starts, pulled_beside

@@ -11,8 +11,8 @@ from kvopt.model.instance import Instance, IntArray
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import ListScheduleParams
+from kvopt.solver.primal.dispatch_kernel import dispatched_at_least, dispatched_by_rank
 from kvopt.solver.primal.list_schedules import earliest_fit, pulled_forward
-from kvopt.solver.releases.dispatch_kernel import dispatched_at_least, dispatched_by_rank
 from kvopt.solver.stage import Incumbent
 
 __all__ = ["ReleaseLists", "dispatched", "released_list_schedules"]

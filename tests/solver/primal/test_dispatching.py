@@ -14,8 +14,8 @@ from strategies import instances
 
 from kvopt import Instance, Stopping
 from kvopt.generate import generate_random
+from kvopt.solver.primal.dispatch_kernel import DISPATCH_KERNEL, dispatched_by_rank
 from kvopt.solver.primal.list_schedules import earliest_fit
-from kvopt.solver.releases.dispatch_kernel import DISPATCH_KERNEL, dispatched_by_rank
 from kvopt.solver.releases.list_schedules import dispatched
 
 PLAIN = DISPATCH_KERNEL.plain
@@ -23,7 +23,7 @@ PLAIN = DISPATCH_KERNEL.plain
 
 @pytest.mark.parametrize("at_once", [1, 3, 1_000])
 def test_it_starts_what_plain_python_starts(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kvopt.solver.releases.dispatch_kernel.STEPS_AT_ONCE", at_once)
+    monkeypatch.setattr("kvopt.solver.primal.dispatch_kernel.STEPS_AT_ONCE", at_once)
     rng = random.Random(5)
     for _ in range(60):
         instance = random_released_instance(rng, most=30, memory=25, latest=60)
