@@ -32,6 +32,7 @@ __all__ = [
     "sps2_spacing",
     "sps_peak",
     "sps_slots",
+    "sps_slots_of_each",
     "sps_spacing",
     "staggered",
     "sum_of_floors",
@@ -101,6 +102,29 @@ def sps_slots(prompt: int, slice: int, memory: int) -> int:
             low = middle
         else:
             high = middle - 1
+    return low
+
+
+def sps_slots_of_each(prompts: IntArray, slices: IntArray, memory: int) -> IntArray:
+    """Return `sps_slots` of each prompt and slice, by the same search in arrays.
+
+    Parameters
+    ----------
+    prompts, slices
+        Tokens and rounds, shape (n,) each.
+    memory
+        Memory budget M (tokens), at most 10^9.
+
+    Returns
+    -------
+    ndarray of int64, shape (n,)
+    """
+    low, high = np.ones_like(slices), np.full_like(slices, memory)
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        doubled = middle * slices + slices + middle - np.gcd(slices, middle)
+        fits = middle * prompts + doubled // 2 <= memory
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
     return low
 
 

@@ -3,11 +3,18 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import ALPHAS
 
-from kvopt.theory.pipeline import geometric_slices, sps_peak, sps_slots, sps_spacing
+from kvopt.theory.pipeline import (
+    geometric_slices,
+    sps_peak,
+    sps_slots,
+    sps_slots_of_each,
+    sps_spacing,
+)
 from kvopt.theory.quadratic import Quadratic
 
 
@@ -38,7 +45,17 @@ def test_slots_are_the_most_that_fit(prompt: int, slice: int, spare: int) -> Non
     assert sps_spacing(prompt, slice, memory) == Fraction(slice, slots)
 
 
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 60)), min_size=1), st.integers(0, 500))
+def test_slots_of_each_in_arrays(pairs: list[tuple[int, int]], spare: int) -> None:
+    memory = max(map(sum, pairs)) + spare
+    prompts, slices = np.array(pairs).T
+    found = sps_slots_of_each(prompts, slices, memory).tolist()
+    assert found == [sps_slots(s, t, memory) for s, t in pairs]
+
+
 def test_slots_of_the_largest_instances() -> None:
+    most = np.array([1, 10**9])
+    assert sps_slots_of_each(most * 0, most, 10**9).tolist() == [10**9, 1]
     assert sps_slots(0, 1, 10**9) == 10**9
     assert sps_slots(0, 10**9, 10**9) == 1
 

@@ -30,7 +30,7 @@ from kvopt.theory.batches import batch_order
 from kvopt.theory.classes import class_starts, pulled_beside
 from kvopt.theory.gba_bounds import GBA_ALPHA
 from kvopt.theory.ordering import area_order, length_order, pipeline_starts
-from kvopt.theory.pipeline import geometric_slices, sps_spacing
+from kvopt.theory.pipeline import geometric_slices, sps_slots_of_each, sps_spacing
 
 __all__ = [
     "ListSchedules",
@@ -376,7 +376,7 @@ def tightest_spacing(
     params = params or ListScheduleParams()
     low, high = request.area / memory, float(request.output)
     if request.output / low > params.most_copies:  # then the pipeline is about as tight
-        return _pipeline_spacing(request, memory)
+        return float(sps_spacing(request.prompt, request.output, memory))
     for _ in range(params.bisections):
         middle = (low + high) / 2
         ages = np.arange(0.0, request.output, middle)
@@ -388,22 +388,8 @@ def tightest_spacing(
 
 
 def _pipeline_spacings(types: RequestTypes, memory: int) -> FloatArray:
-    """Return `_pipeline_spacing` of each type (rounds), shape (types,).
-
-    The slots are those of `kvopt.theory.pipeline.sps_slots`, by its search in arrays.
-    """
-    prompts, outputs = types.prompts, types.outputs
-    low, high = np.ones_like(outputs), np.full_like(outputs, memory)
-    while (low < high).any():
-        middle = (low + high + 1) // 2
-        doubled = middle * outputs + outputs + middle - np.gcd(outputs, middle)
-        fits = middle * prompts + doubled // 2 <= memory
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle - 1)
-    return outputs / low
-
-
-def _pipeline_spacing(request: Request, memory: int) -> float:
-    return float(sps_spacing(request.prompt, request.output, memory))
+    """Return how far apart pipelines of each type have their starts (rounds), shape (types,)."""
+    return types.outputs / sps_slots_of_each(types.prompts, types.outputs, memory)
 
 
 def pulled_forward(
