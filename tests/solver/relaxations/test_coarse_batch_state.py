@@ -188,6 +188,15 @@ def test_what_the_checker_would_refuse_is_not_proved(compiled: Functions) -> Non
         assert result.certified.rule != "coarse-batch-state"
 
 
+def test_it_ends_where_no_grid_is_wide_enough(compiled: Functions) -> None:
+    instance = generate_random("real:requests=16:memory=1000", 1, 0)
+    starts = best_list_schedule(instance)
+    params = replace(FEW, coarse_batch_state=replace(FEW.coarse_batch_state, most_steps=0))
+    stop = Stopping()
+    result = run_alone(CoarseBatchState(compiled, late=True), instance, starts, stop, params)
+    assert result.rule != "coarse-batch-state"
+
+
 def test_completions_of_the_cheapest_path_are_a_slope() -> None:
     """For other duals the bound is no more than what this path promises."""
     rng = random.Random(8)

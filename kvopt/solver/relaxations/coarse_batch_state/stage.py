@@ -60,7 +60,7 @@ class CoarseBatchState:
         for number, grid in enumerate(grids):
             if state.closed or stop.over():
                 return
-            costs = self._begun(state, grid, before, functions)
+            costs = self._begun(state, grid, before, functions, stop)
             if costs is None:
                 return
             rise = params.least_rise if number == len(grids) - 1 else params.early_rise
@@ -82,23 +82,27 @@ class CoarseBatchState:
         grid: int,
         before: tuple[CoarseBatchStates, FloatArray] | None,
         functions: Functions,
+        stop: Stopping,
     ) -> CoarseCostsToGo | None:
         """Return costs-to-go on a grid, or on a wider one that the checker takes.
 
         They are those of the first duals, or of those from before; None if one of them does not
-        fit into 32 bits.
+        fit into 32 bits, or none but the grid from before is wide enough, or `stop` is over.
         """
         params, common = state.params.coarse_batch_state, state.params.batch_state
-        while True:
-            states = CoarseBatchStates(state.instance, grid)
-            horizon = int(common.horizon_factor * state.makespan / grid) + 2
+        widest = int(state.instance.outputs.max()) if before is None else before[0].grid - 1
+        for wider in range(grid, widest + 1):
+            if stop.over():
+                break
+            states = CoarseBatchStates(state.instance, wider)
+            horizon = int(common.horizon_factor * state.makespan / wider) + 2
             guess = first_duals(states) if before is None else refined(*before, states)
             costs = CoarseCostsToGo(states, horizon, functions)
             if costs.settle(np.rint(guess * costs.scale).astype(np.int64)) is None:
                 return None
             if costs.can_be_checked(params.most_steps, params.most_bytes):
                 return costs
-            grid += 1
+        return None
 
     @staticmethod
     def _grids(state: Incumbent) -> list[int]:
