@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import Kernel, inlined, lean
 from kvopt.solver.primal.moves import (
     DELAY,
@@ -198,7 +199,7 @@ def decode(
     lengths = setting.lengths
     load, memory = trial.load, lengths.memory
     last = max(counters.end[0], counters.trial_end[0]) + 1
-    load[:last] = current.load[:last]
+    copy_into(load, current.load, 0, last)
     end = counters.end[0]
     cost = 0
     for k in range(first):
@@ -248,7 +249,7 @@ def accept(
     counters.cost[0] = cost
     counters.placed[0] = n
     counters.end[0] = end
-    current.load[: end + 1] = trial.load[: end + 1]
+    copy_into(current.load, trial.load, 0, end + 1)
     for k in range(first, n):
         current.order[k] = trial.order[k]
         current.start[k] = trial.start[k]
@@ -335,6 +336,7 @@ def _warm_up(functions: Functions) -> None:
 ANNEALING = Kernel(
     "simulated annealing",
     (
+        copy_into,
         worsening,
         draw_places,
         move_block,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import Kernel, inlined, lean
 from kvopt.solver.primal.moves import Lengths, are_alike, earliest, enter, no_lengths
 
@@ -189,7 +190,7 @@ def search_orders(
             if bound <= allowed and depth == members:
                 found = bound
                 allowed = bound - 1
-                tree.best[:members] = tree.start[:members]
+                copy_into(tree.best, tree.start, 0, members)
             elif bound <= allowed:
                 list_children(lengths, tree, members, depth, k)
         else:
@@ -292,6 +293,7 @@ def _warm_up(functions: Functions) -> None:
 NEIGHBOURHOODS = Kernel(
     "placing of requests anew",
     (
+        copy_into,
         are_alike,
         earliest,
         enter,

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import Kernel, inlined, lean
 from kvopt.solver.primal.moves import (
     DELAY,
@@ -125,7 +126,7 @@ def move_prefix(lengths: Lengths, placed: Placed, prefix: Any, first: int, last:
 def filled_up(load: Any, prefix: Any, filled: int, last: int) -> int:
     """Copy the prefix from round `filled` to round `last`, and return the later of both."""
     if last > filled:
-        load[filled + 1 : last + 1] = prefix[filled + 1 : last + 1]
+        copy_into(load, prefix, filled + 1, last + 1)
         return last
     return filled
 
@@ -137,7 +138,7 @@ def with_places(
     """Make a load hold the prefix, from the floor on, and the places from `first` to `last`."""
     low = placed.floor[first]
     end: int = placed.end[last] + 1
-    load[low : end + 1] = prefix[low : end + 1]
+    copy_into(load, prefix, low, end + 1)
     for k in range(first, last):
         i = placed.order[k]
         enter(load, lengths.prompts[i], lengths.outputs[i], placed.start[k], 1)
@@ -412,6 +413,7 @@ def _warm_up(functions: Functions) -> None:
 WINDOWS = Kernel(
     "annealing of windows",
     (
+        copy_into,
         worsening,
         draw_places,
         move_block,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import Kernel
 
 __all__ = ["KERNEL", "Descend", "DescendKernel", "descend"]
@@ -67,7 +68,7 @@ def descend(
                     choice = e - begin
             other[node] = best
             choices[row, node] = choice
-        values[:] = other
+        copy_into(values, other, 0, values.shape[0])
 
 
 def _warm_up(functions: DescendKernel) -> None:
@@ -85,4 +86,4 @@ def _warm_up(functions: DescendKernel) -> None:
         )
 
 
-KERNEL = Kernel("demand duals", [descend], DescendKernel, _warm_up)
+KERNEL = Kernel("demand duals", [copy_into, descend], DescendKernel, _warm_up)

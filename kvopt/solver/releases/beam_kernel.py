@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import FloatArray
+from kvopt.solver.arrays import FloatArray, copy_into
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.releases.dominance_kernel import DOMINANCE_FUNCTIONS
 from kvopt.solver.releases.node_arrays import Coming, Nodes, Queues, make_nodes
@@ -57,15 +57,16 @@ def grow(
     profile = np.empty(rounds, dtype=np.int64)
     total = 0
     for i in range(size):
-        begun[:] = nodes.begun[i]
-        profile[:] = nodes.profile[i]
+        copy_into(begun, nodes.begun[i], 0, shapes)
+        copy_into(profile, nodes.profile[i], 0, rounds)
         depth = made = k = 0
         fresh = True  # whether this choice is met for the first time
         while True:
             if fresh and (profile[0] > 0 or least == 0):
                 if total < following.starts.shape[0]:
-                    following.begun[total] = begun
-                    following.profile[total, : rounds - 1] = profile[1:]
+                    copy_into(following.begun[total], begun, 0, shapes)
+                    for r in range(rounds - 1):
+                        following.profile[total, r] = profile[r + 1]
                     following.profile[total, rounds - 1] = 0
                     following.starts[total] = nodes.starts[i] + depth * now
                     following.parent[total] = i
@@ -184,7 +185,7 @@ def warm_up(functions: BeamFunctions) -> None:
 
 BEAM_KERNEL = Kernel(
     "beam search over starts",
-    (fits, hold, grow, estimate, *DOMINANCE_FUNCTIONS),
+    (copy_into, fits, hold, grow, estimate, *DOMINANCE_FUNCTIONS),
     BeamFunctions,
     warm_up,
     error_model="numpy",

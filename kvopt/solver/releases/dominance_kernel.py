@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import Int32Array
+from kvopt.solver.arrays import Int32Array, copy_into
 from kvopt.solver.releases.node_arrays import Coming, Nodes, Queues
 
 __all__ = ["DOMINANCE_FUNCTIONS", "choose"]
@@ -113,7 +113,7 @@ def choose(
         cost = nodes.starts[i] + now * waiting
         pack(longer, layout, own, 0)
         pack(nodes.profile[i], layout, own, split)
-        most[:split] = own[:split]
+        copy_into(most, own, 0, split)
         number = find_users(queues, coming, now, ready, nodes.begun[i], rounds, users)
         fill_up(memory, queues.prompt[0], nodes.profile[i], users, number, room, full)
         pack(full, layout, most, split)
@@ -121,7 +121,8 @@ def choose(
         if group < 0:
             continue
         groups = max(groups, group + 1)
-        chosen.words[size], chosen.cost[size] = own, cost
+        copy_into(chosen.words[size], own, 0, own.shape[0])
+        chosen.cost[size] = cost
         chosen.before[size], chosen.last[group] = chosen.last[group], size
         kept[size] = i
         size += 1

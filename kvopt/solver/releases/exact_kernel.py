@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import Int32Array
+from kvopt.solver.arrays import Int32Array, copy_into
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.relaxations.batch_state.kernel import StateTable, table_of_one
 from kvopt.solver.releases.node_arrays import Nodes, Queues, make_nodes
@@ -101,7 +101,7 @@ def follow_runs(
         old = nodes.parent[i]
         state = table.aged[running.state[old]]
         total, size_now = running.total[old], 0
-        following.completed[i] = running.completed[old]
+        copy_into(following.completed[i], running.completed[old], 0, shapes)
         for j in range(running.running[old]):
             following.ends[i, j] = running.ends[old, j]
             following.shape[i, j] = running.shape[old, j]
@@ -187,7 +187,7 @@ def warm_up(functions: ExactFunctions) -> None:
 
 EXACT_KERNEL = Kernel(
     "exact search over starts",
-    (follow_runs, raise_bounds),
+    (copy_into, follow_runs, raise_bounds),
     ExactFunctions,
     warm_up,
     error_model="numpy",

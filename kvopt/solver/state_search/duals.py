@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
+from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import lean
 from kvopt.solver.state_search.problem import PackedProblem
 
@@ -201,7 +202,8 @@ def find_duals(problem: PackedProblem, duals: Duals, cutoff: int, ascent: Ascent
         value = settle(problem, duals, cheapest)
         if value > best:
             best = value
-            iterate.best[:] = duals.values
+            for row in range(3):
+                copy_into(iterate.best[row], duals.values[row], 0, shape[1])
             stale = 0
         else:
             stale += 1
@@ -215,6 +217,7 @@ def find_duals(problem: PackedProblem, duals: Duals, cutoff: int, ascent: Ascent
             break
         gain = ((cutoff << DUAL_BITS) - value) * step // STEP_UNIT
         move(memory, iterate, duals, gain, norm)
-    duals.values[:] = iterate.best
+    for row in range(3):
+        copy_into(duals.values[row], iterate.best[row], 0, shape[1])
     settle(problem, duals, cheapest)
     return best

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kvopt.solver import arrays
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.state_search import (
     beam,
@@ -53,6 +54,7 @@ def _warm_up(functions: Functions) -> None:
 STATE_SEARCH = Kernel(
     "state search",
     (  # each after those it calls
+        arrays.copy_into,
         problem.round_weight,
         problem.weigh_type,
         problem.fill_capacity,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import FloatArray
+from kvopt.solver.arrays import FloatArray, copy_into
 from kvopt.solver.compiling import Kernel
 
 __all__ = ["AGGREGATE_STATE_KERNEL", "FAR", "NO_PATH", "EventCosts", "Flow", "Functions", "Shape"]
@@ -336,7 +336,8 @@ def smoothed_flow(
             if more < TAIL * temperature:
                 share[0, 0] += exp(-more / temperature)
             flow_before_completions(shape, costs, t, temperature, states[t], flow, share)
-        later[:] = share
+        for k in range(running + 1):
+            copy_into(later[k], share[k], 0, memory + 1)
     return left
 
 
@@ -429,6 +430,7 @@ def warm_up(functions: Functions) -> None:
 AGGREGATE_STATE_KERNEL = Kernel(
     "aggregate-state relaxation",
     (
+        copy_into,
         smoothed_min,
         start_requests,
         finish_requests,

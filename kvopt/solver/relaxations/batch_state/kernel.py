@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import Int32Array
+from kvopt.solver.arrays import Int32Array, copy_into
 
 __all__ = [
     "NEVER",
@@ -278,7 +278,7 @@ def find_promising(
                 for s in range(least if i == 0 else 0, number):
                     if reach[i] < after[room.reached[s]]:
                         after[room.reached[s]] = reach[i]
-        reach[:] = after
+        copy_into(reach, after, 0, states)
     begins[horizon + 1] = size
     return size
 

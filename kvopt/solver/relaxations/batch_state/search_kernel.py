@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import Int32Array
+from kvopt.solver.arrays import Int32Array, copy_into
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.relaxations.batch_state.kernel import (
     Charges,
@@ -265,6 +265,7 @@ def make_pool(size: int) -> Pool:
 BATCH_STATE_KERNEL = Kernel(
     "batch-state relaxation",
     (
+        copy_into,
         fill_starting,
         fill_costs,
         admissions,
