@@ -9,6 +9,7 @@ __all__ = [
     "AggregateStateParams",
     "BatchStateParams",
     "BundleParams",
+    "CoarseAggregateStateParams",
     "CoarseBatchStateParams",
     "DemandDualParams",
     "GridProgramParams",
@@ -237,6 +238,53 @@ class CoarseBatchStateParams:
     early_rise: float = 4e-4
     first_costs: int = 100_000
     few_costs: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseAggregateStateParams:
+    """Aggregate states seen every g-th round: how many run, and for how many looks.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    first_looks
+        On the widest grid the longest request is seen at so many looks; each further grid has half
+        the width.
+    horizon_factor
+        No dual of a request exceeds the makespan of the best schedule times this.
+    knots
+        The prices of starts are linear between so many times.
+    most_states
+        A grid with more states times looks is not used.
+    most_costs
+        Nor one with more of these times variants of requests.  A twentieth of them is looked at.
+    most_lost
+        Looks see half a step of the grid less than a request holds; it is not run where on the
+        finest grid that is more than this part of the tokens that a request holds on average.
+    early_rise, least_rise
+        The ascent on a grid ends when the bound rises by less than this part: on all grids but the
+        finest, whose duals are only a beginning, and there.  They go before that of the bundle.
+    few_costs
+        Where completions take more steps than this, most steps of the ascent look at promising
+        states only.
+    checked_steps, checked_bytes
+        A bound is not proved that takes the checker more; by default it stops after 800 million
+        steps, and at 900 million bytes.
+    """
+
+    share: float = 0.8
+    first_looks: int = 32
+    horizon_factor: float = 1.6
+    knots: int = 64
+    most_states: int = 60_000_000
+    most_costs: int = 8_000_000_000
+    most_lost: float = 0.02
+    early_rise: float = 1e-4
+    least_rise: float = 3e-5
+    few_costs: int = 5_000_000
+    checked_steps: int = 780_000_000
+    checked_bytes: int = 880_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class CostsToGo:
         args = (self._charges, self.values, self._promising, self.room)
         return self._value(self.functions.fill_promising(self.states.table, *args))
 
-    def completions(self, now: int = 0, state: int = 0) -> IntArray:
+    def completions(self, now: int = 0, state: int = 0) -> IntArray | FloatArray:
         """Return how often each type completes on a cheapest path, shape (types,).
 
         Parameters
@@ -306,7 +306,7 @@ class DualAscent:
         value = settle(np.rint(duals * costs.scale).astype(np.int64))
         if value is None:
             return -math.inf
-        slope = (costs.counts - costs.completions()).astype(np.float64)
+        slope = np.asarray(costs.counts - costs.completions(), dtype=np.float64)
         self._bundle.add(costs.duals / costs.scale, value / costs.scale, slope)
         return value / costs.scale
 
