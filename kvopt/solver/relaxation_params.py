@@ -265,24 +265,25 @@ class CoarseAggregateStateParams:
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
-    few_costs
-        Where completions take more steps than this, most steps of the ascent look at promising
-        states only.
+    few_costs, promising_steps
+        Where more states times variants are looked at than this, most steps of the ascent look at
+        promising ones only; so many steps follow each other.
     checked_steps, checked_bytes
         A bound is not proved that takes the checker more; by default it stops after 800 million
         steps, and at 900 million bytes.
     """
 
-    share: float = 0.8
+    share: float = 0.6
     first_looks: int = 32
     horizon_factor: float = 1.6
-    knots: int = 64
+    knots: int = 128
     most_states: int = 60_000_000
     most_costs: int = 8_000_000_000
     most_lost: float = 0.02
     early_rise: float = 1e-4
-    least_rise: float = 3e-5
-    few_costs: int = 5_000_000
+    least_rise: float = 2e-5
+    few_costs: int = 10_000_000
+    promising_steps: int = 60
     checked_steps: int = 780_000_000
     checked_bytes: int = 880_000_000
 

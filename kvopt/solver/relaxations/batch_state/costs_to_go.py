@@ -17,7 +17,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray, Int32Array
-from kvopt.solver.dual_ascent.bundle import Bundle
+from kvopt.solver.dual_ascent.bundle import Bundle, Weigh
 from kvopt.solver.params import BatchStateParams, BundleParams
 from kvopt.solver.relaxations.batch_state.kernel import (
     NEVER,
@@ -212,6 +212,8 @@ class DualAscent:
         Tuning numbers.
     bundle
         Those of the bundle method.
+    weigh
+        What it weighs its planes with, compiled or not.
 
     Attributes
     ----------
@@ -220,13 +222,17 @@ class DualAscent:
     """
 
     def __init__(
-        self, costs: CostsToGo, params: BatchStateParams, bundle: BundleParams | None = None
+        self,
+        costs: CostsToGo,
+        params: BatchStateParams,
+        bundle: BundleParams | None = None,
+        weigh: Weigh | None = None,
     ) -> None:
         self.costs = costs
         self.params = params
         self.best = -math.inf
         self._best_duals: IntArray = costs.duals
-        self._bundle = Bundle(bundle)
+        self._bundle = Bundle(bundle, weigh)
 
     def run(self, guesses: Sequence[FloatArray], stop: Stopping) -> int | None:
         """Climb; return the best bound (multiples of 1 / scale rounds).

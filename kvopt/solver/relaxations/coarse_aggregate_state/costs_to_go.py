@@ -54,7 +54,7 @@ class CoarseAggregateCosts(CostsToGo):
         The prices at the knots, then the duals of the variants (multiples of 1 / scale steps of the
         grid), shape (knots + variants,).
     steps
-        How many steps the checker takes for the completions, with these duals.
+        How many ways to complete the last evaluation of all states has looked at, or a few more.
     """
 
     def __init__(
@@ -117,7 +117,7 @@ class CoarseAggregateCosts(CostsToGo):
         self._functions.narrow_windows(
             *args, self._windows, self.looks, self._costs, cutoff, self._chosen
         )
-        return self._functions.count_steps(*args, self._chosen, self.looks) <= most
+        return margin == 0 or self._functions.count_steps(*args, self._chosen, self.looks) <= most
 
     def settle_chosen(self, duals: IntArray) -> int | None:
         """Do as `settle`, for paths through the states that were chosen; this is no bound."""
@@ -145,7 +145,9 @@ class CoarseAggregateCosts(CostsToGo):
         """Return how many steps and bytes the checker takes with these duals, or a little more."""
         running, width = self._row.shape
         variants, looks = len(self.variants.type), self.looks + 1
-        steps = self.steps + looks * (2 * running * width + 40 * running + 10 * variants)
+        paying = np.maximum(0, self._prices.pays - self.variants.looks + 1).sum()
+        steps = self.steps + 20 * running * int(paying)
+        steps += looks * (2 * running * width + 40 * running + 10 * variants)
         steps += running * (10 * width + 2 * variants * width + 20 * variants) + 40 * len(
             self.types
         )

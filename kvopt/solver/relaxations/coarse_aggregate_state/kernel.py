@@ -17,6 +17,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.solver.arrays import Int32Array
 from kvopt.solver.compiling import Kernel
+from kvopt.solver.dual_ascent.bundle import Weigh, lightest
 from kvopt.solver.relaxations.batch_state.kernel import NO_PATH, OVERFLOW
 
 __all__ = ["AGGREGATE_KERNEL", "Functions", "Pairs", "Prices", "Windows"]
@@ -57,7 +58,7 @@ class Windows(NamedTuple):
 
 
 def find_windows(pairs: Pairs, prices: Prices, windows: Windows, last: IntArray, looks: int) -> int:
-    """Fill `windows` up to look `looks` + 1, and return how many steps completions there take.
+    """Fill `windows` up to look `looks` + 1, and return what `count_steps` does.
 
     Parameters
     ----------
@@ -105,7 +106,7 @@ def find_windows(pairs: Pairs, prices: Prices, windows: Windows, last: IntArray,
 
 
 def count_steps(pairs: Pairs, prices: Prices, windows: Windows, looks: int) -> int:
-    """Return how many steps the completions at all looks take the checker, or a few more."""
+    """Return how many states can complete at all looks, each for each variant."""
     steps: Any = 0
     for t in range(1, looks + 1):
         number: Any = 0
@@ -113,7 +114,7 @@ def count_steps(pairs: Pairs, prices: Prices, windows: Windows, looks: int) -> i
             if pairs.looks[v] <= t <= prices.pays[v]:
                 number += 1
         for k in range(1, pairs.most.shape[0]):
-            steps += number * (20 + max(0, windows.high[t, k] - windows.low[t, k] + 1))
+            steps += number * max(0, windows.high[t, k] - windows.low[t, k] + 1)
     return int(steps)
 
 
@@ -334,6 +335,7 @@ class Functions(NamedTuple):
     fill_costs: Callable[[Pairs, Prices, Windows, int, Int32Array, Int32Array], int]
     narrow_windows: Callable[[Pairs, Prices, Windows, int, Int32Array, int, Windows], None]
     follow_costs: Callable[[Pairs, Prices, Windows, int, Int32Array, IntArray, IntArray], None]
+    lightest: Weigh
 
 
 def warm_up(functions: Functions) -> None:
@@ -349,11 +351,12 @@ def warm_up(functions: Functions) -> None:
     functions.fill_costs(pairs, prices, windows, 2, cost, cost[0].copy())
     functions.narrow_windows(pairs, prices, windows, 2, cost, 0, Windows(low.copy(), high.copy()))
     functions.follow_costs(pairs, prices, windows, 2, cost, one.copy(), prices.start.copy())
+    functions.lightest(np.ones((1, 1)), np.zeros(1), 1.0)
 
 
 AGGREGATE_KERNEL = Kernel(
     "coarse aggregate states",
-    (lower, count_steps, find_windows, fill_costs, narrow_windows, follow_costs),
+    (lower, count_steps, find_windows, fill_costs, narrow_windows, follow_costs, lightest),
     Functions,
     warm_up,
     error_model="numpy",

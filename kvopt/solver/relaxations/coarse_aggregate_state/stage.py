@@ -60,8 +60,13 @@ class CoarseAggregateState:
             guess = first_duals(costs) if before is None else refined(before, costs)
             rise = params.least_rise if grid == grids[-1] else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
-            own = replace(common, least_rise=rise, few_costs=params.few_costs)
-            ascent = DualAscent(costs, own, bundle)
+            own = replace(
+                common,
+                least_rise=rise,
+                few_costs=params.few_costs,
+                promising_steps=params.promising_steps,
+            )
+            ascent = DualAscent(costs, own, bundle, functions.lightest)
             value = ascent.run([guess], stop)
             steps, size = costs.to_check()
             if value is None or steps > params.checked_steps or size > params.checked_bytes:
