@@ -260,8 +260,12 @@ class CoarseAggregateStateParams:
     most_costs
         Nor one with more of these times variants of requests.  A twentieth of them is looked at.
     most_lost
-        Looks see half a step of the grid less than a request holds; it is not run where on the
-        finest grid that is more than this part of the tokens that a request holds on average.
+        Looks see half a step of the grid less than a request holds, and the shortest prompt; it is
+        not run where on the finest grid what they miss is more than this part of the tokens that a
+        request holds on average.
+    least_running
+        Nor where memory has not room for so many requests on average: of few, too much is
+        forgotten.
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
@@ -280,6 +284,7 @@ class CoarseAggregateStateParams:
     most_states: int = 60_000_000
     most_costs: int = 8_000_000_000
     most_lost: float = 0.02
+    least_running: float = 5.0
     early_rise: float = 1e-4
     least_rise: float = 2e-5
     few_costs: int = 10_000_000

@@ -17,6 +17,7 @@ from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
     refined,
 )
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
+from kvopt.solver.relaxations.coarse_batch_state.stage import grids_of
 from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
@@ -40,8 +41,8 @@ class CoarseAggregateState:
         self.functions = functions
 
     def applies(self, state: Incumbent) -> bool:
-        """Tell whether something is left to prove, and there is a grid to do it on."""
-        if state.closed or batch_states_fit(state):
+        """Tell whether something is left to prove, there is a grid, and nothing that knows more."""
+        if state.closed or batch_states_fit(state) or grids_of(state):
             return False
         return bool(grids_for(state.instance, state.makespan, state.params.coarse_aggregate_state))
 
@@ -89,6 +90,10 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
         How much there is room for.
     """
     held = instance.total_area / instance.total_output
+    if instance.memory < params.least_running * held:
+        return []
+    prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
+    forgotten = prompts - int(instance.prompts.min())
     grids: list[int] = []
     grid = max(1, int(instance.outputs.max()) // params.first_looks)
     while not grids or grids[-1] > 1:
@@ -98,7 +103,8 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
             break
         grids.append(grid)
         grid = (grid + 1) // 2
-    return grids if grids and grids[-1] - 1 <= 2 * params.most_lost * held else []
+    lost = forgotten + (grids[-1] - 1) / 2 if grids else held
+    return grids if lost <= params.most_lost * held else []
 
 
 def knots_for(last: int, number: int) -> IntArray:
