@@ -13,7 +13,7 @@ import coarse_aggregate_state as rule
 from budget import Budget
 from kvopt import Instance, Stopping
 from kvopt.certificates.checker import verdicts
-from kvopt.certificates.write import certificate
+from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
 from kvopt.model.instance import IntArray
 from kvopt.solver.params import CoarseAggregateStateParams, SolverParams
@@ -142,7 +142,7 @@ def test_sixteen_chats(compiled: Functions) -> None:
     result = run_alone(CoarseAggregateState(compiled), instance, starts, Stopping(60), params)
     assert result.rule == "coarse-aggregate-state"
     assert result.lower_bound > 0.95 * result.objective
-    (verdict,) = verdicts([certificate(result)])
+    (verdict,) = verdicts([certificate_text(certificate(result))])
     assert verdict.holds
 
 
