@@ -10,9 +10,9 @@ A start at time t costs m(t), and a completion at time t of a variant with q loo
 D t - w - m(t - q), so a request pays D t - w in all.  D times the cost of a schedule is at least
 g V + sum of n ((g - b) w + b w') over all types, V the least cost of a path (theorem 4).
 
-Only completions with D t < w are needed, and at look t only J <= K (t - 1) (lemma 2).  Of these the
-least and the largest J are found from which such completions lead to nobody; paths lead through no
-others, and those in between are looked at.
+Only completions with D t < w are needed, and of each look t and K only those J <= K (t - 1) from
+which all who run can complete, each while D t < w (lemma 3); what is between the least and the
+largest of them is looked at, too.
 """
 
 from __future__ import annotations
