@@ -263,9 +263,9 @@ class CoarseAggregateStateParams:
         Looks see half a step of the grid less than a request holds, and the shortest prompt; it is
         not run where on the finest grid what they miss is more than this part of the tokens that a
         request holds on average.
-    least_running
-        Nor where memory has not room for so many requests on average: of few, too much is
-        forgotten.
+    least_running, most_running
+        Nor where memory has room for fewer or more requests on average: of few, too much is
+        forgotten, and with many the grid program proves more in the same time.
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
@@ -285,6 +285,7 @@ class CoarseAggregateStateParams:
     most_costs: int = 8_000_000_000
     most_lost: float = 0.02
     least_running: float = 5.0
+    most_running: float = 12.0
     early_rise: float = 1e-4
     least_rise: float = 2e-5
     few_costs: int = 10_000_000

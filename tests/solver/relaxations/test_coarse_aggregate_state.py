@@ -164,6 +164,8 @@ def test_each_grid_is_half_of_the_one_before() -> None:
     assert grids_for(instance, 1500, replace(params, most_states=10**6)) == [28, 14, 7]
     assert grids_for(instance, 1500, replace(params, most_costs=3 * 10**6)) == []  # too wide
     assert grids_for(Instance(9, [1], [1]), 1, replace(params, least_running=1)) == [1]
+    assert grids_for(Instance(20, [1] * 9, [1] * 9), 1, params) == [1]
+    assert grids_for(Instance(26, [1] * 9, [1] * 9), 1, params) == []  # too many run
     assert grids_for(Instance(9, [1], [1]), 1, params) == []  # too few run
 
 
@@ -176,6 +178,10 @@ def test_where_it_applies() -> None:
 
     assert applies("real:requests=24:memory=2000")
     assert applies("real:requests=60:memory=2000")
+    assert not applies(
+        "real:requests=16:memory=2000"
+    )  # event order, and the grid program beside it
+    assert not applies("real:requests=60:memory=4000")  # too many run
     assert not applies("real:requests=24:memory=1000")  # coarse batches are few enough
     assert not applies("real:kind=mixed:requests=24:memory=4096")  # prompts differ
     assert not applies(

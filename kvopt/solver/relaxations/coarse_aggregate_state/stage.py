@@ -42,7 +42,8 @@ class CoarseAggregateState:
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether something is left to prove, there is a grid, and nothing that knows more."""
-        if state.closed or batch_states_fit(state) or grids_of(state):
+        few = len(state.instance) <= state.params.event_order.most_requests
+        if state.closed or few or batch_states_fit(state) or grids_of(state):
             return False
         return bool(grids_for(state.instance, state.makespan, state.params.coarse_aggregate_state))
 
@@ -90,7 +91,7 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
         How much there is room for.
     """
     held = instance.total_area / instance.total_output
-    if instance.memory < params.least_running * held:
+    if not params.least_running * held <= instance.memory <= params.most_running * held:
         return []
     prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
     forgotten = prompts - int(instance.prompts.min())
