@@ -403,6 +403,17 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
         companion.check_schedule(instance, starts, prices)
 
 
+@pytest.mark.parametrize("companion", ["coarse_aggregate_state"], indirect=True)
+def test_aggregates_that_need_more_room_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    path = companion.path_of(instance, [0, 4], 3, 0)
+    coarse = companion.Coarse(instance, 3, 1, {(1, 4): (2, 3)})
+    aggregate = companion.Aggregate(coarse, [3, -1, 2])
+    companion.check_path(path, aggregate)
+    with pytest.raises(AssertionError):
+        companion.check_path(path, aggregate, more=1)
+
+
 @pytest.mark.parametrize("companion", ["coarse_batch_state"], indirect=True)
 @pytest.mark.parametrize("stronger", [{"more": 1}, {"each": 1}])
 def test_completions_that_need_more_room_are_refuted(

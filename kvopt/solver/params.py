@@ -28,6 +28,7 @@ from kvopt.solver.relaxation_params import (
     AggregateStateParams,
     BatchStateParams,
     BundleParams,
+    CoarseAggregateStateParams,
     CoarseBatchStateParams,
     DemandDualParams,
     GridProgramParams,
@@ -56,6 +57,7 @@ __all__ = [
     "BatchStateParams",
     "BranchAndBoundParams",
     "BundleParams",
+    "CoarseAggregateStateParams",
     "CoarseBatchStateParams",
     "DemandDualParams",
     "EventOrderParams",
@@ -85,10 +87,11 @@ class SolverParams:
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
-    batch_state, coarse_batch_state, demand_duals, time_indexed, grid_program, aggregate_state
+    batch_state, coarse_aggregate_state, coarse_batch_state, demand_duals, time_indexed,
+    grid_program, aggregate_state
         Those of the relaxations.
     bundle, coarse_bundle
-        Those of the bundle method, the second for coarse batch states.
+        Those of the bundle method, the second for coarse batch and aggregate states.
 
     Examples
     --------
@@ -107,6 +110,9 @@ class SolverParams:
     state_search: StateSearchParams = field(default_factory=StateSearchParams)
     exhaustive: ExhaustiveParams = field(default_factory=ExhaustiveParams)
     batch_state: BatchStateParams = field(default_factory=BatchStateParams)
+    coarse_aggregate_state: CoarseAggregateStateParams = field(
+        default_factory=CoarseAggregateStateParams
+    )
     coarse_batch_state: CoarseBatchStateParams = field(default_factory=CoarseBatchStateParams)
     bundle: BundleParams = field(default_factory=BundleParams)
     coarse_bundle: BundleParams = field(default_factory=BundleParams.bold)

@@ -9,6 +9,7 @@ __all__ = [
     "AggregateStateParams",
     "BatchStateParams",
     "BundleParams",
+    "CoarseAggregateStateParams",
     "CoarseBatchStateParams",
     "DemandDualParams",
     "GridProgramParams",
@@ -237,6 +238,60 @@ class CoarseBatchStateParams:
     early_rise: float = 4e-4
     first_costs: int = 100_000
     few_costs: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class CoarseAggregateStateParams:
+    """Aggregate states seen every g-th round: how many run, and for how many looks.
+
+    Parameters
+    ----------
+    share
+        Part of the time left that it takes where other stages follow.
+    first_looks
+        On the widest grid the longest request is seen at so many looks; each further grid has half
+        the width.
+    horizon_factor
+        No dual of a request exceeds the makespan of the best schedule times this.
+    knots
+        The prices of starts are linear between so many times.
+    most_states
+        A grid with more states times looks is not used.
+    most_costs
+        Nor one with more of these times variants of requests.  A twentieth of them is looked at.
+    most_lost
+        Looks see half a step of the grid less than a request holds, and the shortest prompt; it is
+        not run where on the finest grid what they miss is more than this part of the tokens that a
+        request holds on average.
+    least_running, most_running
+        Nor where memory has room for fewer or more requests on average: of few, too much is
+        forgotten, and with many the grid program proves more in the same time.
+    early_rise, least_rise
+        The ascent on a grid ends when the bound rises by less than this part: on all grids but the
+        finest, whose duals are only a beginning, and there.  They go before that of the bundle.
+    few_costs, promising_steps
+        Where more states times variants are looked at than this, most steps of the ascent look at
+        promising ones only; so many steps follow each other.
+    checked_steps, checked_bytes
+        A bound is not proved that takes the checker more; by default it stops after 800 million
+        steps, and at 900 million bytes.
+    """
+
+    share: float = 0.6
+    first_looks: int = 32
+    horizon_factor: float = 1.6
+    knots: int = 128
+    most_states: int = 60_000_000
+    most_costs: int = 8_000_000_000
+    most_lost: float = 0.02
+    least_running: float = 5.0
+    most_running: float = 12.0
+    early_rise: float = 1e-4
+    least_rise: float = 2e-5
+    few_costs: int = 10_000_000
+    promising_steps: int = 60
+    checked_steps: int = 780_000_000
+    checked_bytes: int = 880_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from kvopt.solver.primal.annealing import Annealing, searching_beside
 from kvopt.solver.primal.list_schedules import ListSchedules
 from kvopt.solver.relaxations.aggregate_state.stage import AggregateState
 from kvopt.solver.relaxations.batch_state.stage import BatchState
+from kvopt.solver.relaxations.coarse_aggregate_state.stage import CoarseAggregateState
 from kvopt.solver.relaxations.coarse_batch_state.stage import CoarseBatchState
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
@@ -57,6 +58,7 @@ PLAN: tuple[Step, ...] = (
     Step(EventOrder(), lambda params: params.event_order.share),
     Step(DemandDuals(many=False), lambda params: params.demand_duals.share),
     Step(CoarseBatchState(), lambda params: params.coarse_batch_state.share),
+    Step(CoarseAggregateState(), lambda params: params.coarse_aggregate_state.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(CoarseBatchState(late=True), lambda params: params.coarse_batch_state.late_share),

@@ -21,6 +21,7 @@ import aggregate_state
 import batch_state
 import blocks
 import busy_time
+import coarse_aggregate_state
 import coarse_batch_state
 import demand_duals
 import dominance
@@ -46,6 +47,7 @@ RULES: dict[str, Any] = {  # (memory, types, claimed bound, proof, budget) -> a 
     "aggregate-state": aggregate_state.prove,
     "batch-state": batch_state.prove,
     "coarse-batch-state": coarse_batch_state.prove,
+    "coarse-aggregate-state": coarse_aggregate_state.prove,
     "dominance": dominance.prove_at_once,
     "demand-duals": demand_duals.prove,
     "blocks": blocks.prove,

@@ -25,6 +25,7 @@ SHORT = {
     "aggregate_state": "W",
     "batch_state": "H",
     "coarse_batch_state": "I",
+    "coarse_aggregate_state": "AA",
     "demand_duals": "V",
     "propagation": "T",
     "first_completion": "F",
@@ -45,7 +46,7 @@ SHORT = {
     "split_memory": "Z",
     "early_release": "K",
 }
-"""Documents, and the letter that names their statements in `NEEDS`."""
+"""Documents, and the letters that name their statements in `NEEDS`."""
 
 NEEDS = {
     "M1": "M0",
@@ -68,6 +69,10 @@ NEEDS = {
     "I3": "I1",
     "I4": "M0 I2 I3",
     "I6": "I5",
+    "AA1": "I3 I5",
+    "AA2": "I6 AA1",
+    "AA3": "I5 I6 AA1 AA2",
+    "AA4": "M0 I2 AA3",
     "V1": "M0",
     "V3": "V1 V2",
     "V4": "V3",

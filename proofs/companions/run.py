@@ -33,6 +33,7 @@ COMPANIONS = (
     "aggregate_state",
     "batch_state",
     "coarse_batch_state",
+    "coarse_aggregate_state",
     "demand_duals",
     "propagation",
     "first_completion",

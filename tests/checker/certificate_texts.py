@@ -151,6 +151,19 @@ COARSE_BATCH_STATE: dict[str, Any] = {
 }
 
 
+COARSE_AGGREGATE_STATE: dict[str, Any] = {
+    **SOUND,
+    "lower_bound": 12,
+    "proof": {
+        "rule": "coarse-aggregate-state",
+        "grid": 3,
+        "scale": 1,
+        "duals": [[0, 1, 0, 1], [1, 4, 2, 3]],
+        "starts": [[0, 0], [2, -1]],
+    },
+}
+
+
 DOMINANCE: dict[str, Any] = {
     **SOUND,
     "lower_bound": 13,

@@ -35,6 +35,7 @@ from reading import Refused
 
 __all__ = [
     "assert_no_false_mutant_is_accepted",
+    "coarse_aggregate_state",
     "coarse_batch_state",
     "dominance_proof",
     "examples",
@@ -143,6 +144,15 @@ def coarse_batch_state(instance: Instance, rng: random.Random) -> dict[str, Any]
     return {"rule": "coarse-batch-state", "grid": grid, "scale": scale, "duals": rows}
 
 
+def coarse_aggregate_state(instance: Instance, rng: random.Random) -> dict[str, Any]:
+    """Duals as of coarse batch states, with any prices of starts."""
+    given = coarse_batch_state(instance, rng)
+    size = rng.choice([0, 1, given["scale"], 3 * given["scale"]])
+    times = sorted(rng.sample(range(1, 12), rng.randint(0, 4)))
+    starts = [[t, rng.randint(-size, size)] for t in (0, *times)]
+    return {**given, "rule": "coarse-aggregate-state", "starts": starts}
+
+
 def demand_duals(instance: Instance, rng: random.Random) -> dict[str, Any]:
     """Duals that were looked for, or anything at all."""
     found = demand_dual_bound(instance, np.cumsum(instance.outputs) - instance.outputs, Stopping())
@@ -208,6 +218,7 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     for nodes in (0, 10**4):
         yield batch_state(instance, rng, nodes)
     yield coarse_batch_state(instance, rng)
+    yield coarse_aggregate_state(instance, rng)
     yield dominance_proof(instance, rng)
     yield demand_duals(instance, rng)
     content = demand_duals(instance, rng)

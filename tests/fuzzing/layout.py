@@ -128,6 +128,19 @@ def batch_state(proof: Any, types: set[Kind]) -> None:
 
 def coarse_batch_state(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("grid", "scale", "duals"))
+    variants(proof, types)
+
+
+def coarse_aggregate_state(proof: Any, types: set[Kind]) -> None:
+    exact(proof, ("grid", "scale", "duals", "starts"))
+    variants(proof, types)
+    expect(isinstance(proof["starts"], list), "starts")
+    times = [series(row, 2, None)[0] for row in proof["starts"]]
+    expect(times[:1] == [0] and times == sorted(set(times)), "times that do not increase from 0")
+
+
+def variants(proof: Any, types: set[Kind]) -> None:
+    """Ask for the grid, the scale, and the duals of both variants of each type."""
     grid = whole(proof["grid"], 1)
     expect(grid <= 10**6, "the grid is wide")
     most = 10**6 * whole(proof["scale"], 1)
@@ -308,6 +321,7 @@ RULES: dict[str, Callable[[Any, set[Kind]], None]] = {
     "aggregate-state": aggregate_state,
     "batch-state": batch_state,
     "coarse-batch-state": coarse_batch_state,
+    "coarse-aggregate-state": coarse_aggregate_state,
     "dominance": dominance,
     "demand-duals": demand_duals,
     "blocks": blocks,

@@ -86,6 +86,15 @@ def coarse_batch_state(problem: Problem, rng: random.Random) -> Proof:
     return {"rule": "coarse-batch-state", "grid": grid, "scale": scale, "duals": duals}
 
 
+def coarse_aggregate_state(problem: Problem, rng: random.Random) -> Proof:
+    """Duals as of coarse batch states, with some prices of starts."""
+    given = coarse_batch_state(problem, rng)
+    size = rng.choice([0, given["scale"], 3 * given["scale"]])
+    times = sorted(rng.sample(range(1, 15), rng.randint(0, 4)))
+    starts = [[t, rng.randint(-size, size)] for t in (0, *times)]
+    return {**given, "rule": "coarse-aggregate-state", "starts": starts}
+
+
 def dominance(problem: Problem, rng: random.Random) -> Proof:
     """Duals of any kind, as the search proves all that is true."""
     scale = some_scale(rng)
@@ -229,6 +238,7 @@ BUILDERS: dict[str, Callable[[Problem, random.Random], Proof]] = {
     "aggregate-state": aggregate_state,
     "batch-state": batch_state,
     "coarse-batch-state": coarse_batch_state,
+    "coarse-aggregate-state": coarse_aggregate_state,
     "dominance": dominance,
     "demand-duals": demand_duals,
     "blocks": blocks,

@@ -9,12 +9,17 @@ in bundle methods".  Floating point throughout: what is found is checked elsewhe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.params import BundleParams
 
-__all__ = ["Bundle"]
+__all__ = ["Bundle", "Weigh", "lightest"]
+
+Weigh = Callable[[FloatArray, FloatArray, float], FloatArray]
+"""A function that does what `lightest` does."""
 
 
 class Bundle:
@@ -24,6 +29,8 @@ class Bundle:
     ----------
     params
         The tuning numbers; by default the usual ones.
+    weigh
+        `lightest`, compiled or not.
 
     Attributes
     ----------
@@ -33,8 +40,9 @@ class Bundle:
         The value there.
     """
 
-    def __init__(self, params: BundleParams | None = None) -> None:
+    def __init__(self, params: BundleParams | None = None, weigh: Weigh | None = None) -> None:
         self.params = params or BundleParams()
+        self._weigh = weigh or lightest
         self.center: FloatArray = np.zeros(0)
         self.value = 0.0
         self._slopes: list[FloatArray] = []
@@ -64,7 +72,7 @@ class Bundle:
         while True:
             slopes = np.array(self._slopes)
             errors = np.array(self._offsets) + slopes @ self.center - self.value
-            weights = lightest(slopes @ slopes.T, errors, self._reach)
+            weights = self._weigh(slopes @ slopes.T, errors, self._reach)
             direction = weights @ slopes
             length = float(direction @ direction)
             self._expected = self._reach * length + float(errors @ weights)
@@ -102,7 +110,7 @@ def lightest(gram: FloatArray, errors: FloatArray, reach: float) -> FloatArray:
     m = len(errors)
     x = np.zeros(m)
     x[int(errors.argmin())] = 1.0
-    slope = reach * gram @ x + errors
+    slope = reach * gram[:, int(errors.argmin())] + errors
     for _ in range(400 + 20 * m):
         i = int(slope.argmin())
         j = int(np.where(x > 0, slope, -np.inf).argmax())

@@ -17,7 +17,7 @@ import numpy as np
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray, Int32Array
-from kvopt.solver.dual_ascent.bundle import Bundle
+from kvopt.solver.dual_ascent.bundle import Bundle, Weigh
 from kvopt.solver.params import BatchStateParams, BundleParams
 from kvopt.solver.relaxations.batch_state.kernel import (
     NEVER,
@@ -142,7 +142,7 @@ class CostsToGo:
         args = (self._charges, self.values, self._promising, self.room)
         return self._value(self.functions.fill_promising(self.states.table, *args))
 
-    def completions(self, now: int = 0, state: int = 0) -> IntArray:
+    def completions(self, now: int = 0, state: int = 0) -> IntArray | FloatArray:
         """Return how often each type completes on a cheapest path, shape (types,).
 
         Parameters
@@ -212,6 +212,8 @@ class DualAscent:
         Tuning numbers.
     bundle
         Those of the bundle method.
+    weigh
+        What it weighs its planes with, compiled or not.
 
     Attributes
     ----------
@@ -220,13 +222,17 @@ class DualAscent:
     """
 
     def __init__(
-        self, costs: CostsToGo, params: BatchStateParams, bundle: BundleParams | None = None
+        self,
+        costs: CostsToGo,
+        params: BatchStateParams,
+        bundle: BundleParams | None = None,
+        weigh: Weigh | None = None,
     ) -> None:
         self.costs = costs
         self.params = params
         self.best = -math.inf
         self._best_duals: IntArray = costs.duals
-        self._bundle = Bundle(bundle)
+        self._bundle = Bundle(bundle, weigh)
 
     def run(self, guesses: Sequence[FloatArray], stop: Stopping) -> int | None:
         """Climb; return the best bound (multiples of 1 / scale rounds).
@@ -306,7 +312,7 @@ class DualAscent:
         value = settle(np.rint(duals * costs.scale).astype(np.int64))
         if value is None:
             return -math.inf
-        slope = (costs.counts - costs.completions()).astype(np.float64)
+        slope = np.asarray(costs.counts - costs.completions(), dtype=np.float64)
         self._bundle.add(costs.duals / costs.scale, value / costs.scale, slope)
         return value / costs.scale
 

@@ -23,7 +23,7 @@ from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit, number_of_batch_states
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["CoarseBatchState", "grids_for"]
+__all__ = ["CoarseBatchState", "grids_for", "grids_of"]
 
 
 class CoarseBatchState:
@@ -50,13 +50,13 @@ class CoarseBatchState:
         few = len(state.instance) <= state.params.event_order.most_requests
         if state.closed or self.late != few or batch_states_fit(state):
             return False
-        return bool(self._grids(state))
+        return bool(grids_of(state))
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Raise the bound grid by grid, each beginning with the duals of the one before."""
         functions = self.functions or COARSE_KERNEL.compiled(stop)
         params, common = state.params.coarse_batch_state, state.params.batch_state
-        before, grids = None, self._grids(state)
+        before, grids = None, grids_of(state)
         for number, grid in enumerate(grids):
             if state.closed or stop.over():
                 return
@@ -104,15 +104,15 @@ class CoarseBatchState:
                 return costs
         return None
 
-    @staticmethod
-    def _grids(state: Incumbent) -> list[int]:
-        """Return the grids to look at; they are found once for a makespan."""
-        key = f"grids of coarse batch states up to {state.makespan}"
-        if key not in state.cache:
-            params = state.params.coarse_batch_state
-            state.cache[key] = grids_for(state.instance, state.makespan, params)
-        grids: list[int] = state.cache[key]
-        return grids
+
+def grids_of(state: Incumbent) -> list[int]:
+    """Return the grids to look at; they are found once for a makespan."""
+    key = f"grids of coarse batch states up to {state.makespan}"
+    if key not in state.cache:
+        params = state.params.coarse_batch_state
+        state.cache[key] = grids_for(state.instance, state.makespan, params)
+    grids: list[int] = state.cache[key]
+    return grids
 
 
 def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams) -> list[int]:

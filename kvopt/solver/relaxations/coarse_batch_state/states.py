@@ -15,7 +15,7 @@ from kvopt.solver.arrays import Int32Array
 from kvopt.solver.relaxations.batch_state.states import BatchStates, Members, members_of
 from kvopt.solver.sizes import longest_outputs
 
-__all__ = ["CoarseBatchStates", "Variants"]
+__all__ = ["CoarseBatchStates", "Variants", "variants_of"]
 
 
 class Variants(NamedTuple):
@@ -59,7 +59,7 @@ class CoarseBatchStates(BatchStates):
 
     def __init__(self, instance: Instance, grid: int) -> None:
         self.grid = grid
-        self.variants = self._all_variants(instance)
+        self.variants = variants_of(instance, grid)
         super().__init__(instance)
         self.first = self._first_looks()
         classes, self.choices = self._classes()
@@ -92,20 +92,6 @@ class CoarseBatchStates(BatchStates):
         steps += (20 + 20 * number + 2 * len(self.variants.type)) * int(last.max()) + 60 * rooms
         held = ((looks > 0) * (60 + 9 * width)).sum() + (10 * sizes * running).max()
         return int(steps), int(held) + 70 * len(self) + 300 * rooms
-
-    def _all_variants(self, instance: Instance) -> Variants:
-        types, grid = instance.request_types(), self.grid
-        looks, rest = np.divmod(types.outputs, grid)
-        kind, long = np.nonzero(np.stack((looks > 0, rest > 0), axis=1))
-        rest = rest[kind]
-        return Variants(
-            kind,
-            long,
-            looks[kind] + long,
-            np.where(long, rest - 1, grid - 1),
-            np.where(long, 0, rest),
-            types.counts[kind] * np.where(long, rest, grid - rest),
-        )
 
     def _all_members(self) -> Members:
         """Return the marks; what completes with one has its number as a shape."""
@@ -154,3 +140,19 @@ class CoarseBatchStates(BatchStates):
         for row, chosen in zip(filled, choices, strict=True):
             row[: len(chosen)] = chosen
         return index.astype(np.int32), filled
+
+
+def variants_of(instance: Instance, grid: int) -> Variants:
+    """Return the variants that some look sees, for looks in every `grid`-th round."""
+    types = instance.request_types()
+    looks, rest = np.divmod(types.outputs, grid)
+    kind, long = np.nonzero(np.stack((looks > 0, rest > 0), axis=1))
+    rest = rest[kind]
+    return Variants(
+        kind,
+        long,
+        looks[kind] + long,
+        np.where(long, rest - 1, grid - 1),
+        np.where(long, 0, rest),
+        types.counts[kind] * np.where(long, rest, grid - rest),
+    )

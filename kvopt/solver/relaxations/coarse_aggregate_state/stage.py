@@ -1,0 +1,113 @@
+"""The stage of coarse aggregate states: from a wide grid to as fine a one as there is room for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from kvopt.model.instance import Instance, IntArray
+from kvopt.model.stopping import Stopping
+from kvopt.solver.params import CoarseAggregateStateParams
+from kvopt.solver.relaxations.batch_state.costs_to_go import DualAscent
+from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
+    CoarseAggregateCosts,
+    first_duals,
+    pairs_of,
+    refined,
+)
+from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
+from kvopt.solver.relaxations.coarse_batch_state.stage import grids_of
+from kvopt.solver.result import Bound
+from kvopt.solver.sizes import batch_states_fit
+from kvopt.solver.stage import Incumbent
+
+__all__ = ["CoarseAggregateState", "grids_for"]
+
+
+class CoarseAggregateState:
+    """Lower bounds from how many run at every g-th round, and for how many looks.
+
+    Parameters
+    ----------
+    functions
+        The functions to use; by default the compiled ones.
+    """
+
+    name = "coarse-aggregate-state"
+    with_releases = False
+
+    def __init__(self, functions: Functions | None = None) -> None:
+        self.functions = functions
+
+    def applies(self, state: Incumbent) -> bool:
+        """Tell whether something is left to prove, there is a grid, and nothing that knows more."""
+        few = len(state.instance) <= state.params.event_order.most_requests
+        if state.closed or few or batch_states_fit(state) or grids_of(state):
+            return False
+        return bool(grids_for(state.instance, state.makespan, state.params.coarse_aggregate_state))
+
+    def run(self, state: Incumbent, stop: Stopping) -> None:
+        """Raise the bound grid by grid, each beginning with the duals of the one before."""
+        functions = self.functions or AGGREGATE_KERNEL.compiled(stop)
+        params, common = state.params.coarse_aggregate_state, state.params.batch_state
+        grids = grids_for(state.instance, state.makespan, params)
+        before = None
+        for grid in grids:
+            if state.closed or stop.over():
+                return
+            horizon = int(params.horizon_factor * state.makespan / grid) + 2
+            knots = knots_for(state.makespan // grid, params.knots)
+            costs = CoarseAggregateCosts(state.instance, grid, horizon, knots, functions)
+            guess = first_duals(costs) if before is None else refined(before, costs)
+            rise = params.least_rise if grid == grids[-1] else params.early_rise
+            bundle = replace(state.params.coarse_bundle, least_rise=rise)
+            own = replace(
+                common,
+                least_rise=rise,
+                few_costs=params.few_costs,
+                promising_steps=params.promising_steps,
+            )
+            ascent = DualAscent(costs, own, bundle, functions.lightest)
+            value = ascent.run([guess], stop)
+            steps, size = costs.to_check()
+            if value is None or steps > params.checked_steps or size > params.checked_bytes:
+                return
+            bound = -(-value // costs.scale)
+            state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
+            before = costs
+
+
+def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStateParams) -> list[int]:
+    """Return the grids to look at, the widest first; none if even the finest loses too much.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    makespan
+        The last round of a schedule.
+    params
+        How much there is room for.
+    """
+    held = instance.total_area / instance.total_output
+    if not params.least_running * held <= instance.memory <= params.most_running * held:
+        return []
+    prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
+    forgotten = prompts - int(instance.prompts.min())
+    grids: list[int] = []
+    grid = max(1, int(instance.outputs.max()) // params.first_looks)
+    while not grids or grids[-1] > 1:
+        pairs = pairs_of(instance, grid)
+        states = int((pairs.most + 1).sum()) * (makespan // grid + 1)
+        if states > params.most_states or states * len(pairs.looks) > params.most_costs:
+            break
+        grids.append(grid)
+        grid = (grid + 1) // 2
+    lost = forgotten + (grids[-1] - 1) / 2 if grids else held
+    return grids if lost <= params.most_lost * held else []
+
+
+def knots_for(last: int, number: int) -> IntArray:
+    """Return about so many times from 0 to a last one, evenly spread."""
+    return np.unique(np.rint(np.linspace(0, last, number)).astype(np.int64))

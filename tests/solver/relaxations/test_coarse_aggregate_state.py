@@ -1,0 +1,191 @@
+"""Bounds from how many run at every g-th round; the rule's own tests are beside the checker's."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_instances import optimum_of, random_instance, types_of
+
+import coarse_aggregate_state as rule
+from budget import Budget
+from kvopt import Instance, Stopping
+from kvopt.certificates.checker import verdicts
+from kvopt.certificates.write import certificate, certificate_text
+from kvopt.generate import generate_random
+from kvopt.model.instance import IntArray
+from kvopt.solver.params import CoarseAggregateStateParams, SolverParams
+from kvopt.solver.primal.list_schedules import best_list_schedule
+from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
+    CoarseAggregateCosts,
+    first_duals,
+    refined,
+)
+from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
+from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
+    CoarseAggregateState,
+    grids_for,
+    knots_for,
+)
+from kvopt.solver.stage import Incumbent, run_alone
+
+PLAIN = AGGREGATE_KERNEL.plain
+BUDGET = 800_000_000
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Functions:
+    return AGGREGATE_KERNEL.compiled()
+
+
+def costs_of(instance: Instance, grid: int, functions: Functions) -> CoarseAggregateCosts:
+    looks = instance.total_output // grid
+    return CoarseAggregateCosts(instance, grid, looks + 2, knots_for(looks, 4), functions)
+
+
+def noisy(costs: CoarseAggregateCosts, rng: random.Random) -> IntArray:
+    """First duals, with some noise."""
+    size = rng.choice([0, 1, 4])
+    noise = [rng.gauss(0, size) for _ in costs.duals]
+    return np.rint((first_duals(costs) + noise) * costs.scale).astype(np.int64)
+
+
+def checked(costs: CoarseAggregateCosts, budget: Budget) -> int:
+    instance = costs.instance
+    return rule.prove(instance.memory, types_of(instance), 0, costs.content(), budget)
+
+
+def test_the_checker_finds_what_the_solver_finds(compiled: Functions) -> None:
+    rng = random.Random(3)
+    for number in range(60):
+        instance = random_instance(rng)
+        costs = costs_of(instance, rng.randint(1, 5), PLAIN if number < 10 else compiled)
+        value = costs.settle(noisy(costs, rng))
+        assert value is not None
+        bound = max(0, -(-value // costs.scale))
+        budget = Budget()
+        assert checked(costs, budget) == bound <= optimum_of(instance)
+        steps, size = costs.to_check()
+        assert budget.steps - budget.left <= steps
+        assert budget.megabytes * 10**6 - budget.room <= size
+
+
+def test_paths_add_up_to_the_value() -> None:
+    """What the cheapest path pays of each dual, and the looks of its completions, is the value."""
+    rng = random.Random(4)
+    for _ in range(15):
+        instance = random_instance(rng)
+        costs = costs_of(instance, rng.randint(1, 4), PLAIN)
+        duals = noisy(costs, rng)
+        value = costs.settle(duals)
+        assert value is not None
+        slope = costs.counts - costs.completions()
+        for step in (-3, 3):  # below the plane of this path, wherever one goes
+            other = duals + step * np.array([rng.randint(-90, 90) for _ in duals])
+            there = costs.settle(other)
+            assert there is not None
+            rounding = costs.grid * len(costs.knots) * 40  # of prices between knots
+            assert there <= value + slope @ (costs.duals - duals) + rounding
+
+
+def test_promising_states_are_those_of_cheap_paths(compiled: Functions) -> None:
+    rng = random.Random(5)
+    for _ in range(40):
+        instance = random_instance(rng)
+        costs = costs_of(instance, rng.randint(1, 4), compiled)
+        duals = noisy(costs, rng)
+        value = costs.settle(duals)
+        assert value is not None
+        assert costs.choose(0, 0)
+        assert costs.settle_chosen(duals) == value
+        other = duals + np.array([rng.randint(-300, 300) for _ in duals])
+        everywhere = costs.settle(other)
+        costs.settle(duals)
+        assert costs.choose(costs.grid * costs.scale, 10**9)
+        among = costs.settle_chosen(other)
+        assert everywhere is not None
+        assert among is not None
+        assert among >= everywhere
+
+
+def test_what_does_not_fit_is_refused(compiled: Functions) -> None:
+    costs = costs_of(Instance(8, [1, 1], [5, 5]), 2, compiled)
+    duals = np.zeros(len(costs.duals), dtype=np.int64)
+    duals[0] = 1 << 40
+    assert costs.settle(duals) is None
+
+
+def test_duals_carry_over_to_a_finer_grid(compiled: Functions) -> None:
+    instance = generate_random("real:requests=16:memory=2000", 1, 0)
+    makespan = int((best_list_schedule(instance) + instance.outputs).max())
+    wide, fine = (
+        CoarseAggregateCosts(
+            instance, grid, 2 * makespan // grid, knots_for(makespan // grid, 16), compiled
+        )
+        for grid in (16, 8)
+    )
+    value = wide.settle(np.rint(first_duals(wide) * wide.scale).astype(np.int64))
+    carried = fine.settle(np.rint(refined(wide, fine) * fine.scale).astype(np.int64))
+    assert value is not None
+    assert carried is not None
+    assert carried > 0.98 * value
+
+
+def test_sixteen_chats(compiled: Functions) -> None:
+    instance = generate_random("real:requests=16:memory=2000", 1, 0)
+    starts = best_list_schedule(instance)
+    params = SolverParams(
+        coarse_aggregate_state=CoarseAggregateStateParams(most_states=200_000, most_lost=1.0)
+    )
+    result = run_alone(CoarseAggregateState(compiled), instance, starts, Stopping(60), params)
+    assert result.rule == "coarse-aggregate-state"
+    assert result.lower_bound > 0.95 * result.objective
+    (verdict,) = verdicts([certificate_text(certificate(result))])
+    assert verdict.holds
+
+
+def test_nothing_is_proved_that_takes_the_checker_too_long(compiled: Functions) -> None:
+    instance = generate_random("real:requests=16:memory=2000", 1, 0)
+    starts = best_list_schedule(instance)
+    usual = CoarseAggregateStateParams(most_states=200_000, most_lost=1.0)
+    for limit in ({"checked_steps": 10**5}, {"checked_bytes": 10**5}):
+        params = SolverParams(coarse_aggregate_state=replace(usual, **limit))
+        result = run_alone(CoarseAggregateState(compiled), instance, starts, Stopping(60), params)
+        assert result.rule != "coarse-aggregate-state"
+
+
+def test_each_grid_is_half_of_the_one_before() -> None:
+    params = CoarseAggregateStateParams()
+    instance = generate_random("real:requests=24:memory=2000", 1, 0)
+    grids = grids_for(instance, 1500, params)
+    assert grids == [28, 14, 7, 4, 2, 1]
+    assert grids_for(instance, 1500, replace(params, most_states=10**6)) == [28, 14, 7]
+    assert grids_for(instance, 1500, replace(params, most_costs=3 * 10**6)) == []  # too wide
+    assert grids_for(Instance(9, [1], [1]), 1, replace(params, least_running=1)) == [1]
+    assert grids_for(Instance(20, [1] * 9, [1] * 9), 1, params) == [1]
+    assert grids_for(Instance(26, [1] * 9, [1] * 9), 1, params) == []  # too many run
+    assert grids_for(Instance(9, [1], [1]), 1, params) == []  # too few run
+
+
+def test_where_it_applies() -> None:
+    def applies(spec: str, params: SolverParams | None = None) -> bool:
+        instance = generate_random(spec, 1, 0)
+        state = Incumbent(instance, params or SolverParams())
+        state.offer(best_list_schedule(instance))
+        return CoarseAggregateState().applies(state)
+
+    assert applies("real:requests=24:memory=2000")
+    assert applies("real:requests=60:memory=2000")
+    assert not applies(
+        "real:requests=16:memory=2000"
+    )  # event order, and the grid program beside it
+    assert not applies("real:requests=60:memory=4000")  # too many run
+    assert not applies("real:requests=24:memory=1000")  # coarse batches are few enough
+    assert not applies("real:kind=mixed:requests=24:memory=4096")  # prompts differ
+    assert not applies(
+        "real:requests=200:memory=4096",
+        SolverParams(coarse_aggregate_state=CoarseAggregateStateParams(most_states=10**6)),
+    )
+    assert not applies("model1:requests=30")  # batch states are few enough
