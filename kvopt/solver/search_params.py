@@ -196,8 +196,11 @@ class EventOrderParams:
         The first target is this part of the way from the bound to the best schedule.
     least_left
         A target that is nearer to the cost of the best schedule than this part of it is that cost.
+    whole_share
+        Part of the time left that a run may take at first whose target is all.
     first_share, later_share
-        Parts of the time left that the run with the first target may take, and each further one.
+        Parts of the time left that the run with the first step's target may take, and each further
+        one.
     quick
         After a run that takes less than this part of the time left, steps are twice as long.
     """
@@ -218,6 +221,7 @@ class EventOrderParams:
     most_places: int = 1_000_000
     first_step: float = 0.125
     least_left: float = 0.002
+    whole_share: float = 0.25
     first_share: float = 0.2
     later_share: float = 0.6
     quick: float = 0.1

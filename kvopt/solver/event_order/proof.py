@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
@@ -11,24 +12,53 @@ import numpy as np
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.linear_program import (
+    BEFORE,
     COVERS,
     END,
     GAP,
     MEMORY,
     PRICE,
+    RUNNING,
     START,
+    Requests,
+    requests_of,
     windows_of,
 )
 from kvopt.solver.event_order.prices import Prices, least_cost
-from kvopt.solver.event_order.search_kernel import AT, SPLIT, Tree
+from kvopt.solver.event_order.search_kernel import (
+    AT,
+    DONE,
+    EVENT_ORDER,
+    LOST,
+    RECORDS,
+    SPLIT,
+    Tree,
+    enter_path,
+    open_root,
+    room_for,
+    tree_for,
+)
 from kvopt.solver.stage import Bound
 
 __all__ = ["proof_of"]
 
 RULE = "event-order"
 
-MOST_BYTES = 15_000_000
+Decision = tuple[int, int, int, int]
+"""AT or SPLIT, its two numbers, and the part."""
+
+MOST_BYTES = 18_500_000
 """The checker reads no file that is longer than 20 MB."""
+
+FINE = 14
+"""Multipliers have so many bits more than a bound by areas, or by prices, in its units."""
+
+MARGINS = (0.02, 0.1, 0.3)
+"""By so much more than 1 less than what is wanted a leaf is to reach that is searched again."""
+
+MORE_DEPTH, MORE_SPLITS, MORE_RECORDS, PIVOTS, TRIALS = 100, 60, 3_000, 200, 4
+"""A leaf that is searched again may take so many decisions more, splits of starts among them,
+nodes, and pivots and pairs at each."""
 
 LARGEST = 10**39
 """The checker reads no number with more than 40 digits."""
@@ -56,50 +86,155 @@ def proof_of(
     target
         What it is to prove (rounds).
     stop
-        Leaves that take exact duals take milliseconds each, so it looks at the time at each one.
-        The nodes that it counts do not matter any more.
+        Leaves that take exact duals or a search take milliseconds each, so it looks at the time at
+        each one.  The nodes that it counts do not matter any more.
     prices
         Those that the search had.
 
     Returns
     -------
     Bound or None
-        The target, or somewhat less if a leaf falls short of it, 0 if one gives no bound; None if
-        it takes too long, or would be too long for the checker.
+        The target, or somewhat less if a leaf falls short of it whatever is tried, 0 if one gives
+        no bound; None if it takes too long, or would be too long for the checker.
     """
-    leaves = _Leaves(instance, prices)
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
-    bits = int(leaves.areas[0][0].max()).bit_length() + wanted.bit_length()
-    bits = 14 + max([bits, *(each.limit.bit_length() for each in prices)])
-    content, least = [], wanted
-    size = 30 * records
-    parts = np.zeros((records, 3), dtype=np.int64)
-    for number in range(1, records):
-        _, _, _, parent, part, _ = tree.nodes[number].tolist()
-        parts[parent, part] = number
-    todo = [0]
-    while todo:
-        number = todo.pop()
-        kind, a, b, _, _, leaf = tree.nodes[number].tolist()
-        if kind in (AT, SPLIT):
-            content.append({"at": [a, b]} if kind == AT else {"start": [a, b]})
-            todo += reversed(parts[number, : 3 if kind == AT else 2].tolist())
-        elif leaf < 0:
-            content.append({"rows": []})
-        elif stop.late() or size > MOST_BYTES:
-            return None
-        else:
-            rows, value = leaves.leaf(tree.rows[leaf], tree.duals[leaf], bits, wanted)
-            content.append({"rows": rows})
-            size += len(str(rows))
-            least = min(least, value)
+    leaves = _Leaves(instance, prices)
+    written = _Writer(leaves, requests_of(instance, prices), wanted, stop).tree(tree, records)
+    if written is None:
+        return None
+    content, least = written
     bound = least + instance.total_output - instance.total_release
     if bound <= 0:
         return Bound(0, RULE)
-    proof: dict[str, Any] = {"rule": RULE, "scale": 1 << bits, "tree": content}
+    proof: dict[str, Any] = {"rule": RULE, "scale": 1 << leaves.bits(wanted), "tree": content}
     if prices:
         proof["prices"] = [each.leaf for each in prices]
     return Bound(bound, RULE, proof)
+
+
+class _Writer:
+    """Writes trees down, and searches on where a leaf falls short.
+
+    Parameters
+    ----------
+    leaves
+        Those of the instance.
+    requests
+        The same for the search.
+    wanted
+        The sum of starts that is to be proved (rounds).
+    stop
+        How long it may take.
+    """
+
+    def __init__(self, leaves: _Leaves, requests: Requests, wanted: int, stop: Stopping) -> None:
+        self.leaves, self.requests = leaves, requests
+        self.wanted, self.bits, self.stop = wanted, leaves.bits(wanted), stop
+        self.size = 0
+
+    def tree(
+        self,
+        tree: Tree,
+        records: int,
+        above: Sequence[Decision] = (),
+        margins: Sequence[float] = MARGINS,
+    ) -> tuple[list[dict[str, Any]], int] | None:
+        """Return the nodes of a tree in preorder, and the sum of starts that it proves.
+
+        Parameters
+        ----------
+        tree, records
+            What was written down, and how many nodes of it.
+        above
+            What is decided above its root.
+        margins
+            By how much more than is wanted is tried to be proved where a leaf falls short.
+
+        Returns
+        -------
+        tuple or None
+            None if it takes too long, or would be too long for the checker.
+        """
+        parts = np.zeros((records, 3), dtype=np.int64)
+        for number in range(1, records):
+            _, _, _, parent, part, _ = tree.nodes[number].tolist()
+            parts[parent, part] = number
+        content, least = [], self.wanted
+        decided = list(above)
+        todo: list[tuple[int, int, tuple[Decision, ...]]] = [(0, len(decided), ())]
+        while todo:
+            number, depth, decision = todo.pop()
+            decided[depth:] = decision
+            kind, a, b, _, _, leaf = tree.nodes[number].tolist()
+            self.size += 16
+            if kind in (AT, SPLIT):
+                content.append({"at": [a, b]} if kind == AT else {"start": [a, b]})
+                todo += [
+                    (int(parts[number, part]), len(decided), ((kind, a, b, part),))
+                    for part in reversed(range(3 if kind == AT else 2))
+                ]
+            elif leaf < 0:
+                content.append({"rows": []})
+            elif self.stop.late() or self.size > MOST_BYTES:
+                return None
+            else:
+                heads = self.leaves.heads(decided)
+                nodes, value = self.leaf(tree.rows[leaf], tree.duals[leaf], heads)
+                if value < self.wanted:
+                    nodes, value = max(
+                        (nodes, value), self.again(decided, margins), key=lambda found: found[1]
+                    )
+                content += nodes
+                least = min(least, value)
+        return content, least
+
+    def leaf(
+        self, rows: Any, duals: Any, heads: list[int] | None
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return the only node of a leaf, and the sum of starts that it proves."""
+        if heads is None:
+            return [{"rows": []}], self.wanted
+        found, value = self.leaves.leaf(rows, duals, heads, self.bits, self.wanted)
+        self.size += len(json.dumps(found, separators=(",", ":")))
+        return [{"rows": found}], value
+
+    def again(
+        self, decided: Sequence[Decision], margins: Sequence[float]
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Search a leaf again, from its path alone; return its nodes and what they prove.
+
+        The duals of a long search are less exact than those of a short one, and a leaf that
+        reaches just what is wanted has less room for them than one that reaches more.
+        """
+        best: tuple[list[dict[str, Any]], int] = ([], -1)
+        for number, margin in enumerate(margins):
+            tree, records = self.searched(decided, margin)
+            if records == 0:
+                continue
+            size = self.size
+            found = self.tree(tree, records, decided, margins[number + 1 :])
+            if found is None:
+                break
+            if found[1] > best[1]:
+                best = found
+            if best[1] >= self.wanted:
+                break
+            self.size = size
+        return best
+
+    def searched(self, decided: Sequence[Decision], margin: float) -> tuple[Tree, int]:
+        """Return a tree below some decisions and its records, 0 if the search does not end."""
+        n, depths = len(self.leaves.outputs), len(decided) + MORE_DEPTH
+        tree, room = tree_for(n, MORE_RECORDS), room_for(n, depths)
+        enter_path(room, decided)
+        cut = self.wanted - 1 + margin
+        splits = MORE_SPLITS + sum(kind == SPLIT for kind, *_ in decided)
+        open_nodes = open_root(n, self.wanted, cut, depths, len(decided), splits)
+        end = EVENT_ORDER.compiled(self.stop).explore(
+            self.requests, open_nodes, tree, room, MORE_RECORDS, PIVOTS, TRIALS, margin
+        )
+        whole = end == DONE and not open_nodes.numbers[LOST]
+        return tree, int(open_nodes.numbers[RECORDS]) if whole else 0
 
 
 class _Leaves:
@@ -108,7 +243,7 @@ class _Leaves:
     def __init__(self, instance: Instance, prices: Sequence[Prices] = ()) -> None:
         self.memory, self.prices = instance.memory, prices
         self.prompts, self.outputs = instance.prompts.tolist(), instance.outputs.tolist()
-        self.releases = instance.releases.tolist()
+        self.releases: list[int] = instance.releases.tolist()
         pairs = list(zip(self.prompts, self.outputs, strict=True))
         volumes = np.array([s * o + o * (o + 1) // 2 for s, o in pairs], dtype=object)
         moments = [s * o * (o + 1) // 2 + o * (o + 1) * (2 * o + 1) // 6 for s, o in pairs]
@@ -116,30 +251,68 @@ class _Leaves:
         for m in COVERS:
             windows = windows_of(instance, m).astype(object)
             self.areas[m] = (windows, [d * (d + 1) // 2 for d in windows])
+        self.twins: list[tuple[int, int, int]] = []
+        last: dict[tuple[int, int, int], int] = {}
+        for i, kind in enumerate(zip(self.prompts, self.outputs, self.releases, strict=True)):
+            if kind in last:
+                self.twins.append((last[kind], i, 0))
+            last[kind] = i
 
-    def leaf(self, rows: Any, duals: Any, bits: int, wanted: int) -> tuple[list[list[Any]], int]:
+    def bits(self, wanted: int) -> int:
+        """Return how many bits multipliers have behind the point."""
+        bits = int(self.areas[0][0].max()).bit_length() + wanted.bit_length()
+        return FINE + max([bits, *(each.limit.bit_length() for each in self.prices)])
+
+    def heads(self, decided: Sequence[Decision]) -> list[int] | None:
+        """Return the earliest starts by some decisions; None if there are none."""
+        heads, outputs, gaps = list(self.releases), self.outputs, list(self.twins)
+        for kind, k, j, part in decided:
+            if kind == SPLIT:
+                if part == 1:
+                    heads[k] = max(heads[k], j + 1)
+            elif part == BEFORE:
+                gaps.append((k, j, outputs[k] - outputs[j] + 1))
+            elif part == RUNNING:
+                gaps.append((k, j, 1 - outputs[j]))
+                gaps.append((j, k, outputs[j] - outputs[k]))
+            else:
+                gaps.append((j, k, outputs[j]))
+        for _ in range(len(heads) + 1):
+            changed = False
+            for a, b, distance in gaps:
+                if heads[a] + distance > heads[b]:
+                    heads[b] = heads[a] + distance
+                    changed = True
+            if not changed:
+                return heads
+        return None
+
+    def leaf(
+        self, rows: Any, duals: Any, heads: list[int], bits: int, wanted: int
+    ) -> tuple[list[list[Any]], int]:
         """Return rows with integer multipliers, and the sum of starts that they prove.
 
         The duals are made integers; where that proves less than `wanted`, they are computed anew
-        from the rows, exactly.
+        from the rows, exactly, if there are no prices among them.
         """
         given = rows.tolist()
-        found, value = self.rounded(given, [Fraction(dual) for dual in duals.tolist()], bits)
-        if value < wanted:
+        for row in given:
+            if row[0] == START:
+                row[2] = heads[row[1]]
+        found = self.rounded(given, [Fraction(dual) for dual in duals.tolist()], heads, bits)
+        if found[1] < wanted:
             again = self.exact(given, duals[-1] > 0, wanted)
             if again is not None:
-                found, value = self.rounded(given, again, bits)
-        return found, value
+                found = max(
+                    found, self.rounded(given, again, heads, bits), key=lambda each: each[1]
+                )
+        return found
 
     def rounded(
-        self, rows: list[list[int]], duals: list[Fraction], bits: int
+        self, rows: list[list[int]], duals: list[Fraction], heads: list[int], bits: int
     ) -> tuple[list[list[Any]], int]:
         """Return rows with multiples of 1 / 2^bits as duals, and the sum of starts they prove."""
         scale = 1 << bits
-        heads = list(self.releases)
-        for kind, i, head, _ in rows:
-            if kind == START:
-                heads[i] = max(heads[i], head)
         kept = [
             (row, *self.coefficients(row), dual)
             for row, dual in zip(rows, duals, strict=True)

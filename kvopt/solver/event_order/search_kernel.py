@@ -8,7 +8,7 @@ that exceeds no memory is split at a start that is not an integer, or is a sched
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +57,7 @@ __all__ = [
     "Open",
     "Room",
     "Tree",
+    "enter_path",
     "open_root",
     "room_for",
     "tree_for",
@@ -70,9 +71,9 @@ MORE, DONE, FAILED = 0, 1, 2
 """How a run of the search ends: nodes are left, complete, or stuck at a node or too deep."""
 
 SPLITS, REPAIRS = 8, 4
-"""Starts are split so often on a path, and delayed so often for each request."""
+"""Starts are split so often on a path, as a rule, and delayed so often for each request."""
 
-TOP, NODES, RECORDS, LEAVES, BEST, LOST = 0, 1, 2, 3, 4, 5
+TOP, NODES, RECORDS, LEAVES, BEST, LOST, MOST_SPLITS = 0, 1, 2, 3, 4, 5, 6
 """Places of `Open.numbers`."""
 
 SLACK, WHOLE = 0.05, 1e-3
@@ -89,7 +90,7 @@ class Open(NamedTuple):
     """A lower bound on each (sum of starts), shape (room,)."""
     numbers: Any
     """How many there are; nodes, records and leaves so far; the best sum of starts; 1 if records
-    were lost, shape (6,)."""
+    were lost; how often starts are split on a path, shape (7,)."""
     cut: Any
     """Values from this on are enough, shape (1,)."""
     best: Any
@@ -302,11 +303,11 @@ def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
         n = room.scratch.starts.shape[0]
         for i in range(n):
             for q in range(n):
-                room.basis.inverse[0, i, q] = 1.0 if i == q else 0.0
-            room.basis.duals[0, i] = 1.0
-            room.basis.right[0, i] = requests.releases[i]
-            room.basis.rows[0, i, 0], room.basis.rows[0, i, 1] = START, i
-            room.basis.rows[0, i, 2] = requests.releases[i]
+                room.basis.inverse[depth, i, q] = 1.0 if i == q else 0.0
+            room.basis.duals[depth, i] = 1.0
+            room.basis.right[depth, i] = requests.releases[i]
+            room.basis.rows[depth, i, 0], room.basis.rows[depth, i, 1] = START, i
+            room.basis.rows[depth, i, 2] = requests.releases[i]
         return depth
     counts = room.path.counts
     states, sides = counts[depth - 1]
@@ -414,7 +415,7 @@ def branch(
     keep_schedule(requests, open_nodes, room, margin)
     if value >= open_nodes.cut[0]:
         return LEAF
-    if room.path.counts[depth, 1] >= SPLITS:
+    if room.path.counts[depth, 1] >= open_nodes.numbers[MOST_SPLITS]:
         open_nodes.least[0] = min(open_nodes.least[0], value)
         return LEAF
     t = int(np.floor(starts[split]))
@@ -510,14 +511,26 @@ def explore(
     return MORE if open_nodes.numbers[TOP] > 0 else DONE
 
 
-def open_root(instance_size: int, best: int, cut: float, depths: int) -> Open:
-    """Return the root as the only open node."""
+def open_root(
+    instance_size: int, best: int, cut: float, depths: int, above: int = 0, splits: int = SPLITS
+) -> Open:
+    """Return the root as the only open node, below so many decisions."""
     room = 3 * depths
     nodes = np.zeros((room, 6), dtype=np.int64)
-    nodes[0] = (0, -1, 0, 0, 0, -1)
-    numbers = np.array([1, 0, 0, 0, best, 0], dtype=np.int64)
+    nodes[0] = (above, -1, 0, 0, 0, -1)
+    numbers = np.array([1, 0, 0, 0, best, 0, splits], dtype=np.int64)
     starts = np.zeros(instance_size, dtype=np.int64)
     return Open(nodes, np.zeros(room), numbers, np.array([cut]), starts, np.array([np.inf]))
+
+
+def enter_path(room: Room, decided: Sequence[tuple[int, int, int, int]]) -> None:
+    """Let a search begin below some decisions: AT or SPLIT, its two numbers, and the part."""
+    counts = [0, 0]
+    for kind, a, b, part in decided:
+        table, which = (room.path.states, 0) if kind == AT else (room.path.sides, 1)
+        table[counts[which]] = (a, b, part)
+        counts[which] += 1
+    room.path.counts[len(decided)] = counts
 
 
 def tree_for(n: int, records: int) -> Tree:

@@ -21,8 +21,9 @@ from kvopt.solver.event_order.linear_program import (
     MEMORY,
     requests_of,
 )
-from kvopt.solver.event_order.prices import Prices, convex, least_cost
-from kvopt.solver.event_order.proof import proof_of
+from kvopt.solver.event_order.prices import Prices, convex, known_prices, least_cost
+from kvopt.solver.event_order.proof import _Leaves, _Writer, proof_of
+from kvopt.solver.event_order.search import Search
 from kvopt.solver.event_order.search_kernel import (
     BEST,
     DONE,
@@ -40,7 +41,7 @@ from kvopt.solver.event_order.search_kernel import (
 from kvopt.solver.event_order.stage import EventOrder
 from kvopt.solver.params import EventOrderParams, SolverParams
 from kvopt.solver.result import Result
-from kvopt.solver.stage import run_alone
+from kvopt.solver.stage import Incumbent, run_alone
 
 TWO = Instance(10, [1, 2], [6, 5])
 
@@ -171,23 +172,79 @@ def test_duals_are_computed_anew_where_floats_are_not_enough() -> None:
 
 
 def test_exact_duals() -> None:
-    from kvopt.solver.event_order.proof import _Leaves
-
     leaves = _Leaves(TWO)
     rows = [[0, 0, 0, 0], [2, 0, 1, 6], [2, 1, 0, 5]]
     assert leaves.exact(rows, False, 9) == [Fraction(2), Fraction(1), Fraction(0)]
     duals = leaves.exact(rows, True, 50)  # both after each other: there is no solution
     assert duals is not None
-    found, value = leaves.rounded(rows, duals, 30)
+    found, value = leaves.rounded(rows, duals, [0, 0], 30)
     assert value >= 50
     assert {tuple(row[1:]) for row in found} == {("gap", 0, 1), ("gap", 1, 0)}
     assert leaves.exact([rows[1], rows[1], rows[2]], False, 9) is None
 
 
+@pytest.mark.parametrize("priced", [False, True])
+def test_leaves_that_fall_short_are_searched_again(priced: bool) -> None:
+    """Leaves lose duals, and others should not be leaves: what is written proves all the same."""
+    rng = random.Random(99)
+    spoiled, cut_off, results = 0, 0, []
+    for _ in range(40):
+        problem = random_problem(rng)
+        state = Incumbent(problem, SolverParams.usual())
+        state.offer(solve(problem, 10).starts)
+        search = Search(state, known_prices(state, Stopping()) if priced else [])
+        run = search.run(state.objective, Stopping())
+        assert run is not None
+        nodes = run.tree.nodes[: run.open_nodes.numbers[RECORDS]]
+        for kind, _, _, parent, _, leaf in nodes.tolist():
+            if kind == LEAF and leaf >= 0 and rng.random() < 0.3:
+                run.tree.duals[leaf] *= rng.random()
+                spoiled += 1
+                if parent >= 0 and rng.random() < 0.5:
+                    nodes[parent, 0], nodes[parent, 5] = LEAF, leaf
+                    cut_off += 1
+        search.prove(run, Stopping())
+        assert state.certified.value == state.objective == optimum_of(problem), problem
+        results.append(state.result())
+    assert spoiled > 20
+    assert cut_off > 3
+    for verdict in verdicts([certificate_text(certificate(result)) for result in results]):
+        assert verdict.holds, verdict.reason
+        assert verdict.lower_bound == verdict.upper_bound
+
+
+def test_a_leaf_that_no_search_closes_proves_less() -> None:
+    """Where all are tried in vain the bound is what the leaves say, and not the target."""
+    leaves, wanted = _Leaves(TWO), 7  # an optimum of 6 as the sum of starts
+    writer = _Writer(leaves, requests_of(TWO), wanted, Stopping())
+    nodes, value = writer.again([], (0.02,))
+    assert 0 < value < wanted
+    assert nodes
+
+
+def test_a_run_may_be_interrupted() -> None:
+    """What it does does not depend on that, and better schedules found meanwhile lower the cut."""
+    instance = generate_random("long", 1, 14)
+    trees = []
+    for often in (1, 9):
+        state = Incumbent(instance, SolverParams.usual())
+        state.offer(solve(instance, 0).starts)
+        search = Search(state)
+        run, end = search.begin(state.objective), MORE
+        while end == MORE:
+            end = search.go_on(run, Stopping(node_limit=2_000 if often > 1 else np.inf))
+        assert end == DONE
+        trees.append(run.tree.nodes[: run.open_nodes.numbers[RECORDS]].tolist())
+        search.prove(run, Stopping())
+        assert state.certified.value == state.objective
+    assert trees[0] == trees[1]
+    search, late = Search(state), Search(state).begin(state.objective + 100)
+    assert search.go_on(late, Stopping()) == DONE
+    assert late.open_nodes.numbers[BEST] + search.fixed == state.objective
+
+
 def test_rows_of_the_kernel_are_those_of_the_proof() -> None:
     """Right-hand sides and coefficients, in floats and in integers, at the end of a search."""
-    from kvopt.solver.event_order.proof import _Leaves
-
     kinds = set()
     for number in (6, 13, 14, 16):
         instance = generate_random("long", 1, number)
