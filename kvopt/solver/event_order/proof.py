@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kvopt.model.instance import Instance
 from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.linear_program import (
+    AREA,
     BEFORE,
     COVERS,
     END,
@@ -25,19 +26,16 @@ from kvopt.solver.event_order.linear_program import (
     windows_of,
 )
 from kvopt.solver.event_order.prices import Prices, least_cost
-from kvopt.solver.event_order.search_kernel import (
+from kvopt.solver.event_order.records import (
     AT,
-    DONE,
-    EVENT_ORDER,
     LOST,
     RECORDS,
     SPLIT,
     Tree,
-    enter_path,
     open_root,
-    room_for,
     tree_for,
 )
+from kvopt.solver.event_order.search_kernel import DONE, EVENT_ORDER, enter_path, room_for
 from kvopt.solver.stage import Bound
 
 __all__ = ["proof_of"]
@@ -112,6 +110,32 @@ def proof_of(
     return Bound(bound, RULE, proof)
 
 
+class Said(NamedTuple):
+    """What the decisions above a leaf say."""
+
+    heads: list[int]
+    """No start is earlier (rounds)."""
+    gaps: dict[tuple[int, int], int]
+    """For pairs (a, b) the largest d with p_b - p_a >= d (rounds)."""
+    ends: dict[int, int]
+    """The latest starts (rounds), where there are any."""
+    running: set[tuple[int, int]]
+    """Pairs (k, j) such that k runs at the completion of j."""
+
+    def has(self, row: Sequence[int]) -> bool:
+        """Tell whether a row follows from that."""
+        kind, a, b, c = row
+        if kind == GAP:
+            return self.gaps.get((a, b), c - 1) >= c
+        if kind == END:
+            return self.ends.get(a, b + 1) <= b
+        if kind == MEMORY:
+            return all((k, a) in self.running for k in _members(b))
+        if kind == AREA:
+            return all(self.heads[k] >= b for k in _members(a))
+        return True
+
+
 class _Writer:
     """Writes trees down, and searches on where a leaf falls short.
 
@@ -178,8 +202,8 @@ class _Writer:
             elif self.stop.late() or self.size > MOST_BYTES:
                 return None
             else:
-                heads = self.leaves.heads(decided)
-                nodes, value = self.leaf(tree.rows[leaf], tree.duals[leaf], heads)
+                said = self.leaves.said(decided)
+                nodes, value = self.leaf(tree.rows[leaf], tree.duals[leaf], said)
                 if value < self.wanted:
                     nodes, value = max(
                         (nodes, value), self.again(decided, margins), key=lambda found: found[1]
@@ -188,13 +212,11 @@ class _Writer:
                 least = min(least, value)
         return content, least
 
-    def leaf(
-        self, rows: Any, duals: Any, heads: list[int] | None
-    ) -> tuple[list[dict[str, Any]], int]:
+    def leaf(self, rows: Any, duals: Any, said: Said | None) -> tuple[list[dict[str, Any]], int]:
         """Return the only node of a leaf, and the sum of starts that it proves."""
-        if heads is None:
+        if said is None:
             return [{"rows": []}], self.wanted
-        found, value = self.leaves.leaf(rows, duals, heads, self.bits, self.wanted)
+        found, value = self.leaves.leaf(rows, duals, said, self.bits, self.wanted)
         self.size += len(json.dumps(found, separators=(",", ":")))
         return [{"rows": found}], value
 
@@ -251,11 +273,11 @@ class _Leaves:
         for m in COVERS:
             windows = windows_of(instance, m).astype(object)
             self.areas[m] = (windows, [d * (d + 1) // 2 for d in windows])
-        self.twins: list[tuple[int, int, int]] = []
+        self.twins: dict[tuple[int, int], int] = {}
         last: dict[tuple[int, int, int], int] = {}
         for i, kind in enumerate(zip(self.prompts, self.outputs, self.releases, strict=True)):
             if kind in last:
-                self.twins.append((last[kind], i, 0))
+                self.twins[last[kind], i] = 0
             last[kind] = i
 
     def bits(self, wanted: int) -> int:
@@ -263,32 +285,40 @@ class _Leaves:
         bits = int(self.areas[0][0].max()).bit_length() + wanted.bit_length()
         return FINE + max([bits, *(each.limit.bit_length() for each in self.prices)])
 
-    def heads(self, decided: Sequence[Decision]) -> list[int] | None:
-        """Return the earliest starts by some decisions; None if there are none."""
-        heads, outputs, gaps = list(self.releases), self.outputs, list(self.twins)
+    def said(self, decided: Sequence[Decision]) -> Said | None:
+        """Return what some decisions say; None if no starts satisfy it."""
+        outputs = self.outputs
+        said = Said(list(self.releases), dict(self.twins), {}, set())
+
+        def gap(a: int, b: int, distance: int) -> None:
+            said.gaps[a, b] = max(distance, said.gaps.get((a, b), distance))
+
         for kind, k, j, part in decided:
-            if kind == SPLIT:
-                if part == 1:
-                    heads[k] = max(heads[k], j + 1)
+            if kind == SPLIT and part == 0:
+                said.ends[k] = min(j, said.ends.get(k, j))
+            elif kind == SPLIT:
+                said.heads[k] = max(said.heads[k], j + 1)
             elif part == BEFORE:
-                gaps.append((k, j, outputs[k] - outputs[j] + 1))
+                gap(k, j, outputs[k] - outputs[j] + 1)
             elif part == RUNNING:
-                gaps.append((k, j, 1 - outputs[j]))
-                gaps.append((j, k, outputs[j] - outputs[k]))
+                gap(k, j, 1 - outputs[j])
+                gap(j, k, outputs[j] - outputs[k])
+                said.running.add((k, j))
             else:
-                gaps.append((j, k, outputs[j]))
+                gap(j, k, outputs[j])
+        heads = said.heads
         for _ in range(len(heads) + 1):
             changed = False
-            for a, b, distance in gaps:
+            for (a, b), distance in said.gaps.items():
                 if heads[a] + distance > heads[b]:
                     heads[b] = heads[a] + distance
                     changed = True
             if not changed:
-                return heads
+                return said
         return None
 
     def leaf(
-        self, rows: Any, duals: Any, heads: list[int], bits: int, wanted: int
+        self, rows: Any, duals: Any, said: Said, bits: int, wanted: int
     ) -> tuple[list[list[Any]], int]:
         """Return rows with integer multipliers, and the sum of starts that they prove.
 
@@ -298,25 +328,26 @@ class _Leaves:
         given = rows.tolist()
         for row in given:
             if row[0] == START:
-                row[2] = heads[row[1]]
-        found = self.rounded(given, [Fraction(dual) for dual in duals.tolist()], heads, bits)
+                row[2] = said.heads[row[1]]
+        found = self.rounded(given, [Fraction(dual) for dual in duals.tolist()], said, bits)
         if found[1] < wanted:
             again = self.exact(given, duals[-1] > 0, wanted)
             if again is not None:
-                found = max(
-                    found, self.rounded(given, again, heads, bits), key=lambda each: each[1]
-                )
+                found = max(found, self.rounded(given, again, said, bits), key=lambda each: each[1])
         return found
 
     def rounded(
-        self, rows: list[list[int]], duals: list[Fraction], heads: list[int], bits: int
+        self, rows: list[list[int]], duals: list[Fraction], said: Said, bits: int
     ) -> tuple[list[list[Any]], int]:
-        """Return rows with multiples of 1 / 2^bits as duals, and the sum of starts they prove."""
-        scale = 1 << bits
+        """Return rows with multiples of 1 / 2^bits as duals, and the sum of starts they prove.
+
+        Rows that are not said above the leaf are left out.
+        """
+        scale, heads = 1 << bits, said.heads
         kept = [
             (row, *self.coefficients(row), dual)
             for row, dual in zip(rows, duals, strict=True)
-            if dual > 0 and row[0] not in (START, PRICE)
+            if dual > 0 and row[0] not in (START, PRICE) and said.has(row)
         ]
         shrunk = scale
         for _ in range(ATTEMPTS):

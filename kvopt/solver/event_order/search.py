@@ -12,21 +12,23 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.linear_program import requests_of
 from kvopt.solver.event_order.prices import Prices, known_prices
 from kvopt.solver.event_order.proof import RULE, proof_of
-from kvopt.solver.event_order.search_kernel import (
+from kvopt.solver.event_order.records import (
     BEST,
-    DONE,
-    EVENT_ORDER,
-    FAILED,
     LOST,
-    MORE,
     NODES,
     RECORDS,
     Open,
-    Room,
     Tree,
     open_root,
-    room_for,
     tree_for,
+)
+from kvopt.solver.event_order.search_kernel import (
+    DONE,
+    EVENT_ORDER,
+    FAILED,
+    MORE,
+    Room,
+    room_for,
 )
 from kvopt.solver.stage import Bound, Incumbent
 
