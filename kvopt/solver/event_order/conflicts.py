@@ -45,9 +45,10 @@ __all__ = [
     "weigh_rows",
 ]
 
-LEAST_GAIN, OVERSHOOT, EXACT = 0.01, 0.01, 1e-7
+LEAST_GAIN, OVERSHOOT, EXACT, NOISE = 0.01, 0.01, 1e-7, 1e-10
 """What the ray of a leaf without a solution gains at least (rounds); by what part of the cut its
-value is to exceed that; by how much coefficients may miss what they should be."""
+value is to exceed that; by how much coefficients may miss what they should be; multipliers that are
+as small count as 0."""
 
 GROWTH, LARGE = 1.01, 1e100
 """What is needed counts so many times what was needed at the leaf before; numbers stay smaller."""
@@ -75,6 +76,8 @@ class Conflicts(NamedTuple):
     """The depth of what raised a head, and the request before it or -1, shape (n, 2)."""
     weights: Any
     """What the heads are worth in the value of a leaf, and in the gain of its ray, shape (2, n)."""
+    of_heads: Any
+    """What rows of heads have as multipliers, which is to be the same, shape (n,)."""
     values: Any
     """The rest of the value, and of the gain, shape (2,)."""
     ray: Any
@@ -106,6 +109,7 @@ def conflicts_for(depths: int, n: int) -> Conflicts:
         least,
         np.zeros((n, 2), dtype=np.int64),
         np.zeros((2, n)),
+        np.zeros(n),
         np.zeros(2),
         np.zeros(n),
         np.zeros(4, dtype=np.int64),
@@ -276,7 +280,8 @@ def weigh_rows(
 ) -> bool:
     """Add the rows of a leaf up, without those of heads, and need what they say.
 
-    Tell whether that is said, and the coefficients are what they should be.
+    Without a solution these are the rows of the ray alone.  Tell whether all is said, and the
+    coefficients are what they should be.
     """
     n = scratch.starts.shape[0]
     weights, values, ray = conflicts.weights, conflicts.values, conflicts.ray
@@ -286,35 +291,40 @@ def weigh_rows(
         conflicts.least[i] = -1
     for d in range(depth + 1):
         conflicts.fixed[d] = 0
-    said = True
+    said, which = True, 1 if empty else 0
+    for i in range(n):
+        conflicts.of_heads[i] = 0.0
     if empty:
         for q in range(4):
             conflicts.row[q] = scratch.row[q]
         for i in range(n):
             conflicts.points[i] = scratch.points[i]
-        if scratch.row[0] != START:
+        if scratch.row[0] == START:
+            conflicts.of_heads[scratch.row[1]] = 1.0
+        else:
             values[1] = scratch.most[1]
             for i in range(n):
                 weights[1, i] = -scratch.column[i]
             said = needs_of_row(requests, path, states, sides, conflicts, conflicts.row)
     for q in range(n):
-        dual = basis.duals[depth, q]
         ray[q] = max(0.0, -scratch.pivot[q]) if empty else 0.0
-        if basis.rows[depth, q, 0] == START or (dual <= 0 and ray[q] <= 0):
+        dual = ray[q] if empty else basis.duals[depth, q]
+        if basis.rows[depth, q, 0] == START:
+            conflicts.of_heads[basis.rows[depth, q, 1]] += dual
+            continue
+        if dual <= NOISE:
             continue
         for x in range(4):
             scratch.row[x] = basis.rows[depth, q, x]
         for x in range(n):
             scratch.points[x] = basis.points[depth, q, x]
         set_column(requests, scratch)
-        values[0] += dual * basis.right[depth, q]
-        values[1] += ray[q] * basis.right[depth, q]
+        values[which] += dual * basis.right[depth, q]
         for i in range(n):
-            weights[0, i] -= dual * scratch.column[i]
-            weights[1, i] -= ray[q] * scratch.column[i]
+            weights[which, i] -= dual * scratch.column[i]
         said &= needs_of_row(requests, path, states, sides, conflicts, scratch.row)
     for i in range(n):
-        said &= weights[0, i] > -EXACT and weights[1, i] > -EXACT
+        said &= abs(weights[which, i] - conflicts.of_heads[i]) < EXACT
     return said
 
 
@@ -349,35 +359,33 @@ def close_by_rows(
     sides: int,
     basis: Basis,
     depth: int,
-    scratch: Scratch,
     conflicts: Conflicts,
     empty: bool,
     cut: float,
     short: float,
 ) -> bool:
-    """Find what a leaf needs, and its duals; tell whether its rows close it.
+    """Find what a leaf needs whose rows have been weighed, and its duals; tell if they close it.
 
     Parameters
     ----------
     empty
-        Whether the row that was found last shows that there is no solution.
+        Whether there is no solution.
     cut
         A value (sum of starts) that is enough.
     short
         What it may lack, in place of which rounding may lose as much again.
     """
-    n = scratch.starts.shape[0]
+    n = conflicts.heads.shape[0]
     keep_all(conflicts, depth)
-    said = weigh_rows(requests, path, states, sides, basis, depth, scratch, conflicts, empty)
     heads_of_kept(requests, path, states, sides, conflicts)
     which = 1 if empty else 0
     enough = LEAST_GAIN if empty else cut - short
-    closed = said and reach(conflicts, which) >= enough
+    closed = reach(conflicts, which) >= enough
     if closed:
         for d in range(1, depth + 1):
             conflicts.keep[d] = conflicts.fixed[d]
         for i in range(n):
-            if conflicts.weights[which, i] > 0 or conflicts.least[i] > 0:
+            if conflicts.weights[which, i] > NOISE or conflicts.least[i] > 0:
                 keep_chain(conflicts, i)
         for d in range(depth, 0, -1):
             if conflicts.keep[d] == 1 and conflicts.fixed[d] == 0:
@@ -389,8 +397,9 @@ def close_by_rows(
     more = 0.0
     if empty:
         aim = (1 + OVERSHOOT) * cut + 1
-        more = max(0.0, aim - reach(conflicts, 0)) / max(reach(conflicts, 1), 1e-9)
+        more = max(0.0, aim - conflicts.heads.sum()) / max(reach(conflicts, 1), 1e-9)
     for q in range(n):
-        conflicts.duals[q] = basis.duals[depth, q] + more * conflicts.ray[q]
+        dual = conflicts.ray[q] if empty else basis.duals[depth, q]
+        conflicts.duals[q] = (more if empty else 1.0) * dual if dual > NOISE else 0.0
     conflicts.duals[n] = more
     return closed

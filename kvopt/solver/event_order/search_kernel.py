@@ -33,7 +33,6 @@ from kvopt.solver.event_order.linear_program import (
     BOUND,
     EMPTY,
     RUNNING,
-    START,
     Basis,
     Path,
     Requests,
@@ -51,7 +50,7 @@ from kvopt.solver.event_order.linear_program import (
     path_for,
     pivot_in,
     raise_bound,
-    refresh,
+    reset,
     scratch_for,
     set_column,
     set_heads,
@@ -227,14 +226,7 @@ def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
     depth: int = node[0]
     kind = node[1]
     if kind < 0:
-        n = room.scratch.starts.shape[0]
-        for i in range(n):
-            for q in range(n):
-                room.basis.inverse[depth, i, q] = 1.0 if i == q else 0.0
-            room.basis.duals[depth, i] = 1.0
-            room.basis.right[depth, i] = requests.releases[i]
-            room.basis.rows[depth, i, 0], room.basis.rows[depth, i, 1] = START, i
-            room.basis.rows[depth, i, 2] = requests.releases[i]
+        reset(requests, room.basis, depth)
         return depth
     counts = room.path.counts
     states, sides = counts[depth - 1]
@@ -369,27 +361,30 @@ def solve_node(
 ) -> int:
     """Solve a node whose heads are set, and branch on it if it is not closed; return its kind."""
     states, sides = room.path.counts[depth]
-    cut = open_nodes.cut[0]
+    kind = LEAF
     for turn in range(2):
         value, end = raise_bound(
             requests, room.path, states, sides, room.basis, depth, room.scratch,
-            cut + 0.5 * turn * margin, 10 * pivots,
+            open_nodes.cut[0], 10 * pivots,
         )  # fmt: skip
-        kind = LEAF
-        if end == BOUND:
+        sound = weigh_rows(
+            requests, room.path, states, sides, room.basis, depth, room.scratch,
+            room.conflicts, end == EMPTY,
+        )  # fmt: skip
+        if end == BOUND and (sound or turn == 1):
             kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
             if kind != LEAF:
-                return kind
-        closed = close_by_rows(
-            requests, room.path, states, sides, room.basis, depth, room.scratch,
+                break
+        if sound and close_by_rows(
+            requests, room.path, states, sides, room.basis, depth,
             room.conflicts, end == EMPTY, open_nodes.cut[0], 0.5 * margin,
-        )  # fmt: skip
-        if closed:
+        ):  # fmt: skip
             return LEAF
-        if end == BOUND or not refresh(requests, room.basis, depth, room.scratch):
+        if end == BOUND and sound:
             break
+        reset(requests, room.basis, depth)
     keep_all(room.conflicts, depth)
-    return LEAF
+    return kind
 
 
 def explore(
@@ -437,7 +432,8 @@ def explore(
         possible = set_heads(requests, room.path, states, sides, room.scratch.heads)
         if possible:
             kind = solve_node(requests, open_nodes, tree, room, depth, pivots, most, margin)
-            if kind == STUCK and refresh(requests, room.basis, depth, room.scratch):
+            if kind == STUCK:
+                reset(requests, room.basis, depth)
                 kind = solve_node(requests, open_nodes, tree, room, depth, pivots, most, margin)
             if kind == STUCK:
                 return FAILED
@@ -505,7 +501,7 @@ EVENT_ORDER = Kernel(
         weight_of_prices,
         set_column,
         pivot_in,
-        refresh,
+        reset,
         raise_bound,
         copy_basis,
         seems_to_run,
