@@ -203,6 +203,10 @@ class EventOrderParams:
         one.
     quick
         After a run that takes less than this part of the time left, steps are twice as long.
+    short_enough
+        A certificate that would be longer (bytes, roughly) is shortened, if one is asked for.
+    shorten_share
+        Part of the time left that this may take.
     """
 
     share: float = 0.5
@@ -212,9 +216,9 @@ class EventOrderParams:
     brief_nodes: int = 50_000
     slice_nodes: int = 500
     trial_pivots: int = 60
-    most_trials: int = 4
+    most_trials: int = 2
     most_depth: int = 600
-    most_records: int = 200_000
+    most_records: int = 400_000
     most_late: int = 24
     least_priced: int = 9
     prices_share: float = 0.1
@@ -225,6 +229,8 @@ class EventOrderParams:
     first_share: float = 0.2
     later_share: float = 0.6
     quick: float = 0.1
+    short_enough: int = 800_000
+    shorten_share: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ __all__ = [
     "weigh_rows",
 ]
 
-LEAST_GAIN, OVERSHOOT, EXACT, NOISE = 0.01, 0.01, 1e-7, 1e-10
+LEAST_GAIN, OVERSHOOT, EXACT, NOISE = 0.01, 0.01, 1e-5, 1e-10
 """What the ray of a leaf without a solution gains at least (rounds); by what part of the cut its
 value is to exceed that; by how much coefficients may miss what they should be; multipliers that are
 as small count as 0."""

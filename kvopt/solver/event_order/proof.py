@@ -33,6 +33,7 @@ from kvopt.solver.event_order.records import (
     SPLIT,
     Tree,
     open_root,
+    parts_of,
     tree_for,
 )
 from kvopt.solver.event_order.search_kernel import DONE, EVENT_ORDER, enter_path, room_for
@@ -50,6 +51,12 @@ MOST_BYTES = 18_500_000
 
 FINE = 14
 """Multipliers have so many bits more than a bound by areas, or by prices, in its units."""
+
+SAMPLE, LEAST_BITS, STEP_OF_BITS = 600, 20, 2
+"""Of so many leaves it is tried with how few bits they reach what is wanted."""
+
+SPARE_BITS, MORE_BITS = 4, 8
+"""All leaves have so many bits more, and more again while one of them falls short."""
 
 MARGINS = (0.02, 0.1, 0.3)
 """By so much more than 1 less than what is wanted a leaf is to reach that is searched again."""
@@ -97,17 +104,38 @@ def proof_of(
     """
     wanted = target - instance.total_output + instance.total_release  # the sum of starts
     leaves = _Leaves(instance, prices)
-    written = _Writer(leaves, requests_of(instance, prices), wanted, stop).tree(tree, records)
-    if written is None:
+    requests, most = requests_of(instance, prices), leaves.bits(wanted)
+    bits = min(most, leaves.enough_bits(tree, records, wanted) + SPARE_BITS)
+    best: tuple[list[dict[str, Any]], int, int] | None = None
+    while best is None or (best[1] < wanted and bits < most):
+        if best is not None:
+            bits = min(most, bits + MORE_BITS)
+        written = _Writer(leaves, requests, wanted, bits, stop).tree(tree, records)
+        if written is None:
+            break
+        if best is None or written[1] > best[1]:
+            best = (*written, bits)
+    if best is None:
         return None
-    content, least = written
+    content, least, bits = best
     bound = least + instance.total_output - instance.total_release
     if bound <= 0:
         return Bound(0, RULE)
-    proof: dict[str, Any] = {"rule": RULE, "scale": 1 << leaves.bits(wanted), "tree": content}
+    proof: dict[str, Any] = {"rule": RULE, "scale": 1 << bits, "tree": content}
     if prices:
         proof["prices"] = [each.leaf for each in prices]
     return Bound(bound, RULE, proof)
+
+
+def decisions_above(tree: Tree, number: int) -> list[Decision]:
+    """Return the decisions above a node, the first one first."""
+    found = []
+    parent, part = tree.nodes[number, 3:5].tolist()
+    while parent >= 0:
+        kind, a, b, above, its_part, _ = tree.nodes[parent].tolist()
+        found.append((kind, a, b, part))
+        parent, part = above, its_part
+    return found[::-1]
 
 
 class Said(NamedTuple):
@@ -147,13 +175,22 @@ class _Writer:
         The same for the search.
     wanted
         The sum of starts that is to be proved (rounds).
+    bits
+        How many bits multipliers have behind the point.
     stop
         How long it may take.
     """
 
-    def __init__(self, leaves: _Leaves, requests: Requests, wanted: int, stop: Stopping) -> None:
+    def __init__(
+        self,
+        leaves: _Leaves,
+        requests: Requests,
+        wanted: int,
+        bits: int,
+        stop: Stopping,
+    ) -> None:
         self.leaves, self.requests = leaves, requests
-        self.wanted, self.bits, self.stop = wanted, leaves.bits(wanted), stop
+        self.wanted, self.bits, self.stop = wanted, bits, stop
         self.size = 0
 
     def tree(
@@ -179,10 +216,7 @@ class _Writer:
         tuple or None
             None if it takes too long, or would be too long for the checker.
         """
-        parts = np.zeros((records, 3), dtype=np.int64)
-        for number in range(1, records):
-            _, _, _, parent, part, _ = tree.nodes[number].tolist()
-            parts[parent, part] = number
+        parts = parts_of(tree, records)
         content, least = [], self.wanted
         decided = list(above)
         todo: list[tuple[int, int, tuple[Decision, ...]]] = [(0, len(decided), ())]
@@ -284,6 +318,23 @@ class _Leaves:
         """Return how many bits multipliers have behind the point."""
         bits = int(self.areas[0][0].max()).bit_length() + wanted.bit_length()
         return FINE + max([bits, *(each.limit.bit_length() for each in self.prices)])
+
+    def enough_bits(self, tree: Tree, records: int, wanted: int) -> int:
+        """Return the fewest bits that are enough for a sample of the leaves of a tree."""
+        most = self.bits(wanted)
+        with_rows = np.flatnonzero(tree.nodes[:records, 5] >= 0)
+        sample = []
+        for number in with_rows[:: 1 + len(with_rows) // SAMPLE].tolist():
+            said = self.said(decisions_above(tree, number))
+            leaf = int(tree.nodes[number, 5])
+            duals = [Fraction(dual) for dual in tree.duals[leaf].tolist()]
+            rows = tree.rows[leaf].tolist()
+            if said is not None and self.rounded(rows, duals, said, most)[1] >= wanted:
+                sample.append((rows, duals, said))
+        for bits in range(LEAST_BITS, most, STEP_OF_BITS):
+            if all(self.rounded(*each, bits)[1] >= wanted for each in sample):
+                return bits
+        return most
 
     def said(self, decided: Sequence[Decision]) -> Said | None:
         """Return what some decisions say; None if no starts satisfy it."""

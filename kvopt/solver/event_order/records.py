@@ -25,6 +25,7 @@ __all__ = [
     "Tree",
     "close_nodes",
     "open_root",
+    "parts_of",
     "push",
     "record",
     "record_leaf",
@@ -88,6 +89,15 @@ def tree_for(n: int, records: int) -> Tree:
     leaves = records * 2 // 3 + 1
     rows = np.zeros((leaves, n + 1, 4), dtype=np.int64)
     return Tree(np.zeros((records, 6), dtype=np.int64), rows, np.zeros((leaves, n + 1)))
+
+
+def parts_of(tree: Tree, records: int) -> Any:
+    """Return the numbers of the parts of each node, 0 where there is none, shape (records, 3)."""
+    parts = np.zeros((records, 3), dtype=np.int64)
+    for number in range(1, records):
+        parent, part = tree.nodes[number, 3:5].tolist()
+        parts[parent, part] = number
+    return parts
 
 
 @lean

@@ -30,11 +30,12 @@ from kvopt.solver.event_order.search_kernel import (
     Room,
     room_for,
 )
+from kvopt.solver.event_order.shorten import Shortening, shortened
 from kvopt.solver.stage import Bound, Incumbent
 
 __all__ = ["Run", "Search", "close", "raise_by_steps"]
 
-LEAST_MARGIN, MARGIN, MOST_MARGIN = 1e-3, 1e-9, 0.5
+LEAST_MARGIN, MARGIN, MOST_MARGIN = 0.01, 1e-9, 0.5
 """How much less than 1 what is to be beaten is exceeded by at least, its part of the cost, at
 most."""
 
@@ -151,8 +152,8 @@ class Search:
         """Make integers of what a run has proved, or take its word."""
         bound, target = None, min(run.target, self.state.objective)
         if not run.lost:
-            records = int(run.open_nodes.numbers[RECORDS])
-            bound = proof_of(self.instance, run.tree, records, target, stop, self.prices)
+            tree, records = self.shorter(run, target, stop)
+            bound = proof_of(self.instance, tree, records, target, stop, self.prices)
         if bound is None:
             given_up = run.open_nodes.least[0]
             value = target
@@ -160,6 +161,21 @@ class Search:
                 value = min(value, math.ceil(given_up - self.margin) + self.fixed)
             bound = Bound(value, RULE)
         self.state.prove(bound)
+
+    def shorter(self, run: Run, target: int, stop: Stopping) -> tuple[Tree, int]:
+        """Return the tree of a run and its records, made smaller if a certificate is asked for."""
+        tree, records = run.tree, int(run.open_nodes.numbers[RECORDS])
+        if not self.state.certify:
+            return tree, records
+        share = self.params.shorten_share * stop.left()
+        shortening = Shortening(
+            self.requests,
+            target - self.fixed,
+            self.margin,
+            self.params.trial_pivots,
+            stop.part(share),
+        )
+        return shortened(shortening, tree, records, self.params.short_enough)
 
 
 def close(state: Incumbent, stop: Stopping, most_nodes: int | None = None) -> None:

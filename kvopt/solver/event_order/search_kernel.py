@@ -90,8 +90,9 @@ MORE, DONE, FAILED = 0, 1, 2
 REPAIRS = 4
 """Starts are delayed so often for each request."""
 
-OF_COMPLETION = 0.1
-"""How much more an excess of memory counts for each time that a state there was needed."""
+LEAST_GAIN_OF_PART, OF_COMPLETION = 0.05, 0.1
+"""What part of the gap each part gains at least in branching; how much more the excess of
+memory counts for each time that a state there was needed."""
 
 SLACK, WHOLE = 0.05, 1e-3
 """Memory that a solution may exceed (tokens), and by how much its starts may miss integers; as many
@@ -179,7 +180,7 @@ def try_parts(
             if end == BOUND:
                 gain = min(gain, least - value)
         room.parts[part] = value + gain
-        score *= max(gain, 1e-3 * open_gap)
+        score *= max(gain, LEAST_GAIN_OF_PART * open_gap)
     return score
 
 
@@ -375,12 +376,13 @@ def solve_node(
             kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
             if kind != LEAF:
                 break
-        if sound and close_by_rows(
+        closed = close_by_rows(
             requests, room.path, states, sides, room.basis, depth,
             room.conflicts, end == EMPTY, open_nodes.cut[0], 0.5 * margin,
-        ):  # fmt: skip
+        )  # fmt: skip
+        if closed and sound:
             return LEAF
-        if end == BOUND and sound:
+        if (end == BOUND and sound) or turn == 1:
             break
         reset(requests, room.basis, depth)
     keep_all(room.conflicts, depth)
@@ -455,6 +457,7 @@ def enter_path(room: Room, decided: Sequence[tuple[int, int, int, int]]) -> None
     for kind, a, b, part in decided:
         table, which = (room.path.states, 0) if kind == AT else (room.path.sides, 1)
         table[counts[which]] = (a, b, part)
+        room.conflicts.at[counts[which], which] = 0
         counts[which] += 1
     room.path.counts[len(decided)] = counts
 

@@ -23,7 +23,7 @@ from kvopt.solver.event_order.linear_program import (
 )
 from kvopt.solver.event_order.prices import Prices, convex, known_prices, least_cost
 from kvopt.solver.event_order.proof import Said, _Leaves, _Writer, proof_of
-from kvopt.solver.event_order.records import BEST, LEAF, RECORDS, open_root, tree_for
+from kvopt.solver.event_order.records import BEST, LEAF, RECORDS, open_root, parts_of, tree_for
 from kvopt.solver.event_order.search import Search
 from kvopt.solver.event_order.search_kernel import (
     DONE,
@@ -34,6 +34,7 @@ from kvopt.solver.event_order.search_kernel import (
     is_schedule,
     room_for,
 )
+from kvopt.solver.event_order.shorten import Shortening, shortened
 from kvopt.solver.event_order.stage import EventOrder
 from kvopt.solver.params import EventOrderParams, SolverParams
 from kvopt.solver.result import Result
@@ -209,10 +210,54 @@ def test_leaves_that_fall_short_are_searched_again(priced: bool) -> None:
         assert verdict.lower_bound == verdict.upper_bound
 
 
+@pytest.mark.parametrize("priced", [False, True])
+def test_parts_are_replaced_by_smaller_ones(priced: bool) -> None:
+    """The tree stays complete, never has more nodes, and proves the same."""
+    rng = random.Random(100)
+    fewer, results = 0, []
+    problems = [random_problem(rng) for _ in range(30)]
+    problems += [generate_random("small:requests=7", 1, number) for number in range(4)]
+    for problem in problems:
+        state = Incumbent(problem, SolverParams.usual(), certify=True)
+        state.offer(solve(problem, 10).starts)
+        search = Search(state, known_prices(state, Stopping()) if priced else [])
+        run = search.run(state.objective, Stopping())
+        assert run is not None
+        records, wanted = int(run.open_nodes.numbers[RECORDS]), state.objective - search.fixed
+        shortening = Shortening(search.requests, wanted, search.margin, 60, Stopping())
+        tree, less = shortened(shortening, run.tree, records, 0)
+        fewer += records - less
+        assert less <= records
+        assert (parts_of(tree, less)[tree.nodes[:less, 0] != LEAF, :2] > 0).all()
+        bound = proof_of(problem, tree, less, state.objective, Stopping(), search.prices)
+        assert bound is not None
+        state.prove(bound)
+        assert state.certified.value == state.objective, problem
+        results.append(state.result())
+    assert fewer > 20
+    for verdict in verdicts([certificate_text(certificate(result)) for result in results]):
+        assert verdict.holds, verdict.reason
+
+
+def test_a_certificate_that_is_asked_for_is_shortened() -> None:
+    """Until it is short enough, and only if one is asked for."""
+    instance = generate_random("small:requests=7", 1, 3)
+    sizes = []
+    for certify, enough in ((False, 0), (True, 10**9), (True, 0)):
+        params = SolverParams(event_order=EventOrderParams(short_enough=enough))
+        state = Incumbent(instance, params, certify=certify)
+        state.offer(solve(instance, 10).starts)
+        state.run(EventOrder(), Stopping(60))
+        assert state.certified.value == state.objective
+        assert state.certified.proof is not None
+        sizes.append(len(state.certified.proof["tree"]))
+    assert sizes[0] == sizes[1] > sizes[2]
+
+
 def test_a_leaf_that_no_search_closes_proves_less() -> None:
     """Where all are tried in vain the bound is what the leaves say, and not the target."""
     leaves, wanted = _Leaves(TWO), 7  # an optimum of 6 as the sum of starts
-    writer = _Writer(leaves, requests_of(TWO), wanted, Stopping())
+    writer = _Writer(leaves, requests_of(TWO), wanted, leaves.bits(wanted), Stopping())
     nodes, value = writer.again([], (0.02,))
     assert 0 < value < wanted
     assert nodes
