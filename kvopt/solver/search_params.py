@@ -167,8 +167,9 @@ class EventOrderParams:
 
     Parameters
     ----------
-    share
-        Part of the time left that it takes where other stages follow.
+    share, full_share
+        Parts of the time left that a brief or late run takes where other stages follow, and the one
+        after annealing.
     most_requests, most_briefly, most_late
         Up to this many requests it applies, a brief run before other stages, and one after the
         grid program.
@@ -210,13 +211,14 @@ class EventOrderParams:
     """
 
     share: float = 0.5
+    full_share: float = 0.75
     most_requests: int = 16
     most_briefly: int = 24
     least_output: int = 150
     brief_nodes: int = 50_000
     slice_nodes: int = 500
     trial_pivots: int = 60
-    most_trials: int = 2
+    most_trials: int = 4
     most_depth: int = 600
     most_records: int = 400_000
     most_late: int = 24

@@ -191,7 +191,8 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
 
     A run that does not end proves nothing.  So the one that is to prove all is interrupted after a
     while, and others have part of the way to the best schedule as their target; steps get longer
-    while a run takes a small part of the time left.  Once a step fails the first run goes on.
+    while a run takes a small part of the time left.  Once a step fails the first run goes on, for as
+    short a while as at first if no step was reached.
     """
     params = state.params.event_order
     if Search(state).margin > MOST_MARGIN or stop.over():
@@ -203,7 +204,8 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
     end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
     runs = [] if end == DONE else _steps(search, stop)
     if end == MORE and not (runs and runs[0].target == state.objective):
-        end = search.go_on(whole, stop.part(params.later_share * stop.left()))
+        share = params.later_share if runs else params.whole_share
+        end = search.go_on(whole, stop.part(share * stop.left()))
     if end == DONE:
         search.prove(whole, stop)
     for run in runs:

@@ -31,14 +31,20 @@ from kvopt.solver.event_order.search_kernel import (
 
 __all__ = ["Shortening", "shortened", "size_of"]
 
-SIZES = (600, 60, 600)
-"""Parts of at most so many nodes are searched again, in one pass after another."""
+PASSES = (
+    (10**9, (8,)),
+    (4_000, (1, 4)),
+    (600, (1, 4)),
+    (60, (1, 4)),
+    (600, (8, 20)),
+    (60, (8, 20)),
+    (200, (1, 2, 4, 8)),
+)
+"""Parts of at most so many nodes are searched again, one search after another trying so many pairs;
+quick passes come first."""
 
-LEAST = 6
-"""No smaller part is searched again."""
-
-TRIALS = (1, 2, 4, 8, 20)
-"""So many pairs are tried, in one search after another."""
+LEAST, MORE_NODES = 6, 1.25
+"""No smaller part is searched again; a search may take so many times as many nodes."""
 
 MORE_DEPTH, MORE_SPLITS, SLICE = 100, 60, 50
 """A part may take so many decisions more, splits of starts among them; nodes between two looks at
@@ -86,7 +92,7 @@ class Shortening:
         cut = self.wanted - 1 + self.margin
         open_nodes = open_root(self.n, self.wanted, cut, depths, len(decided), splits)
         end, numbers = MORE, open_nodes.numbers
-        while end == MORE and numbers[NODES] < 2 * most and not self.stop.over():
+        while end == MORE and numbers[NODES] < MORE_NODES * most and not self.stop.over():
             end = EVENT_ORDER.compiled(self.stop).explore(
                 self.requests, open_nodes, tree, self.room, SLICE, self.pivots, trials, self.margin
             )
@@ -114,16 +120,16 @@ def shortened(shortening: Shortening, tree: Tree, records: int, enough: int) -> 
     enough
         It need not take less than so many bytes.
     """
-    for most in SIZES:
+    for most, trials in PASSES:
         leaves = slice(0, int((tree.nodes[:records, 5] >= 0).sum()))
         if size_of(tree, records, leaves) <= enough or shortening.stop.over():
             break
-        tree, records = with_smaller_parts(shortening, tree, records, most)
+        tree, records = with_smaller_parts(shortening, tree, records, most, trials)
     return tree, records
 
 
 def with_smaller_parts(
-    shortening: Shortening, tree: Tree, records: int, most: int
+    shortening: Shortening, tree: Tree, records: int, most: int, trials: Sequence[int]
 ) -> tuple[Tree, int]:
     """Return a tree in whose parts of at most so many nodes others take their place, if smaller."""
     parts = parts_of(tree, records)
@@ -155,8 +161,8 @@ def with_smaller_parts(
         best, begin, count = tree, number, size
         leaves = slice(int(first[number]), int(first[number + size]))
         room, least = leaves.stop - leaves.start, size_of(tree, size, leaves)
-        for trials in TRIALS if size >= LEAST else ():
-            found = shortening.searched(decided, trials, count)
+        for pairs in trials if size >= LEAST else ():
+            found = shortening.searched(decided, pairs, count)
             if found is None or found[1] > size or found[2] > room:
                 continue
             taken = size_of(found[0], found[1], slice(0, found[2]))
