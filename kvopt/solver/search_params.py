@@ -167,8 +167,9 @@ class EventOrderParams:
 
     Parameters
     ----------
-    share
-        Part of the time left that it takes where other stages follow.
+    share, full_share
+        Parts of the time left that a brief or late run takes where other stages follow, and the one
+        after annealing.
     most_requests, most_briefly, most_late
         Up to this many requests it applies, a brief run before other stages, and one after the
         grid program.
@@ -196,13 +197,21 @@ class EventOrderParams:
         The first target is this part of the way from the bound to the best schedule.
     least_left
         A target that is nearer to the cost of the best schedule than this part of it is that cost.
+    whole_share
+        Part of the time left that a run may take at first whose target is all.
     first_share, later_share
-        Parts of the time left that the run with the first target may take, and each further one.
+        Parts of the time left that the run with the first step's target may take, and each further
+        one.
     quick
         After a run that takes less than this part of the time left, steps are twice as long.
+    short_enough
+        A certificate that would be longer (bytes, roughly) is shortened, if one is asked for.
+    shorten_share
+        Part of the time left that this may take.
     """
 
     share: float = 0.5
+    full_share: float = 0.75
     most_requests: int = 16
     most_briefly: int = 24
     least_output: int = 150
@@ -211,16 +220,19 @@ class EventOrderParams:
     trial_pivots: int = 60
     most_trials: int = 4
     most_depth: int = 600
-    most_records: int = 200_000
+    most_records: int = 400_000
     most_late: int = 24
     least_priced: int = 9
     prices_share: float = 0.1
     most_places: int = 1_000_000
     first_step: float = 0.125
     least_left: float = 0.002
+    whole_share: float = 0.25
     first_share: float = 0.2
     later_share: float = 0.6
     quick: float = 0.1
+    short_enough: int = 800_000
+    shorten_share: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,8 +40,8 @@ __all__ = [
     "is_schedule",
     "path_for",
     "raise_bound",
-    "refresh",
     "requests_of",
+    "reset",
     "scratch_for",
     "set_heads",
     "weight_of_prices",
@@ -61,8 +61,9 @@ BOUND, CLOSED, EMPTY = 0, 1, 2
 COVERS = (1, 2, 3, 4)
 """Levels of window covers whose areas make rows; profile 0 is memory, m the covers of level m."""
 
-TINY = 1e-9
-"""Entries of a pivot column that are smaller count as 0."""
+TINY, SLIGHT = 1e-7, 1e-9
+"""Entries of a pivot column that are smaller count as 0; so much less than 0 a dual may be for a
+larger pivot (P. Harris, 1973)."""
 
 
 class Requests(NamedTuple):
@@ -114,8 +115,6 @@ class Basis(NamedTuple):
     """Kind and arguments, shape (depths, n, 4)."""
     points: Any
     """Where rows of prices touch the costs (rounds), shape (depths, n, n)."""
-    matrix: Any
-    """Room for one matrix, shape (n, n)."""
 
 
 class Scratch(NamedTuple):
@@ -190,7 +189,7 @@ def basis_for(depths: int, n: int) -> Basis:
     duals, right = (np.zeros((depths, n)) for _ in range(2))
     rows = np.zeros((depths, n, 4), dtype=np.int64)
     points = np.zeros((depths, n, n), dtype=np.int32)
-    return Basis(np.zeros((depths, n, n)), duals, right, rows, points, np.zeros((n, n)))
+    return Basis(np.zeros((depths, n, n)), duals, right, rows, points)
 
 
 def scratch_for(n: int) -> Scratch:
@@ -428,18 +427,20 @@ def pivot_in(basis: Basis, depth: int, scratch: Scratch) -> bool:
     """Take the row that was found into the basis; tell whether one goes out for it."""
     inverse, duals, d = basis.inverse[depth], basis.duals[depth], scratch.pivot
     n = d.shape[0]
-    out, least = -1, np.inf
+    most = np.inf
     for i in range(n):
         d[i] = 0.0
         for q in range(n):
             d[i] += inverse[i, q] * scratch.column[q]
         if d[i] > TINY:
-            ratio = duals[i] / d[i]
-            near = out >= 0 and ratio < least + 1e-12 and d[i] > d[out]
-            if ratio < least - 1e-12 or near:
-                least, out = ratio, i
+            most = min(most, (duals[i] + SLIGHT) / d[i])
+    out = -1
+    for i in range(n):
+        if d[i] > TINY and duals[i] <= most * d[i] and (out < 0 or d[i] > d[out]):
+            out = i
     if out < 0:
         return False
+    least = duals[out] / d[out]
     for i in range(n):
         if i != out:
             duals[i] = max(0.0, duals[i] - least * d[i])
@@ -474,47 +475,16 @@ def copy_basis(source: Basis, depth: int, target: Basis, at: int) -> None:
 
 
 @lean
-def refresh(requests: Requests, basis: Basis, depth: int, scratch: Scratch) -> bool:
-    """Invert the matrix of a basis anew, after many pivots; tell whether it can be."""
-    inverse, duals = basis.inverse[depth], basis.duals[depth]
-    n = duals.shape[0]
+def reset(requests: Requests, basis: Basis, depth: int) -> None:
+    """Begin with the rows of the releases, as at the root, or where a basis is not exact enough."""
+    n = basis.duals.shape[1]
     for i in range(n):
         for q in range(n):
-            basis.matrix[i, q] = 0.0
-            inverse[i, q] = 1.0 if i == q else 0.0
-    for q in range(n):
-        for x in range(4):
-            scratch.row[x] = basis.rows[depth, q, x]
-        for x in range(n):
-            scratch.points[x] = basis.points[depth, q, x]
-        set_column(requests, scratch)
-        for i in range(n):
-            basis.matrix[i, q] = scratch.column[i]
-    for q in range(n):
-        at = q
-        for i in range(q + 1, n):
-            if abs(basis.matrix[i, q]) > abs(basis.matrix[at, q]):
-                at = i
-        scale = basis.matrix[at, q]
-        if abs(scale) < TINY:
-            return False
-        for x in range(n):
-            one, two = basis.matrix[q, x], inverse[q, x]
-            basis.matrix[q, x], inverse[q, x] = basis.matrix[at, x] / scale, inverse[at, x] / scale
-            if at != q:
-                basis.matrix[at, x], inverse[at, x] = one, two
-        for i in range(n):
-            factor = basis.matrix[i, q]
-            if i != q and factor != 0.0:
-                for x in range(n):
-                    basis.matrix[i, x] -= factor * basis.matrix[q, x]
-                    inverse[i, x] -= factor * inverse[q, x]
-    for i in range(n):
-        total = 0.0
-        for q in range(n):
-            total += inverse[i, q]
-        duals[i] = max(0.0, total)
-    return True
+            basis.inverse[depth, i, q] = 1.0 if i == q else 0.0
+        basis.duals[depth, i] = 1.0
+        basis.right[depth, i] = requests.releases[i]
+        basis.rows[depth, i, 0], basis.rows[depth, i, 1] = START, i
+        basis.rows[depth, i, 2], basis.rows[depth, i, 3] = requests.releases[i], 0
 
 
 @lean

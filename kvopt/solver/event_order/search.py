@@ -12,36 +12,47 @@ from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.linear_program import requests_of
 from kvopt.solver.event_order.prices import Prices, known_prices
 from kvopt.solver.event_order.proof import RULE, proof_of
-from kvopt.solver.event_order.search_kernel import (
+from kvopt.solver.event_order.records import (
     BEST,
-    DONE,
-    EVENT_ORDER,
     LOST,
-    MORE,
     NODES,
     RECORDS,
     Open,
     Tree,
     open_root,
-    room_for,
     tree_for,
 )
+from kvopt.solver.event_order.search_kernel import (
+    DONE,
+    EVENT_ORDER,
+    FAILED,
+    MORE,
+    Room,
+    room_for,
+)
+from kvopt.solver.event_order.shorten import Shortening, shortened
 from kvopt.solver.stage import Bound, Incumbent
 
 __all__ = ["Run", "Search", "close", "raise_by_steps"]
 
-LEAST_MARGIN, MARGIN, MOST_MARGIN = 1e-3, 1e-9, 0.5
+LEAST_MARGIN, MARGIN, MOST_MARGIN = 0.01, 1e-9, 0.5
 """How much less than 1 what is to be beaten is exceeded by at least, its part of the cost, at
 most."""
 
 
 class Run(NamedTuple):
-    """A run of the search with some target."""
+    """A run of the search with some target, which may be interrupted."""
 
     target: int
-    """What it was to prove (rounds)."""
+    """What it is to prove (rounds)."""
     open_nodes: Open
     tree: Tree
+    room: Room
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes it has solved."""
+        return int(self.open_nodes.numbers[NODES])
 
     @property
     def lost(self) -> bool:
@@ -72,61 +83,99 @@ class Search:
         self.margin = LEAST_MARGIN + MARGIN * max(state.objective, best)
         self.requests = requests_of(self.instance, prices)
 
-    def run(self, target: int, stop: Stopping, most_nodes: int | None = None) -> Run | None:
-        """Close all nodes at a target; None if it does not end.
+    def begin(self, target: int) -> Run:
+        """Return a run with a target (rounds) that has not begun."""
+        params, n = self.params, len(self.instance)
+        best = self.state.objective - self.fixed
+        cut = target - self.fixed - 1 + self.margin
+        open_nodes = open_root(n, best, cut, params.most_depth)
+        tree, room = tree_for(n, params.most_records), room_for(n, params.most_depth)
+        return Run(target, open_nodes, tree, room)
 
-        Offer all better schedules that are met.  With the cost of the best one as its target it
+    def go_on(self, run: Run, stop: Stopping, most_nodes: int | None = None) -> int:
+        """Close nodes of a run until there are none; return how it ends.
+
+        Offer all better schedules that are met.  With the cost of the best one as its target a run
         shows that there is none.  A part in which memory does not matter any more, but no starts
         are integers, is given up after a few splits: its value is then the bound, less than the
-        cost by a few rounds.
+        cost by a few rounds, until its certificate is written.
 
         Parameters
         ----------
-        target
-            What to prove (rounds).
+        run
+            The run.
         stop
-            How long it may take.
+            How long it may take now.
         most_nodes
-            It may take about so many nodes; None if any.
+            It may take about so many nodes in all; None if any.
+
+        Returns
+        -------
+        int
+            DONE; MORE if it may go on; FAILED if not, because its numbers are too large.
         """
         state, params, margin = self.state, self.params, self.margin
-        if margin > MOST_MARGIN or stop.over():
-            return None
+        if margin > MOST_MARGIN:
+            return FAILED
+        if stop.over():
+            return MORE
         explore = EVENT_ORDER.compiled(stop).explore
-        n, depths = len(self.instance), params.most_depth
+        open_nodes, end = run.open_nodes, MORE
         best = state.objective - self.fixed
-        open_nodes = open_root(n, best, target - self.fixed - 1 + margin, depths)
-        tree, room = tree_for(n, params.most_records), room_for(n, depths)
-        end, counted = MORE, 0
+        if open_nodes.numbers[BEST] > best:
+            open_nodes.numbers[BEST] = best
+            open_nodes.cut[0] = min(open_nodes.cut[0], best - 1 + margin)
+        counted = run.nodes
         while end == MORE and not stop.over():
             end = explore(
-                self.requests, open_nodes, tree, room,
+                self.requests, open_nodes, run.tree, run.room,
                 int(min(params.slice_nodes, stop.nodes_left())),
                 params.trial_pivots, params.most_trials, margin,
             )  # fmt: skip
-            nodes = int(open_nodes.numbers[NODES])
-            stop.count(nodes - counted)
-            counted = nodes
+            stop.count(run.nodes - counted)
+            counted = run.nodes
             if open_nodes.numbers[BEST] < best:
                 best = int(open_nodes.numbers[BEST])
                 state.offer(open_nodes.best)
-            if most_nodes is not None and nodes > most_nodes:
+            if most_nodes is not None and counted > most_nodes:
                 break
-        return Run(min(target, state.objective), open_nodes, tree) if end == DONE else None
+        return end
+
+    def run(self, target: int, stop: Stopping, most_nodes: int | None = None) -> Run | None:
+        """Return a run with a target (rounds) that has ended; None if it does not end."""
+        if self.margin > MOST_MARGIN or stop.over():
+            return None
+        run = self.begin(target)
+        return run if self.go_on(run, stop, most_nodes) == DONE else None
 
     def prove(self, run: Run, stop: Stopping) -> None:
         """Make integers of what a run has proved, or take its word."""
-        bound = None
+        bound, target = None, min(run.target, self.state.objective)
         if not run.lost:
-            records = int(run.open_nodes.numbers[RECORDS])
-            bound = proof_of(self.instance, run.tree, records, run.target, stop, self.prices)
+            tree, records = self.shorter(run, target, stop)
+            bound = proof_of(self.instance, tree, records, target, stop, self.prices)
         if bound is None:
             given_up = run.open_nodes.least[0]
-            value = run.target
+            value = target
             if given_up < np.inf:
                 value = min(value, math.ceil(given_up - self.margin) + self.fixed)
             bound = Bound(value, RULE)
         self.state.prove(bound)
+
+    def shorter(self, run: Run, target: int, stop: Stopping) -> tuple[Tree, int]:
+        """Return the tree of a run and its records, made smaller if a certificate is asked for."""
+        tree, records = run.tree, int(run.open_nodes.numbers[RECORDS])
+        if not self.state.certify:
+            return tree, records
+        share = self.params.shorten_share * stop.left()
+        shortening = Shortening(
+            self.requests,
+            target - self.fixed,
+            self.margin,
+            self.params.trial_pivots,
+            stop.part(share),
+        )
+        return shortened(shortening, tree, records, self.params.short_enough)
 
 
 def close(state: Incumbent, stop: Stopping, most_nodes: int | None = None) -> None:
@@ -138,18 +187,38 @@ def close(state: Incumbent, stop: Stopping, most_nodes: int | None = None) -> No
 
 
 def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
-    """Prove more and more, with the prices of the grid program, until all is proved.
+    """Prove all, or else more and more, with the prices of the grid program.
 
-    A run that does not end proves nothing, so the first ones have part of the way to the best
-    schedule as their target; steps get longer while a run takes a small part of the time left.
+    A run that does not end proves nothing.  So the one that is to prove all is interrupted after a
+    while, and others have part of the way to the best schedule as their target; steps get longer
+    while a run takes a small part of the time left.  Once a step fails the first run goes on, for as
+    short a while as at first if no step was reached.
     """
     params = state.params.event_order
     if Search(state).margin > MOST_MARGIN or stop.over():
         return
     search = Search(state, known_prices(state, stop))
+    if state.closed or stop.over():
+        return
+    whole = search.begin(state.objective)
+    end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
+    runs = [] if end == DONE else _steps(search, stop)
+    if end == MORE and not (runs and runs[0].target == state.objective):
+        share = params.later_share if runs else params.whole_share
+        end = search.go_on(whole, stop.part(share * stop.left()))
+    if end == DONE:
+        search.prove(whole, stop)
+    for run in runs:
+        if run.target > (state.bound if run.lost else state.certified).value:
+            search.prove(run, stop)
+
+
+def _steps(search: Search, stop: Stopping) -> list[Run]:
+    """Return the last run that ends, and the last one that is not too large to be written down."""
+    state, params = search.state, search.params
     step, last, written = params.first_step, None, None
     at = state.bound.value
-    while not state.closed and not stop.over():
+    while at < state.objective and not stop.over():
         target = min(state.objective, at + max(1, math.ceil(step * (state.objective - at))))
         if target + params.least_left * state.objective > state.objective:
             target = state.objective
@@ -158,14 +227,10 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
         run = search.run(target, stop.part(share * began))
         if run is None:
             break
-        last, at = run, run.target
+        last, at = run, min(run.target, state.objective)
         if not run.lost:
             written = run
-        if at == state.objective:
-            break
         used = (began - stop.left()) / max(began, 1e-9)
         if used < params.quick:
             step = min(1.0, 2 * step)
-    for run in (last, written if last is not written else None):
-        if run is not None:
-            search.prove(run, stop)
+    return [run for run in (last, written if last is not written else None) if run is not None]

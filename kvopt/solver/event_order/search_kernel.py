@@ -8,18 +8,31 @@ that exceeds no memory is split at a start that is not an integer, or is a sched
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kvopt.solver.compiling import Kernel, lean
+from kvopt.solver.event_order.conflicts import (
+    Conflicts,
+    close_by_cycle,
+    close_by_rows,
+    conflicts_for,
+    has_gap,
+    heads_of_kept,
+    keep_all,
+    keep_chain,
+    lift_kept,
+    needs_of_row,
+    reach,
+    remember,
+    weigh_rows,
+)
 from kvopt.solver.event_order.linear_program import (
     BOUND,
     EMPTY,
-    PRICE,
     RUNNING,
-    START,
     Basis,
     Path,
     Requests,
@@ -37,76 +50,53 @@ from kvopt.solver.event_order.linear_program import (
     path_for,
     pivot_in,
     raise_bound,
-    refresh,
+    reset,
     scratch_for,
     set_column,
     set_heads,
     sort_by_middles,
     weight_of_prices,
 )
+from kvopt.solver.event_order.records import (
+    AT,
+    BEST,
+    LEAF,
+    LEAVES,
+    MOST_SPLITS,
+    NODES,
+    RECORDS,
+    SPLIT,
+    TOP,
+    Open,
+    Tree,
+    close_nodes,
+    open_root,
+    push,
+    record,
+    record_leaf,
+    replace,
+    tree_for,
+)
 
-__all__ = [
-    "AT",
-    "DONE",
-    "EVENT_ORDER",
-    "FAILED",
-    "LEAF",
-    "MORE",
-    "SPLIT",
-    "Functions",
-    "Open",
-    "Room",
-    "Tree",
-    "open_root",
-    "room_for",
-    "tree_for",
-]
+__all__ = ["DONE", "EVENT_ORDER", "FAILED", "MORE", "Functions", "Room", "enter_path", "room_for"]
 
-AT, SPLIT, LEAF, STUCK = 0, 1, 2, 3
-"""Kinds of nodes: branched on a state, on a start, not at all, or not to be branched on although
-it would have to be, because its solution is not exact enough."""
+STUCK = 3
+"""The kind of a node that is not to be branched on although it would have to be, because its
+solution is not exact enough."""
 
 MORE, DONE, FAILED = 0, 1, 2
 """How a run of the search ends: nodes are left, complete, or stuck at a node or too deep."""
 
-SPLITS, REPAIRS = 8, 4
-"""Starts are split so often on a path, and delayed so often for each request."""
+REPAIRS = 4
+"""Starts are delayed so often for each request."""
 
-TOP, NODES, RECORDS, LEAVES, BEST, LOST = 0, 1, 2, 3, 4, 5
-"""Places of `Open.numbers`."""
+LEAST_GAIN_OF_PART, OF_COMPLETION = 0.05, 0.1
+"""What part of the gap each part gains at least in branching; how much more the excess of
+memory counts for each time that a state there was needed."""
 
 SLACK, WHOLE = 0.05, 1e-3
 """Memory that a solution may exceed (tokens), and by how much its starts may miss integers; as many
 starts as there may be requests are then a schedule."""
-
-
-class Open(NamedTuple):
-    """The nodes that are still to be solved."""
-
-    nodes: Any
-    """Depth, AT or SPLIT or -1 for the root, a, b, part, record of the parent, shape (room, 6)."""
-    values: Any
-    """A lower bound on each (sum of starts), shape (room,)."""
-    numbers: Any
-    """How many there are; nodes, records and leaves so far; the best sum of starts; 1 if records
-    were lost, shape (6,)."""
-    cut: Any
-    """Values from this on are enough, shape (1,)."""
-    best: Any
-    """The starts of the best schedule so far (rounds), shape (n,)."""
-    least: Any
-    """The least value of a node that was given up, whose starts are not integers, shape (1,)."""
-
-
-class Tree(NamedTuple):
-    """What is written down of the nodes for a certificate."""
-
-    nodes: Any
-    """(kind, a, b, parent, part, leaf), shape (records, 6)."""
-    rows: Any
-    """The rows of leaves and how many of them count, shape (leaves, n + 1, 4)."""
-    duals: Any
-    """Their duals, shape (leaves, n + 1)."""
 
 
 class Room(NamedTuple):
@@ -123,6 +113,7 @@ class Room(NamedTuple):
     """Lower bounds on the parts of a node, shape (3,)."""
     whole: Any
     """Starts as integers, shape (n,)."""
+    conflicts: Conflicts
 
 
 def room_for(n: int, depths: int) -> Room:
@@ -136,6 +127,7 @@ def room_for(n: int, depths: int) -> Room:
         np.zeros((n, n), dtype=np.int64),
         np.zeros(3),
         np.zeros(n, dtype=np.int64),
+        conflicts_for(depths, n),
     )
 
 
@@ -188,7 +180,7 @@ def try_parts(
             if end == BOUND:
                 gain = min(gain, least - value)
         room.parts[part] = value + gain
-        score *= max(gain, 1e-3 * open_gap)
+        score *= max(gain, LEAST_GAIN_OF_PART * open_gap)
     return score
 
 
@@ -202,11 +194,14 @@ def choose(
     first, second, best, tried = -1, -1, -1.0, 0
     bounds = (0.0, 0.0, 0.0)
     found = False
+    activity, unit = room.conflicts.activity, room.conflicts.unit[0]
     floor = np.inf
     while tried < most:  # completions with the most memory in excess first
         worst, at = SLACK, -1
         for j in range(n):
             over = excess(requests, room.states, starts, j)
+            if over > SLACK:
+                over *= 1 + OF_COMPLETION * activity[:, j].sum() / unit
             if worst < over < floor:
                 worst, at = over, j
         if at < 0:
@@ -217,79 +212,12 @@ def choose(
                 continue
             tried += 1
             score = try_parts(requests, room, depth, value, cut, k, at, pivots)
+            score *= 1 + activity[k, at] / unit
             if score > best:
                 first, second, best = k, at, score
                 bounds = (room.parts[0], room.parts[1], room.parts[2])
     room.parts[0], room.parts[1], room.parts[2] = bounds
     return (first, second) if first >= 0 or not found else (-2, -2)
-
-
-@lean
-def push(open_nodes: Open, value: float, depth: int, kind: int, a: int, b: int, part: int) -> None:
-    """Add a part of the last record to the open nodes."""
-    top = open_nodes.numbers[TOP]
-    node = open_nodes.nodes[top]
-    node[0], node[1], node[2], node[3], node[4] = depth, kind, a, b, part
-    node[5] = open_nodes.numbers[RECORDS] - 1
-    open_nodes.values[top] = value
-    open_nodes.numbers[TOP] = top + 1
-
-
-@lean
-def record(open_nodes: Open, tree: Tree, kind: int, a: int, b: int, parent: int, part: int) -> None:
-    """Write a node down, if there is room."""
-    number = open_nodes.numbers[RECORDS]
-    if number >= tree.nodes.shape[0]:
-        open_nodes.numbers[LOST] = 1
-        return
-    node = tree.nodes[number]
-    node[0], node[1], node[2], node[3], node[4], node[5] = kind, a, b, parent, part, -1
-    open_nodes.numbers[RECORDS] = number + 1
-
-
-@lean
-def record_leaf(
-    requests: Requests,
-    open_nodes: Open,
-    tree: Tree,
-    basis: Basis,
-    depth: int,
-    scratch: Scratch,
-    short: float,
-) -> None:
-    """Write the rows and duals of the last record down.
-
-    Parameters
-    ----------
-    short
-        What the value lacks, if the row that was found last shows that there is no solution: so
-        much of that is added; else 0.
-    """
-    leaf = open_nodes.numbers[LEAVES]
-    if leaf >= tree.rows.shape[0] or open_nodes.numbers[LOST] == 1:
-        open_nodes.numbers[LOST] = 1
-        return
-    n = scratch.starts.shape[0]
-    more = 0.0
-    if short > 0:
-        gain = scratch.most[1]
-        for i in range(n):
-            gain -= basis.right[depth, i] * scratch.pivot[i]
-        more = short / max(gain, 1e-9)
-    for i in range(n):
-        tree.duals[leaf, i] = basis.duals[depth, i] - min(0.0, more * scratch.pivot[i])
-        for q in range(4):
-            tree.rows[leaf, i, q] = basis.rows[depth, i, q]
-        if basis.rows[depth, i, 0] == PRICE:
-            k = basis.rows[depth, i, 1]
-            tree.duals[leaf, i] /= weight_of_prices(requests, k, basis.points[depth, i])
-    if more > 0 and scratch.row[0] == PRICE:
-        more /= weight_of_prices(requests, scratch.row[1], scratch.points)
-    tree.duals[leaf, n] = more
-    for q in range(4):
-        tree.rows[leaf, n, q] = scratch.row[q] if more > 0 else 0
-    tree.nodes[open_nodes.numbers[RECORDS] - 1, 5] = leaf
-    open_nodes.numbers[LEAVES] = leaf + 1
 
 
 @lean
@@ -299,24 +227,19 @@ def enter(requests: Requests, open_nodes: Open, room: Room, top: int) -> int:
     depth: int = node[0]
     kind = node[1]
     if kind < 0:
-        n = room.scratch.starts.shape[0]
-        for i in range(n):
-            for q in range(n):
-                room.basis.inverse[0, i, q] = 1.0 if i == q else 0.0
-            room.basis.duals[0, i] = 1.0
-            room.basis.right[0, i] = requests.releases[i]
-            room.basis.rows[0, i, 0], room.basis.rows[0, i, 1] = START, i
-            room.basis.rows[0, i, 2] = requests.releases[i]
+        reset(requests, room.basis, depth)
         return depth
     counts = room.path.counts
     states, sides = counts[depth - 1]
     if kind == AT:
         for q in range(3):
             room.path.states[states, q] = node[2 + q]
+        room.conflicts.at[states, 0] = depth
         states += 1
     else:
         for q in range(3):
             room.path.sides[sides, q] = node[2 + q]
+        room.conflicts.at[sides, 1] = depth
         sides += 1
     counts[depth, 0], counts[depth, 1] = states, sides
     copy_basis(room.basis, depth - 1, room.basis, depth)
@@ -385,6 +308,8 @@ def branch(
     k, j = choose(requests, room, depth, value, open_nodes.cut[0], pivots, most)
     if k == -2:
         return STUCK
+    for d in range(1, depth + 1):
+        room.conflicts.needed[depth + 1, d] = 0
     if k >= 0:
         record(open_nodes, tree, AT, k, j, parent, part)
         done = 0
@@ -414,7 +339,7 @@ def branch(
     keep_schedule(requests, open_nodes, room, margin)
     if value >= open_nodes.cut[0]:
         return LEAF
-    if room.path.counts[depth, 1] >= SPLITS:
+    if room.path.counts[depth, 1] >= open_nodes.numbers[MOST_SPLITS]:
         open_nodes.least[0] = min(open_nodes.least[0], value)
         return LEAF
     t = int(np.floor(starts[split]))
@@ -434,23 +359,34 @@ def solve_node(
     pivots: int,
     most: int,
     margin: float,
-) -> tuple[int, float]:
-    """Solve a node whose heads are set, and branch on it if it is not closed.
-
-    Returns
-    -------
-    kind, short
-        AT, SPLIT, LEAF or STUCK; what the value of a leaf without a solution lacks, else 0.
-    """
+) -> int:
+    """Solve a node whose heads are set, and branch on it if it is not closed; return its kind."""
     states, sides = room.path.counts[depth]
-    cut = open_nodes.cut[0]
-    value, end = raise_bound(
-        requests, room.path, states, sides, room.basis, depth, room.scratch, cut, 10 * pivots
-    )
-    if end == BOUND:
-        kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
-        return kind, 0.0
-    return LEAF, cut + 1 - value if end == EMPTY else 0.0
+    kind = LEAF
+    for turn in range(2):
+        value, end = raise_bound(
+            requests, room.path, states, sides, room.basis, depth, room.scratch,
+            open_nodes.cut[0], 10 * pivots,
+        )  # fmt: skip
+        sound = weigh_rows(
+            requests, room.path, states, sides, room.basis, depth, room.scratch,
+            room.conflicts, end == EMPTY,
+        )  # fmt: skip
+        if end == BOUND and (sound or turn == 1):
+            kind = branch(requests, open_nodes, tree, room, depth, value, pivots, most, margin)
+            if kind != LEAF:
+                break
+        closed = close_by_rows(
+            requests, room.path, states, sides, room.basis, depth,
+            room.conflicts, end == EMPTY, open_nodes.cut[0], 0.5 * margin,
+        )  # fmt: skip
+        if closed and sound:
+            return LEAF
+        if (end == BOUND and sound) or turn == 1:
+            break
+        reset(requests, room.basis, depth)
+    keep_all(room.conflicts, depth)
+    return kind
 
 
 def explore(
@@ -492,39 +428,38 @@ def explore(
             return FAILED
         open_nodes.numbers[NODES] += 1
         parent, part = open_nodes.nodes[top, 5], open_nodes.nodes[top, 4]
+        room.conflicts.first[depth, 0] = open_nodes.numbers[RECORDS]
+        room.conflicts.first[depth, 1] = open_nodes.numbers[LEAVES]
         states, sides = room.path.counts[depth]
-        short = -1.0
-        if set_heads(requests, room.path, states, sides, room.scratch.heads):
-            kind, short = solve_node(requests, open_nodes, tree, room, depth, pivots, most, margin)
-            if kind == STUCK and refresh(requests, room.basis, depth, room.scratch):
-                kind, short = solve_node(
-                    requests, open_nodes, tree, room, depth, pivots, most, margin
-                )
+        possible = set_heads(requests, room.path, states, sides, room.scratch.heads)
+        if possible:
+            kind = solve_node(requests, open_nodes, tree, room, depth, pivots, most, margin)
+            if kind == STUCK:
+                reset(requests, room.basis, depth)
+                kind = solve_node(requests, open_nodes, tree, room, depth, pivots, most, margin)
             if kind == STUCK:
                 return FAILED
             if kind != LEAF:
                 continue
+        else:
+            close_by_cycle(requests, room.path, states, sides, room.conflicts, depth)
         record(open_nodes, tree, LEAF, 0, 0, parent, part)
-        if short >= 0:
-            record_leaf(requests, open_nodes, tree, room.basis, depth, room.scratch, short)
+        if possible:
+            record_leaf(requests, open_nodes, tree, room.basis, depth, room.conflicts)
+        remember(room.path, states, room.conflicts)
+        close_nodes(open_nodes, tree, room.conflicts, depth)
     return MORE if open_nodes.numbers[TOP] > 0 else DONE
 
 
-def open_root(instance_size: int, best: int, cut: float, depths: int) -> Open:
-    """Return the root as the only open node."""
-    room = 3 * depths
-    nodes = np.zeros((room, 6), dtype=np.int64)
-    nodes[0] = (0, -1, 0, 0, 0, -1)
-    numbers = np.array([1, 0, 0, 0, best, 0], dtype=np.int64)
-    starts = np.zeros(instance_size, dtype=np.int64)
-    return Open(nodes, np.zeros(room), numbers, np.array([cut]), starts, np.array([np.inf]))
-
-
-def tree_for(n: int, records: int) -> Tree:
-    """Return room for so many records, two thirds of them leaves."""
-    leaves = records * 2 // 3 + 1
-    rows = np.zeros((leaves, n + 1, 4), dtype=np.int64)
-    return Tree(np.zeros((records, 6), dtype=np.int64), rows, np.zeros((leaves, n + 1)))
+def enter_path(room: Room, decided: Sequence[tuple[int, int, int, int]]) -> None:
+    """Let a search begin below some decisions: AT or SPLIT, its two numbers, and the part."""
+    counts = [0, 0]
+    for kind, a, b, part in decided:
+        table, which = (room.path.states, 0) if kind == AT else (room.path.sides, 1)
+        table[counts[which]] = (a, b, part)
+        room.conflicts.at[counts[which], which] = 0
+        counts[which] += 1
+    room.path.counts[len(decided)] = counts
 
 
 class Functions(NamedTuple):
@@ -569,7 +504,7 @@ EVENT_ORDER = Kernel(
         weight_of_prices,
         set_column,
         pivot_in,
-        refresh,
+        reset,
         raise_bound,
         copy_basis,
         seems_to_run,
@@ -579,6 +514,19 @@ EVENT_ORDER = Kernel(
         push,
         record,
         record_leaf,
+        replace,
+        keep_all,
+        lift_kept,
+        heads_of_kept,
+        close_by_cycle,
+        has_gap,
+        needs_of_row,
+        weigh_rows,
+        reach,
+        keep_chain,
+        close_by_rows,
+        close_nodes,
+        remember,
         enter,
         is_schedule,
         keep_schedule,

@@ -21,26 +21,24 @@ from kvopt.solver.event_order.linear_program import (
     MEMORY,
     requests_of,
 )
-from kvopt.solver.event_order.prices import Prices, convex, least_cost
-from kvopt.solver.event_order.proof import proof_of
+from kvopt.solver.event_order.prices import Prices, convex, known_prices, least_cost
+from kvopt.solver.event_order.proof import Said, _Leaves, _Writer, proof_of
+from kvopt.solver.event_order.records import BEST, LEAF, RECORDS, open_root, parts_of, tree_for
+from kvopt.solver.event_order.search import Search
 from kvopt.solver.event_order.search_kernel import (
-    BEST,
     DONE,
     EVENT_ORDER,
     FAILED,
-    LEAF,
     MORE,
-    RECORDS,
     branch,
     is_schedule,
-    open_root,
     room_for,
-    tree_for,
 )
+from kvopt.solver.event_order.shorten import Shortening, shortened
 from kvopt.solver.event_order.stage import EventOrder
 from kvopt.solver.params import EventOrderParams, SolverParams
 from kvopt.solver.result import Result
-from kvopt.solver.stage import run_alone
+from kvopt.solver.stage import Incumbent, run_alone
 
 TWO = Instance(10, [1, 2], [6, 5])
 
@@ -171,23 +169,123 @@ def test_duals_are_computed_anew_where_floats_are_not_enough() -> None:
 
 
 def test_exact_duals() -> None:
-    from kvopt.solver.event_order.proof import _Leaves
-
     leaves = _Leaves(TWO)
     rows = [[0, 0, 0, 0], [2, 0, 1, 6], [2, 1, 0, 5]]
     assert leaves.exact(rows, False, 9) == [Fraction(2), Fraction(1), Fraction(0)]
     duals = leaves.exact(rows, True, 50)  # both after each other: there is no solution
     assert duals is not None
-    found, value = leaves.rounded(rows, duals, 30)
+    found, value = leaves.rounded(rows, duals, Said([0, 0], {(0, 1): 6, (1, 0): 5}, {}, set()), 30)
     assert value >= 50
     assert {tuple(row[1:]) for row in found} == {("gap", 0, 1), ("gap", 1, 0)}
     assert leaves.exact([rows[1], rows[1], rows[2]], False, 9) is None
 
 
+@pytest.mark.parametrize("priced", [False, True])
+def test_leaves_that_fall_short_are_searched_again(priced: bool) -> None:
+    """Leaves lose duals, and others should not be leaves: what is written proves all the same."""
+    rng = random.Random(99)
+    spoiled, cut_off, results = 0, 0, []
+    for _ in range(60):
+        problem = random_problem(rng)
+        state = Incumbent(problem, SolverParams.usual())
+        state.offer(solve(problem, 10).starts)
+        search = Search(state, known_prices(state, Stopping()) if priced else [])
+        run = search.run(state.objective, Stopping())
+        assert run is not None
+        nodes = run.tree.nodes[: run.open_nodes.numbers[RECORDS]]
+        for kind, _, _, parent, _, leaf in nodes.tolist():
+            if kind == LEAF and leaf >= 0 and rng.random() < 0.3:
+                run.tree.duals[leaf] *= rng.random()
+                spoiled += 1
+                if parent >= 0 and rng.random() < 0.5:
+                    nodes[parent, 0], nodes[parent, 5] = LEAF, leaf
+                    cut_off += 1
+        search.prove(run, Stopping())
+        assert state.certified.value == state.objective == optimum_of(problem), problem
+        results.append(state.result())
+    assert spoiled > 9
+    assert cut_off > 3
+    for verdict in verdicts([certificate_text(certificate(result)) for result in results]):
+        assert verdict.holds, verdict.reason
+        assert verdict.lower_bound == verdict.upper_bound
+
+
+@pytest.mark.parametrize("priced", [False, True])
+def test_parts_are_replaced_by_smaller_ones(priced: bool) -> None:
+    """The tree stays complete, never has more nodes, and proves the same."""
+    rng = random.Random(100)
+    fewer, results = 0, []
+    problems = [random_problem(rng) for _ in range(30)]
+    problems += [generate_random("small:requests=7", 1, number) for number in range(4)]
+    for problem in problems:
+        state = Incumbent(problem, SolverParams.usual(), certify=True)
+        state.offer(solve(problem, 10).starts)
+        search = Search(state, known_prices(state, Stopping()) if priced else [])
+        run = search.run(state.objective, Stopping())
+        assert run is not None
+        records, wanted = int(run.open_nodes.numbers[RECORDS]), state.objective - search.fixed
+        shortening = Shortening(search.requests, wanted, search.margin, 60, Stopping())
+        tree, less = shortened(shortening, run.tree, records, 0)
+        fewer += records - less
+        assert less <= records
+        assert (parts_of(tree, less)[tree.nodes[:less, 0] != LEAF, :2] > 0).all()
+        bound = proof_of(problem, tree, less, state.objective, Stopping(), search.prices)
+        assert bound is not None
+        state.prove(bound)
+        assert state.certified.value == state.objective, problem
+        results.append(state.result())
+    assert fewer > 20
+    for verdict in verdicts([certificate_text(certificate(result)) for result in results]):
+        assert verdict.holds, verdict.reason
+
+
+def test_a_certificate_that_is_asked_for_is_shortened() -> None:
+    """Until it is short enough, and only if one is asked for."""
+    instance = generate_random("small:requests=7", 1, 3)
+    sizes = []
+    for certify, enough in ((False, 0), (True, 10**9), (True, 0)):
+        params = SolverParams(event_order=EventOrderParams(short_enough=enough))
+        state = Incumbent(instance, params, certify=certify)
+        state.offer(solve(instance, 10).starts)
+        state.run(EventOrder(), Stopping(60))
+        assert state.certified.value == state.objective
+        assert state.certified.proof is not None
+        sizes.append(len(state.certified.proof["tree"]))
+    assert sizes[0] == sizes[1] > sizes[2]
+
+
+def test_a_leaf_that_no_search_closes_proves_less() -> None:
+    """Where all are tried in vain the bound is what the leaves say, and not the target."""
+    leaves, wanted = _Leaves(TWO), 7  # an optimum of 6 as the sum of starts
+    writer = _Writer(leaves, requests_of(TWO), wanted, leaves.bits(wanted), Stopping())
+    nodes, value = writer.again([], (0.02,))
+    assert 0 < value < wanted
+    assert nodes
+
+
+def test_a_run_may_be_interrupted() -> None:
+    """What it does does not depend on that, and better schedules found meanwhile lower the cut."""
+    instance = generate_random("long", 1, 14)
+    trees = []
+    for often in (1, 9):
+        state = Incumbent(instance, SolverParams.usual())
+        state.offer(solve(instance, 0).starts)
+        search = Search(state)
+        run, end = search.begin(state.objective), MORE
+        while end == MORE:
+            end = search.go_on(run, Stopping(node_limit=2_000 if often > 1 else np.inf))
+        assert end == DONE
+        trees.append(run.tree.nodes[: run.open_nodes.numbers[RECORDS]].tolist())
+        search.prove(run, Stopping())
+        assert state.certified.value == state.objective
+    assert trees[0] == trees[1]
+    search, late = Search(state), Search(state).begin(state.objective + 100)
+    assert search.go_on(late, Stopping()) == DONE
+    assert late.open_nodes.numbers[BEST] + search.fixed == state.objective
+
+
 def test_rows_of_the_kernel_are_those_of_the_proof() -> None:
     """Right-hand sides and coefficients, in floats and in integers, at the end of a search."""
-    from kvopt.solver.event_order.proof import _Leaves
-
     kinds = set()
     for number in (6, 13, 14, 16):
         instance = generate_random("long", 1, number)
