@@ -29,6 +29,8 @@ from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
     grids_for,
     knots_for,
 )
+from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
+from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent, run_alone
 
 PLAIN = AGGREGATE_KERNEL.plain
@@ -189,3 +191,14 @@ def test_where_it_applies() -> None:
         SolverParams(coarse_aggregate_state=CoarseAggregateStateParams(most_states=10**6)),
     )
     assert not applies("model1:requests=30")  # batch states are few enough
+
+
+def test_the_grid_program_is_left_out_where_looks_are_close(compiled: Functions) -> None:
+    instance = generate_random("real:requests=24:memory=2000", 1, 0)
+    for grid, left_out in ((28, False), (14, False), (7, True), (1, True)):
+        state = Incumbent(instance, SolverParams())
+        state.offer(best_list_schedule(instance))
+        assert GridRelaxation().applies(state)
+        costs = costs_of(instance, grid, compiled)
+        state.prove(Bound(9, "coarse-aggregate-state", costs.content()))
+        assert GridRelaxation().applies(state) != left_out

@@ -22,7 +22,7 @@ from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["CoarseAggregateState", "grids_for"]
+__all__ = ["CoarseAggregateState", "grids_for", "knots_for", "looks_are_close"]
 
 
 class CoarseAggregateState:
@@ -67,6 +67,9 @@ class CoarseAggregateState:
                 least_rise=rise,
                 few_costs=params.few_costs,
                 promising_steps=params.promising_steps,
+                promising_share=params.promising_share,
+                first_margin=params.first_margin,
+                least_margin=params.least_margin,
             )
             ascent = DualAscent(costs, own, bundle, functions.lightest)
             value = ascent.run([guess], stop)
@@ -76,6 +79,16 @@ class CoarseAggregateState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs
+
+
+def looks_are_close(state: Incumbent) -> bool:
+    """Tell whether a grid has proved something on which looks miss little."""
+    best = state.best("coarse-aggregate-state")
+    if best is None or best.proof is None:
+        return False
+    held = state.instance.total_area / state.instance.total_output
+    enough = state.params.coarse_aggregate_state.enough_lost
+    return bool(best.proof["grid"] - 1 <= 2 * enough * held)
 
 
 def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStateParams) -> list[int]:
