@@ -271,10 +271,6 @@ class CoarseAggregateStateParams:
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
     enough_lost
         The grid program is left out where a grid has proved something on which they miss less.
-    few_costs, promising_steps, promising_share, first_margin, least_margin
-        Where more states times variants are looked at than this, most steps of the ascent look at
-        promising ones only.  These, how many steps follow each other, which part of all they are
-        at most (one over), and how much dearer paths may be go before those of batch states.
     checked_steps, checked_bytes
         A bound is not proved that takes the checker more; by default it stops after 800 million
         steps, and at 900 million bytes.
@@ -290,13 +286,8 @@ class CoarseAggregateStateParams:
     least_running: float = 5.0
     most_running: float = 12.0
     enough_lost: float = 0.01
-    early_rise: float = 4e-5
+    early_rise: float = 6e-5
     least_rise: float = 2e-5
-    few_costs: int = 20_000_000
-    promising_steps: int = 60
-    promising_share: int = 2
-    first_margin: float = 0.006
-    least_margin: float = 0.003
     checked_steps: int = 780_000_000
     checked_bytes: int = 880_000_000
 

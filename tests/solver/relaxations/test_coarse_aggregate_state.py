@@ -92,26 +92,6 @@ def test_paths_add_up_to_the_value() -> None:
             assert there <= value + slope @ (costs.duals - duals) + rounding
 
 
-def test_promising_states_are_those_of_cheap_paths(compiled: Functions) -> None:
-    rng = random.Random(5)
-    for _ in range(40):
-        instance = random_instance(rng)
-        costs = costs_of(instance, rng.randint(1, 4), compiled)
-        duals = noisy(costs, rng)
-        value = costs.settle(duals)
-        assert value is not None
-        assert costs.choose(0, 0)
-        assert costs.settle_chosen(duals) == value
-        other = duals + np.array([rng.randint(-300, 300) for _ in duals])
-        everywhere = costs.settle(other)
-        costs.settle(duals)
-        assert costs.choose(costs.grid * costs.scale, 10**9)
-        among = costs.settle_chosen(other)
-        assert everywhere is not None
-        assert among is not None
-        assert among >= everywhere
-
-
 def test_what_does_not_fit_is_refused(compiled: Functions) -> None:
     costs = costs_of(Instance(8, [1, 1], [5, 5]), 2, compiled)
     duals = np.zeros(len(costs.duals), dtype=np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -62,15 +63,7 @@ class CoarseAggregateState:
             guess = first_duals(costs) if before is None else refined(before, costs)
             rise = params.least_rise if grid == grids[-1] else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
-            own = replace(
-                common,
-                least_rise=rise,
-                few_costs=params.few_costs,
-                promising_steps=params.promising_steps,
-                promising_share=params.promising_share,
-                first_margin=params.first_margin,
-                least_margin=params.least_margin,
-            )
+            own = replace(common, least_rise=rise, few_costs=sys.maxsize)  # looks at all states
             ascent = DualAscent(costs, own, bundle, functions.lightest)
             value = ascent.run([guess], stop)
             steps, size = costs.to_check()
