@@ -286,7 +286,7 @@ class CoarseAggregateStateParams:
     least_running: float = 5.0
     most_running: float = 12.0
     enough_lost: float = 0.01
-    early_rise: float = 6e-5
+    early_rise: float = 1e-4
     least_rise: float = 2e-5
     checked_steps: int = 780_000_000
     checked_bytes: int = 880_000_000
