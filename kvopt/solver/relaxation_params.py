@@ -269,15 +269,14 @@ class CoarseAggregateStateParams:
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
-    few_costs, promising_steps
-        Where more states times variants are looked at than this, most steps of the ascent look at
-        promising ones only; so many steps follow each other.
+    enough_lost
+        The grid program is left out where a grid has proved something on which they miss less.
     checked_steps, checked_bytes
         A bound is not proved that takes the checker more; by default it stops after 800 million
         steps, and at 900 million bytes.
     """
 
-    share: float = 0.6
+    share: float = 0.65
     first_looks: int = 32
     horizon_factor: float = 1.6
     knots: int = 128
@@ -286,10 +285,9 @@ class CoarseAggregateStateParams:
     most_lost: float = 0.02
     least_running: float = 5.0
     most_running: float = 12.0
+    enough_lost: float = 0.01
     early_rise: float = 1e-4
     least_rise: float = 2e-5
-    few_costs: int = 10_000_000
-    promising_steps: int = 60
     checked_steps: int = 780_000_000
     checked_bytes: int = 880_000_000
 

@@ -29,6 +29,8 @@ from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
     grids_for,
     knots_for,
 )
+from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
+from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent, run_alone
 
 PLAIN = AGGREGATE_KERNEL.plain
@@ -88,26 +90,6 @@ def test_paths_add_up_to_the_value() -> None:
             assert there is not None
             rounding = costs.grid * len(costs.knots) * 40  # of prices between knots
             assert there <= value + slope @ (costs.duals - duals) + rounding
-
-
-def test_promising_states_are_those_of_cheap_paths(compiled: Functions) -> None:
-    rng = random.Random(5)
-    for _ in range(40):
-        instance = random_instance(rng)
-        costs = costs_of(instance, rng.randint(1, 4), compiled)
-        duals = noisy(costs, rng)
-        value = costs.settle(duals)
-        assert value is not None
-        assert costs.choose(0, 0)
-        assert costs.settle_chosen(duals) == value
-        other = duals + np.array([rng.randint(-300, 300) for _ in duals])
-        everywhere = costs.settle(other)
-        costs.settle(duals)
-        assert costs.choose(costs.grid * costs.scale, 10**9)
-        among = costs.settle_chosen(other)
-        assert everywhere is not None
-        assert among is not None
-        assert among >= everywhere
 
 
 def test_what_does_not_fit_is_refused(compiled: Functions) -> None:
@@ -189,3 +171,14 @@ def test_where_it_applies() -> None:
         SolverParams(coarse_aggregate_state=CoarseAggregateStateParams(most_states=10**6)),
     )
     assert not applies("model1:requests=30")  # batch states are few enough
+
+
+def test_the_grid_program_is_left_out_where_looks_are_close(compiled: Functions) -> None:
+    instance = generate_random("real:requests=24:memory=2000", 1, 0)
+    for grid, left_out in ((28, False), (14, False), (7, True), (1, True)):
+        state = Incumbent(instance, SolverParams())
+        state.offer(best_list_schedule(instance))
+        assert GridRelaxation().applies(state)
+        costs = costs_of(instance, grid, compiled)
+        state.prove(Bound(9, "coarse-aggregate-state", costs.content()))
+        assert GridRelaxation().applies(state) != left_out

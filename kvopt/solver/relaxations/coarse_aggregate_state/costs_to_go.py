@@ -70,11 +70,7 @@ class CoarseAggregateCosts(CostsToGo):
         self.steps = 0
         running, most = len(self.pairs.most), 1 + int(self.pairs.most.max())
         shape = (horizon + 2, running)
-        self._living, self._chosen = (
-            Windows(np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64))
-            for _ in range(2)
-        )
-        self._windows = self._living
+        self._windows = Windows(np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64))
         self._last = np.zeros((running, most), dtype=np.int64)
         self._costs = np.empty((horizon + 2, running, most + running), dtype=np.int32)
         self._row = np.empty_like(self._costs[0])
@@ -105,24 +101,8 @@ class CoarseAggregateCosts(CostsToGo):
             None if a cost-to-go does not fit into 32 bits.
         """
         self._take(duals)
-        self._windows = self._living
         args = (self.pairs, self._prices, self._windows)
         self.steps = self._functions.find_windows(*args, self._last, self.looks)
-        return self._filled()
-
-    def choose(self, margin: int, most: int) -> bool:
-        """Leave out the states through which paths cost more than others."""
-        args = (self.pairs, self._prices)
-        cutoff = self._cheapest + margin // self.grid
-        self._functions.narrow_windows(
-            *args, self._windows, self.looks, self._costs, cutoff, self._chosen
-        )
-        return margin == 0 or self._functions.count_steps(*args, self._chosen, self.looks) <= most
-
-    def settle_chosen(self, duals: IntArray) -> int | None:
-        """Do as `settle`, for paths through the states that were chosen; this is no bound."""
-        self._take(duals)
-        self._windows = self._chosen
         return self._filled()
 
     def completions(self, now: int = 0, state: int = 0) -> FloatArray:

@@ -198,75 +198,6 @@ def fill_costs(
     return int(min(0, rows[0, 0]))
 
 
-def narrow_windows(
-    pairs: Pairs,
-    prices: Prices,
-    windows: Windows,
-    looks: int,
-    cost: Int32Array,
-    cutoff: int,
-    chosen: Windows,
-) -> None:
-    """Fill `chosen` with the J between the least and the largest on paths that are cheap enough.
-
-    Parameters
-    ----------
-    pairs, prices, windows, looks, cost
-        As in `fill_costs`.
-    cutoff
-        What those paths cost at most.
-    chosen
-        Windows, of the same shape.
-    """
-    low, high = windows.low, windows.high
-    most, variants = pairs.most.shape[0] - 1, pairs.looks.shape[0]
-    shape = (cost.shape[1], cost.shape[2])
-    reach = np.full(shape, NO_PATH, dtype=np.int32)  # the least cost on the way there
-    rows = np.full(shape, NO_PATH, dtype=np.int32)  # the same at the next look
-    begin: Any
-    end: Any
-    least: Any
-    largest: Any
-    chosen.low[:] = 1
-    chosen.high[:] = 0
-    chosen.low[:, 0] = 0
-    reach[0, 0] = 0
-    for t in range(looks + 1):
-        for k in range(most if t else 0, -1, -1):
-            begin, end = low[t, k], high[t, k]
-            least, largest = rows.shape[1], -1
-            if t == 0:
-                least, largest = 0, 0
-            for j in range(begin, end + 1):
-                if reach[k, j] < NO_PATH // 2 and np.int64(reach[k, j]) + cost[t, k, j] <= cutoff:
-                    least, largest = min(least, j), max(largest, j)
-            if k > 0 and least <= largest:
-                chosen.low[t, k], chosen.high[t, k] = least, largest
-            for v in range(variants):
-                if k == 0 or t < pairs.looks[v] or t > prices.pays[v]:
-                    continue
-                away = pairs.looks[v] - 1
-                first = max(least - away, low[t, k - 1])
-                final = min(min(largest, pairs.completes[k, v]) - away, high[t, k - 1])
-                if first <= final:
-                    charge = prices.scale * t - prices.dual[v] - prices.start[t - pairs.looks[v]]
-                    lower(reach[k - 1], reach[k], first, final, -away, charge)
-        if t == looks:
-            break
-        begin, end = rows.shape[1], -1  # of those that start
-        for k in range(most + 1):
-            rows[k] = NO_PATH
-            for j in range(low[t, k] if t or k == 0 else 1, high[t, k] + 1 if t or k == 0 else 0):
-                rows[k, j + k] = reach[k, j]
-            if k > 0 and begin <= end:
-                lower(rows[k], rows[k - 1], begin, end, 0, prices.start[t])
-            begin, end = min(begin, low[t, k] + k), max(end, high[t, k] + k)
-        for k in range(most + 1):
-            reach[k] = NO_PATH
-            for j in range(low[t + 1, k], high[t + 1, k] + 1):
-                reach[k, j] = rows[k, j]
-
-
 def follow_costs(
     pairs: Pairs,
     prices: Prices,
@@ -331,9 +262,7 @@ class Functions(NamedTuple):
     """The functions that are called from outside the kernel, compiled or not."""
 
     find_windows: Callable[[Pairs, Prices, Windows, IntArray, int], int]
-    count_steps: Callable[[Pairs, Prices, Windows, int], int]
     fill_costs: Callable[[Pairs, Prices, Windows, int, Int32Array, Int32Array], int]
-    narrow_windows: Callable[[Pairs, Prices, Windows, int, Int32Array, int, Windows], None]
     follow_costs: Callable[[Pairs, Prices, Windows, int, Int32Array, IntArray, IntArray], None]
     lightest: Weigh
 
@@ -347,16 +276,14 @@ def warm_up(functions: Functions) -> None:
     windows = Windows(low, high)
     cost = np.zeros((5, 2, 2), dtype=np.int32)
     functions.find_windows(pairs, prices, windows, last[:2, :1].copy(), 2)
-    functions.count_steps(pairs, prices, windows, 2)
     functions.fill_costs(pairs, prices, windows, 2, cost, cost[0].copy())
-    functions.narrow_windows(pairs, prices, windows, 2, cost, 0, Windows(low.copy(), high.copy()))
     functions.follow_costs(pairs, prices, windows, 2, cost, one.copy(), prices.start.copy())
     functions.lightest(np.ones((1, 1)), np.zeros(1), 1.0)
 
 
 AGGREGATE_KERNEL = Kernel(
     "coarse aggregate states",
-    (lower, count_steps, find_windows, fill_costs, narrow_windows, follow_costs, lightest),
+    (lower, count_steps, find_windows, fill_costs, follow_costs, lightest),
     Functions,
     warm_up,
     error_model="numpy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +23,7 @@ from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["CoarseAggregateState", "grids_for"]
+__all__ = ["CoarseAggregateState", "grids_for", "knots_for", "looks_are_close"]
 
 
 class CoarseAggregateState:
@@ -62,12 +63,7 @@ class CoarseAggregateState:
             guess = first_duals(costs) if before is None else refined(before, costs)
             rise = params.least_rise if grid == grids[-1] else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
-            own = replace(
-                common,
-                least_rise=rise,
-                few_costs=params.few_costs,
-                promising_steps=params.promising_steps,
-            )
+            own = replace(common, least_rise=rise, few_costs=sys.maxsize)  # looks at all states
             ascent = DualAscent(costs, own, bundle, functions.lightest)
             value = ascent.run([guess], stop)
             steps, size = costs.to_check()
@@ -76,6 +72,16 @@ class CoarseAggregateState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs
+
+
+def looks_are_close(state: Incumbent) -> bool:
+    """Tell whether a grid has proved something on which looks miss little."""
+    best = state.best("coarse-aggregate-state")
+    if best is None or best.proof is None:
+        return False
+    held = state.instance.total_area / state.instance.total_output
+    enough = state.params.coarse_aggregate_state.enough_lost
+    return bool(best.proof["grid"] - 1 <= 2 * enough * held)
 
 
 def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStateParams) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kvopt.model.stopping import Stopping
+from kvopt.solver.relaxations.coarse_aggregate_state.stage import looks_are_close
 from kvopt.solver.relaxations.grid_program.kernel import GRID_KERNEL
 from kvopt.solver.stage import Bound, Incumbent
 
@@ -16,8 +17,9 @@ class GridRelaxation:
     with_releases = True
 
     def applies(self, state: Incumbent) -> bool:
-        """Tell whether there is anything left to prove; with releases, by something so coarse."""
+        """Tell whether there is anything left to prove, by something so coarse."""
         finer = state.instance.has_releases and state.proved("batch-state") > 0
+        finer = finer or looks_are_close(state)
         return not state.closed and not finer
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
