@@ -231,8 +231,8 @@ class EventOrderParams:
     first_share: float = 0.2
     later_share: float = 0.6
     quick: float = 0.1
-    short_enough: int = 800_000
-    shorten_share: float = 0.6
+    short_enough: int = 700_000
+    shorten_share: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)
