@@ -198,7 +198,7 @@ class EventOrderParams:
     least_left
         A target that is nearer to the cost of the best schedule than this part of it is that cost.
     whole_share
-        Part of the time left that a run may take at first whose target is all.
+        Part of the time left that each run may take at first whose target is all.
     first_share, later_share
         Parts of the time left that the run with the first step's target may take, and each further
         one.
@@ -227,12 +227,12 @@ class EventOrderParams:
     most_places: int = 1_000_000
     first_step: float = 0.125
     least_left: float = 0.002
-    whole_share: float = 0.25
+    whole_share: float = 0.12
     first_share: float = 0.2
     later_share: float = 0.6
     quick: float = 0.1
-    short_enough: int = 800_000
-    shorten_share: float = 0.6
+    short_enough: int = 700_000
+    shorten_share: float = 0.8
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ LEAST_MARGIN, MARGIN, MOST_MARGIN = 0.01, 1e-9, 0.5
 """How much less than 1 what is to be beaten is exceeded by at least, its part of the cost, at
 most."""
 
+OTHER_TRIALS = (8, 2)
+"""So many pairs are tried where the usual number is not enough: runs differ much in their sizes."""
+
 
 class Run(NamedTuple):
     """A run of the search with some target, which may be interrupted."""
@@ -48,6 +51,8 @@ class Run(NamedTuple):
     open_nodes: Open
     tree: Tree
     room: Room
+    trials: int
+    """About so many pairs are tried at a node."""
 
     @property
     def nodes(self) -> int:
@@ -83,14 +88,14 @@ class Search:
         self.margin = LEAST_MARGIN + MARGIN * max(state.objective, best)
         self.requests = requests_of(self.instance, prices)
 
-    def begin(self, target: int) -> Run:
-        """Return a run with a target (rounds) that has not begun."""
+    def begin(self, target: int, trials: int | None = None) -> Run:
+        """Return a run with a target (rounds) that has not begun; pairs are tried as usual."""
         params, n = self.params, len(self.instance)
         best = self.state.objective - self.fixed
         cut = target - self.fixed - 1 + self.margin
         open_nodes = open_root(n, best, cut, params.most_depth)
         tree, room = tree_for(n, params.most_records), room_for(n, params.most_depth)
-        return Run(target, open_nodes, tree, room)
+        return Run(target, open_nodes, tree, room, trials or params.most_trials)
 
     def go_on(self, run: Run, stop: Stopping, most_nodes: int | None = None) -> int:
         """Close nodes of a run until there are none; return how it ends.
@@ -130,7 +135,7 @@ class Search:
             end = explore(
                 self.requests, open_nodes, run.tree, run.room,
                 int(min(params.slice_nodes, stop.nodes_left())),
-                params.trial_pivots, params.most_trials, margin,
+                params.trial_pivots, run.trials, margin,
             )  # fmt: skip
             stop.count(run.nodes - counted)
             counted = run.nodes
@@ -189,10 +194,10 @@ def close(state: Incumbent, stop: Stopping, most_nodes: int | None = None) -> No
 def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
     """Prove all, or else more and more, with the prices of the grid program.
 
-    A run that does not end proves nothing.  So the one that is to prove all is interrupted after a
-    while, and others have part of the way to the best schedule as their target; steps get longer
-    while a run takes a small part of the time left.  Once a step fails the first run goes on, for as
-    short a while as at first if no step was reached.
+    A run that does not end proves nothing.  So those that are to prove all, each with another
+    number of pairs tried, are interrupted after a while, and others have part of the way to the
+    best schedule as their target; steps get longer while a run takes a small part of the time left.
+    Once a step fails the last run for all goes on, as briefly as at first if no step was reached.
     """
     params = state.params.event_order
     if Search(state).margin > MOST_MARGIN or stop.over():
@@ -200,10 +205,14 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
     search = Search(state, known_prices(state, stop))
     if state.closed or stop.over():
         return
-    whole = search.begin(state.objective)
-    end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
+    end = MORE
+    for trials in (None, *OTHER_TRIALS):
+        whole = search.begin(state.objective, trials)
+        end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
+        if end == DONE or stop.over():
+            break
     runs = [] if end == DONE else _steps(search, stop)
-    if end == MORE and not (runs and runs[0].target == state.objective):
+    if end == MORE and not (runs and runs[0].target >= state.objective):
         share = params.later_share if runs else params.whole_share
         end = search.go_on(whole, stop.part(share * stop.left()))
     if end == DONE:
