@@ -266,6 +266,26 @@ def test_looking_at_promising_states_finds_the_same(compiled: Functions) -> None
     assert max(found) <= 1330
 
 
+def test_the_ascent_ends_where_too_many_states_are_on_cheapest_paths(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However small the margin, they are not few enough: all are looked at."""
+    instance = generate_random("tiny", 38, 2)
+    costs, usual = (guessed(instance, instance.total_output, PLAIN) for _ in range(2))
+    allowed = []
+
+    def choose(margin: int, most: int) -> bool:
+        allowed.append(margin)
+        return False
+
+    monkeypatch.setattr(costs, "choose", choose)
+    first = [costs.states.first_duals()]
+    value = DualAscent(costs, BatchStateParams(few_costs=0)).run(first, Stopping())
+    assert allowed[-1] == 0
+    assert len(allowed) < 50
+    assert value == DualAscent(usual, BatchStateParams()).run(first, Stopping())
+
+
 @pytest.mark.parametrize("fast", [False, True])
 def test_the_checker_agrees(fast: bool, compiled: Functions) -> None:
     """The checker proves no less, with no more nodes: it knows what completions may cost."""

@@ -272,9 +272,12 @@ class DualAscent:
         most = costs.size // params.promising_share
         while not stop.over():
             before = self.best
-            while not costs.choose(int(costs.scale * margin * abs(self.best)), most):
-                margin /= 2  # too many are promising; choosing has spoilt the costs-to-go
-                costs.settle(self._best_duals)
+            while not costs.choose(allowed := int(costs.scale * margin * abs(self.best)), most):
+                costs.settle(self._best_duals)  # choosing has spoilt the costs-to-go
+                if allowed == 0 or stop.over():  # too many paths are cheapest
+                    self._climb(costs.settle, stop)
+                    return
+                margin /= 2  # too many are promising
             self._climb(costs.settle_chosen, stop, params.promising_steps)
             # Paths through other states may be cheaper: look again, at all.
             value = self._look(costs.settle, bundle.center)
