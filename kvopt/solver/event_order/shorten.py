@@ -32,7 +32,7 @@ from kvopt.solver.event_order.search_kernel import (
 __all__ = ["Shortening", "shortened", "size_of"]
 
 PASSES = (
-    (10**9, (8,)),
+    (10**9, (2, 4, 8)),
     (4_000, (1, 4)),
     (600, (1, 4)),
     (60, (1, 4)),
