@@ -22,7 +22,7 @@ from kvopt.solver.relaxations.coarse_aggregate_state.kernel import (
 )
 from kvopt.solver.relaxations.coarse_batch_state.states import variants_of
 
-__all__ = ["CoarseAggregateCosts", "first_duals", "pairs_of", "refined"]
+__all__ = ["CoarseAggregateCosts", "first_duals", "most_looks", "refined"]
 
 SCALE = 1 << 10
 """Duals are multiples of 1 / SCALE steps of the grid."""
@@ -179,13 +179,19 @@ def interpolated(knots: IntArray, values: IntArray, horizon: int) -> IntArray:
     return values[before] + rise
 
 
+def most_looks(instance: Instance, grid: int) -> IntArray:
+    """Return the largest J for each K, shape (most who run + 1,)."""
+    first, memory = int(instance.prompts.min()) + 1, instance.memory
+    most: IntArray = (memory - first * np.arange(min(len(instance), memory // first) + 1)) // grid
+    most[0] = 0
+    return most
+
+
 def pairs_of(instance: Instance, grid: int) -> Pairs:
     """Return what is possible with K who run and J looks."""
-    variants = variants_of(instance, grid)
+    variants, most = variants_of(instance, grid), most_looks(instance, grid)
     first, memory = int(instance.prompts.min()) + 1, instance.memory
-    running = np.arange(min(len(instance), memory // first) + 1)
-    most = (memory - running * first) // grid
-    most[0] = 0
+    running = np.arange(len(most))
     room = memory - np.multiply.outer(running, first + variants.each) - variants.own
     completes = np.where(room >= 0, np.minimum(room // grid, most[:, None]), -1)
     completes[0] = -1

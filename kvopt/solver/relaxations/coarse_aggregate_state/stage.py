@@ -14,11 +14,12 @@ from kvopt.solver.relaxations.batch_state.costs_to_go import DualAscent
 from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
     CoarseAggregateCosts,
     first_duals,
-    pairs_of,
+    most_looks,
     refined,
 )
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
 from kvopt.solver.relaxations.coarse_batch_state.stage import grids_of
+from kvopt.solver.relaxations.coarse_batch_state.states import variants_of
 from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
@@ -101,12 +102,14 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
         return []
     prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
     forgotten = prompts - int(instance.prompts.min())
+    if forgotten > params.most_lost * held:
+        return []
     grids: list[int] = []
     grid = max(1, int(instance.outputs.max()) // params.first_looks)
     while not grids or grids[-1] > 1:
-        pairs = pairs_of(instance, grid)
-        states = int((pairs.most + 1).sum()) * (makespan // grid + 1)
-        if states > params.most_states or states * len(pairs.looks) > params.most_costs:
+        states = int((most_looks(instance, grid) + 1).sum()) * (makespan // grid + 1)
+        variants = len(variants_of(instance, grid).looks)
+        if states > params.most_states or states * variants > params.most_costs:
             break
         grids.append(grid)
         grid = (grid + 1) // 2
