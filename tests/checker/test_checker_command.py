@@ -162,7 +162,7 @@ def test_the_examples_of_the_format_prove_what_it_says(tmp_path: Path) -> None:
     (instance,) = re.findall(r"^    (\{\"memory.*\})$", FORMAT, re.MULTILINE)
     proved = re.findall(r"^proves (\d+)\.$", FORMAT, re.MULTILINE)
     texts: list[dict[str, Any]] = [json.loads(text) for text in examples_of_format()]
-    assert len(proved) == len(texts) - 1 == 13
+    assert len(proved) == len(texts) - 1 == 14
     rules = [proof["rule"] for proof in texts[:-1]]
     assert list(dict.fromkeys(rules)) == re.findall(r"^### (\S+)$", FORMAT, re.M)
     files = []
@@ -174,7 +174,7 @@ def test_the_examples_of_the_format_prove_what_it_says(tmp_path: Path) -> None:
             files[-1].write_text(json.dumps(repaired(content)))
     done = run_alone("--json", *files)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["holds"] for row in rows] == [True, False] * 13
+    assert [row["holds"] for row in rows] == [True, False] * 14
     assert {row["rule"] for row in rows[::2]} == {proof["rule"] for proof in texts[:-1]}
 
 
