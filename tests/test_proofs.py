@@ -392,6 +392,15 @@ def test_too_little_slack_is_refuted(
 
 
 @pytest.mark.parametrize("companion", ["batch_state"], indirect=True)
+def test_leaving_out_what_costs_less_is_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [3, 3], [2, 2])
+    prices = companion.Priced(instance, scale=2, horizon=1, worth={(3, 2): 0})
+    companion.check_schedule(instance, [0, 2], prices)
+    with pytest.raises(AssertionError):
+        companion.check_schedule(instance, [0, 2], prices, slack=Fraction(0))
+
+
+@pytest.mark.parametrize("companion", ["batch_state"], indirect=True)
 def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
     instance = Instance(10, [1] * 4, [2, 3, 4, 4])
     starts = solve(instance, 5).starts.tolist()

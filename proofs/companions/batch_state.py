@@ -6,6 +6,7 @@ import functools
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from typing import Any
 
 from companions.aggregate_state import without_idle_rounds
@@ -47,6 +48,7 @@ class Priced:
             self.longest[s] = max(o, self.longest.get(s, 0))
         self.scale, self.horizon, self.worth = scale, horizon, worth
         self.label = functools.cache(self._label)
+        self.kept = functools.cache(self._kept)
 
     def constant(self) -> int:
         """Return the sum of n_k w_k."""
@@ -83,6 +85,20 @@ class Priced:
                 ways.append(self.completion(kind, t) + self.label(t, tuple(left), most))
         return min(ways, default=FAR)
 
+    def _kept(self, t: int, held: Held, most: int, slack: int) -> int:
+        """Return the same where what costs more than nothing held, and the slack, is left out."""
+        if all(self.completion(kind, t) > most for kind in self.counts):
+            return FAR if held else 0
+        ways = [self.kept(t + 1, new, most, slack) for new in self.after_round(held)]
+        for pair in set(held):
+            kind = (pair[1], pair[0] - pair[1])
+            if kind in self.counts and self.completion(kind, t) <= most:
+                left = list(held)
+                left.remove(pair)
+                ways.append(self.completion(kind, t) + self.kept(t, tuple(left), most, slack))
+        least = min(ways, default=FAR)
+        return FAR if held and least > self.kept(t, (), most, slack) + slack else least
+
     def bound(self) -> int:
         """Return the bound of Theorem 4."""
         least = sum(n * o for (_, o), n in self.counts.items())
@@ -110,14 +126,22 @@ def random_prices(instance: Instance, horizon: int, rng: random.Random) -> Price
     return Priced(instance, scale, horizon, worth)
 
 
-def check_schedule(instance: Instance, starts: Sequence[int], prices: Priced) -> None:
-    """Lemmas 1 to 3, Theorem 4 and Lemma 5 on a schedule without idle rounds."""
+def check_schedule(
+    instance: Instance, starts: Sequence[int], prices: Priced, slack: Fraction = Fraction(1)
+) -> None:
+    """Lemmas 1 to 3, Theorem 4, and Lemmas 5 and 5a, on a schedule without idle rounds.
+
+    `slack` is the part of what lemma 5a takes.
+    """
     runs = [(t, (r.prompt, r.output), t + r.output) for t, r in zip(starts, instance, strict=True)]
     makespan = max(end for _, _, end in runs)
     costs = [prices.completion(kind, end) for _, kind, end in runs]
     total = sum(end for _, _, end in runs)
     assert prices.scale * total == prices.constant() + sum(costs)
     most = max(0, *costs)
+    least = prices.label(0, (), 0)
+    z = sum(costs) - least
+    shallow = z <= 20 * prices.scale  # else recursion goes too deep for lemma 5a
     for t in range(makespan + 1):
         # Lemma 1: those that complete hold s + o; without them the next round is possible.
         before = [(kind, kind[0] + t - u, end) for u, kind, end in runs if u < t <= end]
@@ -131,12 +155,15 @@ def check_schedule(instance: Instance, starts: Sequence[int], prices: Priced) ->
         # Lemma 3, before the completions, between them, and after them.
         left = sum(cost for cost, (_, _, end) in zip(costs, runs, strict=True) if end > t)
         assert prices.label(t, held, most) <= left
+        assert not shallow or prices.kept(t, held, z, int(slack * z)) <= left
         for b, kind in ending:
             held = tuple(sorted((*held, (b, kind[0]))))
             left += prices.completion(kind, t)
             assert prices.label(t, held, most) <= left
-    assert prices.label(0, (), 0) == prices.label(0, (), most) <= sum(costs)
-    assert most <= sum(costs) - prices.label(0, (), 0)
+            assert not shallow or prices.kept(t, held, z, int(slack * z)) <= left
+    assert least == prices.label(0, (), most) <= sum(costs)
+    assert not shallow or least == prices.kept(0, (), z, z)
+    assert most <= z
     assert prices.bound() <= total
 
 
