@@ -6,7 +6,7 @@ of all requests, is a lower bound (proofs/text/coarse_aggregate_state.md, theore
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -62,6 +62,7 @@ class CoarseAggregateCosts(CostsToGo):
     ) -> None:
         self.instance, self.grid, self.horizon, self.knots = instance, grid, horizon, knots
         self.scale = SCALE
+        self._between = Between.of(knots, horizon)
         self.types = instance.request_types()
         self.variants = variants_of(instance, grid)
         self.pairs = pairs_of(instance, grid)
@@ -112,10 +113,8 @@ class CoarseAggregateCosts(CostsToGo):
             args = (self.pairs, self._prices, self._windows, self.looks)
             self._functions.follow_costs(*args, self._costs, done, begun)
         times = np.flatnonzero(begun)
-        before = np.searchsorted(self.knots, times, side="right") - 1
-        after = np.minimum(before + 1, len(self.knots) - 1)
-        width = np.maximum(self.knots[after] - self.knots[before], 1)
-        part = np.where(after > before, (times - self.knots[before]) / width, 0.0)
+        before, after, since, width = (each[times] for each in self._between)
+        part = np.where(after > before, since / width, 0.0)
         net = np.zeros(len(self.knots))
         np.add.at(net, before, begun[times] * (1 - part))
         np.add.at(net, after, begun[times] * part)
@@ -152,7 +151,7 @@ class CoarseAggregateCosts(CostsToGo):
         prices, own = np.split(duals, [len(self.knots)])
         own = np.minimum(own, self.scale * self.horizon)
         self.duals = np.concatenate((prices, own))
-        start = interpolated(self.knots, prices, self.horizon)
+        start = interpolated(self._between, prices)
         self._prices = Prices(self.scale, own, start, (own - 1) // self.scale)
 
     def _filled(self) -> int | None:
@@ -169,13 +168,32 @@ class CoarseAggregateCosts(CostsToGo):
         return self.grid * self._cheapest + self.demand()
 
 
-def interpolated(knots: IntArray, values: IntArray, horizon: int) -> IntArray:
-    """Return the prices of starts at all times up to the horizon, rounded down to integers."""
-    times = np.arange(horizon + 1)
-    before = np.searchsorted(knots, times, side="right") - 1
-    after = np.minimum(before + 1, len(knots) - 1)
-    width = np.maximum(knots[after] - knots[before], 1)
-    rise: IntArray = (values[after] - values[before]) * (times - knots[before]) // width
+class Between(NamedTuple):
+    """Between which knots each time is, from 0 to the horizon, shape (horizon + 1,) each."""
+
+    before: IntArray
+    """The last knot that is no later."""
+    after: IntArray
+    """The next one, or the same behind the last one."""
+    since: IntArray
+    """The time since the former."""
+    width: IntArray
+    """Their distance, at least 1."""
+
+    @classmethod
+    def of(cls, knots: IntArray, horizon: int) -> Between:
+        """Return those of some knots, which ascend from 0, shape (knots,)."""
+        times = np.arange(horizon + 1)
+        before = np.searchsorted(knots, times, side="right") - 1
+        after = np.minimum(before + 1, len(knots) - 1)
+        width = np.maximum(knots[after] - knots[before], 1)
+        return cls(before, after, times - knots[before], width)
+
+
+def interpolated(between: Between, values: IntArray) -> IntArray:
+    """Return the prices of starts at all times, rounded down to integers, from those at knots."""
+    before, after, since, width = between
+    rise: IntArray = (values[after] - values[before]) * since // width
     return values[before] + rise
 
 
