@@ -258,7 +258,7 @@ class CoarseAggregateStateParams:
     most_states
         A grid with more states times looks is not used.
     most_costs
-        Nor one with more of these times variants of requests.  A twentieth of them is looked at.
+        Nor one with more of these times variants of requests.  A few hundredths are looked at.
     most_lost
         Looks see half a step of the grid less than a request holds, and the shortest prompt; it is
         not run where on the finest grid what they miss is more than this part of the tokens that a
