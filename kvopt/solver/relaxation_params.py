@@ -465,6 +465,12 @@ class GridProgramParams:
         How often heights are looked for again without requests that do not count.
     height_scale, highest
         The last height, an integer, and how many times that the first one is at most.
+    knapsack_rounds
+        Knapsack rows are looked for so many times at most.
+    knapsack_rise
+        They are no longer looked for when that raises the bound by less than this part.
+    knapsack_violation
+        They join if they are violated by more than this part of their right-hand side.
     checked_steps
         Bounds have no certificate that takes the checker more steps than this; it refuses what
         takes more than 400,000,000.
@@ -500,6 +506,9 @@ class GridProgramParams:
     height_passes: int = 3
     height_scale: int = 256
     highest: float = 20.0
+    knapsack_rounds: int = 40
+    knapsack_rise: float = 0.0001
+    knapsack_violation: float = 0.002
     checked_steps: int = 350_000_000
     chunk: int = 10_000_000
 

@@ -29,7 +29,7 @@ class Prices:
     """Convex costs of all starts at some duals."""
 
     def __init__(self, memory: int, requests: list[Group], given: Any, budget: Budget, place: str):
-        fields(given, place, ("memory", "covers", "branch"), ("first_completion",))
+        fields(given, place, ("memory", "covers", "branch"), tuple(linear_duals.FAMILIES))
         kinds: dict[Kind, int] = {}
         for group in requests:
             kinds[group.prompt, group.output] = kinds.get((group.prompt, group.output), 0) + 1

@@ -32,14 +32,20 @@ from itertools import accumulate
 from typing import Any
 
 import first_completion
+import knapsacks
 from budget import LARGE, Budget
 from instances import Types
 from limits import MAX_NUMBER, MAX_REQUESTS, MAX_TIME
 from reading import Refused, fields, increasing, integer, listed, rows
+from round_duals import Family, costs, right_hand_sides
 
 MAX_LAST = 10**7  # last round or time with a dual
 MAX_DEPTH = 1_000  # of a tree
+MAX_FAMILIES = 10_000  # of each kind, of a node
 FEW = 40  # rows and splits are few if the last time is more than so many times their number
+
+FAMILIES = {"first_completion": first_completion.read, "knapsacks": knapsacks.read}
+"""Keys of rows that differ in their round only, and what reads them."""
 
 Split = tuple[dict[tuple[int, int], int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
@@ -97,12 +103,12 @@ def leaf_bound(
     place: str,
 ) -> int:
     """Return the bound that the duals of a leaf give, rounded up."""
-    fields(leaf, place, ("memory", "covers", "branch"), ("first_completion",))
+    fields(leaf, place, ("memory", "covers", "branch"), tuple(FAMILIES))
     on_memory = rows(leaf["memory"], 2, f"{place}.memory")
     on_covers = rows(leaf["covers"], 3, f"{place}.covers")
     times = [r for r, _ in on_memory] + [u for _, u, _ in on_covers]
     times += [time for until, _, _ in above for time in until.values()]
-    if times and max(times) > FEW * len(times) and "first_completion" not in leaf:
+    if times and max(times) > FEW * len(times) and not leaf.keys() & FAMILIES.keys():
         value, least = least_costs(memory, types, scale, leaf, above, budget, place)
     else:
         value, costs = reduced_costs(memory, types, scale, leaf, above, 0, budget, place)
@@ -190,10 +196,10 @@ def reduced_costs(
     on_memory = rows(given["memory"], 2, f"{place}.memory")
     on_covers = rows(given["covers"], 3, f"{place}.covers")
     value, pays = duals_of_splits(given["branch"], above, place)
-    families = first_completion.read(given.get("first_completion", []), f"{place}.first_completion")
+    families = read_families(memory, types, given, budget, place)
     last = max([r for r, _ in on_memory] + [u + 1 for _, u, _ in on_covers] + [least])
     last = max([last, *(time for until, _, _ in above for time in until.values())])
-    last = max([last, *(family.last for family in families)])
+    last = max([last, *(family.duals.last for family in families)])
     levels = sorted({m for m, _, _ in on_covers})
     if last > MAX_LAST:
         raise Refused(f"{place}: has duals too late, at {last}")
@@ -210,7 +216,7 @@ def reduced_costs(
     for m, u, dual in increasing(on_covers, 1, f"{place}.covers"):
         steps[m][u + 1] = dual
         value -= dual * m
-    value -= first_completion.right_hand_sides(memory, types, families, last, budget)
+    value -= right_hand_sides(memory, types, families, last, budget)
     known: list[dict[int, int]] = [{} for _ in families]
 
     # Prefix sums: to_round[x] = sum of p_r over r <= x, weighted[x] = sum of r p_r.
@@ -222,25 +228,40 @@ def reduced_costs(
     def each() -> Iterator[tuple[tuple[int, int], list[int]]]:
         for s, o in types:
             # Rows t + 1 .. t + o with s + r - t each: (s - t) * (sum of p) + (sum of r p).
-            costs = [
+            row = [
                 scale * (t + o) + (s - t) * (p1 - p0) + q1 - q0
                 for t, p0, p1, q0, q1 in zip(
                     range(last + 1), to_round, ahead(to_round, o), weighted, ahead(weighted, o)
                 )
             ]
             for m, sums in covers:
-                costs = covered(memory, smallest, (s, o), m, costs, sums)
+                row = covered(memory, smallest, (s, o), m, row, sums)
             if (s, o) in pays:  # a start at t pays for every time > t
                 ends = [0] * (last + 1)
                 for time, pay in pays[s, o]:
                     ends[time - 1] += pay
-                costs = [c + p for c, p in zip(costs, reversed(list(accumulate(reversed(ends)))))]
+                row = [c + p for c, p in zip(row, reversed(list(accumulate(reversed(ends)))))]
             if families:
-                more = first_completion.costs(memory, s, o, families, known, last)
-                costs = [c + p for c, p in zip(costs, more)]
-            yield (s, o), costs
+                more = costs(memory, s, o, families, known, last)
+                row = [c + p for c, p in zip(row, more)]
+            yield (s, o), row
 
     return value, each()
+
+
+def read_families(
+    memory: int, types: Types, given: Any, budget: Budget, place: str
+) -> list[Family]:
+    """Return the families of rows of a node."""
+    found: list[Family] = []
+    for key, read in FAMILIES.items():
+        entries = listed(given.get(key, []), f"{place}.{key}")
+        if len(entries) > MAX_FAMILIES:
+            most = f"must be at most {MAX_FAMILIES} families"
+            raise Refused(f"{place}.{key}: {most}, got {len(entries)}")
+        for i, entry in enumerate(entries):
+            found.append(read(entry, memory, types, budget, f"{place}.{key}[{i}]"))
+    return found
 
 
 def kept(

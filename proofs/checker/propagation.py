@@ -29,7 +29,7 @@ from typing import Any, NamedTuple
 from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
-from linear_duals import MAX_LAST, Split, kept, reduced_costs, sides
+from linear_duals import FAMILIES, MAX_LAST, Split, kept, reduced_costs, sides
 from reading import Refused, fields, integer, listed
 
 Domains = dict[tuple[int, int], bytearray]  # which starts of each type are possible
@@ -64,7 +64,7 @@ def prove(memory: int, types: Types, low: int, proof: dict[str, Any], budget: Bu
         own = isinstance(node, dict) and "memory" in node
         split = isinstance(node, dict) and "split" in node
         known = ("split", "at_most") * split + ("memory", "covers", "branch") * own
-        fields(node, place, known, ("first_completion",) * own)
+        fields(node, place, known, tuple(FAMILIES) * own)
         if domains is not None:
             domains = fitting(memory, types, domains, above, budget)
         for duals in ([] if given is None else [given]) + [node] * own:

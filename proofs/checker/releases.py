@@ -28,7 +28,7 @@ from busy_time import weighed
 from fluid import busy_times
 from instances import Arrivals, Instance, Types
 from linear_duals import prove as prove_by_leaves
-from linear_duals import reduced_costs
+from linear_duals import FAMILIES, reduced_costs
 from reading import Refused, fields
 
 
@@ -81,7 +81,7 @@ def linear_duals(
         memory: int, types: Types, scale: int, leaf: Any, above: Any, budget: Budget, place: str
     ) -> int:
         required = ("memory", "covers", "branch")
-        fields(leaf, place, required, ("first_completion",))
+        fields(leaf, place, required, tuple(FAMILIES))
         value, costs = reduced_costs(memory, types, scale, leaf, above, latest, budget, place)
         budget.spend(sum(map(len, arrivals.values())))
         for kind, row in costs:

@@ -17,7 +17,7 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.relaxations.grid_program.exact import bends
-from kvopt.solver.relaxations.grid_program.families import coefficients
+from kvopt.solver.relaxations.grid_program.families import coefficients, counts_of
 from kvopt.solver.stage import Bound, Incumbent
 from kvopt.solver.window_covers import cover_windows
 
@@ -80,7 +80,7 @@ def prices_of(instance: Instance, proof: Mapping[str, Any]) -> Prices | None:
     if leaf is None or leaf["memory"] or leaf["branch"]:
         return None
     types = instance.request_types()
-    families = leaf.get("first_completion", [])
+    families = [*leaf.get("first_completion", []), *leaf.get("knapsacks", [])]
     last = max([each["knots"][-1][0] for each in families], default=0)
     last = max([last, *(u + 1 for _, u, _ in leaf["covers"])])
     limit = sum(m * dual for m, _, dual in leaf["covers"])
@@ -88,7 +88,8 @@ def prices_of(instance: Instance, proof: Mapping[str, Any]) -> Prices | None:
         knots = each["knots"]
         total = sum((v - u) * (p + q) for (u, p), (v, q) in itertools.pairwise(knots))
         total = (total + knots[0][1] + knots[-1][1]) // 2
-        limit += instance.memory * each["heights"][-1][1] * total
+        most = instance.memory * each["heights"][-1][1] if "heights" in each else each["limit"]
+        limit += most * total
     windows = {m: cover_windows(instance, m) for m in {m for m, _, _ in leaf["covers"]}}
     by_type = []
     for k, (prompt, output) in enumerate(
@@ -97,8 +98,11 @@ def prices_of(instance: Instance, proof: Mapping[str, Any]) -> Prices | None:
         ages = np.arange(1, output + 1)
         bent = np.zeros(last + 2, dtype=np.int64)
         for each in families:
-            heights = tuple(map(tuple, each["heights"]))
-            used = coefficients(instance.memory, prompt + ages, output - ages, heights)[::-1]
+            if "heights" in each:
+                heights = tuple(map(tuple, each["heights"]))
+                used = coefficients(instance.memory, prompt + ages, output - ages, heights)[::-1]
+            else:
+                used = counts_of(each["steps"], prompt, output)[::-1]
             for u, bend in bends(each["knots"]):
                 first = max(0, u - output)
                 bent[first:u] += bend * used[first - u + output :]

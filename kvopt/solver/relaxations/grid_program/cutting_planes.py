@@ -7,6 +7,7 @@ from typing import Any
 
 from kvopt.model.stopping import Stopping
 from kvopt.solver.relaxations.grid_program.families import Row
+from kvopt.solver.relaxations.grid_program.knapsacks import violated_knapsack
 from kvopt.solver.relaxations.grid_program.program import GridProgram
 from kvopt.solver.relaxations.grid_program.separation import best_heights, steps_up_to
 
@@ -40,6 +41,18 @@ def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str
         idle = 0 if separate(program, number, stop) else idle + 1
         if idle == 2:
             break
+    for _ in range(params.knapsack_rounds):
+        last = max(last, program.bound)
+        if not add_knapsacks(program, stop):
+            break
+        done = program.solve(stop)
+        if program.bound > last:
+            yield program.bound, program.proof
+        if not done or stop.over():
+            return
+        if program.bound < last * (1 + params.knapsack_rise):
+            break
+    last = max(last, program.bound)
     program.solve(stop, params.last_precision)
     if program.bound > last:
         yield program.bound, program.proof
@@ -89,3 +102,35 @@ def add_family(program: GridProgram, family: int, begin: int, window: int) -> in
         if near and used[t - left + 1 : t + right].mean() > 1 + program.params.violation:
             rows.append((hat(program, family, i), t))
     return program.add_rows(rows)
+
+
+def add_knapsacks(program: GridProgram, stop: Stopping) -> int:
+    """Add knapsack rows that the solution violates at knots; return how many."""
+    if not program.knows_all_types:
+        return 0
+    params, grid, families = program.params, program.grid, program.families
+    kinds, kind_of = program.kinds, program.kind_of
+    knots = list(zip(*(each.tolist() for each in grid), strict=True))
+    added = 0
+    for i, (t, left, right) in enumerate(knots):
+        if stop.over():
+            break
+        items = program.items(t, left, right)
+        if not len(items.types):
+            continue
+        found = violated_knapsack(
+            program.instance.memory, kinds, items, params.knapsack_violation, program.pool
+        )
+        if found is None:
+            continue
+        family = families.add_knapsack(found)
+        used = program.activity(family)
+        rows = []
+        for near in range(max(0, i - 2), min(len(knots), i + 3)):
+            t, left, right = knots[near]
+            weights = families.hat(left, right)
+            mean = used[t - left + 1 : t + right] @ weights / weights.sum()
+            if near == i or mean > 1 + params.knapsack_violation:
+                rows.append((hat(program, family, near), t))
+        added += program.add_rows(rows)
+    return added

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.instance import Instance
-from kvopt.solver.relaxations.grid_program.families import Families, Heights
+from kvopt.solver.relaxations.grid_program.families import Families, Heights, Knapsack
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
 
 __all__ = ["ExactBound", "bends"]
@@ -33,7 +33,7 @@ class ExactBound:
         self.counts = instance.request_types().counts.tolist()
         self.releases = np.array(instance.request_types().releases)  # writable, for the kernel
         self.functions = functions
-        self._numbers: dict[Heights, int] = {((0, 1),): 0}
+        self._numbers: dict[Heights | Knapsack, int] = {((0, 1),): 0}
 
     def value(self, leaf: Mapping[str, Any], scale: int) -> int:
         """Return what a leaf with knots and covers proves, in multiples of 1 / scale.
@@ -48,8 +48,8 @@ class ExactBound:
         for level, u, dual in leaf["covers"]:
             rows.append((by_level[level], u + 1, dual, False))
             value -= level * dual
-        for entry in leaf.get("first_completion", ()):
-            number = self._number(tuple(map(tuple, entry["heights"])))
+        for entry in (*leaf.get("first_completion", ()), *leaf.get("knapsacks", ())):
+            number = self._number(entry)
             knots = entry["knots"]
             rows += [(number, r, bend, True) for r, bend in bends(knots)]
             total = sum((v - u) * (p + q) for (u, p), (v, q) in itertools.pairwise(knots))
@@ -73,19 +73,31 @@ class ExactBound:
 
     def steps(self, leaf: Mapping[str, Any]) -> int:
         """Return how many steps the checker takes for a leaf with knots and covers, roughly."""
-        families = leaf.get("first_completion", ())
-        sizes = [len(each["knots"]) + 2 + 2 * len(each["heights"]) for each in families]
+        heights, knapsacks = leaf.get("first_completion", ()), leaf.get("knapsacks", ())
+        families = (*heights, *knapsacks)
+        sizes = [len(each["knots"]) + 2 + 2 * len(each["heights"]) for each in heights]
+        sizes += [len(each["knots"]) + 6 for each in knapsacks]
         last = max([each["knots"][-1][0] for each in families], default=0)
         last = max([last, *(u + 1 for _, u, _ in leaf["covers"])])
         levels = len({level for level, _, _ in leaf["covers"]})
         times = (last + 2) * len(self.counts)
-        return int(sum(sizes) * int(self.families.outputs.sum()) + 4 * (1 + levels) * times)
+        fitting = sum((each["limit"] + 2) * 6 * len(each["steps"]) for each in knapsacks)
+        copies = max(self.counts)
+        costs = sum(sizes) * int(self.families.outputs.sum()) + 4 * (1 + levels) * times
+        return int(costs + copies * fitting)
 
-    def _number(self, heights: Heights) -> int:
+    def _number(self, entry: Mapping[str, Any]) -> int:
         """Return the number of a family, made when it is first met."""
-        if heights not in self._numbers:
-            self._numbers[heights] = self.families.add(heights)
-        return self._numbers[heights]
+        rows: Heights | Knapsack
+        if "heights" in entry:
+            rows = tuple(map(tuple, entry["heights"]))
+            if rows not in self._numbers:
+                self._numbers[rows] = self.families.add(rows)
+        else:
+            rows = Knapsack(entry["limit"], tuple(map(tuple, entry["steps"])))
+            if rows not in self._numbers:
+                self._numbers[rows] = self.families.add_knapsack(rows)
+        return self._numbers[rows]
 
 
 def bends(knots: list[list[int]]) -> list[tuple[int, int]]:

@@ -5,14 +5,15 @@ coefficient a[k,j], and limits the sum.  A family is one of
 
 - memory: a = s + j, at most M;
 - window covers of a level m: a = 1 for j <= d_k, at most m, at time r - 1;
-- first-completion rows of some heights: proofs/text/first_completion.md.
+- first-completion rows of some heights: proofs/text/first_completion.md;
+- knapsack rows: proofs/text/knapsack_rows.md.
 
 All numbers are integers; what a certificate claims is computed from them, never from a solver.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,10 +22,26 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.window_covers import cover_windows
 
-__all__ = ["Families", "Family", "Heights", "coefficients"]
+__all__ = ["Families", "Family", "Heights", "Knapsack", "coefficients", "counts_of"]
 
 Heights = tuple[tuple[int, int], ...]
 """Steps (x, H) of the heights of first-completion rows: H from x rounds to go on."""
+
+
+class Knapsack(NamedTuple):
+    """Knapsack rows: what requests that fit in memory together count at most.
+
+    Attributes
+    ----------
+    limit
+        That.
+    steps
+        (s, o, j, c), ascending: a request with prompt s and output o counts c from its round j on,
+        until the next step; c never falls.
+    """
+
+    limit: int
+    steps: tuple[tuple[int, int, int, int], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,12 +58,15 @@ class Family:
         Level of window covers, else 0.
     heights
         Steps of first-completion rows, else empty.
+    knapsack
+        Knapsack rows, else None.
     """
 
     values: IntArray
     limit: int
     level: int = 0
     heights: Heights = ()
+    knapsack: Knapsack | None = None
 
 
 class Row(NamedTuple):
@@ -124,6 +144,15 @@ class Families:
         self.known.append(Family(np.where(self.inside, values, 0), limit, heights=heights))
         return len(self.known) - 1
 
+    def add_knapsack(self, knapsack: Knapsack) -> int:
+        """Add knapsack rows; return the number of the family."""
+        values = np.zeros(len(self.types), dtype=np.int64)
+        for k, first in enumerate(self.first.tolist()):
+            prompt, output = int(self.prompts[k]), int(self.outputs[k])
+            values[first : first + output] = counts_of(knapsack.steps, prompt, output)
+        self.known.append(Family(values, knapsack.limit, knapsack=knapsack))
+        return len(self.known) - 1
+
     def kind(self, row: Row) -> int:
         """Return the number of a kind of rows."""
         if row not in self.kinds:
@@ -197,6 +226,15 @@ def coefficients(memory: int, held: IntArray, to_go: IntArray, heights: Heights)
     return np.maximum(0, least - drop)
 
 
+def counts_of(steps: Iterable[Sequence[int]], prompt: int, output: int) -> IntArray:
+    """Return what a request counts in knapsack rows in its rounds 1, 2, ..., shape (output,)."""
+    found = np.zeros(output, dtype=np.int64)
+    for s, o, begin, count in steps:
+        if (s, o) == (prompt, output):
+            found[begin - 1 :] = count
+    return found
+
+
 def written(families: Families, rows: Sequence[tuple[int, int, int]]) -> dict[str, Any]:
     """Return rows (kind, round, dual) as a leaf of a certificate's tree without branches."""
     kinds = list(families.kinds)
@@ -204,15 +242,20 @@ def written(families: Families, rows: Sequence[tuple[int, int, int]]) -> dict[st
     for number, r, dual in rows:
         by_family.setdefault(kinds[number].family, []).append((r, kinds[number], dual))
     covers: list[list[int]] = []
-    more = []
+    more, knapsacks = [], []
     for number, duals in sorted(by_family.items()):
         family = families.known[number]
         if family.level:
             covers += [[family.level, r - 1, dual] for r, _, dual in duals]
+            continue
+        dated = {"knots": knots(duals, families.widest)}
+        if family.knapsack is not None:
+            steps = list(map(list, family.knapsack.steps))
+            knapsacks.append({"limit": family.limit, "steps": steps, **dated})
         else:
-            heights = list(map(list, family.heights)) or [[0, 1]]
-            more.append({"heights": heights, "knots": knots(duals, families.widest)})
-    return {"memory": [], "covers": sorted(covers), "branch": [], "first_completion": more}
+            more.append({"heights": list(map(list, family.heights)) or [[0, 1]], **dated})
+    leaf = {"memory": [], "covers": sorted(covers), "branch": [], "first_completion": more}
+    return leaf | ({"knapsacks": knapsacks} if knapsacks else {})
 
 
 def knots(duals: Sequence[tuple[int, Row, int]], widest: int) -> list[list[int]]:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
+from kvopt.model.request_types import RequestTypes
 from kvopt.model.stopping import Stopping
 from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs, run_highs
@@ -23,9 +24,12 @@ from kvopt.solver.relaxations.grid_program.exact import ExactBound
 from kvopt.solver.relaxations.grid_program.families import Families, written
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
+from kvopt.solver.relaxations.grid_program.knapsacks import Items, Pool
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]
+
+NOTHING = Items(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
 
 LARGEST = 1 << 61
 """No cost of a start is above this in size, in multiples of 1 / scale."""
@@ -77,7 +81,13 @@ class GridProgram:
         self.late = instance.total_release
         most = params.released_types if instance.has_releases else params.most_types
         self.instance = clustered(instance, most)
-        self.types = self.instance.request_types()
+        self.types = types = self.instance.request_types()
+        self.knows_all_types = self.instance is instance
+        nothing = np.zeros(len(instance), dtype=np.int64)
+        self.kinds = RequestTypes.of(self.instance.prompts, self.instance.outputs, nothing)
+        self.pool = Pool(self.kinds)
+        self.kind_of = np.zeros(len(types), dtype=np.int64)
+        self.kind_of[types.index] = self.kinds.index
         self.grid = grid_of(instance, last, knots, params.even, params.doublings)
         self.horizon = horizon = self.grid.horizon
         self.families = Families(self.instance, levels, self.grid.widest)
@@ -272,6 +282,27 @@ class GridProgram:
             at = int(self.families.first[k]) - 1
             used[t + low : t + high + 1] += self.values[c] * values[at + low : at + high + 1]
         return used
+
+    def items(self, knot: int, left: int, right: int) -> Items:
+        """Return the mean with the weights of a hat of what runs."""
+        hat = np.cumsum(np.append(0, self.families.hat(left, right)))
+        entries = []
+        for c in np.flatnonzero(self.values > 1e-7).tolist():
+            k, t = int(self.column_types[c]), int(self.column_times[c])
+            low = max(knot - left + 1, t + 1)
+            high = min(knot + right, t + int(self.types.outputs[k]) + 1)
+            if low < high:
+                begin = knot - left + 1
+                part = (hat[high - begin] - hat[low - begin]) / hat[-1]
+                entries.append((int(self.kind_of[k]), low - t, part * float(self.values[c])))
+        entries.sort()
+        merged: list[tuple[int, int, float]] = []
+        for kind, first, mass in entries:
+            if merged and merged[-1][0] == kind and first - merged[-1][1] < max(left, right):
+                merged[-1] = (kind, merged[-1][1], merged[-1][2] + mass)
+            else:
+                merged.append((kind, first, mass))
+        return Items(*(np.array(each) for each in zip(*merged, strict=True))) if merged else NOTHING
 
     def average(self, begin: int, end: int) -> tuple[IntArray, FloatArray]:
         """Return the mean over rounds begin..end - 1 of what runs: places, and how many of each."""

@@ -1,0 +1,243 @@
+"""Finding knapsack rows that a fractional solution violates (proofs/text/knapsack_rows.md).
+
+What runs in a round fits in memory.  The mean of a solution around a knot says how much of which
+requests runs; if that is no convex combination of sets that fit, some prices c of requests tell:
+no set that fits has more than L of them, and the mean has.  Prices are sought by a small linear
+program that is told of the sets that exceed 1, one after another; then they are made integers,
+and raised where that is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from kvopt.model.instance import IntArray
+from kvopt.model.request_types import RequestTypes
+from kvopt.solver.arrays import FloatArray
+from kvopt.solver.highs import quiet_highs
+from kvopt.solver.relaxations.grid_program.families import Knapsack
+
+__all__ = ["Items", "Pool", "most", "violated_knapsack"]
+
+Steps = tuple[tuple[int, int, int], ...]
+"""(k, j, c), ascending: a request of type k counts c from its round j on, until the next step."""
+
+DENOMINATORS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 18, 24, 30, 36)
+"""Counts are the prices times one of these, rounded down."""
+
+CELLS = 4_096
+"""Memory is divided into so many cells while prices are sought."""
+
+ENOUGH = 0.8
+"""Prices are good enough if they are violated by so much of what any could be violated."""
+
+POOLED = 300
+"""So many sets are kept for the next knots."""
+
+PASSES = 200
+"""The linear program is told of so many sets at most."""
+
+
+class Items(NamedTuple):
+    """What runs around a knot, type by type, by round.
+
+    Attributes
+    ----------
+    types
+        Number of the type of each, ascending, shape (items,).
+    rounds
+        Its round at least, ascending within a type.
+    masses
+        How many of it run on average.
+    """
+
+    types: IntArray
+    rounds: IntArray
+    masses: FloatArray
+
+
+class Pool:
+    """Sets of requests that fit, met lately: what is found at a knot helps at the next ones."""
+
+    def __init__(self, types: RequestTypes) -> None:
+        self.sets = np.zeros((0, len(types)), dtype=np.int64)
+
+    def add(self, counts: IntArray) -> None:
+        """Keep a set, of so many requests of each type, shape (types,)."""
+        self.sets = np.concatenate((self.sets[-POOLED + 1 :], counts[None, :]))
+
+    def rows(self, items: Items, needs: IntArray, room: int) -> IntArray:
+        """Return those that fit, each type with its first item, shape (sets, items)."""
+        first = np.diff(items.types, prepend=-1) > 0
+        found = np.where(first, self.sets[:, items.types], 0)
+        found = np.unique(found, axis=0)
+        return found[(found @ needs <= room) & found.any(axis=1)]
+
+
+def violated_knapsack(
+    memory: int, types: RequestTypes, items: Items, violation: float, pool: Pool
+) -> Knapsack | None:
+    """Return a knapsack row that items violate by a part of its limit; None if none was found.
+
+    Parameters
+    ----------
+    memory
+        M (tokens).
+    types
+        The types of the instance.
+    items
+        What runs.
+    violation
+        It must be violated by more than this part.
+    """
+    tokens = types.prompts[items.types] + items.rounds
+    largest = np.maximum.reduceat(tokens, np.flatnonzero(np.diff(items.types, prepend=-1)))
+    copies = types.counts[np.unique(items.types)]
+    if int(largest @ copies) <= memory:
+        return None
+    prices = _prices(memory, types, items, tokens, violation, pool)
+    if prices is None:
+        return None
+    best, found = 1 + violation, None
+    for denominator in DENOMINATORS:
+        counts = np.floor(prices * denominator + 1e-9).astype(np.int64)
+        if not counts.any():
+            continue
+        steps = _steps(items, counts)
+        limit = most(memory, types, steps, 2 * denominator)
+        ratio = float(counts @ items.masses) / limit
+        if limit < 2 * denominator and ratio > best + 1e-6:
+            best, found = ratio, (steps, limit)
+    if found is None:
+        return None
+    prompts, outputs = types.prompts.tolist(), types.outputs.tolist()
+    raised = [(prompts[k], outputs[k], j, c) for k, j, c in _raised(memory, types, *found)]
+    return Knapsack(found[1], tuple(sorted(raised)))
+
+
+def _prices(
+    memory: int, types: RequestTypes, items: Items, tokens: IntArray, violation: float, pool: Pool
+) -> FloatArray | None:
+    """Return prices of items of which no set that fits has more than 1, and the items have most."""
+    size = -(-memory // CELLS)
+    room, needs = memory // size, tokens // size
+    highs = quiet_highs()
+    n = len(tokens)
+    highs.addVars(n, np.zeros(n), np.ones(n))
+    highs.changeColsCost(n, np.arange(n, dtype=np.int32), -items.masses)
+    order = np.argsort(-items.masses).tolist()
+    known = pool.rows(items, needs, room)
+    if len(known):
+        sizes = (known > 0).sum(axis=1)
+        highs.addRows(len(known), np.full(len(known), -np.inf), np.ones(len(known)), int(sizes.sum()), (np.cumsum(sizes)-sizes).astype(np.int32), np.nonzero(known)[1].astype(np.int32), known[known > 0].astype(float))
+    for _ in range(PASSES):
+        highs.run()
+        prices = np.clip(np.array(highs.getSolution().col_value), 0.0, 1.0)
+        if prices @ items.masses <= 1 + violation:
+            return None
+        chosen, value = _dearest(room, types, items.types, needs, prices, order)
+        gain = float(prices @ items.masses) - 1
+        if float(prices @ items.masses) / value - 1 >= ENOUGH * gain:
+            return prices / max(value, 1.0)
+        pool.add(np.bincount(items.types[chosen[0]], chosen[1], len(types)).astype(np.int64))
+        highs.addRow(-np.inf, 1.0, len(chosen[0]), chosen[0].astype(np.int32), chosen[1])
+    return None
+
+
+def _dearest(
+    room: int, types: RequestTypes, kinds: IntArray, needs: IntArray, prices: FloatArray, order: list[int]
+) -> tuple[tuple[IntArray, FloatArray], float]:
+    """Return the items of a dearest set that fits, how many of each, and what it costs."""
+    best = np.zeros(room + 1)
+    taken = []
+    groups = np.split(np.arange(len(kinds)), np.flatnonzero(np.diff(kinds)) + 1)
+    for group in groups:
+        for _ in range(min(int(types.counts[kinds[group[0]]]), room // max(1, needs[group[0]]))):
+            after, choice = best, np.full(room + 1, -1)
+            for i in group:
+                need = int(needs[i])
+                if need > room or prices[i] <= 1e-9:
+                    continue
+                there = np.full(room + 1, -1.0)
+                there[need:] = best[: room + 1 - need] + prices[i]
+                better = there > after + 1e-12
+                after = np.where(better, there, after)
+                choice[better] = i
+            best = after
+            taken.append(choice)
+    left, chosen = room, np.zeros(len(kinds))
+    used = np.zeros(len(types.counts), dtype=np.int64)
+    for choice in reversed(taken):
+        i = int(choice[left])
+        if i >= 0:
+            chosen[i] += 1
+            used[kinds[i]] += 1
+            left -= int(needs[i])
+    for i in order:  # what fits beside them says more
+        while needs[i] <= left and used[kinds[i]] < types.counts[kinds[i]]:
+            chosen[i] += 1
+            used[kinds[i]] += 1
+            left -= int(needs[i])
+    (some,) = np.nonzero(chosen)
+    return (some, chosen[some]), float(best[room])
+
+
+def _steps(items: Items, counts: IntArray) -> Steps:
+    """Return the steps of integer counts, which never fall within a type."""
+    found: list[tuple[int, int, int]] = []
+    for k, j, c in zip(items.types.tolist(), items.rounds.tolist(), counts.tolist(), strict=True):
+        same = bool(found) and found[-1][0] == k
+        if c > (found[-1][2] if same else 0):
+            found.append((k, j, c))
+    return tuple(found)
+
+
+def most(memory: int, types: RequestTypes, steps: Iterable[tuple[int, int, int]], top: int) -> int:
+    """Return how much a set that fits counts at most, or `top` if that is less."""
+    return int(np.searchsorted(_least_tokens(memory, types, steps, top), memory, "right")) - 1
+
+
+def _least_tokens(
+    memory: int, types: RequestTypes, steps: Iterable[tuple[int, int, int]], top: int
+) -> IntArray:
+    """Return how few tokens hold who count 0, 1, ..., top or more, shape (top + 1,)."""
+    options: dict[int, list[tuple[int, int]]] = {}
+    for k, j, c in steps:
+        options.setdefault(k, []).append((int(types.prompts[k]) + j, c))
+    least = np.full(top + 1, memory + 1, dtype=np.int64)
+    least[0] = 0
+    for k, known in options.items():
+        for _ in range(min(int(types.counts[k]), memory // known[0][0])):
+            after = least
+            for tokens, c in known:
+                moved = np.zeros_like(least)
+                moved[c:] = least[: max(0, top + 1 - c)]
+                after = np.minimum(after, moved + tokens)
+            least = after
+    return least
+
+
+def _raised(memory: int, types: RequestTypes, steps: Steps, limit: int) -> Steps:
+    """Return steps of which no set has more than the limit either, of single requests as high.
+
+    One after the other, those with the most tokens first.
+    """
+    known: dict[int, list[tuple[int, int, int]]] = {}
+    for step in steps:
+        known.setdefault(step[0], []).append(step)
+    for k in np.argsort(-types.prompts - types.outputs, kind="stable").tolist():
+        prompt, output = int(types.prompts[k]), int(types.outputs[k])
+        if types.counts[k] > 1 or prompt + output > memory:
+            continue
+        others = [step for kind, each in known.items() if kind != k for step in each]
+        least = _least_tokens(memory, types, others, limit)
+        # Beside a request in its round j others have room for M - s - j tokens.
+        rounds = np.arange(1, output + 1)
+        counts = limit + 1 - np.searchsorted(least, memory - prompt - rounds, "right")
+        firsts = np.flatnonzero(np.diff(counts, prepend=0))
+        if len(firsts):
+            known[k] = [(k, int(rounds[i]), int(counts[i])) for i in firsts]
+    return tuple(step for k in sorted(known) for step in known[k])
