@@ -75,11 +75,12 @@ def least_tokens(
 ) -> int:
     """Return how few tokens requests hold that count so much or more, or something above M."""
     budget.use(3 * LARGE * (count + 1))
+    budget.spend(count + 1)
     least = [0] + [MAX_NUMBER] * count
     for (s, o), own in steps.items():
         budget.spend(20)
         for _ in range(min(types[s, o], memory // (s + own[0][0]))):
-            budget.spend((3 + 3 * len(own)) * (count + 1))
+            budget.spend((3 + 3 * len(own)) * (count + 5))
             fewer = least
             for j, c in own:
                 moved = [0] * min(c, count + 1) + least

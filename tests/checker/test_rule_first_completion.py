@@ -16,9 +16,10 @@ from small_instances import random_instance, types_of
 
 from budget import Budget
 from claims import check
-from first_completion import Family, coefficients, costs, right_hand_sides
+from first_completion import Heights, coefficients
 from linear_duals import reduced_costs
 from reading import Refused
+from round_duals import Family, RoundDuals, costs, right_hand_sides
 
 ROWS: dict[str, Any] = {
     **SOUND,
@@ -52,13 +53,13 @@ def literal(memory: int, b: int, r: int, heights: list[list[int]]) -> int:
     return max(0, least - memory * (by_rounds[r] - low))
 
 
-def duals_by_round(family: Family, last: int) -> list[int]:
+def duals_by_round(duals: RoundDuals, last: int) -> list[int]:
     """The dual of each round 0..last."""
     found = [0] * (last + 1)
-    for u, dual in family.duals:
+    for u, dual in duals.table:
         found[u] = dual
-    if family.knots:
-        for (u, p), (v, q) in itertools.pairwise(family.duals):
+    if duals.knots:
+        for (u, p), (v, q) in itertools.pairwise(duals.table):
             for r in range(u, v):
                 value = Fraction(p * (v - r) + q * (r - u), v - u)
                 assert value.denominator == 1
@@ -84,20 +85,22 @@ def test_costs_are_sums_over_rows() -> None:
         for _ in range(rng.randint(1, 3)):
             rounds = sorted(rng.sample(range(1, 20), rng.randint(1, 5)))
             duals = [[u, rng.choice([0, 1, 7, 10**20])] for u in rounds]
-            families.append(Family(random_heights(rng), duals, False))
+            families.append(Heights(random_heights(rng), RoundDuals(duals, False)))
             if rng.random() < 0.5:
-                families.append(Family(random_heights(rng), random_knots(rng, rounds), True))
-        last = max(family.last for family in families) + rng.randint(0, 3)
-        total = right_hand_sides(memory, types, families, last, Budget())
+                knots = RoundDuals(random_knots(rng, rounds), True)
+                families.append(Heights(random_heights(rng), knots))
+        last = max(family.duals.last for family in families) + rng.randint(0, 3)
+        every: list[Family] = list(families)
+        total = right_hand_sides(memory, types, every, last, Budget())
         known: list[dict[int, int]] = [{} for _ in families]
-        found = {(s, o): costs(memory, s, o, families, known, last) for s, o in types}
-        by_round = [duals_by_round(family, last) for family in families]
+        found = {(s, o): costs(memory, s, o, every, known, last) for s, o in types}
+        by_round = [duals_by_round(family.duals, last) for family in families]
         assert total == sum(
-            memory * f.low * p for f, row in zip(families, by_round, strict=True) for p in row
+            memory * f.steps[-1][1] * p for f, row in zip(families, by_round, strict=True) for p in row
         )
         for (s, o), t in itertools.product(types, range(last + 1)):
             rows = [
-                row[u] * literal(memory, s + u - t, t + o - u, family.heights)
+                row[u] * literal(memory, s + u - t, t + o - u, family.steps)
                 for family, row in zip(families, by_round, strict=True)
                 for u in range(t + 1, min(t + o, last) + 1)
             ]
@@ -131,10 +134,10 @@ def test_constant_heights_are_memory_rows() -> None:
         ((*FAMILY, "knots"), [[1, 1]], "first_completion[0]: has an unknown key 'duals'"),
         ((*FAMILY, "heights"), None, "first_completion[0]: has no 'heights'"),
         ((*FAMILY, "duals"), None, "first_completion[0]: has no 'duals'"),
-        ((*FAMILY, "duals"), [], "must have heights from 0 on, and duals"),
-        ((*FAMILY, "heights"), [], "must have heights from 0 on, and duals"),
+        ((*FAMILY, "duals"), [], "first_completion[0].duals: must have duals"),
+        ((*FAMILY, "heights"), [], "first_completion[0]: must have heights from 0 on"),
         ((*FAMILY, "heights", 0, 0), 1, "heights: rows must increase from 0 on, got [1, 1]"),
-        ((*FAMILY, "heights", 0), None, "must have heights from 0 on, and duals"),
+        ((*FAMILY, "heights", 0), None, "first_completion[0]: must have heights from 0 on"),
         ((*FAMILY, "heights", 1, 1), 3, "heights: must not be below the last one"),
         ((*FAMILY, "heights", 1, 1), -1, "heights: must be an integer from 0"),
         ((*FAMILY, "duals", 0, 0), 0, "duals: rows must increase from 1 on, got [0, 1]"),
@@ -159,7 +162,8 @@ def test_propagation_takes_them_too() -> None:
 
 
 def test_too_much_work_is_refused() -> None:
-    family = Family([[0, 2], [1, 1]], [[u, 10**30] for u in range(1, 20_000)], False)
+    duals = RoundDuals([[u, 10**30] for u in range(1, 20_000)], False)
+    family = Heights([[0, 2], [1, 1]], duals)
     with pytest.raises(Refused, match="takes more than"):
         right_hand_sides(10**5, {(0, 10**4): 1}, [family] * 6, 10**5, Budget())
     content = copy.deepcopy(ROWS)
