@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from fuzzing.knapsacks import KNAPSACKS, any_knapsack
 from scipy.optimize import linprog
 
 __all__ = ["Node", "any_event_order", "any_prices", "event_order_proof", "shapes_of"]
@@ -199,6 +200,10 @@ def any_event_order(
 ) -> dict[str, Any]:
     """An object "proof" with any decisions, prices and multipliers that are allowed."""
     prices = [any_prices(rng) for _ in range(rng.choice([0, 0, 1, 1, 2]))]
+    for one in prices:
+        if rng.random() < 0.4:
+            requests = [(s, o) for s, o, *_ in shapes]
+            one[KNAPSACKS] = [any_knapsack(memory, requests, 12, rng.choice([2, 20]), rng)]
     nodes: list[dict[str, Any]] = []
     sums: list[int] = [1]
     pairs = list(itertools.permutations(range(len(shapes)), 2))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from event_trees import any_event_order, event_order_proof, shapes_of
+from fuzzing.knapsacks import any_knapsack
 from oracles import model
 from small_instances import optimum_of, random_instance, types_of
 
@@ -209,6 +210,14 @@ def proofs(instance: Instance, best: int, rng: random.Random) -> Iterator[dict[s
     for node in content["tree"]:
         if "memory" in node:
             node["first_completion"] = first_completion(rng, program.horizon, program.scale)
+    yield content
+    content = tree.content()
+    for node in content["tree"]:
+        if "memory" in node:
+            most = program.scale // rng.choice([2, 4])
+            shapes = [(r.prompt, r.output) for r in instance]
+            given = (instance.memory, shapes, program.horizon, most, rng)
+            node["knapsacks"] = [any_knapsack(*given) for _ in range(rng.randint(1, 2))]
     yield content
     poor = np.cumsum(instance.outputs) - instance.outputs
     grown = branch_and_bound(instance, poor, Stopping(node_limit=rng.randint(1, 9)))

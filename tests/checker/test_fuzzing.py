@@ -23,6 +23,7 @@ from fuzzing.bugs import hand_written
 from fuzzing.campaign import Corpus, case_names, run_case
 from fuzzing.definition import defined_bound
 from fuzzing.families import KEY, random_families
+from fuzzing.knapsacks import KNAPSACKS, any_knapsack, fits
 from fuzzing.largest import OTHER
 from fuzzing.layout import Malformed, proof_layout
 from fuzzing.loading import FOLDER, load, reach, sources
@@ -158,19 +159,24 @@ def test_a_case_is_made_again_from_its_name(corpus: Corpus) -> None:
     assert runs[0] == runs[1]
 
 
-def test_layout_and_checker_agree_on_first_completion_rows() -> None:
+@pytest.mark.parametrize("key", [KEY, KNAPSACKS])
+def test_layout_and_checker_agree_on_families_of_rows(key: str) -> None:
     checker, rng = load(sources()), random.Random(3)
     seen = set()
     for _ in range(150):
         problem = random_problem(rng, 3)
-        families = random_families(problem, rng, 60, problem.total)
-        rows = {"memory": [], "covers": [], "branch": [], KEY: families}
+        rows: dict[str, object] = {"memory": [], "covers": [], "branch": []}
+        if key == KEY:
+            rows[key] = random_families(problem, rng, 60, problem.total)
+        else:
+            given = (problem.memory, problem.shapes, problem.total, 9, rng)
+            rows[key] = [any_knapsack(*given) for _ in range(rng.randint(1, 3))]
         content = problem.content(0, {"rule": "linear-duals", "scale": 60, "tree": [rows]})
         if rng.random() < 0.7:
             change_families(content, rng, [content])
         try:
             proof_layout(content["proof"], set(problem.types))
-            holds = True
+            holds = fits(problem.memory, problem.shapes, content["proof"])
         except Malformed:
             holds = False
         answer = ask(checker, json.dumps(content))
@@ -212,6 +218,8 @@ CAUGHT = [
     ("fluid", "taken = left if until is None else min(left, until - now)"),
     ("linear_duals", "-(-excess // m)"),
     ("first_completion", "b = s + o - r\n"),
+    ("knapsacks", "return self.limit"),
+    ("round_duals", "sums = bent if family.duals.knots else direct"),
     ("propagation", "spare = (cutoff - 1) * scale - total"),
     ("aggregate_state", "value -= m * sum(row)"),
     ("exhaustive", "for number in range(count + 1):"),

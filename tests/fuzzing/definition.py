@@ -16,6 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from fuzzing.families import KEY, coefficient
+from fuzzing.knapsacks import KNAPSACKS, counted, fits
 from fuzzing.layout import Malformed, proof_layout
 
 __all__ = ["defined_bound"]
@@ -53,6 +54,8 @@ def defined_bound(text: str) -> int | None:
         proof_layout(proof, {(s, o) for s, o, _ in demands})
     except Malformed:
         return None
+    if not fits(memory, [(s, o) for (s, o, _), n in demands.items() for _ in range(n)], proof):
+        return None
     if proof["rule"] == "busy-time":
         value = busy_time(memory, demands, proof["weights"])
         return None if value is None else value - late
@@ -77,15 +80,18 @@ def leaf_value(
 ) -> int | None:
     """Return the bound of a leaf times the scale, or None if there is too much to look at."""
     families = [(one["heights"], every_dual(one)) for one in leaf.get(KEY, [])]
+    knapsacks = [(one["steps"], every_dual(one)) for one in leaf.get(KNAPSACKS, [])]
     times = [r for r, _ in leaf["memory"]] + [u + 1 for _, u, _ in leaf["covers"]]
     times += [time for until, _, _ in above for time in until.values()]
-    times += [u for _, duals in families for u in duals]
+    times += [u for _, duals in (*families, *knapsacks) for u in duals]
     last = max([*times, *(a for _, _, a in demands)])
     if (last + 1) * len(times) * len(demands) > MOST_TERMS:
         return None
     value = -memory * sum(p for _, p in leaf["memory"]) - sum(m * p for m, _, p in leaf["covers"])
     value -= sum(p * most for p, (_, _, most) in zip(leaf["branch"], above, strict=True))
     value -= sum(memory * heights[-1][1] * sum(duals.values()) for heights, duals in families)
+    for one, (_, duals) in zip(leaf.get(KNAPSACKS, []), knapsacks, strict=True):
+        value -= one["limit"] * sum(duals.values())
     smallest = min(s for s, _, _ in demands)
     for (s, o, a), count in demands.items():
         costs = []
@@ -103,6 +109,10 @@ def leaf_value(
                 for u in range(t + 1, t + o + 1):
                     if p := duals.get(u, 0):
                         cost += p * coefficient(memory, s + u - t, t + o - u, heights)
+            for steps, duals in knapsacks:
+                for u in range(t + 1, t + o + 1):
+                    if p := duals.get(u, 0):
+                        cost += p * counted(steps, (s, o), u - t)
             costs.append(cost)
         value += count * min(costs)
     return value

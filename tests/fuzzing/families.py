@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from fuzzing.knapsacks import KNAPSACKS
 from fuzzing.problems import Problem
 
 __all__ = ["KEY", "coefficient", "families_of", "family", "random_families", "random_heights"]
@@ -62,15 +63,15 @@ def coefficient(memory: int, b: int, r: int, heights: Table, wrong: str = "") ->
     return max(0, least - back)
 
 
-def family(heights: Table, duals: Mapping[int, int], gap: int) -> dict[str, Any]:
-    """Return rows as they are written, from the duals of rounds, or of hats if `gap` is not 0.
+def family(given: Mapping[str, Any], duals: Mapping[int, int], gap: int) -> dict[str, Any]:
+    """Return rows with the duals of rounds, or of hats if `gap` is not 0, as they are written.
 
     Hat j is 0 up to round 1 + gap (j - 1), `gap` in round 1 + gap j, and 0 from 1 + gap (j + 1) on.
     """
     if not gap:
-        return {"heights": heights, "duals": [[u, p] for u, p in sorted(duals.items())]}
+        return {**given, "duals": [[u, p] for u, p in sorted(duals.items())]}
     hats = range(max(0, min(duals) - 1), max(duals) + 2)
-    return {"heights": heights, "knots": [[1 + gap * j, gap * duals.get(j, 0)] for j in hats]}
+    return {**given, "knots": [[1 + gap * j, gap * duals.get(j, 0)] for j in hats]}
 
 
 def random_families(
@@ -92,6 +93,12 @@ def random_families(
 
 
 def families_of(proof: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return all families of a proof that can be changed."""
+    """Return all families of a proof that can be changed, knapsack rows among them."""
     nodes: Sequence[Any] = proof.get("tree", [])
-    return [one for node in nodes if isinstance(node, dict) for one in node.get(KEY, [])]
+    return [
+        one
+        for node in nodes
+        if isinstance(node, dict)
+        for key in (KEY, KNAPSACKS)
+        for one in node.get(key, [])
+    ]

@@ -13,6 +13,9 @@ __all__ = ["Malformed", "exact", "proof_layout", "slices_layout", "strict_json",
 
 Kind = tuple[int, int]
 
+FAMILIES = ("first_completion", "knapsacks")
+"""Keys of rows that differ in their round only."""
+
 
 class Malformed(Exception):  # noqa: N818  # a verdict, not an error
     """FORMAT.md says that such a file is refused."""
@@ -215,21 +218,38 @@ def duals_of_rows(node: Any, depth: int) -> tuple[list[tuple[int, ...]], list[tu
     return memory, covers
 
 
-def families(node: Any) -> int:
-    """Ask for first-completion rows, if there are any; return the last round with a dual."""
-    given = node.get("first_completion", [])
-    expect(isinstance(given, list), "first_completion")
+def families(node: Any, types: set[Kind]) -> int:
+    """Ask for first-completion and knapsack rows, if any; return the last round with a dual."""
     last = 0
-    for one in given:
-        key = "knots" if isinstance(one, dict) and "knots" in one else "duals"
-        exact(one, ("heights", key))
-        heights, duals = table(one["heights"], 2, (0, 0)), table(one[key], 2, (1, 0))
-        expect(bool(heights) and heights[0][0] == 0 and bool(duals), "no heights or duals")
-        expect(all(h >= heights[-1][1] for _, h in heights), "a height below the last one")
-        for (u, p), (v, q) in pairwise(duals):
-            expect(key == "duals" or (q - p) % (v - u) == 0, "fractions between knots")
-        last = max(last, duals[-1][0])
+    for name in FAMILIES:
+        given = node.get(name, [])
+        expect(isinstance(given, list), name)
+        for one in given:
+            key = "knots" if isinstance(one, dict) and "knots" in one else "duals"
+            if name == "knapsacks":
+                exact(one, ("limit", "steps", key))
+                steps_and_limit(one, types)
+            else:
+                exact(one, ("heights", key))
+                heights = table(one["heights"], 2, (0, 0))
+                expect(bool(heights) and heights[0][0] == 0, "no heights")
+                expect(all(h >= heights[-1][1] for _, h in heights), "a height below the last one")
+            duals = table(one[key], 2, (1, 0))
+            expect(bool(duals), "no duals")
+            for (u, p), (v, q) in pairwise(duals):
+                expect(key == "duals" or (q - p) % (v - u) == 0, "fractions between knots")
+            last = max(last, duals[-1][0])
     return last
+
+
+def steps_and_limit(one: Any, types: set[Kind]) -> None:
+    """Ask for steps of types that rise, and a limit."""
+    expect(whole(one["limit"], 0) <= 10**6, "a large limit")
+    steps = table(one["steps"], 4, (0, 1, 1, 1))
+    for s, o, j, _ in steps:
+        expect((s, o) in types and j <= o, "a step of no type, or after its end")
+    for before, after in pairwise(steps):
+        expect(before[:2] != after[:2] or before[3] < after[3], "steps do not rise")
 
 
 def linear_duals(proof: Any, types: set[Kind]) -> None:
@@ -241,9 +261,9 @@ def linear_duals(proof: Any, types: set[Kind]) -> None:
             exact(one, ("split", "at_most"))
             expect(isinstance(one["split"], list), "split")
             return True
-        exact(one, ("memory", "covers", "branch"), ("first_completion",))
+        exact(one, ("memory", "covers", "branch"), FAMILIES)
         duals_of_rows(one, depth)
-        families(one)
+        families(one, types)
         return False
 
     tree(proof["tree"], types, node)
@@ -262,11 +282,11 @@ def propagation(proof: Any, types: set[Kind]) -> None:
             keys += ("memory", "covers", "branch")
         if splits := "split" in one:
             keys += ("split", "at_most")
-        exact(one, keys, ("first_completion",) if "memory" in one else ())
+        exact(one, keys, FAMILIES if "memory" in one else ())
         if "memory" in one:
             memory, covers = duals_of_rows(one, depth)
             late = max([r for r, _ in memory] + [u for _, u, _ in covers], default=0)
-            late = max(late, families(one))
+            late = max(late, families(one, types))
             expect(late <= horizon, "a dual after the horizon")
         if splits:
             one_type = isinstance(one["split"], list) and len(one["split"]) == 1
@@ -282,9 +302,9 @@ def event_order(proof: Any, types: set[Kind]) -> None:
     prices = proof.get("prices", [])
     expect(isinstance(prices, list), "prices")
     for one in prices:
-        exact(one, ("memory", "covers", "branch"), ("first_completion",))
+        exact(one, ("memory", "covers", "branch"), FAMILIES)
         duals_of_rows(one, 0)
-        families(one)
+        families(one, types)
     whole(proof["scale"], 1)
     expect(isinstance(proof["tree"], list), "tree")
     missing = 1

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from fuzzing.families import KEY, families_of, random_families
+from fuzzing.knapsacks import KNAPSACKS, any_knapsack
 from fuzzing.problems import Problem
 
 __all__ = ["moved", "postponed"]
@@ -158,7 +159,7 @@ def change_split(proof: Proof, problem: Problem, rng: random.Random) -> None:
 
 
 def change_family(proof: Proof, problem: Problem, rng: random.Random) -> None:
-    """Change a height or all duals of first-completion rows, or add or drop such rows."""
+    """Change a height, step or limit, or all duals of families of rows, or add or drop such."""
     nodes = [node for node in proof.get("tree", []) if "memory" in node]
     if not nodes:
         change_duals(proof, problem, rng)
@@ -166,13 +167,20 @@ def change_family(proof: Proof, problem: Problem, rng: random.Random) -> None:
     families = families_of(proof)
     if not families or rng.random() < 0.15:
         last = max(1, min(problem.rounds, proof.get("horizon", problem.rounds)))
-        node = rng.choice(nodes)
+        node, name = rng.choice(nodes), rng.choice([KEY, KNAPSACKS])
         more = random_families(problem, rng, proof["scale"], last)[:1]
-        node[KEY] = [*node.get(KEY, []), *more] if rng.random() < 0.7 else more
+        if name == KNAPSACKS:
+            most = max(1, proof["scale"])
+            more = [any_knapsack(problem.memory, problem.shapes, last, most, rng)]
+        node[name] = [*node.get(name, []), *more] if rng.random() < 0.7 else more
         return
     family = rng.choice(families)
-    heights, key = family["heights"], "knots" if "knots" in family else "duals"
+    key = "knots" if "knots" in family else "duals"
     way, by = rng.randrange(6), rng.choice([1, -1])
+    if way < 4 and "steps" in family:
+        change_knapsack(family, way, by, rng)
+        return
+    heights = family.get("heights", [])
     if way == 0:
         rng.choice(heights)[1] += by
     elif way == 1:
@@ -190,6 +198,25 @@ def change_family(proof: Proof, problem: Problem, rng: random.Random) -> None:
     else:  # turn the line between two knots
         i = rng.randrange(1, len(family[key]))
         family[key][i][1] += by * (family[key][i][0] - family[key][i - 1][0])
+
+
+def change_knapsack(family: dict[str, Any], way: int, by: int, rng: random.Random) -> None:
+    """Change the limit of knapsack rows, a step or all steps of a type from one on, or drop one."""
+    steps = family["steps"]
+    if way == 0 or not steps:
+        family["limit"] += by
+        return
+    i = rng.randrange(len(steps))
+    if way == 1:
+        steps[i][2] += by
+    elif way == 2:
+        later = [row for row in steps[i:] if row[:2] == steps[i][:2]]
+        for row in later if rng.random() < 0.5 else later[:1]:
+            row[3] += by
+        family["limit"] += by * rng.randint(0, 1)
+    else:
+        steps.pop(i)
+        family["limit"] = max(0, family["limit"] - rng.randint(0, 1))
 
 
 def change_event_rows(proof: Proof, problem: Problem, rng: random.Random) -> None:
@@ -232,20 +259,20 @@ MOVES: tuple[tuple[Callable[[Proof, Problem, random.Random], None], int], ...] =
     (change_split, 1),
 )
 WITH_FAMILIES = (*MOVES, (change_family, 8))
-"""Where the rule knows first-completion rows."""
+"""Where the rule knows families of rows."""
 
 OF_EVENTS = ((change_duals, 12), (refine, 1), (change_horizon, 1), (change_event_rows, 12))
 """Those of event-order."""
 
 
 def postponed(proof: Proof, rng: random.Random) -> Proof:
-    """Return the same with a late row, of dual 0, in each leaf without first-completion rows.
+    """Return the same with a late row, of dual 0, in each leaf without families of rows.
 
     Rows are few then for their last time, and "linear-duals" looks at ends of pieces alone.
     """
     new = copy.deepcopy(proof)
     for node in new["tree"]:
-        if "memory" in node and KEY not in node:
+        if "memory" in node and not node.keys() & {KEY, KNAPSACKS}:
             above = [len(one["split"]) for one in new["tree"] if "split" in one]
             number = len(node["memory"]) + len(node["covers"]) + sum(above)
             last = max([0, *(row[0] for row in node["memory"])])

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fuzzing.families import KEY, families_of
+from fuzzing.knapsacks import KNAPSACKS
 from fuzzing.truth import hash_of, repacked
 
 __all__ = ["MUTATORS", "mutant", "with_hash"]
@@ -96,17 +97,22 @@ def splice_tree(content: Content, rng: random.Random, others: Others) -> None:
 
 
 def change_families(content: Content, rng: random.Random, others: Others) -> None:
-    """Break first-completion rows: their heights, their knots, or where they are."""
+    """Break families of rows: their heights or steps, their knots, or where they are."""
     families = families_of(content["proof"])
     tree = content["proof"].get("tree", [])
     if not families:
         found = [family for other in others for family in families_of(other["proof"])]
         node = rng.choice(tree)  # a split of linear-duals must not have any
-        node[KEY] = [copy.deepcopy(rng.choice(found))] * rng.randint(1, 2)
+        some = copy.deepcopy(rng.choice(found))
+        node[KNAPSACKS if "steps" in some else KEY] = [some] * rng.randint(1, 2)
         return
     one = rng.choice(families)
-    heights, key = one["heights"], "knots" if "knots" in one else "duals"
+    key = "knots" if "knots" in one else "duals"
     way = rng.randrange(9)
+    if "steps" in one and way in (0, 1, 6):
+        break_steps(one, rng)
+        return
+    heights = one.get("heights", [])
     if way == 0:  # below the last one
         rng.choice(heights)[1] = max(0, heights[-1][1] - 1)
         if len(heights) == 1:
@@ -126,11 +132,32 @@ def change_families(content: Content, rng: random.Random, others: Others) -> Non
     elif way == 6:
         heights[:] = [[0, heights[-1][1]]] if rng.random() < 0.5 else heights[::-1]
     elif way == 7:
-        node = rng.choice([node for node in tree if node.get(KEY)])
-        change = [[], [*node[KEY], *copy.deepcopy(node[KEY])], node[KEY][:-1], {}, None]
-        node[KEY] = rng.choice(change)
+        name = KNAPSACKS if "steps" in one else KEY
+        node = rng.choice([node for node in tree if node.get(name)])
+        change = [[], [*node[name], *copy.deepcopy(node[name])], node[name][:-1], {}, None]
+        node[rng.choice([KEY, KNAPSACKS, name, name, name])] = rng.choice(change)
     else:
         one[key][-1][0] += rng.choice([1, 30])
+
+
+def break_steps(one: dict[str, Any], rng: random.Random) -> None:
+    """Break knapsack rows: a limit that is too small, steps of no type, of no round, that fall."""
+    steps = one["steps"]
+    way = rng.randrange(6) if steps else 0
+    if way == 0:
+        one["limit"] = rng.choice([one["limit"] - 1, 0, 10**6, 10**6 + 1, -1, None])
+        return
+    row = rng.choice(steps)
+    if way == 1:  # before its first round, after its last, or of another type
+        row[2] = rng.choice([0, row[1], row[1] + 1])
+    elif way == 2:
+        row[rng.randrange(2)] += rng.choice([1, -1])
+    elif way == 3:
+        row[3] = rng.choice([0, 1, 10**30, steps[0][3]])
+    elif way == 4:
+        steps.insert(rng.randrange(len(steps)), list(row))
+    else:
+        steps.reverse()
 
 
 def splice_proof(content: Content, rng: random.Random, others: Others) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from event_trees import any_event_order, event_order_proof
 
 from fuzzing.families import KEY, random_families
+from fuzzing.knapsacks import KNAPSACKS, any_knapsack
 from fuzzing.problems import Problem
 from fuzzing.slices_theorem import least_bound, least_factor, peak, sums
 
@@ -132,7 +133,7 @@ def aggregate_state(problem: Problem, rng: random.Random) -> Proof:
 
 
 def some_rows(problem: Problem, rng: random.Random, scale: int, last: int) -> Proof:
-    """Duals of memory rows, covers and maybe first-completion rows up to a last round."""
+    """Duals of memory rows, covers and maybe families of rows up to a last round."""
     few = rng.choice([0, 0.2, 0.5])
     memory = [
         [r, rng.randint(0, max(1, 2 * scale // problem.memory))]
@@ -145,6 +146,9 @@ def some_rows(problem: Problem, rng: random.Random, scale: int, last: int) -> Pr
     rows: Proof = {"memory": memory, "covers": covers}
     if last > 0 and rng.random() < 0.5:
         rows[KEY] = random_families(problem, rng, scale, last)
+    if last > 0 and rng.random() < 0.3:
+        some = (problem.memory, problem.shapes, last, max(1, scale // 2), rng)
+        rows[KNAPSACKS] = [any_knapsack(*some) for _ in range(rng.randint(1, 2))]
     return rows
 
 

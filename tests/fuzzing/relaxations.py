@@ -17,6 +17,7 @@ from scipy.optimize import linprog
 from scipy.sparse import lil_matrix
 
 from fuzzing.families import KEY, coefficient, family, random_heights
+from fuzzing.knapsacks import KNAPSACKS, any_knapsack, counted
 from fuzzing.moves import postponed
 from fuzzing.problems import Problem
 
@@ -43,6 +44,8 @@ WRONG = (
     "first: give back",
     "first: age",
     "first: below",
+    "knapsack: limit",
+    "knapsack: age",
     "starts: no lengths",
     "starts: no ends",
 )
@@ -121,6 +124,7 @@ def time_indexed(
     wrong: str,
     heights: Sequence[list[list[int]]] = (),
     gap: int = 0,
+    knapsacks: Sequence[Proof] = (),
 ) -> tuple[float, dict[Any, float]] | None:
     """Return optimum and duals of the time-indexed program with covers, branches and families.
 
@@ -146,6 +150,10 @@ def time_indexed(
                     a = coefficient(problem.memory, s + r - t, t + o - r, steps, wrong)
                     for hat, share in hats(r, gap):
                         program.add(("first", i, hat), y, share * a)
+                for i, one in enumerate(knapsacks):
+                    c = counted(one["steps"], kind, r - t + (wrong == "knapsack: age"))
+                    for hat, share in hats(r, gap):
+                        program.add(("knapsack", i, hat), y, share * c)
             for m in levels:
                 for u in range(t, t + window(problem, kind, m, wrong)):
                     if not sparse or u % 3 == 2:
@@ -160,8 +168,10 @@ def time_indexed(
             program.right[name] = name[1] - (wrong == "level") * 0.5
         elif name[0] == "first":
             low = heights[name[1]][-1][1] - (wrong == "first: right")
-            width = gap * (gap + 1) // 2 if name[2] == 0 else max(1, gap) ** 2
-            program.right[name] = problem.memory * low * width
+            program.right[name] = problem.memory * low * width(name[2], gap)
+        elif name[0] == "knapsack":
+            limit = knapsacks[name[1]]["limit"] - (wrong == "knapsack: limit")
+            program.right[name] = limit * width(name[2], gap)
         elif name[0] == "branch":
             program.right[name] = branches[name[1]][2] - (wrong == "branch")
     return program.duals()
@@ -185,6 +195,11 @@ def hats(r: int, gap: int) -> list[tuple[int, int]]:
     return [(j, gap - x), (j + 1, x)] if x else [(j, gap)]
 
 
+def width(hat: int, gap: int) -> int:
+    """Return the sum of a hat over all rounds."""
+    return gap * (gap + 1) // 2 if hat == 0 and gap else max(1, gap) ** 2
+
+
 def whole(value: float, scale: int) -> int:
     return max(0, round(value * scale))
 
@@ -195,6 +210,7 @@ def leaf(
     scale: int,
     heights: Sequence[list[list[int]]] = (),
     gap: int = 0,
+    knapsacks: Sequence[Proof] = (),
 ) -> Proof:
     """Return duals as they are written in a leaf."""
     rows = {name: p for name, value in sorted(duals.items()) if (p := whole(value, scale))}
@@ -203,11 +219,16 @@ def leaf(
         "covers": [[name[1], name[2], p] for name, p in rows.items() if name[0] == "cover"],
         "branch": [rows.get(("branch", i), 0) for i in range(depth)],
     }
-    families = []
-    for i, steps in enumerate(heights):
-        some = {name[2]: p for name, p in rows.items() if name[:2] == ("first", i)}
-        families += [family(steps, some, gap)] if some else []
-    return {**found, KEY: families} if families else found
+    written = [("first", KEY, [{"heights": steps} for steps in heights])]
+    written += [("knapsack", KNAPSACKS, list(knapsacks))]
+    for row, key, given in written:
+        families = []
+        for i, one in enumerate(given):
+            some = {name[2]: p for name, p in rows.items() if name[:2] == (row, i)}
+            families += [family(one, some, gap)] if some else []
+        if families:
+            found[key] = families
+    return found
 
 
 def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof, float]:
@@ -222,6 +243,9 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
     first = wrong.startswith("first") or (wrong == "" and rng.random() < 0.5)
     number = rng.randint(1, 3) if first else 0
     heights = [random_heights(problem, rng, wrong) for _ in range(number)]
+    knapsacks = []
+    if wrong.startswith("knapsack") or (wrong == "" and rng.random() < 0.4):
+        knapsacks = [some_knapsack(problem, rng) for _ in range(rng.randint(1, 3))]
     gap = rng.choice([0, 1, 2, 3, 5])
     depth = rng.choice([0, 1, 2, 3]) if wrong not in ("branch", "late") else rng.randint(1, 3)
     nodes: list[Proof] = []
@@ -229,10 +253,11 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
 
     def grow(branches: list[Branch]) -> None:
         if len(branches) >= depth or (branches and rng.random() < 0.2):
-            solved = time_indexed(problem, levels, branches, horizon, wrong, heights, gap)
+            families = (heights, gap, knapsacks)
+            solved = time_indexed(problem, levels, branches, horizon, wrong, *families)
             value, duals = solved or (inf, {})
             values.append(value)
-            nodes.append(leaf(duals, len(branches), scale, heights, gap))
+            nodes.append(leaf(duals, len(branches), scale, *families))
             return
         some = rng.sample(kinds, rng.randint(1, min(2, len(kinds))))
         until = {kind: rng.randint(1, max(1, problem.rounds - kind[1] + 1)) for kind in some}
@@ -244,6 +269,12 @@ def linear_seed(problem: Problem, rng: random.Random, wrong: str) -> tuple[Proof
     grow([])
     proof: Proof = {"rule": "linear-duals", "scale": scale, "tree": nodes}
     return postponed(proof, rng) if wrong.startswith("starts") else proof, min(values)
+
+
+def some_knapsack(problem: Problem, rng: random.Random) -> Proof:
+    """Return knapsack rows without duals."""
+    rows = any_knapsack(problem.memory, problem.shapes, 1, 1, rng)
+    return {"limit": rows["limit"], "steps": rows["steps"]}
 
 
 def propagation_seed(
@@ -259,14 +290,17 @@ def propagation_seed(
             wrong = rng.choice(["", "memory", "first: now", "first: give back"])
             first = wrong.startswith("first") or rng.random() < 0.5
             heights = [random_heights(problem, rng, wrong)] if first else []
-            solved = time_indexed(problem, [1, 2], branches, problem.total, wrong, heights)
+            knapsacks = [some_knapsack(problem, rng)] if rng.random() < 0.3 else []
+            families = (heights, 0, knapsacks)
+            solved = time_indexed(problem, [1, 2], branches, problem.total, wrong, *families)
             _, duals = solved or (0, {})
-            rows = leaf(duals, len(branches), scale, heights)
-            for one in rows.get(KEY, []):
-                one["duals"] = [row for row in one["duals"] if row[0] <= horizon]
-            rows = {**rows, KEY: [one for one in rows.get(KEY, []) if one["duals"]]}
-            if not rows[KEY]:
-                del rows[KEY]
+            rows = leaf(duals, len(branches), scale, *families)
+            for key in rows.keys() & {KEY, KNAPSACKS}:
+                for one in rows[key]:
+                    one["duals"] = [row for row in one["duals"] if row[0] <= horizon]
+                rows[key] = [one for one in rows[key] if one["duals"]]
+                if not rows[key]:
+                    del rows[key]
             rows["memory"] = [row for row in rows["memory"] if row[0] <= horizon]
             rows["covers"] = [row for row in rows["covers"] if row[1] < horizon]
             node.update(rows)

@@ -16,6 +16,7 @@ from oracles.model import Request
 from oracles.released_optimum import optimum as optimum_with_releases
 from oracles.uniform_cost import TooManyStates, optimum
 
+from fuzzing.knapsacks import fits
 from fuzzing.layout import Malformed, proof_layout, slices_layout, strict_json
 from fuzzing.layout import exact as exact_keys
 from fuzzing.layout import whole as integer
@@ -71,6 +72,8 @@ def judged_certificate(content: Any) -> str:
         return "false: the hash is of another instance"
     low = integer(content["lower_bound"], 0)
     layout_of(content["proof"], requests)
+    if fits(memory, [(s, o) for s, o, _ in requests], content["proof"]) is False:
+        raise Malformed("requests that fit count more than a limit")
     if ("starts" in content) != ("upper_bound" in content):
         raise Malformed("starts without upper_bound, or the reverse")
     high = None
