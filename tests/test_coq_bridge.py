@@ -117,10 +117,17 @@ WORDS = {
 }
 
 
-def test_first_completion_rows_are_refused(writer: ModuleType) -> None:
+@pytest.mark.parametrize(
+    ("key", "reason"),
+    [
+        ("first_completion", "first-completion rows are known to kvopt-verified only"),
+        ("knapsacks", "knapsack rows are known to the checker in Python only"),
+    ],
+)
+def test_families_of_rows_are_refused(writer: ModuleType, key: str, reason: str) -> None:
     content = copy.deepcopy(sound("linear-duals"))
-    content["proof"]["tree"][-1]["first_completion"] = []
-    with pytest.raises(SystemExit, match="first-completion rows are known to kvopt-verified only"):
+    content["proof"]["tree"][-1][key] = []
+    with pytest.raises(SystemExit, match=reason):
         writer.theorem(content)
 
 

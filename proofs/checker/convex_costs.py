@@ -1,7 +1,7 @@
 """Prices in event_order: what starts cost at duals of the time-indexed program, made convex.
 
-Duals p of memory rows, window covers and first-completion rows (linear_duals) charge a start of
-i at time t
+Duals p of memory rows, window covers, first-completion and knapsack rows (linear_duals) charge a
+start of i at time t
   f_i(t)  =  sum over rows of p * (the coefficient of the start)  >=  0,
 and all starts of a schedule together at most P, the sum of p * (the right-hand side of the row).
 From the last row with a dual on, f_i is 0.  Below f_i lies a sequence g_i of integers that is

@@ -17,7 +17,7 @@ In a leaf, rows and the splits above it are inequalities a y <= b.  For any dual
 where c_k(t), the reduced cost, is t + o plus the coefficients of y[k,t] times their duals.
 From the last row with a dual on no coefficient is left, so c_k(t) = t + o rises and the minimum
 over t up to there is enough.  All of that is computed times `scale`, in whose fractions the
-duals are written.  The rows of first_completion may be among them.
+duals are written.  The rows of first_completion and knapsacks may be among them.
 
 Where other rows are few, not all times are needed: the coefficient on memory row r is s + r - t
 from t = r - o to r - 1 and 0 elsewhere, and those on covers and splits are constant but for two

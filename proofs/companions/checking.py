@@ -64,6 +64,15 @@ def checker() -> SimpleNamespace:
         """Return the coefficients of a request in first-completion rows, by rounds to go."""
         return found["first_completion"].coefficients(memory, s, o, heights, {})
 
+    def least_tokens(
+        memory: int, types: dict[tuple[int, int], int], steps: list[list[int]], count: int
+    ) -> int:
+        """Return how few tokens requests hold that count so much, by steps [s, o, j, c]."""
+        own: dict[tuple[int, int], list[tuple[int, int]]] = {}
+        for s, o, j, c in steps:
+            own.setdefault((s, o), []).append((j, c))
+        return int(found["knapsacks"].least_tokens(memory, types, own, count, budget()))
+
     return SimpleNamespace(
         Refused=found["reading"].Refused,
         MAX_STATES=found["exhaustive"].MAX_STATES,
@@ -72,6 +81,7 @@ def checker() -> SimpleNamespace:
         check=found["claims"].check,
         first_completion=first_completion,
         fitting=fitting,
+        least_tokens=least_tokens,
         profile_graph=profile_graph,
         searched=searched,
     )

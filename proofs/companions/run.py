@@ -37,6 +37,7 @@ COMPANIONS = (
     "demand_duals",
     "propagation",
     "first_completion",
+    "knapsack_rows",
     "event_order",
     "release_times",
     "ratio_bounds",

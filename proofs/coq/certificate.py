@@ -148,6 +148,8 @@ def leaf(node: Any, place: str) -> str:
     """Return a leaf of a tree of duals."""
     if isinstance(node, dict) and "first_completion" in node:
         raise SystemExit(f"{place}: first-completion rows are known to kvopt-verified only")
+    if isinstance(node, dict) and "knapsacks" in node:
+        raise SystemExit(f"{place}: knapsack rows are known to the checker in Python only")
     memory = listed(
         f"{number(r, place)}, {number(p, place)}"
         for r, p in entries(field(node, "memory", place), 2, place)

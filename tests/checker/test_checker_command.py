@@ -18,7 +18,8 @@ CHECKER = Path(__file__).parents[2] / "proofs" / "checker"
 FORMAT = (CHECKER / "FORMAT.md").read_text()
 CORE = [
     *("__main__", "claims", "limits", "reading", "instances", "busy_time", "exhaustive"),
-    *("packing", "linear_duals", "first_completion", "aggregate_state", "demand_duals"),
+    *("packing", "linear_duals", "first_completion", "round_duals"),
+    *("aggregate_state", "demand_duals"),
     *("profile_graph", "budget"),
 ]
 """What the shipped certificates need."""
@@ -53,7 +54,7 @@ def test_nothing_else_lies_in_the_folder() -> None:
 
 def test_it_can_be_read_in_one_sitting() -> None:
     lines = {file.stem: code_lines(file.read_text()) for file in CHECKER.glob("*.py")}
-    assert sum(lines[name] for name in CORE) < 1_150
+    assert sum(lines[name] for name in CORE) < 1_200
     assert max(lines.values()) < 200
 
 
@@ -162,7 +163,7 @@ def test_the_examples_of_the_format_prove_what_it_says(tmp_path: Path) -> None:
     (instance,) = re.findall(r"^    (\{\"memory.*\})$", FORMAT, re.MULTILINE)
     proved = re.findall(r"^proves (\d+)\.$", FORMAT, re.MULTILINE)
     texts: list[dict[str, Any]] = [json.loads(text) for text in examples_of_format()]
-    assert len(proved) == len(texts) - 1 == 14
+    assert len(proved) == len(texts) - 1 == 15
     rules = [proof["rule"] for proof in texts[:-1]]
     assert list(dict.fromkeys(rules)) == re.findall(r"^### (\S+)$", FORMAT, re.M)
     files = []
@@ -174,7 +175,7 @@ def test_the_examples_of_the_format_prove_what_it_says(tmp_path: Path) -> None:
             files[-1].write_text(json.dumps(repaired(content)))
     done = run_alone("--json", *files)
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [row["holds"] for row in rows] == [True, False] * 14
+    assert [row["holds"] for row in rows] == [True, False] * 15
     assert {row["rule"] for row in rows[::2]} == {proof["rule"] for proof in texts[:-1]}
 
 

@@ -7,7 +7,10 @@ import random
 from dataclasses import replace
 from typing import Any
 
+from oracles.knapsack import largest_count
+
 from fuzzing.asking import Ledger
+from fuzzing.knapsacks import KNAPSACKS, any_knapsack
 from fuzzing.layout import Malformed
 from fuzzing.loading import RELEASED
 from fuzzing.moves import moved, postponed
@@ -68,6 +71,9 @@ def largest(ledger: Ledger, name: str, rng: random.Random, seeds: list[Seed]) ->
             problem = draw(rng.randint(2, 4))
             ledger.ask(name, problem.text(problem.optimum + 1, any_duals(problem, rng)))
             ledger.tally(name).evaluated += 1
+    elif rule == "linear-duals" and rng.random() < 0.2:
+        for _ in range(2 * AT_ONCE):
+            knapsacks_at_the_edge(ledger, name, draw(rng.randint(2, 5)), rng)
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
         if name == "linear-duals" and rng.random() < 0.3:
@@ -102,6 +108,24 @@ def climb(
         tally.best.append((low, problem.optimum))
         return (problem, proof) if low == problem.optimum else None
     return None
+
+
+def knapsacks_at_the_edge(
+    ledger: Ledger, name: str, problem: Problem, rng: random.Random
+) -> None:
+    """Ask for knapsack rows with the least limit, and with one that is too small."""
+    memory, shapes, scale = problem.memory, problem.shapes, rng.choice([1, 2, 12])
+    row = any_knapsack(memory, shapes, problem.rounds, 2 * scale, rng)
+    leaf: dict[str, Any] = {"memory": [], "covers": [], "branch": [], KNAPSACKS: [row]}
+    proof = {"rule": "linear-duals", "scale": scale, "tree": [leaf]}
+    ledger.ask(name, problem.text(problem.optimum + 1, proof))
+    limit = largest_count(memory, shapes, row["steps"])
+    leaf[KNAPSACKS] = [{"limit": limit, "steps": row["steps"], "duals": [[1, 0]]}]
+    ledger.tally(name).evaluated += 2
+    ledger.tally(name).accepted += ledger.insist(name, problem.text(0, proof)).kind == "accepted"
+    if limit:
+        leaf[KNAPSACKS][0]["limit"] = limit - rng.choice([1, 1, rng.randint(1, limit)])
+        ledger.ask(name, problem.text(0, proof))
 
 
 def searches(ledger: Ledger, problems: list[Problem], rng: random.Random) -> None:
