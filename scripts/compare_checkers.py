@@ -9,8 +9,8 @@ half of them with releases.  Printed are, for each rule, on how many they agree,
 times; then each file on which they do not.  The exit code is 1 if there is one, or if the verified
 checker accepts a false claim.  Changed files that only the verified checker refuses are counted
 apart: its limits are narrower, that of the last row or time above all.  Certificates by a rule that
-it does not know with releases, or with knapsack rows, are left out.  Those with first-completion rows, or with releases,
-have lines of their own.
+it does not know with releases, or with knapsack rows, are left out.  Those with first-completion
+rows, or with releases, have lines of their own.
 """
 
 from __future__ import annotations

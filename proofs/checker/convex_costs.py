@@ -19,6 +19,7 @@ import linear_duals
 from budget import LARGE, Budget
 from instances import Group
 from reading import Refused, fields, listed
+from row_families import FAMILIES
 
 MAX_PRICES = 1_000
 
@@ -29,7 +30,7 @@ class Prices:
     """Convex costs of all starts at some duals."""
 
     def __init__(self, memory: int, requests: list[Group], given: Any, budget: Budget, place: str):
-        fields(given, place, ("memory", "covers", "branch"), tuple(linear_duals.FAMILIES))
+        fields(given, place, ("memory", "covers", "branch"), tuple(FAMILIES))
         kinds: dict[Kind, int] = {}
         for group in requests:
             kinds[group.prompt, group.output] = kinds.get((group.prompt, group.output), 0) + 1

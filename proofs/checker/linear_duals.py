@@ -31,21 +31,16 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import Any
 
-import first_completion
-import knapsacks
 from budget import LARGE, Budget
 from instances import Types
 from limits import MAX_NUMBER, MAX_REQUESTS, MAX_TIME
 from reading import Refused, fields, increasing, integer, listed, rows
-from round_duals import Family, costs, right_hand_sides
+from round_duals import costs, right_hand_sides
+from row_families import FAMILIES, read_families
 
 MAX_LAST = 10**7  # last round or time with a dual
 MAX_DEPTH = 1_000  # of a tree
-MAX_FAMILIES = 10_000  # of each kind, of a node
 FEW = 40  # rows and splits are few if the last time is more than so many times their number
-
-FAMILIES = {"first_completion": first_completion.read, "knapsacks": knapsacks.read}
-"""Keys of rows that differ in their round only, and what reads them."""
 
 Split = tuple[dict[tuple[int, int], int], int, int]
 """(until, sign, most): sign * (the number of starts of each type before its time) <= most."""
@@ -247,21 +242,6 @@ def reduced_costs(
             yield (s, o), row
 
     return value, each()
-
-
-def read_families(
-    memory: int, types: Types, given: Any, budget: Budget, place: str
-) -> list[Family]:
-    """Return the families of rows of a node."""
-    found: list[Family] = []
-    for key, read in FAMILIES.items():
-        entries = listed(given.get(key, []), f"{place}.{key}")
-        if len(entries) > MAX_FAMILIES:
-            most = f"must be at most {MAX_FAMILIES} families"
-            raise Refused(f"{place}.{key}: {most}, got {len(entries)}")
-        for i, entry in enumerate(entries):
-            found.append(read(entry, memory, types, budget, f"{place}.{key}[{i}]"))
-    return found
 
 
 def kept(

@@ -29,8 +29,9 @@ from typing import Any, NamedTuple
 from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
-from linear_duals import FAMILIES, MAX_LAST, Split, kept, reduced_costs, sides
+from linear_duals import MAX_LAST, Split, kept, reduced_costs, sides
 from reading import Refused, fields, integer, listed
+from row_families import FAMILIES
 
 Domains = dict[tuple[int, int], bytearray]  # which starts of each type are possible
 

@@ -28,8 +28,9 @@ from busy_time import weighed
 from fluid import busy_times
 from instances import Arrivals, Instance, Types
 from linear_duals import prove as prove_by_leaves
-from linear_duals import FAMILIES, reduced_costs
+from linear_duals import reduced_costs
 from reading import Refused, fields
+from row_families import FAMILIES
 
 
 def prove(

@@ -18,7 +18,7 @@ CHECKER = Path(__file__).parents[2] / "proofs" / "checker"
 FORMAT = (CHECKER / "FORMAT.md").read_text()
 CORE = [
     *("__main__", "claims", "limits", "reading", "instances", "busy_time", "exhaustive"),
-    *("packing", "linear_duals", "first_completion", "round_duals"),
+    *("packing", "linear_duals", "first_completion", "round_duals", "row_families"),
     *("aggregate_state", "demand_duals"),
     *("profile_graph", "budget"),
 ]

@@ -96,7 +96,9 @@ def test_costs_are_sums_over_rows() -> None:
         found = {(s, o): costs(memory, s, o, every, known, last) for s, o in types}
         by_round = [duals_by_round(family.duals, last) for family in families]
         assert total == sum(
-            memory * f.steps[-1][1] * p for f, row in zip(families, by_round, strict=True) for p in row
+            memory * f.steps[-1][1] * p
+            for f, row in zip(families, by_round, strict=True)
+            for p in row
         )
         for (s, o), t in itertools.product(types, range(last + 1)):
             rows = [

@@ -236,10 +236,8 @@ def test_too_much_work_is_refused() -> None:
     rows[:] = [row] * 10_001
     assert "knapsacks: must be at most 10000 families, got 10001" in refusal(json.dumps(content))
     for few, count in ((row, 1), ({**row, "steps": [[0, 1, 1, 1]]}, 10**6)):  # tables are large
-        budget = Budget(steps=10**6)
         with pytest.raises(Refused, match="takes more than 1000000 steps"):
-            for _ in range(2):
-                read(few, 10**6, {(0, 1): count}, budget, "row")
+            read(few, 10**6, {(0, 1): count}, Budget(steps=10**6), "row")
     small = {**row, "limit": 1, "steps": [[0, 1, 1, 1]]}
     with pytest.raises(Refused, match="takes more than"):  # a table of two numbers, very often
         read(small, 10**8, {(0, 1): 10**7}, Budget(steps=10**7), "row")

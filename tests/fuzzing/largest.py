@@ -110,9 +110,7 @@ def climb(
     return None
 
 
-def knapsacks_at_the_edge(
-    ledger: Ledger, name: str, problem: Problem, rng: random.Random
-) -> None:
+def knapsacks_at_the_edge(ledger: Ledger, name: str, problem: Problem, rng: random.Random) -> None:
     """Ask for knapsack rows with the least limit, and with one that is too small."""
     memory, shapes, scale = problem.memory, problem.shapes, rng.choice([1, 2, 12])
     row = any_knapsack(memory, shapes, problem.rounds, 2 * scale, rng)
