@@ -72,6 +72,18 @@ def test_stronger_first_completion_rows_are_refuted(companion: ModuleType) -> No
         companion.check_row(instance, [0], heights, spare=1)
 
 
+@pytest.mark.parametrize("companion", ["knapsack_rows"], indirect=True)
+def test_stronger_knapsack_rows_are_refuted(companion: ModuleType) -> None:
+    instance = Instance(5, [1, 1], [4, 4])
+    counts = {(1, 4): [1, 1, 2, 2]}
+    assert companion.check_row(instance, [0, 4], counts)
+    with pytest.raises(AssertionError):
+        companion.check_row(instance, [0, 4], counts, spare=1)
+    companion.check_least(instance, counts)
+    with pytest.raises(companion.checker().Refused, match="requests that fit count more"):
+        companion.check_duals(instance, 12, random.Random(2), less=1)
+
+
 @pytest.mark.parametrize("companion", ["lower_bounds"], indirect=True)
 def test_a_larger_busy_time_bound_is_refuted(companion: ModuleType) -> None:
     instance = Instance(5, [1, 1], [4, 4])

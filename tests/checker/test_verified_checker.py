@@ -50,6 +50,13 @@ pytestmark = [
 
 BUSY_TIME = {**SOUND, "lower_bound": 9, "proof": {"rule": "busy-time", "weights": "slots"}}
 EXHAUSTIVE = {**SOUND, "lower_bound": 13, "proof": {"rule": "exhaustive", "states": 9}}
+KNAPSACKS = {
+    "memory": [],
+    "covers": [],
+    "branch": [],
+    "knapsacks": [{"limit": 2, "steps": [[1, 4, 1, 1], [1, 4, 3, 2]], "duals": [[4, 2]]}],
+}
+"""A leaf that proves 13."""
 EVERY_RULE = (
     *(SOUND, BUSY_TIME, EXHAUSTIVE, {**PROPAGATION, "lower_bound": 12}),
     *(AGGREGATE_STATE, BATCH_STATE, DOMINANCE, DEMAND_DUALS, BLOCKS, EVENT_ORDER),
@@ -141,6 +148,9 @@ def test_starts_are_not_before_releases(program: Path) -> None:
 def test_every_rule_with_releases_holds_and_proves_no_more(program: Path) -> None:
     rules = set()
     for content in released_examples(12, seed=21):
+        if '"knapsacks": ' in json.dumps(content):
+            assert 'has an unknown key "knapsacks"' in answer(program, json.dumps(content))
+            continue
         assert answer(program, json.dumps(content)) == ""
         rules.add(content["proof"]["rule"])
         if content["lower_bound"] == content["upper_bound"]:
@@ -206,6 +216,22 @@ def test_wrong_proofs_by_dominance_are_refused(
         (
             {**DOMINANCE, "proof": {**DOMINANCE["proof"], "usable": 1}},
             'proof: has an unknown key "usable"',
+        ),
+        (
+            {**SOUND, "proof": {**SOUND["proof"], "scale": 1, "tree": [KNAPSACKS]}},
+            'proof.tree: has an unknown key "knapsacks"',
+        ),
+        (
+            {
+                **EVENT_ORDER,
+                "proof": {
+                    "rule": "event-order",
+                    "scale": 1,
+                    "prices": [KNAPSACKS],
+                    "tree": [{"rows": [[1, "price", 0]]}],
+                },
+            },
+            'proof.prices: has an unknown key "knapsacks"',
         ),
     ],
 )

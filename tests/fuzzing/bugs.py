@@ -152,7 +152,6 @@ BUGS: tuple[tuple[str, str, str], ...] = (
      "moved = [MAX_NUMBER] * min(c, count + 1) + least"),
     ("knapsacks", "b + s + j)", "b + s + j + 1)"),
     ("knapsacks", "b + s + j)", "b + s + o)"),
-    ("knapsacks", "fewer = least\n            for", "fewer = list(least)\n            for"),
     ("knapsacks", "for j, c in own:", "for j, c in own[:1]:"),
     ("knapsacks", "for j, c in own:", "for j, c in own[-1:]:"),
     ("knapsacks", "for (s, o), own in steps.items():\n        budget",
