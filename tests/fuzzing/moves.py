@@ -236,7 +236,8 @@ def change_event_rows(proof: Proof, problem: Problem, rng: random.Random) -> Non
         row.insert(rng.randint(2, len(row)), rng.randrange(len(problem.requests)))
     elif way < 0.7 and rows:
         row = rng.choice(rows)
-        del row[rng.randrange(2, len(row))]
+        if len(row) > 2:
+            del row[rng.randrange(2, len(row))]
     elif leaves:
         some = rng.choice(leaves)
         if some and rng.random() < 0.3:
