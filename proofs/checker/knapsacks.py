@@ -76,7 +76,7 @@ def least_tokens(
     """Return how few tokens requests hold that count so much or more, or something above M."""
     budget.use(3 * LARGE * (count + 1))
     budget.spend(count + 1)
-    least = [0] + [MAX_NUMBER] * count
+    least: list[int] = [0] + [MAX_NUMBER] * count
     for (s, o), own in steps.items():
         budget.spend(20)
         for _ in range(min(types[s, o], memory // (s + own[0][0]))):

@@ -5,6 +5,7 @@ The rows of a family differ in their round only (round_duals).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import first_completion
@@ -16,7 +17,10 @@ from round_duals import Family
 
 MAX_FAMILIES = 10_000  # of each kind, of a node
 
-FAMILIES = {"first_completion": first_completion.read, "knapsacks": knapsacks.read}
+FAMILIES: dict[str, Callable[[Any, int, Types, Budget, str], Family]] = {
+    "first_completion": first_completion.read,
+    "knapsacks": knapsacks.read,
+}
 """Keys, and what reads an entry."""
 
 

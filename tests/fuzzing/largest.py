@@ -47,6 +47,9 @@ def largest(ledger: Ledger, name: str, rng: random.Random, seeds: list[Seed]) ->
     def draw(size: int, most: int | None = None) -> Problem:
         return released_problem(rng, size) if released else random_problem(rng, size, most)
 
+    if rule == "linear-duals":
+        for _ in range(AT_ONCE // 3):
+            knapsacks_at_the_edge(ledger, name, draw(rng.randint(2, 5)), rng)
     if rule == "slices":
         slices_at_the_edge(ledger, rng)
     elif name == OTHER:
@@ -71,9 +74,6 @@ def largest(ledger: Ledger, name: str, rng: random.Random, seeds: list[Seed]) ->
             problem = draw(rng.randint(2, 4))
             ledger.ask(name, problem.text(problem.optimum + 1, any_duals(problem, rng)))
             ledger.tally(name).evaluated += 1
-    elif rule == "linear-duals" and rng.random() < 0.2:
-        for _ in range(2 * AT_ONCE):
-            knapsacks_at_the_edge(ledger, name, draw(rng.randint(2, 5)), rng)
     elif seeds and rng.random() < 0.7:
         problem, proof = rng.choice(seeds)
         if name == "linear-duals" and rng.random() < 0.3:
