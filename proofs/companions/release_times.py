@@ -9,6 +9,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 from companions.checking import modules
+from companions.knapsack_rows import largest, random_counts, steps_of
 from companions.lower_bounds import Weights, memory_weights, slot_weights
 from kvopt import Instance, Stopping
 from kvopt.model.formats import instance_to_json
@@ -159,11 +160,14 @@ def check_prices(instance: Instance, starts: Sequence[int], rng: random.Random) 
     cost = sum(t + r.output - r.release for t, r in zip(starts, instance, strict=True))
     rows = [[*name, dual] for name, dual in duals.items()]
     rounds = sorted(rng.sample(range(1, 25), 5))
+    counts = random_counts(instance, rng)
+    knapsack = {"limit": largest(instance, counts), "steps": steps_of(counts)}
     leaf = {
         "memory": [[r, rng.randint(0, 3)] for r in rounds],
         "covers": [[1, rng.randint(0, 15), rng.randint(0, 5)]],
         "branch": [],
         "first_completion": [{"heights": [[0, 2], [2, 1]], "duals": [[rng.randint(1, 9), 1]]}],
+        "knapsacks": [{**knapsack, "duals": [[rng.randint(1, 9), rng.randint(0, 2)]]}],
     }
     for proof in (
         {"rule": "demand-duals", "scale": scale, "duals": rows},

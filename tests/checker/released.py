@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from event_trees import any_event_order, event_order_proof, shapes_of
+from fuzzing.knapsacks import any_knapsack
 from mutation import dominance_proof
 from small_instances import optimum_of, random_released_instance
 
@@ -58,6 +59,9 @@ def random_proofs(instance: Instance, rng: random.Random) -> Iterator[dict[str, 
     on_covers = [[*row, rng.randint(0, 8)] for row in covers]
     leaf = {"memory": memory, "covers": on_covers, "branch": []}
     yield {"rule": "linear-duals", "scale": rng.randint(1, 20), "tree": [leaf]}
+    requests = [(r.prompt, r.output) for r in instance]
+    row = any_knapsack(instance.memory, requests, 20, 3, rng)
+    yield {"rule": "linear-duals", "scale": 4, "tree": [{**leaf, "knapsacks": [row]}]}
     prompt, output, _ = rng.choice(named(instance))
     split = {"split": [[prompt, output, rng.randint(1, 9)]], "at_most": rng.randint(0, 2)}
     leaves = [{**leaf, "branch": [rng.randint(0, 20)]} for _ in range(2)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 from oracles.knapsack import largest_count
@@ -111,7 +112,7 @@ def climb(
 
 
 def knapsacks_at_the_edge(ledger: Ledger, name: str, problem: Problem, rng: random.Random) -> None:
-    """Ask for knapsack rows with the least limit, and with one that is too small."""
+    """Ask for knapsack rows with the least limit, with one that is too small, and flat steps."""
     memory, shapes, scale = problem.memory, problem.shapes, rng.choice([1, 2, 12])
     row = any_knapsack(memory, shapes, problem.rounds, 2 * scale, rng)
     leaf: dict[str, Any] = {"memory": [], "covers": [], "branch": [], KNAPSACKS: [row]}
@@ -123,6 +124,12 @@ def knapsacks_at_the_edge(ledger: Ledger, name: str, problem: Problem, rng: rand
     ledger.tally(name).accepted += ledger.insist(name, problem.text(0, proof)).kind == "accepted"
     if limit:
         leaf[KNAPSACKS][0]["limit"] = limit - rng.choice([1, 1, rng.randint(1, limit)])
+        ledger.ask(name, problem.text(0, proof))
+    pairs = [(a, b) for a, b in pairwise(row["steps"]) if a[:2] == b[:2]]
+    if pairs:  # steps that do not rise
+        before, after = rng.choice(pairs)
+        after[3] = rng.randint(max(1, before[3] - 1), before[3])
+        leaf[KNAPSACKS][0]["limit"] = limit
         ledger.ask(name, problem.text(0, proof))
 
 
