@@ -483,7 +483,7 @@ class GridProgramParams:
     piecewise_columns: int = 8_000
     piecewise_bits: int = 20
     most_places: int = 20_000_000
-    most_types: int = 100
+    most_types: int = 200
     released_types: int = 1_000
     first_knots: int = 100
     most_knots: int = 800
@@ -499,15 +499,15 @@ class GridProgramParams:
     least_rise: float = 0.0003
     cover_violation: float = 0.01
     violation: float = 0.001
-    windows: int = 12
+    windows: int = 48
     look_ahead: float = 4.0
     groups: int = 120
     near_groups: int = 16
     height_passes: int = 3
     height_scale: int = 256
     highest: float = 20.0
-    knapsack_rounds: int = 40
-    knapsack_rise: float = 0.0001
+    knapsack_rounds: int = 200
+    knapsack_rise: float = 0.0003
     knapsack_violation: float = 0.002
     checked_steps: int = 350_000_000
     chunk: int = 10_000_000
