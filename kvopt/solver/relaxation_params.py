@@ -465,6 +465,8 @@ class GridProgramParams:
         How often heights are looked for again without requests that do not count.
     height_scale, highest
         The last height, an integer, and how many times that the first one is at most.
+    most_behind
+        It ends if another relaxation has proved more by this part.
     knapsack_rounds
         Knapsack rows are looked for so many times at most.
     knapsack_rise
@@ -506,6 +508,7 @@ class GridProgramParams:
     height_passes: int = 3
     height_scale: int = 256
     highest: float = 20.0
+    most_behind: float = 0.02
     knapsack_rounds: int = 200
     knapsack_rise: float = 0.0003
     knapsack_violation: float = 0.002

@@ -27,8 +27,8 @@ from busy_time import prove as prove_at_once
 from busy_time import weighed
 from fluid import busy_times
 from instances import Arrivals, Instance, Types
-from linear_duals import prove as prove_by_leaves
 from linear_duals import FAMILIES, reduced_costs
+from linear_duals import prove as prove_by_leaves
 from reading import Refused, fields
 
 

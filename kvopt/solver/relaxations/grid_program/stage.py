@@ -28,7 +28,8 @@ class GridRelaxation:
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Prove bounds by rows at exact times, then by smoothed rows at more and more knots.
 
-        Knapsack rows join at each number of knots; what was of use at fewer is taken over.
+        Knapsack rows join at each number of knots; what was of use at fewer is taken over.  It ends
+        where another relaxation has proved more than they can still add.
         """
         from kvopt.solver.relaxations.grid_program.cutting_planes import raised, tightened
         from kvopt.solver.relaxations.grid_program.piecewise import piecewise_bound
@@ -50,6 +51,8 @@ class GridRelaxation:
             if coarser is not None:
                 program.inherit(coarser)
             self._prove(state, raised(program, stop))
+            if program.bound * (1 + params.most_behind) < state.bound.value:
+                return
             self._prove(state, tightened(program, stop))
             if program.grid.widest == 1:
                 return
