@@ -107,6 +107,8 @@ def violated_knapsack(
     pool
         Sets that are known, and those that will be.
     """
+    if not len(items.types):
+        return None
     last = np.append(np.diff(items.types) > 0, True)  # of its type
     if int(items.tokens(types)[last] @ types.counts[items.types[last]]) <= memory:
         return None
