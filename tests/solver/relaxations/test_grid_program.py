@@ -13,6 +13,7 @@ from companions.checking import checker
 from kvopt import Instance, Stopping, solve
 from kvopt.generate import generate_random
 from kvopt.solver.params import GridProgramParams, SolverParams
+from kvopt.solver.relaxations.grid_program import cutting_planes
 from kvopt.solver.relaxations.grid_program.clusters import clustered
 from kvopt.solver.relaxations.grid_program.cutting_planes import raised, separate
 from kvopt.solver.relaxations.grid_program.families import Families, Row, coefficients, knots
@@ -22,8 +23,9 @@ from kvopt.solver.relaxations.grid_program.piecewise import piecewise_bound
 from kvopt.solver.relaxations.grid_program.program import GridProgram
 from kvopt.solver.relaxations.grid_program.separation import best_heights, steps_up_to
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
+from kvopt.solver.result import Bound
 from kvopt.solver.solve import PLAN, Step
-from kvopt.solver.stage import run_alone
+from kvopt.solver.stage import Incumbent, run_alone
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 PARAMS = GridProgramParams()
@@ -241,3 +243,19 @@ def test_proofs_that_take_the_checker_too_long_are_left_out() -> None:
     result = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), params)
     assert result.lower_bound > result.certified_lower_bound > 0
     assert result.rule == "grid-program"
+
+
+def test_it_ends_where_it_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = []
+    monkeypatch.setattr(cutting_planes, "tightened", lambda *given: turns.append(given) or [])
+    params = SolverParams(grid_program=dataclasses.replace(PARAMS, first_knots=20, most_knots=40))
+    state = Incumbent(MIXED, params)
+    state.offer(solve(MIXED, 0).starts)
+    GridRelaxation().run(state, Stopping(60))
+    proved = state.bound.value
+    assert len(turns) == 2
+    for part, more in ((1.005, 2), (1.05, 0)):
+        state.prove(Bound(int(part * proved), "coarse-batch-state"))
+        turns.clear()
+        GridRelaxation().run(state, Stopping(60))
+        assert len(turns) == more
