@@ -508,7 +508,7 @@ class GridProgramParams:
     height_passes: int = 3
     height_scale: int = 256
     highest: float = 20.0
-    most_behind: float = 0.02
+    most_behind: float = 0.03
     knapsack_rounds: int = 200
     knapsack_rise: float = 0.0003
     knapsack_violation: float = 0.002
