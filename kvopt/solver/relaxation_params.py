@@ -427,10 +427,11 @@ class GridProgramParams:
     most_places
         The program with smoothed rows does not run where rounds of all types, and the knots'
         distances, add up to more than this.
-    most_types
-        With more types clusters of them stand for them while duals are looked for.
+    most_types, clusters
+        With more types than that, so many clusters of them stand for them while duals are
+        looked for.
     released_types
-        The same with release times.
+        With release times there are so many types or clusters at most.
     first_knots, most_knots
         How many knots the first program has, roughly, or half as many as there are requests;
         each further one has twice as many, up to the latter.
@@ -486,6 +487,7 @@ class GridProgramParams:
     piecewise_bits: int = 20
     most_places: int = 20_000_000
     most_types: int = 200
+    clusters: int = 100
     released_types: int = 1_000
     first_knots: int = 100
     most_knots: int = 800

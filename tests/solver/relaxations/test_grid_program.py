@@ -206,9 +206,8 @@ def test_clusters_stand_for_many_types() -> None:
     assert clustered(many, 60) is many
     values = {}
     for most in (10, 60):
-        values[most], content = list(raised(program_of(many, 40, most_types=most), Stopping(60)))[
-            -1
-        ]
+        program = program_of(many, 40, most_types=most, clusters=most)
+        values[most], content = list(raised(program, Stopping(60)))[-1]
         assert checker().bound(many.memory, types_of(many), content) == values[most]
     assert values[10] > 0.97 * values[60]
 

@@ -83,7 +83,10 @@ class GridProgram:
         levels = [m for m in range(1, params.levels + 1) if max(cover_windows(instance, m)) > 0]
         self.exact = ExactBound(instance, levels, functions)
         self.late = instance.total_release
-        most = params.released_types if instance.has_releases else params.most_types
+        few = len(instance.request_types()) <= params.most_types
+        most = params.most_types if few else params.clusters
+        if instance.has_releases:
+            most = params.released_types
         self.instance = clustered(instance, most)
         self.types = types = self.instance.request_types()
         nothing = np.zeros(len(instance), dtype=np.int64)
