@@ -427,10 +427,11 @@ class GridProgramParams:
     most_places
         The program with smoothed rows does not run where rounds of all types, and the knots'
         distances, add up to more than this.
-    most_types
-        With more types clusters of them stand for them while duals are looked for.
+    most_types, clusters
+        With more types than that, so many clusters of them stand for them while duals are
+        looked for.
     released_types
-        The same with release times.
+        With release times there are so many types or clusters at most.
     first_knots, most_knots
         How many knots the first program has, roughly, or half as many as there are requests;
         each further one has twice as many, up to the latter.
@@ -465,6 +466,8 @@ class GridProgramParams:
         How often heights are looked for again without requests that do not count.
     height_scale, highest
         The last height, an integer, and how many times that the first one is at most.
+    most_behind
+        It ends if another relaxation has proved more by this part.
     knapsack_rounds
         Knapsack rows are looked for so many times at most.
     knapsack_rise
@@ -483,7 +486,8 @@ class GridProgramParams:
     piecewise_columns: int = 8_000
     piecewise_bits: int = 20
     most_places: int = 20_000_000
-    most_types: int = 100
+    most_types: int = 200
+    clusters: int = 100
     released_types: int = 1_000
     first_knots: int = 100
     most_knots: int = 800
@@ -499,15 +503,16 @@ class GridProgramParams:
     least_rise: float = 0.0003
     cover_violation: float = 0.01
     violation: float = 0.001
-    windows: int = 12
+    windows: int = 48
     look_ahead: float = 4.0
     groups: int = 120
     near_groups: int = 16
     height_passes: int = 3
     height_scale: int = 256
     highest: float = 20.0
-    knapsack_rounds: int = 40
-    knapsack_rise: float = 0.0001
+    most_behind: float = 0.03
+    knapsack_rounds: int = 200
+    knapsack_rise: float = 0.0003
     knapsack_violation: float = 0.002
     checked_steps: int = 350_000_000
     chunk: int = 10_000_000

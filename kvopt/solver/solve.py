@@ -60,6 +60,7 @@ PLAN: tuple[Step, ...] = (
     Step(CoarseBatchState(), lambda params: params.coarse_batch_state.share),
     Step(CoarseAggregateState(), lambda params: params.coarse_aggregate_state.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share),
+    Step(CoarseAggregateState(late=True)),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(CoarseBatchState(late=True), lambda params: params.coarse_batch_state.late_share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),

@@ -25,6 +25,7 @@ from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
 )
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
 from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
+    REACHED,
     CoarseAggregateState,
     grids_for,
     knots_for,
@@ -182,3 +183,19 @@ def test_the_grid_program_is_left_out_where_looks_are_close(compiled: Functions)
         costs = costs_of(instance, grid, compiled)
         state.prove(Bound(9, "coarse-aggregate-state", costs.content()))
         assert GridRelaxation().applies(state) != left_out
+
+
+def test_late_it_goes_on_where_it_was(compiled: Functions) -> None:
+    instance = generate_random("real:requests=24:memory=2000", 1, 0)
+    late = CoarseAggregateState(compiled, late=True)
+    for jobs, applies in ((1, False), (2, True)):
+        state = Incumbent(instance, SolverParams(), jobs=jobs)
+        state.offer(best_list_schedule(instance))
+        assert not late.applies(state)  # there is no earlier turn
+        CoarseAggregateState(compiled).run(state, Stopping(0.6))
+        assert late.applies(state) == applies
+    reached = state.cache[REACHED]
+    earlier = state.bound.value
+    late.run(state, Stopping(0.6))
+    assert state.bound.value > earlier
+    assert state.cache[REACHED].grid <= reached.grid

@@ -13,6 +13,7 @@ from companions.checking import checker
 from kvopt import Instance, Stopping, solve
 from kvopt.generate import generate_random
 from kvopt.solver.params import GridProgramParams, SolverParams
+from kvopt.solver.relaxations.grid_program import cutting_planes
 from kvopt.solver.relaxations.grid_program.clusters import clustered
 from kvopt.solver.relaxations.grid_program.cutting_planes import raised, separate
 from kvopt.solver.relaxations.grid_program.families import Families, Row, coefficients, knots
@@ -22,8 +23,9 @@ from kvopt.solver.relaxations.grid_program.piecewise import piecewise_bound
 from kvopt.solver.relaxations.grid_program.program import GridProgram
 from kvopt.solver.relaxations.grid_program.separation import best_heights, steps_up_to
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
+from kvopt.solver.result import Bound
 from kvopt.solver.solve import PLAN, Step
-from kvopt.solver.stage import run_alone
+from kvopt.solver.stage import Incumbent, run_alone
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 PARAMS = GridProgramParams()
@@ -204,9 +206,8 @@ def test_clusters_stand_for_many_types() -> None:
     assert clustered(many, 60) is many
     values = {}
     for most in (10, 60):
-        values[most], content = list(raised(program_of(many, 40, most_types=most), Stopping(60)))[
-            -1
-        ]
+        program = program_of(many, 40, most_types=most, clusters=most)
+        values[most], content = list(raised(program, Stopping(60)))[-1]
         assert checker().bound(many.memory, types_of(many), content) == values[most]
     assert values[10] > 0.97 * values[60]
 
@@ -221,10 +222,11 @@ def test_large_sums_stay_exact() -> None:
 
 
 def test_the_stage_is_left_out_where_it_would_not_fit() -> None:
-    params = SolverParams(grid_program=dataclasses.replace(PARAMS, most_places=0))
+    few = dataclasses.replace(PARAMS, most_knots=100)
+    none = SolverParams(grid_program=dataclasses.replace(few, most_places=0))
     starts = solve(MIXED, 0).starts
-    result = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), params)
-    usual = run_alone(GridRelaxation(), MIXED, starts, Stopping(60))
+    result = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), none)
+    usual = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), SolverParams(grid_program=few))
     assert 0 < result.lower_bound < usual.lower_bound
 
 
@@ -241,3 +243,19 @@ def test_proofs_that_take_the_checker_too_long_are_left_out() -> None:
     result = run_alone(GridRelaxation(), MIXED, starts, Stopping(60), params)
     assert result.lower_bound > result.certified_lower_bound > 0
     assert result.rule == "grid-program"
+
+
+def test_it_ends_where_it_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = []
+    monkeypatch.setattr(cutting_planes, "tightened", lambda *given: turns.append(given) or [])
+    params = SolverParams(grid_program=dataclasses.replace(PARAMS, first_knots=40, most_knots=40))
+    state = Incumbent(MIXED, params)
+    state.offer(solve(MIXED, 0).starts)
+    GridRelaxation().run(state, Stopping(60))
+    proved = state.bound.value
+    assert len(turns) == 1
+    for part, more in ((1.01, 1), (1.05, 0)):
+        state.prove(Bound(int(part * proved), "coarse-batch-state"))
+        turns.clear()
+        GridRelaxation().run(state, Stopping(60))
+        assert len(turns) == more

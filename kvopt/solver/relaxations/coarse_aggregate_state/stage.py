@@ -26,6 +26,9 @@ from kvopt.solver.stage import Incumbent
 
 __all__ = ["CoarseAggregateState", "grids_for", "knots_for", "looks_are_close"]
 
+REACHED = "coarse aggregate costs reached"
+"""Key of the costs-to-go at which the time was over."""
+
 
 class CoarseAggregateState:
     """Lower bounds from how many run at every g-th round, and for how many looks.
@@ -34,16 +37,22 @@ class CoarseAggregateState:
     ----------
     functions
         The functions to use; by default the compiled ones.
+    late
+        Whether it goes on where an earlier turn was when its time was over.  It does if schedules
+        are looked for beside, as there is nothing else left to do.
     """
 
-    name = "coarse-aggregate-state"
     with_releases = False
 
-    def __init__(self, functions: Functions | None = None) -> None:
+    def __init__(self, functions: Functions | None = None, late: bool = False) -> None:
         self.functions = functions
+        self.late = late
+        self.name = "coarse-aggregate-state, late" if late else "coarse-aggregate-state"
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether something is left to prove, there is a grid, and nothing that knows more."""
+        if self.late and (state.jobs == 1 or REACHED not in state.cache):
+            return False
         few = len(state.instance) <= state.params.event_order.most_requests
         if state.closed or few or batch_states_fit(state) or grids_of(state):
             return False
@@ -53,11 +62,13 @@ class CoarseAggregateState:
         """Raise the bound grid by grid, each beginning with the duals of the one before."""
         functions = self.functions or AGGREGATE_KERNEL.compiled(stop)
         params, common = state.params.coarse_aggregate_state, state.params.batch_state
-        grids = grids_for(state.instance, state.makespan, params)
-        before = None
+        before: CoarseAggregateCosts | None = state.cache.pop(REACHED, None)
+        widest = state.makespan if before is None else before.grid
+        every = grids_for(state.instance, state.makespan, params)
+        grids = [grid for grid in every if grid <= widest]
         for grid in grids:
             if state.closed or stop.over():
-                return
+                break
             horizon = int(params.horizon_factor * state.makespan / grid) + 2
             knots = knots_for(state.makespan // grid, params.knots)
             costs = CoarseAggregateCosts(state.instance, grid, horizon, knots, functions)
@@ -73,6 +84,8 @@ class CoarseAggregateState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs
+        if stop.over():
+            state.cache[REACHED] = before
 
 
 def looks_are_close(state: Incumbent) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from kvopt.model.request_types import RequestTypes
 from kvopt.model.stopping import Stopping
 from kvopt.solver.relaxations.grid_program.families import Row
-from kvopt.solver.relaxations.grid_program.knapsacks import violated_knapsack
+from kvopt.solver.relaxations.grid_program.knapsacks import Pool, violated_knapsack
 from kvopt.solver.relaxations.grid_program.program import GridProgram
 from kvopt.solver.relaxations.grid_program.separation import best_heights, steps_up_to
 
-__all__ = ["raised"]
+__all__ = ["raised", "tightened"]
 
 
 def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str, Any] | None]]:
@@ -41,18 +42,6 @@ def raised(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str
         idle = 0 if separate(program, number, stop) else idle + 1
         if idle == 2:
             break
-    for _ in range(params.knapsack_rounds):
-        last = max(last, program.bound)
-        if not add_knapsacks(program, stop):
-            break
-        done = program.solve(stop)
-        if program.bound > last:
-            yield program.bound, program.proof
-        if not done or stop.over():
-            return
-        if program.bound < last * (1 + params.knapsack_rise):
-            break
-    last = max(last, program.bound)
     program.solve(stop, params.last_precision)
     if program.bound > last:
         yield program.bound, program.proof
@@ -104,33 +93,55 @@ def add_family(program: GridProgram, family: int, begin: int, window: int) -> in
     return program.add_rows(rows)
 
 
-def add_knapsacks(program: GridProgram, stop: Stopping) -> int:
-    """Add knapsack rows that the solution violates at knots; return how many."""
-    if not program.knows_all_types:
-        return 0
-    params, grid, families = program.params, program.grid, program.families
-    kinds, kind_of = program.kinds, program.kind_of
-    knots = list(zip(*(each.tolist() for each in grid), strict=True))
+def tightened(program: GridProgram, stop: Stopping) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Add knapsack rows as long as they raise the bound, and yield what `raised` does.
+
+    Parameters
+    ----------
+    program
+        The program, as it is after `raised`.
+    stop
+        How long it may take.
+    """
+    params = program.params
+    if program.kinds is None:
+        return
+    pool = Pool(program.kinds)
+    for _ in range(params.knapsack_rounds):
+        last = program.bound
+        if not add_knapsacks(program, program.kinds, pool, stop):
+            return
+        done = program.solve(stop, params.last_precision)
+        if program.bound > last:
+            yield program.bound, program.proof
+        if not done or stop.over() or program.bound < last * (1 + params.knapsack_rise):
+            return
+
+
+def add_knapsacks(program: GridProgram, kinds: RequestTypes, pool: Pool, stop: Stopping) -> int:
+    """Add knapsack rows that the solution violates at knots; return how many.
+
+    A row that is violated at a knot may be at the next ones, too.
+    """
+    params, grid = program.params, program.grid
+    places = list(zip(*(each.tolist() for each in grid), strict=True))
     added = 0
-    for i, (t, left, right) in enumerate(knots):
+    for i, (t, left, right) in enumerate(places):
         if stop.over():
             break
         items = program.items(t, left, right)
-        if not len(items.types):
+        memory, violation = program.instance.memory, params.knapsack_violation
+        knapsack = violated_knapsack(memory, kinds, items, violation, pool)
+        if knapsack is None:
             continue
-        found = violated_knapsack(
-            program.instance.memory, kinds, items, params.knapsack_violation, program.pool
-        )
-        if found is None:
-            continue
-        family = families.add_knapsack(found)
+        family = program.families.add_knapsack(knapsack)
         used = program.activity(family)
-        rows = []
-        for near in range(max(0, i - 2), min(len(knots), i + 3)):
-            t, left, right = knots[near]
-            weights = families.hat(left, right)
-            mean = used[t - left + 1 : t + right] @ weights / weights.sum()
-            if near == i or mean > 1 + params.knapsack_violation:
-                rows.append((hat(program, family, near), t))
+        rows = [(hat(program, family, i), t)]
+        for near in (i - 2, i - 1, i + 1, i + 2):
+            if 0 <= near < len(places):
+                t, left, right = places[near]
+                weights = program.families.hat(left, right)
+                if used[t - left + 1 : t + right] @ weights > (1 + violation) * weights.sum():
+                    rows.append((hat(program, family, near), t))
         added += program.add_rows(rows)
     return added

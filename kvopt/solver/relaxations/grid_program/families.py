@@ -153,6 +153,12 @@ class Families:
         self.known.append(Family(values, knapsack.limit, knapsack=knapsack))
         return len(self.known) - 1
 
+    def copied(self, family: Family, number: int) -> int:
+        """Add a family of another grid, where it has some number; return its number here."""
+        if family.knapsack is not None:
+            return self.add_knapsack(family.knapsack)
+        return self.add(family.heights) if family.heights else number
+
     def kind(self, row: Row) -> int:
         """Return the number of a kind of rows."""
         if row not in self.kinds:

@@ -42,7 +42,7 @@ PASSES = 200
 
 
 class Items(NamedTuple):
-    """What runs around a knot, type by type, by round.
+    """What runs around a knot on average, type by type, by round.
 
     Attributes
     ----------
@@ -51,30 +51,42 @@ class Items(NamedTuple):
     rounds
         Its round at least, ascending within a type.
     masses
-        How many of it run on average.
+        How many of it run.
     """
 
     types: IntArray
     rounds: IntArray
     masses: FloatArray
 
+    def tokens(self, types: RequestTypes) -> IntArray:
+        """Return how many tokens each holds at least."""
+        found: IntArray = types.prompts[self.types] + self.rounds
+        return found
+
 
 class Pool:
-    """Sets of requests that fit, met lately: what is found at a knot helps at the next ones."""
+    """Sets of requests that fit, met lately: what is found at a knot helps at the next ones.
+
+    Attributes
+    ----------
+    sets
+        How many of each type are in each, the last ones last, shape (sets, types).
+    """
 
     def __init__(self, types: RequestTypes) -> None:
         self.sets = np.zeros((0, len(types)), dtype=np.int64)
 
-    def add(self, counts: IntArray) -> None:
-        """Keep a set, of so many requests of each type, shape (types,)."""
-        self.sets = np.concatenate((self.sets[-POOLED + 1 :], counts[None, :]))
+    def add(self, items: Items, chosen: IntArray, types: int) -> None:
+        """Keep a set of so many of each item; there are so many types."""
+        counts = np.bincount(items.types, chosen, types).astype(np.int64)
+        self.sets = np.concatenate((self.sets[1 - POOLED :], counts[None, :]))
 
-    def rows(self, items: Items, needs: IntArray, room: int) -> IntArray:
-        """Return those that fit, each type with its first item, shape (sets, items)."""
+    def fitting(self, items: Items, needs: IntArray, room: int) -> IntArray:
+        """Return those that fit if each type has its first item, shape (sets, items)."""
         first = np.diff(items.types, prepend=-1) > 0
-        found = np.where(first, self.sets[:, items.types], 0)
-        found = np.unique(found, axis=0)
-        return found[(found @ needs <= room) & found.any(axis=1)]
+        found = np.unique(np.where(first, self.sets[:, items.types], 0), axis=0)
+        kept: IntArray = found[(found @ needs <= room) & found.any(axis=1)]
+        return kept
 
 
 def violated_knapsack(
@@ -92,25 +104,24 @@ def violated_knapsack(
         What runs.
     violation
         It must be violated by more than this part.
+    pool
+        Sets that are known, and those that will be.
     """
-    tokens = types.prompts[items.types] + items.rounds
-    largest = np.maximum.reduceat(tokens, np.flatnonzero(np.diff(items.types, prepend=-1)))
-    copies = types.counts[np.unique(items.types)]
-    if int(largest @ copies) <= memory:
+    if not len(items.types):
         return None
-    prices = _prices(memory, types, items, tokens, violation, pool)
+    last = np.append(np.diff(items.types) > 0, True)  # of its type
+    if int(items.tokens(types)[last] @ types.counts[items.types[last]]) <= memory:
+        return None
+    prices = _prices(memory, types, items, violation, pool)
     if prices is None:
         return None
     best, found = 1 + violation, None
     for denominator in DENOMINATORS:
         counts = np.floor(prices * denominator + 1e-9).astype(np.int64)
-        if not counts.any():
-            continue
-        steps = _steps(items, counts)
-        limit = most(memory, types, steps, 2 * denominator)
-        ratio = float(counts @ items.masses) / limit
-        if limit < 2 * denominator and ratio > best + 1e-6:
-            best, found = ratio, (steps, limit)
+        steps, top = _steps(items, counts), 2 * denominator
+        limit = most(memory, types, steps, top)
+        if limit < top and float(counts @ items.masses) > best * limit:
+            best, found = float(counts @ items.masses) / limit, (steps, limit)
     if found is None:
         return None
     prompts, outputs = types.prompts.tolist(), types.outputs.tolist()
@@ -119,70 +130,72 @@ def violated_knapsack(
 
 
 def _prices(
-    memory: int, types: RequestTypes, items: Items, tokens: IntArray, violation: float, pool: Pool
+    memory: int, types: RequestTypes, items: Items, violation: float, pool: Pool
 ) -> FloatArray | None:
-    """Return prices of items of which no set that fits has more than 1, and the items have most."""
+    """Return prices of items of which no set that fits has more than 1, and the items have more.
+
+    The sets that are known give prices of which the items have most, and these a set that has
+    too much of them, until no set has much more.
+    """
     size = -(-memory // CELLS)
-    room, needs = memory // size, tokens // size
+    room, needs = memory // size, items.tokens(types) // size
     highs = quiet_highs()
-    n = len(tokens)
+    n = len(needs)
     highs.addVars(n, np.zeros(n), np.ones(n))
     highs.changeColsCost(n, np.arange(n, dtype=np.int32), -items.masses)
-    order = np.argsort(-items.masses).tolist()
-    known = pool.rows(items, needs, room)
-    if len(known):
-        sizes = (known > 0).sum(axis=1)
-        highs.addRows(len(known), np.full(len(known), -np.inf), np.ones(len(known)), int(sizes.sum()), (np.cumsum(sizes)-sizes).astype(np.int32), np.nonzero(known)[1].astype(np.int32), known[known > 0].astype(float))
+    for some in pool.fitting(items, needs, room):
+        (there,) = np.nonzero(some)
+        highs.addRow(-np.inf, 1.0, len(there), there.astype(np.int32), some[there].astype(float))
     for _ in range(PASSES):
         highs.run()
         prices = np.clip(np.array(highs.getSolution().col_value), 0.0, 1.0)
-        if prices @ items.masses <= 1 + violation:
+        had = float(prices @ items.masses)
+        if had <= 1 + violation:
             return None
-        chosen, value = _dearest(room, types, items.types, needs, prices, order)
-        gain = float(prices @ items.masses) - 1
-        if float(prices @ items.masses) / value - 1 >= ENOUGH * gain:
-            return prices / max(value, 1.0)
-        pool.add(np.bincount(items.types[chosen[0]], chosen[1], len(types)).astype(np.int64))
-        highs.addRow(-np.inf, 1.0, len(chosen[0]), chosen[0].astype(np.int32), chosen[1])
+        some, most = _dearest(room, types, items, needs, prices)
+        if had / most - 1 >= ENOUGH * (had - 1):
+            found: FloatArray = prices / max(most, 1.0)
+            return found
+        pool.add(items, some, len(types))
+        (there,) = np.nonzero(some)
+        highs.addRow(-np.inf, 1.0, len(there), there.astype(np.int32), some[there].astype(float))
     return None
 
 
 def _dearest(
-    room: int, types: RequestTypes, kinds: IntArray, needs: IntArray, prices: FloatArray, order: list[int]
-) -> tuple[tuple[IntArray, FloatArray], float]:
-    """Return the items of a dearest set that fits, how many of each, and what it costs."""
+    room: int, types: RequestTypes, items: Items, needs: IntArray, prices: FloatArray
+) -> tuple[IntArray, float]:
+    """Return how many of each item are in a dearest set that fits, and how much it has.
+
+    What else fits beside it joins, though it has no price yet.
+    """
     best = np.zeros(room + 1)
     taken = []
-    groups = np.split(np.arange(len(kinds)), np.flatnonzero(np.diff(kinds)) + 1)
-    for group in groups:
-        for _ in range(min(int(types.counts[kinds[group[0]]]), room // max(1, needs[group[0]]))):
+    for group in np.split(np.arange(len(needs)), np.flatnonzero(np.diff(items.types)) + 1):
+        count = int(types.counts[items.types[group[0]]])
+        for _ in range(min(count, room // max(1, int(needs[group[0]])))):
             after, choice = best, np.full(room + 1, -1)
-            for i in group:
-                need = int(needs[i])
-                if need > room or prices[i] <= 1e-9:
-                    continue
+            for i in group[(needs[group] <= room) & (prices[group] > 1e-9)].tolist():
                 there = np.full(room + 1, -1.0)
-                there[need:] = best[: room + 1 - need] + prices[i]
+                there[needs[i] :] = best[: room + 1 - needs[i]] + prices[i]
                 better = there > after + 1e-12
                 after = np.where(better, there, after)
                 choice[better] = i
             best = after
             taken.append(choice)
-    left, chosen = room, np.zeros(len(kinds))
-    used = np.zeros(len(types.counts), dtype=np.int64)
+    left, chosen = room, np.zeros(len(needs), dtype=np.int64)
+    spare = types.counts.copy()
     for choice in reversed(taken):
-        i = int(choice[left])
-        if i >= 0:
+        if (i := int(choice[left])) >= 0:
             chosen[i] += 1
-            used[kinds[i]] += 1
+            spare[items.types[i]] -= 1
             left -= int(needs[i])
-    for i in order:  # what fits beside them says more
-        while needs[i] <= left and used[kinds[i]] < types.counts[kinds[i]]:
+    for i in np.argsort(-items.masses).tolist():
+        while needs[i] <= left and spare[items.types[i]]:
             chosen[i] += 1
-            used[kinds[i]] += 1
+            spare[items.types[i]] -= 1
             left -= int(needs[i])
-    (some,) = np.nonzero(chosen)
-    return (some, chosen[some]), float(best[room])
+    return chosen, float(best[room])
 
 
 def _steps(items: Items, counts: IntArray) -> Steps:

@@ -21,10 +21,10 @@ from kvopt.solver.highs import quiet_highs, run_highs
 from kvopt.solver.relaxation_params import GridProgramParams
 from kvopt.solver.relaxations.grid_program.clusters import clustered
 from kvopt.solver.relaxations.grid_program.exact import ExactBound
-from kvopt.solver.relaxations.grid_program.families import Families, written
+from kvopt.solver.relaxations.grid_program.families import Families, Row, written
 from kvopt.solver.relaxations.grid_program.grid import grid_of
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
-from kvopt.solver.relaxations.grid_program.knapsacks import Items, Pool
+from kvopt.solver.relaxations.grid_program.knapsacks import Items
 from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]
@@ -55,12 +55,16 @@ class GridProgram:
     ----------
     grid, horizon
         The knots, and T, the first time from which on no start meets a row.
+    kinds
+        The types without their releases; None if the program is about clusters.
     families
         The families of rows.
     rows
         Number of each row (kind, round).
     column_types, column_times, values
         Type and start of each column, and the solution, shape (columns,).
+    prices
+        Duals that prove `bound`, each times its right-hand side, of the first rows, shape (rows,).
     bound
         The best lower bound on the total latency so far (rounds).
     proof
@@ -79,15 +83,17 @@ class GridProgram:
         levels = [m for m in range(1, params.levels + 1) if max(cover_windows(instance, m)) > 0]
         self.exact = ExactBound(instance, levels, functions)
         self.late = instance.total_release
-        most = params.released_types if instance.has_releases else params.most_types
+        few = len(instance.request_types()) <= params.most_types
+        most = params.most_types if few else params.clusters
+        if instance.has_releases:
+            most = params.released_types
         self.instance = clustered(instance, most)
         self.types = types = self.instance.request_types()
-        self.knows_all_types = self.instance is instance
         nothing = np.zeros(len(instance), dtype=np.int64)
-        self.kinds = RequestTypes.of(self.instance.prompts, self.instance.outputs, nothing)
-        self.pool = Pool(self.kinds)
-        self.kind_of = np.zeros(len(types), dtype=np.int64)
-        self.kind_of[types.index] = self.kinds.index
+        kinds = RequestTypes.of(self.instance.prompts, self.instance.outputs, nothing)
+        self.kinds = kinds if self.instance is instance else None
+        self._kind_of = np.zeros(len(types), dtype=np.int64)
+        self._kind_of[types.index] = kinds.index
         self.grid = grid_of(instance, last, knots, params.even, params.doublings)
         self.horizon = horizon = self.grid.horizon
         self.families = Families(self.instance, levels, self.grid.widest)
@@ -97,6 +103,7 @@ class GridProgram:
         self.highs = quiet_highs()
         self.bound = 0
         self.proof: dict[str, Any] | None = None
+        self.prices = np.zeros(0)
         self.values = np.zeros(0)
         for count in self.types.counts.tolist():
             self.highs.addRow(float(count), float(count), 0, [], [])
@@ -156,6 +163,33 @@ class GridProgram:
         for row in new:
             self.rows[row] = len(self.rows)
         return len(new)
+
+    def inherit(self, other: GridProgram) -> None:
+        """Take over what was of use in a program with fewer knots: its starts and its rows.
+
+        A row with the weights of a hat becomes those of all hats that have their knots below it.
+        """
+        there = other.values > 1e-7
+        self.add_columns(other.column_types[there], other.column_times[there])
+        numbers: dict[int, int] = {}
+        kinds, rows = list(other.families.kinds), list(other.rows)
+        knots = list(zip(*(each.tolist() for each in self.grid), strict=True))
+        added = []
+        for (kind, t), price in zip(rows, other.prices.tolist(), strict=False):
+            if price <= 0:
+                continue
+            family, left, right = kinds[kind]
+            if family not in numbers:
+                numbers[family] = self.families.copied(other.families.known[family], family)
+            if left == 0:
+                added.append((self.families.kind(Row(numbers[family], 0, 0)), t))
+                continue
+            added += [
+                (self.families.kind(Row(numbers[family], before, after)), at)
+                for at, before, after in knots
+                if t - left < at < t + right
+            ]
+        self.add_rows(added)
 
     def _entries(self, types: IntArray, times: IntArray, rows: IntArray) -> FloatArray:
         """Return coefficients over right-hand sides, shape (columns, rows)."""
@@ -266,7 +300,7 @@ class GridProgram:
         leaf = written(self.families, kept)
         bound = -(-self.exact.value(leaf, scale) // scale) - self.late
         if bound > self.bound:
-            self.bound = bound
+            self.bound, self.prices = bound, prices
             short = self.exact.steps(leaf) <= self.params.checked_steps
             proof = {"rule": "linear-duals", "scale": scale, "tree": [leaf]}
             self.proof = proof if short else None
@@ -294,7 +328,7 @@ class GridProgram:
             if low < high:
                 begin = knot - left + 1
                 part = (hat[high - begin] - hat[low - begin]) / hat[-1]
-                entries.append((int(self.kind_of[k]), low - t, part * float(self.values[c])))
+                entries.append((int(self._kind_of[k]), low - t, part * float(self.values[c])))
         entries.sort()
         merged: list[tuple[int, int, float]] = []
         for kind, first, mass in entries:

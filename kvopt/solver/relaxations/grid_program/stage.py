@@ -1,6 +1,9 @@
-"""The stage of the program on a grid of times: first few knots, then more."""
+"""The stage of the program on a grid of times: first few knots, then more, then more rows."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 from kvopt.model.stopping import Stopping
 from kvopt.solver.relaxations.coarse_aggregate_state.stage import looks_are_close
@@ -23,8 +26,12 @@ class GridRelaxation:
         return not state.closed and not finer
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
-        """Prove bounds by rows at exact times, then by smoothed rows at more and more knots."""
-        from kvopt.solver.relaxations.grid_program.cutting_planes import raised
+        """Prove bounds by rows at exact times, then by smoothed rows at more and more knots.
+
+        Knapsack rows join at each number of knots; what was of use at fewer is taken over.  It ends
+        where another relaxation has proved more than they can still add.
+        """
+        from kvopt.solver.relaxations.grid_program.cutting_planes import raised, tightened
         from kvopt.solver.relaxations.grid_program.piecewise import piecewise_bound
         from kvopt.solver.relaxations.grid_program.program import GridProgram, places
 
@@ -38,11 +45,21 @@ class GridRelaxation:
             return
         functions = GRID_KERNEL.compiled(stop)
         knots = min(max(params.first_knots, len(instance) // 2), params.most_knots)
+        coarser: GridProgram | None = None
         while knots <= params.most_knots and not state.closed and not stop.over():
             program = GridProgram(instance, horizon, knots, functions, params)
-            for value, proof in raised(program, stop):
-                rule = "linear-duals" if proof is not None else self.name
-                state.prove(Bound(value, rule, proof))
+            if coarser is not None:
+                program.inherit(coarser)
+            self._prove(state, raised(program, stop))
+            if program.bound * (1 + params.most_behind) < state.bound.value:
+                return
+            self._prove(state, tightened(program, stop))
             if program.grid.widest == 1:
                 return
-            knots *= 2
+            knots, coarser = 2 * knots, program
+
+    def _prove(self, state: Incumbent, found: Iterable[tuple[int, dict[str, Any] | None]]) -> None:
+        """Prove bounds, each with the object "proof" of a certificate if there is one."""
+        for value, proof in found:
+            rule = "linear-duals" if proof is not None else self.name
+            state.prove(Bound(value, rule, proof))
