@@ -3,14 +3,15 @@
     python scripts/bench_exact.py [--suites tiny,small] [--solvers kernel,search,...]
         [--results FILE] [--limit SECONDS] [--count N] [--every N] [--first N]
         [--certify] [--samples N] [--kinds chat,code] [--most-requests N] [--processor-time]
-        [--earlier DIR]
+        [--jobs N] [--earlier DIR]
     python scripts/bench_exact.py --tables FILE [--by-size]
 
 Instances come from `kvopt generate` with seed 1. Every result is a line of FILE as soon as
 it is there; what FILE holds is not run again, so a run that was killed goes on where it
 was. `--samples` takes so many instances of each size of the suite real, and `--by-size` prints a
-line for each size. `--tables` prints the tables of FILE and runs nothing; the page shows those of
-docs/results/exact.jsonl (scripts/build_pages.py). Every solver starts from the best list
+line for each size. `--jobs` is that of `kvopt solve`, with `--certify`. `--tables` prints the
+tables of FILE and runs nothing; the page shows those of docs/results/exact.jsonl
+(scripts/build_pages.py). Every solver starts from the best list
 schedule, which is not timed. CP-SAT (cp_sat.py) is left out unless ortools is installed. The solver
 `earlier` is `kvopt solve` of the tree DIR. Optima of different solvers must agree.
 """
@@ -295,7 +296,9 @@ def measure(
     known = best_list_schedule(instance)
     bounds = BestBounds()
     if certifying:
-        result = solve_certified(instance, options.limit, known=[known], report=bounds.note)
+        result = solve_certified(
+            instance, options.limit, known=[known], report=bounds.note, jobs=options.jobs
+        )
     else:
         result = solvers()[name](instance, known, options.limit)
     row: Row = {
@@ -353,6 +356,7 @@ def main() -> None:
     parser.add_argument("--most-requests", type=int, metavar="N", help="sizes of real up to N")
     parser.add_argument("--processor-time", action="store_true", help="count no wall-clock time")
     parser.add_argument("--certify", action="store_true", help="certify what `solve` finds")
+    parser.add_argument("--jobs", type=int, default=1, help="threads of `solve`")
     parser.add_argument("--tables", type=Path, metavar="FILE", help="print the tables of FILE only")
     parser.add_argument("--by-size", action="store_true", help="a line for each size of real")
     parser.add_argument("--earlier", type=Path, metavar="DIR", help="another tree of kvopt")
