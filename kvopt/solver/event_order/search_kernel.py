@@ -29,8 +29,10 @@ from kvopt.solver.event_order.conflicts import (
     remember,
     weigh_rows,
 )
+from kvopt.solver.event_order.fewer_rows import drop_rows, refresh_heads, row_that_goes, value_of
 from kvopt.solver.event_order.linear_program import (
     BOUND,
+    CLOSED,
     EMPTY,
     RUNNING,
     Basis,
@@ -368,6 +370,8 @@ def solve_node(
             requests, room.path, states, sides, room.basis, depth, room.scratch,
             open_nodes.cut[0], 10 * pivots,
         )  # fmt: skip
+        if end == CLOSED:
+            drop_rows(requests, room.basis, depth, room.scratch, open_nodes.cut[0])
         sound = weigh_rows(
             requests, room.path, states, sides, room.basis, depth, room.scratch,
             room.conflicts, end == EMPTY,
@@ -515,6 +519,10 @@ EVENT_ORDER = Kernel(
         record,
         record_leaf,
         replace,
+        value_of,
+        refresh_heads,
+        row_that_goes,
+        drop_rows,
         keep_all,
         lift_kept,
         heads_of_kept,
