@@ -1,9 +1,9 @@
 """Fewer rows for a leaf whose value exceeds the cut by more than it has to, compiled.
 
-The pivot that closes a node raises its value by a hundred rounds, say, where one would do.  The
-dual then has rows that it can do without.  A row of a head comes into the basis and another one goes
-out; the value falls by little if the solution starts that request soon after its head.  Rows of
-heads take no room in a certificate, and what is left needs fewer of the decisions above.
+The pivot that closes a node raises its value by a hundred rounds, say, where one would do, and the
+dual then has rows that it can do without.  The row of a head comes into the basis, and another one
+goes out; the value falls by little if the solution starts that request soon after its head.  Rows
+of heads take no room in a certificate.
 """
 
 from __future__ import annotations

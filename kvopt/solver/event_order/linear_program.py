@@ -498,6 +498,7 @@ def raise_bound(
     scratch: Scratch,
     cut: float,
     pivots: int,
+    areas: bool,
 ) -> tuple[float, int]:
     """Raise the value of the program of a node as far as it goes.
 
@@ -513,6 +514,8 @@ def raise_bound(
         A value (sum of starts) that is enough.
     pivots
         At most so many.
+    areas
+        Whether rows of areas come in, which take as long to look for as all others.
 
     Returns
     -------
@@ -539,7 +542,8 @@ def raise_bound(
         scratch.row[0] = -1
         offer_decided(requests, path, states, sides, scratch)
         offer_memory(requests, path, states, scratch)
-        offer_areas(requests, scratch)
+        if areas:
+            offer_areas(requests, scratch)
         offer_prices(requests, scratch)
         if scratch.row[0] < 0:
             break

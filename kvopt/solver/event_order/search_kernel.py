@@ -177,7 +177,16 @@ def try_parts(
         if set_heads(requests, room.path, states + 1, sides, room.tried.heads):
             copy_basis(room.basis, depth, room.trial, 0)
             least, end = raise_bound(
-                requests, room.path, states + 1, sides, room.trial, 0, room.tried, cut, pivots
+                requests,
+                room.path,
+                states + 1,
+                sides,
+                room.trial,
+                0,
+                room.tried,
+                cut,
+                pivots,
+                False,
             )
             if end == BOUND:
                 gain = min(gain, least - value)
@@ -368,7 +377,7 @@ def solve_node(
     for turn in range(2):
         value, end = raise_bound(
             requests, room.path, states, sides, room.basis, depth, room.scratch,
-            open_nodes.cut[0], 10 * pivots,
+            open_nodes.cut[0], 20 * pivots, True,
         )  # fmt: skip
         if end == CLOSED:
             drop_rows(requests, room.basis, depth, room.scratch, open_nodes.cut[0])
@@ -410,7 +419,7 @@ def explore(
     nodes
         How many.
     pivots
-        Pivots of a program where it is tried what to branch on; a node has ten times as many.
+        Pivots of a program where it is tried what to branch on; a node has twenty times as many.
     most
         About so many pairs are tried.
     margin

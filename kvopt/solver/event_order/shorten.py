@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -32,19 +33,25 @@ from kvopt.solver.event_order.search_kernel import (
 __all__ = ["Shortening", "shortened", "size_of"]
 
 PASSES = (
-    (10**9, (2, 4, 8)),
-    (4_000, (1, 4)),
-    (600, (1, 4)),
-    (60, (1, 4)),
-    (600, (8, 20)),
-    (60, (8, 20)),
-    (200, (1, 2, 4, 8)),
+    (30_000, (8,), 1.05),
+    (10_000, (6, 10), 1.05),
+    (3_000, (6, 10), 1.05),
+    (1_000, (6, 10), 1.05),
+    (300, (6, 10), 1.05),
+    (100, (6, 10), 1.05),
+    (30, (6, 10), 1.05),
+    (3_000, (8, 16), 1.05),
+    (1_000, (8, 16), 1.05),
+    (300, (8, 16), 1.05),
+    (100, (8, 16), 1.05),
+    (30, (8, 16), 1.05),
 )
-"""Parts of at most so many nodes are searched again, one search after another trying so many pairs;
-quick passes come first."""
+"""Parts of at most so many nodes are searched again, one search after another trying so many pairs,
+and taking at most this part of their nodes.  Large parts come first, because they gain the most for
+their time; sizes of searches of all differ so much that it is no use to wait for a long one."""
 
-LEAST, MORE_NODES = 6, 1.25
-"""No smaller part is searched again; a search may take so many times as many nodes."""
+LEAST = 6
+"""No smaller part is searched again."""
 
 MORE_DEPTH, MORE_SPLITS, SLICE = 100, 60, 50
 """A part may take so many decisions more, splits of starts among them; nodes between two looks at
@@ -82,17 +89,27 @@ class Shortening:
     def searched(
         self, decided: Sequence[tuple[int, int, int, int]], trials: int, most: int
     ) -> tuple[Tree, int, int] | None:
-        """Return a tree below some decisions, its records and leaves; None if it is larger."""
+        """Return a tree below some decisions, its records and leaves; None if it takes too much.
+
+        Parameters
+        ----------
+        decided
+            The decisions.
+        trials
+            About so many pairs are tried at a node.
+        most
+            About so many nodes may be solved.
+        """
         depths = len(decided) + MORE_DEPTH
         if depths > len(self.room.path.counts):
             self.room = room_for(self.n, 2 * depths)
         enter_path(self.room, decided)
-        tree = tree_for(self.n, 2 * most)
+        tree = tree_for(self.n, most + SLICE)
         splits = MORE_SPLITS + sum(kind == SPLIT for kind, *_ in decided)
         cut = self.wanted - 1 + self.margin
         open_nodes = open_root(self.n, self.wanted, cut, depths, len(decided), splits)
         end, numbers = MORE, open_nodes.numbers
-        while end == MORE and numbers[NODES] < MORE_NODES * most and not self.stop.over():
+        while end == MORE and numbers[NODES] < most and not self.stop.over():
             end = EVENT_ORDER.compiled(self.stop).explore(
                 self.requests, open_nodes, tree, self.room, SLICE, self.pivots, trials, self.margin
             )
@@ -120,16 +137,21 @@ def shortened(shortening: Shortening, tree: Tree, records: int, enough: int) -> 
     enough
         It need not take less than so many bytes.
     """
-    for most, trials in PASSES:
+    for most, trials, share in PASSES:
         leaves = slice(0, int((tree.nodes[:records, 5] >= 0).sum()))
         if size_of(tree, records, leaves) <= enough or shortening.stop.over():
             break
-        tree, records = with_smaller_parts(shortening, tree, records, most, trials)
+        tree, records = with_smaller_parts(shortening, tree, records, most, trials, share)
     return tree, records
 
 
 def with_smaller_parts(
-    shortening: Shortening, tree: Tree, records: int, most: int, trials: Sequence[int]
+    shortening: Shortening,
+    tree: Tree,
+    records: int,
+    most: int,
+    trials: Sequence[int],
+    share: float,
 ) -> tuple[Tree, int]:
     """Return a tree in whose parts of at most so many nodes others take their place, if smaller."""
     parts = parts_of(tree, records)
@@ -162,7 +184,7 @@ def with_smaller_parts(
         leaves = slice(int(first[number]), int(first[number + size]))
         room, least = leaves.stop - leaves.start, size_of(tree, size, leaves)
         for pairs in trials if size >= LEAST else ():
-            found = shortening.searched(decided, pairs, count)
+            found = shortening.searched(decided, pairs, math.ceil(share * count))
             if found is None or found[1] > size or found[2] > room:
                 continue
             taken = size_of(found[0], found[1], slice(0, found[2]))

@@ -15,11 +15,18 @@ from kvopt.certificates.checker import verdicts
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
+from kvopt.solver.event_order.fewer_rows import drop_rows, value_of
 from kvopt.solver.event_order.linear_program import (
     AREA,
+    BOUND,
+    CLOSED,
     GAP,
     MEMORY,
+    START,
+    raise_bound,
     requests_of,
+    reset,
+    set_heads,
 )
 from kvopt.solver.event_order.prices import Prices, convex, known_prices, least_cost
 from kvopt.solver.event_order.proof import Said, _Leaves, _Writer, proof_of
@@ -30,6 +37,7 @@ from kvopt.solver.event_order.search_kernel import (
     EVENT_ORDER,
     FAILED,
     MORE,
+    Room,
     branch,
     is_schedule,
     room_for,
@@ -310,6 +318,66 @@ def test_rows_of_the_kernel_are_those_of_the_proof() -> None:
             product = room.basis.inverse[depth] @ matrix
             assert np.allclose(product, np.eye(len(instance)), atol=1e-6)
     assert {GAP, MEMORY, AREA} <= kinds
+
+
+def opened(instance: Instance) -> Room:
+    """Return room in which the root is to be solved."""
+    requests, room = requests_of(instance), room_for(len(instance), 9)
+    assert set_heads(requests, room.path, 0, 0, room.scratch.heads)
+    reset(requests, room.basis, 0)
+    return room
+
+
+def test_a_leaf_keeps_the_rows_that_it_needs() -> None:
+    """They prove the cut, are a combination of rows as before, and others are left out."""
+    rng = random.Random(101)
+    before = after = 0
+    for _ in range(60):
+        instance = random_problem(rng)
+        requests, leaves = requests_of(instance), _Leaves(instance)
+        room = opened(instance)
+        args = (requests, room.path, 0, 0, room.basis, 0, room.scratch)
+        whole, end = raise_bound(*args, 1e9, 200, True)
+        assert end == BOUND
+        cut = instance.total_release + rng.random() * (whole - instance.total_release) - 0.3
+        room = opened(instance)
+        args = (requests, room.path, 0, 0, room.basis, 0, room.scratch)
+        _, end = raise_bound(*args, cut, 200, True)
+        assert end == CLOSED
+        rows, duals = room.basis.rows[0], room.basis.duals[0]
+        before += int(((rows[:, 0] != START) & (duals > 1e-9)).sum())
+        drop_rows(requests, room.basis, 0, room.scratch, cut)
+        after += int(((rows[:, 0] != START) & (duals > 1e-9)).sum())
+        assert value_of(room.basis, 0) >= cut - 1e-6
+        assert duals.min() >= 0
+        total, right = np.zeros(len(instance)), 0.0
+        for row, dual in zip(rows.tolist(), duals.tolist(), strict=True):
+            column, side, area = leaves.coefficients(row)
+            right += dual * side / area
+            for i, a in column:
+                total[i] += dual * a / area
+        assert np.allclose(total, 1)
+        assert right == pytest.approx(value_of(room.basis, 0), abs=1e-6)
+    assert 0 < after < before
+
+
+def test_trials_know_less_than_nodes() -> None:
+    """Rows of areas, which they leave out, can only raise a bound."""
+    rng, lower = random.Random(102), 0
+    for _ in range(30):
+        instance = random_problem(rng)
+        bounds = []
+        for areas in (False, True):
+            room = opened(instance)
+            bounds.append(
+                raise_bound(
+                    requests_of(instance), room.path, 0, 0, room.basis, 0, room.scratch,
+                    1e9, 200, areas,
+                )[0]
+            )  # fmt: skip
+        assert bounds[0] <= bounds[1] + 1e-6
+        lower += bounds[0] < bounds[1] - 1e-6
+    assert lower > 5
 
 
 def test_schedules_are_checked_in_integers() -> None:
