@@ -8,10 +8,8 @@ row of that wherever the solution of a program is: proofs/checker/convex_costs.p
 from __future__ import annotations
 
 import itertools
-import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,10 +21,7 @@ from kvopt.solver.relaxations.grid_program.families import coefficients
 from kvopt.solver.stage import Bound, Incumbent
 from kvopt.solver.window_covers import cover_windows
 
-__all__ = ["Prices", "bound_of", "convex", "known_prices", "least_cost", "prices_of", "rougher"]
-
-MOST_LOSS = 0.2
-"""So much less rougher duals may prove at the root (rounds)."""
+__all__ = ["Prices", "convex", "known_prices", "least_cost", "prices_of"]
 
 
 class Prices(NamedTuple):
@@ -136,43 +131,6 @@ def convex(costs: IntArray) -> list[int]:
     return found
 
 
-def bound_of(instance: Instance, prices: Prices) -> Fraction:
-    """Return what prices alone prove of the sum of starts (rounds)."""
-    value = -prices.limit
-    for i, head in enumerate(instance.releases.tolist()):
-        value += least_cost([prices], {0: 1}, i, prices.scale, head)
-    return Fraction(value, prices.scale)
-
-
-def rougher(instance: Instance, prices: Prices) -> Prices:
-    """Return prices whose duals have as few bits as prove nearly the same.
-
-    All multipliers of a certificate have as many bits more than they as a leaf with prices needs.
-    """
-    least = bound_of(instance, prices) - Fraction(MOST_LOSS)
-    while prices.scale % 4 == 0:
-        scale = prices.scale // 4
-        fewer = prices_of(instance, {"scale": scale, "tree": [_quartered(prices.leaf)]})
-        if fewer is None or bound_of(instance, fewer) < least:
-            break
-        prices = fewer
-    return prices
-
-
-def _quartered(leaf: Mapping[str, Any]) -> dict[str, Any]:
-    """Return duals divided by four, with slopes between knots that are integers."""
-    covers = [[m, u, (dual + 2) // 4] for m, u, dual in leaf["covers"] if dual > 1]
-    families = []
-    for each in leaf.get("first_completion", ()):
-        knots = each["knots"]
-        step = math.lcm(*(v - u for (u, _), (v, _) in itertools.pairwise(knots)))
-        knots = [[u, step * ((dual + 2 * step) // (4 * step))] for u, dual in knots]
-        if any(dual for _, dual in knots):
-            families.append({"heights": each["heights"], "knots": knots})
-    found = {"memory": [], "covers": covers, "branch": []}
-    return {**found, "first_completion": families} if families else found
-
-
 def known_prices(state: Incumbent, stop: Stopping) -> list[Prices]:
     """Return the duals of the best grid program so far; of a small one if there is none.
 
@@ -201,4 +159,4 @@ def known_prices(state: Incumbent, stop: Stopping) -> list[Prices]:
                 state.prove(Bound(value, rule, proof))
     best = state.best(rule)
     found = prices_of(instance, best.proof) if best is not None and best.proof else None
-    return [] if found is None else [rougher(instance, found)]
+    return [] if found is None else [found]

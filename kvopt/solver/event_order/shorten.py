@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kvopt.model.stopping import Stopping
+from kvopt.solver.event_order.conflicts import Conflicts
 from kvopt.solver.event_order.linear_program import START, Requests
 from kvopt.solver.event_order.records import (
     AT,
@@ -26,32 +27,34 @@ from kvopt.solver.event_order.search_kernel import (
     DONE,
     EVENT_ORDER,
     MORE,
+    Room,
     enter_path,
     room_for,
 )
 
-__all__ = ["Shortening", "shortened", "size_of"]
+__all__ = ["Shortening", "room_after", "shortened", "size_of"]
 
 PASSES = (
-    (30_000, (8,), 1.05),
-    (10_000, (6, 10), 1.05),
-    (3_000, (6, 10), 1.05),
-    (1_000, (6, 10), 1.05),
-    (300, (6, 10), 1.05),
-    (100, (6, 10), 1.05),
-    (30, (6, 10), 1.05),
-    (3_000, (8, 16), 1.05),
-    (1_000, (8, 16), 1.05),
-    (300, (8, 16), 1.05),
-    (100, (8, 16), 1.05),
-    (30, (8, 16), 1.05),
+    (10**9, (8, 12)),
+    (30_000, (8,)),
+    (10_000, (6, 10)),
+    (3_000, (6, 10)),
+    (1_000, (6, 10)),
+    (300, (6, 10)),
+    (100, (6, 10)),
+    (30, (6, 10)),
+    (3_000, (8, 16)),
+    (1_000, (8, 16)),
+    (300, (8, 16)),
+    (100, (8, 16)),
+    (30, (8, 16)),
 )
-"""Parts of at most so many nodes are searched again, one search after another trying so many pairs,
-and taking at most this part of their nodes.  Large parts come first, because they gain the most for
-their time; sizes of searches of all differ so much that it is no use to wait for a long one."""
+"""Parts of at most so many nodes are searched again, one search after another trying so many pairs.
+Large parts come first, because they gain the most for their time."""
 
-LEAST = 6
-"""No smaller part is searched again."""
+LEAST, MORE_NODES = 6, 1.05
+"""No smaller part is searched again; a search may take so many times as many nodes, some of which
+are not written down."""
 
 MORE_DEPTH, MORE_SPLITS, SLICE = 100, 60, 50
 """A part may take so many decisions more, splits of starts among them; nodes between two looks at
@@ -59,6 +62,15 @@ the clock."""
 
 OF_NODE, OF_ROW = 13, 30
 """What a node takes in a certificate, and a row (bytes), roughly."""
+
+
+def room_after(n: int, depths: int, learnt: Conflicts | None) -> Room:
+    """Return room for n requests and so many decisions, with what a search has learnt before."""
+    room = room_for(n, depths)
+    if learnt is not None:
+        room.conflicts.activity[:] = learnt.activity
+        room.conflicts.unit[:] = learnt.unit
+    return room
 
 
 class Shortening:
@@ -76,15 +88,23 @@ class Shortening:
         Pivots of what is tried.
     stop
         How long it may take.
+    learnt
+        What a search before has learnt about states that leaves need; None if there was none.
     """
 
     def __init__(
-        self, requests: Requests, wanted: int, margin: float, pivots: int, stop: Stopping
+        self,
+        requests: Requests,
+        wanted: int,
+        margin: float,
+        pivots: int,
+        stop: Stopping,
+        learnt: Conflicts | None = None,
     ) -> None:
         self.requests, self.wanted, self.margin = requests, wanted, margin
         self.pivots, self.stop = pivots, stop
         self.n = len(requests.outputs)
-        self.room = room_for(self.n, MORE_DEPTH)
+        self.room = room_after(self.n, MORE_DEPTH, learnt)
 
     def searched(
         self, decided: Sequence[tuple[int, int, int, int]], trials: int, most: int
@@ -102,7 +122,7 @@ class Shortening:
         """
         depths = len(decided) + MORE_DEPTH
         if depths > len(self.room.path.counts):
-            self.room = room_for(self.n, 2 * depths)
+            self.room = room_after(self.n, 2 * depths, self.room.conflicts)
         enter_path(self.room, decided)
         tree = tree_for(self.n, most + SLICE)
         splits = MORE_SPLITS + sum(kind == SPLIT for kind, *_ in decided)
@@ -137,11 +157,11 @@ def shortened(shortening: Shortening, tree: Tree, records: int, enough: int) -> 
     enough
         It need not take less than so many bytes.
     """
-    for most, trials, share in PASSES:
+    for most, trials in PASSES:
         leaves = slice(0, int((tree.nodes[:records, 5] >= 0).sum()))
         if size_of(tree, records, leaves) <= enough or shortening.stop.over():
             break
-        tree, records = with_smaller_parts(shortening, tree, records, most, trials, share)
+        tree, records = with_smaller_parts(shortening, tree, records, most, trials)
     return tree, records
 
 
@@ -151,7 +171,6 @@ def with_smaller_parts(
     records: int,
     most: int,
     trials: Sequence[int],
-    share: float,
 ) -> tuple[Tree, int]:
     """Return a tree in whose parts of at most so many nodes others take their place, if smaller."""
     parts = parts_of(tree, records)
@@ -184,7 +203,7 @@ def with_smaller_parts(
         leaves = slice(int(first[number]), int(first[number + size]))
         room, least = leaves.stop - leaves.start, size_of(tree, size, leaves)
         for pairs in trials if size >= LEAST else ():
-            found = shortening.searched(decided, pairs, math.ceil(share * count))
+            found = shortening.searched(decided, pairs, math.ceil(MORE_NODES * count))
             if found is None or found[1] > size or found[2] > room:
                 continue
             taken = size_of(found[0], found[1], slice(0, found[2]))
