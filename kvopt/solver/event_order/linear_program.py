@@ -46,6 +46,7 @@ __all__ = [
     "set_heads",
     "weight_of_prices",
     "windows_of",
+    "without_prices",
 ]
 
 BEFORE, RUNNING, AFTER = 0, 1, 2
@@ -170,6 +171,11 @@ def requests_of(instance: Instance, prices: Sequence[Prices] = ()) -> Requests:
         costs,
         np.array([each.limit / each.scale for each in prices]),
     )
+
+
+def without_prices(requests: Requests) -> Requests:
+    """Return the requests of an instance without rows of prices."""
+    return requests._replace(costs=requests.costs[:0], limits=requests.limits[:0])
 
 
 def windows_of(instance: Instance, level: int) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kvopt.model.stopping import Stopping
 from kvopt.solver.event_order.conflicts import Conflicts
-from kvopt.solver.event_order.linear_program import START, Requests
+from kvopt.solver.event_order.linear_program import START, Requests, without_prices
 from kvopt.solver.event_order.records import (
     AT,
     BEST,
@@ -35,22 +35,23 @@ from kvopt.solver.event_order.search_kernel import (
 __all__ = ["Shortening", "room_after", "shortened", "size_of"]
 
 PASSES = (
-    (10**9, (8, 12)),
-    (30_000, (8,)),
-    (10_000, (6, 10)),
-    (3_000, (6, 10)),
-    (1_000, (6, 10)),
-    (300, (6, 10)),
-    (100, (6, 10)),
-    (30, (6, 10)),
-    (3_000, (8, 16)),
-    (1_000, (8, 16)),
-    (300, (8, 16)),
-    (100, (8, 16)),
-    (30, (8, 16)),
+    (10**9, ((12, False), (8, True), (12, True))),
+    (30_000, ((8, True), (12, False))),
+    (10_000, ((6, True), (10, False))),
+    (3_000, ((6, False), (10, True))),
+    (1_000, ((6, True), (10, False))),
+    (300, ((6, False), (10, True))),
+    (100, ((6, True), (10, False))),
+    (30, ((6, False), (10, True))),
+    (3_000, ((8, True), (16, False))),
+    (1_000, ((8, False), (16, True))),
+    (300, ((8, True), (16, False))),
+    (100, ((8, False), (16, True))),
+    (30, ((8, True), (16, False))),
 )
-"""Parts of at most so many nodes are searched again, one search after another trying so many pairs.
-Large parts come first, because they gain the most for their time."""
+"""Parts of at most so many nodes are searched again, one search after another: with so many pairs
+tried, and with prices or without.  Large parts come first, because they gain the most for their
+time."""
 
 LEAST, MORE_NODES = 6, 1.05
 """No smaller part is searched again; a search may take so many times as many nodes, some of which
@@ -101,13 +102,18 @@ class Shortening:
         stop: Stopping,
         learnt: Conflicts | None = None,
     ) -> None:
-        self.requests, self.wanted, self.margin = requests, wanted, margin
+        self.requests, self.plain = requests, without_prices(requests)
+        self.wanted, self.margin = wanted, margin
         self.pivots, self.stop = pivots, stop
         self.n = len(requests.outputs)
         self.room = room_after(self.n, MORE_DEPTH, learnt)
 
     def searched(
-        self, decided: Sequence[tuple[int, int, int, int]], trials: int, most: int
+        self,
+        decided: Sequence[tuple[int, int, int, int]],
+        most: int,
+        trials: int,
+        priced: bool = True,
     ) -> tuple[Tree, int, int] | None:
         """Return a tree below some decisions, its records and leaves; None if it takes too much.
 
@@ -115,10 +121,12 @@ class Shortening:
         ----------
         decided
             The decisions.
-        trials
-            About so many pairs are tried at a node.
         most
             About so many nodes may be solved.
+        trials
+            About so many pairs are tried at a node.
+        priced
+            Whether it has prices, without which a node takes two thirds of the time.
         """
         depths = len(decided) + MORE_DEPTH
         if depths > len(self.room.path.counts):
@@ -129,9 +137,10 @@ class Shortening:
         cut = self.wanted - 1 + self.margin
         open_nodes = open_root(self.n, self.wanted, cut, depths, len(decided), splits)
         end, numbers = MORE, open_nodes.numbers
+        requests = self.requests if priced else self.plain
         while end == MORE and numbers[NODES] < most and not self.stop.over():
             end = EVENT_ORDER.compiled(self.stop).explore(
-                self.requests, open_nodes, tree, self.room, SLICE, self.pivots, trials, self.margin
+                requests, open_nodes, tree, self.room, SLICE, self.pivots, trials, self.margin
             )
         given_up = numbers[BEST] < self.wanted or open_nodes.least[0] < np.inf
         if end != DONE or numbers[LOST] or given_up:
@@ -157,11 +166,11 @@ def shortened(shortening: Shortening, tree: Tree, records: int, enough: int) -> 
     enough
         It need not take less than so many bytes.
     """
-    for most, trials in PASSES:
+    for most, searches in PASSES:
         leaves = slice(0, int((tree.nodes[:records, 5] >= 0).sum()))
         if size_of(tree, records, leaves) <= enough or shortening.stop.over():
             break
-        tree, records = with_smaller_parts(shortening, tree, records, most, trials)
+        tree, records = with_smaller_parts(shortening, tree, records, most, searches)
     return tree, records
 
 
@@ -170,7 +179,7 @@ def with_smaller_parts(
     tree: Tree,
     records: int,
     most: int,
-    trials: Sequence[int],
+    searches: Sequence[tuple[int, bool]],
 ) -> tuple[Tree, int]:
     """Return a tree in whose parts of at most so many nodes others take their place, if smaller."""
     parts = parts_of(tree, records)
@@ -202,8 +211,8 @@ def with_smaller_parts(
         best, begin, count = tree, number, size
         leaves = slice(int(first[number]), int(first[number + size]))
         room, least = leaves.stop - leaves.start, size_of(tree, size, leaves)
-        for pairs in trials if size >= LEAST else ():
-            found = shortening.searched(decided, pairs, math.ceil(MORE_NODES * count))
+        for search in searches if size >= LEAST else ():
+            found = shortening.searched(decided, math.ceil(MORE_NODES * count), *search)
             if found is None or found[1] > size or found[2] > room:
                 continue
             taken = size_of(found[0], found[1], slice(0, found[2]))
