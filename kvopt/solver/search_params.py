@@ -215,7 +215,7 @@ class EventOrderParams:
     most_requests: int = 16
     most_briefly: int = 24
     least_output: int = 150
-    brief_nodes: int = 50_000
+    brief_nodes: int = 80_000
     slice_nodes: int = 500
     trial_pivots: int = 10
     most_trials: int = 4

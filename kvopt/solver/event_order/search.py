@@ -38,6 +38,9 @@ LEAST_MARGIN, MARGIN, MOST_MARGIN = 0.01, 1e-9, 0.5
 """How much less than 1 what is to be beaten is exceeded by at least, its part of the cost, at
 most."""
 
+WRITING = 5e-5
+"""Writing a node down takes so long, roughly (seconds); shortening leaves time for it."""
+
 OTHER_TRIALS = (8, 2)
 """So many pairs are tried where the usual number is not enough: runs differ much in their sizes."""
 
@@ -182,7 +185,8 @@ class Search:
         tree, records = run.tree, int(run.open_nodes.numbers[RECORDS])
         if not self.state.certify:
             return tree, records
-        share = self.params.shorten_share * stop.left()
+        left = stop.left()
+        share = max(0.0, min(self.params.shorten_share * left, left - WRITING * records))
         shortening = Shortening(
             self.requests,
             target - self.fixed,

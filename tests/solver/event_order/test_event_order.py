@@ -434,7 +434,8 @@ def test_it_stops() -> None:
     stop = Stopping(60)
     stop.interrupt()
     assert run_alone(EventOrder(), instance, starts, stop).lower_bound == 0
-    brief = run_alone(EventOrder(brief=True), instance, starts, Stopping(60))
+    params = SolverParams(event_order=EventOrderParams(brief_nodes=9_000))
+    brief = run_alone(EventOrder(brief=True), instance, starts, Stopping(60), params)
     assert brief.lower_bound == 0
     params = SolverParams(event_order=EventOrderParams(most_depth=4))
     assert run_alone(EventOrder(), instance, starts, Stopping(60), params).rule != "event-order"
