@@ -39,6 +39,9 @@ LARGER_LIMITS = ("--max-steps", "20000000000", "--max-memory", "8000")
 LEAST_CHECK_SECONDS = 2.0
 """So long the check of a certificate may take, however short the limit of an instance is."""
 
+MOST_SPACED = 1_000
+"""A list with more elements in a proof, as the nodes of a tree, is written without spaces."""
+
 CHECK_SHARE = 0.05
 """Part of a time limit that is kept for the check of a certificate."""
 
@@ -162,9 +165,15 @@ def write_certificate(path: Path, content: dict[str, Any]) -> None:
 
 
 def certificate_text(content: dict[str, Any]) -> str:
-    """Return the text of a certificate file: a line for each request and node of a tree."""
+    """Return the text of a certificate file: a line for each request and node of a tree.
+
+    Nodes of a large tree have no spaces, of which there would be one for each number.
+    """
     lines = []
     for key, value in content.items():
-        text = laid_out(value, "  ") if key in ("instance", "proof") else json.dumps(value)
+        if key == "proof":
+            text = laid_out(value, "  ", MOST_SPACED)
+        else:
+            text = laid_out(value, "  ") if key == "instance" else json.dumps(value)
         lines.append(f'  "{key}": {text}')
     return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -264,29 +264,45 @@ def text_of(content: Mapping[str, Any]) -> str:
     return laid_out(content, "") + "\n"
 
 
-def laid_out(value: object, indent: str) -> str:
-    """Return JSON with one line for each key and each element of a list."""
+def laid_out(value: object, indent: str, most_spaced: int | None = None) -> str:
+    """Return JSON with one line for each key and each element of a list.
+
+    Parameters
+    ----------
+    value
+        What is written.
+    indent
+        Stands before the last line.
+    most_spaced
+        A list of more elements has no spaces; None if there are always some.
+    """
     inner = indent + "  "
     if isinstance(value, list) and value:
-        return f"[\n{inner}{_lines(value, inner)}\n{indent}]"
+        spaced = most_spaced is None or len(value) <= most_spaced
+        before = inner if spaced else ""
+        return f"[\n{before}{_lines(value, before, spaced)}\n{indent}]"
     if isinstance(value, dict):
-        lines = [f"{inner}{json.dumps(k)}: {laid_out(v, inner)}" for k, v in value.items()]
+        rows = [
+            (json.dumps(key), laid_out(each, inner, most_spaced)) for key, each in value.items()
+        ]
+        lines = [f"{inner}{key}: {text}" for key, text in rows]
         return "{\n" + ",\n".join(lines) + "\n" + indent + "}"
     return json.dumps(value)
 
 
-def _lines(values: list[Any], indent: str) -> str:
+def _lines(values: list[Any], indent: str, spaced: bool) -> str:
     """Return the elements of a list as JSON, a line for each, all but the first indented.
 
     Where every element is an object, or every one a list, and none holds another, all are written
     at once: then each bracket that opens one begins an element.
     """
+    comma, colon = (", ", ": ") if spaced else (",", ":")
     for kind, opens, closes in ((dict, "{", "}"), (list, "[", "]")):
         if all(isinstance(value, kind) for value in values):
-            text = json.dumps(values)[1:-1]
+            text = json.dumps(values, separators=(comma, colon))[1:-1]
             if text.count(opens) == len(values):
-                return text.replace(f"{closes}, {opens}", f"{closes},\n{indent}{opens}")
-    return f",\n{indent}".join([json.dumps(value) for value in values])
+                return text.replace(f"{closes}{comma}{opens}", f"{closes},\n{indent}{opens}")
+    return f",\n{indent}".join([json.dumps(each, separators=(comma, colon)) for each in values])
 
 
 def _object(

@@ -180,7 +180,7 @@ class EventOrderParams:
     slice_nodes
         Nodes between two looks at the clock.
     trial_pivots
-        Pivots for each part of what may be branched on; a node may take ten times as many.
+        Pivots for each part of what may be branched on; a node may take twenty times as many.
     most_trials
         Pairs are tried at one completion after another until there are so many.
     most_depth
@@ -215,9 +215,9 @@ class EventOrderParams:
     most_requests: int = 16
     most_briefly: int = 24
     least_output: int = 150
-    brief_nodes: int = 50_000
+    brief_nodes: int = 80_000
     slice_nodes: int = 500
-    trial_pivots: int = 60
+    trial_pivots: int = 10
     most_trials: int = 4
     most_depth: int = 600
     most_records: int = 400_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import pytest
@@ -59,3 +60,18 @@ def test_arrival_times_stay_out(releases: list[int]) -> None:
     assert write.checked(content)[0].holds
     assert "arrival_ms" not in write.certificate_text(content)
     assert content["instance_sha256"] == instance.digest()
+
+
+def test_large_trees_have_no_spaces() -> None:
+    """They say the same, a node in each line, and take less."""
+    content = write.certificate(solve_certified(generate_random("tiny", 0, 6), 60))
+    texts = []
+    for number in (write.MOST_SPACED, write.MOST_SPACED + 1):
+        nodes = [{"rows": [[2, "gap", 0, 1], [3, "memory", 1, 0]]}, {"at": [0, 1]}] * number
+        content["proof"] = {"rule": "event-order", "scale": 8, "tree": nodes[:number]}
+        texts.append(write.certificate_text(content))
+        assert json.loads(texts[-1]) == content
+        assert texts[-1].count("\n") > number
+    assert '[2, "gap", 0, 1]' in texts[0]
+    assert '\n{"rows":[[2,"gap",0,1],[3,"memory",1,0]]},\n{"at":[0,1]},\n' in texts[1]
+    assert len(texts[1]) < 0.8 * len(texts[0])

@@ -46,6 +46,7 @@ __all__ = [
     "set_heads",
     "weight_of_prices",
     "windows_of",
+    "without_prices",
 ]
 
 BEFORE, RUNNING, AFTER = 0, 1, 2
@@ -170,6 +171,11 @@ def requests_of(instance: Instance, prices: Sequence[Prices] = ()) -> Requests:
         costs,
         np.array([each.limit / each.scale for each in prices]),
     )
+
+
+def without_prices(requests: Requests) -> Requests:
+    """Return the requests of an instance without rows of prices."""
+    return requests._replace(costs=requests.costs[:0], limits=requests.limits[:0])
 
 
 def windows_of(instance: Instance, level: int) -> Any:
@@ -498,6 +504,7 @@ def raise_bound(
     scratch: Scratch,
     cut: float,
     pivots: int,
+    areas: bool,
 ) -> tuple[float, int]:
     """Raise the value of the program of a node as far as it goes.
 
@@ -513,6 +520,8 @@ def raise_bound(
         A value (sum of starts) that is enough.
     pivots
         At most so many.
+    areas
+        Whether rows of areas come in, which take as long to look for as all others.
 
     Returns
     -------
@@ -539,7 +548,8 @@ def raise_bound(
         scratch.row[0] = -1
         offer_decided(requests, path, states, sides, scratch)
         offer_memory(requests, path, states, scratch)
-        offer_areas(requests, scratch)
+        if areas:
+            offer_areas(requests, scratch)
         offer_prices(requests, scratch)
         if scratch.row[0] < 0:
             break

@@ -28,9 +28,8 @@ from kvopt.solver.event_order.search_kernel import (
     FAILED,
     MORE,
     Room,
-    room_for,
 )
-from kvopt.solver.event_order.shorten import Shortening, shortened
+from kvopt.solver.event_order.shorten import Shortening, room_after, shortened
 from kvopt.solver.stage import Bound, Incumbent
 
 __all__ = ["Run", "Search", "close", "raise_by_steps"]
@@ -38,6 +37,9 @@ __all__ = ["Run", "Search", "close", "raise_by_steps"]
 LEAST_MARGIN, MARGIN, MOST_MARGIN = 0.01, 1e-9, 0.5
 """How much less than 1 what is to be beaten is exceeded by at least, its part of the cost, at
 most."""
+
+WRITING = 5e-5
+"""Writing a node down takes so long, roughly (seconds); shortening leaves time for it."""
 
 OTHER_TRIALS = (8, 2)
 """So many pairs are tried where the usual number is not enough: runs differ much in their sizes."""
@@ -88,13 +90,24 @@ class Search:
         self.margin = LEAST_MARGIN + MARGIN * max(state.objective, best)
         self.requests = requests_of(self.instance, prices)
 
-    def begin(self, target: int, trials: int | None = None) -> Run:
-        """Return a run with a target (rounds) that has not begun; pairs are tried as usual."""
+    def begin(self, target: int, trials: int | None = None, before: Run | None = None) -> Run:
+        """Return a run with a target (rounds) that has not begun.
+
+        Parameters
+        ----------
+        target
+            The target.
+        trials
+            About so many pairs are tried at a node; None for the usual number.
+        before
+            A run from which it takes over what that has learnt of states that leaves need.
+        """
         params, n = self.params, len(self.instance)
         best = self.state.objective - self.fixed
         cut = target - self.fixed - 1 + self.margin
         open_nodes = open_root(n, best, cut, params.most_depth)
-        tree, room = tree_for(n, params.most_records), room_for(n, params.most_depth)
+        learnt = None if before is None else before.room.conflicts
+        tree, room = tree_for(n, params.most_records), room_after(n, params.most_depth, learnt)
         return Run(target, open_nodes, tree, room, trials or params.most_trials)
 
     def go_on(self, run: Run, stop: Stopping, most_nodes: int | None = None) -> int:
@@ -172,13 +185,15 @@ class Search:
         tree, records = run.tree, int(run.open_nodes.numbers[RECORDS])
         if not self.state.certify:
             return tree, records
-        share = self.params.shorten_share * stop.left()
+        left = stop.left()
+        share = max(0.0, min(self.params.shorten_share * left, left - WRITING * records))
         shortening = Shortening(
             self.requests,
             target - self.fixed,
             self.margin,
             self.params.trial_pivots,
             stop.part(share),
+            run.room.conflicts,
         )
         return shortened(shortening, tree, records, self.params.short_enough)
 
@@ -205,12 +220,13 @@ def raise_by_steps(state: Incumbent, stop: Stopping) -> None:
     search = Search(state, known_prices(state, stop))
     if state.closed or stop.over():
         return
-    end = MORE
-    for trials in (None, *OTHER_TRIALS):
-        whole = search.begin(state.objective, trials)
-        end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
+    whole = search.begin(state.objective)
+    end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
+    for trials in OTHER_TRIALS:
         if end == DONE or stop.over():
             break
+        whole = search.begin(state.objective, trials, whole)
+        end = search.go_on(whole, stop.part(params.whole_share * stop.left()))
     runs = [] if end == DONE else _steps(search, stop)
     if end == MORE and not (runs and runs[0].target >= state.objective):
         share = params.later_share if runs else params.whole_share

@@ -29,8 +29,10 @@ from kvopt.solver.event_order.conflicts import (
     remember,
     weigh_rows,
 )
+from kvopt.solver.event_order.fewer_rows import drop_rows, refresh_heads, row_that_goes, value_of
 from kvopt.solver.event_order.linear_program import (
     BOUND,
+    CLOSED,
     EMPTY,
     RUNNING,
     Basis,
@@ -175,7 +177,16 @@ def try_parts(
         if set_heads(requests, room.path, states + 1, sides, room.tried.heads):
             copy_basis(room.basis, depth, room.trial, 0)
             least, end = raise_bound(
-                requests, room.path, states + 1, sides, room.trial, 0, room.tried, cut, pivots
+                requests,
+                room.path,
+                states + 1,
+                sides,
+                room.trial,
+                0,
+                room.tried,
+                cut,
+                pivots,
+                False,
             )
             if end == BOUND:
                 gain = min(gain, least - value)
@@ -366,8 +377,10 @@ def solve_node(
     for turn in range(2):
         value, end = raise_bound(
             requests, room.path, states, sides, room.basis, depth, room.scratch,
-            open_nodes.cut[0], 10 * pivots,
+            open_nodes.cut[0], 20 * pivots, True,
         )  # fmt: skip
+        if end == CLOSED:
+            drop_rows(requests, room.basis, depth, room.scratch, open_nodes.cut[0])
         sound = weigh_rows(
             requests, room.path, states, sides, room.basis, depth, room.scratch,
             room.conflicts, end == EMPTY,
@@ -406,7 +419,7 @@ def explore(
     nodes
         How many.
     pivots
-        Pivots of a program where it is tried what to branch on; a node has ten times as many.
+        Pivots of a program where it is tried what to branch on; a node has twenty times as many.
     most
         About so many pairs are tried.
     margin
@@ -515,6 +528,10 @@ EVENT_ORDER = Kernel(
         record,
         record_leaf,
         replace,
+        value_of,
+        refresh_heads,
+        row_that_goes,
+        drop_rows,
         keep_all,
         lift_kept,
         heads_of_kept,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from kvopt.model.stopping import Stopping
-from kvopt.solver.event_order.linear_program import START, Requests
+from kvopt.solver.event_order.conflicts import Conflicts
+from kvopt.solver.event_order.linear_program import START, Requests, without_prices
 from kvopt.solver.event_order.records import (
     AT,
     BEST,
@@ -25,26 +27,35 @@ from kvopt.solver.event_order.search_kernel import (
     DONE,
     EVENT_ORDER,
     MORE,
+    Room,
     enter_path,
     room_for,
 )
 
-__all__ = ["Shortening", "shortened", "size_of"]
+__all__ = ["Shortening", "room_after", "shortened", "size_of"]
 
 PASSES = (
-    (10**9, (2, 4, 8)),
-    (4_000, (1, 4)),
-    (600, (1, 4)),
-    (60, (1, 4)),
-    (600, (8, 20)),
-    (60, (8, 20)),
-    (200, (1, 2, 4, 8)),
+    (10**9, ((12, False), (8, True), (12, True))),
+    (30_000, ((8, True), (12, False))),
+    (10_000, ((6, True), (10, False))),
+    (3_000, ((6, False), (10, True))),
+    (1_000, ((6, True), (10, False))),
+    (300, ((6, False), (10, True))),
+    (100, ((6, True), (10, False))),
+    (30, ((6, False), (10, True))),
+    (3_000, ((8, True), (16, False))),
+    (1_000, ((8, False), (16, True))),
+    (300, ((8, True), (16, False))),
+    (100, ((8, False), (16, True))),
+    (30, ((8, True), (16, False))),
 )
-"""Parts of at most so many nodes are searched again, one search after another trying so many pairs;
-quick passes come first."""
+"""Parts of at most so many nodes are searched again, one search after another: with so many pairs
+tried, and with prices or without.  Large parts come first, because they gain the most for their
+time."""
 
-LEAST, MORE_NODES = 6, 1.25
-"""No smaller part is searched again; a search may take so many times as many nodes."""
+LEAST, MORE_NODES = 6, 1.05
+"""No smaller part is searched again; a search may take so many times as many nodes, some of which
+are not written down."""
 
 MORE_DEPTH, MORE_SPLITS, SLICE = 100, 60, 50
 """A part may take so many decisions more, splits of starts among them; nodes between two looks at
@@ -52,6 +63,15 @@ the clock."""
 
 OF_NODE, OF_ROW = 13, 30
 """What a node takes in a certificate, and a row (bytes), roughly."""
+
+
+def room_after(n: int, depths: int, learnt: Conflicts | None) -> Room:
+    """Return room for n requests and so many decisions, with what a search has learnt before."""
+    room = room_for(n, depths)
+    if learnt is not None:
+        room.conflicts.activity[:] = learnt.activity
+        room.conflicts.unit[:] = learnt.unit
+    return room
 
 
 class Shortening:
@@ -69,32 +89,58 @@ class Shortening:
         Pivots of what is tried.
     stop
         How long it may take.
+    learnt
+        What a search before has learnt about states that leaves need; None if there was none.
     """
 
     def __init__(
-        self, requests: Requests, wanted: int, margin: float, pivots: int, stop: Stopping
+        self,
+        requests: Requests,
+        wanted: int,
+        margin: float,
+        pivots: int,
+        stop: Stopping,
+        learnt: Conflicts | None = None,
     ) -> None:
-        self.requests, self.wanted, self.margin = requests, wanted, margin
+        self.requests, self.plain = requests, without_prices(requests)
+        self.wanted, self.margin = wanted, margin
         self.pivots, self.stop = pivots, stop
         self.n = len(requests.outputs)
-        self.room = room_for(self.n, MORE_DEPTH)
+        self.room = room_after(self.n, MORE_DEPTH, learnt)
 
     def searched(
-        self, decided: Sequence[tuple[int, int, int, int]], trials: int, most: int
+        self,
+        decided: Sequence[tuple[int, int, int, int]],
+        most: int,
+        trials: int,
+        priced: bool = True,
     ) -> tuple[Tree, int, int] | None:
-        """Return a tree below some decisions, its records and leaves; None if it is larger."""
+        """Return a tree below some decisions, its records and leaves; None if it takes too much.
+
+        Parameters
+        ----------
+        decided
+            The decisions.
+        most
+            About so many nodes may be solved.
+        trials
+            About so many pairs are tried at a node.
+        priced
+            Whether it has prices, without which a node takes two thirds of the time.
+        """
         depths = len(decided) + MORE_DEPTH
         if depths > len(self.room.path.counts):
-            self.room = room_for(self.n, 2 * depths)
+            self.room = room_after(self.n, 2 * depths, self.room.conflicts)
         enter_path(self.room, decided)
-        tree = tree_for(self.n, 2 * most)
+        tree = tree_for(self.n, most + SLICE)
         splits = MORE_SPLITS + sum(kind == SPLIT for kind, *_ in decided)
         cut = self.wanted - 1 + self.margin
         open_nodes = open_root(self.n, self.wanted, cut, depths, len(decided), splits)
         end, numbers = MORE, open_nodes.numbers
-        while end == MORE and numbers[NODES] < MORE_NODES * most and not self.stop.over():
+        requests = self.requests if priced else self.plain
+        while end == MORE and numbers[NODES] < most and not self.stop.over():
             end = EVENT_ORDER.compiled(self.stop).explore(
-                self.requests, open_nodes, tree, self.room, SLICE, self.pivots, trials, self.margin
+                requests, open_nodes, tree, self.room, SLICE, self.pivots, trials, self.margin
             )
         given_up = numbers[BEST] < self.wanted or open_nodes.least[0] < np.inf
         if end != DONE or numbers[LOST] or given_up:
@@ -120,16 +166,20 @@ def shortened(shortening: Shortening, tree: Tree, records: int, enough: int) -> 
     enough
         It need not take less than so many bytes.
     """
-    for most, trials in PASSES:
+    for most, searches in PASSES:
         leaves = slice(0, int((tree.nodes[:records, 5] >= 0).sum()))
         if size_of(tree, records, leaves) <= enough or shortening.stop.over():
             break
-        tree, records = with_smaller_parts(shortening, tree, records, most, trials)
+        tree, records = with_smaller_parts(shortening, tree, records, most, searches)
     return tree, records
 
 
 def with_smaller_parts(
-    shortening: Shortening, tree: Tree, records: int, most: int, trials: Sequence[int]
+    shortening: Shortening,
+    tree: Tree,
+    records: int,
+    most: int,
+    searches: Sequence[tuple[int, bool]],
 ) -> tuple[Tree, int]:
     """Return a tree in whose parts of at most so many nodes others take their place, if smaller."""
     parts = parts_of(tree, records)
@@ -161,8 +211,8 @@ def with_smaller_parts(
         best, begin, count = tree, number, size
         leaves = slice(int(first[number]), int(first[number + size]))
         room, least = leaves.stop - leaves.start, size_of(tree, size, leaves)
-        for pairs in trials if size >= LEAST else ():
-            found = shortening.searched(decided, pairs, count)
+        for search in searches if size >= LEAST else ():
+            found = shortening.searched(decided, math.ceil(MORE_NODES * count), *search)
             if found is None or found[1] > size or found[2] > room:
                 continue
             taken = size_of(found[0], found[1], slice(0, found[2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
@@ -15,22 +16,33 @@ from kvopt.certificates.checker import verdicts
 from kvopt.certificates.solve import solve_certified
 from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
+from kvopt.solver.event_order.fewer_rows import drop_rows, value_of
 from kvopt.solver.event_order.linear_program import (
     AREA,
+    BEFORE,
+    BOUND,
+    CLOSED,
     GAP,
     MEMORY,
+    RUNNING,
+    START,
+    raise_bound,
     requests_of,
+    reset,
+    set_heads,
 )
 from kvopt.solver.event_order.prices import Prices, convex, known_prices, least_cost
 from kvopt.solver.event_order.proof import Said, _Leaves, _Writer, proof_of
-from kvopt.solver.event_order.records import BEST, LEAF, RECORDS, open_root, parts_of, tree_for
+from kvopt.solver.event_order.records import AT, BEST, LEAF, RECORDS, open_root, parts_of, tree_for
 from kvopt.solver.event_order.search import Search
 from kvopt.solver.event_order.search_kernel import (
     DONE,
     EVENT_ORDER,
     FAILED,
     MORE,
+    Room,
     branch,
+    enter_path,
     is_schedule,
     room_for,
 )
@@ -241,7 +253,7 @@ def test_parts_are_replaced_by_smaller_ones(priced: bool) -> None:
 
 def test_a_certificate_that_is_asked_for_is_shortened() -> None:
     """Until it is short enough, and only if one is asked for."""
-    instance = generate_random("small:requests=7", 1, 3)
+    instance = generate_random("small:requests=7", 1, 0)
     sizes = []
     for certify, enough in ((False, 0), (True, 10**9), (True, 0)):
         params = SolverParams(event_order=EventOrderParams(short_enough=enough))
@@ -252,6 +264,27 @@ def test_a_certificate_that_is_asked_for_is_shortened() -> None:
         assert state.certified.proof is not None
         sizes.append(len(state.certified.proof["tree"]))
     assert sizes[0] == sizes[1] > sizes[2]
+
+
+def test_runs_go_on_from_what_was_learnt() -> None:
+    """They begin with the states that leaves needed, and change a copy of their own."""
+    instance = generate_random("small:requests=7", 1, 3)
+    state = Incumbent(instance, SolverParams.usual())
+    state.offer(solve(instance, 10).starts)
+    search = Search(state)
+    run = search.run(state.objective, Stopping())
+    assert run is not None
+    learnt = run.room.conflicts.activity.copy()
+    assert learnt.max() > 0
+    assert not search.begin(state.objective).room.conflicts.activity.any()
+    later = search.begin(state.objective, None, run)
+    assert (later.room.conflicts.activity == learnt).all()
+    assert later.room.conflicts.unit[0] == run.room.conflicts.unit[0] > 1
+    assert search.go_on(later, Stopping()) == DONE
+    assert (run.room.conflicts.activity == learnt).all()
+    assert (later.room.conflicts.activity != learnt).any()
+    small = Shortening(search.requests, 1, search.margin, 10, Stopping(), run.room.conflicts)
+    assert (small.room.conflicts.activity == learnt).all()
 
 
 def test_a_leaf_that_no_search_closes_proves_less() -> None:
@@ -312,6 +345,71 @@ def test_rows_of_the_kernel_are_those_of_the_proof() -> None:
     assert {GAP, MEMORY, AREA} <= kinds
 
 
+def opened(instance: Instance, decided: Sequence[tuple[int, int, int, int]] = ()) -> Room:
+    """Return room in which the root is to be solved, below some decisions, at depth 0."""
+    requests, room = requests_of(instance), room_for(len(instance), 30)
+    enter_path(room, decided)
+    set_heads(requests, room.path, len(decided), 0, room.scratch.heads)
+    reset(requests, room.basis, 0)
+    return room
+
+
+def test_a_leaf_keeps_the_rows_that_it_needs() -> None:
+    """They prove the cut, are a combination of rows as before, and others are left out."""
+    rng = random.Random(101)
+    before = after = 0
+    for number in range(40):
+        instance = generate_random("long", 1, number)
+        n, leaves = len(instance), _Leaves(instance)
+        pairs = rng.sample(list(itertools.permutations(range(n), 2)), 12)
+        decided = [(AT, k, j, rng.choice([BEFORE, RUNNING, RUNNING])) for k, j in pairs]
+        if leaves.said(decided) is None:
+            decided = decided[:3]
+        ends = []
+        for cut in (1e9, None):
+            room = opened(instance, decided)
+            args = (requests_of(instance), room.path, len(decided), 0, room.basis, 0, room.scratch)
+            goal = rng.uniform(0.3, 0.9) * ends[0][0] if cut is None else cut
+            ends.append(raise_bound(*args, goal, 200, True))
+        if ends[0][1] != BOUND:
+            continue
+        assert ends[1][1] == CLOSED
+        rows, duals = room.basis.rows[0], room.basis.duals[0]
+        before += int(((rows[:, 0] != START) & (duals > 1e-9)).sum())
+        drop_rows(args[0], room.basis, 0, room.scratch, goal)
+        after += int(((rows[:, 0] != START) & (duals > 1e-9)).sum())
+        assert value_of(room.basis, 0) >= goal - 1e-6
+        assert duals.min() >= 0
+        total, right = np.zeros(n), 0.0
+        for row, dual in zip(rows.tolist(), duals.tolist(), strict=True):
+            column, side, area = leaves.coefficients(row)
+            right += dual * side / area
+            for i, a in column:
+                total[i] += dual * a / area
+        assert np.allclose(total, 1)
+        assert right == pytest.approx(value_of(room.basis, 0))
+    assert 20 < after < 0.8 * before
+
+
+def test_trials_know_less_than_nodes() -> None:
+    """Rows of areas, which they leave out, can only raise a bound."""
+    rng, lower = random.Random(102), 0
+    for _ in range(30):
+        instance = random_problem(rng)
+        bounds = []
+        for areas in (False, True):
+            room = opened(instance)
+            bounds.append(
+                raise_bound(
+                    requests_of(instance), room.path, 0, 0, room.basis, 0, room.scratch,
+                    1e9, 200, areas,
+                )[0]
+            )  # fmt: skip
+        assert bounds[0] <= bounds[1] + 1e-6
+        lower += bounds[0] < bounds[1] - 1e-6
+    assert lower > 5
+
+
 def test_schedules_are_checked_in_integers() -> None:
     requests = requests_of(TWO)
     assert is_schedule(requests, np.array([0, 6]))
@@ -336,7 +434,8 @@ def test_it_stops() -> None:
     stop = Stopping(60)
     stop.interrupt()
     assert run_alone(EventOrder(), instance, starts, stop).lower_bound == 0
-    brief = run_alone(EventOrder(brief=True), instance, starts, Stopping(60))
+    params = SolverParams(event_order=EventOrderParams(brief_nodes=9_000))
+    brief = run_alone(EventOrder(brief=True), instance, starts, Stopping(60), params)
     assert brief.lower_bound == 0
     params = SolverParams(event_order=EventOrderParams(most_depth=4))
     assert run_alone(EventOrder(), instance, starts, Stopping(60), params).rule != "event-order"
