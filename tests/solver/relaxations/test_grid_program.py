@@ -248,14 +248,18 @@ def test_proofs_that_take_the_checker_too_long_are_left_out() -> None:
 def test_it_ends_where_it_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     turns = []
     monkeypatch.setattr(cutting_planes, "tightened", lambda *given: turns.append(given) or [])
-    params = SolverParams(grid_program=dataclasses.replace(PARAMS, first_knots=40, most_knots=40))
-    state = Incumbent(MIXED, params)
-    state.offer(solve(MIXED, 0).starts)
-    GridRelaxation().run(state, Stopping(60))
-    proved = state.bound.value
-    assert len(turns) == 1
-    for part, more in ((1.01, 1), (1.05, 0)):
-        state.prove(Bound(int(part * proved), "coarse-batch-state"))
+    params = SolverParams(grid_program=dataclasses.replace(PARAMS, first_knots=40, most_knots=80))
+    proved = 0
+    for part, certify, programs in (
+        (0, False, 2),
+        (1.01, False, 2),
+        (1.05, False, 1),
+        (1.05, True, 2),
+    ):
+        state = Incumbent(MIXED, params, certify=certify)
+        state.offer(solve(MIXED, 0).starts)
+        state.prove(Bound(int(part * proved), "grid-program"))  # without a certificate
         turns.clear()
         GridRelaxation().run(state, Stopping(60))
-        assert len(turns) == more
+        proved = proved or state.bound.value
+        assert len(turns) == programs

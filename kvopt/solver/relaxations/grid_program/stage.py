@@ -51,10 +51,10 @@ class GridRelaxation:
             if coarser is not None:
                 program.inherit(coarser)
             self._prove(state, raised(program, stop))
-            if program.bound * (1 + params.most_behind) < state.bound.value:
-                return
             self._prove(state, tightened(program, stop))
-            if program.grid.widest == 1:
+            known = state.certified if state.certify else state.bound
+            behind = program.bound * (1 + params.most_behind) < known.value
+            if behind or program.grid.widest == 1:
                 return
             knots, coarser = 2 * knots, program
 
