@@ -22,9 +22,11 @@ VALUES = st.recursive(
 )
 
 
-@given(st.lists(VALUES, min_size=1, max_size=6))
-def test_lines_are_those_of_each_element(values: list[Any]) -> None:
-    assert _lines(values, "  ") == ",\n  ".join(json.dumps(value) for value in values)
+@given(st.lists(VALUES, min_size=1, max_size=6), st.booleans())
+def test_lines_are_those_of_each_element(values: list[Any], spaced: bool) -> None:
+    separators = (", ", ": ") if spaced else (",", ":")
+    lines = [json.dumps(value, separators=separators) for value in values]
+    assert _lines(values, "  ", spaced) == ",\n  ".join(lines)
 
 
 @given(instances(max_requests=8, latest_release=9))
