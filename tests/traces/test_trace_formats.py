@@ -116,20 +116,20 @@ def random_rows(count: int) -> Iterator[str]:
 
 
 def test_a_large_file_is_streamed(tmp_path: Path) -> None:
-    file, count = tmp_path / "large.csv.gz", 300_000
+    file, count = tmp_path / "large.csv.gz", 100_000
     with gzip.open(file, "wt", compresslevel=1, newline="") as stream:
         stream.write("TIMESTAMP,ContextTokens,GeneratedTokens\r\n")
         stream.writelines(random_rows(count))
     told: list[int] = []
-    selection = Selection(skip=100_000, requests=1000, sample=1)
+    selection = Selection(skip=30_000, requests=1000, sample=1)
     tracemalloc.start()
     try:
         imported = import_trace(AZURE, file, 8192, selection, progress=told.append)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert (imported.read, len(imported.instance)) == (count - 100_000, 1000)
-    assert peak < 500_000  # bytes; the file has 12 million
+    assert (imported.read, len(imported.instance)) == (count - 30_000, 1000)
+    assert peak < 500_000  # bytes; the file has 4 million
     assert told == list(range(10_000, count + 1, 10_000))
 
 
