@@ -16,7 +16,7 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.model.stopping import Stopping
-from kvopt.solver.relaxations.grid_program.exact import bends
+from kvopt.solver.relaxations.grid_program.exact import bends, sum_of
 from kvopt.solver.relaxations.grid_program.families import coefficients, counts_of
 from kvopt.solver.stage import Bound, Incumbent
 from kvopt.solver.window_covers import cover_windows
@@ -85,11 +85,8 @@ def prices_of(instance: Instance, proof: Mapping[str, Any]) -> Prices | None:
     last = max([last, *(u + 1 for _, u, _ in leaf["covers"])])
     limit = sum(m * dual for m, _, dual in leaf["covers"])
     for each in families:
-        knots = each["knots"]
-        total = sum((v - u) * (p + q) for (u, p), (v, q) in itertools.pairwise(knots))
-        total = (total + knots[0][1] + knots[-1][1]) // 2
         most = instance.memory * each["heights"][-1][1] if "heights" in each else each["limit"]
-        limit += most * total
+        limit += most * sum_of(each["knots"])
     windows = {m: cover_windows(instance, m) for m in {m for m, _, _ in leaf["covers"]}}
     by_type = []
     for k, (prompt, output) in enumerate(

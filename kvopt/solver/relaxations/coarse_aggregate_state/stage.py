@@ -80,7 +80,7 @@ class CoarseAggregateState:
             value = ascent.run([guess], stop)
             steps, size = costs.to_check()
             if value is None or steps > params.checked_steps or size > params.checked_bytes:
-                return
+                break
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs

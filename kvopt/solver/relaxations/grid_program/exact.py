@@ -12,7 +12,7 @@ from kvopt.model.instance import Instance
 from kvopt.solver.relaxations.grid_program.families import Families, Heights, Knapsack
 from kvopt.solver.relaxations.grid_program.kernel import GridFunctions
 
-__all__ = ["ExactBound", "bends"]
+__all__ = ["ExactBound", "bends", "sum_of"]
 
 
 class ExactBound:
@@ -52,8 +52,7 @@ class ExactBound:
             number = self._number(entry)
             knots = entry["knots"]
             rows += [(number, r, bend, True) for r, bend in bends(knots)]
-            total = sum((v - u) * (p + q) for (u, p), (v, q) in itertools.pairwise(knots))
-            value -= families.known[number].limit * (total + knots[0][1] + knots[-1][1]) // 2
+            value -= families.known[number].limit * sum_of(knots)
         last = max((r for _, r, _, _ in rows), default=0)
         table = np.array([row[:3] for row in rows], dtype=np.int64).reshape(-1, 3)
         bent = np.array([row[3] for row in rows], dtype=np.bool_)
@@ -98,6 +97,12 @@ class ExactBound:
             if rows not in self._numbers:
                 self._numbers[rows] = self.families.add_knapsack(rows)
         return self._numbers[rows]
+
+
+def sum_of(knots: list[list[int]]) -> int:
+    """Return the sum over all rounds of duals that are linear between knots, 0 outside."""
+    halves = sum((v - u) * (p + q) for (u, p), (v, q) in itertools.pairwise(knots))
+    return (halves + knots[0][1] + knots[-1][1]) // 2
 
 
 def bends(knots: list[list[int]]) -> list[tuple[int, int]]:

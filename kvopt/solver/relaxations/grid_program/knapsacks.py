@@ -4,7 +4,7 @@ What runs in a round fits in memory.  The mean of a solution around a knot says 
 requests runs; if that is no convex combination of sets that fit, some prices c of requests tell:
 no set that fits has more than L of them, and the mean has.  Prices are sought by a small linear
 program that is told of the sets that exceed 1, one after another; then they are made integers,
-and raised where that is possible.
+and lifted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from kvopt.solver.arrays import FloatArray
 from kvopt.solver.highs import quiet_highs
 from kvopt.solver.relaxations.grid_program.families import Knapsack
 
-__all__ = ["Items", "Pool", "most", "violated_knapsack"]
+__all__ = ["Items", "Pool", "violated_knapsack"]
 
 Steps = tuple[tuple[int, int, int], ...]
 """(k, j, c), ascending: a request of type k counts c from its round j on, until the next step."""
@@ -119,14 +119,14 @@ def violated_knapsack(
     for denominator in DENOMINATORS:
         counts = np.floor(prices * denominator + 1e-9).astype(np.int64)
         steps, top = _steps(items, counts), 2 * denominator
-        limit = most(memory, types, steps, top)
+        limit = _most(memory, types, steps, top)
         if limit < top and float(counts @ items.masses) > best * limit:
             best, found = float(counts @ items.masses) / limit, (steps, limit)
     if found is None:
         return None
     prompts, outputs = types.prompts.tolist(), types.outputs.tolist()
-    raised = [(prompts[k], outputs[k], j, c) for k, j, c in _raised(memory, types, *found)]
-    return Knapsack(found[1], tuple(sorted(raised)))
+    lifted = [(prompts[k], outputs[k], j, c) for k, j, c in _lifted(memory, types, *found)]
+    return Knapsack(found[1], tuple(sorted(lifted)))
 
 
 def _prices(
@@ -143,9 +143,13 @@ def _prices(
     n = len(needs)
     highs.addVars(n, np.zeros(n), np.ones(n))
     highs.changeColsCost(n, np.arange(n, dtype=np.int32), -items.masses)
-    for some in pool.fitting(items, needs, room):
+
+    def tell(some: IntArray) -> None:
         (there,) = np.nonzero(some)
         highs.addRow(-np.inf, 1.0, len(there), there.astype(np.int32), some[there].astype(float))
+
+    for some in pool.fitting(items, needs, room):
+        tell(some)
     for _ in range(PASSES):
         highs.run()
         prices = np.clip(np.array(highs.getSolution().col_value), 0.0, 1.0)
@@ -157,8 +161,7 @@ def _prices(
             found: FloatArray = prices / max(most, 1.0)
             return found
         pool.add(items, some, len(types))
-        (there,) = np.nonzero(some)
-        highs.addRow(-np.inf, 1.0, len(there), there.astype(np.int32), some[there].astype(float))
+        tell(some)
     return None
 
 
@@ -208,7 +211,7 @@ def _steps(items: Items, counts: IntArray) -> Steps:
     return tuple(found)
 
 
-def most(memory: int, types: RequestTypes, steps: Iterable[tuple[int, int, int]], top: int) -> int:
+def _most(memory: int, types: RequestTypes, steps: Iterable[tuple[int, int, int]], top: int) -> int:
     """Return how much a set that fits counts at most, or `top` if that is less."""
     return int(np.searchsorted(_least_tokens(memory, types, steps, top), memory, "right")) - 1
 
@@ -233,10 +236,11 @@ def _least_tokens(
     return least
 
 
-def _raised(memory: int, types: RequestTypes, steps: Steps, limit: int) -> Steps:
-    """Return steps of which no set has more than the limit either, of single requests as high.
+def _lifted(memory: int, types: RequestTypes, steps: Steps, limit: int) -> Steps:
+    """Return lifted steps, of which no set that fits has more than the limit either.
 
-    One after the other, those with the most tokens first.
+    Each request that has none like it gets as much as those steps allow that are known, those with
+    the most tokens first.
     """
     known: dict[int, list[tuple[int, int, int]]] = {}
     for step in steps:

@@ -29,8 +29,6 @@ from kvopt.solver.window_covers import cover_windows
 
 __all__ = ["GridProgram", "places"]
 
-NOTHING = Items(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
-
 LARGEST = 1 << 61
 """No cost of a start is above this in size, in multiples of 1 / scale."""
 
@@ -336,7 +334,8 @@ class GridProgram:
                 merged[-1] = (kind, merged[-1][1], merged[-1][2] + mass)
             else:
                 merged.append((kind, first, mass))
-        return Items(*(np.array(each) for each in zip(*merged, strict=True))) if merged else NOTHING
+        table = np.array(merged).reshape(-1, 3)
+        return Items(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64), table[:, 2])
 
     def average(self, begin: int, end: int) -> tuple[IntArray, FloatArray]:
         """Return the mean over rounds begin..end - 1 of what runs: places, and how many of each."""
