@@ -80,7 +80,7 @@ class Stopping:
         self._end = time.perf_counter() + seconds
         self._interrupted = False
         self._uncharged = 0.0
-        self._deaf = 0  # blocks of uncharged time that are being run
+        self._deaf: list[int] = []  # threads that are in blocks of uncharged time
 
     @property
     def interrupted(self) -> bool:
@@ -97,7 +97,7 @@ class Stopping:
             does not look whether it is to stop.
         """
         self._interrupted = True
-        if self._whole._deaf and threading.current_thread() is threading.main_thread():
+        if threading.get_ident() in self._whole._deaf:
             raise KeyboardInterrupt
 
     @property
@@ -151,11 +151,12 @@ class Stopping:
         For what happens once on a machine, such as compiling.  Ctrl-C breaks it off there.
         """
         began = time.perf_counter()
-        self._whole._deaf += 1
+        here = threading.get_ident()
+        self._whole._deaf.append(here)
         try:
             yield
         finally:
-            self._whole._deaf -= 1
+            self._whole._deaf.remove(here)
             seconds = time.perf_counter() - began
             self._whole._uncharged += seconds
             one: Stopping | None = self

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
-import sys
+import signal
 import threading
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -172,33 +172,45 @@ class Kernel(Generic[Functions]):
 
 @contextmanager
 def _breaking_off(stop: Stopping) -> Iterator[None]:
-    """Raise KeyboardInterrupt at the next pass of the compiler once `stop` was ended from outside.
+    """Break compiling off between two passes of the compiler, and nowhere else.
 
-    A signal is often answered in a callback of LLVM, and an exception raised there is lost, but
-    for a message that nobody needs.
+    Signals wait for that, and so does the end of `stop` from outside, in any thread.  What a
+    handler raises within a pass may get lost in a callback of LLVM, or leave objects of LLVM
+    half made, which then complain.
     """
     from numba.core import event
 
-    thread = threading.get_ident()
+    here = threading.get_ident()
+    waiting: list[int] = []
+    handlers: dict[int, Callable[..., Any]] = {}
+
+    def deliver() -> None:
+        while waiting:
+            number = waiting.pop(0)
+            handlers[number](number, None)
 
     class Watch(event.Listener):
         def on_start(self, event: object) -> None:
-            if stop.interrupted and threading.get_ident() == thread:
-                raise KeyboardInterrupt
+            if threading.get_ident() == here:
+                deliver()
+                if stop.interrupted:
+                    raise KeyboardInterrupt
 
         def on_end(self, event: object) -> None:
             pass
 
-    def unraisable(lost: Any) -> None:
-        if not issubclass(lost.exc_type, KeyboardInterrupt):
-            before(lost)
-
-    before, sys.unraisablehook = sys.unraisablehook, unraisable
+    if threading.current_thread() is threading.main_thread():
+        known = {number: signal.getsignal(number) for number in signal.valid_signals()}
+        handlers = {number: one for number, one in known.items() if callable(one)}
+    for number in handlers:
+        signal.signal(number, lambda number, frame: waiting.append(number))
     try:
         with event.install_listener("numba:run_pass", Watch()):
             yield
     finally:
-        sys.unraisablehook = before
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        deliver()
 
 
 def _merged_globals(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:

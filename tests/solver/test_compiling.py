@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import llvmlite.binding
+import numba
 import pytest
 
 from kvopt import Instance, SolverError, Stopping
@@ -185,3 +188,34 @@ def test_an_interrupt_breaks_it_off(seconds: float, tmp_path: Path) -> None:
     assert (objective, lower_bound) == ("26", "0")
     assert float(late) < 8  # a second on an idle machine
     assert done.stderr == ""
+
+
+def test_a_signal_waits_until_the_compiler_has_made_what_it_is_making(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made: list[str] = []
+    create = llvmlite.binding.create_pass_builder
+
+    def create_meanwhile(*arguments: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        made.append("pass builder")
+        return create(*arguments)
+
+    kernel = Kernel("two", [one, twice], Both, lambda functions: functions.twice(1))
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(llvmlite.binding, "create_pass_builder", create_meanwhile)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        kernel.compiled()
+    assert made
+    assert not kernel.ready
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def twice(x: int) -> int:
+    return 2 * one(x)
+
+
+class Both(NamedTuple):
+    one: Callable[[int], int]
+    twice: Callable[[int], int]
