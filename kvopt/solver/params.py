@@ -40,6 +40,7 @@ from kvopt.solver.schedule_params import (
     NeighbourhoodParams,
     ReleaseBeamParams,
     ReleaseExactParams,
+    RestartParams,
     WindowParams,
 )
 from kvopt.solver.search_params import (
@@ -69,6 +70,7 @@ __all__ = [
     "ReferenceSearchParams",
     "ReleaseBeamParams",
     "ReleaseExactParams",
+    "RestartParams",
     "SolverParams",
     "StateSearchParams",
     "TimeIndexedParams",
@@ -82,8 +84,7 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, neighbourhoods, release_beam,
-    release_exact
+    list_schedules, annealing, windows, neighbourhoods, restarts, release_beam, release_exact
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
@@ -103,6 +104,7 @@ class SolverParams:
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
     windows: WindowParams = field(default_factory=WindowParams)
     neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
+    restarts: RestartParams = field(default_factory=RestartParams)
     release_beam: ReleaseBeamParams = field(default_factory=ReleaseBeamParams)
     release_exact: ReleaseExactParams = field(default_factory=ReleaseExactParams)
     event_order: EventOrderParams = field(default_factory=EventOrderParams)

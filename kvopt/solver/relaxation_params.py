@@ -418,6 +418,8 @@ class GridProgramParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
+    beside_share
+        The same if other jobs look for schedules.
     levels
         Window cover cuts have the levels 1, 2, ..., up to this.
     piecewise_columns
@@ -482,6 +484,7 @@ class GridProgramParams:
     """
 
     share: float = 0.5
+    beside_share: float = 0.95
     levels: int = 4
     piecewise_columns: int = 8_000
     piecewise_bits: int = 20

@@ -10,6 +10,7 @@ __all__ = [
     "NeighbourhoodParams",
     "ReleaseBeamParams",
     "ReleaseExactParams",
+    "RestartParams",
     "WindowParams",
 ]
 
@@ -57,6 +58,8 @@ class AnnealingParams:
         The same with release times.
     brief_share
         The same before a stage that finds good schedules by itself.
+    beside_share
+        In place of `share` and `released_share` if other jobs look for schedules as well.
     seconds
         It takes no longer than this at a time (seconds).
     most_requests, most_rounds
@@ -86,6 +89,7 @@ class AnnealingParams:
     share: float = 0.1
     released_share: float = 0.4
     brief_share: float = 0.03
+    beside_share: float = 0.03
     seconds: float = 1e9
     most_requests: int = 2_000
     most_rounds: int = 1_000_000
@@ -201,6 +205,28 @@ class NeighbourhoodParams:
     turn: int = 50_000_000
     least_gain: float = 0.0003
     first_requests: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class RestartParams:
+    """Searches for schedules that begin anew with another random seed.
+
+    Parameters
+    ----------
+    work
+        A new search looks at so many rounds, times the square of the number of requests...
+    growth
+        ...and this factor more each time.
+    leading
+        The search with the best schedule goes on for this part of it after each.
+    most_requests
+        Of more requests there is one search.
+    """
+
+    work: int = 600_000
+    growth: float = 1.05
+    leading: float = 0.3
+    most_requests: int = 80
 
 
 @dataclass(frozen=True, slots=True)

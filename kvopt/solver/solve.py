@@ -38,11 +38,22 @@ __all__ = ["PLAN", "RELEASE_PLAN", "Step", "plan_for", "solve"]
 
 
 class Step(NamedTuple):
-    """A stage, which part of the time left it gets where others follow, and if it always runs."""
+    """A stage, and which part of the time left it gets where others follow."""
 
     stage: Stage
     share: Callable[[SolverParams], float] = lambda params: 1.0
     always: bool = False
+    """Whether it runs even if the time is over."""
+    beside: Callable[[SolverParams], float] | None = None
+    """In place of `share` with several jobs, where schedules are looked for beside."""
+
+
+def _annealed_beside(params: SolverParams) -> float:
+    return params.annealing.beside_share
+
+
+def _grid_beside(params: SolverParams) -> float:
+    return params.grid_program.beside_share
 
 
 PLAN: tuple[Step, ...] = (
@@ -54,12 +65,12 @@ PLAN: tuple[Step, ...] = (
     Step(StateSearch(), lambda params: params.state_search.share),
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
     Step(BatchState(), lambda params: params.batch_state.share),
-    Step(Annealing(), lambda params: params.annealing.share),
+    Step(Annealing(), lambda params: params.annealing.share, beside=_annealed_beside),
     Step(EventOrder(), lambda params: params.event_order.full_share),
     Step(DemandDuals(many=False), lambda params: params.demand_duals.share),
     Step(CoarseBatchState(), lambda params: params.coarse_batch_state.share),
     Step(CoarseAggregateState(), lambda params: params.coarse_aggregate_state.share),
-    Step(GridRelaxation(), lambda params: params.grid_program.share),
+    Step(GridRelaxation(), lambda params: params.grid_program.share, beside=_grid_beside),
     Step(CoarseAggregateState(late=True)),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(CoarseBatchState(late=True), lambda params: params.coarse_batch_state.late_share),
@@ -79,9 +90,9 @@ RELEASE_PLAN: tuple[Step, ...] = (
     Step(Annealing(brief=True), lambda params: params.annealing.brief_share),
     Step(ReleaseBeam(), lambda params: params.release_beam.share),
     Step(BatchState(), lambda params: params.batch_state.released_share),
-    Step(Annealing(), lambda params: params.annealing.released_share),
+    Step(Annealing(), lambda params: params.annealing.released_share, beside=_annealed_beside),
     Step(EventOrder(), lambda params: params.event_order.full_share),
-    Step(GridRelaxation(), lambda params: params.grid_program.share),
+    Step(GridRelaxation(), lambda params: params.grid_program.share, beside=_grid_beside),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(HindsightStage(), lambda params: params.milp.share),
     Step(Annealing(turn=1)),
@@ -159,11 +170,11 @@ def solve(
     state = Incumbent(instance, params, certify, report, jobs)
     for starts in known:
         state.offer(starts)
-    for number, (stage, share, always) in enumerate(plan):
+    for number, (stage, share, always, beside) in enumerate(plan):
         if (state.closed or limited.over()) and not always:
             continue
         if stage.applies(state):
-            part = share(state.params)
+            part = (beside if beside and jobs > 1 else share)(state.params)
             if part < 1 and not any(later.stage.applies(state) for later in plan[number + 1 :]):
                 part = 1
             own = limited.part(part * limited.left())

@@ -50,6 +50,14 @@ def test_time_is_shared_among_stages_that_apply() -> None:
     assert [round(x) for x in (a, b, c, e) if x is not None] == [25, 25, 25, 100]
 
 
+def test_other_shares_where_others_look_for_schedules() -> None:
+    for jobs, part in (1, 25), (2, 75):
+        first, last = Noted("first"), Noted("last")
+        shared = Step(first, lambda params: 0.25, beside=lambda params: 0.75)
+        solve(INSTANCE, 100, plan=[shared, Step(last)], jobs=jobs)
+        assert round(first.seconds or 0) == part
+
+
 def test_the_first_stages_run_whatever_the_limit() -> None:
     result = solve(INSTANCE, 0)
     names = [step.stage.name for step in PLAN if step.always]

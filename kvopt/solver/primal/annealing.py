@@ -42,6 +42,7 @@ from kvopt.solver.primal.annealing_kernel import (
 from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
 from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS
 from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
+from kvopt.solver.primal.restarts import RestartedSearch
 from kvopt.solver.primal.schedule_search import ScheduleSearch
 from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
 from kvopt.solver.primal.window_kernel import WINDOWS
@@ -157,17 +158,26 @@ def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch
         Seed of the random choices.
     """
     instance, starts, params = state.instance, state.starts, state.params
-    annealing: ScheduleSearch
+    neighbourhoods = NEIGHBOURHOODS.compiled(stop)
+    begin: Callable[[int], ScheduleSearch]
     if windows_fit(instance, starts, params.windows):
         windows = WINDOWS.compiled(stop)
-        annealing = WindowSearch(instance, starts, seed, params.windows, windows)
+
+        def begin(seed: int) -> ScheduleSearch:
+            return WindowSearch(instance, starts, seed, params.windows, windows)
     else:
         whole = ANNEALING.compiled(stop)
-        annealing = AnnealingSearch(instance, starts, seed, params.annealing, whole)
-    few = NeighbourhoodSearch(
-        instance, starts, seed, params.neighbourhoods, NEIGHBOURHOODS.compiled(stop)
-    )
-    return AlternatingSearch(instance, starts, seed, params.neighbourhoods, annealing, few)
+
+        def begin(seed: int) -> ScheduleSearch:
+            return AnnealingSearch(instance, starts, seed, params.annealing, whole)
+
+    def alternating(seed: int) -> ScheduleSearch:
+        few = NeighbourhoodSearch(instance, starts, seed, params.neighbourhoods, neighbourhoods)
+        return AlternatingSearch(instance, starts, seed, params.neighbourhoods, begin(seed), few)
+
+    if len(instance) > params.restarts.most_requests:
+        return alternating(seed)
+    return RestartedSearch(instance, seed, params.restarts, alternating)
 
 
 def improve(

@@ -17,7 +17,6 @@ from kvopt.generate import generate_random
 from kvopt.model.errors import InputError
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.params import NeighbourhoodParams, SolverParams, WindowParams
-from kvopt.solver.primal.alternation import AlternatingSearch
 from kvopt.solver.primal.annealing import Annealing, search_of, searching_beside
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.primal.moves import lengths_of
@@ -159,7 +158,6 @@ def test_better_than_annealing_alone_by_the_same_work(spec: str) -> None:
     state = Incumbent(instance, SolverParams())
     state.offer(listed)
     both = search_of(state, Stopping())
-    assert isinstance(both, AlternatingSearch)
     limit = 400_000_000
     while alone.work < limit:
         alone.chain()
@@ -272,7 +270,6 @@ def test_in_turn_with_annealing_no_request_starts_before_its_release() -> None:
     instance = generate_random("model1:requests=30:arrivals=poisson:load=0.9", 0, 1)
     state = Incumbent(instance, SolverParams.usual())
     search = search_of(state, Stopping())
-    assert isinstance(search, AlternatingSearch)
     cost = int(search.best_starts().sum())
     for _ in range(12):
         search.chain()
