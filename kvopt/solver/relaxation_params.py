@@ -199,7 +199,8 @@ class CoarseBatchStateParams:
     most_states
         A grid with more batch states is not used; the checker takes no more than 4,000,000.
     most_costs
-        Nor one with more states times steps of the grid.  About a tenth of them are looked at.
+        Nor one with more states times steps of the grid and types, as it takes more rounds with
+        more duals.  About a tenth of states and steps are looked at.
     most_steps, most_bytes
         The finest grid becomes wider until the checker needs no more steps and bytes than this with
         the first duals there.
@@ -226,9 +227,9 @@ class CoarseBatchStateParams:
     share: float = 0.8
     late_share: float = 0.3
     most_states: int = 1_500_000
-    most_costs: int = 200_000_000
-    most_steps: int = 500_000_000
-    most_bytes: int = 700_000_000
+    most_costs: int = 9_500_000_000
+    most_steps: int = 720_000_000
+    most_bytes: int = 830_000_000
     checked_steps: int = 780_000_000
     checked_bytes: int = 880_000_000
     most_counting: int = 2_000_000

@@ -35,7 +35,9 @@ from kvopt.solver.stage import Incumbent, run_alone
 
 PLAIN = COARSE_KERNEL.plain
 FEW = SolverParams(
-    coarse_batch_state=CoarseBatchStateParams(most_costs=500_000, first_costs=20_000, most_lost=1.0)
+    coarse_batch_state=CoarseBatchStateParams(
+        most_costs=5_000_000, first_costs=20_000, most_lost=1.0
+    )
 )
 
 
@@ -262,7 +264,8 @@ def test_grids_have_room() -> None:
     for grid in grids:
         number = number_of_batch_states(chats, grid=grid)
         assert number <= params.most_states
-        assert number * (2_300 // grid + 1) <= params.most_costs
+        types = len(chats.request_types())
+        assert number * (2_300 // grid + 1) * types <= params.most_costs
     assert grids_for(Instance(10, [1], [2]), 2, params) == []
     wide = replace(params, most_lost=0.01)
     assert grids_for(chats, 2_300, wide) == []  # the finest loses 2 % of what a request holds

@@ -128,11 +128,11 @@ def grids_for(instance: Instance, makespan: int, params: CoarseBatchStateParams)
         How much there is room for.
     """
     longest, held = int(instance.outputs.max()), instance.total_area / instance.total_output
-    prompts = len(set(instance.prompts.tolist()))
+    prompts, types = len(set(instance.prompts.tolist())), len(instance.request_types())
     fitting = []  # (grid, costs-to-go)
     for grid in _ladder(longest):
         steps = makespan // grid + 1
-        most = min(params.most_states, params.most_costs // steps)
+        most = min(params.most_states, params.most_costs // (steps * types))
         if prompts * -(-longest // grid) * instance.memory > params.most_counting:
             break
         if (number := number_of_batch_states(instance, most, grid)) > most:
