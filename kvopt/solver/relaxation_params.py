@@ -90,6 +90,8 @@ class BatchStateParams:
         At most one in so many costs-to-go is looked at then.
     promising_steps
         Steps of the ascent until all states are looked at again.
+    misled_looks
+        How often promising states may mislead the ascent before it goes on with all of them.
     least_rise
         The ascent ends when a look at all states raises the bound by less than this part.
     rate_requests
@@ -149,6 +151,7 @@ class BatchStateParams:
     most_margin: float = 0.06
     promising_share: int = 4
     promising_steps: int = 20
+    misled_looks: int = 1_000
     least_rise: float = 2e-5
     rate_requests: int = 30
     rate_share: float = 0.3

@@ -268,7 +268,7 @@ class DualAscent:
     def _climb_by_promising(self, stop: Stopping) -> None:
         """Take most steps with promising states only, and look at all states in between."""
         costs, params, bundle = self.costs, self.params, self._bundle
-        margin = params.first_margin
+        margin, chances = params.first_margin, params.misled_looks
         most = costs.size // params.promising_share
         while not stop.over():
             before = self.best
@@ -287,6 +287,10 @@ class DualAscent:
             else:
                 costs.settle(self._best_duals)
             bundle.move(self._best_duals / costs.scale, self.best)
+            chances -= misled
+            if chances < 0:
+                self._climb(costs.settle, stop)
+                return
             if misled:
                 margin = min(2 * margin, params.most_margin)
             elif self.best <= before + params.least_rise * abs(before):

@@ -65,7 +65,7 @@ class CoarseBatchState:
                 return
             rise = params.least_rise if number == len(grids) - 1 else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
-            own = replace(common, least_rise=rise, few_costs=params.few_costs)
+            own = replace(common, least_rise=rise, few_costs=params.few_costs, misled_looks=0)
             ascent = DualAscent(costs, own, bundle)
             value = ascent.run([costs.duals / costs.scale], stop)
             if value is None or not costs.can_be_checked(
