@@ -270,6 +270,8 @@ class CoarseAggregateStateParams:
     least_running, most_running
         Nor where memory has room for fewer or more requests on average: of few, too much is
         forgotten, and with many the grid program proves more in the same time.
+    most_requests
+        Nor for more requests: schedules are so long that only wide grids come to their end.
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
@@ -289,6 +291,7 @@ class CoarseAggregateStateParams:
     most_lost: float = 0.02
     least_running: float = 5.0
     most_running: float = 12.0
+    most_requests: int = 150
     enough_lost: float = 0.01
     early_rise: float = 1e-4
     least_rise: float = 2e-5

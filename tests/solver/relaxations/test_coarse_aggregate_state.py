@@ -150,6 +150,7 @@ def test_each_grid_is_half_of_the_one_before() -> None:
     assert grids_for(Instance(20, [1] * 9, [1] * 9), 1, params) == [1]
     assert grids_for(Instance(26, [1] * 9, [1] * 9), 1, params) == []  # too many run
     assert grids_for(Instance(9, [1], [1]), 1, params) == []  # too few run
+    assert grids_for(instance, 1500, replace(params, most_requests=len(instance) - 1)) == []
 
 
 def test_where_it_applies() -> None:

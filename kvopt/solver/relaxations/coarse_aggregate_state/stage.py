@@ -111,6 +111,8 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
         How much there is room for.
     """
     held = instance.total_area / instance.total_output
+    if len(instance) > params.most_requests:
+        return []
     if not params.least_running * held <= instance.memory <= params.most_running * held:
         return []
     prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
