@@ -1,7 +1,7 @@
 """Searches for schedules from several random seeds, of which the best goes on.
 
-What a search finds in its first second differs by several per mille from seed to seed, and it
-hardly ever leaves the neighbourhood that it has ended in.
+A search comes to a local optimum within about a second, and seldom to a better one later; from
+seed to seed they differ by several per mille.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import random
 
 import numpy as np
@@ -264,6 +265,37 @@ def test_looking_at_promising_states_finds_the_same(compiled: Functions) -> None
         found.append(value / SCALE)
     assert found[0] == pytest.approx(found[1], rel=2e-3)
     assert max(found) <= 1330
+
+
+@pytest.mark.parametrize("misled_looks", [0, 1])
+def test_misled_often_enough_the_ascent_looks_at_all_states(
+    misled_looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = generate_random("tiny", 38, 2)
+    costs = guessed(instance, instance.total_output, PLAIN)
+    settle, calls = costs.settle, []
+
+    def settle_chosen(duals: IntArray) -> int | None:
+        """Promise more than there is."""
+        calls.append("chosen")
+        value = settle(duals)
+        return value and value + 100 * SCALE + int(duals.sum())
+
+    def settle_all(duals: IntArray) -> int | None:
+        calls.append("all")
+        return settle(duals)
+
+    monkeypatch.setattr(costs, "choose", lambda margin, most: True)
+    monkeypatch.setattr(costs, "settle_chosen", settle_chosen)
+    monkeypatch.setattr(costs, "settle", settle_all)
+    params = BatchStateParams(few_costs=0, promising_steps=3, misled_looks=misled_looks)
+    ascent = DualAscent(costs, params)
+    value = ascent.run([costs.states.first_duals()], Stopping(60))
+    runs = [(call, len(list(some))) for call, some in itertools.groupby(calls)]
+    assert [call for call, _ in runs].count("chosen") == 1 + misled_looks
+    assert runs[-1][0] == "all"
+    assert runs[-1][1] > 5
+    assert value == ascent.best * SCALE
 
 
 def test_the_ascent_ends_where_too_many_states_are_on_cheapest_paths(

@@ -287,11 +287,11 @@ class DualAscent:
             else:
                 costs.settle(self._best_duals)
             bundle.move(self._best_duals / costs.scale, self.best)
-            chances -= misled
-            if chances < 0:
+            if misled and chances == 0:
                 self._climb(costs.settle, stop)
                 return
             if misled:
+                chances -= 1
                 margin = min(2 * margin, params.most_margin)
             elif self.best <= before + params.least_rise * abs(before):
                 break
