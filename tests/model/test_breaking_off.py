@@ -6,6 +6,7 @@ import contextlib
 import signal
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import Callable
@@ -127,3 +128,66 @@ for _ in range(20):
 def test_both_of_two_watches_break_off() -> None:
     """Both send a signal at about the same time, and the system makes one of two that wait."""
     subprocess.run([sys.executable, "-c", NESTED], check=True, timeout=100)
+
+
+IN_A_THREAD = """
+    import sys, threading
+    from kvopt import StoppedError, Stopping
+    from kvopt.model.breaking_off import run_within
+
+    def busy():
+        while True:
+            sum(range(100))
+
+    def run():
+        print(run_within(Stopping(60), lambda: 7))
+        try:
+            run_within(Stopping(0.05), busy)
+        except StoppedError as error:
+            print(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    seen = []
+    sys.setprofile(lambda *event: seen.append(event[1]))
+    (lambda: None)()
+    sys.setprofile(None)
+    print(seen.count("call"))
+"""
+
+
+def test_a_profiler_goes_on_after_a_watch_in_another_thread() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(IN_A_THREAD)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout.split("\n") == ["7", "the time limit was reached", "1", ""]
+
+
+def test_work_that_ends_with_its_time_in_another_thread_has_a_result_or_is_broken_off() -> None:
+    found: list[object] = []
+
+    def run() -> None:
+        for i in range(60):
+            end = time.perf_counter() + 0.018 + i % 10 * 0.001
+
+            def work(end: float = end) -> str:
+                while time.perf_counter() < end:
+                    pass
+                return "done"
+
+            try:
+                found.append(run_within(Stopping(0.01), work))
+            except StoppedError:
+                found.append("stopped")
+        found.append("all")
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert found[-1] == "all"
+    assert len(found) == 61
+    assert {"done", "stopped"} <= set(found)
