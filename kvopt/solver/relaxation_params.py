@@ -360,6 +360,16 @@ class DemandDualParams:
     beam_width, wide_beam_width, beam_share
         Nodes of a time that beams keep, before and after the searches, and the part of the time
         left for each.
+    first_share
+        If certificates count, and the checker does not take what the graphs prove, the part of the
+        time left that they have; the rest is for smaller blocks.
+    smaller_blocks
+        Those have so many times fewer sets of requests that can run together, step by step.
+    room_to_climb
+        The checker must take so many times what it takes at the first duals of smaller blocks.
+    checked_steps, checked_bytes
+        A bound has no certificate that takes the checker more; by default it stops after 800
+        million steps, and at 900 million bytes.
     """
 
     share: float = 0.9
@@ -393,6 +403,11 @@ class DemandDualParams:
     beam_width: int = 1_000
     wide_beam_width: int = 10_000
     beam_share: float = 0.4
+    first_share: float = 0.65
+    smaller_blocks: float = 3.0
+    room_to_climb: float = 1.3
+    checked_steps: int = 780_000_000
+    checked_bytes: int = 880_000_000
 
 
 @dataclass(frozen=True, slots=True)

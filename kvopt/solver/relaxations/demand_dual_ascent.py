@@ -58,14 +58,14 @@ class DemandDualAscent:
         value = self._boxstep.value
         return 0 if value is None else -(-value // SCALE)
 
-    def solution(self, starts: IntArray | None) -> DualSolution:
-        """Return the best duals so far, with these starts."""
+    def solution(self, starts: IntArray | None, checked: bool) -> DualSolution:
+        """Return the best duals so far, with these starts, and whether the checker takes them."""
         relaxation = self.relaxation
         linking: tuple[int, ...] = ()
         if len(relaxation.blocks) > 1:
             linking = tuple(relaxation.linking_duals(self.duals).tolist())
         demand = tuple(relaxation.demand_duals(self.duals).tolist())
-        return DualSolution(demand, self.bound, starts, relaxation.blocks, linking)
+        return DualSolution(demand, self.bound, starts, relaxation.blocks, linking, checked=checked)
 
     def step(self, stop: Stopping) -> bool:
         """Evaluate the relaxation at the next duals; tell whether to go on."""

@@ -17,7 +17,12 @@ from kvopt.solver.primal.relax_and_fix import relax_and_fix
 from kvopt.solver.relaxations.blocks import Partition, partition
 from kvopt.solver.relaxations.demand_dual_ascent import DemandDualAscent
 from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, Descend
-from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, DualSolution
+from kvopt.solver.relaxations.demand_duals import (
+    SCALE,
+    CheckCost,
+    DemandDualRelaxation,
+    DualSolution,
+)
 from kvopt.solver.relaxations.profile_graph import number_of_sets
 from kvopt.solver.relaxations.profile_search import ProfileSearch
 from kvopt.solver.result import Bound
@@ -65,9 +70,12 @@ class DemandDuals:
             if found.starts is not None:
                 state.offer(found.starts)
             if found.demand_duals:
-                state.prove(Bound(found.bound, found.rule, found.content(state.instance)))
+                proof = found.content(state.instance) if found.checked else None
+                state.prove(Bound(found.bound, found.rule, proof))
 
-        demand_dual_bound(state.instance, state.starts, stop, keep, state.params.demand_duals)
+        demand_dual_bound(
+            state.instance, state.starts, stop, keep, state.params.demand_duals, state.certify
+        )
 
 
 def demand_dual_bound(
@@ -76,6 +84,7 @@ def demand_dual_bound(
     stop: Stopping,
     report: Callable[[DualSolution], None] = lambda solution: None,
     params: DemandDualParams | None = None,
+    certify: bool = False,
 ) -> DualSolution | None:
     """Seek duals that prove a good bound, and schedules on the way.
 
@@ -92,13 +101,15 @@ def demand_dual_bound(
         yet.
     params
         The tuning numbers.
+    certify
+        Whether smaller blocks are tried, too, if the checker does not take what was found.
 
     Returns
     -------
     DualSolution or None
         None if the graphs of profiles are too large, or no duals were evaluated in time.
     """
-    return _Search(instance, starts, stop, report, params or DemandDualParams()).run()
+    return _Search(instance, starts, stop, report, params or DemandDualParams()).run(certify)
 
 
 class _Search:
@@ -116,9 +127,22 @@ class _Search:
         self.types = instance.request_types()
         self.cost = int(starts.sum())
         self.best = DualSolution((), 0, None)
+        self.certified = 0  # the best bound so far that the checker takes
 
-    def run(self) -> DualSolution | None:
-        """Try the partitions, and climb on the first that fits."""
+    def run(self, certify: bool) -> DualSolution | None:
+        """Try the partitions, and climb on the first that fits; then on one that is checked."""
+        whole = self.stop
+        found = self._run(certify)
+        self.stop = whole
+        if certify and not self.certified:
+            self._certify()
+        return found or (self.best if self.best.demand_duals else None)
+
+    def _run(self, certify: bool) -> DualSolution | None:
+        """Try the partitions, and climb on the first that fits.
+
+        If certificates count, and the checker does not take its bounds, some time is left over.
+        """
         partitions = self._partitions()
         if not partitions:
             return None
@@ -127,6 +151,9 @@ class _Search:
         ascent = self._first_ascent(partitions, descend, duals)
         if ascent is None:
             return None
+        cost = ascent.relaxation.to_check(ascent.duals, self.stop)
+        if certify and not self._is_checked(cost):
+            self.stop = self.stop.part(self.params.first_share * self.stop.left())
         self._climb(ascent)
         if len(ascent.relaxation.blocks) == 1 and self.best.demand_duals:
             self._search(ascent.relaxation)
@@ -155,7 +182,7 @@ class _Search:
         if found is None:
             return None
         self._keep(found[0])
-        self.report(self.best)
+        self._report()
         return found[1]
 
     def _first_ascent(
@@ -173,44 +200,51 @@ class _Search:
         return None
 
     def _climb(self, ascent: DemandDualAscent) -> None:
-        """Raise the bound until nothing can be gained, or the bracket is closed."""
+        """Raise the bound in a part of the time left."""
         several = len(ascent.relaxation.blocks) > 1
         share = self.params.blocks_share if several else self.params.ascent_share
-        stop = self.stop.part(share * self.stop.left())
+        self._climb_until(ascent, self.stop.part(share * self.stop.left()))
+
+    def _climb_until(self, ascent: DemandDualAscent, stop: Stopping) -> None:
+        """Raise the bound until nothing can be gained, or the bracket is closed."""
         going = True
         while going and self.objective > self.best.bound:
             before, going = self.best, ascent.step(stop)
             if ascent.repaired is not None:
                 self._keep(ascent.repaired)
             if ascent.bound > self.best.bound:
-                self.best = ascent.solution(self.best.starts)
+                cost = ascent.relaxation.to_check(ascent.duals, stop)
+                self.best = ascent.solution(self.best.starts, self._is_checked(cost))
             if self.best is not before:
-                self.report(self.best)
+                self._report()
 
     def _search(self, relaxation: DemandDualRelaxation) -> None:
         """Close the bracket by searches through profiles and numbers, or nearly so."""
         params, reach = self.params, self.params.search_reach
         search: ProfileSearch | None = None
+        cost: CheckCost | None = None
         while self.objective > self.best.bound and search is None and reach > 0:
             reach = min(reach, self.objective - self.best.bound)
             duals = np.array(self.best.demand_duals, dtype=np.int64)
             search = ProfileSearch(relaxation, duals, SCALE * reach, params)
             if not search.prepare(self.stop.part(params.prepare_share * self.stop.left())):
                 search, reach = None, reach // 4
+            else:
+                cost = relaxation.to_check(duals, self.stop, search.slack)
         if search is None:
             return
         most = self.best.bound + reach
         for width in (params.beam_width, None, params.wide_beam_width):
             if width is None:
-                self._raise(search, most)
+                self._raise(search, most, cost)
             elif self.objective > self.best.bound:
                 part = self.stop.part(params.beam_share * self.stop.left())
                 found = search.run(min(self.objective, most), part, width)
                 if found.starts is not None:
                     self._keep(found.starts)
-                    self.report(self.best)
+                    self._report()
 
-    def _raise(self, search: ProfileSearch, most: int) -> None:
+    def _raise(self, search: ProfileSearch, most: int, cost: CheckCost | None) -> None:
         """Raise the bound step by step, each twice as long, or half if that was too much."""
         step = 1
         while self.best.bound < min(self.objective, most) and not self.stop.over():
@@ -221,12 +255,52 @@ class _Search:
             if found.finished:
                 bound = min(found.cost, self.objective)
                 self.best = dataclasses.replace(
-                    self.best, bound=bound, slack=search.slack, nodes=max(1, found.nodes)
+                    self.best,
+                    bound=bound,
+                    slack=search.slack,
+                    nodes=max(1, found.nodes),
+                    checked=self._is_checked(cost, found.to_check),
                 )
             elif step == 1:
                 return
-            self.report(self.best)
+            self._report()
             step = 2 * step if found.finished else step // 2
+
+    def _certify(self) -> None:
+        """Climb on blocks so small that the checker takes what they prove."""
+        params, best = self.params, self.best
+        most = float(params.most_block_sets)
+        tried: set[Partition] = {best.blocks}
+        while most >= 1 and not self.stop.over():
+            blocks = partition(self.instance, int(most), params)
+            if blocks is None:
+                return
+            most /= params.smaller_blocks
+            if blocks in tried or len(blocks) < 2:
+                continue
+            tried.add(blocks)
+            descend = KERNEL.compiled(self.stop).descend
+            relaxation = DemandDualRelaxation(self.instance, descend, blocks, params=params)
+            cost = relaxation.to_check(relaxation.first_duals, self.stop)
+            more = params.room_to_climb
+            if cost and self._is_checked(CheckCost(int(more * cost.steps), int(more * cost.size))):
+                self.best = DualSolution((), 0, best.starts)
+                self._climb_until(DemandDualAscent(relaxation), self.stop)
+                return
+
+    def _is_checked(self, *costs: CheckCost | None) -> bool:
+        """Tell whether the checker takes so much, all together."""
+        known = [cost for cost in costs if cost is not None]
+        steps, size = sum(cost.steps for cost in known), sum(cost.size for cost in known)
+        params = self.params
+        fits = steps <= params.checked_steps and size <= params.checked_bytes
+        return len(known) == len(costs) and fits
+
+    def _report(self) -> None:
+        """Report what is best."""
+        if self.best.checked:
+            self.certified = max(self.certified, self.best.bound)
+        self.report(self.best)
 
     @property
     def objective(self) -> int:

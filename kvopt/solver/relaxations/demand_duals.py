@@ -37,13 +37,24 @@ from kvopt.solver.relaxations.fluid_duals import fluid_duals
 from kvopt.solver.relaxations.profile_graph import ProfileGraph, profile_graph
 from kvopt.solver.stage import refuse_releases
 
-__all__ = ["SCALE", "DemandDualRelaxation", "DualSolution", "Phase"]
+__all__ = ["SCALE", "CheckCost", "DemandDualRelaxation", "DualSolution", "Phase"]
 
 SCALE = 1 << 12
 """Duals are multiples of 1 / SCALE."""
 
 LARGEST = 1 << 62
 """No value may exceed this in size."""
+
+
+LISTED = 60
+"""Bytes of an integer in a list of the checker."""
+
+
+class CheckCost(NamedTuple):
+    """Steps and bytes that the checker takes."""
+
+    steps: int
+    size: int
 
 
 class Phase(NamedTuple):
@@ -92,6 +103,8 @@ class DualSolution:
     slack, nodes
         If a search through profiles proves the bound: what a start may cost there (1 / SCALE), and
         how many nodes it keeps; else 0.
+    checked
+        Whether the checker takes no more than its usual budget.
     """
 
     demand_duals: tuple[int, ...]
@@ -101,6 +114,7 @@ class DualSolution:
     linking_duals: tuple[int, ...] = ()
     slack: int = 0
     nodes: int = 0
+    checked: bool = True
 
     @property
     def rule(self) -> str:
@@ -276,6 +290,47 @@ class DemandDualRelaxation:
             found.append(phases)
         most = max((phase.start_at_once for phases in found for phase in phases), default=0)
         return found if self._is_small(duals, max(last), most) else None
+
+    def to_check(self, duals: IntArray, stop: Stopping, slack: int = 0) -> CheckCost | None:
+        """Return what the checker takes with these duals, or a little more.
+
+        Parameters
+        ----------
+        duals
+            The duals.
+        stop
+            None is returned if it is over.
+        slack
+            What a start may cost (1 / SCALE); with more than 0 the checker keeps costs-to-go.
+        """
+        raised = duals.copy()
+        self.demand_duals(raised)[:] += slack
+        phases = self.phases(raised, stop)
+        if phases is None:
+            return None
+        rounds = len(self.linking_duals(duals))
+        steps = (rounds + 1) * (10 + 3 * (2 + len(self.types)))
+        held = LISTED * rounds * (2 * len(self.types) + 14) if len(self.blocks) > 1 else 0
+        most = 0
+        last = self.last_starts(raised)
+        for block, own in zip(self.blocks, phases, strict=True):
+            longest = int(self.types.outputs[list(block)].max())
+            bits = (self.instance.memory.bit_length() + 2) * longest
+            long = 1 + bits // 1_000
+            for phase in own:
+                chosen = [k for k in block if last[k] >= phase.end]
+                graph, shortest = phase.graph, int(self.types.outputs[chosen].min())
+                edges, profiles = len(graph.target), len(graph.profiles)
+                steps += 4 * (len(block) + 1) * longest * (3 + bits // 1_000)
+                steps += edges * (25 + 2 * (len(chosen) + shortest) * long)
+                each = 60 + len(chosen) * (3 + len(graph.groups))
+                for nodes, low, high in phase.sections():
+                    row = 2 * int(graph.first[nodes]) + each + (2 * nodes if slack else 0)
+                    steps += row * (high - low)
+                    held += (4 * nodes + 320) * (high - low) if slack else 0
+                held += 8 * edges + (250 + bits // 8) * profiles
+                most = max(most, 120 * edges)
+        return CheckCost(steps, held + most)
 
     def _phases_of(
         self, block: tuple[int, ...], last: list[int], stop: Stopping

@@ -17,12 +17,15 @@ from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import DemandDualParams
 from kvopt.solver.primal.path_repair import Starts
-from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, Phase
+from kvopt.solver.relaxations.demand_duals import SCALE, CheckCost, DemandDualRelaxation, Phase
 
 __all__ = ["FoundStarts", "ProfileSearch"]
 
 LIMIT = (1 << 31) - 1
 """What is kept of a cost-to-go is at most so large; the checker keeps as much."""
+
+NODE_SIZE = 620
+"""Bytes of a node in the checker, if each has its own profile."""
 
 
 class FoundStarts(NamedTuple):
@@ -36,6 +39,8 @@ class FoundStarts(NamedTuple):
     """Its cost (rounds), or the cutoff."""
     nodes: int
     """How many nodes it kept."""
+    to_check: CheckCost
+    """What the checker takes for it, or a little more."""
 
 
 class _Nodes(NamedTuple):
@@ -139,23 +144,28 @@ class ProfileSearch:
         nodes = _Nodes(*(np.zeros(1, dtype=np.int64) for _ in range(3)))
         taken: list[tuple[int, Phase, IntArray, IntArray]] = []
         end: tuple[int, int] | None = None
-        kept, whole = 0, True
+        kept, steps, most, whole = 0, 0, 0, True
         for number, phase in enumerate(self._phases):
             nodes = nodes._replace(profile=phase.graph.entry[nodes.profile].astype(np.int64))
             later = self._phases[number + 1] if number + 1 < len(self._phases) else None
             for t in range(phase.begin, phase.end + 1):
+                degrees = np.diff(phase.graph.first)[nodes.profile]
+                steps += 100 + 26 * int(degrees.sum()) + 3 * len(phase.graph.groups)
                 nodes, parent, group, few = self._passed(nodes, phase, later, t, below, width)
+                most = max(most, len(parent))
                 whole &= few
                 taken.append((t, phase, parent, group))
                 kept += len(parent)
                 if kept > params.search_nodes or len(parent) > params.time_nodes or stop.over():
-                    return FoundStarts(False, self._traced(taken, end), cutoff, kept)
+                    cost = CheckCost(steps, NODE_SIZE * most)
+                    return FoundStarts(False, self._traced(taken, end), cutoff, kept, cost)
                 done = np.flatnonzero((nodes.started == everyone) & (nodes.cost <= below))
                 if len(done):
                     i = int(done[nodes.cost[done].argmin()])
                     end, below = (len(taken) - 1, i), int(nodes.cost[i]) - 1
                     cutoff = (int(nodes.cost[i]) + constant) // SCALE
-        return FoundStarts(whole, self._traced(taken, end), cutoff, kept)
+        cost = CheckCost(steps, NODE_SIZE * most)
+        return FoundStarts(whole, self._traced(taken, end), cutoff, kept, cost)
 
     def _passed(
         self,

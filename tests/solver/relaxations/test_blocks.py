@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from companions.checking import checker
+from companions.checking import checker, modules
 from oracles.array_descend import descend_by_arrays
 
 from kvopt import Instance, Stopping, solve
@@ -20,10 +20,11 @@ from kvopt.solver.primal.path_repair import start_times
 from kvopt.solver.primal.relax_and_fix import relax_and_fix
 from kvopt.solver.relaxations.blocks import partition
 from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, descend
-from kvopt.solver.relaxations.demand_dual_stage import demand_dual_bound
+from kvopt.solver.relaxations.demand_dual_stage import DemandDuals, demand_dual_bound
 from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, DualSolution
+from kvopt.solver.relaxations.profile_search import ProfileSearch
 from kvopt.solver.result import Result
-from kvopt.solver.stage import recomputed
+from kvopt.solver.stage import Incumbent, recomputed
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
 
 BLOCKS_ONLY = DemandDualParams(most_sets=0, most_block_sets=200, most_relax_and_fix_sets=200)
@@ -145,3 +146,83 @@ def test_relax_and_fix_starts_one_block_after_the_other() -> None:
     of_block = [[t for t, k in starts if k in block] for block in blocks]
     assert all(max(a) <= min(b) for a, b in itertools.pairwise(of_block))
     assert relax_and_fix(instance, descend_by_arrays, blocks, Stopping(0)) is None
+
+
+@pytest.mark.parametrize("number", [3, 6, 23])
+@pytest.mark.parametrize("sets", [200, None])
+def test_what_the_checker_takes_is_known(number: int, sets: int | None) -> None:
+    """Never less than it takes, and not much more."""
+    instance = generate_random("alike", 1, number)
+    blocks = None if sets is None else partition(instance, sets)
+    relaxation = DemandDualRelaxation(instance, KERNEL.compiled().descend, blocks)
+    duals = relaxation.first_duals
+    linking = tuple(relaxation.linking_duals(duals).tolist())
+    demand = tuple(relaxation.demand_duals(duals).tolist())
+    proof = DualSolution(demand, 0, None, relaxation.blocks, linking).content(instance)
+    expected = relaxation.to_check(duals, Stopping())
+    assert expected is not None
+    steps, size = checked(instance, proof, 0)
+    assert 0.9 * expected.steps <= steps <= expected.steps
+    assert size <= expected.size
+
+
+def checked(instance: Instance, proof: dict[str, Any], low: int) -> tuple[int, int]:
+    """Return steps and bytes that the checker takes for a proof of a bound of at least `low`."""
+
+    class Meter(modules()["budget"].Budget):  # type: ignore[misc, name-defined]
+        most = 0
+
+        def use(self, size: int) -> None:
+            super().use(size)
+            self.most = max(self.most, 10**6 * self.megabytes - self.room + size)
+
+    budget: Any = Meter()
+    types = {(r.prompt, r.output): n for r, n in instance.types()}
+    bound = modules()["claims"].RULES[proof["rule"]](instance.memory, types, low, proof, budget)
+    assert bound >= low
+    return budget.steps - budget.left, budget.most
+
+
+def test_what_the_checker_takes_for_a_search_is_known() -> None:
+    instance, slack = generate_random("alike", 1, 32), 10
+    optimum = solve(instance, 60).objective
+    descend = KERNEL.compiled().descend
+    found = demand_dual_bound(instance, best_list_schedule(instance), Stopping())
+    assert found is not None
+    duals = np.array(found.demand_duals) - SCALE // 2 * np.arange(len(found.demand_duals))
+    relaxation = DemandDualRelaxation(instance, descend)
+    search = ProfileSearch(relaxation, duals, slack * SCALE, DemandDualParams())
+    assert search.prepare(Stopping())
+    result = search.run(optimum, Stopping())
+    assert (result.finished, result.starts) == (True, None)
+    expected = relaxation.to_check(duals, Stopping(), slack * SCALE), result.to_check
+    proof = {
+        "rule": "demand-duals",
+        "scale": SCALE,
+        "duals": instance.request_types().rows(duals.tolist()),
+        "slack": slack * SCALE,
+        "nodes": max(1, result.nodes),
+    }
+    steps, size = checked(instance, proof, optimum)
+    assert expected[0] is not None
+    assert 0.9 * (expected[0].steps + expected[1].steps) <= steps
+    assert steps <= expected[0].steps + expected[1].steps
+    assert size <= expected[0].size + expected[1].size
+
+
+def test_blocks_that_are_checked_follow_those_that_are_not() -> None:
+    instance = generate_random("alike", 1, 32)
+    few = DemandDualParams(checked_steps=1_100_000, most_block_sets=300)
+    for certify in (False, True):
+        state = Incumbent(instance, SolverParams(demand_duals=few), certify)
+        state.offer(best_list_schedule(instance))
+        state.run(DemandDuals(True), Stopping(20))
+        assert (state.bound.value, state.bound.rule) == (state.objective, "demand-duals")
+        assert state.bound.proof is None
+        if not certify:
+            assert state.certified.proof is None
+            continue
+        assert state.certified.rule == "blocks"
+        assert 0.92 * state.objective < state.certified.value < state.objective
+        assert state.certified.proof is not None
+        assert checked(instance, state.certified.proof, state.certified.value)[0] <= 1_100_000

@@ -145,9 +145,7 @@ def test_a_schedule_counts_before_there_are_duals(monkeypatch: pytest.MonkeyPatc
     instance = generate_random("alike", 1, 6)
     best = solve(instance, 60)
 
-    def stopped(
-        _: Instance, __: np.ndarray, ___: Stopping, report: Any, ____: DemandDualParams
-    ) -> None:
+    def stopped(_: Instance, __: np.ndarray, ___: Stopping, report: Any, *____: Any) -> None:
         report(DualSolution((), 0, best.starts))
 
     monkeypatch.setattr(demand_dual_stage, "demand_dual_bound", stopped)
