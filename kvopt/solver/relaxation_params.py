@@ -347,12 +347,14 @@ class DemandDualParams:
     relax_and_fix_share, blocks_share
         Which part of the stage's time goes into relax and fix, if there are several blocks; and
         which part of what is left after it into their duals.
-    ascent_share
-        Which part goes into the duals of a single block, before searches.
+    ascent_share, left_for_search
+        Which part goes into the duals of a single block, before searches; the ascent ends sooner if
+        so many evaluations would take longer than what is left.
     search_reach
         Searches through profiles prove at most so much more than the duals (rounds).
     most_kept
-        Costs-to-go that they may keep; 4 bytes each.
+        Costs-to-go that they may keep, 4 bytes each; of more only some, and the others are computed
+        again.
     prepare_share
         Part of the time left for finding these.
     search_nodes, time_nodes
@@ -395,6 +397,7 @@ class DemandDualParams:
     relax_and_fix_share: float = 0.25
     blocks_share: float = 0.6
     ascent_share: float = 0.7
+    left_for_search: float = 3.5
     search_reach: int = 128
     most_kept: int = 130_000_000
     prepare_share: float = 0.5

@@ -207,9 +207,13 @@ class _Search:
 
     def _climb_until(self, ascent: DemandDualAscent, stop: Stopping) -> None:
         """Raise the bound until nothing can be gained, or the bracket is closed."""
+        single = len(ascent.relaxation.blocks) == 1
         going = True
         while going and self.objective > self.best.bound:
-            before, going = self.best, ascent.step(stop)
+            before, left = self.best, self.stop.left()
+            going = ascent.step(stop)
+            step = left - self.stop.left()
+            going &= not (single and self.stop.left() < self.params.left_for_search * step)
             if ascent.repaired is not None:
                 self._keep(ascent.repaired)
             if ascent.bound > self.best.bound:
@@ -239,7 +243,7 @@ class _Search:
                 self._raise(search, most, cost)
             elif self.objective > self.best.bound:
                 part = self.stop.part(params.beam_share * self.stop.left())
-                found = search.run(min(self.objective, most), part, width)
+                found = search.run(self.objective, part, width)
                 if found.starts is not None:
                     self._keep(found.starts)
                     self._report()

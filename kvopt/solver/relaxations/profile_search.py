@@ -8,21 +8,18 @@ proves that there is none (derived: proofs/text/demand_duals.md, theorem 7).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
 from kvopt.solver.params import DemandDualParams
 from kvopt.solver.primal.path_repair import Starts
 from kvopt.solver.relaxations.demand_duals import SCALE, CheckCost, DemandDualRelaxation, Phase
+from kvopt.solver.relaxations.profile_costs import CostsToGo, ProfileCosts
 
 __all__ = ["FoundStarts", "ProfileSearch"]
-
-LIMIT = (1 << 31) - 1
-"""What is kept of a cost-to-go is at most so large; the checker keeps as much."""
 
 NODE_SIZE = 620
 """Bytes of a node in the checker, if each has its own profile."""
@@ -81,48 +78,18 @@ class ProfileSearch:
         self.relaxation, self.duals, self.slack, self.params = relaxation, duals, slack, params
         self.place = np.concatenate([[1], np.cumprod(relaxation.demand[:-1] + 1)])
         self.value = relaxation.constant(duals)
-        self._phases: list[Phase] = []
-        self._rows: dict[int, NDArray[np.int32]] = {}
-        self._bases: dict[int, int] = {}
+        self.costs: ProfileCosts | None = None
 
     def prepare(self, stop: Stopping) -> bool:
-        """Find all costs-to-go; tell whether there was room and time."""
+        """Find the costs-to-go; tell whether there was room and time."""
         most = np.prod((self.relaxation.demand + 1).astype(float))
         found = self.relaxation.phases(self.duals + self.slack, stop)
         if most >= 1 << 62 or found is None or not found[0]:
             return False
-        self._phases = phases = found[0]
-        sections = [section for phase in phases for section in phase.sections()]
-        if sum(nodes * (high - low) for nodes, low, high in sections) > self.params.most_kept:
+        costs = ProfileCosts(self.relaxation, self.duals, found[0], self.params.most_kept)
+        if not costs.fits or not costs.prepare(stop):
             return False
-        values = np.zeros(len(phases[-1].graph.profiles), dtype=np.int64)
-        for number in range(len(phases) - 1, -1, -1):
-            if number + 1 < len(phases):
-                values = values[phases[number + 1].graph.entry]
-            if not self._pass_phase(phases[number], values, stop):
-                return False
-        self.value += int(values[phases[0].graph.entry[0]])
-        return True
-
-    def _pass_phase(self, phase: Phase, values: IntArray, stop: Stopping) -> bool:
-        """Change costs-to-go after a phase into those at its begin; keep all on the way."""
-        graph = phase.graph
-        kind: Any = np.uint8 if np.diff(graph.first).max() < 1 << 8 else np.uint32
-        for nodes, low, high in phase.sections():
-            if high <= phase.end:
-                values[graph.core :] = -(1 << 61)
-            edges = int(graph.first[nodes])
-            row, other = values[:nodes], np.empty(nodes, dtype=np.int64)
-            choices = np.empty((1, nodes), dtype=kind)
-            parts = graph.first[: nodes + 1], graph.target[:edges], graph.group[:edges]
-            costs = self.relaxation.costs(self.duals, low, high)
-            for t in range(high - 1, low - 1, -1):
-                if stop.over():
-                    return False
-                one = costs[t - low : t - low + 1]
-                self.relaxation.descend(*parts, graph.groups, one, row, other, choices)
-                self._bases[t] = int(row[0])
-                self._rows[t] = np.clip(row - row[0], -LIMIT - 1, LIMIT).astype(np.int32)
+        self.costs, self.value = costs, self.value + costs.first
         return True
 
     def run(self, cutoff: int, stop: Stopping, width: int | None = None) -> FoundStarts:
@@ -138,40 +105,50 @@ class ProfileSearch:
             Keep only so many of the most promising nodes of each time.
         """
         relaxation, params = self.relaxation, self.params
-        constant = relaxation.constant(self.duals)
+        assert self.costs is not None
+        phases, constant = self.costs.phases, relaxation.constant(self.duals)
         below = SCALE * (cutoff - 1) - constant
         everyone = int((self.place * relaxation.demand).sum())
         nodes = _Nodes(*(np.zeros(1, dtype=np.int64) for _ in range(3)))
         taken: list[tuple[int, Phase, IntArray, IntArray]] = []
         end: tuple[int, int] | None = None
         kept, steps, most, whole = 0, 0, 0, True
-        for number, phase in enumerate(self._phases):
+
+        def found_so_far(finished: bool) -> FoundStarts:
+            to_check = CheckCost(steps, NODE_SIZE * most)
+            return FoundStarts(finished, self._traced(taken, end), cutoff, kept, to_check)
+
+        for number, phase in enumerate(phases):
             nodes = nodes._replace(profile=phase.graph.entry[nodes.profile].astype(np.int64))
-            later = self._phases[number + 1] if number + 1 < len(self._phases) else None
+            later = phases[number + 1] if number + 1 < len(phases) else None
             for t in range(phase.begin, phase.end + 1):
+                to_go = self.costs.at(t + 1, stop)
+                if to_go is None:
+                    return found_so_far(False)
                 degrees = np.diff(phase.graph.first)[nodes.profile]
                 steps += 100 + 26 * int(degrees.sum()) + 3 * len(phase.graph.groups)
-                nodes, parent, group, few = self._passed(nodes, phase, later, t, below, width)
+                nodes, parent, group, few = self._passed(
+                    nodes, phase, later, to_go, t, below, width
+                )
                 most = max(most, len(parent))
                 whole &= few
                 taken.append((t, phase, parent, group))
                 kept += len(parent)
                 if kept > params.search_nodes or len(parent) > params.time_nodes or stop.over():
-                    cost = CheckCost(steps, NODE_SIZE * most)
-                    return FoundStarts(False, self._traced(taken, end), cutoff, kept, cost)
+                    return found_so_far(False)
                 done = np.flatnonzero((nodes.started == everyone) & (nodes.cost <= below))
                 if len(done):
                     i = int(done[nodes.cost[done].argmin()])
                     end, below = (len(taken) - 1, i), int(nodes.cost[i]) - 1
                     cutoff = (int(nodes.cost[i]) + constant) // SCALE
-        cost = CheckCost(steps, NODE_SIZE * most)
-        return FoundStarts(whole, self._traced(taken, end), cutoff, kept, cost)
+        return found_so_far(whole)
 
     def _passed(
         self,
         nodes: _Nodes,
         phase: Phase,
         later: Phase | None,
+        to_go: CostsToGo,
         t: int,
         below: int,
         width: int | None,
@@ -185,7 +162,10 @@ class ProfileSearch:
         group, profile = graph.group[edge], graph.target[edge].astype(np.int64)
         cost = nodes.cost[parent]
         cost += (graph.groups @ self.relaxation.costs(self.duals, t, t + 1)[0])[group]
-        bound = cost + self._to_go(profile, phase, later, t + 1)
+        entered = profile
+        if later is not None and t == phase.end:
+            entered = later.graph.entry[profile].astype(np.int64)
+        bound = cost + to_go.of(entered)
         chosen = np.flatnonzero(bound <= below)
         parent, group = parent[chosen], group[chosen]
         before = nodes.started[parent, None] // place % (demand + 1)
@@ -203,18 +183,6 @@ class ProfileSearch:
             order = order[np.sort(np.argpartition(bound[order], width)[:width])]
         found = _Nodes(profile[order], started[order], cost[order])
         return found, parent[order].astype(np.int32), group[order], few
-
-    def _to_go(self, profile: IntArray, phase: Phase, later: Phase | None, t: int) -> IntArray:
-        """Return the costs-to-go of profiles of a phase at a time."""
-        if t > phase.end:
-            if later is None:
-                return np.zeros(len(profile), dtype=np.int64)
-            profile = later.graph.entry[profile].astype(np.int64)
-        row = self._rows[t]
-        found = np.full(len(profile), LIMIT, dtype=np.int64)  # lemma 5: all are in the core then
-        known = profile < len(row)
-        found[known] = row[profile[known]]
-        return found + self._bases[t]
 
     def _traced(
         self, taken: list[tuple[int, Phase, IntArray, IntArray]], end: tuple[int, int] | None

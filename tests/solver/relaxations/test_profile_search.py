@@ -11,9 +11,10 @@ from kvopt.certificates.write import certificate, certificate_text
 from kvopt.generate import generate_random
 from kvopt.solver.params import DemandDualParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.relaxations.demand_dual_kernel import descend
+from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, descend
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals
 from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation
+from kvopt.solver.relaxations.profile_costs import ProfileCosts
 from kvopt.solver.relaxations.profile_search import ProfileSearch
 from kvopt.solver.stage import run_alone
 from kvopt.solver.state_search.state_graph import solve_by_state_graph
@@ -45,6 +46,32 @@ def test_finds_the_optimum_and_nothing_below_it(number: int) -> None:
         assert len(found.starts) == len(instance)
     beam = search.run(optimum + 4, Stopping(), width=1)
     assert beam.cost >= optimum
+
+
+@pytest.mark.parametrize("part", [3, 10])
+def test_costs_to_go_are_the_same_if_computed_again(part: int) -> None:
+    instance = generate_random("alike", 1, 4)
+    relaxation = DemandDualRelaxation(instance, KERNEL.compiled().descend)
+    duals = relaxation.first_duals
+    found = relaxation.phases(duals, Stopping())
+    assert found is not None
+    (phases,) = found
+    assert len(phases) > 1
+    sections = [section for phase in phases for section in phase.sections()]
+    room = sum(nodes * (high - low) for nodes, low, high in sections)
+    every, some = (ProfileCosts(relaxation, duals, phases, n) for n in (room, room // part))
+    assert every.prepare(Stopping())
+    assert some.prepare(Stopping())
+    assert (every.kept, some.kept, some.fits) == (True, False, True)
+    assert every.first == some.first
+    for t in (*range(phases[-1].end + 3), 0, phases[-1].end):
+        one, other = every.at(t, Stopping()), some.at(t, Stopping())
+        assert one is not None
+        assert other is not None
+        assert one.base == other.base
+        assert np.array_equal(one.above, other.above)
+    assert some.at(phases[-1].end // 2, Stopping(0)) is None
+    assert not ProfileCosts(relaxation, duals, phases, 10).fits
 
 
 def test_limits_are_kept() -> None:
