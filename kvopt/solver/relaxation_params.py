@@ -399,7 +399,7 @@ class DemandDualParams:
     ascent_share: float = 0.7
     left_for_search: float = 3.5
     search_reach: int = 128
-    most_kept: int = 130_000_000
+    most_kept: int = 150_000_000
     prepare_share: float = 0.5
     search_nodes: int = 20_000_000
     time_nodes: int = 1_000_000

@@ -83,7 +83,7 @@ class ProfileCosts:
         self.kept = sum(nodes * times for nodes, times in sizes) <= room
         self._every = 1
         while not self.kept and self._every < LONGEST and self._needed(sizes) > room:
-            self._every *= 2
+            self._every += 1 + self._every // 8
         self.fits = self.kept or self._needed(sizes) <= room
         self._rows: dict[int, CostsToGo] = {}
         self._pieces: list[_Piece] = []  # the first times first
