@@ -368,7 +368,8 @@ class DemandDualParams:
     smaller_blocks
         Those have so many times fewer sets of requests that can run together, step by step.
     room_to_climb
-        The checker must take so many times what it takes at the first duals of smaller blocks.
+        Smaller blocks are chosen so that the checker would accept so many times the work that their
+        first duals take; better ones take more.
     checked_steps, checked_bytes
         A bound has no certificate that takes the checker more; by default it stops after 800
         million steps, and at 900 million bytes.

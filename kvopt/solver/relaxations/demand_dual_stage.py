@@ -151,8 +151,8 @@ class _Search:
         ascent = self._first_ascent(partitions, descend, duals)
         if ascent is None:
             return None
-        cost = ascent.relaxation.to_check(ascent.duals, self.stop)
-        if certify and not self._is_checked(cost):
+        to_check = ascent.relaxation.to_check
+        if certify and not self._is_checked(to_check(ascent.duals, self.stop)):
             self.stop = self.stop.part(self.params.first_share * self.stop.left())
         self._climb(ascent)
         if len(ascent.relaxation.blocks) == 1 and self.best.demand_duals:

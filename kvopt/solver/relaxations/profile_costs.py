@@ -6,7 +6,6 @@ those between are computed again when they are asked for: twice the work in a hu
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -107,20 +106,16 @@ class ProfileCosts:
             for nodes, low, high in phase.sections():
                 if high <= phase.end:
                     values[phase.graph.core :] = -(1 << 61)
-                for piece in self._split(phase, nodes, low, high):
+                size = high - low if self.kept else self._every
+                for end in range(high, low, -max(1, size)):
+                    after = values[:nodes]
+                    piece = _Piece(phase, nodes, max(low, end - size), end, after.copy())
                     if not self.kept:
-                        piece = piece._replace(values=values[:nodes].copy())
                         self._pieces.insert(0, piece)
-                    if not self._pass(piece, values[:nodes], stop, keep=self.kept):
+                    if not self._pass(piece, after, stop, keep=self.kept):
                         return False
         self.first = int(values[phases[0].graph.entry[0]])
         return True
-
-    def _split(self, phase: Phase, nodes: int, low: int, high: int) -> Iterator[_Piece]:
-        """Yield the pieces of a section, the last times first."""
-        size = high - low if self.kept else self._every
-        for end in range(high, low, -max(1, size)):
-            yield _Piece(phase, nodes, max(low, end - size), end, np.zeros(0, dtype=np.int64))
 
     def _pass(self, piece: _Piece, values: IntArray, stop: Stopping, keep: bool) -> bool:
         """Change costs-to-go after a piece into those at its begin; tell whether there was time."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kvopt.model.instance import IntArray
 from kvopt.model.stopping import Stopping
@@ -46,6 +47,18 @@ class _Nodes(NamedTuple):
     profile: IntArray
     started: IntArray
     cost: IntArray
+
+
+class _Passed(NamedTuple):
+    """The nodes after a round, where from and by what group, and what it took."""
+
+    nodes: _Nodes
+    parent: NDArray[np.int32]
+    group: IntArray
+    all_kept: bool
+    """Whether none was left out for its number."""
+    edges: int
+    """How many edges were looked at."""
 
 
 class ProfileSearch:
@@ -110,7 +123,7 @@ class ProfileSearch:
         below = SCALE * (cutoff - 1) - constant
         everyone = int((self.place * relaxation.demand).sum())
         nodes = _Nodes(*(np.zeros(1, dtype=np.int64) for _ in range(3)))
-        taken: list[tuple[int, Phase, IntArray, IntArray]] = []
+        taken: list[tuple[int, Phase, NDArray[np.int32], IntArray]] = []
         end: tuple[int, int] | None = None
         kept, steps, most, whole = 0, 0, 0, True
 
@@ -125,13 +138,11 @@ class ProfileSearch:
                 to_go = self.costs.at(t + 1, stop)
                 if to_go is None:
                     return found_so_far(False)
-                degrees = np.diff(phase.graph.first)[nodes.profile]
-                steps += 100 + 26 * int(degrees.sum()) + 3 * len(phase.graph.groups)
-                nodes, parent, group, few = self._passed(
-                    nodes, phase, later, to_go, t, below, width
-                )
+                passed = self._passed(nodes, phase, later, to_go, t, below, width)
+                nodes, parent, group = passed.nodes, passed.parent, passed.group
+                steps += 100 + 26 * passed.edges + 3 * len(phase.graph.groups)
                 most = max(most, len(parent))
-                whole &= few
+                whole &= passed.all_kept
                 taken.append((t, phase, parent, group))
                 kept += len(parent)
                 if kept > params.search_nodes or len(parent) > params.time_nodes or stop.over():
@@ -152,13 +163,14 @@ class ProfileSearch:
         t: int,
         below: int,
         width: int | None,
-    ) -> tuple[_Nodes, IntArray, IntArray, bool]:
-        """Return the nodes after a round, where from, by what group, and if those are all."""
+    ) -> _Passed:
+        """Return what a round leads to."""
         graph, demand, place = phase.graph, self.relaxation.demand, self.place
         degree = graph.first[nodes.profile + 1] - graph.first[nodes.profile]
+        edges = int(degree.sum())
         parent = np.repeat(np.arange(len(degree)), degree)
         begins = np.repeat(graph.first[nodes.profile] - (np.cumsum(degree) - degree), degree)
-        edge = begins + np.arange(len(parent))
+        edge = begins + np.arange(edges)
         group, profile = graph.group[edge], graph.target[edge].astype(np.int64)
         cost = nodes.cost[parent]
         cost += (graph.groups @ self.relaxation.costs(self.duals, t, t + 1)[0])[group]
@@ -182,10 +194,12 @@ class ProfileSearch:
         if width is not None and not few:
             order = order[np.sort(np.argpartition(bound[order], width)[:width])]
         found = _Nodes(profile[order], started[order], cost[order])
-        return found, parent[order].astype(np.int32), group[order], few
+        return _Passed(found, parent[order].astype(np.int32), group[order], few, edges)
 
     def _traced(
-        self, taken: list[tuple[int, Phase, IntArray, IntArray]], end: tuple[int, int] | None
+        self,
+        taken: list[tuple[int, Phase, NDArray[np.int32], IntArray]],
+        end: tuple[int, int] | None,
     ) -> Starts | None:
         """Return the starts on the way to a node."""
         if end is None:
