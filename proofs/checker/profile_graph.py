@@ -37,9 +37,10 @@ from reading import integer
 
 EDGE_STEPS = 25  # to find an edge of a graph
 ROUND_STEPS = 60  # of a round, beside its edges
-EDGE_BYTES = 120  # of an edge and a value, while paths are compared
+EDGE_BYTES, VALUE_BYTES = 10, 240  # of an edge and a profile, while paths are compared
 ROW_BYTES = 320  # of a row of costs-to-go, beside these
-PROFILE_BYTES = 250  # of a profile and its number
+PROFILE_BYTES = 250  # of a profile and its number, while a graph is built
+PART = 1_000  # profiles looked at together: their values stay in the cache
 LOST = 10**99  # more than any path can cost
 LOWEST, HIGHEST = -(2**31), 2**31 - 1  # of what is kept of a cost-to-go
 
@@ -53,19 +54,19 @@ class Graph(NamedTuple):
     first[x] .. first[x + 1] - 1.
     """
 
-    profiles: list[int]
+    size: int
     first: Any
     after: Any
     group: Any
     groups: list[tuple[int, ...]]  # how many of each chosen type start; group 0 is nothing
     core: int
-    entry: list[int]  # where the profiles of the phase before are
+    entry: Any  # where the profiles of the phase before are
 
 
 class Row(NamedTuple):
     """Costs-to-go at a time, base + above[place[x]] for profile x; LOWEST says nothing."""
 
-    place: list[int]
+    place: Any
     base: int
     above: Any
 
@@ -120,12 +121,11 @@ def cheapest_path(
         chosen = [kind for kind in duals if last[kind] >= end]
         drained = max([t + o for (_, o), t in last.items() if 0 <= t < end], default=0)
         drained = min(max(drained, begin), end + 1)
-        graph = profile_graph(memory, list(duals), chosen, profiles, budget)
-        profiles = graph.profiles
+        graph, profiles = profile_graph(memory, list(duals), chosen, profiles, budget)
         each = ROUND_STEPS + len(chosen) * (3 + len(graph.groups))
         budget.spend((2 * len(graph.after) + each) * (drained - begin))
         budget.spend((2 * graph.first[graph.core] + each) * (end + 1 - drained))
-        budget.use(EDGE_BYTES * len(graph.after))
+        budget.use(EDGE_BYTES * len(graph.after) + VALUE_BYTES * graph.size)
         starts = [(costs[kind], scale * kind[1], duals[kind]) for kind in chosen]
 
         def now(t: int, groups: Any = graph.groups, starts: Any = starts) -> list[int]:
@@ -138,14 +138,14 @@ def cheapest_path(
         keep += phases
 
     values = [0] * len(profiles)  # of the cheapest path on from each profile, after the last phase
-    enter = list(range(len(profiles)))
+    enter: Any = range(len(profiles))
     for phase in reversed(phases):
         graph, core = phase.graph, phase.graph.core
         paying = budget if keep is not None else None
         values = [values[x] for x in enter]
         if phase.drained < phase.end:
             values = values_before(phase, values[:core], phase.drained, phase.end, paying)
-            values += [-LOST] * (len(graph.profiles) - core)
+            values += [-LOST] * (graph.size - core)
         values = values_before(phase, values, phase.begin, phase.drained, paying)
         enter = graph.entry
     return values[0]
@@ -158,30 +158,37 @@ def values_before(
 
     They are kept on the way if there is a budget to pay for that.
     """
-    # Who has most edges comes first, so that the i-th edges belong to nodes 0, 1, ....
+    # Who has most edges comes first, so that of some in a row the first so many have an i-th edge.
     graph, first, number = phase.graph, phase.graph.first, len(values)
     degree = [first[x + 1] - first[x] for x in range(number)]
     order = sorted(range(number), key=lambda x: -degree[x])
-    place = [0] * number
+    place = array("i", [0]) * number
     for i, x in enumerate(order):
         place[x] = i
-    ranks = []  # the first edges of all, the second of all who have one, ...: to where, with what
-    for i in range(degree[order[0]]):
-        own = [first[x] + i for x in order if i < degree[x]]
-        after = array("i", [place[graph.after[e]] for e in own])
-        ranks.append((after, array("i", [graph.group[e] for e in own])))
+    parts = []  # of the profiles: the first edges of all, the second of all who have one, ...
+    for begin in range(0, number, PART):
+        some, ranks = order[begin : begin + PART], []
+        for i in range(degree[some[0]]):
+            own = [first[x] + i for x in some if i < degree[x]]
+            after = array("i", [place[graph.after[e]] for e in own])
+            ranks.append((after, array("i", [graph.group[e] for e in own])))
+        parts.append(ranks)
     values = dense([values[x] for x in order])
     for t in range(high - 1, low - 1, -1):
-        now = phase.costs(t)
-        before = [values[x] for x in ranks[0][0]]  # nothing starts
-        for after, which in ranks[1:]:
-            before[: len(after)] = [
-                a if a < (b := values[x] + now[g]) else b for a, x, g in zip(before, after, which)
-            ]
-        values = dense(before)
+        now, found = phase.costs(t), []
+        for ranks in parts:
+            before = [values[x] for x in ranks[0][0]]  # nothing starts
+            for after, which in ranks[1:]:
+                before[: len(after)] = [
+                    a if a < (b := values[x] + now[g]) else b
+                    for a, x, g in zip(before, after, which)
+                ]
+            found += before
+        values = dense(found)
         if paying is not None:
             paying.spend(2 * number)
             paying.hold(4 * number + ROW_BYTES)
+            paying.use(EDGE_BYTES * first[number] + VALUE_BYTES * number)
             base = values[place[0]]
             phase.rows[t] = Row(place, base, clipped([value - base for value in values]))
     return [values[i] for i in place]
@@ -209,8 +216,8 @@ def profile_graph(
     chosen: list[tuple[int, int]],
     profiles_before: list[int],
     budget: Budget,
-) -> Graph:
-    """Return the graph of the profiles that the empty one and those before lead to.
+) -> tuple[Graph, list[int]]:
+    """Return the graph of the profiles that the empty one and those before lead to, and these.
 
     Chosen types may start.  The first edge of each profile is of group 0.
     """
@@ -229,7 +236,7 @@ def profile_graph(
     nothing = (0,) * len(chosen)
     groups, nodes, profiles = {nothing: 0}, {0: 0}, [0]
     first, afters, group = array("i", [0]), array("i"), array("i")
-    entry: list[int] = []
+    entry = array("i")
     core = 0
     # What an edge takes: packed integers, more than one round of them in `usable`, and a group.
     size = width * max(o for _, o in kinds)
@@ -241,10 +248,11 @@ def profile_graph(
         while open_choices:
             used, started, k = open_choices.pop()
             budget.spend(each)
-            budget.use((len(open_choices) + len(chosen)) * choice)
+            known = (len(profiles) + len(profiles_before)) * large
+            budget.use(known + (len(open_choices) + len(chosen)) * choice)
             after = usable(used >> width)
             if after not in nodes:
-                budget.hold(large)
+                budget.hold(4)
                 nodes[after] = len(profiles)
                 profiles.append(after)
             if started not in groups:
@@ -260,10 +268,12 @@ def profile_graph(
         first.append(len(afters))
         if not core and len(first) > len(profiles):  # all that the empty one leads to is there
             core = len(profiles)
+            budget.hold(4 * len(profiles_before))
             for before in map(usable, profiles_before):
                 if before not in nodes:
-                    budget.hold(large)
+                    budget.hold(4)
                     nodes[before] = len(profiles)
                     profiles.append(before)
                 entry.append(nodes[before])
-    return Graph(profiles, first, afters, group, list(groups), core, entry)
+    graph = Graph(len(profiles), first, afters, group, list(groups), core, entry)
+    return graph, profiles

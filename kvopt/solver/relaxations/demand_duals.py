@@ -316,7 +316,7 @@ class DemandDualRelaxation:
         for block, own in zip(self.blocks, phases, strict=True):
             longest = int(self.types.outputs[list(block)].max())
             bits = (self.instance.memory.bit_length() + 2) * longest
-            long = 1 + bits // 1_000
+            long, before = 1 + bits // 1_000, 1
             for phase in own:
                 chosen = [k for k in block if last[k] >= phase.end]
                 graph, shortest = phase.graph, int(self.types.outputs[chosen].min())
@@ -328,8 +328,12 @@ class DemandDualRelaxation:
                     row = 2 * int(graph.first[nodes]) + each + (2 * nodes if slack else 0)
                     steps += row * (high - low)
                     held += (4 * nodes + 320) * (high - low) if slack else 0
-                held += 8 * edges + (250 + bits // 8) * profiles
-                most = max(most, 120 * edges)
+                choice = 200 + bits // 8 + 8 * len(chosen)
+                held += 8 * (edges + profiles) + choice * len(graph.groups)
+                building = (250 + bits // 8) * (profiles + before)
+                building += choice * len(chosen) * (2 + phase.start_at_once)  # choices to be made
+                most = max(most, building, 10 * edges + 240 * profiles)
+                before = profiles
         return CheckCost(steps, held + most)
 
     def _phases_of(

@@ -24,11 +24,11 @@ def test_graphs_are_those_of_the_checker() -> None:
             chosen = rng.sample(range(len(kinds)), size)
             graph = profile_graph(instance, Stopping(), chosen=chosen, profiles_before=before)
             assert graph is not None
-            theirs = checker().profile_graph(
+            theirs, known = checker().profile_graph(
                 instance.memory, kinds, [kinds[k] for k in chosen], known
             )
-            known = theirs.profiles
-            assert (len(graph.profiles), graph.core) == (len(known), theirs.core)
+            assert len(known) == theirs.size
+            assert (len(graph.profiles), graph.core) == (theirs.size, theirs.core)
             assert len(graph.target) == len(theirs.after)
             assert len(graph.groups) == len(theirs.groups)
             assert len(set(graph.entry.tolist())) == len(set(theirs.entry))
