@@ -119,12 +119,16 @@ def count_steps(pairs: Pairs, prices: Prices, windows: Windows, looks: int) -> i
 
 
 def lower(row: Int32Array, other: Int32Array, begin: int, end: int, away: int, cost: int) -> None:
-    """Lower row[begin..end] to what `other` holds `away` before, plus a cost."""
+    """Lower row[begin..end] to what `other` holds `away` before, plus a cost.
+
+    The loop counts from 0, as with places that might be negative the compiler would not make
+    several additions at a time.
+    """
     more = np.int32(cost)
-    for j in range(begin, end + 1):
-        through = np.int32(other[j - away] + more)
-        here = row[j]
-        row[j] = through if through < here else here
+    here, there = row[begin : end + 1], other[begin - away : end + 1 - away]
+    for j in range(here.shape[0]):
+        through = np.int32(there[j] + more)
+        here[j] = through if through < here[j] else here[j]
 
 
 def fill_costs(
@@ -161,8 +165,9 @@ def fill_costs(
             rows[k] = NO_PATH
             if t == looks and k > 0:
                 continue  # nothing pays any more
-            for j in range(low[t + 1, k], high[t + 1, k] + 1):
-                rows[k, j] = cost[t + 1, k, j]
+            least, largest = low[t + 1, k], high[t + 1, k]
+            if least <= largest:
+                rows[k, least : largest + 1] = cost[t + 1, k, least : largest + 1]
             if k < most and begin <= end:
                 lower(rows[k], rows[k + 1], begin, end, 0, prices.start[t])
             begin, end = min(begin, low[t + 1, k]), max(end, high[t + 1, k])
@@ -171,13 +176,11 @@ def fill_costs(
         for k in range(most + 1):
             begin, end = low[t, k], high[t, k]
             row = cost[t, k]
-            for j in range(begin, end + 1):
-                row[j] = rows[k, j + k]
-            if k == 0:
-                if row[0] > 0:
-                    row[0] = 0
-                continue
             if begin > end:
+                continue
+            row[begin : end + 1] = rows[k, begin + k : end + k + 1]
+            if k == 0:
+                row[0] = min(row[0], 0)
                 continue
             for v in range(variants):
                 if t < pairs.looks[v] or t > prices.pays[v]:
@@ -188,11 +191,10 @@ def fill_costs(
                 if least <= largest:
                     charge = prices.scale * t - prices.dual[v] - prices.start[t - pairs.looks[v]]
                     lower(row, cost[t, k - 1], least, largest, away, charge)
-            lowest = NO_PATH
-            for j in range(begin, end + 1):
-                if row[j] > NO_PATH // 2:
-                    row[j] = NO_PATH
-                lowest = min(lowest, row[j])
+            seen, lowest = row[begin : end + 1], np.int32(NO_PATH)
+            for j in range(seen.shape[0]):
+                seen[j] = seen[j] if seen[j] <= NO_PATH // 2 else NO_PATH
+                lowest = min(lowest, seen[j])
             if lowest < -NO_PATH // 2:
                 return OVERFLOW
     return int(min(0, rows[0, 0]))
