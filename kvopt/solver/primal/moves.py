@@ -3,7 +3,8 @@
 Annealing of the whole order and of windows share this; their kernels compile it with their own
 functions.  A *load* holds, for each round r, the memory in use plus r.  A request with prompt s
 fits for its whole run from p on if load[r] <= M - s + p in every round r of the run: one comparison
-with a constant, which processors do for several rounds at once.
+with a constant, which processors do for several rounds at once.  They do if places in arrays are
+unsigned; those that might be negative, and then count from the end, are looked up one by one.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ MOST_TEMPERATURE = 1 << 40
 QUANTILES: tuple[int, ...] = tuple(round(-UNIT * math.log((k + 0.5) / UNIT)) for k in range(UNIT))
 """Quantiles of the exponential distribution, in units of 1/1024."""
 
-VECTOR_ROUNDS = 40
+VECTOR_ROUNDS = 24
 """Runs of so many rounds are looked through as a whole, which processors do several at once."""
 
 DELAY, SWAP = 0, -1
@@ -193,7 +194,7 @@ def earliest(load: Any, memory: int, prompt: int, output: int, start: int) -> in
         # A round r in which there is no room yet rules out all starts before `begin`.
         begin = start
         for r in range(seen + 1, start + output + 1):
-            begin = max(begin, min(load[r] + prompt - memory, r))
+            begin = max(begin, min(load[np.uint64(r)] + prompt - memory, r))
         if begin == start:
             return start
         seen = start + output
@@ -205,4 +206,4 @@ def earliest(load: Any, memory: int, prompt: int, output: int, start: int) -> in
 def enter(load: Any, prompt: int, output: int, start: int, sign: int) -> None:
     """Add a request to a load, or take it out."""
     for j in range(1, output + 1):
-        load[start + j] += sign * (prompt + j)
+        load[np.uint64(start + j)] += sign * (prompt + j)
