@@ -257,8 +257,9 @@ class CoarseAggregateStateParams:
         the width.
     horizon_factor
         No dual of a request exceeds the makespan of the best schedule times this.
-    knots
-        The prices of starts are linear between so many times.
+    knots, last_knots
+        The prices of starts are linear between so many times, of which more are early; on the
+        finest grid there are more.
     most_states
         A grid with more states times looks is not used.
     most_costs
@@ -272,6 +273,10 @@ class CoarseAggregateStateParams:
         forgotten, and with many the grid program proves more in the same time.
     most_requests
         Nor for more requests: schedules are so long that only wide grids come to their end.
+    most_times_running
+        Nor if requests times those who run on average are more: the checker takes only wide grids.
+    grid_share
+        Part of its time left that a grid gets where a finer one follows.
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
@@ -285,14 +290,17 @@ class CoarseAggregateStateParams:
     share: float = 0.65
     first_looks: int = 32
     horizon_factor: float = 1.6
-    knots: int = 128
-    most_states: int = 60_000_000
-    most_costs: int = 8_000_000_000
+    knots: int = 64
+    last_knots: int = 128
+    most_states: int = 100_000_000
+    most_costs: int = 40_000_000_000
     most_lost: float = 0.02
     least_running: float = 5.0
-    most_running: float = 12.0
+    most_running: float = 20.0
     most_requests: int = 150
+    most_times_running: float = 1_200.0
     enough_lost: float = 0.01
+    grid_share: float = 0.4
     early_rise: float = 1e-4
     least_rise: float = 2e-5
     checked_steps: int = 780_000_000

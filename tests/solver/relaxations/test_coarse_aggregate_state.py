@@ -148,7 +148,11 @@ def test_each_grid_is_half_of_the_one_before() -> None:
     assert grids_for(instance, 1500, replace(params, most_costs=3 * 10**6)) == []  # too wide
     assert grids_for(Instance(9, [1], [1]), 1, replace(params, least_running=1)) == [1]
     assert grids_for(Instance(20, [1] * 9, [1] * 9), 1, params) == [1]
-    assert grids_for(Instance(26, [1] * 9, [1] * 9), 1, params) == []  # too many run
+    assert grids_for(Instance(40, [1] * 9, [1] * 9), 1, params) == [1]
+    assert grids_for(Instance(42, [1] * 9, [1] * 9), 1, params) == []  # too many run
+    few = replace(params, most_times_running=90.0)
+    assert grids_for(Instance(22, [1] * 9, [1] * 9), 1, few) == []
+    assert grids_for(Instance(20, [1] * 9, [1] * 9), 1, few) == [1]
     assert grids_for(Instance(9, [1], [1]), 1, params) == []  # too few run
     assert grids_for(instance, 1500, replace(params, most_requests=len(instance) - 1)) == []
 
@@ -165,7 +169,8 @@ def test_where_it_applies() -> None:
     assert not applies(
         "real:requests=16:memory=2000"
     )  # event order, and the grid program beside it
-    assert not applies("real:requests=60:memory=4000")  # too many run
+    assert applies("real:requests=60:memory=4000")
+    assert not applies("real:requests=100:memory=4096")  # too many run for so many requests
     assert not applies("real:requests=24:memory=1000")  # coarse batches are few enough
     assert not applies("real:kind=mixed:requests=24:memory=4096")  # prompts differ
     assert not applies(
@@ -197,6 +202,6 @@ def test_late_it_goes_on_where_it_was(compiled: Functions) -> None:
         assert late.applies(state) == applies
     reached = state.cache[REACHED]
     earlier = state.bound.value
-    late.run(state, Stopping(0.6))
+    late.run(state, Stopping(2.0))
     assert state.bound.value > earlier
     assert state.cache[REACHED].grid <= reached.grid

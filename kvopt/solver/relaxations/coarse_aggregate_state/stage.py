@@ -61,25 +61,28 @@ class CoarseAggregateState:
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Raise the bound grid by grid, each beginning with the duals of the one before."""
         functions = self.functions or AGGREGATE_KERNEL.compiled(stop)
-        params, common = state.params.coarse_aggregate_state, state.params.batch_state
+        params = state.params.coarse_aggregate_state
         before: CoarseAggregateCosts | None = state.cache.pop(REACHED, None)
         widest = state.makespan if before is None else before.grid
         every = grids_for(state.instance, state.makespan, params)
-        grids = [grid for grid in every if grid <= widest]
-        for grid in grids:
-            if state.closed or stop.over():
+        last = False
+        for grid in (grid for grid in every if grid <= widest):
+            if state.closed or stop.over() or last:
                 break
             horizon = int(params.horizon_factor * state.makespan / grid) + 2
-            knots = knots_for(state.makespan // grid, params.knots)
+            number = params.last_knots if grid == every[-1] else params.knots
+            knots = knots_for(state.makespan // grid, number)
             costs = CoarseAggregateCosts(state.instance, grid, horizon, knots, functions)
-            guess = first_duals(costs) if before is None else refined(before, costs)
-            rise = params.least_rise if grid == grids[-1] else params.early_rise
+            guess = refined(before, costs) if before else first_duals(costs)
+            last = grid == every[-1]
+            if before and not costs.can_be_checked(params, guess):  # so the one before is the last
+                costs, guess, last = before, before.duals / before.scale, True
+            part = stop if last else stop.part(params.grid_share * stop.left())
+            rise = params.least_rise if last else params.early_rise
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
-            own = replace(common, least_rise=rise, few_costs=sys.maxsize)  # looks at all states
-            ascent = DualAscent(costs, own, bundle, functions.lightest)
-            value = ascent.run([guess], stop)
-            steps, size = costs.to_check()
-            if value is None or steps > params.checked_steps or size > params.checked_bytes:
+            own = replace(state.params.batch_state, least_rise=rise, few_costs=sys.maxsize)
+            value = DualAscent(costs, own, bundle, functions.lightest).run([guess], part)
+            if value is None or not costs.can_be_checked(params):
                 break
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
@@ -113,7 +116,8 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
     held = instance.total_area / instance.total_output
     if len(instance) > params.most_requests:
         return []
-    if not params.least_running * held <= instance.memory <= params.most_running * held:
+    most = min(params.most_running, params.most_times_running / len(instance))
+    if not params.least_running * held <= instance.memory <= most * held:
         return []
     prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
     forgotten = prompts - int(instance.prompts.min())
@@ -133,5 +137,5 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
 
 
 def knots_for(last: int, number: int) -> IntArray:
-    """Return about so many times from 0 to a last one, evenly spread."""
-    return np.unique(np.rint(np.linspace(0, last, number)).astype(np.int64))
+    """Return about so many times from 0 to a last one, closer to each other at first."""
+    return np.unique(np.rint(last * np.linspace(0, 1, number) ** 2).astype(np.int64))
