@@ -216,6 +216,8 @@ class CoarseBatchStateParams:
     most_lost
         Looks see half a step of the grid less than a request holds; it is not run where that is
         more than this part of the tokens that a request holds on average.
+    most_lost_to_certify
+        The same where certificates count and the checker does not take the bound of demand duals.
     growth
         The next grid has at least so many times as many costs-to-go.
     least_rise, early_rise
@@ -237,6 +239,7 @@ class CoarseBatchStateParams:
     checked_bytes: int = 880_000_000
     most_counting: int = 2_000_000
     most_lost: float = 0.04
+    most_lost_to_certify: float = 0.08
     growth: float = 4.0
     least_rise: float = 6e-5
     early_rise: float = 4e-4
@@ -372,7 +375,7 @@ class DemandDualParams:
         left for each.
     first_share
         If certificates count, and the checker does not take what the graphs prove, the part of the
-        time left that they have; the rest is for smaller blocks.
+        time left that they have; the rest is for coarse batch states, or for smaller blocks.
     smaller_blocks
         Those have so many times fewer sets of requests that can run together, step by step.
     room_to_climb
@@ -418,7 +421,7 @@ class DemandDualParams:
     first_share: float = 0.65
     smaller_blocks: float = 3.0
     room_to_climb: float = 1.3
-    checked_steps: int = 780_000_000
+    checked_steps: int = 795_000_000
     checked_bytes: int = 880_000_000
 
 

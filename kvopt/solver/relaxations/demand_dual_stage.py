@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from kvopt.solver.primal.list_schedules import pulled_forward
 from kvopt.solver.primal.path_repair import Starts, start_times
 from kvopt.solver.primal.relax_and_fix import relax_and_fix
 from kvopt.solver.relaxations.blocks import Partition, partition
+from kvopt.solver.relaxations.coarse_batch_state.stage import grids_to_certify
 from kvopt.solver.relaxations.demand_dual_ascent import DemandDualAscent
 from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, Descend
 from kvopt.solver.relaxations.demand_duals import (
@@ -73,9 +74,9 @@ class DemandDuals:
                 proof = found.content(state.instance) if found.checked else None
                 state.prove(Bound(found.bound, found.rule, proof))
 
-        demand_dual_bound(
-            state.instance, state.starts, stop, keep, state.params.demand_duals, state.certify
-        )
+        smaller = not (state.certify and grids_to_certify(state))
+        params = state.params.demand_duals
+        demand_dual_bound(state.instance, state.starts, stop, keep, params, state.certify, smaller)
 
 
 def demand_dual_bound(
@@ -85,6 +86,7 @@ def demand_dual_bound(
     report: Callable[[DualSolution], None] = lambda solution: None,
     params: DemandDualParams | None = None,
     certify: bool = False,
+    smaller_blocks: bool = True,
 ) -> DualSolution | None:
     """Seek duals that prove a good bound, and schedules on the way.
 
@@ -102,14 +104,19 @@ def demand_dual_bound(
     params
         The tuning numbers.
     certify
-        Whether smaller blocks are tried, too, if the checker does not take what was found.
+        Whether it ends earlier if the checker does not take what is found, so that there is time
+        for something that it takes.
+    smaller_blocks
+        Whether that is smaller blocks, which are tried then, or something else.
 
     Returns
     -------
     DualSolution or None
         None if the graphs of profiles are too large, or no duals were evaluated in time.
     """
-    return _Search(instance, starts, stop, report, params or DemandDualParams()).run(certify)
+    return _Search(instance, starts, stop, report, params or DemandDualParams()).run(
+        certify, smaller_blocks
+    )
 
 
 class _Search:
@@ -129,12 +136,12 @@ class _Search:
         self.best = DualSolution((), 0, None)
         self.certified = 0  # the best bound so far that the checker takes
 
-    def run(self, certify: bool) -> DualSolution | None:
+    def run(self, certify: bool, smaller_blocks: bool) -> DualSolution | None:
         """Try the partitions, and climb on the first that fits; then on one that is checked."""
         whole = self.stop
         found = self._run(certify)
         self.stop = whole
-        if certify and not self.certified:
+        if certify and smaller_blocks and not self.certified:
             self._certify()
         return found or (self.best if self.best.demand_duals else None)
 
@@ -156,7 +163,7 @@ class _Search:
             self.stop = self.stop.part(self.params.first_share * self.stop.left())
         self._climb(ascent)
         if len(ascent.relaxation.blocks) == 1 and self.best.demand_duals:
-            self._search(ascent.relaxation)
+            self._search(ascent.relaxation, certify)
         return self.best if self.best.demand_duals else None
 
     def _partitions(self) -> list[Partition]:
@@ -222,7 +229,7 @@ class _Search:
             if self.best is not before:
                 self._report()
 
-    def _search(self, relaxation: DemandDualRelaxation) -> None:
+    def _search(self, relaxation: DemandDualRelaxation, certify: bool) -> None:
         """Close the bracket by searches through profiles and numbers, or nearly so."""
         params, reach = self.params, self.params.search_reach
         search: ProfileSearch | None = None
@@ -240,7 +247,9 @@ class _Search:
         most = self.best.bound + reach
         for width in (params.beam_width, None, params.wide_beam_width):
             if width is None:
-                self._raise(search, most, cost)
+                costs = self._raise(search, most, cost, certify)
+                if certify and costs:
+                    self._search_with_less(search, costs)
             elif self.objective > self.best.bound:
                 part = self.stop.part(params.beam_share * self.stop.left())
                 found = search.run(self.objective, part, width)
@@ -248,27 +257,49 @@ class _Search:
                     self._keep(found.starts)
                     self._report()
 
-    def _raise(self, search: ProfileSearch, most: int, cost: CheckCost | None) -> None:
-        """Raise the bound step by step, each twice as long, or half if that was too much."""
+    def _search_with_less(self, search: ProfileSearch, costs: Sequence[CheckCost | None]) -> None:
+        """Repeat a search with the least slack that proves as much, as that is checked sooner.
+
+        If that does not come to its end, what has been found stays, at its own costs.
+        """
+        best, relaxation = self.best, search.relaxation
+        slack = max(0, SCALE * (best.bound - 1) - search.value)  # no start costs more on the way
+        least = ProfileSearch(relaxation, search.duals, slack, self.params)
+        if least.prepare(self.stop) and (found := least.run(best.bound, self.stop)).finished:
+            costs = (relaxation.to_check(search.duals, self.stop, slack), found.to_check)
+            best = dataclasses.replace(best, slack=slack, nodes=max(1, found.nodes))
+        self.best = dataclasses.replace(best, checked=self._is_checked(*costs))
+        self._report()
+
+    def _raise(
+        self, search: ProfileSearch, most: int, cost: CheckCost | None, certify: bool
+    ) -> Sequence[CheckCost | None]:
+        """Raise the bound step by step, each twice as long, or half if that was too much.
+
+        Return what the checker takes for it, nothing if it is not raised.  If certificates count,
+        it counts as unchecked until there is a better one.
+        """
         step = 1
+        costs: Sequence[CheckCost | None] = ()
         while self.best.bound < min(self.objective, most) and not self.stop.over():
             cutoff = min(self.best.bound + step, self.objective, most)
             found = search.run(cutoff, self.stop)
             if found.starts is not None:
                 self._keep(found.starts)
             if found.finished:
-                bound = min(found.cost, self.objective)
+                costs = (cost, found.to_check)
                 self.best = dataclasses.replace(
                     self.best,
-                    bound=bound,
+                    bound=min(found.cost, self.objective),
                     slack=search.slack,
                     nodes=max(1, found.nodes),
-                    checked=self._is_checked(cost, found.to_check),
+                    checked=not certify and self._is_checked(*costs),
                 )
             elif step == 1:
-                return
+                break
             self._report()
             step = 2 * step if found.finished else step // 2
+        return costs
 
     def _certify(self) -> None:
         """Climb on blocks so small that the checker takes what they prove."""

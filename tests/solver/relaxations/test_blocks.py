@@ -14,11 +14,12 @@ from oracles.array_descend import descend_by_arrays
 
 from kvopt import Instance, Stopping, solve
 from kvopt.generate import generate_random
-from kvopt.solver.params import DemandDualParams, SolverParams
+from kvopt.solver.params import CoarseBatchStateParams, DemandDualParams, SolverParams
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.primal.path_repair import start_times
 from kvopt.solver.primal.relax_and_fix import relax_and_fix
 from kvopt.solver.relaxations.blocks import partition
+from kvopt.solver.relaxations.coarse_batch_state.stage import CoarseBatchState, grids_of
 from kvopt.solver.relaxations.demand_dual_kernel import KERNEL, descend
 from kvopt.solver.relaxations.demand_dual_stage import DemandDuals, demand_dual_bound
 from kvopt.solver.relaxations.demand_duals import SCALE, DemandDualRelaxation, DualSolution
@@ -213,8 +214,10 @@ def test_what_the_checker_takes_for_a_search_is_known() -> None:
 def test_blocks_that_are_checked_follow_those_that_are_not() -> None:
     instance = generate_random("alike", 1, 32)
     few = DemandDualParams(checked_steps=1_100_000, most_block_sets=300)
+    wide = CoarseBatchStateParams(most_lost_to_certify=0.0)
     for certify in (False, True):
-        state = Incumbent(instance, SolverParams(demand_duals=few), certify)
+        params = SolverParams(demand_duals=few, coarse_batch_state=wide)
+        state = Incumbent(instance, params, certify)
         state.offer(best_list_schedule(instance))
         state.run(DemandDuals(True), Stopping(20))
         assert (state.bound.value, state.bound.rule) == (state.objective, "demand-duals")
@@ -226,3 +229,19 @@ def test_blocks_that_are_checked_follow_those_that_are_not() -> None:
         assert 0.92 * state.objective < state.certified.value < state.objective
         assert state.certified.proof is not None
         assert checked(instance, state.certified.proof, state.certified.value)[0] <= 1_100_000
+
+
+def test_coarse_batches_follow_duals_that_are_not_checked() -> None:
+    instance = generate_random("alike", 1, 32)
+    few = DemandDualParams(checked_steps=100_000, most_block_sets=300)
+    for certify in (False, True):
+        state = Incumbent(instance, SolverParams(demand_duals=few), certify)
+        state.offer(best_list_schedule(instance))
+        state.run(DemandDuals(True), Stopping(20))
+        assert state.bound.proof is None
+        assert state.certified.proof is None  # no smaller blocks
+        assert bool(grids_of(state)) is certify
+    assert state.certify
+    state.run(CoarseBatchState(), Stopping(20))
+    assert state.certified.rule == "coarse-batch-state"
+    assert 0.92 * state.objective < state.certified.value < state.objective

@@ -23,7 +23,7 @@ from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit, number_of_batch_states
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["CoarseBatchState", "grids_for", "grids_of"]
+__all__ = ["CoarseBatchState", "grids_for", "grids_of", "grids_to_certify"]
 
 
 class CoarseBatchState:
@@ -106,10 +106,23 @@ class CoarseBatchState:
 
 
 def grids_of(state: Incumbent) -> list[int]:
+    """Return the grids to look at; those `to_certify` if the bound of demand duals is unchecked."""
+    by_duals = state.bound.rule in ("demand-duals", "blocks")
+    return _grids_once(state, state.certify and by_duals and state.bound.proof is None)
+
+
+def grids_to_certify(state: Incumbent) -> list[int]:
+    """Return the grids to look at where something is to be proved that the checker takes."""
+    return _grids_once(state, True)
+
+
+def _grids_once(state: Incumbent, to_certify: bool) -> list[int]:
     """Return the grids to look at; they are found once for a makespan."""
-    key = f"grids of coarse batch states up to {state.makespan}"
+    key = f"grids of coarse batch states up to {state.makespan}, {to_certify=}"
     if key not in state.cache:
         params = state.params.coarse_batch_state
+        if to_certify:
+            params = replace(params, most_lost=params.most_lost_to_certify)
         state.cache[key] = grids_for(state.instance, state.makespan, params)
     grids: list[int] = state.cache[key]
     return grids
