@@ -280,6 +280,9 @@ class CoarseAggregateStateParams:
         Nor if requests times those who run on average are more: the checker takes only wide grids.
     grid_share
         Part of its time left that a grid gets where a finer one follows.
+    least_evaluations
+        None follows if there is not even the time for so many evaluations on this one; one there
+        takes some five times as long.
     early_rise, least_rise
         The ascent on a grid ends when the bound rises by less than this part: on all grids but the
         finest, whose duals are only a beginning, and there.  They go before that of the bundle.
@@ -304,6 +307,7 @@ class CoarseAggregateStateParams:
     most_times_running: float = 1_200.0
     enough_lost: float = 0.01
     grid_share: float = 0.4
+    least_evaluations: float = 20.0
     early_rise: float = 1e-4
     least_rise: float = 2e-5
     checked_steps: int = 780_000_000

@@ -205,3 +205,23 @@ def test_late_it_goes_on_where_it_was(compiled: Functions) -> None:
     late.run(state, Stopping(2.0))
     assert state.bound.value > earlier
     assert state.cache[REACHED].grid <= reached.grid
+
+
+def test_finer_grids_follow_while_there_is_time_and_the_checker_takes_them(
+    compiled: Functions,
+) -> None:
+    instance = generate_random("real:requests=24:memory=2000", 1, 4)
+
+    def finest(**numbers: float) -> tuple[int, int]:
+        params = CoarseAggregateStateParams(early_rise=1e-2, least_rise=1e-2, **numbers)  # type: ignore[arg-type]
+        state = Incumbent(instance, SolverParams(coarse_aggregate_state=params))
+        state.offer(best_list_schedule(instance))
+        CoarseAggregateState(compiled).run(state, Stopping())
+        assert state.bound.proof is not None
+        return state.bound.proof["grid"], state.bound.value
+
+    grid, bound = finest()
+    assert grid == 1
+    wider, less = finest(checked_steps=20_000_000)
+    assert wider > 1
+    assert less < bound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -65,7 +66,7 @@ class CoarseAggregateState:
         before: CoarseAggregateCosts | None = state.cache.pop(REACHED, None)
         widest = state.makespan if before is None else before.grid
         every = grids_for(state.instance, state.makespan, params)
-        last = False
+        last, took = False, 0.0
         for grid in (grid for grid in every if grid <= widest):
             if state.closed or stop.over() or last:
                 break
@@ -75,7 +76,11 @@ class CoarseAggregateState:
             costs = CoarseAggregateCosts(state.instance, grid, horizon, knots, functions)
             guess = refined(before, costs) if before else first_duals(costs)
             last = grid == every[-1]
-            if before and not costs.can_be_checked(params, guess):  # so the one before is the last
+            begin = time.perf_counter()
+            finer = params.least_evaluations * took <= stop.left()
+            finer = finer and costs.can_be_checked(params, guess)
+            took = time.perf_counter() - begin
+            if before and not finer:  # so the one before is the last
                 costs, guess, last = before, before.duals / before.scale, True
             part = stop if last else stop.part(params.grid_share * stop.left())
             rise = params.least_rise if last else params.early_rise
