@@ -38,6 +38,7 @@ from reading import integer
 EDGE_STEPS = 25  # to find an edge of a graph
 ROUND_STEPS = 60  # of a round, beside its edges
 EDGE_BYTES, VALUE_BYTES = 10, 240  # of an edge and a profile, while paths are compared
+RANK_STEPS, RANK_BYTES = 10, 400  # of the i-th edges of some profiles, beside these
 ROW_BYTES = 320  # of a row of costs-to-go, beside these
 PROFILE_BYTES = 250  # of a profile and its number, while a graph is built
 PART = 1_000  # profiles looked at together: their values stay in the cache
@@ -123,9 +124,12 @@ def cheapest_path(
         drained = min(max(drained, begin), end + 1)
         graph, profiles = profile_graph(memory, list(duals), chosen, profiles, budget)
         each = ROUND_STEPS + len(chosen) * (3 + len(graph.groups))
+        ranks = number_of_ranks(graph)
+        each += RANK_STEPS * ranks
         budget.spend((2 * len(graph.after) + each) * (drained - begin))
         budget.spend((2 * graph.first[graph.core] + each) * (end + 1 - drained))
-        budget.use(EDGE_BYTES * len(graph.after) + VALUE_BYTES * graph.size)
+        large = EDGE_BYTES * len(graph.after) + VALUE_BYTES * graph.size
+        budget.use(large + RANK_BYTES * ranks)
         starts = [(costs[kind], scale * kind[1], duals[kind]) for kind in chosen]
 
         def now(t: int, groups: Any = graph.groups, starts: Any = starts) -> list[int]:
@@ -151,6 +155,16 @@ def cheapest_path(
     return values[0]
 
 
+def number_of_ranks(graph: Graph) -> int:
+    """Return about how many ranks of edges there are in all parts, at least as many.
+
+    A part has as many as its first profile has edges; all before it have at least as many.
+    """
+    first = graph.first
+    most = max(first[x + 1] - first[x] for x in range(graph.size))
+    return int(most) + len(graph.after) // PART
+
+
 def values_before(
     phase: Phase, values: list[int], low: int, high: int, paying: Budget | None
 ) -> list[int]:
@@ -169,7 +183,9 @@ def values_before(
     for begin in range(0, number, PART):
         some, ranks = order[begin : begin + PART], []
         for i in range(degree[some[0]]):
-            own = [first[x] + i for x in some if i < degree[x]]
+            while degree[some[-1]] <= i:
+                some.pop()
+            own = [first[x] + i for x in some]
             after = array("i", [place[graph.after[e]] for e in own])
             ranks.append((after, array("i", [graph.group[e] for e in own])))
         parts.append(ranks)

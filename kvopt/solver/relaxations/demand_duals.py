@@ -323,7 +323,8 @@ class DemandDualRelaxation:
                 edges, profiles = len(graph.target), len(graph.profiles)
                 steps += 4 * (len(block) + 1) * longest * (3 + bits // 1_000)
                 steps += edges * (25 + 2 * (len(chosen) + shortest) * long)
-                each = 60 + len(chosen) * (3 + len(graph.groups))
+                ranks = int(np.diff(graph.first).max()) + edges // 1_000
+                each = 60 + len(chosen) * (3 + len(graph.groups)) + 10 * ranks
                 for nodes, low, high in phase.sections():
                     row = 2 * int(graph.first[nodes]) + each + (2 * nodes if slack else 0)
                     steps += row * (high - low)
@@ -332,7 +333,7 @@ class DemandDualRelaxation:
                 held += 8 * (edges + profiles) + choice * len(graph.groups)
                 building = (250 + bits // 8) * (profiles + before)
                 building += choice * len(chosen) * (2 + phase.start_at_once)  # choices to be made
-                most = max(most, building, 10 * edges + 240 * profiles)
+                most = max(most, building, 10 * edges + 240 * profiles + 400 * ranks)
                 before = profiles
         return CheckCost(steps, held + most)
 
