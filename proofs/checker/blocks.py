@@ -1,7 +1,7 @@
 """Rule "blocks": demand duals for blocks of types, linked by memory (text/demand_duals.md).
 
 The types are divided into blocks.  In every schedule those of a block are a path (see
-profile_graph), and in round r all together use at most M tokens: for duals q_r >= 0,
+profile_paths), and in round r all together use at most M tokens: for duals q_r >= 0,
     D * cost  >=  sum of n_k w_k - sum of M q_r + the sum over all starts (k, t) of c_k(t) - w_k
 where c_k(t) = D (t + o_k) + the sum of (s_k + r - t) q_r over rounds r of the run.  The last sum
 is at least the sum over the blocks of what the cheapest path of each costs.
@@ -14,7 +14,7 @@ from typing import Any
 from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
-from profile_graph import bound_of_blocks
+from profile_paths import bound_of_blocks
 from reading import Refused, fields, listed, read_duals, series
 
 

@@ -1,4 +1,4 @@
-"""Rule "demand-duals": the cheapest path over profiles (text/demand_duals.md, profile_graph).
+"""Rule "demand-duals": the cheapest path over profiles (text/demand_duals.md, profile_paths).
 
 And a search through profiles and numbers, if there are `nodes` (profile_search).
 """
@@ -11,7 +11,7 @@ import profile_search
 from budget import Budget
 from instances import Types
 from limits import MAX_NUMBER
-from profile_graph import bound_of_blocks
+from profile_paths import bound_of_blocks
 from reading import fields, integer, read_duals
 
 MAX_NODES = 50_000_000  # kept in a search, all times together

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from budget import LARGE, Budget
 from instances import Types
-from profile_graph import LOWEST, Duals, Graph, Phase, cheapest_path
+from profile_graph import Graph
+from profile_paths import LOWEST, Duals, Phase, cheapest_path
 from reading import Refused
 
 Nodes = dict[int, dict[int, int]]  # by profile and who has yet to start: costs

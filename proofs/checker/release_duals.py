@@ -3,7 +3,7 @@
 Requests of one prompt and output differ in their releases and duals.  What starts at time t is one
 that is released by then, so its dual is at most the *price* at t, the largest of the duals of
 those that are.  With prices in their place, and no start before the first release, the argument
-of profile_graph holds: rounds may be idle there.
+of profile_paths holds: rounds may be idle there.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from budget import LARGE, Budget
 from instances import Arrivals
 from limits import MAX_NUMBER
-from profile_graph import LOST, cheapest_path
+from profile_paths import LOST, cheapest_path
 from reading import Refused, fields, integer, listed, series
 
 MAX_LATEST = 10**6  # release

@@ -20,7 +20,7 @@ CORE = [
     *("__main__", "claims", "limits", "reading", "instances", "busy_time", "exhaustive"),
     *("packing", "linear_duals", "first_completion", "round_duals", "row_families"),
     *("aggregate_state", "demand_duals"),
-    *("profile_graph", "budget"),
+    *("profile_graph", "profile_paths", "budget"),
 ]
 """What the shipped certificates need."""
 

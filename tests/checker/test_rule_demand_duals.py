@@ -14,7 +14,8 @@ import demand_duals
 from budget import MEGABYTE, Budget
 from instances import Types
 from kvopt import Instance
-from profile_graph import Graph, cheapest_path
+from profile_graph import Graph
+from profile_paths import cheapest_path
 from profile_search import Search, entered
 from reading import Refused
 
