@@ -18,7 +18,7 @@ import kvopt.theory
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 ROOMS = ("kvopt.certificates", "kvopt.theory")
-PARAMS = ("schedule_params", "search_params", "relaxation_params")
+PARAMS = ("schedule_params", "search_params", "relaxation_params", "state_params")
 
 
 def documented() -> dict[str, str]:

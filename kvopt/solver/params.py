@@ -25,11 +25,6 @@ from kvopt.model.errors import InputError
 from kvopt.model.files import read_text
 from kvopt.model.instance import abridged
 from kvopt.solver.relaxation_params import (
-    AggregateStateParams,
-    BatchStateParams,
-    BundleParams,
-    CoarseAggregateStateParams,
-    CoarseBatchStateParams,
     DemandDualParams,
     GridProgramParams,
     TimeIndexedParams,
@@ -50,6 +45,13 @@ from kvopt.solver.search_params import (
     MilpParams,
     ReferenceSearchParams,
     StateSearchParams,
+)
+from kvopt.solver.state_params import (
+    AggregateStateParams,
+    BatchStateParams,
+    BundleParams,
+    CoarseAggregateStateParams,
+    CoarseBatchStateParams,
 )
 
 __all__ = [
