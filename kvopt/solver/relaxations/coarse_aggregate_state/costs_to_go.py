@@ -12,7 +12,6 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.arrays import FloatArray
-from kvopt.solver.params import CoarseAggregateStateParams
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.kernel import NO_PATH, OVERFLOW
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import (
@@ -134,22 +133,10 @@ class CoarseAggregateCosts(CostsToGo):
         size = running * (240 * (width + self.grid) + 120 * looks + 60 * variants)
         return steps, size + 1100 * len(self.types) + 60 * looks
 
-    def can_be_checked(
-        self, params: CoarseAggregateStateParams, duals: FloatArray | None = None
-    ) -> bool:
-        """Tell whether the checker takes the duals, or others that are settled then.
-
-        Parameters
-        ----------
-        params
-            What the checker takes.
-        duals
-            The others (steps of the grid), shape (knots + variants,).
-        """
-        if duals is not None and self.settle(np.rint(duals * self.scale).astype(np.int64)) is None:
-            return False
+    def can_be_checked(self, most_steps: int, most_bytes: int) -> bool:
+        """Tell whether the checker can do with so many steps and bytes, with the settled duals."""
         steps, size = self.to_check()
-        return steps <= params.checked_steps and size <= params.checked_bytes
+        return steps <= most_steps and size <= most_bytes
 
     def content(self, nodes: int = 0) -> dict[str, Any]:
         """Return the object "proof" of a certificate."""

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kvopt.model.instance import IntArray
-from kvopt.solver.arrays import Int32Array
+from kvopt.solver.arrays import Int32Array, copy_into
 from kvopt.solver.compiling import Kernel
 from kvopt.solver.dual_ascent.bundle import Weigh, lightest
 from kvopt.solver.relaxations.batch_state.kernel import NO_PATH, OVERFLOW
@@ -167,7 +167,7 @@ def fill_costs(
                 continue  # nothing pays any more
             least, largest = low[t + 1, k], high[t + 1, k]
             if least <= largest:
-                rows[k, least : largest + 1] = cost[t + 1, k, least : largest + 1]
+                copy_into(rows[k, least:], cost[t + 1, k, least:], 0, largest + 1 - least)
             if k < most and begin <= end:
                 lower(rows[k], rows[k + 1], begin, end, 0, prices.start[t])
             begin, end = min(begin, low[t + 1, k]), max(end, high[t + 1, k])
@@ -178,7 +178,7 @@ def fill_costs(
             row = cost[t, k]
             if begin > end:
                 continue
-            row[begin : end + 1] = rows[k, begin + k : end + k + 1]
+            copy_into(row[begin:], rows[k, begin + k :], 0, end + 1 - begin)
             if k == 0:
                 row[0] = min(row[0], 0)
                 continue
@@ -285,7 +285,7 @@ def warm_up(functions: Functions) -> None:
 
 AGGREGATE_KERNEL = Kernel(
     "coarse aggregate states",
-    (lower, count_steps, find_windows, fill_costs, follow_costs, lightest),
+    (copy_into, lower, count_steps, find_windows, fill_costs, follow_costs, lightest),
     Functions,
     warm_up,
     error_model="numpy",

@@ -66,6 +66,7 @@ class CoarseAggregateState:
         before: CoarseAggregateCosts | None = state.cache.pop(REACHED, None)
         widest = state.makespan if before is None else before.grid
         every = grids_for(state.instance, state.makespan, params)
+        limits = params.checked_steps, params.checked_bytes
         last, took = False, 0.0
         for grid in (grid for grid in every if grid <= widest):
             if state.closed or stop.over() or last:
@@ -78,7 +79,9 @@ class CoarseAggregateState:
             last = grid == every[-1]
             begin = time.perf_counter()
             finer = params.least_evaluations * took <= stop.left()
-            finer = finer and costs.can_be_checked(params, guess)
+            if finer:
+                value = costs.settle(np.rint(guess * costs.scale).astype(np.int64))
+                finer = value is not None and costs.can_be_checked(*limits)
             took = time.perf_counter() - begin
             if before and not finer:  # so the one before is the last
                 costs, guess, last = before, before.duals / before.scale, True
@@ -87,7 +90,7 @@ class CoarseAggregateState:
             bundle = replace(state.params.coarse_bundle, least_rise=rise)
             own = replace(state.params.batch_state, least_rise=rise, few_costs=sys.maxsize)
             value = DualAscent(costs, own, bundle, functions.lightest).run([guess], part)
-            if value is None or not costs.can_be_checked(params):
+            if value is None or not costs.can_be_checked(*limits):
                 break
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
