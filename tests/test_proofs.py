@@ -11,6 +11,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from companions.run import COMPANIONS
@@ -424,15 +425,43 @@ def test_a_smaller_memory_is_refuted(companion: ModuleType) -> None:
         companion.check_schedule(instance, starts, prices)
 
 
+def mixed_aggregate(companion: ModuleType) -> Any:
+    """Two prompts that are more than a step apart, all of memory in use, and some duals."""
+    instance = Instance(12, [0, 4], [4, 5])
+    worth = {(0, 4): (0, 4, 5), (4, 5): (3, 0, 4)}
+    return instance, companion.Aggregate(instance, 3, 1, worth, [(3, 1), (-1, 0), (2, -2)])
+
+
 @pytest.mark.parametrize("companion", ["coarse_aggregate_state"], indirect=True)
-def test_aggregates_that_need_more_room_are_refuted(companion: ModuleType) -> None:
-    instance = Instance(5, [1, 1], [4, 4])
-    path = companion.path_of(instance, [0, 4], 3, 0)
-    coarse = companion.Coarse(instance, 3, 1, {(1, 4): (2, 3)})
-    aggregate = companion.Aggregate(coarse, [3, -1, 2])
-    companion.check_path(path, aggregate)
-    with pytest.raises(AssertionError):
-        companion.check_path(path, aggregate, more=1)
+@pytest.mark.parametrize("stronger", [{"own": 1}, {"each": 1}, {"steps": 1}])
+def test_aggregates_that_need_more_are_refuted(
+    companion: ModuleType, stronger: dict[str, int]
+) -> None:
+    instance, aggregate = mixed_aggregate(companion)
+    companion.check_schedule(instance, [0, 0], aggregate)
+    refuted = 0
+    for shift in range(3):
+        path = companion.path_of(instance, [0, 0], 3, shift)
+        companion.check_path(path, aggregate)
+        try:
+            companion.check_path(path, aggregate, **stronger)
+        except AssertionError:
+            refuted += 1
+    assert refuted
+
+
+@pytest.mark.parametrize("companion", ["coarse_aggregate_state"], indirect=True)
+@pytest.mark.parametrize("stronger", [{"own": 1}, {"each": 1}])
+def test_looks_that_see_more_are_refuted(companion: ModuleType, stronger: dict[str, int]) -> None:
+    instance, _ = mixed_aggregate(companion)
+    refuted = 0
+    for shift in range(3):
+        companion.check_room(instance, [0, 0], 3, shift)
+        try:
+            companion.check_room(instance, [0, 0], 3, shift, **stronger)
+        except AssertionError:
+            refuted += 1
+    assert refuted
 
 
 @pytest.mark.parametrize("companion", ["coarse_batch_state"], indirect=True)

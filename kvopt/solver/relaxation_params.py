@@ -156,8 +156,9 @@ class GridProgramParams:
     ----------
     share
         Part of the time left that it takes where other stages follow.
-    beside_share
-        The same if other jobs look for schedules.
+    beside_share, before_states_share
+        The same if other jobs look for schedules; and of that, where coarse aggregate states
+        follow.
     levels
         Window cover cuts have the levels 1, 2, ..., up to this.
     piecewise_columns
@@ -223,6 +224,7 @@ class GridProgramParams:
 
     share: float = 0.5
     beside_share: float = 0.95
+    before_states_share: float = 0.6
     levels: int = 4
     piecewise_columns: int = 8_000
     piecewise_bits: int = 20

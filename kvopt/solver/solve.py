@@ -71,7 +71,11 @@ PLAN: tuple[Step, ...] = (
     Step(CoarseBatchState(), lambda params: params.coarse_batch_state.share),
     Step(CoarseAggregateState(), lambda params: params.coarse_aggregate_state.share),
     Step(GridRelaxation(), lambda params: params.grid_program.share, beside=_grid_beside),
-    Step(CoarseAggregateState(late=True)),
+    Step(
+        CoarseAggregateState(late=True),
+        lambda params: params.coarse_aggregate_state.late_share,
+        beside=lambda params: 1.0,
+    ),
     Step(EventOrder(late=True), lambda params: params.event_order.share),
     Step(CoarseBatchState(late=True), lambda params: params.coarse_batch_state.late_share),
     Step(BranchAndBound(), lambda params: params.branch_and_bound.share),

@@ -250,8 +250,9 @@ class CoarseAggregateStateParams:
 
     Parameters
     ----------
-    share
-        Part of the time left that it takes where other stages follow.
+    share, late_share
+        Part of the time left that it takes where other stages follow, before and after the grid
+        program.
     first_looks
         On the widest grid the longest request is seen at so many looks; each further grid has half
         the width.
@@ -265,9 +266,11 @@ class CoarseAggregateStateParams:
     most_costs
         Nor one with more of these times variants of requests.  A few hundredths are looked at.
     most_lost
-        Looks see half a step of the grid less than a request holds, and the shortest prompt; it is
-        not run where on the finest grid what they miss is more than this part of the tokens that a
-        request holds on average.
+        Looks see half a step of the grid less than a request holds; it is not run where on the
+        finest grid what they miss is more than this part of the tokens that a request holds on
+        average.  Prompts differ if more than this part of them is of prompts beyond the shortest.
+    most_prompts
+        It is not run if more than this part of them is: who has which prompt is forgotten.
     least_running, most_running
         Nor where memory has room for fewer or more requests on average: of few, too much is
         forgotten, and with many the grid program proves more in the same time.
@@ -291,6 +294,7 @@ class CoarseAggregateStateParams:
     """
 
     share: float = 0.65
+    late_share: float = 0.8
     first_looks: int = 32
     horizon_factor: float = 1.6
     knots: int = 64
@@ -298,6 +302,7 @@ class CoarseAggregateStateParams:
     most_states: int = 100_000_000
     most_costs: int = 40_000_000_000
     most_lost: float = 0.02
+    most_prompts: float = 0.8
     least_running: float = 5.0
     most_running: float = 20.0
     most_requests: int = 150

@@ -158,8 +158,8 @@ COARSE_AGGREGATE_STATE: dict[str, Any] = {
         "rule": "coarse-aggregate-state",
         "grid": 3,
         "scale": 1,
-        "duals": [[0, 1, 0, 1], [1, 4, 2, 3]],
-        "starts": [[0, 0], [2, -1]],
+        "duals": [[0, 1, 0, 0, 1], [1, 4, 2, 2, 3]],
+        "starts": [[0, 0, 0], [2, -1, 1]],
     },
 }
 

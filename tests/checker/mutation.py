@@ -146,12 +146,24 @@ def coarse_batch_state(instance: Instance, rng: random.Random) -> dict[str, Any]
 
 
 def coarse_aggregate_state(instance: Instance, rng: random.Random) -> dict[str, Any]:
-    """Duals as of coarse batch states, with any prices of starts."""
-    given = coarse_batch_state(instance, rng)
-    size = rng.choice([0, 1, given["scale"], 3 * given["scale"]])
+    """Duals of looks and some waiting, or anything at all, with any prices of starts."""
+    grid, scale = rng.choice([1, 2, 2, 3, 3, 4, 5, 8]), rng.randint(1, 5)
+    wait, noise = rng.choice([0, scale, 2 * scale, 4 * scale]), rng.choice([0, 0, 1, scale, 9])
+    types, rows = types_of(instance), []
+    shortest = min(s for s, _ in types)
+    for s, o in sorted(types):
+        row = [s, o]
+        cuts = [0, *sorted(((s - shortest) % grid, grid - o % grid)), grid]
+        for begin, end in itertools.pairwise(cuts):
+            looks = (o + begin) // grid
+            dual = scale * looks + wait // grid + rng.randint(-noise, noise)
+            row.append(dual if looks and begin < end else 0)
+        rows.append(row)
     times = sorted(rng.sample(range(1, 12), rng.randint(0, 4)))
-    starts = [[t, rng.randint(-size, size)] for t in (0, *times)]
-    return {**given, "rule": "coarse-aggregate-state", "starts": starts}
+    size, steep = (rng.choice([0, 1, scale, 3 * scale]) for _ in range(2))
+    starts = [[t, rng.randint(-size, size), rng.randint(-steep, steep)] for t in (0, *times)]
+    given = {"rule": "coarse-aggregate-state", "grid": grid, "scale": scale}
+    return {**given, "duals": rows, "starts": starts}
 
 
 def demand_duals(instance: Instance, rng: random.Random) -> dict[str, Any]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 import pytest
 from certificate_texts import COARSE_AGGREGATE_STATE, altered, refusal
@@ -16,6 +18,7 @@ from mutation import coarse_aggregate_state, repaired
 from small_instances import optimum_of, random_instance, types_of
 from test_rule_coarse_batch_state import plants, with_fault
 
+import aggregate_variants
 import coarse_aggregate_state as module
 from budget import Budget
 from claims import check
@@ -36,18 +39,25 @@ NAME = "coarse_aggregate_state"
         (("grid",), 2, "proof.duals: must be 0 for what no look sees"),
         (("scale",), 0, "proof.scale: must be an integer from 1"),
         (("duals",), [], "proof.duals: must name each type once, ascending"),
-        (("duals", 1), [1, 5, 2, 3], "proof.duals: must name each type once, ascending"),
+        (("duals", 1), [1, 5, 2, 0, 3], "proof.duals: must name each type once, ascending"),
+        (("duals", 1), [1, 4, 2, 3], "proof.duals: must hold 5 integers, got [1, 4, 2, 3]"),
         (("duals", 1, 3), 2.0, "numbers must be integers, got '2.0'"),
+        (("duals", 0, 2), 1, "proof.duals: must be 0 for what no look sees"),
+        (("duals", 0, 3), -1, "proof.duals: must be 0 for what no look sees"),
         (("duals", 1, 2), 10**6 + 1, "proof.duals: some completion pays after time 1000000"),
         (("starts",), {}, "proof.starts: must be a list, got {}"),
         (("starts",), [], "proof.starts: times must increase from 0 on"),
-        (("starts",), [[1, 0]], "proof.starts: times must increase from 0 on"),
-        (("starts",), [[0, 0], [0, 1]], "proof.starts: times must increase from 0 on"),
-        (("starts",), [[0, 0], [3, 1], [2, 1]], "proof.starts: times must increase from 0 on"),
-        (("starts",), [[0, 0, 0]], "proof.starts: must hold 2 integers, got [0, 0, 0]"),
+        (("starts",), [[1, 0, 0]], "proof.starts: times must increase from 0 on"),
+        (("starts",), [[0, 0, 0], [0, 1, 0]], "proof.starts: times must increase from 0 on"),
+        (
+            ("starts",),
+            [[0, 0, 0], [3, 1, 0], [2, 1, 0]],
+            "proof.starts: times must increase from 0 on",
+        ),
+        (("starts",), [[0, 0]], "proof.starts: must hold 3 integers, got [0, 0]"),
         (("starts", 1, 1), "3", "proof.starts: must be an integer from"),
         (("starts", 1, 1), 10**30, "proof: has duals that are too large"),
-        (("duals", 1, 3), 2, "lower_bound: is 12, the proof gives 10"),
+        (("starts", 1, 2), -(10**30), "proof: has duals that are too large"),
         (("duals", 1, 3), -(10**38), "lower_bound: is 12, the proof gives 0"),
     ],
 )
@@ -61,50 +71,79 @@ def bound(memory: int, types: dict[Pair, int], proof: dict[str, Any]) -> int:
     return module.prove(memory, types, 0, proof, Budget())
 
 
+class Variant(NamedTuple):
+    """What the text says of all requests of a type with x in one interval."""
+
+    looks: int
+    added: int
+    own: int
+    each: int
+    dual: int
+
+
 class Literal:
-    """The bound of theorem 4, by recursion over what the text says, state by state."""
+    """The bound of theorem 5, by recursion over what the text says, state by state."""
 
     def __init__(self, memory: int, types: dict[Pair, int], proof: dict[str, Any]) -> None:
         self.memory, self.types, self.proof = memory, types, proof
         self.grid, self.scale = proof["grid"], proof["scale"]
-        self.s = min(s for s, _ in types)
+        self.s0 = min(s for s, _ in types)
         self.lives = functools.cache(self._lives)
         self.least_cost = functools.cache(self._least_cost)
         self.window = functools.cache(self._window)
-        self.duals = {(s, o): (short, long) for s, o, short, long in proof["duals"]}
-        self.last = max(itertools.chain(*self.duals.values())) // self.scale
+        self.price = functools.cache(self._price)
+        self.last = max(max(duals) for _, _, *duals in proof["duals"]) // self.scale
+        self.every_e = sorted(
+            (s - self.s0) // self.grid for (s, _), n in types.items() for _ in range(n)
+        )
+        self.variants = {
+            one for row in proof["duals"] for one, _ in self.of_type(*row) if one.looks
+        }
+        self.amax = max((one.added for one in self.variants), default=0)
 
-    def price(self, t: int) -> int:
-        """What a start costs."""
+    def of_type(self, s: int, o: int, *duals: int) -> Iterator[tuple[Variant, int]]:
+        """The variants of a type, and how many x each has."""
+        grid = self.grid
+        e, c, b = (s - self.s0) // grid, (s - self.s0) % grid, o % grid
+        intervals: dict[tuple[bool, bool], list[int]] = {}
+        for x in range(grid):
+            intervals.setdefault((x < c, x >= grid - b), []).append(x)
+        for (high, long), every in intervals.items():
+            dual = duals[1] if high == long else duals[0] if high else duals[2]
+            q, a = o // grid + long, e + high
+            own = s - self.s0 + grid - 1 - every[0] - grid * a
+            yield Variant(q, a, own, o + every[0] - grid * q, dual), len(every)
+
+    def _price(self, t: int) -> Pair:
+        """What a start costs, and for each step that it adds."""
         knots = self.proof["starts"]
-        for (begin, low), (end, high) in itertools.pairwise(knots):
+        for (begin, *low), (end, *high) in itertools.pairwise(knots):
             if begin <= t < end:
-                return int(low + ((high - low) * (t - begin)) // (end - begin))
-        return int(knots[-1][1])
+                share = Fraction(t - begin, end - begin)
+                u, v = (
+                    math.floor(old + share * (new - old))
+                    for old, new in zip(low, high, strict=True)
+                )
+                return u, v
+        return knots[-1][1], knots[-1][2]
+
+    def held(self, pair: Pair) -> int:
+        return int(pair[0] * (self.s0 + 1) + self.grid * pair[1])
 
     def possible(self, pair: Pair) -> bool:
-        running, looks = pair
+        running, steps = pair
         if running == 0:
-            return looks == 0
-        most = sum(self.types.values())
-        held = running * (self.s + 1) + self.grid * looks
-        return looks >= 0 and running <= most and held <= self.memory
+            return steps == 0
+        fits = running <= len(self.every_e) and self.held(pair) <= self.memory
+        return fits and steps >= sum(self.every_e[:running])
 
-    def completed(self, pair: Pair) -> Iterator[tuple[Pair, int, int]]:
-        """What each variant leaves behind, its looks and its dual."""
-        running, through = pair
-        if running == 0:
-            return
-        held = running * (self.s + 1) + self.grid * through
-        for (_, o), duals in self.duals.items():
-            for x in range(self.grid):
-                looks = (o + x) // self.grid
-                long = looks > o // self.grid
-                rest = o % self.grid
-                more = rest - 1 if long else self.grid - 1 + running * rest
-                left = (running - 1, through - looks + 1)
-                if looks and held + more <= self.memory and self.possible(left):
-                    yield left, looks, duals[long]
+    def completed(self, pair: Pair) -> Iterator[tuple[Pair, Variant]]:
+        """What each variant leaves behind."""
+        for one in self.variants if pair[0] else ():
+            left = (pair[0] - 1, pair[1] - (one.looks - 1 + one.added))
+            room = self.memory - self.held(pair) - one.own - pair[0] * one.each
+            if room >= 0 and self.possible(left):
+                yield left, one
 
     def _lives(self, pair: Pair, t: int) -> bool:
         """Whether L of the pair is at least t."""
@@ -115,7 +154,7 @@ class Literal:
         older = (pair[0], sum(pair))
         if self.possible(older) and self.lives(older, t + 1):
             return True
-        pays = [left for left, _, dual in self.completed(pair) if self.scale * t < dual]
+        pays = [left for left, one in self.completed(pair) if self.scale * t < one.dual]
         return any(self.lives(left, t) for left in pays)
 
     def _window(self, running: int, t: int) -> range:
@@ -127,7 +166,7 @@ class Literal:
         ]
         if not found:
             return range(0)
-        return range(found[0], min(found[-1], running * (t - 1)) + 1)
+        return range(found[0], min(found[-1], running * (t - 1 + self.amax)) + 1)
 
     def seen(self, pair: Pair, t: int) -> bool:
         return self.possible(pair) and pair[1] in self.window(pair[0], t)
@@ -136,26 +175,40 @@ class Literal:
         """What is still to pay, at time t and after its look."""
         ways: list[float] = [0] if pair == (0, 0) else []
         if t > self.last:
-            return min(ways, default=float("inf"))
-        for left, looks, dual in self.completed(pair):
-            if looks <= t and self.scale * t < dual and self.seen(left, t):
-                cost = self.scale * t - dual - self.price(t - looks)
+            return min(ways, default=math.inf)
+        for left, one in self.completed(pair):
+            if one.looks <= t and self.scale * t < one.dual and self.seen(left, t):
+                u, v = self.price(t - one.looks)
+                cost = self.scale * t - one.dual - u - one.added * v
                 ways.append(cost + self.least_cost(left, t))
-        for new in range(sum(self.types.values()) - pair[0] + 1):
-            later = (pair[0] + new, sum(pair))
-            if self.possible(later) and self.seen(later, t + 1):
-                ways.append(new * self.price(t) + self.least_cost(later, t + 1))
-        return min(ways, default=float("inf"))
+        u, v = self.price(t)
+        pays = {one.added for one in self.variants if self.scale * (t + one.looks) < one.dual}
+        for new in range(len(self.every_e) - pair[0] + 1):
+            for some in itertools.combinations_with_replacement(sorted(pays), new):
+                later = (pair[0] + new, sum(pair) + sum(some))
+                if self.seen(later, t + 1):
+                    ways.append(new * u + sum(some) * v + self.least_cost(later, t + 1))
+        return min(ways, default=math.inf)
 
     def bound(self) -> int:
         value = self.grid * min(0, self.least_cost((0, 0), 0))
-        for (s, o), number in self.types.items():
-            for x in range(self.grid):
-                value += number * self.duals[s, o][(o + x) // self.grid > o // self.grid]
-        return max(0, -(-int(value) // self.scale))
+        for row in self.proof["duals"]:
+            for one, number in self.of_type(*row):
+                value += self.types[row[0], row[1]] * number * one.dual
+        return max(0, int(-(-int(value) // self.scale)))
 
 
 Case = tuple[int, dict[Pair, int], dict[str, Any]]
+
+
+def any_instance(rng: random.Random) -> Instance:
+    """A tiny instance, often with prompts that are several steps apart."""
+    if rng.random() < 0.4:
+        return random_instance(rng)
+    memory = rng.randint(6, 14)
+    prompts = [rng.randint(0, min(7, memory - 1)) for _ in range(rng.randint(1, 4))]
+    outputs = [rng.randint(1, min(8, memory - s)) for s in prompts]
+    return Instance(memory, prompts, outputs)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +217,7 @@ def cases() -> list[tuple[Case, int]]:
     rng = random.Random(4)
     found: list[Case] = []
     for _ in range(800):
-        instance = random_instance(rng)
+        instance = any_instance(rng)
         found.append((instance.memory, types_of(instance), coarse_aggregate_state(instance, rng)))
     return [(case, Literal(*case).bound()) for case in found]
 
@@ -178,18 +231,21 @@ def test_the_bound_is_that_of_the_text(cases: list[tuple[Case, int]]) -> None:
 REFUSED: tuple[Case, ...] = tuple(
     (5, {(0, 1): 1, (1, 4): 2}, {**COARSE_AGGREGATE_STATE["proof"], **change})
     for change in (
-        {"duals": [[0, 1, 1, 1], [1, 4, 2, 3]]},
-        {"duals": [[1, 4, 2, 3], [0, 1, 0, 1]]},
+        {"duals": [[0, 1, 1, 0, 1], [1, 4, 2, 2, 3]]},
+        {"duals": [[0, 1, 0, 1, 1], [1, 4, 2, 2, 3]]},
+        {"duals": [[1, 4, 2, 2, 3], [0, 1, 0, 0, 1]]},
         {"grid": 0},
+        {"grid": 4},  # nobody of the second type is long
         {"starts": []},
-        {"starts": [[1, 0]]},
-        {"starts": [[0, 0], [2, 1], [2, 1]]},
-        {"starts": [[0, 10**30]]},
+        {"starts": [[1, 0, 0]]},
+        {"starts": [[0, 0, 0], [2, 1, 0], [2, 1, 0]]},
+        {"starts": [[0, 10**30, 0]]},
+        {"starts": [[0, 0, 10**30]]},
     )
 )
 
 
-def agrees(prove: Callable[..., int], cases: list[tuple[Case, int]]) -> bool:
+def agrees(cases: list[tuple[Case, int]], prove: Callable[..., int] = module.prove) -> bool:
     """Whether a checker gives these bounds, and refuses what is to be refused."""
     for case in REFUSED:
         try:
@@ -206,10 +262,23 @@ def agrees(prove: Callable[..., int], cases: list[tuple[Case, int]]) -> bool:
 
 
 def test_checkers_with_faults_do_not_agree(cases: list[tuple[Case, int]]) -> None:
-    assert agrees(module.prove, cases)
+    assert agrees(cases)
     missed = []
     for before, after in plants(NAME):
-        if agrees(with_fault(module, before, after)["prove"], cases):
+        if agrees(cases, with_fault(module, before, after)["prove"]):
+            missed.append((before, after))
+    assert missed == []
+
+
+def test_variants_with_faults_do_not_agree(
+    cases: list[tuple[Case, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missed = []
+    for before, after in plants("aggregate_variants"):
+        faulty = with_fault(aggregate_variants, before, after)
+        for name in ("read_variants", "read_prices", "possible"):
+            monkeypatch.setattr(module, name, faulty[name])
+        if agrees(cases):
             missed.append((before, after))
     assert missed == []
 
@@ -218,17 +287,19 @@ def climbed(instance: Instance, rng: random.Random, steps: int) -> dict[str, Any
     """A proof whose duals were moved uphill."""
     types = types_of(instance)
     proof = coarse_aggregate_state(instance, rng)
-    proof["starts"] = [[t, price] for t, (_, price) in enumerate(proof["starts"])]
+    proof["starts"] = [[t, *prices] for t, (_, *prices) in enumerate(proof["starts"])]
     best = bound(instance.memory, types, proof)
     for _ in range(steps):
         new = json.loads(json.dumps(proof))
         if rng.random() < 0.3:
-            rng.choice(new["starts"])[1] += rng.choice([-2, -1, 1, 2])
+            rng.choice(new["starts"])[rng.choice([1, 2])] += rng.choice([-2, -1, 1, 2])
         else:
-            row = rng.choice(new["duals"])
-            places = [i for i in (2, 3) if (row[1] // new["grid"], row[1] % new["grid"])[i - 2]]
-            row[rng.choice(places)] += rng.choice([-3, -1, 1, 3])
-        if (value := bound(instance.memory, types, new)) >= best:
+            rng.choice(new["duals"])[rng.choice([2, 3, 4])] += rng.choice([-3, -1, 1, 3])
+        try:
+            value = bound(instance.memory, types, new)
+        except Refused:  # no look sees it
+            continue
+        if value >= best:
             proof, best = new, value
     return proof
 
@@ -237,7 +308,7 @@ def test_the_best_duals_prove_no_more_than_the_optimum() -> None:
     rng = random.Random(5)
     met = 0
     for _ in range(300):
-        instance = random_instance(rng)
+        instance = any_instance(rng)
         best = optimum_of(instance)
         value = bound(instance.memory, types_of(instance), climbed(instance, rng, 25))
         assert value <= best, instance
@@ -245,36 +316,67 @@ def test_the_best_duals_prove_no_more_than_the_optimum() -> None:
     assert met >= 5
 
 
-def test_a_price_that_is_linear_changes_nothing(cases: list[tuple[Case, int]]) -> None:
-    for (memory, types, proof), value in cases[:100]:
-        tilted = [[t, price + 5 - 3 * t] for t, price in proof["starts"]]
-        last, price = proof["starts"][-1]
-        tilted.append([last + 100, price + 5 - 3 * (last + 100)])
+def test_prices_that_state_what_is_known_change_nothing(cases: list[tuple[Case, int]]) -> None:
+    for (memory, types, proof), value in cases[:200]:
+        tilted = [[t, u + 5 - 3 * t, v + 3] for t, u, v in proof["starts"]]
+        last, u, v = proof["starts"][-1]
+        tilted.append([last + 100, u + 5 - 3 * (last + 100), v + 3])
         assert bound(memory, types, {**proof, "starts": tilted}) == value
 
 
-def hostile(memory: int, rows: list[tuple[int, int, int, int]], grid: int, **more: Any) -> str:
-    """A certificate of (prompt, output, dual of the short ones, of the long ones)."""
+def test_prices_of_steps_count_with_prompts_that_differ_only(
+    cases: list[tuple[Case, int]],
+) -> None:
+    changed = set()
+    for (memory, types, proof), value in cases[:400]:
+        steep = [[t, u, -7 * v + t] for t, u, v in proof["starts"]]
+        new = bound(memory, types, {**proof, "starts": steep})
+        changed.add((len({s for s, _ in types}) > 1, new != value))
+    assert changed == {(False, False), (True, False), (True, True)}
+
+
+def test_three_intervals_of_a_type_are_met_in_each_order() -> None:
+    rng, seen = random.Random(4), set()
+    for _ in range(100):
+        instance = any_instance(rng)
+        proof = coarse_aggregate_state(instance, rng)
+        grid, shortest = proof["grid"], min(types_of(instance))[0]
+        for s, o, *duals in proof["duals"]:
+            c, short = (s - shortest) % grid, grid - o % grid
+            if c:
+                seen.add(((c > short) - (c < short), (s - shortest) // grid > 0, len(duals)))
+    assert seen == set(itertools.product((-1, 0, 1), (False, True), (3,)))
+
+
+def hostile(memory: int, rows: list[list[int]], grid: int, **more: Any) -> str:
+    """A certificate of rows of prompt, output and three duals."""
     count = more.pop("count", 1)
-    requests = [{"prompt": s, "output": o, "count": count} for s, o, _, _ in rows]
+    requests = [{"prompt": s, "output": o, "count": count} for s, o, *_ in rows]
     proof = {"rule": "coarse-aggregate-state", "grid": grid, "scale": 1, "duals": rows}
-    proof |= {"starts": [[0, 0]], **more}
+    proof |= {"starts": [[0, 0, 0]], **more}
     content = {"format": "kvopt-certificate/2", "instance_sha256": "", "proof": proof}
     instance = {"memory": memory, "requests": requests}
     return json.dumps(repaired({**content, "instance": instance, "lower_bound": 10**9}))
 
 
 FAR = 10**6
+ONE = [[0, 20, 0, 30, 0]]
 HOSTILE = {
-    "a long output, looked at in every round": hostile(10**9, [(0, 10**9, FAR, 0)], 1),
-    "a long output on the widest grid": hostile(10**9, [(0, 10**9, FAR, 0)], 10**6),
-    "many small ones": hostile(10**6, [(0, 1, FAR, 0)], 1, count=10**6),
-    "a late dual": hostile(10_000, [(0, 5_000, FAR, 0)], 1, count=100),
-    "many types": hostile(10**5, [(50_000, o, FAR, 0) for o in range(1, 5_000)], 1),
-    "many types that run": hostile(10**5, [(1, o, 0, FAR) for o in range(1, 20_000)], 50_000),
-    "late prices": hostile(20, [(0, 20, 30, 0)], 1, starts=[[0, 0], [10**30, 5]]),
-    "huge prices": hostile(20, [(0, 20, 30, 0)], 1, starts=[[0, 0], [1, 10**39]]),
-    "many prices": hostile(20, [(0, 20, 30, 0)], 1, starts=[[t, t % 7] for t in range(200_000)]),
+    "a long output, looked at in every round": hostile(10**9, [[0, 10**9, 0, FAR, 0]], 1),
+    "a long output on the widest grid": hostile(10**9, [[0, 10**9, 0, FAR, 0]], 10**6),
+    "many small ones": hostile(10**6, [[0, 1, 0, FAR, 0]], 1, count=10**6),
+    "a late dual": hostile(10_000, [[0, 5_000, 0, FAR, 0]], 1, count=100),
+    "many types": hostile(10**5, [[50_000, o, 0, FAR, 0] for o in range(1, 5_000)], 1),
+    "many types that run": hostile(10**5, [[1, o, 0, 0, FAR] for o in range(1, 20_000)], 50_000),
+    "many prompts": hostile(10**5, [[s, 9, 0, FAR, 0] for s in range(3_000)], 1),
+    "many prompts, and few that start": hostile(10**4, [[s, 9, 0, 99, 0] for s in range(3_000)], 1),
+    "all intervals of many types": hostile(
+        10**5, [[0, 19, 0, 9, 9], *([s, 19, 9, 9, 9] for s in range(20_000) if s % 10 > 1)], 10
+    ),
+    "late prices": hostile(20, ONE, 1, starts=[[0, 0, 0], [10**30, 5, 5]]),
+    "huge prices": hostile(20, ONE, 1, starts=[[0, 0, 0], [1, 10**39, 0]]),
+    "huge prices of steps": hostile(20, ONE, 1, starts=[[0, 0, 0], [1, 0, 10**39]]),
+    "many prices": hostile(20, ONE, 1, starts=[[t, t % 7, t % 5] for t in range(200_000)]),
 }
 
 

@@ -131,29 +131,42 @@ def batch_state(proof: Any, types: set[Kind]) -> None:
 
 def coarse_batch_state(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("grid", "scale", "duals"))
-    variants(proof, types)
+    grid = grid_of(proof)
+    for _, output, short, long in duals_of(proof, types, 2):
+        expect(short == 0 or output >= grid, "a dual of what no look sees")
+        expect(long == 0 or output % grid > 0, "a dual of what no look sees")
 
 
 def coarse_aggregate_state(proof: Any, types: set[Kind]) -> None:
     exact(proof, ("grid", "scale", "duals", "starts"))
-    variants(proof, types)
+    grid = grid_of(proof)
+    for prompt, output, *duals in duals_of(proof, types, 3):
+        high = (prompt - min(s for s, _ in types)) % grid
+        short = grid - output % grid
+        inside = (min(high, short) > 0, high != short, max(high, short) < grid)
+        looks = (output >= grid, output >= grid or short < high, True)
+        for dual, some, seen in zip(duals, inside, looks, strict=True):
+            expect(dual == 0 or (some and seen), "a dual of what no look sees")
     expect(isinstance(proof["starts"], list), "starts")
-    times = [series(row, 2, None)[0] for row in proof["starts"]]
+    times = [series(row, 3, None)[0] for row in proof["starts"]]
     expect(times[:1] == [0] and times == sorted(set(times)), "times that do not increase from 0")
 
 
-def variants(proof: Any, types: set[Kind]) -> None:
-    """Ask for the grid, the scale, and the duals of both variants of each type."""
+def grid_of(proof: Any) -> int:
+    """Ask for a grid that is not too wide."""
     grid = whole(proof["grid"], 1)
     expect(grid <= 10**6, "the grid is wide")
+    return grid
+
+
+def duals_of(proof: Any, types: set[Kind], count: int) -> list[list[int]]:
+    """Ask for the scale, and so many duals of each type that do not pay too late."""
     most = 10**6 * whole(proof["scale"], 1)
     expect(isinstance(proof["duals"], list), "duals")
-    rows = [series(row, 4, None) for row in proof["duals"]]
+    rows = [series(row, 2 + count, None) for row in proof["duals"]]
     expect([tuple(row[:2]) for row in rows] == sorted(types), "not each type once")
-    for _, output, short, long in rows:
-        expect(max(short, long) <= most, "a dual that pays too late")
-        expect(short == 0 or output >= grid, "a dual of what no look sees")
-        expect(long == 0 or output % grid > 0, "a dual of what no look sees")
+    expect(all(max(row[2:]) <= most for row in rows), "a dual that pays too late")
+    return rows
 
 
 def dominance(proof: Any, types: set[Kind]) -> None:

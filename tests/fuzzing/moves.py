@@ -29,7 +29,9 @@ def dual_places(proof: Proof) -> list[Place]:
 
     for row in proof.get("duals", []):
         last_of(row["duals"] if isinstance(row, dict) else [row])
-        found.extend((row, 2) for _ in range("grid" in proof))  # the other variant
+        found.extend((row, i) for i in range(2, len(row) - 1) if "grid" in proof)  # other variants
+    for row in proof.get("starts", []):
+        found.extend((row, i) for i in range(1, len(row)))
     for block in proof.get("blocks", []):
         last_of(block)
     last_of(proof.get("memory", []))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from event_trees import any_event_order, event_order_proof
@@ -88,12 +89,22 @@ def coarse_batch_state(problem: Problem, rng: random.Random) -> Proof:
 
 
 def coarse_aggregate_state(problem: Problem, rng: random.Random) -> Proof:
-    """Duals as of coarse batch states, with some prices of starts."""
-    given = coarse_batch_state(problem, rng)
-    size = rng.choice([0, given["scale"], 3 * given["scale"]])
+    """Duals by the looks that see a variant, as of coarse batch states, with some prices."""
+    scale = some_scale(rng)
+    grid = rng.choice([1, 2, 2, 3, 3, 4, 5, 7, 11])
+    duals = []
+    for s, o, w in demand(problem, rng, scale):
+        row = [s, o]
+        high = (s - min(s for s, _ in problem.types)) % grid
+        for begin, end in pairwise((0, *sorted((high, grid - o % grid)), grid)):
+            looks = (o + begin) // grid if begin < end else 0
+            row.append(looks and scale * looks + (w - scale * o) // grid)
+        duals.append(row)
+    sizes = [rng.choice([0, scale, 3 * scale]) for _ in range(2)]
     times = sorted(rng.sample(range(1, 15), rng.randint(0, 4)))
-    starts = [[t, rng.randint(-size, size)] for t in (0, *times)]
-    return {**given, "rule": "coarse-aggregate-state", "starts": starts}
+    starts = [[t, *(rng.randint(-size, size) for size in sizes)] for t in (0, *times)]
+    given = {"rule": "coarse-aggregate-state", "grid": grid, "scale": scale}
+    return {**given, "duals": duals, "starts": starts}
 
 
 def dominance(problem: Problem, rng: random.Random) -> Proof:

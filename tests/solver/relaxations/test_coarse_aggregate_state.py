@@ -22,14 +22,17 @@ from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
     CoarseAggregateCosts,
     first_duals,
     refined,
+    worth_of,
 )
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
 from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
     REACHED,
     CoarseAggregateState,
+    at_best,
     grids_for,
     knots_for,
 )
+from kvopt.solver.relaxations.coarse_aggregate_state.states import AggregateVariants
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
 from kvopt.solver.result import Bound
 from kvopt.solver.stage import Incumbent, run_alone
@@ -89,7 +92,8 @@ def test_paths_add_up_to_the_value() -> None:
             other = duals + step * np.array([rng.randint(-90, 90) for _ in duals])
             there = costs.settle(other)
             assert there is not None
-            rounding = costs.grid * len(costs.knots) * 40  # of prices between knots
+            rounding = 40 * costs.grid * len(costs.knots)  # of prices between knots
+            rounding *= 1 + costs.most_added
             assert there <= value + slope @ (costs.duals - duals) + rounding
 
 
@@ -158,11 +162,11 @@ def test_each_grid_is_half_of_the_one_before() -> None:
 
 
 def test_where_it_applies() -> None:
-    def applies(spec: str, params: SolverParams | None = None) -> bool:
+    def applies(spec: str, params: SolverParams | None = None, late: bool = False) -> bool:
         instance = generate_random(spec, 1, 0)
         state = Incumbent(instance, params or SolverParams())
         state.offer(best_list_schedule(instance))
-        return CoarseAggregateState().applies(state)
+        return CoarseAggregateState(late=late).applies(state)
 
     assert applies("real:requests=24:memory=2000")
     assert applies("real:requests=60:memory=2000")
@@ -172,7 +176,10 @@ def test_where_it_applies() -> None:
     assert applies("real:requests=60:memory=4000")
     assert not applies("real:requests=100:memory=4096")  # too many run for so many requests
     assert not applies("real:requests=24:memory=1000")  # coarse batches are few enough
-    assert not applies("real:kind=mixed:requests=24:memory=4096")  # prompts differ
+    assert not applies("real:kind=mixed:requests=40:memory=8192")  # only late: prompts differ
+    assert applies("real:kind=mixed:requests=40:memory=8192", late=True)
+    assert not applies("real:kind=code:requests=40:memory=16384", late=True)  # outputs are short
+    assert not applies("real:requests=24:memory=2000", late=True)  # there is no earlier turn
     assert not applies(
         "real:requests=200:memory=4096",
         SolverParams(coarse_aggregate_state=CoarseAggregateStateParams(most_states=10**6)),
@@ -194,17 +201,70 @@ def test_the_grid_program_is_left_out_where_looks_are_close(compiled: Functions)
 def test_late_it_goes_on_where_it_was(compiled: Functions) -> None:
     instance = generate_random("real:requests=24:memory=2000", 1, 0)
     late = CoarseAggregateState(compiled, late=True)
-    for jobs, applies in ((1, False), (2, True)):
-        state = Incumbent(instance, SolverParams(), jobs=jobs)
-        state.offer(best_list_schedule(instance))
-        assert not late.applies(state)  # there is no earlier turn
-        CoarseAggregateState(compiled).run(state, Stopping(0.6))
-        assert late.applies(state) == applies
+    state = Incumbent(instance, SolverParams())
+    state.offer(best_list_schedule(instance))
+    assert not late.applies(state)  # there is no earlier turn
+    CoarseAggregateState(compiled).run(state, Stopping(0.6))
+    assert late.applies(state)
     reached = state.cache[REACHED]
     earlier = state.bound.value
     late.run(state, Stopping(2.0))
     assert state.bound.value > earlier
     assert state.cache[REACHED].grid <= reached.grid
+
+
+def test_with_mixed_prompts_grids_follow_while_there_is_hope(compiled: Functions) -> None:
+    instance = generate_random("real:kind=mixed:requests=24:memory=8192", 1, 0)
+    usual = CoarseAggregateStateParams(early_rise=1e-3, least_rise=1e-3, checked_steps=10**8)
+    found = []
+    for hopeless in (False, True):
+        state = Incumbent(instance, SolverParams(coarse_aggregate_state=usual), certify=True)
+        state.offer(best_list_schedule(instance))
+        if hopeless:
+            state.prove(Bound(state.objective - 1, "linear-duals", {}))
+        CoarseAggregateState(compiled, late=True).run(state, Stopping())
+        best = state.best("coarse-aggregate-state")
+        assert best is not None
+        assert best.proof is not None
+        found.append((best.proof["grid"], best.value))
+    (fine, more), (wide, less) = found
+    assert fine < wide
+    assert 0.9 * state.objective < less < more
+
+
+def test_what_finer_grids_may_come_to() -> None:
+    assert at_best((8, 90), (4, 95)) == 100
+    assert at_best((3, 90), (2, 95)) == 105
+
+
+def test_duals_of_mixed_prompts_carry_over(compiled: Functions) -> None:
+    instance = generate_random("real:kind=conversation:requests=40:memory=16384", 1, 0)
+    makespan = int((best_list_schedule(instance) + instance.outputs).max())
+    wide, fine = (
+        CoarseAggregateCosts(
+            instance, grid, 2 * makespan // grid, knots_for(makespan // grid, 16), compiled
+        )
+        for grid in (24, 12)
+    )
+    value = wide.settle(np.rint(first_duals(wide) * wide.scale).astype(np.int64))
+    carried = fine.settle(np.rint(refined(wide, fine) * fine.scale).astype(np.int64))
+    assert value is not None
+    assert carried is not None
+    assert carried > 0.95 * value
+
+
+def test_what_rounds_and_tokens_are_worth() -> None:
+    """Of three types: both are shown, only that of a token, and nothing."""
+    kind, looks, added = np.array(
+        [[0, 0, 0, 1, 1, 2], [3, 3, 4, 1, 1, 5], [2, 1, 1, 1, 0, 0]], dtype=np.int64
+    )
+    none = np.zeros(6, dtype=np.int64)
+    variants = AggregateVariants(kind, none, looks, added, none, none, none)
+    rounds, tokens = worth_of(variants, np.array([20.0, 18, 25, 4, 1, 9]), 3)
+    assert rounds[0] == 7
+    assert tokens[:2].tolist() == [2, 3]
+    assert np.isnan(rounds[1:]).all()
+    assert np.isnan(tokens[2])
 
 
 def test_finer_grids_follow_while_there_is_time_and_the_checker_takes_them(

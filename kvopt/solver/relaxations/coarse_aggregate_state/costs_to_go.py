@@ -1,7 +1,7 @@
 """Costs-to-go of coarse aggregate states for some duals, and how duals carry over to finer grids.
 
 All shifts of the grid have the same cheapest path; g times its cost, plus the duals of all variants
-of all requests, is a lower bound (proofs/text/coarse_aggregate_state.md, theorem 4).
+of all requests, is a lower bound (proofs/text/coarse_aggregate_state.md, theorem 5).
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ from kvopt.solver.arrays import FloatArray
 from kvopt.solver.relaxations.batch_state.costs_to_go import CostsToGo
 from kvopt.solver.relaxations.batch_state.kernel import NO_PATH, OVERFLOW
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import (
+    Begun,
     Functions,
-    Pairs,
     Prices,
     Windows,
 )
-from kvopt.solver.relaxations.coarse_batch_state.states import variants_of
+from kvopt.solver.relaxations.coarse_aggregate_state.states import (
+    AggregateVariants,
+    pairs_of,
+    variants_of,
+)
 
-__all__ = ["CoarseAggregateCosts", "first_duals", "most_looks", "refined"]
+__all__ = ["CoarseAggregateCosts", "first_duals", "refined", "worth_of"]
 
 SCALE = 1 << 10
 """Duals are multiples of 1 / SCALE steps of the grid."""
@@ -37,9 +41,9 @@ class CoarseAggregateCosts(CostsToGo):
     Parameters
     ----------
     instance
-        The instance; its releases play no part, and all prompts count as the shortest one.
+        The instance; its releases play no part.
     grid
-        The distance of the looks, g >= 1 (rounds).
+        The distance of the looks, g >= 1 (rounds), and the steps in which tokens count.
     horizon
         No dual of a variant exceeds this (steps of the grid).
     knots
@@ -50,11 +54,16 @@ class CoarseAggregateCosts(CostsToGo):
 
     Attributes
     ----------
+    most_added
+        What a start of the longest prompt adds.
+    prices
+        How many duals are prices: one at each knot, that of a start of the shortest prompt, and, if
+        prompts differ, by how much that of the longest one is more.
     duals
-        The prices at the knots, then the duals of the variants (multiples of 1 / scale steps of the
-        grid), shape (knots + variants,).
+        The prices, then the duals of the variants (multiples of 1 / scale steps of the grid),
+        shape (prices + variants,).
     steps
-        How many ways to complete the last evaluation of all states has looked at, or a few more.
+        How many steps the checker takes for what the last evaluation has looked at, or a few more.
     """
 
     def __init__(
@@ -66,21 +75,24 @@ class CoarseAggregateCosts(CostsToGo):
         self.types = instance.request_types()
         self.variants = variants_of(instance, grid)
         self.pairs = pairs_of(instance, grid)
+        self.most_added = int(self.pairs.added[-1])
+        self.prices = len(knots) * (2 if self.most_added else 1)
         self._functions = functions
-        self.duals = np.zeros(len(knots) + len(self.variants.type), dtype=np.int64)
+        self.duals = np.zeros(self.prices + len(self.variants.type), dtype=np.int64)
         self.steps = 0
         running, most = len(self.pairs.most), 1 + int(self.pairs.most.max())
         shape = (horizon + 2, running)
         self._windows = Windows(np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64))
         self._last = np.zeros((running, most), dtype=np.int64)
         self._costs = np.empty((horizon + 2, running, most + running), dtype=np.int32)
-        self._row = np.empty_like(self._costs[0])
+        needed = np.zeros((2, running), dtype=np.int64)
+        self._begun = Begun(np.empty_like(self._costs[0]), *needed)
         self._take(self.duals)
 
     @property
     def counts(self) -> IntArray:
-        """How often each dual is paid, whatever is done, shape (knots + variants,)."""
-        return np.append(np.zeros(len(self.knots), dtype=np.int64), self.variants.counts)
+        """How often each dual is paid, whatever is done, shape (prices + variants,)."""
+        return np.append(np.zeros(self.prices, dtype=np.int64), self.variants.counts)
 
     @property
     def size(self) -> int:
@@ -102,36 +114,32 @@ class CoarseAggregateCosts(CostsToGo):
             None if a cost-to-go does not fit into 32 bits.
         """
         self._take(duals)
-        args = (self.pairs, self._prices, self._windows)
+        args = (self.pairs, self._prices, self._windows, self._begun)
         self.steps = self._functions.find_windows(*args, self._last, self.looks)
         return self._filled()
 
     def completions(self, now: int = 0, state: int = 0) -> FloatArray:
         """Return how often a path pays each dual, over all shifts, less how often it gets it."""
-        done, begun = np.zeros_like(self.variants.looks), np.zeros_like(self._prices.start)
+        done, begins = np.zeros_like(self.variants.looks), np.zeros_like(self._prices.start)
         if self._cheapest < 0:
-            args = (self.pairs, self._prices, self._windows, self.looks)
-            self._functions.follow_costs(*args, self._costs, done, begun)
-        times = np.flatnonzero(begun)
-        before, after, since, width = (each[times] for each in self._between)
-        part = np.where(after > before, since / width, 0.0)
-        net = np.zeros(len(self.knots))
-        np.add.at(net, before, begun[times] * (1 - part))
-        np.add.at(net, after, begun[times] * part)
-        return self.grid * np.concatenate((-net, done.astype(np.float64)))
+            args = (self.pairs, self._prices, self._windows, self.looks, self._costs, self._begun)
+            self._functions.follow_costs(*args, done, begins)
+        each = begins.sum(axis=0), self.pairs.added @ begins / max(1, self.most_added)
+        net = [self._at_knots(number) for number in each[: 2 if self.most_added else 1]]
+        return self.grid * np.concatenate((*(-number for number in net), done.astype(np.float64)))
 
     def to_check(self) -> tuple[int, int]:
         """Return how many steps and bytes the checker takes with these duals, or a little more."""
-        running, width = self._row.shape
-        variants, looks = len(self.variants.type), self.looks + 1
+        running, width = self._begun.rows.shape
+        variants, looks, types = len(self.variants.type), self.looks + 1, len(self.types)
         paying = np.maximum(0, self._prices.pays - self.variants.looks + 1).sum()
-        steps = self.steps + 20 * running * int(paying)
-        steps += looks * (2 * running * width + 40 * running + 10 * variants)
-        steps += running * (10 * width + 2 * variants * width + 20 * variants) + 40 * len(
-            self.types
-        )
+        starts = (8 + len(self.pairs.added) // 4) * running * width  # at time 0
+        steps = self.steps + 20 * running * int(paying) + starts
+        steps += looks * (2 * running * width // 5 + 60 * running + 30 * variants + 40)
+        steps += running * (10 * width + 2 * variants * width + 30 * variants)
+        steps += 100 * types + 20 * len(self.instance)
         size = running * (240 * (width + self.grid) + 120 * looks + 60 * variants)
-        return steps, size + 1100 * len(self.types) + 60 * looks
+        return steps, size + 1500 * types + 240 * (looks + len(self.instance))
 
     def can_be_checked(self, most_steps: int, most_bytes: int) -> bool:
         """Tell whether the checker can do with so many steps and bytes, with the settled duals."""
@@ -140,31 +148,51 @@ class CoarseAggregateCosts(CostsToGo):
 
     def content(self, nodes: int = 0) -> dict[str, Any]:
         """Return the object "proof" of a certificate."""
-        prices, duals = np.split(self.duals, [len(self.knots)])
-        rows = np.zeros((len(self.types), 4), dtype=np.int64)
+        u, v, duals = self._parts(self.duals)
+        rows = np.zeros((len(self.types), 5), dtype=np.int64)
         rows[:, 0], rows[:, 1] = self.types.prompts, self.types.outputs
-        rows[self.variants.type, 2 + self.variants.long] = duals
+        rows[self.variants.type, 2 + self.variants.interval] = duals
         return {
             "rule": "coarse-aggregate-state",
             "grid": self.grid,
             "scale": self.scale,
             "duals": sorted(rows.tolist()),
-            "starts": np.stack((self.knots, prices), axis=1).tolist(),
+            "starts": np.stack((self.knots, u, v), axis=1).tolist(),
         }
 
+    def _parts(self, duals: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the prices of a start and of a step at the knots, and the duals of variants."""
+        u, more, own = np.split(duals, [len(self.knots), self.prices])
+        v = np.rint(more / self.most_added).astype(np.int64) if self.most_added else 0 * u
+        return u, v, own
+
     def _take(self, duals: IntArray) -> None:
-        prices, own = np.split(duals, [len(self.knots)])
+        u, v, own = self._parts(duals)
         own = np.minimum(own, self.scale * self.horizon)
-        self.duals = np.concatenate((prices, own))
-        start = interpolated(self._between, prices)
-        self._prices = Prices(self.scale, own, start, (own - 1) // self.scale)
+        more = self.most_added * v if self.most_added else v[:0]
+        self.duals = np.concatenate((u, more, own))
+        each, step = (interpolated(self._between, values) for values in (u, v))
+        start = each + np.multiply.outer(self.pairs.added, step)
+        pays = (own - 1) // self.scale
+        until = np.full(len(self.pairs.added), -1)
+        np.maximum.at(until, self.pairs.kind, pays - self.variants.looks)
+        self._prices = Prices(self.scale, own, start, pays, until)
+
+    def _at_knots(self, number: FloatArray) -> FloatArray:
+        """Return how often the prices at the knots are paid, from how often those at all times."""
+        before, after, since, width = self._between
+        part = np.where(after > before, since / width, 0.0)
+        net = np.zeros(len(self.knots))
+        np.add.at(net, before, number * (1 - part))
+        np.add.at(net, after, number * part)
+        return net
 
     def _filled(self) -> int | None:
         prices = self._prices
         if abs(prices.start).max() + abs(prices.dual).max() + self.scale * self.horizon > MOST:
             return None
         args = (self.pairs, prices, self._windows, self.looks)
-        return self._value(self._functions.fill_costs(*args, self._costs, self._row))
+        return self._value(self._functions.fill_costs(*args, self._costs, self._begun))
 
     def _value(self, cheapest: int) -> int | None:
         if cheapest == OVERFLOW:
@@ -202,75 +230,92 @@ def interpolated(between: Between, values: IntArray) -> IntArray:
     return values[before] + rise
 
 
-def most_looks(instance: Instance, grid: int) -> IntArray:
-    """Return the largest J for each K, shape (most who run + 1,)."""
-    first, memory = int(instance.prompts.min()) + 1, instance.memory
-    most: IntArray = (memory - first * np.arange(min(len(instance), memory // first) + 1)) // grid
-    most[0] = 0
-    return most
-
-
-def pairs_of(instance: Instance, grid: int) -> Pairs:
-    """Return what is possible with K who run and J looks."""
-    variants, most = variants_of(instance, grid), most_looks(instance, grid)
-    first, memory = int(instance.prompts.min()) + 1, instance.memory
-    running = np.arange(len(most))
-    room = memory - np.multiply.outer(running, first + variants.each) - variants.own
-    completes = np.where(room >= 0, np.minimum(room // grid, most[:, None]), -1)
-    completes[0] = -1
-    return Pairs(most, variants.looks, completes)
-
-
 def first_duals(costs: CoarseAggregateCosts) -> FloatArray:
-    """Return a first guess of the duals (steps of the grid), shape (knots + variants,).
+    """Return a first guess of the duals (steps of the grid), shape (prices + variants,).
 
     Requests take the memory one after the other, the smallest first, as a fluid.  What memory is
     worth then is what all who come later would gain.
     """
     instance, grid, variants = costs.instance, costs.grid, costs.variants
-    first = int(instance.prompts.min()) + 1
-    areas = np.sort(instance.outputs * (2 * first + instance.outputs - 1) // 2)
+    firsts = instance.prompts + 1
+    areas = np.sort(instance.outputs * (2 * firsts + instance.outputs - 1) // 2)
     ends = np.cumsum(areas) / instance.memory
     begins = np.append(0.0, ends[:-1])
     times = np.arange(costs.horizon + 1)
     worth = np.zeros(len(times))  # of a token for a look (steps of the grid)
     for area, begin, end in zip(areas, begins, ends, strict=True):
         worth += np.maximum(0, end - np.maximum(begin, grid * times)) / area
-    # What a request pays that starts at time P, up to look U: lead[U] - lead[P] - (P + 1) g
-    # (total[U] - total[P]).
+    # What a request pays that holds `first` tokens at its first look, starts at time P, and is
+    # there up to look U: lead[U] - lead[P] - (P + 1) g (total[U] - total[P]).
     total = np.append(0.0, np.cumsum(worth[1:]))
-    lead = np.append(0.0, np.cumsum(worth[1:] * (first + grid * times[1:])))
-    start = -(lead[-1] - lead - grid * (times + 1) * (total[-1] - total))
+    growth = np.append(0.0, np.cumsum(worth[1:] * grid * times[1:]))
+
+    def paid(added: int, begin: IntArray, end: IntArray) -> FloatArray:
+        lead = growth + (int(firsts.min()) + grid * added) * total
+        rent: FloatArray = (
+            lead[end] - lead[begin] - grid * (begin + 1) * (total[end] - total[begin])
+        )
+        return rent
+
+    start = [-paid(added, costs.knots, times[-1:]) for added in (0, costs.most_added)]
+    prices = np.concatenate((start[0], start[1] - start[0]))[: costs.prices]
     duals = np.empty(len(variants.type))
-    for v, looks in enumerate(variants.looks.tolist()):
+    for v, (looks, added) in enumerate(zip(variants.looks.tolist(), variants.added, strict=True)):
         begin = times[: len(times) - looks]
-        end = begin + looks
-        held = lead[end] - lead[begin] - grid * (begin + 1) * (total[end] - total[begin])
-        duals[v] = (end + held).min(initial=costs.horizon)
-    return np.concatenate((start[costs.knots], duals))
+        duals[v] = (begin + looks + paid(added, begin, begin + looks)).min(initial=costs.horizon)
+    return np.concatenate((prices, duals))
 
 
 def refined(coarse: CoarseAggregateCosts, fine: CoarseAggregateCosts) -> FloatArray:
     """Return duals for a grid from those of a wider one (steps of the grid).
 
-    The prices of starts are taken at the same rounds.  The dual of a variant is one for so many
-    rounds of looks; between those of both variants, and beyond, it is linear.
+    The prices of starts are taken at the same rounds.
 
     Returns
     -------
-    ndarray of float64, shape (knots + variants of the finer one,)
+    ndarray of float64, shape (prices + variants of the finer one,)
     """
     ratio = coarse.grid / fine.grid
-    prices, own = np.split(coarse.duals / coarse.scale * ratio, [len(coarse.knots)])
-    start = np.interp(fine.knots, coarse.knots * ratio, prices)
-    old, new = coarse.variants, fine.variants
-    duals = np.empty(len(new.type))
-    for v, kind in enumerate(new.type.tolist()):
-        (those,) = np.nonzero(old.type == kind)
-        if not len(those):
-            duals[v] = new.looks[v]
-            continue
-        looks = old.looks[those] * ratio
-        slope = (own[those[1]] - own[those[0]]) / (looks[1] - looks[0]) if len(those) > 1 else 1.0
-        duals[v] = own[those[0]] + slope * (new.looks[v] - looks[0])
-    return np.concatenate((start, duals))
+    prices, own = np.split(coarse.duals / coarse.scale, [coarse.prices])
+    start = np.zeros((2, len(fine.knots)))
+    for row, wide in zip(start, prices.reshape(-1, len(coarse.knots)), strict=False):
+        row[:] = np.interp(fine.knots, coarse.knots * ratio, wide * ratio)
+    types, old = fine.types, coarse.variants
+    rounds, tokens = worth_of(old, own, len(types))
+    # Where nothing shows what a round is worth, the first duals say it; a token's is rarely needed.
+    guessed = np.isnan(rounds)
+    usual = np.nanmedian(tokens) if not np.isnan(tokens).all() else 0.0
+    rounds, tokens = np.nan_to_num(rounds), np.where(np.isnan(tokens), usual, tokens)
+
+    def expected(costs: CoarseAggregateCosts) -> FloatArray:
+        """Return what the duals of variants are beyond a number for each type, in rounds."""
+        variants = costs.variants
+        kind = variants.type
+        first = costs.grid * first_duals(costs)[costs.prices :]
+        shown = rounds[kind] * variants.looks + tokens[kind] * variants.added
+        return np.where(guessed[kind], first, costs.grid * shown)
+
+    number = np.bincount(old.type, old.counts, minlength=len(types))
+    above = np.bincount(
+        old.type, old.counts * (coarse.grid * own - expected(coarse)), minlength=len(types)
+    )
+    base = above / np.maximum(number, 1)
+    duals = (base[fine.variants.type] + expected(fine)) / fine.grid
+    return np.concatenate((start.ravel()[: fine.prices], duals))
+
+
+def worth_of(
+    variants: AggregateVariants, duals: FloatArray, types: int
+) -> tuple[FloatArray, FloatArray]:
+    """Return what a round more, and a token more, is worth to each type (rounds).
+
+    Variants of a type that see one look more, or add one step less, show it; nan if there are none.
+    """
+    rounds, tokens = np.full((2, types), np.nan)
+    kind, rises = variants.type[:-1], np.diff(duals)
+    same, looks, steps = (np.diff(each) for each in (variants.type, variants.looks, variants.added))
+    longer = (same == 0) & (looks == 1) & (steps == 0)
+    less = (same == 0) & (looks == 0) & (steps == -1)
+    rounds[kind[longer]] = rises[longer]
+    tokens[kind[less]] = -rises[less]
+    return rounds, tokens

@@ -15,17 +15,16 @@ from kvopt.solver.relaxations.batch_state.costs_to_go import DualAscent
 from kvopt.solver.relaxations.coarse_aggregate_state.costs_to_go import (
     CoarseAggregateCosts,
     first_duals,
-    most_looks,
     refined,
 )
 from kvopt.solver.relaxations.coarse_aggregate_state.kernel import AGGREGATE_KERNEL, Functions
+from kvopt.solver.relaxations.coarse_aggregate_state.states import bounds_of, variants_of
 from kvopt.solver.relaxations.coarse_batch_state.stage import grids_of
-from kvopt.solver.relaxations.coarse_batch_state.states import variants_of
 from kvopt.solver.result import Bound
 from kvopt.solver.sizes import batch_states_fit
 from kvopt.solver.stage import Incumbent
 
-__all__ = ["CoarseAggregateState", "grids_for", "knots_for", "looks_are_close"]
+__all__ = ["CoarseAggregateState", "at_best", "grids_for", "knots_for", "looks_are_close"]
 
 REACHED = "coarse aggregate costs reached"
 """Key of the costs-to-go at which the time was over."""
@@ -39,8 +38,8 @@ class CoarseAggregateState:
     functions
         The functions to use; by default the compiled ones.
     late
-        Whether it goes on where an earlier turn was when its time was over.  It does if schedules
-        are looked for beside, as there is nothing else left to do.
+        Whether it comes after the grid program: where prompts differ, as it is not always better
+        then, and where an earlier turn had no more time.
     """
 
     with_releases = False
@@ -52,12 +51,13 @@ class CoarseAggregateState:
 
     def applies(self, state: Incumbent) -> bool:
         """Tell whether something is left to prove, there is a grid, and nothing that knows more."""
-        if self.late and (state.jobs == 1 or REACHED not in state.cache):
-            return False
         few = len(state.instance) <= state.params.event_order.most_requests
         if state.closed or few or batch_states_fit(state) or grids_of(state):
             return False
-        return bool(grids_for(state.instance, state.makespan, state.params.coarse_aggregate_state))
+        params = state.params.coarse_aggregate_state
+        if self.late != (prompts_differ(state.instance, params) or REACHED in state.cache):
+            return False
+        return bool(grids_for(state.instance, state.makespan, params))
 
     def run(self, state: Incumbent, stop: Stopping) -> None:
         """Raise the bound grid by grid, each beginning with the duals of the one before."""
@@ -68,6 +68,7 @@ class CoarseAggregateState:
         every = grids_for(state.instance, state.makespan, params)
         limits = params.checked_steps, params.checked_bytes
         last, took = False, 0.0
+        proved: list[tuple[int, int]] = []
         for grid in (grid for grid in every if grid <= widest):
             if state.closed or stop.over() or last:
                 break
@@ -95,6 +96,10 @@ class CoarseAggregateState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs
+            proved.append((grid, bound))
+            known = state.certified if state.certify else state.bound
+            if len(proved) > 1 and known.value > bound and at_best(*proved[-2:]) < known.value:
+                return
         if stop.over():
             state.cache[REACHED] = before
 
@@ -107,6 +112,28 @@ def looks_are_close(state: Incumbent) -> bool:
     held = state.instance.total_area / state.instance.total_output
     enough = state.params.coarse_aggregate_state.enough_lost
     return bool(best.proof["grid"] - 1 <= 2 * enough * held)
+
+
+def prompts_differ(instance: Instance, params: CoarseAggregateStateParams) -> bool:
+    """Tell whether much of what requests hold are prompts, beyond the shortest one."""
+    return prompts_beyond(instance) > params.most_lost
+
+
+def prompts_beyond(instance: Instance) -> float:
+    """Return which part of the tokens held, over time, are of prompts beyond the shortest one."""
+    prompts = (instance.prompts - instance.prompts.min()) * instance.outputs
+    return float(prompts.sum() / instance.total_area)
+
+
+def at_best(wide: tuple[int, int], fine: tuple[int, int]) -> float:
+    """Return what bounds on finer and finer grids come to, if they go on rising evenly.
+
+    Parameters
+    ----------
+    wide, fine
+        Two grids (rounds), the wider one first, and the bounds that they have proved.
+    """
+    return fine[1] + (fine[1] - wide[1]) * fine[0] / (wide[0] - fine[0])
 
 
 def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStateParams) -> list[int]:
@@ -127,21 +154,19 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
     most = min(params.most_running, params.most_times_running / len(instance))
     if not params.least_running * held <= instance.memory <= most * held:
         return []
-    prompts = float((instance.prompts * instance.outputs).sum()) / instance.total_output
-    forgotten = prompts - int(instance.prompts.min())
-    if forgotten > params.most_lost * held:
+    if prompts_beyond(instance) > params.most_prompts:
         return []
     grids: list[int] = []
     grid = max(1, int(instance.outputs.max()) // params.first_looks)
     while not grids or grids[-1] > 1:
-        states = int((most_looks(instance, grid) + 1).sum()) * (makespan // grid + 1)
+        least, most_held = bounds_of(instance, grid)
+        states = int((most_held - least + 1).sum()) * (makespan // grid + 1)
         variants = len(variants_of(instance, grid).looks)
         if states > params.most_states or states * variants > params.most_costs:
             break
         grids.append(grid)
         grid = (grid + 1) // 2
-    lost = forgotten + (grids[-1] - 1) / 2 if grids else held
-    return grids if lost <= params.most_lost * held else []
+    return grids if grids and grids[-1] - 1 <= 2 * params.most_lost * held else []
 
 
 def knots_for(last: int, number: int) -> IntArray:

@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from kvopt.model.stopping import Stopping
-from kvopt.solver.relaxations.coarse_aggregate_state.stage import looks_are_close
+from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
+    CoarseAggregateState,
+    looks_are_close,
+)
 from kvopt.solver.relaxations.grid_program.kernel import GRID_KERNEL
 from kvopt.solver.stage import Bound, Incumbent
 
@@ -36,6 +39,8 @@ class GridRelaxation:
         from kvopt.solver.relaxations.grid_program.program import GridProgram, places
 
         params, instance = state.params.grid_program, state.instance
+        if state.jobs > 1 and CoarseAggregateState(late=True).applies(state):
+            stop = stop.part(params.before_states_share * stop.left())
         horizon = min(state.makespan, int(instance.releases.max()) + instance.total_output)
         if not instance.has_releases:
             exact = piecewise_bound(instance, horizon, params, stop)
