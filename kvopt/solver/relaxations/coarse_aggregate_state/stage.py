@@ -70,14 +70,11 @@ class CoarseAggregateState:
         last, took = False, 0.0
         proved: list[tuple[int, int]] = []
         for grid in (grid for grid in every if grid <= widest):
-            if state.closed or stop.over() or last:
+            if state.closed or stop.over() or last or _hopeless(state, proved):
                 break
-            horizon = int(params.horizon_factor * state.makespan / grid) + 2
-            number = params.last_knots if grid == every[-1] else params.knots
-            knots = knots_for(state.makespan // grid, number)
-            costs = CoarseAggregateCosts(state.instance, grid, horizon, knots, functions)
-            guess = refined(before, costs) if before else first_duals(costs)
             last = grid == every[-1]
+            costs = _costs_on(state, grid, params.last_knots if last else params.knots, functions)
+            guess = refined(before, costs) if before else first_duals(costs)
             begin = time.perf_counter()
             finer = params.least_evaluations * took <= stop.left()
             if finer:
@@ -96,12 +93,26 @@ class CoarseAggregateState:
             bound = -(-value // costs.scale)
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs
-            proved.append((grid, bound))
-            known = state.certified if state.certify else state.bound
-            if len(proved) > 1 and known.value > bound and at_best(*proved[-2:]) < known.value:
-                return
+            proved.append((costs.grid, bound))
         if stop.over():
             state.cache[REACHED] = before
+
+
+def _costs_on(
+    state: Incumbent, grid: int, knots: int, functions: Functions
+) -> CoarseAggregateCosts:
+    factor = state.params.coarse_aggregate_state.horizon_factor
+    horizon = int(factor * state.makespan / grid) + 2
+    times = knots_for(state.makespan // grid, knots)
+    return CoarseAggregateCosts(state.instance, grid, horizon, times, functions)
+
+
+def _hopeless(state: Incumbent, proved: list[tuple[int, int]]) -> bool:
+    """Tell whether finer grids will not come to what is known, after what these have proved."""
+    known = (state.certified if state.certify else state.bound).value
+    if len(proved) < 2 or proved[-1][1] >= known:
+        return False
+    return at_best(*proved[-2:]) < known
 
 
 def looks_are_close(state: Incumbent) -> bool:
