@@ -294,7 +294,7 @@ class CoarseAggregateStateParams:
     """
 
     share: float = 0.65
-    late_share: float = 0.8
+    late_share: float = 0.5
     first_looks: int = 32
     horizon_factor: float = 1.6
     knots: int = 64
