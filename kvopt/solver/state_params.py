@@ -278,6 +278,8 @@ class CoarseAggregateStateParams:
         Nor for more requests: schedules are so long that only wide grids come to their end.
     most_times_running
         Nor if requests times those who run on average are more: the checker takes only wide grids.
+    most_mixed_times_running
+        The same where prompts differ.
     grid_share
         Part of its time left that a grid gets where a finer one follows.
     least_evaluations
@@ -302,11 +304,12 @@ class CoarseAggregateStateParams:
     most_states: int = 100_000_000
     most_costs: int = 40_000_000_000
     most_lost: float = 0.02
-    most_prompts: float = 0.8
+    most_prompts: float = 0.75
     least_running: float = 5.0
     most_running: float = 20.0
     most_requests: int = 150
     most_times_running: float = 1_200.0
+    most_mixed_times_running: float = 450.0
     enough_lost: float = 0.01
     grid_share: float = 0.4
     least_evaluations: float = 20.0

@@ -178,7 +178,8 @@ def test_where_it_applies() -> None:
     assert not applies("real:requests=24:memory=1000")  # coarse batches are few enough
     assert not applies("real:kind=mixed:requests=40:memory=8192")  # only late: prompts differ
     assert applies("real:kind=mixed:requests=40:memory=8192", late=True)
-    assert not applies("real:kind=code:requests=40:memory=16384", late=True)  # outputs are short
+    assert not applies("real:kind=mixed:requests=60:memory=8192", late=True)  # too many
+    assert not applies("real:kind=conversation:requests=24:memory=16384", late=True)  # long prompts
     assert not applies("real:requests=24:memory=2000", late=True)  # there is no earlier turn
     assert not applies(
         "real:requests=200:memory=4096",

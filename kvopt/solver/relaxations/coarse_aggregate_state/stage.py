@@ -162,7 +162,9 @@ def grids_for(instance: Instance, makespan: int, params: CoarseAggregateStatePar
     held = instance.total_area / instance.total_output
     if len(instance) > params.most_requests:
         return []
-    most = min(params.most_running, params.most_times_running / len(instance))
+    mixed = prompts_differ(instance, params)
+    product = params.most_mixed_times_running if mixed else params.most_times_running
+    most = min(params.most_running, product / len(instance))
     if not params.least_running * held <= instance.memory <= most * held:
         return []
     if prompts_beyond(instance) > params.most_prompts:
