@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from typing import Any
 
@@ -17,7 +18,12 @@ from kvopt.generate import generate_random
 from kvopt.model.errors import InputError
 from kvopt.model.memory_profile import LiveProfile
 from kvopt.solver.params import NeighbourhoodParams, SolverParams, WindowParams
-from kvopt.solver.primal.annealing import Annealing, search_of, searching_beside
+from kvopt.solver.primal.annealing import (
+    SWITCH_INTERVAL,
+    Annealing,
+    search_of,
+    searching_beside,
+)
 from kvopt.solver.primal.list_schedules import best_list_schedule
 from kvopt.solver.primal.moves import lengths_of
 from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS, Loaded, tree_for
@@ -250,6 +256,22 @@ def test_a_job_goes_on_beside_other_stages() -> None:
     assert first.evaluations == done  # only the second went on, and it has ended
     assert state.objective == int(second.best_starts().sum()) + instance.total_output
     assert not violations(Schedule.from_starts(instance, state.starts))
+
+
+def test_threads_wait_briefly_while_searches_go_on_beside() -> None:
+    instance = generate_random("real:requests=90", 0, 4)
+    state = Incumbent(instance, SolverParams(), jobs=2)
+    state.offer(best_list_schedule(instance))
+    state.run(Annealing(), Stopping(0.05))
+    usual = sys.getswitchinterval()
+    stop = Stopping(60)
+    stop.interrupt()
+    with searching_beside(state, stop):
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL, abs=1e-6)
+        with searching_beside(state, stop):
+            pass
+        assert sys.getswitchinterval() < usual  # the outer one still goes on
+    assert sys.getswitchinterval() == usual
 
 
 def test_what_goes_wrong_beside_a_stage_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
