@@ -34,7 +34,7 @@ from kvopt.solver.relaxations.coarse_aggregate_state.stage import (
 )
 from kvopt.solver.relaxations.coarse_aggregate_state.states import AggregateVariants
 from kvopt.solver.relaxations.grid_program.stage import GridRelaxation
-from kvopt.solver.result import Bound
+from kvopt.solver.result import Bound, Result
 from kvopt.solver.stage import Incumbent, run_alone
 
 PLAIN = AGGREGATE_KERNEL.plain
@@ -200,18 +200,34 @@ def test_the_grid_program_is_left_out_where_looks_are_close(compiled: Functions)
 
 
 def test_late_it_goes_on_where_it_was(compiled: Functions) -> None:
+    """Each turn is interrupted after what it has proved first."""
     instance = generate_random("real:requests=24:memory=2000", 1, 0)
+    stops = [Stopping()]
+
+    def interrupt(result: Result) -> None:
+        if result.rule == "coarse-aggregate-state":
+            stops[-1].interrupt()
+
     late = CoarseAggregateState(compiled, late=True)
-    state = Incumbent(instance, SolverParams())
+    state = Incumbent(instance, SolverParams(), report=interrupt)
     state.offer(best_list_schedule(instance))
     assert not late.applies(state)  # there is no earlier turn
-    CoarseAggregateState(compiled).run(state, Stopping(0.6))
+    CoarseAggregateState(compiled).run(state, stops[-1])
     assert late.applies(state)
-    reached = state.cache[REACHED]
-    earlier = state.bound.value
-    late.run(state, Stopping(2.0))
+    reached, earlier = state.cache[REACHED], state.bound.value
+    stops.append(Stopping())
+    late.run(state, stops[-1])
     assert state.bound.value > earlier
     assert state.cache[REACHED].grid <= reached.grid
+
+
+def test_what_there_was_no_time_for_is_left_for_a_late_turn(compiled: Functions) -> None:
+    instance = generate_random("real:requests=24:memory=2000", 1, 0)
+    params = CoarseAggregateStateParams(early_rise=1e-2, least_rise=1e-2, least_evaluations=1e9)
+    state = Incumbent(instance, SolverParams(coarse_aggregate_state=params))
+    state.offer(best_list_schedule(instance))
+    CoarseAggregateState(compiled).run(state, Stopping(600))
+    assert CoarseAggregateState(compiled, late=True).applies(state)
 
 
 def test_with_mixed_prompts_grids_follow_while_there_is_hope(compiled: Functions) -> None:

@@ -27,7 +27,7 @@ from kvopt.solver.stage import Incumbent
 __all__ = ["CoarseAggregateState", "at_best", "grids_for", "knots_for", "looks_are_close"]
 
 REACHED = "coarse aggregate costs reached"
-"""Key of the costs-to-go at which the time was over."""
+"""Key of the costs-to-go at which the time was over, or too short for finer ones."""
 
 
 class CoarseAggregateState:
@@ -67,7 +67,7 @@ class CoarseAggregateState:
         widest = state.makespan if before is None else before.grid
         every = grids_for(state.instance, state.makespan, params)
         limits = params.checked_steps, params.checked_bytes
-        last, took = False, 0.0
+        last, hurried, took = False, False, 0.0
         proved: list[tuple[int, int]] = []
         for grid in (grid for grid in every if grid <= widest):
             if state.closed or stop.over() or last or _hopeless(state, proved):
@@ -76,7 +76,8 @@ class CoarseAggregateState:
             costs = _costs_on(state, grid, params.last_knots if last else params.knots, functions)
             guess = refined(before, costs) if before else first_duals(costs)
             begin = time.perf_counter()
-            finer = params.least_evaluations * took <= stop.left()
+            hurried = params.least_evaluations * took > stop.left()
+            finer = not hurried
             if finer:
                 value = costs.settle(np.rint(guess * costs.scale).astype(np.int64))
                 finer = value is not None and costs.can_be_checked(*limits)
@@ -94,7 +95,7 @@ class CoarseAggregateState:
             state.prove(Bound(bound, "coarse-aggregate-state", costs.content()))
             before = costs
             proved.append((costs.grid, bound))
-        if stop.over():
+        if stop.over() or hurried:
             state.cache[REACHED] = before
 
 
