@@ -150,7 +150,7 @@ def cheapest(
     # Costs-to-go from look t + 1 on, before the completions of t + 1, by K and J.
     after = [[0, *nothing[1:]]] + [nothing] * (len(bounds.most) - 1)
     for t in range(horizon - 1, 0, -1):
-        budget.spend(len(after) * len(nothing) // 5 + 20 * len(ways))
+        budget.spend(len(after) * (20 + len(nothing) // 5) + 20 * len(ways))
         needed = [(low[t] + k, high[t] + k + 1) for k, (low, high) in enumerate(windows)]
         begun = after_starts(after, opening(ways, t), prices[t], needed, budget)
         open_ways = [way for way in ways if way.looks <= t <= way.pays]
@@ -200,11 +200,13 @@ def after_starts(
     begun = [after[-1]]
     for (begin, end), row in zip(reversed(needed[:-1]), reversed(after[:-1])):
         if begin < end and added:
-            budget.spend(20 + width // 5 + (8 + len(added) // 4) * (end - begin))
             last = end + added[-1]
+            number = end - begin
+            budget.spend(20 + width // 5 + last - begin + (8 + len(added) // 4) * number)
+            budget.use(2 * LARGE * (last - begin) + 8 * len(added) * number)
             larger = [cost + v * j for j, cost in enumerate(begun[-1][begin:last], begin)]
             larger += [NONE] * (last - begin - len(larger))
-            every = [larger[more : end - begin + more] for more in added]
+            every = [larger[more : more + number] for more in added]
             least = map(min, *every) if len(every) > 1 else every[0]
             row = list(row)
             row[begin:end] = [

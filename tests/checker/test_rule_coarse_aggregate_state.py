@@ -370,6 +370,9 @@ HOSTILE = {
     "many types that run": hostile(10**5, [[1, o, 0, 0, FAR] for o in range(1, 20_000)], 50_000),
     "many prompts": hostile(10**5, [[s, 9, 0, FAR, 0] for s in range(3_000)], 1),
     "many prompts, and few that start": hostile(10**4, [[s, 9, 0, 99, 0] for s in range(3_000)], 1),
+    "one state, and much that starts may add": hostile(
+        10**5, [[0, 9_000, 0, FAR, 0], [90_000, 1, 0, FAR, 0]], 1, starts=[[0, 0, 1]]
+    ),
     "all intervals of many types": hostile(
         10**5, [[0, 19, 0, 9, 9], *([s, 19, 9, 9, 9] for s in range(20_000) if s % 10 > 1)], 10
     ),
@@ -386,3 +389,11 @@ def test_hostile_files_end_within_their_budget(text: str) -> None:
     with pytest.raises(Refused, match="^takes more than|the proof gi|are too large$"):
         check(text, Budget(15_000_000, 200))
     assert time.process_time() - begin < 3
+
+
+def test_states_that_are_copied_for_each_prompt_are_paid_for() -> None:
+    """Nine hundred copies of ten thousand states, at each of a few times."""
+    rows = [[s, 5, 0, 7, 0] for s in range(6_000, 19_500, 15)]
+    text = hostile(20_000, rows, 1, starts=[[0, 0, 1]])
+    with pytest.raises(Refused, match="^takes more than 60 MB of memory to check$"):
+        check(text, Budget(10**8, 60))

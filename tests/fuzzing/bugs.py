@@ -317,7 +317,7 @@ BUGS: tuple[tuple[str, str, str], ...] = (
     ("coarse_aggregate_state", "return min(0, after_starts(after, opening(ways, 0), prices[0], needed, budget)[0][0])", "return min(0, after[0][0])"),
     ("coarse_aggregate_state", "return min(0, after_starts(", "return max(0, after_starts("),
     ("coarse_aggregate_state", "cost + v * j for j, cost in", "cost for j, cost in"),
-    ("coarse_aggregate_state", "larger[more : end - begin + more]", "larger[: end - begin]"),
+    ("coarse_aggregate_state", "larger[more : more + number]", "larger[:number]"),
     ("coarse_aggregate_state", "least = map(min, *every) if len(every) > 1 else every[0]", "least = every[0]"),
     ("coarse_aggregate_state", "least = map(min, *every) if len(every) > 1 else every[0]", "least = every[-1]"),
     ("coarse_aggregate_state", "rest + u - v * j", "rest + u"),

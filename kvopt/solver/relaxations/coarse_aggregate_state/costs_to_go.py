@@ -133,12 +133,15 @@ class CoarseAggregateCosts(CostsToGo):
         running, width = self._begun.rows.shape
         variants, looks, types = len(self.variants.type), self.looks + 1, len(self.types)
         paying = np.maximum(0, self._prices.pays - self.variants.looks + 1).sum()
-        starts = (8 + len(self.pairs.added) // 4) * running * width  # at time 0
+        kinds = len(self.pairs.added)
+        starts = (9 + kinds // 4) * running * width  # at time 0
         steps = self.steps + 20 * running * int(paying) + starts
-        steps += looks * (2 * running * width // 5 + 60 * running + 30 * variants + 40)
+        steps += looks * (2 * running * width // 5 + 80 * running + 30 * variants + 40)
         steps += running * (10 * width + 2 * variants * width + 30 * variants)
         steps += 100 * types + 20 * len(self.instance)
+        steps += looks * running * self.most_added
         size = running * (240 * (width + self.grid) + 120 * looks + 60 * variants)
+        size += 120 * (width + self.most_added) + 8 * kinds * width
         return steps, size + 1500 * types + 240 * (looks + len(self.instance))
 
     def can_be_checked(self, most_steps: int, most_bytes: int) -> bool:

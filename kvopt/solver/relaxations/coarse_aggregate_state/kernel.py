@@ -126,7 +126,7 @@ def count_steps(pairs: Pairs, prices: Prices, windows: Windows, begun: Begun, lo
     steps: Any = 0
     for t in range(1, looks + 1):
         find_needed(pairs, prices, windows, t, begun)
-        each: Any = 8 + (prices.until >= t).sum() // 4
+        each: Any = 9 + (prices.until >= t).sum() // 4
         for k in range(pairs.most.shape[0]):
             steps += each * max(0, begun.high[k] - begun.low[k] + 1)
         number: Any = 0
