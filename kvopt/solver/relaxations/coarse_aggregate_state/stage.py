@@ -102,6 +102,7 @@ class CoarseAggregateState:
 def _costs_on(
     state: Incumbent, grid: int, knots: int, functions: Functions
 ) -> CoarseAggregateCosts:
+    """Return costs-to-go on a grid, with so many knots."""
     factor = state.params.coarse_aggregate_state.horizon_factor
     horizon = int(factor * state.makespan / grid) + 2
     times = knots_for(state.makespan // grid, knots)
