@@ -33,6 +33,7 @@ from kvopt.solver.schedule_params import (
     AnnealingParams,
     ListScheduleParams,
     NeighbourhoodParams,
+    PacingParams,
     ReleaseBeamParams,
     ReleaseExactParams,
     RestartParams,
@@ -69,6 +70,7 @@ __all__ = [
     "ListScheduleParams",
     "MilpParams",
     "NeighbourhoodParams",
+    "PacingParams",
     "ReferenceSearchParams",
     "ReleaseBeamParams",
     "ReleaseExactParams",
@@ -86,7 +88,8 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, neighbourhoods, restarts, release_beam, release_exact
+    list_schedules, annealing, windows, neighbourhoods, pacing, restarts, release_beam,
+    release_exact
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
         Those of the searches.
@@ -106,6 +109,7 @@ class SolverParams:
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
     windows: WindowParams = field(default_factory=WindowParams)
     neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
+    pacing: PacingParams = field(default_factory=PacingParams)
     restarts: RestartParams = field(default_factory=RestartParams)
     release_beam: ReleaseBeamParams = field(default_factory=ReleaseBeamParams)
     release_exact: ReleaseExactParams = field(default_factory=ReleaseExactParams)

@@ -8,6 +8,7 @@ __all__ = [
     "AnnealingParams",
     "ListScheduleParams",
     "NeighbourhoodParams",
+    "PacingParams",
     "ReleaseBeamParams",
     "ReleaseExactParams",
     "RestartParams",
@@ -205,6 +206,38 @@ class NeighbourhoodParams:
     turn: int = 50_000_000
     least_gain: float = 0.0003
     first_requests: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class PacingParams:
+    """Copies of a request that start at a pace.
+
+    Parameters
+    ----------
+    least_requests, most_requests
+        It applies to numbers of requests in this range...
+    least_copies, least_share
+        ...if this part of them or more are of types with so many requests or more.
+    tightest, widest
+        A type's pace is its mean distance of starts so far times a number in this range.
+    times
+        So often paces are drawn between two looks at the limits.
+    turn
+        A turn looks at so many rounds; there is another one if that has gained as much as
+        annealing has for its work.
+    most_work
+        After annealing it has a turn if it has done no more than this part of annealing's work.
+    """
+
+    least_requests: int = 100
+    most_requests: int = 10_000
+    least_copies: int = 4
+    least_share: float = 0.2
+    tightest: float = 0.6
+    widest: float = 1.1
+    times: int = 8
+    turn: int = 300_000_000
+    most_work: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Annealing and large-neighbourhood search in turn.
+"""Annealing, large-neighbourhood search, and paces in turn.
 
 Annealing shifts what comes later, and so gets the rhythm of a schedule right; placing a few
-requests anew exchanges such as are far apart, and fills what is left free.  Each goes on from what
-the other has found.
+requests anew exchanges such as are far apart, and fills what is left free; paces, where there are
+many copies of requests, spread them all at once.  Each goes on from what the others have found.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.params import NeighbourhoodParams
 from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
+from kvopt.solver.primal.pacing import PacedSearch
 from kvopt.solver.primal.schedule_search import ScheduleSearch
 
 __all__ = ["AlternatingSearch"]
@@ -33,6 +34,8 @@ class AlternatingSearch(ScheduleSearch):
         The annealing, from the same schedule.
     neighbourhoods
         The large-neighbourhood search.
+    paces
+        The search for paces, or None.
     """
 
     def __init__(
@@ -43,11 +46,14 @@ class AlternatingSearch(ScheduleSearch):
         params: NeighbourhoodParams,
         annealing: ScheduleSearch,
         neighbourhoods: NeighbourhoodSearch,
+        paces: PacedSearch | None = None,
     ) -> None:
         super().__init__(instance, seed)
         self.params = params
         self._annealing = annealing
         self._neighbourhoods = neighbourhoods
+        self._paces = paces
+        self._searches = (annealing, neighbourhoods, *([] if paces is None else [paces]))
         self._best = starts.copy()
         self._cost = int(starts.sum())
         self._work = self._turns()
@@ -61,22 +67,22 @@ class AlternatingSearch(ScheduleSearch):
         if int(starts.sum()) >= self._cost:
             return False
         self._best, self._cost = starts.copy(), int(starts.sum())
-        self._annealing.take(starts)
-        self._neighbourhoods.take(starts)
+        for search in self._searches:
+            search.take(starts)
         return True
 
     def chain(self) -> bool:
-        """Do the next piece of work of either, and tell whether a better schedule was found."""
+        """Do the next piece of work of one, and tell whether a better schedule was found."""
         before = self._cost
         next(self._work)
-        self.work = self._annealing.work + self._neighbourhoods.work
-        self.evaluations = self._annealing.evaluations + self._neighbourhoods.evaluations
+        self.work = sum(search.work for search in self._searches)
+        self.evaluations = sum(search.evaluations for search in self._searches)
         return self._cost < before
 
     def _turns(self) -> Iterator[None]:
         """Go on for ever, a piece at a time."""
         rate = self._first_rate()
-        yield from self._descent(rate)
+        yield from self._descent(self._neighbourhoods, rate)
         while True:
             work, cost, leg = self._annealing.work, self._cost, self._annealing.legs
             while self._annealing.legs == leg and not self._annealing.finished:
@@ -87,16 +93,22 @@ class AlternatingSearch(ScheduleSearch):
             rate = (cost - self._cost) / work if work > 0 else 0.0
             for candidate in self._annealing.candidates():
                 self._neighbourhoods.begin(candidate)
-                yield from self._descent(max(rate, self._least_rate()))
+                yield from self._descent(self._neighbourhoods, max(rate, self._least_rate()))
             self._neighbourhoods.begin(self._best)
-            yield from self._descent(rate)
+            yield from self._descent(self._neighbourhoods, rate)
+            if self._paces is not None and self._is_due(self._paces):
+                self._paces.begin(self._best)
+                yield from self._descent(self._paces, rate)
 
-    def _descent(self, rate: float) -> Iterator[None]:
+    def _is_due(self, paces: PacedSearch) -> bool:
+        """Tell whether the search for paces has had no more than its part of the work."""
+        return paces.work <= paces.params.most_work * self._annealing.work
+
+    def _descent(self, search: NeighbourhoodSearch | PacedSearch, rate: float) -> Iterator[None]:
         """Place requests anew as long as a round looked at gains as much as `rate` (rounds)."""
-        search = self._neighbourhoods
         for _ in itertools.count():
             work, cost = search.work, int(search.best_starts().sum())
-            while search.work - work < self.params.turn:
+            while search.work - work < search.params.turn:
                 if search.chain():
                     self.take(search.best_starts())
                 yield

@@ -43,6 +43,8 @@ from kvopt.solver.primal.annealing_kernel import (
 from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
 from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS
 from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
+from kvopt.solver.primal.pacing import PacedSearch, paces_fit
+from kvopt.solver.primal.pacing_kernel import PACING
 from kvopt.solver.primal.restarts import RestartedSearch
 from kvopt.solver.primal.schedule_search import ScheduleSearch
 from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
@@ -192,6 +194,7 @@ def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch
     """
     instance, starts, params = state.instance, state.starts, state.params
     neighbourhoods = NEIGHBOURHOODS.compiled(stop)
+    pacing = PACING.compiled(stop) if paces_fit(instance, params.pacing) else None
     begin: Callable[[int], ScheduleSearch]
     if windows_fit(instance, starts, params.windows):
         windows = WINDOWS.compiled(stop)
@@ -206,7 +209,10 @@ def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch
 
     def alternating(seed: int) -> ScheduleSearch:
         few = NeighbourhoodSearch(instance, starts, seed, params.neighbourhoods, neighbourhoods)
-        return AlternatingSearch(instance, starts, seed, params.neighbourhoods, begin(seed), few)
+        paces = pacing and PacedSearch(instance, starts, seed, params.pacing, pacing)
+        return AlternatingSearch(
+            instance, starts, seed, params.neighbourhoods, begin(seed), few, paces
+        )
 
     if len(instance) > params.restarts.most_requests:
         return alternating(seed)
