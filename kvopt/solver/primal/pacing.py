@@ -12,6 +12,7 @@ than now on; the schedule stays if it is cheaper.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.params import PacingParams
@@ -125,16 +126,16 @@ class PacedSearch(ScheduleSearch):
             starts[listed] = self._scratch.start[listed]
             self.begin(starts)
 
-    def _drawn_kinds(self, later: IntArray) -> IntArray:
+    def _drawn_kinds(self, later: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Return for each request whether its type is drawn: all are, or one, or two in a row."""
         how_many = int(self._random.integers(3))
         if how_many == 0:
-            return np.ones(len(self._kind), dtype=bool)
+            return np.ones(len(self._kind), dtype=np.bool_)
         first = self._kind[self._random.choice(np.flatnonzero(later))]
         present = np.unique(self._kind[later & (self._kind >= first)])
-        return np.isin(self._kind, present[:how_many])
+        return np.asarray(np.isin(self._kind, present[:how_many]))
 
-    def _drawn_paces(self, drawn: IntArray) -> IntArray:
+    def _drawn_paces(self, drawn: NDArray[np.bool_]) -> IntArray:
         """Return a pace for each type: what it is now, times a random number (rounds)."""
         kind, start = self._kind[drawn], self._paced.start[drawn]
         first, last = np.full(self._kinds, FAR), np.zeros(self._kinds, dtype=np.int64)
