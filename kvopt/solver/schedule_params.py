@@ -216,8 +216,10 @@ class PacingParams:
     ----------
     least_requests, most_requests
         It applies to numbers of requests in this range...
-    least_copies, least_share
-        ...if this part of them or more are of types with so many requests or more.
+    least_share
+        ...if this part of them or more are of types that have many, ...
+    least_copies, least_part
+        ...which are so many requests and so large a part of all, or more.
     tightest, widest
         A type's pace is its mean distance of starts so far times a number in this range.
     times
@@ -231,8 +233,9 @@ class PacingParams:
 
     least_requests: int = 100
     most_requests: int = 10_000
-    least_copies: int = 4
     least_share: float = 0.2
+    least_copies: int = 4
+    least_part: float = 0.02
     tightest: float = 0.6
     widest: float = 1.1
     times: int = 8

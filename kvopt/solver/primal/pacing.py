@@ -25,12 +25,13 @@ __all__ = ["PacedSearch", "paces_fit"]
 
 
 def paces_fit(instance: Instance, params: PacingParams) -> bool:
-    """Tell whether there are many requests, and many of them of types that have several."""
-    if not params.least_requests <= len(instance) <= params.most_requests:
+    """Tell whether there are many requests, and enough of them of types that have many."""
+    n = len(instance)
+    if not params.least_requests <= n <= params.most_requests:
         return False
     counts = instance.request_types().counts
-    copies = int(counts[counts >= params.least_copies].sum())
-    return copies >= params.least_share * len(instance)
+    many = counts >= max(params.least_copies, params.least_part * n)
+    return int(counts[many].sum()) >= params.least_share * n
 
 
 class PacedSearch(ScheduleSearch):

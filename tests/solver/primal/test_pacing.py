@@ -138,6 +138,7 @@ def test_compiled_and_uncompiled_take_the_same_steps() -> None:
         (rounded_chats(100, 4096), True),
         (rounded_chats(99, 4096), False),
         (generate_random("real:requests=200:memory=4096", 0, 0), False),  # hardly two are alike
+        (generate_random("real:requests=1000:memory=8192", 0, 0), False),  # few copies of many
         (generate_random("real:kind=capped:requests=200:memory=4096", 0, 0), True),
     ],
 )
