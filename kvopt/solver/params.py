@@ -33,10 +33,10 @@ from kvopt.solver.schedule_params import (
     AnnealingParams,
     ListScheduleParams,
     NeighbourhoodParams,
-    PacingParams,
     ReleaseBeamParams,
     ReleaseExactParams,
     RestartParams,
+    StaggeringParams,
     WindowParams,
 )
 from kvopt.solver.search_params import (
@@ -70,12 +70,12 @@ __all__ = [
     "ListScheduleParams",
     "MilpParams",
     "NeighbourhoodParams",
-    "PacingParams",
     "ReferenceSearchParams",
     "ReleaseBeamParams",
     "ReleaseExactParams",
     "RestartParams",
     "SolverParams",
+    "StaggeringParams",
     "StateSearchParams",
     "TimeIndexedParams",
     "WindowParams",
@@ -88,7 +88,7 @@ class SolverParams:
 
     Parameters
     ----------
-    list_schedules, annealing, windows, neighbourhoods, pacing, restarts, release_beam,
+    list_schedules, annealing, windows, neighbourhoods, staggering, restarts, release_beam,
     release_exact
         The sections of the stages that make schedules.
     event_order, reference_search, state_search, exhaustive, branch_and_bound, milp
@@ -109,7 +109,7 @@ class SolverParams:
     annealing: AnnealingParams = field(default_factory=AnnealingParams)
     windows: WindowParams = field(default_factory=WindowParams)
     neighbourhoods: NeighbourhoodParams = field(default_factory=NeighbourhoodParams)
-    pacing: PacingParams = field(default_factory=PacingParams)
+    staggering: StaggeringParams = field(default_factory=StaggeringParams)
     restarts: RestartParams = field(default_factory=RestartParams)
     release_beam: ReleaseBeamParams = field(default_factory=ReleaseBeamParams)
     release_exact: ReleaseExactParams = field(default_factory=ReleaseExactParams)

@@ -8,10 +8,10 @@ __all__ = [
     "AnnealingParams",
     "ListScheduleParams",
     "NeighbourhoodParams",
-    "PacingParams",
     "ReleaseBeamParams",
     "ReleaseExactParams",
     "RestartParams",
+    "StaggeringParams",
     "WindowParams",
 ]
 
@@ -209,8 +209,8 @@ class NeighbourhoodParams:
 
 
 @dataclass(frozen=True, slots=True)
-class PacingParams:
-    """Copies of a request that start at a pace.
+class StaggeringParams:
+    """Staggering of copies of a request.
 
     Parameters
     ----------
@@ -221,9 +221,9 @@ class PacingParams:
     least_copies, least_part
         ...which are so many requests and so large a part of all, or more.
     tightest, widest
-        A type's pace is its mean distance of starts so far times a number in this range.
+        A type's spacing is its mean distance of starts so far times a number in this range.
     times
-        So often paces are drawn between two looks at the limits.
+        So often spacings are drawn between two looks at the limits.
     turn
         A turn looks at so many rounds; there is another one if that has gained as much as
         annealing has for its work.

@@ -1,8 +1,9 @@
-"""Annealing, large-neighbourhood search, and paces in turn.
+"""Annealing, large-neighbourhood search and staggering in turn.
 
 Annealing shifts what comes later, and so gets the rhythm of a schedule right; placing a few
-requests anew exchanges such as are far apart, and fills what is left free; paces, where there are
-many copies of requests, spread them all at once.  Each goes on from what the others have found.
+requests anew exchanges such as are far apart, and fills what is left free; staggering, where there
+are many copies of requests, spreads them all at once.  Each goes on from what the others have
+found.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from collections.abc import Iterator
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.params import NeighbourhoodParams
 from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
-from kvopt.solver.primal.pacing import PacedSearch
-from kvopt.solver.primal.schedule_search import ScheduleSearch
+from kvopt.solver.primal.schedule_search import LocalSearch, ScheduleSearch
+from kvopt.solver.primal.staggering import StaggeredSearch
 
 __all__ = ["AlternatingSearch"]
 
@@ -34,8 +35,8 @@ class AlternatingSearch(ScheduleSearch):
         The annealing, from the same schedule.
     neighbourhoods
         The large-neighbourhood search.
-    paces
-        The search for paces, or None.
+    staggering
+        The search that staggers copies, or None.
     """
 
     def __init__(
@@ -46,14 +47,14 @@ class AlternatingSearch(ScheduleSearch):
         params: NeighbourhoodParams,
         annealing: ScheduleSearch,
         neighbourhoods: NeighbourhoodSearch,
-        paces: PacedSearch | None = None,
+        staggering: StaggeredSearch | None,
     ) -> None:
         super().__init__(instance, seed)
         self.params = params
         self._annealing = annealing
         self._neighbourhoods = neighbourhoods
-        self._paces = paces
-        self._searches = (annealing, neighbourhoods, *([] if paces is None else [paces]))
+        self._staggering = staggering
+        self._searches = (annealing, neighbourhoods, *([] if staggering is None else [staggering]))
         self._best = starts.copy()
         self._cost = int(starts.sum())
         self._work = self._turns()
@@ -96,19 +97,19 @@ class AlternatingSearch(ScheduleSearch):
                 yield from self._descent(self._neighbourhoods, max(rate, self._least_rate()))
             self._neighbourhoods.begin(self._best)
             yield from self._descent(self._neighbourhoods, rate)
-            if self._paces is not None and self._is_due(self._paces):
-                self._paces.begin(self._best)
-                yield from self._descent(self._paces, rate)
+            if self._staggering is not None and self._is_due(self._staggering):
+                self._staggering.begin(self._best)
+                yield from self._descent(self._staggering, rate)
 
-    def _is_due(self, paces: PacedSearch) -> bool:
-        """Tell whether the search for paces has had no more than its part of the work."""
-        return paces.work <= paces.params.most_work * self._annealing.work
+    def _is_due(self, staggering: StaggeredSearch) -> bool:
+        """Tell whether staggering has had no more than its part of the work."""
+        return staggering.work <= staggering.params.most_work * self._annealing.work
 
-    def _descent(self, search: NeighbourhoodSearch | PacedSearch, rate: float) -> Iterator[None]:
+    def _descent(self, search: LocalSearch, rate: float) -> Iterator[None]:
         """Place requests anew as long as a round looked at gains as much as `rate` (rounds)."""
         for _ in itertools.count():
             work, cost = search.work, int(search.best_starts().sum())
-            while search.work - work < search.params.turn:
+            while search.work - work < search.turn:
                 if search.chain():
                     self.take(search.best_starts())
                 yield

@@ -43,10 +43,10 @@ from kvopt.solver.primal.annealing_kernel import (
 from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
 from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS
 from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
-from kvopt.solver.primal.pacing import PacedSearch, paces_fit
-from kvopt.solver.primal.pacing_kernel import PACING
 from kvopt.solver.primal.restarts import RestartedSearch
 from kvopt.solver.primal.schedule_search import ScheduleSearch
+from kvopt.solver.primal.staggering import StaggeredSearch, copies_fit
+from kvopt.solver.primal.staggering_kernel import STAGGERING
 from kvopt.solver.primal.window_annealing import WindowSearch, windows_fit
 from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.sizes import batch_states_fit
@@ -194,7 +194,7 @@ def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch
     """
     instance, starts, params = state.instance, state.starts, state.params
     neighbourhoods = NEIGHBOURHOODS.compiled(stop)
-    pacing = PACING.compiled(stop) if paces_fit(instance, params.pacing) else None
+    copies = STAGGERING.compiled(stop) if copies_fit(instance, params.staggering) else None
     begin: Callable[[int], ScheduleSearch]
     if windows_fit(instance, starts, params.windows):
         windows = WINDOWS.compiled(stop)
@@ -209,9 +209,9 @@ def search_of(state: Incumbent, stop: Stopping, seed: int = 0) -> ScheduleSearch
 
     def alternating(seed: int) -> ScheduleSearch:
         few = NeighbourhoodSearch(instance, starts, seed, params.neighbourhoods, neighbourhoods)
-        paces = pacing and PacedSearch(instance, starts, seed, params.pacing, pacing)
+        many = copies and StaggeredSearch(instance, starts, seed, params.staggering, copies)
         return AlternatingSearch(
-            instance, starts, seed, params.neighbourhoods, begin(seed), few, paces
+            instance, starts, seed, params.neighbourhoods, begin(seed), few, many
         )
 
     if len(instance) > params.restarts.most_requests:

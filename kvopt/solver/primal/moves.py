@@ -1,4 +1,4 @@
-"""Moves of simulated annealing over an order of requests, and what draws them.
+"""Loads, and moves of simulated annealing over an order of requests.
 
 Annealing of the whole order and of windows share this; their kernels compile it with their own
 functions.  A *load* holds, for each round r, the memory in use plus r.  A request with prompt s
@@ -19,17 +19,20 @@ from kvopt.solver.compiling import inlined, lean
 
 __all__ = [
     "DELAY",
+    "FAR",
     "MOST_TEMPERATURE",
     "QUANTILES",
     "SWAP",
     "UNIT",
     "Lengths",
+    "Loaded",
     "Mixture",
     "are_alike",
     "draw_places",
     "earliest",
     "enter",
     "lengths_of",
+    "load_of",
     "move_block",
     "no_lengths",
     "no_mixture",
@@ -49,6 +52,9 @@ QUANTILES: tuple[int, ...] = tuple(round(-UNIT * math.log((k + 0.5) / UNIT)) for
 VECTOR_ROUNDS = 24
 """Runs of so many rounds are looked through as a whole, which processors do several at once."""
 
+FAR = 1 << 60
+"""More than any sum of starts (rounds)."""
+
 DELAY, SWAP = 0, -1
 """Kinds of moves that move no requests in a row."""
 
@@ -66,6 +72,17 @@ class Lengths(NamedTuple):
     """Output lengths (rounds), shape (n,)."""
     releases: Any
     """Release times (rounds), shape (n,)."""
+
+
+class Loaded(NamedTuple):
+    """A schedule and its load."""
+
+    start: Any
+    """Start of each request (rounds), shape (n,)."""
+    load: Any
+    """Its load, longer than the last round by the longest output, shape (rounds,)."""
+    horizon: int
+    """No request may end later (round)."""
 
 
 class Mixture(NamedTuple):
@@ -87,6 +104,29 @@ def lengths_of(instance: Instance) -> Lengths:
     """Return the lengths of an instance, in arrays of their own."""
     columns = (instance.prompts, instance.outputs, instance.releases)
     return Lengths(instance.memory, int(instance.prompts.min()), *(c.copy() for c in columns))
+
+
+def load_of(instance: Instance, starts: IntArray, rounds: int) -> IntArray:
+    """Return the load of a schedule: the memory in use in each round, plus its number.
+
+    Parameters
+    ----------
+    instance
+        The instance.
+    starts
+        Start times (rounds), shape (n,).
+    rounds
+        For how many rounds, more than the last one.
+    """
+    # Second differences: a run adds s + 1 in its first round, and one more in each later one.
+    bend = np.zeros(rounds + 2, dtype=np.int64)
+    ends = starts + instance.outputs
+    peaks = instance.prompts + instance.outputs
+    np.add.at(bend, starts + 1, instance.prompts + 1)
+    np.add.at(bend, starts + 2, -instance.prompts)
+    np.add.at(bend, ends + 1, -peaks - 1)
+    np.add.at(bend, ends + 2, peaks)
+    return np.cumsum(np.cumsum(bend))[:rounds] + np.arange(rounds)
 
 
 def no_lengths() -> Lengths:

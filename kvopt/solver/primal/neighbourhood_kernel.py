@@ -13,20 +13,9 @@ import numpy as np
 
 from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import Kernel, inlined, lean
-from kvopt.solver.primal.moves import Lengths, are_alike, earliest, enter, no_lengths
+from kvopt.solver.primal.moves import Lengths, Loaded, are_alike, earliest, enter, no_lengths
 
-__all__ = ["NEIGHBOURHOODS", "Functions", "Loaded", "Tree", "tree_for"]
-
-
-class Loaded(NamedTuple):
-    """A schedule and its load."""
-
-    start: Any
-    """Start of each request (rounds), shape (n,)."""
-    load: Any
-    """Its load, longer than the last round by the longest output, shape (rounds,)."""
-    horizon: int
-    """No request may end later (round)."""
+__all__ = ["NEIGHBOURHOODS", "Functions", "Tree", "tree_for"]
 
 
 class Tree(NamedTuple):

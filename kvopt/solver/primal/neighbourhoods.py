@@ -21,8 +21,8 @@ import numpy as np
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.params import NeighbourhoodParams
 from kvopt.solver.primal.moves import lengths_of
-from kvopt.solver.primal.neighbourhood_kernel import Functions, Loaded, tree_for
-from kvopt.solver.primal.schedule_search import ScheduleSearch
+from kvopt.solver.primal.neighbourhood_kernel import Functions, tree_for
+from kvopt.solver.primal.schedule_search import LocalSearch
 
 __all__ = ["NeighbourhoodSearch"]
 
@@ -60,7 +60,7 @@ class _Way:
         self.work += share * (work - self.work)
 
 
-class NeighbourhoodSearch(ScheduleSearch):
+class NeighbourhoodSearch(LocalSearch):
     """Large-neighbourhood search; never finished.
 
     Parameters
@@ -83,7 +83,7 @@ class NeighbourhoodSearch(ScheduleSearch):
         params: NeighbourhoodParams,
         functions: Functions,
     ) -> None:
-        super().__init__(instance, seed)
+        super().__init__(instance, starts, seed, params.turn)
         n = len(instance)
         self.params = params
         self._functions = functions
@@ -96,33 +96,11 @@ class NeighbourhoodSearch(ScheduleSearch):
         self._ways = [_Way(*way, size) for way, size in itertools.product(drawn, sizes)]
         self._tree = tree_for(largest)
         self._by_output = np.lexsort((instance.prompts, instance.outputs))
-        self.begin(starts)
-
-    def best_starts(self) -> IntArray:
-        """Return the starts of the best schedule so far (rounds), shape (n,)."""
-        return np.array(self._loaded.start, dtype=np.int64)
-
-    def take(self, starts: IntArray) -> bool:
-        """Go on from another schedule if it is cheaper; tell whether it is."""
-        if int(starts.sum()) >= int(self._loaded.start.sum()):
-            return False
-        self.begin(starts)
-        return True
 
     def begin(self, starts: IntArray) -> None:
-        """Go on from another schedule, cheaper or not.
-
-        Parameters
-        ----------
-        starts
-            Start times of a feasible schedule (rounds), shape (n,).
-        """
-        outputs = self._lengths.outputs
-        horizon = int((starts + outputs).max()) + int(outputs.max())
-        load = load_of(self._instance, starts, horizon + int(outputs.max()) + 2)
-        self._loaded = Loaded(np.array(starts, dtype=np.int64), load, horizon)
+        """Go on from another schedule, cheaper or not."""
+        super().begin(starts)
         self._since_listed = 0
-        self._by_start = np.lexsort((outputs, starts))
 
     def chain(self) -> bool:
         """Take requests out some times in one way, and tell whether a better schedule was found."""
@@ -155,26 +133,3 @@ class NeighbourhoodSearch(ScheduleSearch):
         share = explored + (1 - self.params.exploring) * worth / max(worth.sum(), 1e-300)
         chance = share / work
         return self._ways[self._random.choice(len(chance), p=chance / chance.sum())]
-
-
-def load_of(instance: Instance, starts: IntArray, rounds: int) -> IntArray:
-    """Return the load of a schedule: the memory in use in each round, plus its number.
-
-    Parameters
-    ----------
-    instance
-        The instance.
-    starts
-        Start times (rounds), shape (n,).
-    rounds
-        For how many rounds, more than the last one.
-    """
-    # Second differences: a run adds s + 1 in its first round, and one more in each later one.
-    bend = np.zeros(rounds + 2, dtype=np.int64)
-    ends = starts + instance.outputs
-    peaks = instance.prompts + instance.outputs
-    np.add.at(bend, starts + 1, instance.prompts + 1)
-    np.add.at(bend, starts + 2, -instance.prompts)
-    np.add.at(bend, ends + 1, -peaks - 1)
-    np.add.at(bend, ends + 2, peaks)
-    return np.cumsum(np.cumsum(bend))[:rounds] + np.arange(rounds)

@@ -7,8 +7,9 @@ from abc import ABC, abstractmethod
 import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
+from kvopt.solver.primal.moves import Loaded, load_of
 
-__all__ = ["ScheduleSearch"]
+__all__ = ["LocalSearch", "ScheduleSearch"]
 
 
 class ScheduleSearch(ABC):
@@ -63,3 +64,52 @@ class ScheduleSearch(ABC):
     def candidates(self) -> list[IntArray]:
         """Return further schedules that the last leg has ended with, shape (n,) each."""
         return []
+
+
+class LocalSearch(ScheduleSearch):
+    """A search that changes one schedule, and never makes it more expensive; never finished.
+
+    Parameters
+    ----------
+    instance, seed
+        As of `ScheduleSearch`.
+    starts
+        Start times of a feasible schedule (rounds), shape (n,).
+    turn
+        After so many rounds looked at it is a good time to see what they have gained.
+    """
+
+    def __init__(self, instance: Instance, starts: IntArray, seed: int, turn: int) -> None:
+        super().__init__(instance, seed)
+        self.turn = turn
+        self.begin(starts)
+
+    def best_starts(self) -> IntArray:
+        """Return the starts of the best schedule so far (rounds), shape (n,)."""
+        return np.array(self._loaded.start, dtype=np.int64)
+
+    def take(self, starts: IntArray) -> bool:
+        """Go on from another schedule if it is cheaper; tell whether it is."""
+        if int(starts.sum()) >= int(self._loaded.start.sum()):
+            return False
+        self.begin(starts)
+        return True
+
+    def begin(self, starts: IntArray) -> None:
+        """Go on from another schedule, cheaper or not.
+
+        Parameters
+        ----------
+        starts
+            Start times of a feasible schedule (rounds), shape (n,).
+        """
+        outputs = self._instance.outputs
+        makespan, longest = int((starts + outputs).max()), int(outputs.max())
+        horizon = makespan + self._room(makespan) + longest
+        load = load_of(self._instance, starts, horizon + longest + 2)
+        self._loaded = Loaded(np.array(starts, dtype=np.int64), load, horizon)
+        self._by_start = np.lexsort((outputs, starts))
+
+    def _room(self, makespan: int) -> int:
+        """Return by how much more than the longest output the makespan may grow (rounds)."""
+        return 0

@@ -27,11 +27,10 @@ import numpy as np
 
 from kvopt.model.instance import Instance, IntArray
 from kvopt.solver.params import WindowParams
-from kvopt.solver.primal.moves import MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
+from kvopt.solver.primal.moves import FAR, MOST_TEMPERATURE, QUANTILES, UNIT, Mixture, lengths_of
 from kvopt.solver.primal.schedule_search import ScheduleSearch
 from kvopt.solver.primal.window_kernel import (
     DRAWS_PER_MOVE,
-    FAR,
     Functions,
     Placed,
     Scratch,

@@ -15,6 +15,7 @@ from kvopt.solver.arrays import copy_into
 from kvopt.solver.compiling import Kernel, inlined, lean
 from kvopt.solver.primal.moves import (
     DELAY,
+    FAR,
     SWAP,
     UNIT,
     Lengths,
@@ -31,7 +32,6 @@ from kvopt.solver.primal.moves import (
 
 __all__ = [
     "DRAWS_PER_MOVE",
-    "FAR",
     "WINDOWS",
     "Functions",
     "Placed",
@@ -42,9 +42,6 @@ __all__ = [
 
 DRAWS_PER_MOVE = 8
 """Random numbers that a move takes."""
-
-FAR = 1 << 60
-"""More than any sum of starts (rounds)."""
 
 
 class Placed(NamedTuple):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import optimum as oracle
+from searches import check_same_steps
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Schedule, SolverError, Status, Stopping, solve, violations
@@ -67,10 +68,7 @@ def test_compiled_and_uncompiled_take_the_same_steps(family: str) -> None:
         AnnealingSearch(instance, listed, 5, AnnealingParams(), functions)
         for functions in (ANNEALING.plain, ANNEALING.compiled())
     ]
-    for _ in range(8):
-        assert searches[0].chain() == searches[1].chain()
-        assert searches[0].evaluations == searches[1].evaluations
-        assert (searches[0].best_starts() == searches[1].best_starts()).all()
+    check_same_steps(*searches, 8)
 
 
 def test_reaches_an_optimum_that_no_list_reaches() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from searches import check_never_worse, check_same_steps
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Schedule, Stopping, solve, violations
@@ -25,9 +26,9 @@ from kvopt.solver.primal.annealing import (
     searching_beside,
 )
 from kvopt.solver.primal.list_schedules import best_list_schedule
-from kvopt.solver.primal.moves import lengths_of
-from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS, Loaded, tree_for
-from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch, load_of
+from kvopt.solver.primal.moves import Loaded, lengths_of, load_of
+from kvopt.solver.primal.neighbourhood_kernel import NEIGHBOURHOODS, tree_for
+from kvopt.solver.primal.neighbourhoods import NeighbourhoodSearch
 from kvopt.solver.primal.window_annealing import WindowSearch
 from kvopt.solver.primal.window_kernel import WINDOWS
 from kvopt.solver.stage import Incumbent
@@ -60,13 +61,7 @@ def test_the_load_is_the_memory_in_use_and_the_number_of_the_round(
 def test_feasible_and_never_worse(instance: Instance, data: st.DataObject) -> None:
     starts = np.array(data.draw(feasible_starts(instance)))
     search = NeighbourhoodSearch(instance, starts, 0, SMALL, NEIGHBOURHOODS.compiled())
-    cost = int(starts.sum())
-    for _ in range(30):
-        better = search.chain()
-        now = int(search.best_starts().sum())
-        assert now < cost if better else now == cost
-        assert not violations(Schedule.from_starts(instance, search.best_starts()))
-        cost = now
+    check_never_worse(search, instance, 30)
 
 
 def best_order(instance: Instance, starts: Any, members: tuple[int, ...]) -> int:
@@ -134,10 +129,7 @@ def test_compiled_and_uncompiled_take_the_same_steps() -> None:
         NeighbourhoodSearch(instance, listed, 3, SMALL, functions)
         for functions in (NEIGHBOURHOODS.plain, NEIGHBOURHOODS.compiled())
     )
-    for _ in range(40):
-        assert plain.chain() == compiled.chain()
-        assert (plain.best_starts() == compiled.best_starts()).all()
-    assert plain.work == compiled.work
+    check_same_steps(plain, compiled, 40)
 
 
 def test_a_search_without_nodes_changes_nothing_and_few_nodes_are_kept_to() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from searches import check_same_steps
 from strategies import feasible_starts, instances
 
 from kvopt import Instance, Schedule, violations
@@ -68,9 +69,7 @@ def test_compiled_and_uncompiled_take_the_same_steps(swept: int) -> None:
         WindowSearch(instance, listed, 3, params, functions)
         for functions in (WINDOWS.plain, WINDOWS.compiled())
     )
-    for _ in range(25):
-        assert plain.chain() == compiled.chain()
-        assert (plain.best_starts() == compiled.best_starts()).all()
+    check_same_steps(plain, compiled, 25)
 
 
 def test_same_seed_same_result() -> None:
